@@ -1,0 +1,54 @@
+"""REST answers for API Gateway's proxy integration; errors are RFC 9457 problem+json."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from domain.contract import FieldProblem
+
+JSON = "application/json"
+PROBLEM = "application/problem+json"
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+Answer = dict[str, Any]
+"""The proxy integration's response object."""
+
+
+@dataclass
+class Problem(Exception):
+    """An error a client shall see. `title` is stable per kind, `detail` says what to do."""
+
+    status: HTTPStatus
+    title: str
+    detail: str
+    errors: Sequence[FieldProblem] = ()
+    headers: Mapping[str, str] | None = None
+
+    def answer(self) -> Answer:
+        """The problem as a response."""
+        body: dict[str, Any] = {
+            "type": "about:blank",
+            "title": self.title,
+            "status": int(self.status),
+            "detail": self.detail,
+        }
+        if self.errors:
+            body["errors"] = [{"pointer": e.pointer, "detail": e.detail} for e in self.errors]
+        return answer(self.status, body, content_type=PROBLEM, headers=self.headers)
+
+
+def answer(
+    status: HTTPStatus,
+    body: Any,
+    *,
+    content_type: str = JSON,
+    headers: Mapping[str, str] | None = None,
+) -> Answer:
+    """A response with a JSON body."""
+    return {
+        "statusCode": int(status),
+        "headers": _HEADERS | {"Content-Type": content_type} | dict(headers or {}),
+        "body": json.dumps(body, separators=(",", ":"), allow_nan=False),
+    }

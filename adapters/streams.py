@@ -1,0 +1,93 @@
+"""Append records to a Firehose stream, and lose none when it refuses."""
+
+import random
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from adapters.s3 import Bucket
+from domain import keys
+
+if TYPE_CHECKING:
+    from mypy_boto3_firehose import FirehoseClient
+
+MAXIMUM_RECORDS = 500
+"""PutRecordBatch takes so many records ..."""
+MAXIMUM_BYTES = 4 * 1024 * 1024
+"""... and so many bytes."""
+
+
+class StreamUnavailable(Exception):
+    """Neither the stream nor the fallback took the records."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordStream:
+    """A stream with its fallback: objects of JSON lines beside the stream's own Parquet.
+
+    `name` is ``log`` or ``labels``; `attempts` bounds the tries at the stream, `pause_seconds` is the
+    first pause between two of them (doubled each time, with full jitter).
+    """
+
+    client: "FirehoseClient"
+    stream: str
+    fallback: Bucket
+    name: str
+    attempts: int = 3
+    pause_seconds: float = 0.05
+    sleep: Callable[[float], None] = time.sleep
+
+    def append(self, lines: Sequence[bytes]) -> int:
+        """Store every line; returns how many went to the fallback.
+
+        `lines`: one JSON object each, newline included. Raises StreamUnavailable when some could
+        be stored nowhere; a line may be stored twice then, under the same id.
+        """
+        refused = [line for batch in _batches(lines) for line in self._put(batch)]
+        if refused:
+            self._fall_back(refused)
+        return len(refused)
+
+    def _put(self, lines: list[bytes]) -> list[bytes]:
+        """Try a batch, then only what failed of it; returns what was still refused."""
+        for attempt in range(self.attempts):
+            if attempt:
+                pause = self.pause_seconds * 2 ** (attempt - 1)
+                self.sleep(random.uniform(0, pause))  # noqa: S311 - jitter, not a secret
+            try:
+                answer = self.client.put_record_batch(
+                    DeliveryStreamName=self.stream, Records=[{"Data": line} for line in lines]
+                )
+            except (ClientError, BotoCoreError):
+                continue
+            if not answer["FailedPutCount"]:
+                return []
+            outcomes = zip(lines, answer["RequestResponses"], strict=True)
+            lines = [line for line, outcome in outcomes if outcome.get("ErrorCode")]
+        return lines
+
+    def _fall_back(self, lines: list[bytes]) -> None:
+        key = keys.fallback(self.name, datetime.now(UTC).date(), str(uuid.uuid4()))
+        try:
+            self.fallback.put(key, b"".join(lines), content_type="application/x-ndjson")
+        except (ClientError, BotoCoreError) as error:
+            raise StreamUnavailable(self.name) from error
+
+
+def _batches(lines: Sequence[bytes]) -> Iterator[list[bytes]]:
+    """Cut into batches that PutRecordBatch takes."""
+    batch: list[bytes] = []
+    size = 0
+    for line in lines:
+        if batch and (len(batch) == MAXIMUM_RECORDS or size + len(line) > MAXIMUM_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(line)
+        size += len(line)
+    if batch:
+        yield batch

@@ -1,0 +1,134 @@
+"""The champion pointer and the ledger: what serves, and how it came to serve.
+
+`serving/champion.json` is the only truth about what serves. It is replaced by compare-and-set,
+and each replacement gets the next `seq` and one entry of the ledger.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from domain import keys
+from domain.errors import BadRecord
+
+Action = Literal["promote", "rollback"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRef:
+    """Enough to load a model and know that it is the right one."""
+
+    version: str
+    bundle_key: str
+    sha256: str
+
+    @classmethod
+    def of(cls, number: int | str, sha256: str) -> "ModelRef":
+        """The reference of a registry number and the hash of its bundle."""
+        version = keys.version(number, sha256)
+        return cls(version=version, bundle_key=keys.bundle(version), sha256=sha256)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Champion:
+    """What serves now. `promoted_at` is in UTC milliseconds."""
+
+    seq: int
+    version: str
+    bundle_key: str
+    sha256: str
+    previous: ModelRef | None
+    action: Action
+    execution: str
+    promoted_at: int
+
+    @property
+    def model(self) -> ModelRef:
+        """The model it points to."""
+        return ModelRef(self.version, self.bundle_key, self.sha256)
+
+    def to_json(self) -> bytes:
+        """The object's content."""
+        return json.dumps(asdict(self), indent=2, sort_keys=True).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> "Champion":
+        """The inverse of `to_json`; raises BadRecord."""
+        try:
+            fields = json.loads(data)
+            if fields["previous"] is not None:
+                fields["previous"] = ModelRef(**fields["previous"])
+            champion = cls(**fields)
+            keys.checked_version(champion.version)
+        except (ValueError, KeyError, TypeError) as error:
+            raise BadRecord(
+                f"The champion pointer can't be decoded ({type(error).__name__})."
+            ) from None
+        return champion
+
+    @classmethod
+    def succeeding(
+        cls,
+        current: "Champion | None",
+        model: ModelRef,
+        *,
+        action: Action,
+        execution: str,
+        now: int,
+    ) -> "Champion":
+        """The pointer that replaces `current` by `model`; `now` in UTC milliseconds."""
+        return cls(
+            seq=current.seq + 1 if current else 1,
+            version=model.version,
+            bundle_key=model.bundle_key,
+            sha256=model.sha256,
+            previous=current.model if current else None,
+            action=action,
+            execution=execution,
+            promoted_at=now,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerEntry:
+    """One promotion or rollback, with its reasons as sentences."""
+
+    seq: int
+    action: Action
+    version: str
+    previous_version: str | None
+    execution: str
+    promoted_at: int
+    reasons: tuple[str, ...]
+    registry: Literal["done", "pending"] = "done"
+
+    @property
+    def key(self) -> str:
+        """Its object key."""
+        return keys.ledger_entry(self.seq, self.action, self.version)
+
+    @classmethod
+    def of(cls, champion: Champion, reasons: tuple[str, ...]) -> "LedgerEntry":
+        """The entry that belongs to a pointer."""
+        return cls(
+            seq=champion.seq,
+            action=champion.action,
+            version=champion.version,
+            previous_version=champion.previous.version if champion.previous else None,
+            execution=champion.execution,
+            promoted_at=champion.promoted_at,
+            reasons=reasons,
+        )
+
+    def to_json(self) -> bytes:
+        """The object's content."""
+        return json.dumps(asdict(self), indent=2, sort_keys=True).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> "LedgerEntry":
+        """The inverse of `to_json`; raises BadRecord."""
+        try:
+            fields: dict[str, Any] = json.loads(data)
+            return cls(**{**fields, "reasons": tuple(fields["reasons"])})
+        except (ValueError, KeyError, TypeError) as error:
+            raise BadRecord(f"A ledger entry can't be decoded ({type(error).__name__}).") from None

@@ -1,0 +1,189 @@
+"""Every object key, built and parsed in one place.
+
+data bucket
+    raw/**.csv | .csv.gz | .parquet
+    datasets/<dataset_id>/{train,valid,test,quarantine}.parquet, manifest.json
+models bucket
+    mlflow/...                                    MLflow's artifacts
+    serving/bundles/<version>/{bundle.json.gz,reference.parquet,card.json}   immutable
+    serving/champion.json                         the only truth about what serves
+    serving/ledger/<seq>-<action>-<version>.json
+    serving/lock.json
+    studies/<execution>/journal.log
+predictions bucket
+    log/dt=YYYY-MM-DD/, labels/dt=YYYY-MM-DD/     Parquet, written by Firehose
+    fallback/{log,labels}/dt=YYYY-MM-DD/<uuid>.jsonl
+    rejected/<stream>/...                         Firehose's error output
+    athena/                                       query results
+reports bucket
+    runs/<run_id>/{summary.json,<report>.html}    run_id = <start>--<end>--<version>
+    runs/index.json
+    requests/<id>.json
+    alerts/state.json
+
+A version is ``<registry number>-<first 8 of the bundle's sha256>``.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from domain import times
+from domain.errors import BadKey
+
+RAW = "raw/"
+DATASETS = "datasets/"
+MLFLOW = "mlflow/"
+SERVING = "serving/"
+BUNDLES = "serving/bundles/"
+CHAMPION = "serving/champion.json"
+LEDGER = "serving/ledger/"
+LOCK = "serving/lock.json"
+STUDIES = "studies/"
+RUNS = "runs/"
+RUN_INDEX = "runs/index.json"
+REQUESTS = "requests/"
+ALERT_STATE = "alerts/state.json"
+ATHENA = "athena/"
+FALLBACK = "fallback/"
+REJECTED = "rejected/"
+
+SPLITS = ("train", "valid", "test")
+QUARANTINE = "quarantine"
+REPORTS = ("data_drift", "prediction_drift", "target_drift", "performance")
+
+_VERSION = re.compile(r"[1-9][0-9]{0,8}-[0-9a-f]{8}")
+_LEDGER = re.compile(rf"{LEDGER}(\d{{8}})-([a-z]+)-({_VERSION.pattern})\.json")
+
+
+def version(number: int | str, sha256: str) -> str:
+    """Name of a model version: its registry number and the start of its bundle's hash."""
+    return checked_version(f"{number}-{sha256[:8]}")
+
+
+def checked_version(text: str) -> str:
+    """The text itself when it is a version; raises BadKey."""
+    if not _VERSION.fullmatch(text):
+        raise BadKey("A model version looks like 7-0a1b2c3d.")
+    return text
+
+
+def registry_number(text: str) -> str:
+    """The registry's number inside a version."""
+    return checked_version(text).split("-")[0]
+
+
+def dataset(dataset_id: str, part: str) -> str:
+    """Parquet object of one part (a split or the quarantine) of a dataset."""
+    return f"{DATASETS}{dataset_id}/{part}.parquet"
+
+
+def manifest(dataset_id: str) -> str:
+    """What a dataset is made of, in counts."""
+    return f"{DATASETS}{dataset_id}/manifest.json"
+
+
+def bundle(version: str) -> str:
+    """The model as the predictor reads it."""
+    return f"{BUNDLES}{checked_version(version)}/bundle.json.gz"
+
+
+def reference(version: str) -> str:
+    """The sample against which this version's predictions are compared."""
+    return f"{BUNDLES}{checked_version(version)}/reference.parquet"
+
+
+def card(version: str) -> str:
+    """The model card as JSON."""
+    return f"{BUNDLES}{checked_version(version)}/card.json"
+
+
+def ledger_entry(seq: int, action: str, version: str) -> str:
+    """One promotion or rollback; the order of keys is the order of events."""
+    return f"{LEDGER}{seq:08d}-{action}-{checked_version(version)}.json"
+
+
+def parse_ledger_entry(key: str) -> tuple[int, str, str]:
+    """``(seq, action, version)`` of a ledger key; raises BadKey."""
+    match = _LEDGER.fullmatch(key)
+    if not match:
+        raise BadKey("This is not the key of a ledger entry.")
+    return int(match[1]), match[2], match[3]
+
+
+def study(execution: str) -> str:
+    """Optuna's journal of one training execution."""
+    return f"{STUDIES}{execution}/journal.log"
+
+
+def partition(day: date) -> str:
+    """Hive-style partition folder of a UTC day."""
+    return f"dt={day.isoformat()}/"
+
+
+def stream(name: str, day: date) -> str:
+    """Folder of one day of a stream's Parquet; `name`: ``log`` or ``labels``."""
+    return f"{name}/{partition(day)}"
+
+
+def fallback(name: str, day: date, uuid: str) -> str:
+    """Where records go that the stream `name` refused."""
+    return f"{fallback_day(name, day)}{uuid}.jsonl"
+
+
+def fallback_day(name: str, day: date) -> str:
+    """Folder of one day of a stream's fallback records."""
+    return f"{FALLBACK}{name}/{partition(day)}"
+
+
+def rejected(name: str) -> str:
+    """Firehose's error output of one stream."""
+    return f"{REJECTED}{name}/"
+
+
+@dataclass(frozen=True, slots=True)
+class RunId:
+    """One drift run: a half-open window ``[start, end)`` and a model version.
+
+    Without a version (no row and no champion) the third part is ``none``.
+    """
+
+    start: datetime
+    end: datetime
+    version: str | None
+
+    def __str__(self) -> str:
+        return f"{times.to_name(self.start)}--{times.to_name(self.end)}--{self.version or 'none'}"
+
+    @classmethod
+    def parse(cls, text: str) -> "RunId":
+        """The inverse of `str`; raises BadKey."""
+        try:
+            start, end, version = text.split("--")
+            parsed = cls(
+                times.from_name(start),
+                times.from_name(end),
+                None if version == "none" else checked_version(version),
+            )
+        except ValueError:
+            raise BadKey("A run id looks like <start>--<end>--<version>.") from None
+        if str(parsed) != text or parsed.start >= parsed.end:
+            raise BadKey("A run id looks like <start>--<end>--<version>.")
+        return parsed
+
+
+def summary(run_id: RunId) -> str:
+    """What a run found: the truth about it."""
+    return f"{RUNS}{run_id}/summary.json"
+
+
+def report(run_id: RunId, name: str) -> str:
+    """One of a run's HTML reports; raises BadKey for a name outside `REPORTS`."""
+    if name not in REPORTS:
+        raise BadKey("The reports are: " + ", ".join(REPORTS) + ".")
+    return f"{RUNS}{run_id}/{name}.html"
+
+
+def request(request_id: str) -> str:
+    """An on-demand drift run that somebody asked for."""
+    return f"{REQUESTS}{request_id}.json"

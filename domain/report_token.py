@@ -1,0 +1,51 @@
+"""The capability in a report's link: who has the link may open that one report.
+
+HMAC-SHA256 (RFC 2104) of run and report under a generated secret. Of the secret the current and the
+previous value are accepted, so that rotating it doesn't kill yesterday's mail.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+from dataclasses import dataclass
+
+from domain.errors import BadRecord
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ReportSecret:
+    """The signing secret, now and before its last rotation."""
+
+    current: str
+    previous: str | None = None
+
+    @classmethod
+    def from_json(cls, text: str) -> "ReportSecret":
+        """Decode ``{"current": ..., "previous": ...}``; raises BadRecord."""
+        try:
+            fields = json.loads(text)
+            current, previous = fields["current"], fields.get("previous") or None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise BadRecord("The report secret can't be decoded.") from None
+        if not isinstance(current, str) or len(current) < 32:
+            raise BadRecord("The report secret is shorter than 32 characters.")
+        return cls(current=current, previous=previous)
+
+    def sign(self, run_id: str, report: str) -> str:
+        """The token of one report, URL-safe."""
+        return _sign(self.current, run_id, report)
+
+    def verifies(self, token: str, run_id: str, report: str) -> bool:
+        """Whether the token opens that report, compared in constant time."""
+        secrets = (self.current, self.previous) if self.previous else (self.current,)
+        matches = [
+            hmac.compare_digest(_sign(secret, run_id, report).encode(), token.encode())
+            for secret in secrets
+        ]
+        return any(matches)
+
+
+def _sign(secret: str, run_id: str, report: str) -> str:
+    mac = hmac.new(secret.encode(), f"{run_id}\n{report}".encode(), hashlib.sha256)
+    return base64.urlsafe_b64encode(mac.digest()).rstrip(b"=").decode()

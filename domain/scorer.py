@@ -1,0 +1,127 @@
+"""Gradient-boosted trees as flat arrays, and the walk through them.
+
+The semantics are XGBoost's (Chen & Guestrin 2016): at an inner node a value smaller than
+the threshold goes left, a missing one along the node's default direction; the leaves' values
+and the base margin add up to the log-odds.
+"""
+
+import math
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from domain.errors import BadBundle
+
+LEAF = -1
+
+
+@dataclass(frozen=True)
+class Forest:
+    """Nodes of all trees, one after another; `roots` holds the index of each tree's root.
+
+    Per node: `feature` (index of the encoded column, LEAF at a leaf), `threshold` (a leaf's
+    value at a leaf, float32), `left` and `right` (indices of the children), `default_left`,
+    `cover` (sum of Hessians of the training rows that reached it, for TreeSHAP).
+    """
+
+    base_margin: float
+    roots: tuple[int, ...]
+    feature: tuple[int, ...]
+    threshold: tuple[float, ...]
+    left: tuple[int, ...]
+    right: tuple[int, ...]
+    default_left: tuple[int, ...]
+    cover: tuple[float, ...]
+
+    def margin(self, vector: Sequence[float]) -> float:
+        """Log-odds of one encoded float32 vector; NaN stands for missing."""
+        feature, threshold, left, right = self.feature, self.threshold, self.left, self.right
+        total = self.base_margin
+        if any(value != value for value in vector):
+            return total + self._leaves_with_missing(vector)
+        for node in self.roots:
+            column = feature[node]
+            while column >= 0:
+                node = left[node] if vector[column] < threshold[node] else right[node]
+                column = feature[node]
+            total += threshold[node]
+        return total
+
+    def _leaves_with_missing(self, vector: Sequence[float]) -> float:
+        total = 0.0
+        for node in self.roots:
+            while (column := self.feature[node]) >= 0:
+                value, threshold = vector[column], self.threshold[node]
+                missing = value != value
+                goes_left = self.default_left[node] if missing else value < threshold
+                node = self.left[node] if goes_left else self.right[node]
+            total += self.threshold[node]
+        return total
+
+    def probability(self, vector: Sequence[float]) -> float:
+        """Probability of the positive class for one encoded vector."""
+        return sigmoid(self.margin(vector))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists that `from_dict` reads back to an equal forest."""
+        return {
+            "base_margin": self.base_margin,
+            "roots": list(self.roots),
+            "feature": list(self.feature),
+            "threshold": list(self.threshold),
+            "left": list(self.left),
+            "right": list(self.right),
+            "default_left": list(self.default_left),
+            "cover": list(self.cover),
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any], columns: int) -> "Forest":
+        """Decode and check that every walk stays inside and ends; raises BadBundle.
+
+        `columns`: width of the encoded vector.
+        """
+        try:
+            forest = cls(
+                base_margin=float(data["base_margin"]),
+                roots=_integers(data["roots"]),
+                feature=_integers(data["feature"]),
+                threshold=tuple(array("d", data["threshold"])),
+                left=_integers(data["left"]),
+                right=_integers(data["right"]),
+                default_left=_integers(data["default_left"]),
+                cover=tuple(array("d", data["cover"])),
+            )
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise BadBundle(f"The trees can't be decoded ({type(error).__name__}).") from None
+        forest._check(columns)
+        return forest
+
+    def _check(self, columns: int) -> None:
+        nodes = len(self.feature)
+        parts = (self.threshold, self.left, self.right, self.default_left, self.cover)
+        sizes_agree = all(len(part) == nodes for part in parts)
+        if not sizes_agree or not all(0 <= root < nodes for root in self.roots):
+            raise BadBundle("The trees' arrays don't fit together.")
+        if not math.isfinite(self.base_margin) or not all(map(math.isfinite, self.threshold)):
+            raise BadBundle("The trees hold a value that is not finite.")
+        for node, column in enumerate(self.feature):
+            if column == LEAF:
+                continue
+            # Children after their parent: no walk can loop.
+            inside = node < self.left[node] < nodes and node < self.right[node] < nodes
+            if not inside or not 0 <= column < columns:
+                raise BadBundle("The trees point outside themselves.")
+
+
+def sigmoid(margin: float) -> float:
+    """Log-odds → probability, without overflow at either end."""
+    if margin >= 0:
+        return 1.0 / (1.0 + math.exp(-margin))
+    odds = math.exp(margin)
+    return odds / (1.0 + odds)
+
+
+def _integers(values: Any) -> tuple[int, ...]:
+    return tuple(array("q", values))

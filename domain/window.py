@@ -1,0 +1,89 @@
+"""Windows of the prediction log: half-open, in UTC."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from domain import times
+from domain.errors import BadWindow
+
+MAXIMUM_ROWS = 1_000_000
+MAXIMUM_DAYS = 366
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """``start <= predicted_at < end``."""
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        if self.start >= self.end:
+            raise BadWindow("A window must end after it starts.")
+        if self.end - self.start > timedelta(days=MAXIMUM_DAYS):
+            raise BadWindow(f"A window may span {MAXIMUM_DAYS} days at most.")
+
+    @classmethod
+    def of_day(cls, day: date) -> "Window":
+        """A whole UTC day."""
+        start = times.start_of(day)
+        return cls(start, start + times.DAY)
+
+    @classmethod
+    def yesterday(cls, now: datetime) -> "Window":
+        """The UTC day before the one that `now` falls in."""
+        return cls.of_day(now.astimezone(UTC).date() - times.DAY)
+
+    def days(self) -> list[date]:
+        """The UTC days it touches, in order."""
+        first, last = self.start.date(), (self.end - timedelta(microseconds=1)).date()
+        return [first + times.DAY * n for n in range((last - first).days + 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class LastRows:
+    """The latest `rows` predictions before `before`."""
+
+    rows: int
+    before: datetime
+
+
+def parse(request: Mapping[str, Any], *, now: datetime) -> Window | LastRows:
+    """The window that a request asks for; raises BadWindow.
+
+    ``{"day": "2026-01-31"}``, ``{"start": ..., "end": ...}`` (ISO 8601, UTC when no offset is
+    given, or plain days), ``{"last_rows": 1000}``, or ``{"time": ...}`` as the scheduler sends
+    it: the day before that time. An empty request means the day before `now`.
+    """
+    given = {key for key in ("day", "start", "end", "last_rows", "time") if key in request}
+    if given == {"day"}:
+        return Window.of_day(_day(request["day"]))
+    if given == {"start", "end"}:
+        return Window(_instant(request["start"]), _instant(request["end"]))
+    if given == {"last_rows"}:
+        rows = request["last_rows"]
+        if isinstance(rows, bool) or not isinstance(rows, int) or not 1 <= rows <= MAXIMUM_ROWS:
+            raise BadWindow(f"last_rows must be a whole number from 1 to {MAXIMUM_ROWS:,}.")
+        return LastRows(rows, before=now)
+    if given == {"time"}:
+        return Window.yesterday(_instant(request["time"]))
+    if not given:
+        return Window.yesterday(now)
+    raise BadWindow("Give one of: day; start and end; last_rows.")
+
+
+def _day(text: object) -> date:
+    try:
+        return date.fromisoformat(text)  # type: ignore[arg-type]  # a wrong type is refused below
+    except (ValueError, TypeError):
+        raise BadWindow("A day looks like 2026-01-31.") from None
+
+
+def _instant(text: object) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text)  # type: ignore[arg-type]  # refused below
+    except (ValueError, TypeError):
+        raise BadWindow("A time looks like 2026-01-31T14:00:00Z.") from None
+    return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)

@@ -1,0 +1,14 @@
+"""What the labels function is told by its stack."""
+
+from dataclasses import dataclass
+
+from domain.environment import Environment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(Environment):
+    """`target`: the contract's target, the name of a label's boolean field."""
+
+    predictions_bucket: str
+    labels_stream: str
+    target: str

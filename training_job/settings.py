@@ -1,0 +1,27 @@
+"""What the training container is told by its stack, and by the state that starts it."""
+
+from dataclasses import dataclass
+
+from domain.environment import Environment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(Environment):
+    """The same for every step.
+
+    `contract`: the contract's TOML text. `split_salt` decides which side a row falls on. `trials`,
+    `minimum_f1` and `bad_row_share` are defaults that an execution's input may override, within
+    their ranges. `processes`: parallel tuning processes; 0 means one per vCPU.
+    """
+
+    data_bucket: str
+    models_bucket: str
+    mlflow_tracking_uri: str
+    model_name: str
+    contract: str
+    split_salt: str = "mlops.circle"
+    trials: int = 30
+    processes: int = 0
+    seed: int = 1
+    minimum_f1: float = 0.5
+    bad_row_share: float = 0.01

@@ -30,8 +30,8 @@ class StreamUnavailable(Exception):
 class RecordStream:
     """A stream with its fallback: objects of JSON lines beside the stream's own Parquet.
 
-    `name` is ``log`` or ``labels``; `attempts` bounds the tries at the stream, `pause_seconds` is the
-    first pause between two of them (doubled each time, with full jitter).
+    `name` is ``log`` or ``labels``; `attempts` bounds the tries at the stream, `pause_seconds` is
+    the first pause between two of them (doubled each time, with full jitter).
     """
 
     client: "FirehoseClient"

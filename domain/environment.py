@@ -1,7 +1,8 @@
 """A room's settings as environment variables, each name typed once.
 
-A room declares a frozen dataclass that inherits `Environment`. `stacks` writes the room's environment
-with ``Settings(...).to_env()``; the room reads it back with ``Settings.from_env(os.environ)``.
+A room declares a frozen dataclass that inherits `Environment`. `stacks` writes the room's
+environment with ``Settings(...).to_env()``; the room reads it back with
+``Settings.from_env(os.environ)``.
 """
 
 import types

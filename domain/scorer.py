@@ -38,10 +38,10 @@ class Forest:
         """Log-odds of one encoded float32 vector; NaN stands for missing."""
         feature, threshold, left, right = self.feature, self.threshold, self.left, self.right
         total = self.base_margin
-        if any(value != value for value in vector):
+        if any(map(math.isnan, vector)):
             return total + self._leaves_with_missing(vector)
-        for node in self.roots:
-            column = feature[node]
+        for root in self.roots:
+            node, column = root, feature[root]
             while column >= 0:
                 node = left[node] if vector[column] < threshold[node] else right[node]
                 column = feature[node]
@@ -50,11 +50,11 @@ class Forest:
 
     def _leaves_with_missing(self, vector: Sequence[float]) -> float:
         total = 0.0
-        for node in self.roots:
+        for root in self.roots:
+            node = root
             while (column := self.feature[node]) >= 0:
                 value, threshold = vector[column], self.threshold[node]
-                missing = value != value
-                goes_left = self.default_left[node] if missing else value < threshold
+                goes_left = self.default_left[node] if math.isnan(value) else value < threshold
                 node = self.left[node] if goes_left else self.right[node]
             total += self.threshold[node]
         return total

@@ -1,0 +1,124 @@
+"""Detached processes of this machine: started once, found again later, stopped for good.
+
+A process holds a lock on its own file for as long as it lives (the open descriptor is inherited),
+so neither a stale file nor a process id that was given to somebody else can mislead.
+"""
+
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ops.errors import OpsError
+
+
+@dataclass(frozen=True, slots=True)
+class Daemon:
+    """One named background process with its lock and log in a folder."""
+
+    name: str
+    folder: Path
+
+    @property
+    def lock(self) -> Path:
+        """The file it keeps locked; holds its process id."""
+        return self.folder / "run" / f"{self.name}.pid"
+
+    @property
+    def log(self) -> Path:
+        """Where its output goes."""
+        return self.folder / "logs" / f"{self.name}.log"
+
+    def pid(self) -> int | None:
+        """Its process id, or None when it doesn't run."""
+        try:
+            with self.lock.open("r+") as file:
+                # Shared: two who ask at once don't take each other for the process.
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return None
+        except FileNotFoundError:
+            return None
+        except BlockingIOError:
+            return int(self.lock.read_text() or 0) or None
+
+    def start(self, command: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> None:
+        """Start it in a session of its own; raises OpsError when the machine refuses."""
+        try:
+            for path in (self.lock, self.log):
+                path.parent.mkdir(parents=True, exist_ok=True)
+            with self.lock.open("a+") as lock, self.log.open("ab") as log:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                process = subprocess.Popen(
+                    command,
+                    env=dict(env),
+                    cwd=cwd,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    pass_fds=(lock.fileno(),),
+                )
+                lock.truncate(0)
+                lock.write(str(process.pid))
+        except BlockingIOError:
+            raise OpsError(f"{self.name} is already running.", "python -m ops status") from None
+        except OSError as error:
+            raise OpsError(
+                f"{self.name} can't be started: {error.strerror or error}.",
+                "Free some space or memory, then run the command again.",
+            ) from None
+
+    def stop(self, *, seconds: float = 20.0) -> bool:
+        """End it and all it started; True when it was running. Kills what won't go in time."""
+        pid = self.pid()
+        if pid is None:
+            return False
+        for number, patience in ((signal.SIGTERM, seconds), (signal.SIGKILL, 5.0)):
+            # Only its leader first: a server ends its own workers in order.
+            _signal(pid, number, group=number == signal.SIGKILL)
+            if wait_until(lambda: self.pid() is None, seconds=patience):
+                break
+        _signal(pid, signal.SIGTERM, group=True)  # what it left behind
+        return True
+
+    def last_line(self) -> str:
+        """The end of its log, for a sentence about why it died."""
+        try:
+            lines = self.log.read_text(errors="replace").strip().splitlines()
+        except OSError:
+            return ""
+        return lines[-1].strip()[:300] if lines else ""
+
+
+def wait_until(condition: Callable[[], bool], *, seconds: float, pause: float = 0.1) -> bool:
+    """Poll until the condition holds; False when it didn't in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(pause)
+    return True
+
+
+def port_taken(port: int) -> bool:
+    """Whether something on this machine listens there."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def free_port() -> int:
+    """A port that nothing listens on now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _signal(pid: int, number: int, *, group: bool) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        (os.killpg if group else os.kill)(pid, number)

@@ -43,27 +43,37 @@ class Bucket:
     client: "S3Client"
     name: str
 
-    def get(self, key: str) -> Stored | None:
-        """The object, or None when there is none."""
-        return self._get(key)
+    def get(self, key: str, *, limit: int | None = None) -> Stored | None:
+        """The object (its first `limit` bytes, if given), or None when there is none."""
+        return self._get(key, limit)
 
     def get_if_changed(self, key: str, etag: str) -> Stored | None:
         """The object when its ETag differs from `etag`; None when unchanged or missing."""
         try:
-            return self._get(key, IfNoneMatch=etag)
+            return self._get(key, None, IfNoneMatch=etag)
         except ClientError as error:
             if _code(error) in ("304", "NotModified"):
                 return None
             raise
 
-    def _get(self, key: str, **conditions: str) -> Stored | None:
+    def exists(self, key: str) -> bool:
+        """Whether there is such an object."""
+        try:
+            self.client.head_object(Bucket=self.name, Key=key)
+        except ClientError as error:
+            if _code(error) in _MISSING:
+                return False
+            raise
+        return True
+
+    def _get(self, key: str, limit: int | None, **conditions: str) -> Stored | None:
         try:
             answer = self.client.get_object(Bucket=self.name, Key=key, **conditions)  # type: ignore[arg-type]  # conditions are header texts
         except ClientError as error:
             if _code(error) in _MISSING:
                 return None
             raise
-        return Stored(answer["Body"].read(), answer["ETag"])
+        return Stored(answer["Body"].read(limit), answer["ETag"])
 
     def put(self, key: str, data: bytes, *, content_type: str = "application/octet-stream") -> str:
         """Write unconditionally; returns the new ETag."""

@@ -100,7 +100,6 @@ class LedgerEntry:
     execution: str
     promoted_at: int
     reasons: tuple[str, ...]
-    registry: Literal["done", "pending"] = "done"
 
     @property
     def key(self) -> str:

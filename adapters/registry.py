@@ -1,0 +1,181 @@
+"""MLflow: runs of the training, and the registry of model versions.
+
+The registry mirrors what serves; it is never asked what serves (that is the champion pointer).
+"""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import mlflow
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
+
+CHAMPION = "champion"
+EXECUTION_TAG = "circle.execution"
+SHA256_TAG = "circle.bundle_sha256"
+
+
+class RegistryUnavailable(Exception):
+    """MLflow can't be reached or answers with an error; trying again later may help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tracking:
+    """One experiment and one registered model of the same name on one tracking server."""
+
+    uri: str
+    model_name: str
+
+    @property
+    def client(self) -> mlflow.MlflowClient:
+        """A client of that server; cheap, and not picklable, so made anew in each process."""
+        return mlflow.MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+
+    def experiment_id(self) -> str:
+        """The experiment's id; creates the experiment when it is missing."""
+        with _translated():
+            found = self.client.get_experiment_by_name(self.model_name)
+            if found is not None:
+                return str(found.experiment_id)
+            try:
+                return str(self.client.create_experiment(self.model_name))
+            except MlflowException:
+                found = self.client.get_experiment_by_name(self.model_name)
+                if found is None:
+                    raise
+                return str(found.experiment_id)  # somebody else created it in between
+
+    def run_of(self, execution: str) -> str:
+        """Id of the run that belongs to an execution: found, or created."""
+        experiment = self.experiment_id()
+        with _translated():
+            found = self.client.search_runs(
+                [experiment], f"tags.`{EXECUTION_TAG}` = '{execution}'", max_results=1
+            )
+            if found:
+                return str(found[0].info.run_id)
+            name = execution.rsplit(":", 1)[-1]
+            tags = {EXECUTION_TAG: execution, MLFLOW_RUN_NAME: f"training-{name}"}
+            return str(self.client.create_run(experiment, tags=tags).info.run_id)
+
+    def log_trial(
+        self,
+        *,
+        parent_run: str,
+        name: str,
+        params: Mapping[str, Any],
+        metrics: Mapping[str, float],
+        began: float,
+    ) -> None:
+        """One finished trial as a child run; `began` in seconds since the epoch."""
+        client, now = self.client, int(time.time() * 1000)
+        with _translated():
+            experiment = client.get_run(parent_run).info.experiment_id
+            run = client.create_run(
+                experiment,
+                start_time=int(began * 1000),
+                tags={MLFLOW_PARENT_RUN_ID: parent_run, MLFLOW_RUN_NAME: name},
+            )
+            client.log_batch(
+                run.info.run_id,
+                metrics=[Metric(key, value, now, 0) for key, value in metrics.items()],
+                params=[Param(key, str(value)) for key, value in params.items()],
+            )
+            client.set_terminated(run.info.run_id)
+
+    def log_final(
+        self,
+        run_id: str,
+        *,
+        params: Mapping[str, Any],
+        metrics: Mapping[str, float],
+        tags: Mapping[str, str],
+        documents: Mapping[str, Any],
+    ) -> None:
+        """The final model's figures in the execution's run; `documents` become JSON artifacts."""
+        now = int(time.time() * 1000)
+        with _translated():
+            self.client.log_batch(
+                run_id,
+                metrics=[Metric(key, value, now, 0) for key, value in metrics.items()],
+                params=[Param(key, str(value)) for key, value in params.items()],
+                tags=[RunTag(key, value) for key, value in tags.items()],
+            )
+            for name, document in documents.items():
+                self.client.log_text(run_id, json.dumps(document, indent=2), name)
+
+    def finish(self, run_id: str) -> None:
+        """Close the execution's run."""
+        with _translated():
+            self.client.set_terminated(run_id)
+
+    def register(self, *, run_id: str, booster: Any, example: Any, sha256: str) -> str:
+        """Log the booster with its signature and register it; returns the version's number.
+
+        `example`: a data frame of a few encoded rows, for the signature alone. A repeated call for
+        the same run and bundle returns the version that is already there.
+        """
+        with _translated():
+            registered = self._registered(run_id, sha256)
+            if registered is not None:
+                return registered
+            return self._register(run_id, booster, example, sha256)
+
+    def _registered(self, run_id: str, sha256: str) -> str | None:
+        for version in self.client.search_model_versions(f"run_id = '{run_id}'"):
+            if version.name == self.model_name and version.tags.get(SHA256_TAG) == sha256:
+                return str(version.version)
+        return None
+
+    def _register(self, run_id: str, booster: Any, example: Any, sha256: str) -> str:
+        import mlflow.xgboost
+        import numpy as np
+        from mlflow.models import infer_signature
+
+        mlflow.set_tracking_uri(self.uri)
+        mlflow.set_registry_uri(self.uri)
+        with mlflow.start_run(run_id=run_id):
+            logged = mlflow.xgboost.log_model(
+                booster,
+                name="model",
+                signature=infer_signature(example, np.zeros(len(example), dtype=np.float32)),
+                pip_requirements=["xgboost-cpu"],  # inferring them would start a process
+                model_format="ubj",
+                registered_model_name=self.model_name,
+                await_registration_for=0,
+            )
+        number = str(logged.registered_model_version)
+        self.client.set_model_version_tag(self.model_name, number, SHA256_TAG, sha256)
+        return number
+
+    def champion(self) -> str | None:
+        """The number that the alias `champion` names, if any."""
+        with _translated():
+            try:
+                found = self.client.get_model_version_by_alias(self.model_name, CHAMPION)
+            except MlflowException as error:
+                if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                    return None
+                raise
+            return str(found.version)
+
+    def set_champion(self, number: str) -> None:
+        """Point the alias `champion` at a version's number."""
+        with _translated():
+            self.client.set_registered_model_alias(self.model_name, CHAMPION, number)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """MLflow's and its transport's errors as one of ours."""
+    try:
+        yield
+    except (MlflowException, OSError) as error:  # requests' errors are OSErrors
+        raise RegistryUnavailable(
+            f"MLflow did not do what was asked ({type(error).__name__}); is the tracking server up?"
+        ) from error

@@ -1,0 +1,48 @@
+"""A prepared split in Parquet: written by `prepare`, read by `tune` and `evaluate`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet
+
+from domain.contract import Contract
+from training_job.validation import MISSING, Columns
+
+
+def to_table(columns: Columns, contract: Contract) -> pa.Table:
+    """Checked columns as an Arrow table under the contract's own names."""
+    arrays: dict[str, pa.Array] = {}
+    for feature in contract.features:
+        values = columns[feature.name]
+        if feature.kind == "category":
+            codes = pa.array(values, mask=values == MISSING)
+            arrays[feature.name] = pa.DictionaryArray.from_arrays(codes, list(feature.categories))
+        elif feature.kind == "flag":
+            arrays[feature.name] = pa.array(values, mask=values == MISSING)
+        else:
+            arrays[feature.name] = pa.array(values, from_pandas=True)
+    arrays[contract.target] = pa.array(columns[contract.target])
+    return pa.table(arrays)
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """One side of a dataset: a row per patient, the labels 0 or 1."""
+
+    table: pa.Table
+    labels: npt.NDArray[np.int8]
+
+    @classmethod
+    def read(cls, path: Path, contract: Contract) -> "Split":
+        """Load a split's Parquet file."""
+        dictionaries = [f.name for f in contract.features if f.kind == "category"]
+        table = pyarrow.parquet.read_table(path, read_dictionary=dictionaries)
+        return cls(table, table.column(contract.target).to_numpy().astype(np.int8))
+
+    def rows(self, contract: Contract) -> list[tuple[object, ...]]:
+        """The features row by row in the contract's order, None for missing."""
+        columns = (self.table.column(f.name).to_pylist() for f in contract.features)
+        return list(zip(*columns, strict=True))

@@ -1,0 +1,33 @@
+"""Errors with which a step of the training ends; the class name is the state machine's error."""
+
+
+class TrainingError(Exception):
+    """A named failure; the message is one sentence that says what to do."""
+
+
+class BadInput(TrainingError):
+    """The execution's input can't be used."""
+
+
+class BadData(TrainingError):
+    """The raw files can't be trained on."""
+
+
+class TrainingInProgress(TrainingError):
+    """Another execution is training."""
+
+
+class ExportDisagrees(TrainingError):
+    """The exported scorer doesn't reproduce the model it was made from."""
+
+
+class NothingToPromote(TrainingError):
+    """The version to promote or roll back to doesn't exist or is damaged."""
+
+
+class Interrupted(TrainingError):
+    """The container was told to stop; trying again may succeed."""
+
+
+class OutOfMemory(TrainingError):
+    """The step's process was killed, most often for want of memory."""

@@ -1,0 +1,95 @@
+"""The execution's input: what an operator may ask of one training."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from domain import keys
+from domain.errors import BadKey
+from training_job.errors import BadInput
+
+MAXIMUM_TRIALS = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionInput:
+    """Every field is optional; None means the setting's default.
+
+    `trials`: 1 to 1,000. `raw_prefix`: a folder under ``raw/``. `seed`: of the sampler.
+    `minimum_f1`: 0 to 1. `rollback` goes back to the previous champion, `promote_version` to
+    a named one; both skip the training.
+    """
+
+    trials: int | None = None
+    raw_prefix: str = keys.RAW
+    seed: int | None = None
+    minimum_f1: float | None = None
+    rollback: bool = False
+    promote_version: str | None = None
+
+    @classmethod
+    def parse(cls, document: object) -> Self:
+        """Validate decoded JSON; raises BadInput naming every problem at once."""
+        if not isinstance(document, Mapping):
+            raise BadInput("The execution's input must be a JSON object.")
+        rules = _RULES
+        problems = [f"{name} is not known" for name in document if name not in rules]
+        problems += [
+            f"{name} {rules[name][1]}"
+            for name, value in document.items()
+            if name in rules and not rules[name][0](value)
+        ]
+        if document.get("rollback") and document.get("promote_version"):
+            problems.append("rollback and promote_version exclude each other")
+        if problems:
+            known = ", ".join(rules)
+            raise BadInput(
+                f"The execution's input is refused: {'; '.join(problems)}. Known fields: {known}."
+            )
+        return cls(**document)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the state machine hands to a step: the input and the earlier steps' results."""
+
+    input: ExecutionInput
+    results: Mapping[str, Mapping[str, Any]]
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read the state's JSON; raises BadInput."""
+        document = json.loads(text)
+        results = {name: value for name, value in document.items() if name != "input"}
+        return cls(ExecutionInput.parse(document.get("input", {})), results)
+
+
+def _whole(low: int, high: int) -> Callable[[object], bool]:
+    return lambda v: isinstance(v, int) and not isinstance(v, bool) and low <= v <= high
+
+
+def _share(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+
+
+def _raw_prefix(value: object) -> bool:
+    return isinstance(value, str) and value.startswith(keys.RAW) and len(value) <= 512
+
+
+def _version(value: object) -> bool:
+    try:
+        keys.checked_version(value)  # type: ignore[arg-type]  # a wrong type is refused below
+    except (BadKey, TypeError):
+        return False
+    return True
+
+
+_RULES: dict[str, tuple[Callable[[object], bool], str]] = {
+    "trials": (_whole(1, MAXIMUM_TRIALS), f"must be a whole number from 1 to {MAXIMUM_TRIALS}"),
+    "raw_prefix": (_raw_prefix, f"must be a prefix under {keys.RAW}"),
+    "seed": (_whole(0, 2**31 - 1), "must be a whole number from 0 to 2147483647"),
+    "minimum_f1": (_share, "must be a number from 0 to 1"),
+    "rollback": (lambda value: isinstance(value, bool), "must be true or false"),
+    "promote_version": (_version, "must be a version such as 7-0a1b2c3d"),
+}

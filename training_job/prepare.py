@@ -1,0 +1,209 @@
+"""Prepare: raw files → validated, de-duplicated, hash-split Parquet; bad rows to quarantine."""
+
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet
+
+from adapters.s3 import Bucket
+from domain import keys
+from domain.contract import Contract
+from training_job import dataset, hashing, reading
+from training_job.errors import BadData
+from training_job.validation import Columns, check, target_feature
+
+MALFORMED = "has another number of fields than the header"
+TOP_REASONS = 5
+
+
+@dataclass(slots=True)
+class Collected:
+    """What the raw files held, column by column."""
+
+    parts: list[Columns] = field(default_factory=list)
+    quarantine: list[tuple[str, int, str]] = field(default_factory=list)
+    files: dict[str, int] = field(default_factory=dict)
+    extra: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> int:
+        """Rows read, good and bad."""
+        return sum(self.files.values())
+
+    def columns(self) -> Columns:
+        """All valid rows; empties the parts, so that memory holds the rows about once."""
+        names = list(self.parts[0])
+        return {name: np.concatenate([part.pop(name) for part in self.parts]) for name in names}
+
+    def top_reasons(self) -> list[dict[str, Any]]:
+        """The most frequent reasons of quarantine."""
+        counted = Counter(reason for _, _, reason in self.quarantine).most_common(TOP_REASONS)
+        return [{"reason": reason, "rows": rows} for reason, rows in counted]
+
+
+def prepare(
+    *,
+    contract: Contract,
+    bucket: Bucket,
+    raw_prefix: str,
+    salt: str,
+    bad_row_share: float,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    """Make a dataset of everything under `raw_prefix`; returns its id and counts.
+
+    The same rows give the same dataset, in any order and split over any files. Raises BadData.
+    """
+    collected = _collect(contract=contract, bucket=bucket, raw_prefix=raw_prefix, say=say)
+    _refuse_bad_rows(collected, bad_row_share)
+    columns = collected.columns()
+    features = hashing.feature_hashes(columns, contract)
+    hashes = hashing.row_hashes(features, columns[contract.target])
+    kept = _sorted_unique(hashes)
+    duplicates = len(hashes) - len(kept)
+    columns = {name: columns.pop(name)[kept] for name in list(columns)}
+    side = hashing.sides(features[kept], salt)
+    dataset_id = hashing.dataset_id(hashes[kept], contract.version, salt)
+    counts = _counts(columns[contract.target], side)
+    manifest = {
+        "dataset_id": dataset_id,
+        "contract_version": contract.version,
+        "target": contract.target,
+        "salt": salt,
+        "files": collected.files,
+        "extra_columns": collected.extra,
+        "rows_read": collected.rows,
+        "rows_quarantined": len(collected.quarantine),
+        "top_reasons": collected.top_reasons(),
+        "duplicates_removed": duplicates,
+        "splits": counts,
+    }
+    say(
+        f"{collected.rows:,} rows read, {len(collected.quarantine):,} in quarantine, "
+        f"{duplicates:,} duplicates removed; dataset {dataset_id}"
+    )
+    table = dataset.to_table(columns, contract)
+    del columns
+    for name in keys.SPLITS:
+        part = table.filter(pa.array(side == name))
+        _upload(part, bucket, keys.dataset(dataset_id, name))
+    _upload(_quarantine(collected.quarantine), bucket, keys.dataset(dataset_id, keys.QUARANTINE))
+    document = json.dumps(manifest, indent=2, sort_keys=True).encode()
+    bucket.put(keys.manifest(dataset_id), document, content_type="application/json")
+    return {
+        "dataset_id": dataset_id,
+        "rows": {name: counts[name]["rows"] for name in keys.SPLITS},
+        "rows_read": collected.rows,
+        "rows_quarantined": len(collected.quarantine),
+        "duplicates_removed": duplicates,
+    }
+
+
+def _collect(
+    *, contract: Contract, bucket: Bucket, raw_prefix: str, say: Callable[[str], None]
+) -> Collected:
+    listed = [entry for entry in bucket.list(raw_prefix) if entry.key.endswith(reading.FORMATS)]
+    if not listed:
+        raise BadData(
+            f"There is no {', '.join(reading.FORMATS)} file under {raw_prefix}; upload one first."
+        )
+    names = [*(feature.name for feature in contract.features), target_feature(contract).name]
+    collected = Collected()
+    for entry in listed:
+        with _local(bucket, entry.key) as path:
+            collected.extra[entry.key] = reading.extra_columns(path, entry.key, names)
+            _collect_file(collected, path, entry.key, contract, names)
+        say(f"read {entry.key}: {collected.files[entry.key]:,} rows")
+    return collected
+
+
+def _collect_file(
+    collected: Collected, path: Path, key: str, contract: Contract, names: list[str]
+) -> None:
+    rows = 0
+    for batch in reading.read(path, key, names):
+        if isinstance(batch, reading.Malformed):
+            collected.quarantine += [(key, number, MALFORMED) for number in batch.numbers]
+            rows += len(batch.numbers)
+            continue
+        checked = check(batch.table, contract)
+        collected.parts.append(checked.columns)
+        bad = batch.numbers[~checked.valid].tolist()
+        collected.quarantine += [(key, n, why) for n, why in zip(bad, checked.reasons, strict=True)]
+        rows += batch.table.num_rows
+    if not rows:
+        raise BadData(f"{key} is an empty file: it has a header but no rows.")
+    collected.files[key] = rows
+
+
+@contextmanager
+def _local(bucket: Bucket, key: str) -> Iterator[Path]:
+    """An object as a temporary file."""
+    with tempfile.TemporaryDirectory(prefix="raw-") as folder:
+        path = Path(folder) / "file"
+        bucket.download(key, path)
+        yield path
+
+
+def _refuse_bad_rows(collected: Collected, bad_row_share: float) -> None:
+    bad, rows = len(collected.quarantine), collected.rows
+    if bad <= bad_row_share * rows and bad < rows:
+        return
+    reasons = ". ".join(f"{r['rows']:,} rows: {r['reason']}" for r in collected.top_reasons())
+    raise BadData(
+        f"{bad:,} of {rows:,} rows break the contract, more than the allowed share of "
+        f"{bad_row_share:.1%}. {reasons}."
+    )
+
+
+def _sorted_unique(hashes: hashing.Hashes) -> npt.NDArray[np.intp]:
+    """Positions of the first of each distinct hash, in the order of hashes."""
+    order = np.argsort(hashes, kind="stable")
+    ordered = hashes[order]
+    first = np.empty(len(order), dtype=bool)
+    first[:1] = True
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return order[first]
+
+
+def _counts(
+    labels: npt.NDArray[np.generic], side: npt.NDArray[np.str_]
+) -> dict[str, dict[str, int]]:
+    """Rows and positives per side; raises BadData when a side lacks a class."""
+    if len(np.unique(labels)) < 2:
+        raise BadData("All rows have the same label: a classifier needs both classes.")
+    counts = {
+        name: {"rows": int((side == name).sum()), "positives": int(labels[side == name].sum())}
+        for name in keys.SPLITS
+    }
+    for name, count in counts.items():
+        if not 0 < count["positives"] < count["rows"]:
+            raise BadData(f"The {name} side lacks one of the classes: more rows are needed.")
+    return counts
+
+
+def _quarantine(rows: list[tuple[str, int, str]]) -> pa.Table:
+    files, numbers, reasons = zip(*rows, strict=True) if rows else ((), (), ())
+    return pa.table(
+        {
+            "file": pa.array(files, pa.string()),
+            "row": pa.array(numbers, pa.int64()),
+            "reason": pa.array(reasons, pa.string()),
+        }
+    )
+
+
+def _upload(table: pa.Table, bucket: Bucket, key: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="dataset-") as folder:
+        path = Path(folder) / "part.parquet"
+        pyarrow.parquet.write_table(table, path, compression="zstd")
+        bucket.upload(path, key)

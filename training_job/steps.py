@@ -1,0 +1,149 @@
+"""Each step of the state machine as a function of the settings and the state's input."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from adapters import aws, executions
+from adapters.registry import Tracking
+from adapters.s3 import Bucket
+from domain import keys
+from domain.champion import ModelRef
+from domain.contract import Contract
+from training_job import lock
+from training_job import promote as promotion
+from training_job.inputs import State
+from training_job.settings import Settings
+
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What every step works with."""
+
+    settings: Settings
+    execution: str
+    state: State
+    say: Callable[[str], None]
+
+    @property
+    def contract(self) -> Contract:
+        """The contract that the stack was deployed with."""
+        return Contract.parse(self.settings.contract)
+
+    @property
+    def data(self) -> Bucket:
+        """The data bucket."""
+        return Bucket(aws.client("s3", timeout_seconds=60), self.settings.data_bucket)
+
+    @property
+    def models(self) -> Bucket:
+        """The models bucket."""
+        return Bucket(aws.client("s3", timeout_seconds=60), self.settings.models_bucket)
+
+    @property
+    def tracking(self) -> Tracking:
+        """The tracking server."""
+        return Tracking(self.settings.mlflow_tracking_uri, self.settings.model_name)
+
+    @property
+    def name(self) -> str:
+        """The execution's own name: the last part of its ARN."""
+        return self.execution.rsplit(":", 1)[-1]
+
+    def result(self, step: str) -> Mapping[str, Any]:
+        """What an earlier step returned."""
+        return self.state.results[step]
+
+
+def prepare(context: Context) -> Result:
+    """Take the training lock, then make the dataset."""
+    from training_job.prepare import prepare as run
+
+    sfn = aws.client("stepfunctions")
+    lock.take(
+        context.models, context.execution, is_running=lambda arn: executions.is_running(sfn, arn)
+    )
+    return run(
+        contract=context.contract,
+        bucket=context.data,
+        raw_prefix=context.state.input.raw_prefix,
+        salt=context.settings.split_salt,
+        bad_row_share=context.settings.bad_row_share,
+        say=context.say,
+    )
+
+
+def tune(context: Context) -> Result:
+    """Search the parameters."""
+    from training_job.tune import tune as run
+
+    settings, asked = context.settings, context.state.input
+    return run(
+        contract=context.contract,
+        data=context.data,
+        models=context.models,
+        tracking=context.tracking,
+        dataset_id=context.result("prepare")["dataset_id"],
+        execution=context.name,
+        trials=settings.trials if asked.trials is None else asked.trials,
+        processes=settings.processes,
+        seed=settings.seed if asked.seed is None else asked.seed,
+        say=context.say,
+    )
+
+
+def evaluate(context: Context) -> Result:
+    """Fit the final model and judge it."""
+    from training_job.evaluate import evaluate as run
+
+    settings, asked = context.settings, context.state.input
+    promotion.align_registry(context.models, context.tracking)
+    return run(
+        contract=context.contract,
+        data=context.data,
+        models=context.models,
+        tracking=context.tracking,
+        dataset_id=context.result("prepare")["dataset_id"],
+        params=context.result("tune")["params"],
+        execution=context.name,
+        seed=settings.seed if asked.seed is None else asked.seed,
+        minimum_f1=settings.minimum_f1 if asked.minimum_f1 is None else asked.minimum_f1,
+        say=context.say,
+    )
+
+
+def promote(context: Context) -> Result:
+    """Promote what was evaluated, roll back, or promote a named version."""
+    asked, models = context.state.input, context.models
+    etag: str | None
+    if asked.rollback:
+        model, etag = promotion.previous(models)
+        reasons: tuple[str, ...] = ("Rolled back by an operator.",)
+    elif asked.promote_version:
+        model, etag = promotion.named(models, asked.promote_version)
+        reasons = ("Promoted by an operator.",)
+    else:
+        judged = context.result("evaluate")
+        version = judged["version"]
+        model = ModelRef(version, keys.bundle(version), judged["sha256"])
+        etag, reasons = judged["champion_etag"], tuple(judged["reasons"])
+    return promotion.promote(
+        models=models,
+        tracking=context.tracking,
+        model=model,
+        action="rollback" if asked.rollback else "promote",
+        reasons=reasons,
+        execution=context.name,
+        etag=etag,
+        say=context.say,
+    )
+
+
+STEPS: dict[str, Callable[[Context], Result]] = {
+    "prepare": prepare,
+    "tune": tune,
+    "evaluate": evaluate,
+    "promote": promote,
+}

@@ -1,0 +1,140 @@
+"""The container's parent process: the step runs in a child, the parent talks to the state machine.
+
+The parent stays small, so that it is alive to report when the child is killed for want of memory.
+"""
+
+import contextlib
+import multiprocessing
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from types import FrameType
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from adapters.task_token import TaskToken, TokenClosed
+
+BEAT_SECONDS = 30.0
+GRACE_SECONDS = 10.0
+POLL_SECONDS = 1.0
+INTERRUPTED = ("Interrupted", "The container was told to stop; start the training again.")
+OUT_OF_MEMORY = (
+    "OutOfMemory",
+    "The step's process was killed, most likely for want of memory: give the task more memory.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A step's result, or the name and sentence of its error."""
+
+    result: Mapping[str, Any] | None = None
+    error: str = ""
+    cause: str = ""
+
+
+def supervise(
+    step: Callable[[], Mapping[str, Any]],
+    *,
+    token: TaskToken | None,
+    beat_seconds: float = BEAT_SECONDS,
+) -> Outcome:
+    """Run `step` (picklable) in a child process and report how it ended.
+
+    Beats on the token meanwhile. When the token is closed, nobody waits any more: the child is
+    stopped at once. SIGTERM to this process ends as `Interrupted`.
+    """
+    stop = _StopSignal()
+    receiver, sender = multiprocessing.get_context("spawn").Pipe(duplex=False)
+    child = multiprocessing.get_context("spawn").Process(target=_run, args=(step, sender))
+    child.start()
+    sender.close()
+    try:
+        outcome = _await(child, receiver, stop, token, beat_seconds)
+        if token is not None:
+            _report(token, outcome)
+    except TokenClosed:
+        outcome = Outcome(error="TokenClosed", cause="The state machine no longer waits; stopped.")
+    finally:
+        _end(child)
+    return outcome
+
+
+def _await(
+    child: BaseProcess,
+    receiver: Connection,
+    stop: "_StopSignal",
+    token: TaskToken | None,
+    beat_seconds: float,
+) -> Outcome:
+    last_beat = time.monotonic()
+    while not stop.asked:
+        if receiver.poll(min(POLL_SECONDS, beat_seconds)):
+            try:
+                outcome: Outcome = receiver.recv()
+            except EOFError:
+                child.join()
+                return _death(child.exitcode)
+            return outcome
+        if token is not None and time.monotonic() - last_beat >= beat_seconds:
+            last_beat = time.monotonic()
+            with contextlib.suppress(BotoCoreError, ClientError):  # the next beat may get through
+                token.beat()
+    return Outcome(error=INTERRUPTED[0], cause=INTERRUPTED[1])
+
+
+def _death(exit_code: int | None) -> Outcome:
+    """The outcome of a child that ended without a word."""
+    if exit_code == -signal.SIGKILL:
+        return Outcome(error=OUT_OF_MEMORY[0], cause=OUT_OF_MEMORY[1])
+    return Outcome(
+        error="StepDied", cause=f"The step's process ended with exit code {exit_code}: see the log."
+    )
+
+
+def _report(token: TaskToken, outcome: Outcome) -> None:
+    if outcome.result is not None:
+        token.succeed(outcome.result)
+    else:
+        token.fail(outcome.error, outcome.cause)
+
+
+def _run(step: Callable[[], Mapping[str, Any]], sender: Connection) -> None:
+    """In the child: run the step, send its outcome."""
+    # Leaving by SystemExit also ends the step's own worker processes.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    try:
+        outcome = Outcome(result=step())
+    except Exception as error:  # every error becomes a named failure of the state
+        import traceback
+
+        traceback.print_exc()
+        outcome = Outcome(error=type(error).__name__, cause=str(error) or type(error).__name__)
+    sender.send(outcome)
+    sender.close()
+
+
+def _end(child: BaseProcess) -> None:
+    """Make sure that no orphan works on."""
+    if child.is_alive():
+        child.terminate()
+        child.join(GRACE_SECONDS)
+    if child.is_alive():
+        child.kill()
+    child.join()
+
+
+class _StopSignal:
+    """Remembers that SIGTERM came."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        signal.signal(signal.SIGTERM, self._note)
+
+    def _note(self, _signal: int, _frame: FrameType | None) -> None:
+        self.asked = True

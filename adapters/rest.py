@@ -10,7 +10,11 @@ from domain.contract import FieldProblem
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
-_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
 
 Answer = dict[str, Any]
 """The proxy integration's response object."""
@@ -51,4 +55,13 @@ def answer(
         "statusCode": int(status),
         "headers": _HEADERS | {"Content-Type": content_type} | dict(headers or {}),
         "body": json.dumps(body, separators=(",", ":"), allow_nan=False),
+    }
+
+
+def redirect(url: str) -> Answer:
+    """302 to a URL that nobody may keep."""
+    return {
+        "statusCode": int(HTTPStatus.FOUND),
+        "headers": _HEADERS | {"Location": url},
+        "body": "",
     }

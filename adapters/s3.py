@@ -114,6 +114,15 @@ class Bucket:
             for entry in page.get("Contents", []):
                 yield Listed(entry["Key"], entry["Size"], entry["LastModified"])
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        """The prefixes one level below a prefix that ends with a slash, in order."""
+        pages = self.client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.name, Prefix=prefix, Delimiter="/"
+        )
+        for page in pages:
+            for entry in page.get("CommonPrefixes", []):
+                yield entry["Prefix"]
+
     def download(self, key: str, path: Path) -> None:
         """Copy the object into a file, in parts."""
         self.client.download_file(self.name, key, str(path))

@@ -22,6 +22,8 @@ from domain.scorer import Forest
 FORMAT = "mlops.circle/bundle/1"
 MAXIMUM_BYTES = 64 * 1024 * 1024
 """Largest decompressed bundle that is read: about 100 times a usual one."""
+MAXIMUM_STORED_BYTES = 16 * 1024 * 1024
+"""Largest compressed bundle worth reading from a bucket."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,14 @@ class Bundle:
             contract = Contract.from_dict(document["contract"])
             threshold = float(document["threshold"])
             forest = Forest.from_dict(document["forest"], len(contract.encoded_names))
-        except (KeyError, TypeError, ValueError, AttributeError, BadContract) as error:
+        except (
+            KeyError,
+            TypeError,
+            ValueError,
+            OverflowError,
+            AttributeError,
+            BadContract,
+        ) as error:
             raise BadBundle(f"The bundle can't be decoded ({type(error).__name__}).") from None
         if not (math.isfinite(threshold) and 0 <= threshold <= 1):
             raise BadBundle("The bundle's threshold is not a probability.")

@@ -7,7 +7,7 @@ The text of a contract is read by entry points; this module only parses it.
 
 import hashlib
 import json
-import math
+import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -32,12 +32,15 @@ RESERVED_COLUMNS = frozenset(
         "source",
         "sample_key",
         "dt",
+        "instances",
     }
 )
-"""Columns of the prediction log that no feature may take."""
+"""Names that no feature may take: the log's own columns, and what wraps a batch."""
 
-RESERVED_FIELDS = frozenset({"prediction_id", "probability", "threshold", "model_version"})
-"""Fields of an answer or a label that the target may not take."""
+RESERVED_FIELDS = frozenset(
+    {"prediction_id", "probability", "threshold", "model_version", "observed_at", "labels"}
+)
+"""Fields of an answer or a label, or around labels, that the target may not take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,12 @@ class Feature:
         if self.kind == "flag":
             return value in (0, 1)
         return self.minimum <= value <= self.maximum  # false for NaN too
+
+    def cast(self, value: Value) -> Value:
+        """A valid value in its column's own type."""
+        if value is None or self.kind == "category":
+            return value
+        return int(value) if self.kind == "flag" else float(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +223,7 @@ class Contract:
         if not isinstance(instance, dict):
             return [FieldProblem(at, "must be an object with the features as fields")]
         problems = [
-            FieldProblem(f"{at}/{_pointer(name)}", "is not a feature")
+            FieldProblem(f"{at}/{pointer_token(name)}", "is not a feature")
             for name in instance
             if name not in self.names
         ]
@@ -226,16 +235,19 @@ class Contract:
                     "is required and " + feature.expectation if missing else feature.expectation
                 )
                 problems.append(
-                    FieldProblem(f"{at}/{_pointer(feature.name)}", detail, feature.name)
+                    FieldProblem(f"{at}/{pointer_token(feature.name)}", detail, feature.name)
                 )
         return problems
 
     def row(self, instance: Mapping[str, Any]) -> tuple[Value, ...]:
-        """The values of a valid instance in the contract's order, None for missing."""
-        return tuple(instance.get(feature.name) for feature in self.features)
+        """The values of a valid instance in the contract's order, None for missing.
+
+        JSON knows one kind of number, the log two: numbers become float, flags int.
+        """
+        return tuple(feature.cast(instance.get(feature.name)) for feature in self.features)
 
 
-def _pointer(name: str) -> str:
+def pointer_token(name: str) -> str:
     """One reference token of RFC 6901, cut to a bearable length."""
     return name[:64].replace("~", "~0").replace("/", "~1")
 
@@ -253,7 +265,9 @@ def _entries(document: Mapping[str, Any], key: str, problems: list[str]) -> Sequ
 
 
 def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return -sys.float_info.max <= value <= sys.float_info.max  # false for NaN, safe for 10**400
 
 
 def _feature(index: int, entry: Any, problems: list[str]) -> Feature:

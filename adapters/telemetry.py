@@ -1,0 +1,75 @@
+"""What a function tells about itself: structured log lines and embedded metrics, on stdout.
+
+No body, no feature value and no exception message ever comes here: a message may quote what was
+sent. An exception is logged as its type and the places it passed through.
+"""
+
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import (
+    AmazonCloudWatchEMFProvider,
+)
+
+from domain import metrics
+
+_UNITS = {metrics.LATENCY: "Milliseconds"}
+
+
+@dataclass
+class Observation:
+    """What one request adds to the metrics; `properties` are searchable, but no dimensions."""
+
+    counts: dict[str, float] = field(default_factory=dict)
+    properties: dict[str, Any] = field(default_factory=dict)
+    by_field: Mapping[str, int] = field(default_factory=dict)
+
+    def count(self, metric: str, value: float = 1) -> None:
+        """Add to a metric of `domain.metrics`."""
+        self.counts[metric] = self.counts.get(metric, 0) + value
+
+
+@dataclass(frozen=True)
+class Telemetry:
+    """The log and the metrics of one function."""
+
+    service: metrics.Service
+
+    @cached_property
+    def log(self) -> Logger:
+        """Structured logger; say nothing in it that a client sent."""
+        return Logger(service=self.service)
+
+    def log_defect(self, error: BaseException) -> None:
+        """Log an unexpected exception: type and places, no message."""
+        frames = traceback.extract_tb(error.__traceback__)
+        places = [f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames]
+        self.log.error("unexpected error", error=type(error).__name__, places=places)
+
+    def emit(self, observation: Observation) -> None:
+        """Write the metrics of one request, unless there are none."""
+        if observation.counts:
+            self._emit(observation.counts, observation.properties, {})
+        for name, count in observation.by_field.items():
+            self._emit({metrics.FIELD_ERRORS: count}, observation.properties, {"field": name})
+
+    def _emit(
+        self,
+        counts: Mapping[str, float],
+        properties: Mapping[str, Any],
+        dimensions: Mapping[str, str],
+    ) -> None:
+        # One provider per line: nothing of a request can slip into the next one's metrics.
+        line = AmazonCloudWatchEMFProvider(namespace=metrics.NAMESPACE, service=self.service)
+        for name, value in dimensions.items():
+            line.add_dimension(name, value)
+        for name, number in counts.items():
+            line.add_metric(name, _UNITS.get(name, "Count"), number)
+        for name, text in properties.items():
+            line.add_metadata(name, text)
+        line.flush_metrics()

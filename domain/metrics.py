@@ -1,0 +1,29 @@
+"""Names of the metrics that the API's functions emit, as alarms and graphs need them.
+
+Dimension of all: `service`. FieldErrors has `field` too, one of the contract's. The model's version
+is a property of the log line, never a dimension: each combination of dimensions is a paid metric.
+"""
+
+from typing import Literal
+
+NAMESPACE = "Circle"
+
+Service = Literal["predictor", "labels", "dashboard"]
+
+LATENCY = "Latency"
+"""Milliseconds from event to response of POST /predict and POST /labels."""
+INSTANCES = "Instances"
+"""Predictions answered, or labels accepted."""
+POSITIVES = "Positives"
+VALIDATION_ERRORS = "ValidationErrors"
+"""Requests refused with 400, 413 or 415."""
+FIELD_ERRORS = "FieldErrors"
+"""Bad values of one field, by the dimension `field`."""
+LOG_FALLBACKS = "LogFallbacks"
+"""Records that went to the fallback because the stream refused them."""
+UNAVAILABLE = "Unavailable"
+"""Requests answered 503."""
+UNEXPECTED = "UnexpectedErrors"
+"""Requests answered 500: a defect."""
+BUNDLE_TROUBLE = "BundleTrouble"
+"""Reads of the champion that failed; the last good model, or the previous one, serves on."""

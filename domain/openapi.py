@@ -1,0 +1,141 @@
+"""The API as an OpenAPI 3.1 document, derived from a contract.
+
+What a schema says here is what the functions enforce: a valid body by this document is accepted
+(but for times in the future, which no schema can name), an invalid one refused.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from domain import keys
+from domain.contract import Contract
+from domain.requests import MAXIMUM_BYTES, MAXIMUM_ENTRIES
+from domain.schemas import Schema, components, either, example, ref
+
+_PROBLEMS = {
+    "400": "The request breaks the contract; `errors` names every bad field.",
+    "403": "The API key is missing or wrong.",
+    "404": "There is no such thing.",
+    "413": f"The body is larger than {MAXIMUM_BYTES:,} bytes.",
+    "415": "The body is not application/json in UTF-8.",
+    "429": "Too many requests; wait and send it again.",
+    "503": "No model serves yet, or the record could not be stored; send it again later.",
+}
+
+
+def document(contract: Contract) -> dict[str, Any]:
+    """The whole document; `contract` decides the bodies."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": f"Predictions of {contract.target}",
+            "version": contract.version,
+            "description": "Scores by the champion model; each prediction is logged before it is "
+            "answered. The version of this document is the contract's.",
+        },
+        "servers": [{"url": "."}],
+        "security": [{"ApiKey": []}],
+        "paths": _paths(contract),
+        "components": {
+            "securitySchemes": {
+                "ApiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+            },
+            "schemas": components(contract),
+        },
+    }
+
+
+def _paths(contract: Contract) -> dict[str, Any]:
+    instance = example(contract)
+    an_id = "0b8f8c1e-6a35-4a0b-9f0e-2f3c1f6a7b10"
+    label = {"prediction_id": an_id, contract.target: True}
+    return {
+        "/predict": {
+            "post": {
+                "operationId": "predict",
+                "summary": f"Score one instance, or up to {MAXIMUM_ENTRIES:,}.",
+                "parameters": [_IDEMPOTENCY_KEY],
+                "requestBody": _body(("Instance", "Instances"), instance),
+                "responses": _responses(
+                    either("Prediction", "Predictions"), "400", "403", "413", "415", "429", "503"
+                ),
+            }
+        },
+        "/labels": {
+            "post": {
+                "operationId": "labels",
+                "summary": f"Hand in what turned out true, for up to {MAXIMUM_ENTRIES:,} ids.",
+                "requestBody": _body(("Label", "Labels"), {"labels": [label]}),
+                "responses": _responses(ref("Accepted"), "400", "403", "413", "415", "429", "503"),
+            }
+        },
+        "/model": {
+            "get": {
+                "operationId": "model",
+                "summary": "The champion's card.",
+                "responses": _responses(ref("Model"), "403", "429", "503"),
+            }
+        },
+        "/health": {
+            "get": {
+                "operationId": "health",
+                "summary": "Which version is loaded, and why it may not be the champion.",
+                "responses": _responses(ref("Health"), "403", "429", "503"),
+            }
+        },
+        "/openapi.json": {
+            "get": {
+                "operationId": "openapi",
+                "summary": "This document.",
+                "security": [],
+                "responses": _responses({"type": "object"}, "429", "503"),
+            }
+        },
+        "/reports/{run_id}/{report}": {
+            "get": {
+                "operationId": "report",
+                "summary": "A drift report; the link with its token comes by mail.",
+                "security": [],
+                "parameters": [
+                    _parameter("run_id", "path", {"type": "string"}),
+                    _parameter("report", "path", {"enum": list(keys.REPORTS)}),
+                    _parameter("t", "query", {"type": "string"}),
+                ],
+                "responses": {
+                    "302": {
+                        "description": "The report, for a few minutes.",
+                        "headers": {"Location": {"schema": {"type": "string", "format": "uri"}}},
+                    },
+                    **_problems("404", "429"),
+                },
+            }
+        },
+    }
+
+
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "A repeated request with the same key and body gets the same prediction_ids.",
+    "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+}
+
+
+def _parameter(name: str, where: str, schema: Schema) -> dict[str, Any]:
+    return {"name": name, "in": where, "required": True, "schema": schema}
+
+
+def _body(names: Sequence[str], shown: Any) -> dict[str, Any]:
+    content = {"application/json": {"schema": either(*names), "example": shown}}
+    return {"required": True, "content": content}
+
+
+def _responses(schema: Schema, *problems: str) -> dict[str, Any]:
+    success = {"description": "Done.", "content": {"application/json": {"schema": schema}}}
+    return {"200": success, **_problems(*problems)}
+
+
+def _problems(*statuses: str) -> dict[str, Any]:
+    content = {"application/problem+json": {"schema": ref("Problem")}}
+    return {s: {"description": _PROBLEMS[s], "content": content} for s in statuses}

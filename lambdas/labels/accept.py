@@ -1,0 +1,81 @@
+"""Read labels strictly, and store them before they are acknowledged."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from adapters.streams import RecordStream
+from domain import requests, times
+from domain.contract import FieldProblem, pointer_token
+from domain.records import LabelRecord
+
+WRAPPER = "labels"
+CLOCK_SKEW = timedelta(minutes=5)
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+_DATE_TIME = re.compile(
+    r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})", re.ASCII
+)
+
+
+def validated(document: Any, *, target: str, now: datetime) -> list[LabelRecord]:
+    """The labels of a request; raises BadRequest with every bad field.
+
+    Without `observed_at` a label counts as observed when it was received.
+    """
+    entries, _ = requests.entries(document, WRAPPER)
+    problems: list[FieldProblem] = []
+    labels = [_label(entry, target, now, problems) for entry in entries]
+    requests.refuse(problems)
+    return [label for label in labels if label]
+
+
+def accept(*, labels: Sequence[LabelRecord], stream: RecordStream) -> int:
+    """Store the labels; returns how many went to the fallback. Raises StreamUnavailable."""
+    return stream.append([label.to_json() for label in labels])
+
+
+def _label(
+    entry: requests.Entry, target: str, now: datetime, problems: list[FieldProblem]
+) -> LabelRecord | None:
+    """One label, or None after noting what is wrong with it."""
+    fields, at = entry.value, entry.at
+    if not isinstance(fields, dict):
+        problems.append(FieldProblem(at, "must be an object"))
+        return None
+    found = len(problems)
+    known = ("prediction_id", target, "observed_at")
+    problems += [
+        FieldProblem(f"{at}/{pointer_token(name)}", "is not a field of a label")
+        for name in fields
+        if name not in known
+    ]
+    prediction_id = fields.get("prediction_id")
+    if not isinstance(prediction_id, str) or not _UUID.fullmatch(prediction_id):
+        detail = "must be the prediction_id of an answer, a UUID"
+        problems.append(FieldProblem(f"{at}/prediction_id", detail, "prediction_id"))
+    if not isinstance(fields.get(target), bool):
+        problems.append(FieldProblem(f"{at}/{target}", "must be true or false", target))
+    observed = _instant(fields["observed_at"]) if "observed_at" in fields else now
+    if observed is None or not times.from_millis(0) <= observed <= now + CLOCK_SKEW:
+        detail = "must be an ISO 8601 time with an offset, not in the future, or left out"
+        problems.append(FieldProblem(f"{at}/observed_at", detail, "observed_at"))
+    if len(problems) > found or observed is None:
+        return None
+    return LabelRecord(
+        prediction_id=str(prediction_id).lower(),
+        label=fields[target],
+        observed_at=times.to_millis(observed),
+        received_at=times.to_millis(now),
+    )
+
+
+def _instant(text: object) -> datetime | None:
+    """RFC 3339's profile of ISO 8601: a date, a time and an offset."""
+    if not isinstance(text, str) or not _DATE_TIME.fullmatch(text):
+        return None
+    try:
+        return datetime.fromisoformat(text.upper())
+    except ValueError:
+        return None

@@ -1,0 +1,33 @@
+"""POST /labels."""
+
+import os
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from adapters import aws
+from adapters.proxy import Api
+from adapters.rest import Answer
+from adapters.s3 import Bucket
+from adapters.streams import RecordStream
+from adapters.telemetry import Telemetry
+from lambdas.labels.routes import build
+from lambdas.labels.settings import Settings
+
+
+@cache
+def _api() -> Api:
+    settings = Settings.from_env(os.environ)
+    s3 = aws.client("s3", timeout_seconds=3, attempts=2)
+    stream = RecordStream(
+        client=aws.client("firehose", timeout_seconds=3, attempts=1),
+        stream=settings.labels_stream,
+        fallback=Bucket(s3, settings.predictions_bucket),
+        name="labels",
+    )
+    return build(stream=stream, target=settings.target, telemetry=Telemetry("labels"))
+
+
+def handler(event: Mapping[str, Any], _: object) -> Answer:
+    """Answer one request of API Gateway."""
+    return _api().respond(event)

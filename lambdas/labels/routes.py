@@ -1,0 +1,34 @@
+"""What the labels function answers."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+from adapters.proxy import Api, Request
+from adapters.rest import Answer, answer
+from adapters.streams import RecordStream
+from adapters.telemetry import Observation, Telemetry
+from domain import metrics
+from lambdas.labels.accept import accept, validated
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The route over one stream; `target` is the name of a label's boolean field."""
+
+    stream: RecordStream
+    target: str
+
+    def accept(self, request: Request, observation: Observation) -> Answer:
+        """POST /labels."""
+        labels = validated(request.json(), target=self.target, now=datetime.now(UTC))
+        fallbacks = accept(labels=labels, stream=self.stream)
+        observation.count(metrics.INSTANCES, len(labels))
+        observation.count(metrics.LOG_FALLBACKS, fallbacks)
+        return answer(HTTPStatus.OK, {"accepted": len(labels)})
+
+
+def build(*, stream: RecordStream, target: str, telemetry: Telemetry) -> Api:
+    """The labels function's API over its stream."""
+    labels = Labels(stream=stream, target=target)
+    return Api(routes={("POST", "/labels"): labels.accept}, telemetry=telemetry, errors={})

@@ -1,0 +1,39 @@
+"""POST /predict, GET /model, GET /health, GET /openapi.json."""
+
+import os
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from adapters import aws
+from adapters.proxy import Api
+from adapters.rest import Answer
+from adapters.s3 import Bucket
+from adapters.streams import RecordStream
+from adapters.telemetry import Telemetry
+from lambdas.predictor.routes import build
+from lambdas.predictor.settings import Settings
+
+
+@cache
+def _api() -> Api:
+    settings = Settings.from_env(os.environ)
+    # Short patience: the worst case of all tries stays below the gateway's 29 seconds.
+    s3 = aws.client("s3", timeout_seconds=3, attempts=2)
+    firehose = aws.client("firehose", timeout_seconds=3, attempts=1)
+    return build(
+        models=Bucket(s3, settings.models_bucket),
+        champion_seconds=settings.champion_seconds,
+        stream=RecordStream(
+            client=firehose,
+            stream=settings.log_stream,
+            fallback=Bucket(s3, settings.predictions_bucket),
+            name="log",
+        ),
+        telemetry=Telemetry("predictor"),
+    )
+
+
+def handler(event: Mapping[str, Any], _: object) -> Answer:
+    """Answer one request of API Gateway."""
+    return _api().respond(event)

@@ -1,0 +1,160 @@
+"""The model that serves: loaded once, looked after, swapped as one object."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from adapters.s3 import Bucket
+from domain import keys
+from domain.bundle import MAXIMUM_STORED_BYTES, Bundle
+from domain.champion import Champion, ModelRef
+from domain.errors import BadBundle, BadKey, BadRecord, DomainError
+
+ABSENCE_SECONDS = 1.0
+"""How long "no model" is believed: the first promotion is seen at once."""
+
+
+class NoModel(DomainError):
+    """There is nothing to serve; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loaded model: everything an answer needs, never changed, replaced as a whole."""
+
+    ref: ModelRef
+    bundle: Bundle
+
+    @property
+    def version(self) -> str:
+        """Its name everywhere outside the registry."""
+        return self.ref.version
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """The features' names in the log, in the contract's order."""
+        return tuple(feature.column for feature in self.bundle.contract.features)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What is known at one moment. `troubles` are sentences; empty when all is well.
+
+    `etag` names the state of the pointer that `model` was loaded for, so that an unchanged pointer
+    isn't read again; None makes the next check read it.
+    """
+
+    model: Model | None
+    etag: str | None
+    checked_at: float
+    troubles: tuple[str, ...]
+
+    def serving(self) -> Model:
+        """The model; raises NoModel."""
+        if self.model is None:
+            raise NoModel(self.troubles[0])
+        return self.model
+
+
+@dataclass
+class ModelCache:
+    """Reads the champion pointer at most once per `seconds`, and keeps the last good model.
+
+    A request takes one snapshot and uses it from start to end. `on_check` is told of each
+    snapshot that was read anew.
+    """
+
+    bucket: Bucket
+    seconds: float
+    on_check: Callable[[Snapshot], None] = lambda _: None
+    clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        self._snapshot: Snapshot | None = None
+        self._lock = threading.Lock()
+
+    def current(self) -> Snapshot:
+        """The snapshot to serve by, at most `seconds` old."""
+        snapshot = self._snapshot
+        if snapshot and self._is_fresh(snapshot):
+            return snapshot
+        with self._lock:
+            snapshot = self._snapshot
+            if snapshot is None or not self._is_fresh(snapshot):
+                snapshot = self._check(snapshot)
+                self._snapshot = snapshot
+                self.on_check(snapshot)
+        return snapshot
+
+    def card(self, model: Model) -> Mapping[str, Any]:
+        """The model's card; empty when it can't be read, because serving doesn't need it."""
+        try:
+            stored = self.bucket.get(keys.card(model.version))
+            card = json.loads(stored.data) if stored else {}
+        except (ClientError, BotoCoreError, ValueError):
+            return {}
+        return card if isinstance(card, dict) else {}
+
+    def _is_fresh(self, snapshot: Snapshot) -> bool:
+        seconds = self.seconds if snapshot.model else min(self.seconds, ABSENCE_SECONDS)
+        return self.clock() - snapshot.checked_at < seconds
+
+    def _check(self, last: Snapshot | None) -> Snapshot:
+        model, etag = (last.model, last.etag) if last else (None, None)
+        try:
+            if etag:
+                stored = self.bucket.get_if_changed(keys.CHAMPION, etag)
+                if stored is None:
+                    return self._snapshot_of(model, etag)
+            else:
+                stored = self.bucket.get(keys.CHAMPION)
+            if stored is None:
+                reason = "There is no champion yet; train one with `python -m ops train`."
+                return self._snapshot_of(model, None, reason)
+            champion = Champion.from_json(stored.data)
+        except (ClientError, BotoCoreError) as error:
+            return self._snapshot_of(model, etag, _unreadable("champion pointer", error))
+        except BadRecord as error:
+            return self._snapshot_of(model, None, str(error))
+        return self._follow(champion, stored.etag, model)
+
+    def _follow(self, champion: Champion, etag: str, model: Model | None) -> Snapshot:
+        """Load what the pointer names, else stay, else (a cold start) take the previous one."""
+        if model and model.ref == champion.model:
+            return self._snapshot_of(model, etag)
+        troubles = []
+        for ref in (champion.model, None if model else champion.previous):
+            if ref is None:
+                continue
+            try:
+                loaded = self._load(ref)
+            except (BadBundle, BadKey) as error:
+                troubles.append(f"Version {ref.version}: {error}")
+            except (ClientError, BotoCoreError) as error:
+                troubles.append(_unreadable(f"bundle of version {ref.version}", error))
+            else:
+                is_champion = ref == champion.model
+                return self._snapshot_of(loaded, etag if is_champion else None, *troubles)
+        return self._snapshot_of(model, None, *troubles)
+
+    def _load(self, ref: ModelRef) -> Model:
+        stored = self.bucket.get(ref.bundle_key, limit=MAXIMUM_STORED_BYTES)
+        if stored is None:
+            raise BadBundle("The bundle is missing.")
+        return Model(ref, Bundle.from_bytes(stored.data, ref.sha256))
+
+    def _snapshot_of(self, model: Model | None, etag: str | None, *troubles: str) -> Snapshot:
+        return Snapshot(model, etag, self.clock(), troubles)
+
+
+def _unreadable(what: str, error: ClientError | BotoCoreError) -> str:
+    code = type(error).__name__
+    if isinstance(error, ClientError):
+        code = error.response.get("Error", {}).get("Code", code)
+    return f"The {what} can't be read from S3 ({code}); it is tried again."

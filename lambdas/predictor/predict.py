@@ -1,0 +1,101 @@
+"""Score a request, log it, then answer it."""
+
+import hashlib
+import re
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.streams import RecordStream
+from domain import records, requests
+from domain.contract import Contract, FieldProblem
+from domain.records import PredictionRecord
+from lambdas.predictor.model_cache import Model
+
+WRAPPER = "instances"
+NewId = Callable[[int], str]
+"""The prediction id of the instance at that position of a request."""
+
+_IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """What was answered, in the order of the request; `fallbacks` records missed the stream."""
+
+    answers: list[dict[str, Any]]
+    positives: int
+    fallbacks: int
+
+
+def validated(document: Any, contract: Contract) -> tuple[list[Any], bool]:
+    """The valid instances of a request and whether they came as a batch.
+
+    Raises BadRequest with every bad field.
+    """
+    entries, batch = requests.entries(document, WRAPPER)
+    problems: list[FieldProblem] = []
+    for entry in entries:
+        problems += contract.validate(entry.value, entry.at)
+    requests.refuse(problems)
+    return [entry.value for entry in entries], batch
+
+
+def id_maker(*, idempotency_key: str | None, scope: str, body: bytes) -> NewId:
+    """Random ids; with an Idempotency-Key ids that the same request of the same caller gets again.
+
+    Raises BadRequest for a key that isn't 1 to 255 visible ASCII characters.
+    """
+    if idempotency_key is None:
+        return lambda _: str(uuid.uuid4())
+    if not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
+        raise requests.BadRequest(
+            "The Idempotency-Key header must be 1 to 255 visible ASCII characters."
+        )
+    body_sha256 = hashlib.sha256(body).hexdigest()
+    return lambda index: records.prediction_id(
+        scope=scope, idempotency_key=idempotency_key, body_sha256=body_sha256, index=index
+    )
+
+
+def predict(
+    *,
+    instances: Sequence[Any],
+    model: Model,
+    stream: RecordStream,
+    new_id: NewId,
+    now: int,
+) -> Predictions:
+    """Score valid instances by one model; every record is stored before this returns.
+
+    `now` in UTC milliseconds. Raises StreamUnavailable when a record could be stored nowhere.
+    """
+    bundle, target = model.bundle, model.bundle.contract.target
+    answers, lines, positives = [], [], 0
+    for index, instance in enumerate(instances):
+        row = bundle.contract.row(instance)
+        probability = bundle.probability(row)
+        record = PredictionRecord(
+            prediction_id=new_id(index),
+            predicted_at=now,
+            model_version=model.version,
+            contract_version=bundle.contract.version,
+            probability=probability,
+            threshold=bundle.threshold,
+            predicted=probability >= bundle.threshold,
+            source="api",
+            features=dict(zip(model.columns, row, strict=True)),
+        )
+        lines.append(record.to_json())
+        positives += record.predicted
+        answers.append(
+            {
+                "prediction_id": record.prediction_id,
+                "probability": probability,
+                target: record.predicted,
+                "threshold": bundle.threshold,
+                "model_version": model.version,
+            }
+        )
+    return Predictions(answers, positives, fallbacks=stream.append(lines))

@@ -1,0 +1,102 @@
+"""What the predictor answers on each of its routes."""
+
+import time
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from adapters.proxy import Api, ErrorTable, Mapped, Request
+from adapters.rest import Answer, answer
+from adapters.s3 import Bucket
+from adapters.streams import RecordStream
+from adapters.telemetry import Observation, Telemetry
+from domain import metrics, openapi
+from lambdas.predictor.model_cache import ModelCache, NoModel, Snapshot
+from lambdas.predictor.predict import id_maker, predict, validated
+
+ERRORS: ErrorTable = {
+    NoModel: Mapped(HTTPStatus.SERVICE_UNAVAILABLE, "No model", retry_after=10),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Predictor:
+    """The predictor's routes over one model cache and one stream."""
+
+    models: ModelCache
+    stream: RecordStream
+
+    def predict(self, request: Request, observation: Observation) -> Answer:
+        """POST /predict."""
+        model = self._observed(observation).serving()
+        observation.properties["model_version"] = model.version
+        instances, batch = validated(request.json(), model.bundle.contract)
+        predictions = predict(
+            instances=instances,
+            model=model,
+            stream=self.stream,
+            new_id=id_maker(
+                idempotency_key=request.headers.get("idempotency-key"),
+                scope=request.caller,
+                body=request.body,
+            ),
+            now=time.time_ns() // 1_000_000,
+        )
+        observation.count(metrics.INSTANCES, len(instances))
+        observation.count(metrics.POSITIVES, predictions.positives)
+        observation.count(metrics.LOG_FALLBACKS, predictions.fallbacks)
+        answers = predictions.answers
+        return answer(HTTPStatus.OK, {"predictions": answers} if batch else answers[0])
+
+    def model(self, _: Request, observation: Observation) -> Answer:
+        """GET /model: the champion's card, and what the loaded bundle itself says."""
+        model = self._observed(observation).serving()
+        own = {
+            "version": model.version,
+            "contract_version": model.bundle.contract.version,
+            "target": model.bundle.contract.target,
+            "threshold": model.bundle.threshold,
+        }
+        return answer(HTTPStatus.OK, {**self.models.card(model), **own})
+
+    def health(self, _: Request, observation: Observation) -> Answer:
+        """GET /health: 200 while something serves, with the reasons when it isn't the champion."""
+        snapshot = self._observed(observation)
+        body = {
+            "status": "degraded" if snapshot.troubles else "ok",
+            "version": snapshot.serving().version,
+            "reasons": snapshot.troubles,
+        }
+        return answer(HTTPStatus.OK, body)
+
+    def openapi(self, _: Request, observation: Observation) -> Answer:
+        """GET /openapi.json, by the contract of the loaded bundle."""
+        model = self._observed(observation).serving()
+        return answer(HTTPStatus.OK, openapi.document(model.bundle.contract))
+
+    def _observed(self, observation: Observation) -> Snapshot:
+        snapshot = self.models.current()
+        if snapshot.troubles and snapshot.model:
+            observation.properties["degraded"] = snapshot.troubles
+        return snapshot
+
+
+def build(
+    *, models: Bucket, champion_seconds: float, stream: RecordStream, telemetry: Telemetry
+) -> Api:
+    """The predictor's API over its bucket and its stream."""
+
+    def tell(snapshot: Snapshot) -> None:
+        for trouble in snapshot.troubles:
+            telemetry.log.warning("model trouble", reason=trouble)
+        if snapshot.troubles:
+            telemetry.emit(Observation(counts={metrics.BUNDLE_TROUBLE: len(snapshot.troubles)}))
+
+    cache = ModelCache(bucket=models, seconds=champion_seconds, on_check=tell)
+    predictor = Predictor(models=cache, stream=stream)
+    routes = {
+        ("POST", "/predict"): predictor.predict,
+        ("GET", "/model"): predictor.model,
+        ("GET", "/health"): predictor.health,
+        ("GET", "/openapi.json"): predictor.openapi,
+    }
+    return Api(routes=routes, telemetry=telemetry, errors=ERRORS)

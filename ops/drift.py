@@ -1,0 +1,72 @@
+"""`drift`: run the monitoring over a window now."""
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from domain import window
+from domain.errors import BadWindow
+from ops.console import facts
+from ops.errors import OpsError
+from ops.target import Target
+
+PATIENCE_SECONDS = 900.0
+"""Lambda's own limit."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The window, and whether to mail."""
+    parser.add_argument("--day", help="one UTC day, e.g. 2026-01-31 (yesterday)")
+    parser.add_argument("--start", help="from this instant, ISO 8601, UTC")
+    parser.add_argument("--end", help="to this instant")
+    parser.add_argument("--last-rows", type=int, help="the latest predictions")
+    parser.add_argument("--mail", action="store_true", help="send the mail when there is drift")
+
+
+def run(args: argparse.Namespace, target: Target) -> str:
+    """The command."""
+    asked = ("day", "start", "end", "last_rows")
+    request = {name: getattr(args, name) for name in asked if getattr(args, name) is not None}
+    runs = drift(target, request | ({"mail": True} if args.mail else {}))
+    for found in runs:
+        print_run(found)
+    reports = [link for found in runs for link in found.get("reports", {}).values()]
+    return f"Open a report: {reports[0]}" if reports else target.command("simulate")
+
+
+def drift(target: Target, request: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Invoke the drift function and wait; raises OpsError when it can't run."""
+    try:
+        window.parse({k: v for k, v in request.items() if k != "mail"}, now=datetime.now(UTC))
+    except BadWindow as error:
+        raise OpsError(str(error), "Correct the window and run the command again.") from None
+    # No second try: the first one may still be running.
+    client = target.client("lambda", timeout_seconds=PATIENCE_SECONDS, attempts=1)
+    answer = client.invoke(
+        FunctionName=target.deployment.drift_function, Payload=json.dumps(request).encode()
+    )
+    payload = json.loads(answer["Payload"].read() or b"null")
+    if answer.get("FunctionError") or not isinstance(payload, dict):
+        details = payload if isinstance(payload, dict) else {}
+        reason = details.get("errorMessage") or details.get("errorType") or "no reason was given"
+        raise OpsError(
+            f"The drift run failed: {str(reason).splitlines()[0]}",
+            f"Read the log of the function {target.deployment.drift_function}.",
+        )
+    runs: list[dict[str, Any]] = payload["runs"]
+    return runs
+
+
+def print_run(found: Mapping[str, Any]) -> None:
+    """One run's outcome and where its reports are."""
+    drifted: Sequence[str] = found.get("drifted") or []
+    print(f"{found['run_id']}: {found['outcome']}")
+    pairs = [
+        ("version", str(found.get("version") or "-")),
+        ("rows", str(found.get("rows"))),
+        ("drifted", ", ".join(drifted) or "nothing"),
+        ("mail", str(found.get("mail"))),
+    ]
+    print(facts([*pairs, *found.get("reports", {}).items()]))

@@ -1,0 +1,42 @@
+"""`query`: SQL over the logs, through Athena."""
+
+import argparse
+
+from adapters.athena import Athena, QueryFailed
+from ops.console import table
+from ops.errors import OpsError
+from ops.target import Target
+
+DEFAULT = """
+SELECT dt AS day, model_version, count(*) AS predictions,
+       count(DISTINCT prediction_id) AS distinct_ids,
+       round(avg(probability), 4) AS mean_probability
+FROM prediction_log GROUP BY dt, model_version ORDER BY dt, model_version
+"""
+MAXIMUM_ROWS = 1000
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The statement."""
+    parser.add_argument("sql", nargs="?", default=DEFAULT, help="SQL (counts per day and version)")
+
+
+def run(args: argparse.Namespace, target: Target) -> str:
+    """The command."""
+    header, rows = query(target, args.sql)
+    print(table(header, rows[:MAXIMUM_ROWS]))
+    if len(rows) > MAXIMUM_ROWS:
+        print(f"... and {len(rows) - MAXIMUM_ROWS:,} more rows; LIMIT them.")
+    return target.command("query") + " SQL, with your own statement over prediction_log"
+
+
+def query(target: Target, sql: str) -> tuple[list[str], list[list[str | None]]]:
+    """``(column names, rows)``; raises OpsError with Athena's reason."""
+    deployment = target.deployment
+    client = target.client("athena", timeout_seconds=60)
+    athena = Athena(client, database=deployment.database, workgroup=deployment.workgroup)
+    try:
+        header, rows = athena.query(sql)
+        return header, list(rows)
+    except QueryFailed as error:
+        raise OpsError(f"Athena refused the query: {error}", "Correct the SQL.") from None

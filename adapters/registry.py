@@ -66,6 +66,7 @@ class Tracking:
     def log_trial(
         self,
         *,
+        experiment: str,
         parent_run: str,
         name: str,
         params: Mapping[str, Any],
@@ -75,7 +76,6 @@ class Tracking:
         """One finished trial as a child run; `began` in seconds since the epoch."""
         client, now = self.client, int(time.time() * 1000)
         with _translated():
-            experiment = client.get_run(parent_run).info.experiment_id
             run = client.create_run(
                 experiment,
                 start_time=int(began * 1000),

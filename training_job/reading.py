@@ -1,6 +1,7 @@
 """Raw files as a stream of Arrow batches, whatever their format."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,21 +40,27 @@ def read(path: Path, name: str, columns: Sequence[str]) -> Iterator[RawBatch | M
     `name` is how messages call the file. CSV columns come as text, Parquet's as they are. Raises
     BadData when the file is empty, lacks columns or can't be read at all.
     """
-    try:
+    with _named_errors(path, name):
         if name.endswith(".parquet"):
             yield from _parquet(path, name, columns)
         else:
             yield from _csv(path, name, columns)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OSError) as error:
-        kind = "an empty file" if not path.stat().st_size or "Empty CSV" in str(error) else ""
-        raise BadData(
-            f"{name} is {kind or 'damaged or not of the format its name says'}."
-        ) from None
 
 
 def extra_columns(path: Path, name: str, columns: Sequence[str]) -> list[str]:
     """Columns of the file that the contract doesn't want."""
-    return [column for column in _header(path, name) if column not in columns]
+    with _named_errors(path, name):
+        return [column for column in _header(path, name) if column not in columns]
+
+
+@contextmanager
+def _named_errors(path: Path, name: str) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OSError) as error:
+        empty = not path.stat().st_size or "Empty CSV" in str(error)
+        trouble = "an empty file" if empty else "damaged or not of the format its name says"
+        raise BadData(f"{name} is {trouble}.") from None
 
 
 def _header(path: Path, name: str) -> list[str]:

@@ -60,6 +60,7 @@ class Work:
     valid: Path
     journal: Path
     tracking: Tracking
+    experiment: str
     parent_run: str
     seed: int
 
@@ -90,6 +91,7 @@ def tune(
             valid=Path(folder) / "valid.parquet",
             journal=Path(folder) / "journal.log",
             tracking=tracking,
+            experiment=tracking.experiment_id(),
             parent_run=parent_run,
             seed=seed,
         )
@@ -104,21 +106,23 @@ def tune(
             say(f"{remaining} of {trials} trials to go, parent run {parent_run}")
             count = min(processes or os.cpu_count() or 1, remaining)
             _search(work, remaining, count, say, lambda: models.upload(work.journal, journal_key))
-        study = _study(work.journal, seed)
         best = study.best_trial
-    return {
-        "trials": _finished(study),
-        "best_trial": best.number,
-        "valid_f1": best.value,
-        "params": best.params,
-        "run_id": parent_run,
-    }
+        return {
+            "trials": _finished(study),
+            "best_trial": best.number,
+            "valid_f1": best.value,
+            "params": best.params,
+            "run_id": parent_run,
+        }
 
 
 def _search(
     work: Work, trials: int, processes: int, say: Callable[[str], None], save: Callable[[], None]
 ) -> None:
-    """Let the workers do `trials` trials; save the journal and say so after each."""
+    """Let the workers do `trials` trials; save the journal and say so after each.
+
+    A process that dies loses its own trial only; when none succeeds, its error is raised.
+    """
     context = multiprocessing.get_context("spawn")
     claims, results = context.Value("i", trials), context.Queue()
     workers = [
@@ -128,12 +132,15 @@ def _search(
     for worker in workers:
         worker.start()
     began, best, done = time.monotonic(), 0.0, 0
-    while True:
+    failure: Exception = TrainingError("Every tuning process died at once: see the log.")
+    while any(worker.is_alive() for worker in workers) or not results.empty():
         try:
-            progress: Progress = results.get(timeout=POLL_SECONDS)
+            progress: Progress | Exception = results.get(timeout=POLL_SECONDS)
         except queue.Empty:
-            if not any(worker.is_alive() for worker in workers) and results.empty():
-                break
+            continue
+        if isinstance(progress, Exception):
+            failure = progress
+            say(f"a tuning process gave up ({type(failure).__name__}): {failure}")
             continue
         done, best = done + 1, max(best, progress.f1)
         save()
@@ -142,21 +149,30 @@ def _search(
             f"trial {done}/{trials}: F1 {progress.f1:.4f} (best {best:.4f}), "
             f"{progress.rounds} trees in {progress.seconds:.1f} s; {left:.0f} s left"
         )
-        if done == trials:
-            break
-    for worker in workers:
-        worker.join()
     if not done:
-        raise TrainingError("Every tuning process died before its first trial ended: see the log.")
+        raise failure
 
 
 def _worker(
     work: Work,
     index: int,
     claims: "Synchronized[int]",
-    results: "multiprocessing.Queue[Progress]",
+    results: "multiprocessing.Queue[Progress | Exception]",
 ) -> None:
     """One process: claim a trial, run it, until none is left."""
+    try:
+        _run_trials(work, index, claims, results)
+    except Exception as error:
+        results.put(error)
+        raise
+
+
+def _run_trials(
+    work: Work,
+    index: int,
+    claims: "Synchronized[int]",
+    results: "multiprocessing.Queue[Progress | Exception]",
+) -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     train = Split.read(work.train, work.contract)
     valid = Split.read(work.valid, work.contract)
@@ -168,25 +184,23 @@ def _worker(
     )
     study = _study(work.journal, work.seed + index)
 
-    def objective(trial: optuna.Trial) -> float:
-        began = time.time()
+    parent = multiprocessing.parent_process()
+    while (parent is None or parent.is_alive()) and _claim(claims):
+        began, trial = time.time(), study.ask()
         params = space(trial)
         fitted = fit(data, params, seed=work.seed)
         seconds, rounds = time.time() - began, fitted.booster.num_boosted_rounds()
         metrics = {"valid_f1": fitted.valid_f1, "threshold": fitted.threshold, "trees": rounds}
         work.tracking.log_trial(
+            experiment=work.experiment,
             parent_run=work.parent_run,
             name=f"trial-{trial.number}",
             params=params,
             metrics={**metrics, "seconds": seconds},
             began=began,
         )
+        study.tell(trial, fitted.valid_f1)
         results.put(Progress(trial.number, fitted.valid_f1, rounds, seconds))
-        return fitted.valid_f1
-
-    parent = multiprocessing.parent_process()
-    while (parent is None or parent.is_alive()) and _claim(claims):
-        study.optimize(objective, n_trials=1)
 
 
 def _claim(claims: "Synchronized[int]") -> bool:

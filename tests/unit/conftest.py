@@ -1,0 +1,33 @@
+"""What unit tests share: the shipped contract, and a bucket in memory."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from adapters.s3 import Bucket
+from domain.contract import Contract
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def contract() -> Contract:
+    """The contract that ships."""
+    return Contract.parse((ROOT / "contract.toml").read_text())
+
+
+@pytest.fixture
+def moto_bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    """An empty bucket of moto's, with its real conditional writes."""
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with mock_aws():
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="unit")
+        yield Bucket(client, "unit")

@@ -1,0 +1,38 @@
+"""The execution's input is validated as a whole."""
+
+import json
+
+import pytest
+
+from training_job.errors import BadInput
+from training_job.inputs import ExecutionInput, State
+
+
+@pytest.mark.parametrize(
+    ("document", "complaint"),
+    [
+        ({"trials": 0}, "trials must be a whole number from 1 to 1000"),
+        ({"trials": "x"}, "trials must be a whole number"),
+        ({"trials": True}, "trials must be a whole number"),
+        ({"trails": 3}, "trails is not known"),
+        ({"raw_prefix": "../etc"}, "raw_prefix must be a prefix under raw/"),
+        ({"minimum_f1": 2}, "minimum_f1 must be a number from 0 to 1"),
+        ({"promote_version": "latest"}, "promote_version must be a version such as"),
+        ({"rollback": True, "promote_version": "1-0a1b2c3d"}, "exclude each other"),
+        ([1], "must be a JSON object"),
+    ],
+)
+def test_a_bad_input_is_one_sentence(document: object, complaint: str) -> None:
+    with pytest.raises(BadInput, match=complaint):
+        ExecutionInput.parse(document)
+
+
+def test_all_problems_are_named_at_once() -> None:
+    with pytest.raises(BadInput, match=r"trials.*; seed.*; x is|x is.*trials.*seed"):
+        ExecutionInput.parse({"trials": 0, "seed": -1, "x": 1})
+
+
+def test_the_state_splits_into_input_and_results() -> None:
+    state = State.from_json(json.dumps({"input": {"trials": 5}, "prepare": {"dataset_id": "d"}}))
+    assert ExecutionInput(trials=5) == state.input
+    assert {"prepare": {"dataset_id": "d"}} == state.results

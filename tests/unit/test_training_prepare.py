@@ -1,0 +1,171 @@
+"""Prepare: what becomes of raw files, good and bad."""
+
+import gzip
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from adapters.s3 import Bucket
+from domain import keys
+from domain.contract import Contract
+from tests.unit.patients import csv, patients
+from training_job.errors import BadData
+from training_job.prepare import prepare
+
+FRAME = patients(2_000, seed=1)
+Run = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def run(moto_bucket: Bucket, contract: Contract) -> Run:
+    """Upload files by name and prepare them."""
+
+    def upload_and_prepare(files: dict[str, bytes], **options: Any) -> dict[str, Any]:
+        for listed in list(moto_bucket.list(keys.RAW)):
+            moto_bucket.delete(listed.key)
+        for name, content in files.items():
+            moto_bucket.put(f"{keys.RAW}{name}", content)
+        defaults = {"raw_prefix": keys.RAW, "salt": "s", "bad_row_share": 0.01}
+        return prepare(
+            contract=contract, bucket=moto_bucket, say=lambda _: None, **{**defaults, **options}
+        )
+
+    return upload_and_prepare
+
+
+def _table(bucket: Bucket, key: str) -> pd.DataFrame:
+    stored = bucket.get(key)
+    assert stored is not None
+    frame: pd.DataFrame = pq.read_table(io.BytesIO(stored.data)).to_pandas()
+    return frame
+
+
+def _parquet(frame: pd.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer)
+    return buffer.getvalue()
+
+
+def test_the_same_rows_are_the_same_dataset_in_any_order_and_format(run: Run) -> None:
+    shuffled = FRAME.sample(frac=1, random_state=2)[sorted(FRAME.columns)].assign(extra="x")
+    whole = run({"a.csv": csv(FRAME)})
+    pieces = run(
+        {
+            "b/1.csv": csv(shuffled[:700]),
+            "b/2.csv.gz": gzip.compress(csv(shuffled[700:1500])),
+            "c.parquet": _parquet(shuffled[1500:]),
+            "ignored.txt": b"not data",
+        }
+    )
+    assert whole == pieces
+
+
+def test_every_row_lands_once_in_a_split(run: Run, moto_bucket: Bucket) -> None:
+    result = run({"a.csv": csv(pd.concat([FRAME, FRAME[:50]]))})
+    assert 50 == result["duplicates_removed"]
+    parts = [_table(moto_bucket, keys.dataset(result["dataset_id"], s)) for s in keys.SPLITS]
+    together = pd.concat(parts).astype(FRAME.dtypes.to_dict())
+    order = list(FRAME.columns)
+    pd.testing.assert_frame_equal(
+        FRAME.sort_values(order).reset_index(drop=True),
+        together.sort_values(order).reset_index(drop=True),
+    )
+    shares = np.array([len(part) for part in parts]) / len(FRAME)
+    np.testing.assert_allclose(shares, [6 / 8, 1 / 8, 1 / 8], atol=0.03)
+
+
+def test_appending_rows_never_moves_a_row_to_another_side(run: Run, moto_bucket: Bucket) -> None:
+    def sides(result: dict[str, Any]) -> dict[tuple[Any, ...], str]:
+        return {
+            tuple(row): side
+            for side in keys.SPLITS
+            for row in _table(moto_bucket, keys.dataset(result["dataset_id"], side))
+            .astype(object)
+            .itertuples(index=False)
+        }
+
+    before = sides(run({"a.csv": csv(FRAME[:1000])}))
+    after = sides(run({"a.csv": csv(FRAME[:1000]), "b.csv": csv(FRAME[1000:])}))
+    assert before.items() <= after.items()
+
+
+def test_rows_that_differ_in_the_label_only_share_a_side(run: Run, moto_bucket: Bucket) -> None:
+    twins = pd.concat([FRAME, FRAME.assign(diabetes=1 - FRAME["diabetes"])])
+    result = run({"a.csv": csv(twins)})
+    for side in keys.SPLITS:
+        table = _table(moto_bucket, keys.dataset(result["dataset_id"], side))
+        per_patient = table.groupby(list(FRAME.columns[:-1]), observed=True).size()
+        assert (per_patient == 2).all()
+
+
+def test_bad_rows_go_to_quarantine_with_file_row_and_reason(run: Run, moto_bucket: Bucket) -> None:
+    frame = FRAME[:1000].astype(object)
+    frame.loc[0, "age"] = 999
+    frame.loc[1, ["gender", "bmi"]] = ["Robot", "heavy"]
+    frame.loc[2, "diabetes"] = None
+    lines = csv(frame).decode().splitlines()
+    lines.insert(5, "too,few,fields")
+    result = run({"a.csv": "\n".join(lines).encode()})
+    quarantine = _table(moto_bucket, keys.dataset(result["dataset_id"], keys.QUARANTINE))
+    assert 4 == result["rows_quarantined"]
+    assert {
+        (2, "age must be a number from 0 to 120"),
+        (
+            3,
+            "gender must be one of: Female, Male, Other; bmi must be a number from 10 to 100",
+        ),
+        (4, "diabetes must be 0 or 1"),
+        (6, "has another number of fields than the header"),
+    } == set(zip(quarantine["row"], quarantine["reason"], strict=True))
+    assert {"raw/a.csv"} == set(quarantine["file"])
+
+
+def test_the_manifest_accounts_for_every_row(run: Run, moto_bucket: Bucket) -> None:
+    result = run({"a.csv": csv(FRAME.assign(note="x")), "b.csv": csv(FRAME[:10])})
+    stored = moto_bucket.get(keys.manifest(result["dataset_id"]))
+    assert stored is not None
+    manifest = json.loads(stored.data)
+    assert {"raw/a.csv": 2000, "raw/b.csv": 10} == manifest["files"]
+    assert {"raw/a.csv": ["note"], "raw/b.csv": []} == manifest["extra_columns"]
+    in_splits = sum(split["rows"] for split in manifest["splits"].values())
+    assert 2010 == in_splits + manifest["duplicates_removed"] + manifest["rows_quarantined"]
+
+
+BAD_FILES = {
+    "no file": ({}, "There is no .csv"),
+    "empty file": ({"a.csv": b""}, "a.csv is an empty file"),
+    "header only": ({"a.csv": csv(FRAME[:0])}, "has a header but no rows"),
+    "missing columns": (
+        {"a.csv": csv(FRAME.drop(columns=["age", "bmi"]))},
+        "a.csv lacks the columns age, bmi",
+    ),
+    "unknown category": ({"a.csv": csv(FRAME.assign(gender="Robot"))}, "gender must be one of"),
+    "text for a number": (
+        {"a.csv": csv(FRAME.assign(bmi="heavy"))},
+        "2,000 rows: bmi must be a number from 10 to 100",
+    ),
+    "one class": ({"a.csv": csv(FRAME.assign(diabetes=0))}, "needs both classes"),
+    "too few rows": ({"a.csv": csv(FRAME[:4].assign(diabetes=[0, 1, 0, 1]))}, "lacks one of"),
+    "not UTF-8": ({"a.csv": csv(FRAME).replace(b"Female", b"\xff\xfe")}, "damaged"),
+    "not gzip": ({"a.csv.gz": csv(FRAME)}, "damaged"),
+    "not Parquet": ({"a.parquet": csv(FRAME)}, "damaged"),
+    "repeated column": (
+        {"a.csv": csv(FRAME).replace(b"hypertension", b"age", 1)},
+        "lacks the column hypertension",
+    ),
+}
+
+
+@pytest.mark.parametrize(("files", "message"), BAD_FILES.values(), ids=BAD_FILES.keys())
+def test_files_that_cannot_be_trained_on_are_refused_and_leave_nothing(
+    files: dict[str, bytes], message: str, run: Run, moto_bucket: Bucket
+) -> None:
+    with pytest.raises(BadData, match=message):
+        run(files)
+    assert [] == list(moto_bucket.list(keys.DATASETS))

@@ -1,0 +1,118 @@
+"""The container's parent process reports every way in which a step can end."""
+
+import functools
+import os
+import signal
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.task_token import TokenClosed
+from training_job.errors import BadData
+from training_job.supervisor import supervise
+
+
+@dataclass
+class FakeToken:
+    """Remembers what it was told; closes after so many beats."""
+
+    beats_until_closed: int = 1_000_000
+    beats: int = 0
+    told: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def beat(self) -> None:
+        self.beats += 1
+        if self.beats >= self.beats_until_closed:
+            raise TokenClosed
+
+    def succeed(self, output: Mapping[str, Any]) -> None:
+        self.told.append(("success", dict(output)))
+
+    def fail(self, error: str, cause: str) -> None:
+        self.told.append((error, cause))
+
+
+def _succeed() -> dict[str, Any]:
+    return {"rows": 3}
+
+
+def _refuse() -> dict[str, Any]:
+    raise BadData("raw/a.csv is an empty file.")
+
+
+def _killed() -> dict[str, Any]:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return {}
+
+
+def _exited() -> dict[str, Any]:
+    os._exit(7)
+
+
+def _forever(started: Path) -> dict[str, Any]:
+    started.write_text(str(os.getpid()))
+    while True:
+        time.sleep(0.05)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        (_succeed, ("success", {"rows": 3})),
+        (_refuse, ("BadData", "raw/a.csv is an empty file.")),
+        (_killed, ("OutOfMemory", "give the task more memory")),
+        (_exited, ("StepDied", "exit code 7")),
+    ],
+)
+def test_the_state_machine_hears_how_the_step_ended(step: Any, told: tuple[Any, ...]) -> None:
+    token = FakeToken()
+    supervise(step, token=token, beat_seconds=60)  # type: ignore[arg-type]  # a fake
+    ((name, detail),) = token.told
+    assert told[0] == name
+    assert told[1] == detail or told[1] in detail
+
+
+def test_a_closed_token_stops_the_step_at_once(tmp_path: Path) -> None:
+    started, token = tmp_path / "pid", FakeToken(beats_until_closed=40)
+    outcome = supervise(
+        functools.partial(_forever, started),
+        token=token,  # type: ignore[arg-type]  # a fake
+        beat_seconds=0.1,
+    )
+    assert "TokenClosed" == outcome.error
+    assert [] == token.told
+    assert not _is_alive(int(started.read_text()))
+
+
+def test_sigterm_is_reported_as_interrupted(tmp_path: Path) -> None:
+    started, token = tmp_path / "pid", FakeToken()
+
+    def terminate_once_started() -> None:
+        deadline = time.monotonic() + 30
+        while not (started.exists() and started.read_text()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    thread = threading.Thread(target=terminate_once_started)
+    thread.start()
+    try:
+        supervise(functools.partial(_forever, started), token=token, beat_seconds=60)  # type: ignore[arg-type]  # a fake
+    finally:
+        thread.join()
+        signal.signal(signal.SIGTERM, before)
+    assert "Interrupted" == token.told[0][0]
+    assert not _is_alive(int(started.read_text()))

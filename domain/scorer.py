@@ -9,11 +9,15 @@ import math
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from domain.errors import BadBundle
 
 LEAF = -1
+
+Node = tuple[int, float, Any, Any, Any]
+"""Column, threshold, left and right child, and the one of the two that a missing value goes to."""
 
 
 @dataclass(frozen=True)
@@ -34,29 +38,44 @@ class Forest:
     default_left: tuple[int, ...]
     cover: tuple[float, ...]
 
+    @cached_property
+    def _trees(self) -> tuple[Node, ...]:
+        """The roots as nested tuples: walking them takes half the time of the flat arrays."""
+        nodes: list[Any] = [None] * len(self.feature)
+        for node in reversed(range(len(nodes))):  # children come after their parent
+            column, threshold = self.feature[node], self.threshold[node]
+            if column == LEAF:
+                nodes[node] = (LEAF, threshold, None, None, None)
+                continue
+            left, right = nodes[self.left[node]], nodes[self.right[node]]
+            default = left if self.default_left[node] else right
+            nodes[node] = (column, threshold, left, right, default)
+        return tuple(nodes[root] for root in self.roots)
+
     def margin(self, vector: Sequence[float]) -> float:
         """Log-odds of one encoded float32 vector; NaN stands for missing."""
-        feature, threshold, left, right = self.feature, self.threshold, self.left, self.right
+        values = list(vector)  # read faster than an array
         total = self.base_margin
-        if any(map(math.isnan, vector)):
-            return total + self._leaves_with_missing(vector)
-        for root in self.roots:
-            node, column = root, feature[root]
+        if any(map(math.isnan, values)):
+            return total + self._leaves_with_missing(values)
+        for root in self._trees:
+            column, threshold, left, right, _ = root
             while column >= 0:
-                node = left[node] if vector[column] < threshold[node] else right[node]
-                column = feature[node]
-            total += threshold[node]
+                column, threshold, left, right, _ = left if values[column] < threshold else right
+            total += threshold
         return total
 
-    def _leaves_with_missing(self, vector: Sequence[float]) -> float:
+    def _leaves_with_missing(self, values: list[float]) -> float:
         total = 0.0
-        for root in self.roots:
-            node = root
-            while (column := self.feature[node]) >= 0:
-                value, threshold = vector[column], self.threshold[node]
-                goes_left = self.default_left[node] if math.isnan(value) else value < threshold
-                node = self.left[node] if goes_left else self.right[node]
-            total += self.threshold[node]
+        for root in self._trees:
+            column, threshold, left, right, default = root
+            while column >= 0:
+                value = values[column]
+                # NaN is neither smaller nor greater than anything.
+                column, threshold, left, right, default = (
+                    left if value < threshold else right if value >= threshold else default
+                )
+            total += threshold
         return total
 
     def probability(self, vector: Sequence[float]) -> float:
@@ -87,7 +106,7 @@ class Forest:
                 base_margin=float(data["base_margin"]),
                 roots=_integers(data["roots"]),
                 feature=_integers(data["feature"]),
-                threshold=tuple(array("d", data["threshold"])),
+                threshold=tuple(array("f", data["threshold"])),  # as XGBoost compares them
                 left=_integers(data["left"]),
                 right=_integers(data["right"]),
                 default_left=_integers(data["default_left"]),

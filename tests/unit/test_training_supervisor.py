@@ -19,15 +19,13 @@ from training_job.supervisor import supervise
 
 @dataclass
 class FakeToken:
-    """Remembers what it was told; closes after so many beats."""
+    """Remembers what it was told; closed once a file is there."""
 
-    beats_until_closed: int = 1_000_000
-    beats: int = 0
+    closed_by: Path | None = None
     told: list[tuple[Any, ...]] = field(default_factory=list)
 
     def beat(self) -> None:
-        self.beats += 1
-        if self.beats >= self.beats_until_closed:
+        if self.closed_by is not None and self.closed_by.exists():
             raise TokenClosed
 
     def succeed(self, output: Mapping[str, Any]) -> None:
@@ -55,7 +53,8 @@ def _exited() -> dict[str, Any]:
 
 
 def _forever(started: Path) -> dict[str, Any]:
-    started.write_text(str(os.getpid()))
+    started.with_suffix(".new").write_text(str(os.getpid()))
+    started.with_suffix(".new").rename(started)
     while True:
         time.sleep(0.05)
 
@@ -86,7 +85,8 @@ def test_the_state_machine_hears_how_the_step_ended(step: Any, told: tuple[Any, 
 
 
 def test_a_closed_token_stops_the_step_at_once(tmp_path: Path) -> None:
-    started, token = tmp_path / "pid", FakeToken(beats_until_closed=40)
+    started = tmp_path / "pid"
+    token = FakeToken(closed_by=started)
     outcome = supervise(
         functools.partial(_forever, started),
         token=token,  # type: ignore[arg-type]  # a fake
@@ -102,7 +102,7 @@ def test_sigterm_is_reported_as_interrupted(tmp_path: Path) -> None:
 
     def terminate_once_started() -> None:
         deadline = time.monotonic() + 30
-        while not (started.exists() and started.read_text()) and time.monotonic() < deadline:
+        while not started.exists() and time.monotonic() < deadline:
             time.sleep(0.02)
         os.kill(os.getpid(), signal.SIGTERM)
 

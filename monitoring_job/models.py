@@ -1,0 +1,72 @@
+"""The models whose predictions are in the log, each with its own contract and reference."""
+
+import io
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from adapters.s3 import Bucket
+from domain import keys
+from domain.bundle import Bundle, digest
+from domain.champion import Champion
+from domain.errors import BadBundle
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class NoReference(Exception):
+    """A version's reference sample is missing or unreadable; the message says which."""
+
+
+@dataclass(frozen=True)
+class Models:
+    """The models bucket as the drift job sees it; bundles are read once."""
+
+    bucket: Bucket
+    _bundles: dict[str, Bundle] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def champion(self) -> Champion | None:
+        """The pointer to what serves now."""
+        stored = self.bucket.get(keys.CHAMPION)
+        return Champion.from_json(stored.data) if stored else None
+
+    @cached_property
+    def versions(self) -> frozenset[str]:
+        """Every version that has a bundle: no other one can have made a prediction."""
+        folders = (re.fullmatch(r".*/([^/]+)/", f) for f in self.bucket.folders(keys.BUNDLES))
+        return frozenset(match[1] for match in folders if match)
+
+    def bundle(self, version: str) -> Bundle:
+        """A version's bundle; raises BadBundle.
+
+        The champion's is checked against the pointer's whole hash, another one against the
+        start of the hash that is in its name.
+        """
+        if version not in self._bundles:
+            stored = self.bucket.get(keys.bundle(version))
+            if stored is None:
+                raise BadBundle(f"The bundle of version {version} is missing.")
+            self._bundles[version] = Bundle.from_bytes(stored.data, self._seal(version, stored.data))
+        return self._bundles[version]
+
+    def _seal(self, version: str, data: bytes) -> str:
+        if self.champion and self.champion.version == version:
+            return self.champion.sha256
+        sha256 = digest(data)
+        return sha256 if version.endswith(f"-{sha256[:8]}") else ""
+
+    def reference(self, version: str) -> "pd.DataFrame":
+        """The sample that travels with a version, columns by log name; raises NoReference."""
+        stored = self.bucket.get(keys.reference(version))
+        if stored is None:
+            raise NoReference(f"Version {version} has no reference sample.")
+        try:
+            return pq.read_table(io.BytesIO(stored.data)).to_pandas()
+        except (pa.ArrowInvalid, OSError):
+            raise NoReference(f"The reference sample of version {version} is unreadable.") from None

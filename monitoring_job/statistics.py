@@ -1,0 +1,132 @@
+"""Compare a window with its reference, column by column."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from domain.contract import Contract
+from domain.drift import MINIMUM_VALUES, Aspect, Method, is_drifted
+from domain.summary import ColumnDrift, Test
+from monitoring_job.distances import distance
+from monitoring_job.profiles import PROBABILITY, VALID, Column
+
+METHODS: Mapping[str, Method] = {
+    "number": "wasserstein",
+    "category": "jensenshannon",
+    "flag": "jensenshannon",
+}
+"""Fixed by the column's kind: Evidently's own choice changes with the size of the reference."""
+
+
+def compare(
+    *,
+    contract: Contract,
+    reference: Mapping[str, Column],
+    current: Mapping[str, Column],
+    minimum_rows: int,
+) -> tuple[tuple[ColumnDrift, ...], ColumnDrift]:
+    """All features in the contract's order, and the probability.
+
+    `minimum_rows`: on fewer rows nothing counts as drift. A column that can't be compared says so
+    in its `problem` and leaves the others alone.
+    """
+    compared = [
+        _column(reference[feature.column], current[feature.column])
+        for feature in (*contract.features, PROBABILITY)
+    ]
+    *features, prediction = _judged(compared, minimum_rows)
+    return tuple(features), prediction
+
+
+def _column(reference: Column, current: Column) -> ColumnDrift:
+    """Both tests of one column, q-values still open."""
+    tests: list[Test] = []
+    problems: list[str] = []
+    if reference.present.empty:
+        problems.append("The reference holds no value of this column.")
+    elif current.present.empty:
+        problems.append("The window holds no valid value of this column.")
+    else:
+        method = METHODS[reference.feature.kind]
+        _add(tests, problems, "values", method, reference.present, current.present)
+    if (reference.state != VALID).any() or (current.state != VALID).any():
+        _add(tests, problems, "validity", "jensenshannon", reference.state, current.state)
+    return ColumnDrift(
+        name=reference.feature.name,
+        column=reference.feature.column,
+        kind=reference.feature.kind,
+        reference=reference.profile(),
+        current=current.profile(),
+        tests=tuple(tests),
+        problem=" ".join(problems) or None,
+    )
+
+
+def _add(
+    tests: list[Test],
+    problems: list[str],
+    aspect: Aspect,
+    method: Method,
+    reference: "pd.Series[str] | pd.Series[float]",
+    current: "pd.Series[str] | pd.Series[float]",
+) -> None:
+    try:
+        effect = distance(method, reference, current)
+        p_value = _p_value(method, reference, current)
+    except Exception as error:  # noqa: BLE001 - whatever a column holds, the others are still judged
+        problems.append(f"The {aspect} could not be compared ({type(error).__name__}).")
+        return
+    tests.append(
+        Test(
+            aspect=aspect,
+            method=method,
+            rows=len(current),
+            effect=round(effect, 6),
+            p_value=p_value,
+            q_value=1.0,
+            drifted=False,
+        )
+    )
+
+
+def _p_value(
+    method: Method,
+    reference: "pd.Series[str] | pd.Series[float]",
+    current: "pd.Series[str] | pd.Series[float]",
+) -> float:
+    """Kolmogorov-Smirnov for numbers, Pearson's chi-square for categories."""
+    from scipy import stats
+
+    if method == "wasserstein":
+        return float(stats.ks_2samp(reference, current, method="asymp").pvalue)
+    counts = pd.concat([reference.value_counts(), current.value_counts()], axis=1).fillna(0)
+    if len(counts) < 2:
+        return 1.0  # one category on both sides: nothing can differ
+    return float(stats.chi2_contingency(counts.to_numpy(), correction=False).pvalue)
+
+
+def _judged(columns: list[ColumnDrift], minimum_rows: int) -> list[ColumnDrift]:
+    """Benjamini-Hochberg over every test of the run, then the rule."""
+    from scipy import stats
+
+    p_values = [test.p_value for column in columns for test in column.tests]
+    q_values = iter(np.asarray(stats.false_discovery_control(p_values)) if p_values else ())
+    return [
+        replace(
+            column,
+            tests=tuple(_with_q(test, float(next(q_values)), minimum_rows) for test in column.tests),
+        )
+        for column in columns
+    ]
+
+
+def _with_q(test: Test, q_value: float, minimum_rows: int) -> Test:
+    drifted = is_drifted(
+        effect=test.effect,
+        q_value=q_value,
+        rows=test.rows,
+        minimum=min(minimum_rows, MINIMUM_VALUES),
+    )
+    return replace(test, q_value=q_value, drifted=drifted)

@@ -1,0 +1,122 @@
+"""How a verdict reads, in mails and above reports."""
+
+from dataclasses import dataclass
+
+from domain import times
+from domain.drift import OTHER, Outcome
+from domain.summary import ColumnDrift, Summary
+
+HEADLINES = {
+    Outcome.NO_DATA: "No predictions",
+    Outcome.INSUFFICIENT_DATA: "Not enough predictions",
+    Outcome.STABLE: "No drift",
+    Outcome.DATA_DRIFT: "Data drift",
+    Outcome.PREDICTION_DRIFT: "Prediction drift",
+    Outcome.PERFORMANCE_DROP: "Performance drop",
+}
+EXPLANATIONS = {
+    Outcome.NO_DATA: "No prediction was logged in this window.",
+    Outcome.INSUFFICIENT_DATA: "There are too few predictions in this window to judge.",
+    Outcome.STABLE: "Inputs and predictions look like the model's reference sample.",
+    Outcome.DATA_DRIFT: "The inputs no longer look like the model's reference sample.",
+    Outcome.PREDICTION_DRIFT: "The predictions no longer look like those of the reference sample.",
+    Outcome.PERFORMANCE_DROP: "The model performs worse than when it was promoted.",
+}
+REPORT_TITLES = {
+    "data_drift": "Data drift report",
+    "prediction_drift": "Prediction drift report",
+    "target_drift": "Target drift report",
+    "performance": "Performance report",
+}
+PROBABILITY = "predicted probability"
+
+
+def headline(summary: Summary) -> str:
+    """Every finding, the most serious first: ``Prediction drift, data drift``."""
+    findings = sorted(summary.findings, key=lambda o: o.severity, reverse=True)
+    names = [HEADLINES[finding] for finding in findings or [summary.outcome]]
+    return ", ".join([names[0], *(name.lower() for name in names[1:])])
+
+
+def explanation(summary: Summary) -> str:
+    """What the outcome means, as a sentence for each finding."""
+    findings = sorted(summary.findings, key=lambda o: o.severity, reverse=True)
+    return " ".join(EXPLANATIONS[finding] for finding in findings or [summary.outcome])
+
+
+def window(summary: Summary) -> str:
+    """``2026-01-31``, ``2026-01-30 to 2026-01-31``, or two instants; always UTC."""
+    start, end = times.from_millis(summary.start), times.from_millis(summary.end)
+    if start == times.start_of(start.date()) and end == times.start_of(end.date()):
+        first, last = start.date(), end.date() - times.DAY
+        return f"{first} (UTC)" if first == last else f"{first} to {last} (UTC)"
+    return f"{start:%Y-%m-%d %H:%M:%S} to {end:%Y-%m-%d %H:%M:%S} (UTC)"
+
+
+def counts(summary: Summary) -> str:
+    """How much the verdict rests on."""
+    rows = summary.rows
+    about = "" if rows.sample_share == 1.0 else "about "
+    text = f"{about}{rows.distinct:,} predictions"
+    if rows.sample_share < 1.0:
+        text += f", {rows.sampled:,} of them sampled"
+    if summary.reference_rows:
+        text += f", compared with {summary.reference_rows:,} reference rows"
+    malformed = sum(rows.malformed.values())
+    if malformed:
+        text += f"; {malformed:,} malformed rows left out"
+    if rows.unreadable_objects:
+        text += f"; {rows.unreadable_objects:,} unreadable objects left out"
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One drifted column in words."""
+
+    name: str
+    measure: str
+    before: str
+    after: str
+    effect: str
+    q_value: str
+
+
+def changes(summary: Summary) -> list[Change]:
+    """A line for each drifted column, the largest effect first."""
+    return [_change(column) for column in summary.drifted]
+
+
+def name(column: ColumnDrift) -> str:
+    """What people call it."""
+    return PROBABILITY if column.column == "probability" else column.name
+
+
+def _change(column: ColumnDrift) -> Change:
+    test = column.strongest
+    assert test is not None  # noqa: S101 - a drifted column has a test
+    measure, before, after = _measure(column, by_validity=test.aspect == "validity")
+    q_value = "< 0.0001" if test.q_value < 0.0001 else f"{test.q_value:.4f}"
+    return Change(name(column), measure, before, after, f"{test.effect:.2f}", q_value)
+
+
+def _measure(column: ColumnDrift, *, by_validity: bool) -> tuple[str, str, str]:
+    """What to show of a column, in the reference and in the window."""
+    old, new = column.reference, column.current
+    if by_validity:
+        if abs(new.invalid - old.invalid) > abs(new.missing - old.missing):
+            return "outside the contract", _percent(old.invalid), _percent(new.invalid)
+        return "missing", _percent(old.missing), _percent(new.missing)
+    if old.mean is not None and new.mean is not None:
+        return "mean", f"{old.mean:.4g}", f"{new.mean:.4g}"
+    moved = {
+        group: abs(new.shares.get(group, 0.0) - old.shares.get(group, 0.0))
+        for group in sorted({*old.shares, *new.shares})
+    }
+    group = max(moved, key=lambda g: moved[g])
+    label = "share outside the contract" if group == OTHER else f"share of {group}"
+    return label, _percent(old.shares.get(group, 0.0)), _percent(new.shares.get(group, 0.0))
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"

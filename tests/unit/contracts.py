@@ -1,0 +1,61 @@
+"""Hypothesis strategies: random contracts, and instances under them."""
+
+import string
+from typing import Any
+
+from hypothesis import strategies as st
+
+from domain.contract import RESERVED_COLUMNS, RESERVED_FIELDS, Contract, Feature
+
+_NAMES = st.text(string.ascii_letters + "_", min_size=1, max_size=12).filter(
+    lambda name: name.lower() not in RESERVED_COLUMNS and name not in RESERVED_FIELDS
+)
+_FINITE = st.floats(-1e6, 1e6, width=32)
+
+
+@st.composite
+def features(draw: st.DrawFn, name: str) -> Feature:
+    """One feature of any kind."""
+    nullable = draw(st.booleans())
+    kind = draw(st.sampled_from(["category", "number", "flag"]))
+    if kind == "category":
+        groups = draw(
+            st.lists(st.text(min_size=1, max_size=8), min_size=2, max_size=5, unique=True)
+        )
+        return Feature(name=name, kind="category", categories=tuple(groups), nullable=nullable)
+    if kind == "number":
+        low, high = sorted(draw(st.lists(_FINITE, min_size=2, max_size=2, unique=True)))
+        return Feature(name=name, kind="number", minimum=low, maximum=high, nullable=nullable)
+    return Feature(name=name, kind="flag", nullable=nullable)
+
+
+@st.composite
+def contracts(draw: st.DrawFn) -> Contract:
+    """A valid contract of one to six features."""
+    names = draw(st.lists(_NAMES, min_size=2, max_size=7, unique_by=str.lower))
+    return Contract(
+        features=tuple(draw(features(name)) for name in names[1:]),
+        target=names[0],
+    )
+
+
+@st.composite
+def values(draw: st.DrawFn, feature: Feature) -> Any:
+    """A valid value of a feature."""
+    if feature.nullable and draw(st.booleans()):
+        return None
+    match feature.kind:
+        case "category":
+            return draw(st.sampled_from(feature.categories))
+        case "flag":
+            return draw(st.sampled_from([0, 1, 0.0, 1.0]))
+        case "number":
+            return draw(st.floats(feature.minimum, feature.maximum))
+
+
+@st.composite
+def instances(draw: st.DrawFn, contract: Contract) -> dict[str, Any]:
+    """A valid instance; a missing value is null or absent."""
+    instance = {feature.name: draw(values(feature)) for feature in contract.features}
+    absent = {n for n, v in instance.items() if v is None and draw(st.booleans())}
+    return {name: value for name, value in instance.items() if name not in absent}

@@ -1,0 +1,195 @@
+"""In-memory clients with the failures that real ones have, and small random models."""
+
+import hashlib
+import io
+import json
+import random
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from adapters.s3 import Bucket
+from domain import keys
+from domain.bundle import Bundle, digest
+from domain.champion import Champion, ModelRef
+from domain.contract import Contract
+from domain.scorer import Forest
+
+
+def client_error(code: str, operation: str = "Call") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "made up"}}, operation)
+
+
+@dataclass
+class FakeS3:
+    """Objects in memory; `failing` keys raise that error code, or no connection for ``offline``."""
+
+    objects: dict[str, bytes] = field(default_factory=dict)
+    failing: dict[str, str] = field(default_factory=dict)
+    reads: list[str] = field(default_factory=list)
+    before_get: Callable[[str], None] = lambda key: None
+
+    def bucket(self) -> Bucket:
+        client: Any = self
+        return Bucket(client, "fake")
+
+    def get_object(self, *, Bucket: str, Key: str, IfNoneMatch: str = "") -> Any:  # noqa: N803 - boto3's names
+        self.reads.append(Key)
+        self.before_get(Key)
+        self._fail(Key)
+        if Key not in self.objects:
+            raise client_error("NoSuchKey", "GetObject")
+        data = self.objects[Key]
+        etag = f'"{hashlib.sha256(data).hexdigest()}"'
+        if etag == IfNoneMatch:
+            raise client_error("304", "GetObject")
+        return {"Body": io.BytesIO(data), "ETag": etag}
+
+    def head_object(self, *, Bucket: str, Key: str) -> Any:  # noqa: N803 - boto3's names
+        self._fail(Key)
+        if Key not in self.objects:
+            raise client_error("404", "HeadObject")
+        return {}
+
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes, **_: Any) -> Any:  # noqa: N803 - boto3's names
+        self._fail(Key)
+        self.objects[Key] = Body
+        return {"ETag": hashlib.sha256(Body).hexdigest()}
+
+    def generate_presigned_url(
+        self,
+        operation: str,
+        *,
+        Params: Mapping[str, str],  # noqa: N803 - boto3's names
+        ExpiresIn: int,  # noqa: N803 - boto3's names
+    ) -> str:
+        return f"https://s3.example/{Params['Key']}?expires={ExpiresIn}"
+
+    def _fail(self, key: str) -> None:
+        code = next((c for prefix, c in self.failing.items() if key.startswith(prefix)), None)
+        if code == "offline":
+            raise EndpointConnectionError(endpoint_url="https://s3.example")
+        if code:
+            raise client_error(code)
+
+
+@dataclass
+class FakeFirehose:
+    """Stores lines; `refuses` is asked per record, `errors` are raised by the next calls."""
+
+    refuses: Callable[[bytes], bool] = lambda line: False
+    errors: list[Exception] = field(default_factory=list)
+    lines: list[bytes] = field(default_factory=list)
+    batches: list[int] = field(default_factory=list)
+
+    def put_record_batch(self, *, DeliveryStreamName: str, Records: Any) -> Any:  # noqa: N803 - boto3's names
+        self.batches.append(len(Records))
+        if self.errors:
+            raise self.errors.pop(0)
+        outcomes = []
+        for record in Records:
+            if self.refuses(record["Data"]):
+                outcomes.append({"ErrorCode": "ServiceUnavailableException"})
+            else:
+                self.lines.append(record["Data"])
+                outcomes.append({"RecordId": "1"})
+        failed = sum("ErrorCode" in outcome for outcome in outcomes)
+        return {"FailedPutCount": failed, "RequestResponses": outcomes}
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        return json_lines(self.lines)
+
+
+def json_lines(lines: Iterable[bytes]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in lines]
+
+
+def random_forest(contract: Contract, seed: int, *, trees: int = 5, depth: int = 3) -> Forest:
+    """A forest whose thresholds lie inside the features' ranges."""
+    rng = random.Random(seed)
+    nodes: dict[str, list[Any]] = {
+        name: [] for name in ("feature", "threshold", "left", "right", "default_left", "cover")
+    }
+    ranges = [(f.minimum, f.maximum) for f in contract.features for _ in f.encoded_names]
+
+    def grow(levels: int) -> int:
+        index = len(nodes["feature"])
+        for values in nodes.values():
+            values.append(0)
+        nodes["cover"][index] = rng.uniform(1, 100)
+        if levels == 0 or rng.random() < 0.1:
+            nodes["feature"][index] = -1
+            nodes["threshold"][index] = rng.uniform(-1, 1)
+        else:
+            column = rng.randrange(len(ranges))
+            nodes["feature"][index] = column
+            nodes["threshold"][index] = rng.uniform(*ranges[column])
+            nodes["default_left"][index] = rng.randrange(2)
+            nodes["left"][index] = grow(levels - 1)
+            nodes["right"][index] = grow(levels - 1)
+        return index
+
+    roots = [grow(depth) for _ in range(trees)]
+    return Forest.from_dict(
+        {"base_margin": rng.uniform(-2, 0), "roots": roots, **nodes}, len(ranges)
+    )
+
+
+def store_model(s3: FakeS3, bundle: Bundle, number: int) -> ModelRef:
+    """Put a bundle where its version belongs."""
+    data = bundle.to_bytes()
+    ref = ModelRef.of(number, digest(data))
+    s3.objects[ref.bundle_key] = data
+    s3.objects[keys.card(ref.version)] = json.dumps({"version": ref.version, "trees": 5}).encode()
+    return ref
+
+
+def point_at(s3: FakeS3, ref: ModelRef) -> Champion:
+    """Make a model the champion, as promotion does."""
+    current = s3.objects.get(keys.CHAMPION)
+    champion = Champion.succeeding(
+        Champion.from_json(current) if current else None,
+        ref,
+        action="promote",
+        execution="arn:execution",
+        now=1,
+    )
+    s3.objects[keys.CHAMPION] = champion.to_json()
+    return champion
+
+
+def api_event(
+    method: str,
+    resource: str,
+    body: str | None = None,
+    *,
+    headers: Mapping[str, str] | None = None,
+    **fields: Any,
+) -> dict[str, Any]:
+    """An event of API Gateway's REST proxy integration, as recorded, cut to what differs."""
+    return {
+        "resource": resource,
+        "path": resource,
+        "httpMethod": method,
+        "headers": {"Content-Type": "application/json", **(headers or {})},
+        "queryStringParameters": None,
+        "pathParameters": None,
+        "requestContext": {
+            "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+            "identity": {"apiKeyId": "key-1", "sourceIp": "127.0.0.1"},
+        },
+        "body": body,
+        "isBase64Encoded": False,
+        **fields,
+    }
+
+
+def problem_of(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """The decoded problem of an answer that must be one."""
+    assert answer["headers"]["Content-Type"] == "application/problem+json"
+    problem: dict[str, Any] = json.loads(answer["body"])
+    assert problem["status"] == answer["statusCode"]
+    return problem

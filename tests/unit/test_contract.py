@@ -1,0 +1,241 @@
+"""The contract: what it refuses, what it derives, and that it comes back as it went."""
+
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.contract import Contract, Feature, Segment
+from domain.errors import BadContract
+from tests.unit.contracts import contracts, instances
+
+VALID = {
+    "gender": "Female",
+    "age": 54,
+    "hypertension": 0,
+    "heart_disease": 1,
+    "smoking_history": "never",
+    "bmi": 27.3,
+    "HbA1c_level": 6.6,
+    "blood_glucose_level": 140,
+}
+
+
+def test_the_shipped_contract_names_the_features_of_the_kaggle_data_set(
+    contract: Contract,
+) -> None:
+    assert tuple(VALID) == tuple(feature.name for feature in contract.features)
+    assert "diabetes" == contract.target
+
+
+def test_the_shipped_features_that_may_be_missing(contract: Contract) -> None:
+    nullable = {feature.name for feature in contract.features if feature.nullable}
+    assert {"smoking_history", "bmi", "HbA1c_level", "blood_glucose_level"} == nullable
+
+
+def test_the_log_columns_are_lower_case_and_typed(contract: Contract) -> None:
+    expected = {
+        "gender": "string",
+        "age": "double",
+        "hypertension": "bigint",
+        "heart_disease": "bigint",
+        "smoking_history": "string",
+        "bmi": "double",
+        "hba1c_level": "double",
+        "blood_glucose_level": "double",
+    }
+    assert expected == contract.log_columns()
+
+
+def test_a_valid_instance_has_no_problem(contract: Contract) -> None:
+    assert [] == contract.validate(VALID)
+
+
+@pytest.mark.parametrize("name", ["smoking_history", "bmi", "HbA1c_level", "blood_glucose_level"])
+def test_a_nullable_feature_may_be_null_or_absent(contract: Contract, name: str) -> None:
+    absent = {key: value for key, value in VALID.items() if key != name}
+    assert [] == contract.validate(VALID | {name: None}) + contract.validate(absent)
+    assert contract.row(absent) == contract.row(VALID | {name: None})
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("gender", "female"),
+        ("gender", ""),
+        ("gender", None),
+        ("gender", 0),
+        ("gender", ["Female"]),
+        ("gender", {"Female": 1}),
+        ("age", -0.001),
+        ("age", 120.001),
+        ("age", "54"),
+        ("age", True),
+        ("age", None),
+        ("age", math.nan),
+        ("age", math.inf),
+        ("age", -math.inf),
+        ("age", 10**400),
+        ("age", [54]),
+        ("hypertension", 2),
+        ("hypertension", -1),
+        ("hypertension", 0.5),
+        ("hypertension", True),
+        ("hypertension", "0"),
+        ("hypertension", None),
+        ("bmi", 9.99),
+        ("bmi", "27.3"),
+        ("HbA1c_level", 2.99),
+        ("blood_glucose_level", 701),
+        ("smoking_history", "No info"),
+    ],
+)
+def test_a_value_outside_the_contract_is_named_and_not_repeated(
+    contract: Contract, field: str, value: object
+) -> None:
+    problems = contract.validate(VALID | {field: value}, "#/instances/3")
+    assert [(f"#/instances/3/{field}", field)] == [(p.pointer, p.field) for p in problems]
+    assert contract.feature(field).expectation == problems[0].detail
+
+
+def test_every_problem_is_listed_at_once(contract: Contract) -> None:
+    problems = contract.validate({"age": 121, "gender": "?", "colour": "blue", "bmi": None})
+    expected = ["#/colour", "#/gender", "#/age", "#/hypertension", "#/heart_disease"]
+    assert expected == [problem.pointer for problem in problems]
+    assert "is required and must be 0 or 1" == problems[-1].detail
+
+
+@pytest.mark.parametrize("instance", [None, 1, "x", [], [VALID], True])
+def test_an_instance_that_is_no_object_is_refused(contract: Contract, instance: object) -> None:
+    assert ["#/instances/0"] == [p.pointer for p in contract.validate(instance, "#/instances/0")]
+
+
+def test_an_unknown_name_is_escaped_and_cut(contract: Contract) -> None:
+    problems = contract.validate(VALID | {"a/b~c" + "x" * 100: 1})
+    assert "#/a~1b~0c" + "x" * 59 == problems[0].pointer
+    assert "" == problems[0].field
+
+
+def test_a_row_has_the_types_of_the_log(contract: Contract) -> None:
+    row = contract.row(VALID | {"hypertension": 1.0, "bmi": None})
+    assert ("Female", 54.0, 1, 1, "never", None, 6.6, 140.0) == row
+    assert [str, float, int, int, str, type(None), float, float] == [type(v) for v in row]
+
+
+@given(st.data())
+def test_any_valid_instance_of_any_contract_is_accepted_and_becomes_a_row(
+    data: st.DataObject,
+) -> None:
+    contract = data.draw(contracts())
+    instance = data.draw(instances(contract))
+    assert [] == contract.validate(instance)
+    expected = tuple(instance.get(feature.name) for feature in contract.features)
+    assert expected == contract.row(instance)
+
+
+@given(contracts(), st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists))
+def test_validation_never_fails_whatever_is_sent(contract: Contract, value: Any) -> None:
+    anything = {feature.name: value for feature in contract.features} | {"~/": value}
+    assert len(contract.validate(anything)) >= 1
+
+
+@given(contracts())
+def test_a_contract_survives_json(contract: Contract) -> None:
+    again = Contract.from_dict(json.loads(json.dumps(contract.to_dict())))
+    assert contract == again
+    assert contract.version == again.version
+
+
+def test_the_shipped_contract_survives_json_with_its_segments(contract: Contract) -> None:
+    assert contract == Contract.from_dict(json.loads(json.dumps(contract.to_dict())))
+    assert ("gender", "age") == tuple(segment.feature for segment in contract.segments)
+
+
+def _changed(contract: Contract, **fields: Any) -> Contract:
+    return Contract.from_dict(contract.to_dict() | fields)
+
+
+def test_the_version_hashes_what_changes_the_model_and_nothing_else(contract: Contract) -> None:
+    plain = contract.to_dict()
+    features = plain["features"]
+    assert contract.version == _changed(contract, segments=[]).version
+    changes = [
+        _changed(contract, target={"name": "disease"}),
+        _changed(contract, features=features[::-1], segments=[]),
+        _changed(contract, features=[*features[:-1], features[-1] | {"maximum": 701}]),
+        _changed(contract, features=[*features[:-1], features[-1] | {"nullable": False}]),
+        _changed(contract, features=[*features[:-1], features[-1] | {"name": "glucose"}]),
+        _changed(
+            contract, features=[features[0] | {"categories": ["Male", "Female"]}, *features[1:]]
+        ),
+    ]
+    versions = {changed.version for changed in changes}
+    assert len(changes) == len(versions - {contract.version})
+
+
+def test_bands_and_groups_are_named_in_order(contract: Contract) -> None:
+    age, gender = contract.feature("age"), contract.feature("gender")
+    assert ("age<30", "age 30-50", "age>=50") == Segment("age", (30, 50)).labels(age)
+    assert ("gender=Female", "gender=Male", "gender=Other") == Segment("gender").labels(gender)
+    assert ("f=0", "f=1") == Segment("f").labels(Feature(name="f", kind="flag"))
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("", "[target] needs a name"),
+        ("x = ", "not valid TOML"),
+        ("features = 3", "features must be written"),
+        ('[target]\nname = "y"', "at least one"),
+        ('[extra]\n[target]\nname = "y"', "unknown table [extra]"),
+        ('[[features]]\nname = "a b"\nkind = "flag"', "needs a name"),
+        ('[[features]]\nname = "a"\nkind = "text"', "kind must be one of"),
+        ('[[features]]\nname = "a"\nkind = "number"', "a: maximum is missing"),
+        ('[[features]]\nname = "a"\nkind = "flag"\nminimum = 1', "unknown key minimum"),
+        ('[[features]]\nname = "a"\nkind = "number"\nminimum = 2\nmaximum = 1', "below maximum"),
+        ('[[features]]\nname = "a"\nkind = "number"\nminimum = nan\nmaximum = 1', "below maximum"),
+        (
+            f'[[features]]\nname = "a"\nkind = "number"\nminimum = 0\nmaximum = 1{"0" * 400}',
+            "below maximum",
+        ),
+        ('[[features]]\nname = "a"\nkind = "category"\ncategories = ["x"]', "two categories"),
+        ('[[features]]\nname = "a"\nkind = "category"\ncategories = ["x", "x"]', "different"),
+        ('[[features]]\nname = "a"\nkind = "flag"\nnullable = 1', "nullable must be"),
+        ('[[features]]\nname = "Threshold"\nkind = "flag"', "already has a column threshold"),
+        ('[[features]]\nname = "instances"\nkind = "flag"', "already has a column instances"),
+        (
+            '[[features]]\nname = "a"\nkind = "flag"\n[[features]]\nname = "A"\nkind = "flag"',
+            "already has a column a",
+        ),
+        ('[target]\nname = "a"\n[[features]]\nname = "A"\nkind = "flag"', "name a is taken"),
+        ('[target]\nname = "probability"', "name probability is taken"),
+        ('[[segments]]\nfeature = "b"', "must name a feature"),
+        ('[[segments]]\ncolour = "b"', "takes feature and bounds"),
+        (
+            '[[features]]\nname = "a"\nkind = "flag"\n[[segments]]\nfeature = "a"\nbounds = [1]',
+            "bounds are needed for a number",
+        ),
+    ],
+)
+def test_a_bad_contract_is_refused_by_what_is_wrong(text: str, part: str) -> None:
+    with pytest.raises(BadContract) as raised:
+        Contract.parse(text)
+    assert part in str(raised.value)
+
+
+def test_a_bad_contract_names_every_problem() -> None:
+    text = '[[features]]\nname = "a"\nkind = "x"\n[[features]]\nname = "b"\nkind = "number"'
+    with pytest.raises(BadContract) as raised:
+        Contract.parse(text)
+    for part in ("a: kind", "b: minimum", "b: maximum", "[target]"):
+        assert part in str(raised.value)
+
+
+@given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists))
+def test_no_document_raises_anything_but_bad_contract(value: Any) -> None:
+    document = {"target": value, "features": [value, {"name": value, "kind": "flag"}]}
+    with pytest.raises(BadContract):
+        Contract.from_dict(document | {"segments": value})

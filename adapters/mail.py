@@ -7,6 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 if TYPE_CHECKING:
     from mypy_boto3_sesv2 import SESV2Client
+    from mypy_boto3_sesv2.type_defs import ContentTypeDef
 
 
 class MailRefused(Exception):
@@ -53,5 +54,5 @@ class Mailer:
         return answer["MessageId"]
 
 
-def _utf8(text: str) -> dict[str, str]:
+def _utf8(text: str) -> "ContentTypeDef":
     return {"Data": text, "Charset": "UTF-8"}

@@ -57,7 +57,7 @@ class RunIndex:
         """The index after a run: a repeated run replaces its entry, the oldest fall off."""
         others = [other for other in self.entries if other.run_id != entry.run_id]
         ordered = sorted([*others, entry], key=lambda e: (e.end, e.computed_at), reverse=True)
-        return RunIndex(tuple(ordered[: MAXIMUM]))
+        return RunIndex(tuple(ordered[:MAXIMUM]))
 
     def to_json(self) -> bytes:
         """The object's content."""

@@ -16,7 +16,7 @@ from domain.keys import RunId
 
 FORMAT = "mlops.circle/drift-summary/1"
 
-MailStatus = Literal["not_needed", "not_asked", "pending", "sent", "failed"]
+MailStatus = Literal["not_needed", "not_asked", "sent", "failed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

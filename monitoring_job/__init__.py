@@ -1,1 +1,1 @@
-"""The drift job: a window of the log against the model's own reference, a verdict, reports, a mail."""
+"""The drift job: a window of the log against the model's own reference, verdict, reports, mail."""

@@ -1,7 +1,7 @@
 """Effect sizes as Evidently measures and draws them."""
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from domain.drift import Method
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 def distance(
     method: Method,
-    reference: "pd.Series[str] | pd.Series[float]",
-    current: "pd.Series[str] | pd.Series[float]",
+    reference: "pd.Series[Any]",
+    current: "pd.Series[Any]",
 ) -> float:
     """Distance of two samples without missing values.
 

@@ -99,9 +99,7 @@ def _batches(
                 damage.unreadable[entry.key] += 1
 
 
-def _fetched(
-    bucket: Bucket, listed: Iterable[Listed]
-) -> Iterator[tuple[Listed, bytes | None]]:
+def _fetched(bucket: Bucket, listed: Iterable[Listed]) -> Iterator[tuple[Listed, bytes | None]]:
     """Objects in order, the small ones fetched ahead in parallel; None for a large one."""
     with ThreadPoolExecutor(PARALLEL) as pool:
         ahead: deque[tuple[Listed, Future[bytes] | None]] = deque()

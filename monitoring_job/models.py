@@ -4,7 +4,6 @@ import io
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,9 +13,6 @@ from domain import keys
 from domain.bundle import Bundle, digest
 from domain.champion import Champion
 from domain.errors import BadBundle
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 class NoReference(Exception):
@@ -52,7 +48,9 @@ class Models:
             stored = self.bucket.get(keys.bundle(version))
             if stored is None:
                 raise BadBundle(f"The bundle of version {version} is missing.")
-            self._bundles[version] = Bundle.from_bytes(stored.data, self._seal(version, stored.data))
+            self._bundles[version] = Bundle.from_bytes(
+                stored.data, self._seal(version, stored.data)
+            )
         return self._bundles[version]
 
     def _seal(self, version: str, data: bytes) -> str:
@@ -61,12 +59,12 @@ class Models:
         sha256 = digest(data)
         return sha256 if version.endswith(f"-{sha256[:8]}") else ""
 
-    def reference(self, version: str) -> "pd.DataFrame":
+    def reference(self, version: str) -> pa.Table:
         """The sample that travels with a version, columns by log name; raises NoReference."""
         stored = self.bucket.get(keys.reference(version))
         if stored is None:
             raise NoReference(f"Version {version} has no reference sample.")
         try:
-            return pq.read_table(io.BytesIO(stored.data)).to_pandas()
+            return pq.read_table(io.BytesIO(stored.data))
         except (pa.ArrowInvalid, OSError):
             raise NoReference(f"The reference sample of version {version} is unreadable.") from None

@@ -1,6 +1,7 @@
 """A column as the statistics see it, and what it looks like in numbers."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,11 +28,11 @@ class Column:
     """
 
     feature: Feature
-    values: "pd.Series[str] | pd.Series[float]"
+    values: "pd.Series[Any]"
     state: "pd.Series[str]"
 
     @property
-    def present(self) -> "pd.Series[str] | pd.Series[float]":
+    def present(self) -> "pd.Series[Any]":
         """The values that can be compared."""
         return self.values.dropna()
 
@@ -51,7 +52,7 @@ class Column:
         )
 
 
-def _shares(values: "pd.Series[str] | pd.Series[float]") -> dict[str, float]:
+def _shares(values: "pd.Series[Any]") -> dict[str, float]:
     counts = values.value_counts(normalize=True).sort_index()
     return {str(name): round(float(share), 6) for name, share in counts.items()}
 

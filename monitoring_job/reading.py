@@ -69,9 +69,7 @@ def resolve(*, bucket: Bucket, models: Models, wanted: Window | LastRows) -> tup
     for day in _logged_days(bucket, before=wanted.before.date() + times.DAY):
         if day < earliest.date() or latest.is_certain(day):
             break
-        batches = log_objects.batches(
-            bucket, [day], Damage(), columns=frozenset(rows.OWN_COLUMNS)
-        )
+        batches = log_objects.batches(bucket, [day], Damage(), columns=frozenset(rows.OWN_COLUMNS))
         for _, table in rows.usable(
             batches,
             start=times.to_millis(earliest),

@@ -33,7 +33,9 @@ def data_drift(
         drift_share=1 / max(len(drawn), 1),  # our rule: one drifted column is drift
     )
     features = [f for f in contract.features if f.column in drawn]
-    page = _page(preset, [current[f.column] for f in features], [reference[f.column] for f in features])
+    page = _page(
+        preset, [current[f.column] for f in features], [reference[f.column] for f in features]
+    )
     return harden(page, title=_title("data_drift", summary), header=_header("data_drift", summary))
 
 
@@ -80,22 +82,31 @@ def _title(name: str, summary: Summary) -> str:
 def _header(name: str, summary: Summary) -> str:
     """The verdict, above Evidently's own words, which know only the effect sizes."""
     rows = "".join(
-        "<tr>" + "".join(f"<td style='padding:2px 16px 2px 0'>{html.escape(text)}</td>" for text in (
-            change.name, change.measure, f"{change.before} → {change.after}",
-            f"effect {change.effect}", f"q {change.q_value}",
-        )) + "</tr>"
+        "<tr>"
+        + "".join(
+            f"<td style='padding:2px 16px 2px 0'>{html.escape(text)}</td>"
+            for text in (
+                change.name,
+                change.measure,
+                f"{change.before} → {change.after}",
+                f"effect {change.effect}",
+                f"q {change.q_value}",
+            )
+        )
+        + "</tr>"
         for change in wording.changes(summary)
     )
     note = (
-        f"A column has drifted when its effect size is at least {EFFECT_THRESHOLD}, its q-value below "
-        "0.05 and it has enough rows. The picture below marks the effect size alone."
+        f"A column has drifted when its effect size is at least {EFFECT_THRESHOLD}, its q-value "
+        "below 0.05 and it has enough rows. The picture below marks the effect size alone."
     )
     return (
         "<header style='font:15px/1.5 system-ui,sans-serif;max-width:1100px;margin:24px auto 0;"
         "padding:0 24px'>"
         f"<h1 style='font-size:22px;margin:0'>{html.escape(wording.headline(summary))}</h1>"
         f"<p style='margin:4px 0'>{html.escape(wording.REPORT_TITLES[name])} · "
-        f"{html.escape(wording.window(summary))} · model {html.escape(summary.version or 'none')} · "
+        f"{html.escape(wording.window(summary))} · "
+        f"model {html.escape(summary.version or 'none')} · "
         f"{html.escape(wording.counts(summary))}</p>"
         f"<table style='border-collapse:collapse'>{rows}</table>"
         f"<p style='margin:4px 0;color:#555'>{html.escape(note)}</p></header>"

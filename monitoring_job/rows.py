@@ -46,7 +46,9 @@ def usable(
     `features` gives the features of a version's contract, None for a version that doesn't exist.
     """
     for batch in batches:
-        own = pa.table({name: _own(batch.get(name), kind, batch) for name, kind in OWN_COLUMNS.items()})
+        own = pa.table(
+            {name: _own(batch.get(name), kind, batch) for name, kind in OWN_COLUMNS.items()}
+        )
         for version, positions in _by_version(own, start, end, features, damage):
             table = own.take(positions).drop_columns(["model_version"])
             for feature in features(version) or ():
@@ -99,7 +101,7 @@ def _count(damage: Damage, reason: str, rows: int) -> None:
 
 def _mask(condition: Any) -> Mask:
     """Null conditions are false."""
-    return np.asarray(pc.fill_null(condition, False).to_numpy(), dtype=bool)  # noqa: FBT003 - pyarrow's own signature
+    return np.asarray(pc.fill_null(condition, False).to_numpy(), dtype=bool)
 
 
 def _own(column: Any, kind: pa.DataType, batch: Batch) -> pa.Array:

@@ -32,8 +32,7 @@ def harden(page: str, *, title: str, header: str) -> str:
         raise UnexpectedPage("The page has no head or no body.")
     policy = f'<meta http-equiv="Content-Security-Policy" content="{_policy(escaped)}">'
     return (
-        f"{start.lstrip()}{head}{policy}<title>{title}</title>{before_body}"
-        f"{body}{header}{content}"
+        f"{start.lstrip()}{head}{policy}<title>{title}</title>{before_body}{body}{header}{content}"
     )
 
 
@@ -43,7 +42,11 @@ def _escape_data(page: str) -> str:
     """
     lines = page.split("\n")
     data = [i for i, line in enumerate(lines) if line.startswith(DATA_LINE)]
-    if len(data) != 2 or lines[data[0] - 1].strip() != "<script>" or lines[data[1] + 1] != "</script>":
+    if (
+        len(data) != 2
+        or lines[data[0] - 1].strip() != "<script>"
+        or lines[data[1] + 1] != "</script>"
+    ):
         raise UnexpectedPage("The page's data is not where it used to be.")
     for i in data:
         lines[i] = lines[i].translate(_ESCAPES)

@@ -59,7 +59,9 @@ class Sample:
         if self._held > self.limit:
             self._trim()
         table = pa.concat_tables(self._tables)
-        order = pc.sort_indices(table, [("predicted_at", "ascending"), ("prediction_id", "ascending")])
+        order = pc.sort_indices(
+            table, [("predicted_at", "ascending"), ("prediction_id", "ascending")]
+        )
         table = table.take(order)
         ids = table["prediction_id"].combine_chunks().dictionary_encode().indices.to_numpy()
         _, first = np.unique(ids, return_index=True)  # the first is the earliest

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -42,59 +43,52 @@ def compare(
 
 def _column(reference: Column, current: Column) -> ColumnDrift:
     """Both tests of one column, q-values still open."""
-    tests: list[Test] = []
-    problems: list[str] = []
+    results: list[Test | str] = []
     if reference.present.empty:
-        problems.append("The reference holds no value of this column.")
+        results.append("The reference holds no value of this column.")
     elif current.present.empty:
-        problems.append("The window holds no valid value of this column.")
+        results.append("The window holds no valid value of this column.")
     else:
         method = METHODS[reference.feature.kind]
-        _add(tests, problems, "values", method, reference.present, current.present)
+        results.append(_test("values", method, reference.present, current.present))
     if (reference.state != VALID).any() or (current.state != VALID).any():
-        _add(tests, problems, "validity", "jensenshannon", reference.state, current.state)
+        results.append(_test("validity", "jensenshannon", reference.state, current.state))
+    problems = [result for result in results if isinstance(result, str)]
     return ColumnDrift(
         name=reference.feature.name,
         column=reference.feature.column,
         kind=reference.feature.kind,
         reference=reference.profile(),
         current=current.profile(),
-        tests=tuple(tests),
+        tests=tuple(result for result in results if isinstance(result, Test)),
         problem=" ".join(problems) or None,
     )
 
 
-def _add(
-    tests: list[Test],
-    problems: list[str],
-    aspect: Aspect,
-    method: Method,
-    reference: "pd.Series[str] | pd.Series[float]",
-    current: "pd.Series[str] | pd.Series[float]",
-) -> None:
+def _test(
+    aspect: Aspect, method: Method, reference: "pd.Series[Any]", current: "pd.Series[Any]"
+) -> Test | str:
+    """One comparison, or a sentence why there is none."""
     try:
         effect = distance(method, reference, current)
         p_value = _p_value(method, reference, current)
-    except Exception as error:  # noqa: BLE001 - whatever a column holds, the others are still judged
-        problems.append(f"The {aspect} could not be compared ({type(error).__name__}).")
-        return
-    tests.append(
-        Test(
-            aspect=aspect,
-            method=method,
-            rows=len(current),
-            effect=round(effect, 6),
-            p_value=p_value,
-            q_value=1.0,
-            drifted=False,
-        )
+    except Exception as error:  # whatever a column holds, the others are judged
+        return f"The {aspect} could not be compared ({type(error).__name__})."
+    return Test(
+        aspect=aspect,
+        method=method,
+        rows=len(current),
+        effect=round(effect, 6),
+        p_value=p_value,
+        q_value=1.0,
+        drifted=False,
     )
 
 
 def _p_value(
     method: Method,
-    reference: "pd.Series[str] | pd.Series[float]",
-    current: "pd.Series[str] | pd.Series[float]",
+    reference: "pd.Series[Any]",
+    current: "pd.Series[Any]",
 ) -> float:
     """Kolmogorov-Smirnov for numbers, Pearson's chi-square for categories."""
     from scipy import stats
@@ -116,7 +110,9 @@ def _judged(columns: list[ColumnDrift], minimum_rows: int) -> list[ColumnDrift]:
     return [
         replace(
             column,
-            tests=tuple(_with_q(test, float(next(q_values)), minimum_rows) for test in column.tests),
+            tests=tuple(
+                _with_q(test, float(next(q_values)), minimum_rows) for test in column.tests
+            ),
         )
         for column in columns
     ]

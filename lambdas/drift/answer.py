@@ -1,0 +1,26 @@
+"""What the function returns about its runs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from domain.summary import Summary
+from monitoring_job.links import Links
+
+
+def answer(summaries: Sequence[Summary], links: Links) -> dict[str, Any]:
+    """Plain data, one entry per run, with links to its reports."""
+    return {
+        "runs": [
+            {
+                "run_id": summary.run_id,
+                "outcome": summary.outcome.value,
+                "version": summary.version,
+                "rows": summary.rows.distinct,
+                "drifted": [column.column for column in summary.drifted],
+                "mail": summary.mail,
+                "reports": {name: links.report(summary.run_id, name) for name in summary.reports},
+                "problems": list(summary.problems),
+            }
+            for summary in summaries
+        ]
+    }

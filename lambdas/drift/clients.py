@@ -1,0 +1,42 @@
+"""The function's clients, from its settings."""
+
+from functools import cache
+
+from adapters import aws
+from adapters.events import EventBus
+from adapters.mail import Mailer
+from adapters.s3 import Bucket
+from adapters.secrets import report_secret
+from adapters.topic import Topic
+from monitoring_job.links import Links
+from monitoring_job.log_objects import PARALLEL
+from monitoring_job.monitor import Stores
+from monitoring_job.notifier import Notifier
+from monitoring_job.settings import Settings
+
+
+@cache
+def stores(settings: Settings) -> Stores:
+    """The buckets; patience for large objects, a connection for each parallel read."""
+    s3 = aws.client("s3", timeout_seconds=60, attempts=5, connections=PARALLEL)
+    return Stores(
+        models=Bucket(s3, settings.models_bucket),
+        predictions=Bucket(s3, settings.predictions_bucket),
+        reports=Bucket(s3, settings.reports_bucket),
+    )
+
+
+def notifier(settings: Settings) -> Notifier:
+    """The channels; the secret is read for every run, because it may have been rotated."""
+    secret = report_secret(aws.client("secretsmanager"), settings.report_secret_arn)
+    return Notifier(
+        mailer=Mailer(
+            client=aws.client("sesv2"),
+            sender=settings.mail_from,
+            recipients=settings.mail_to,
+            configuration_set=settings.configuration_set,
+        ),
+        topic=Topic(aws.client("sns"), settings.topic_arn),
+        bus=EventBus(aws.client("events"), settings.event_bus),
+        links=Links(settings.api_url, secret),
+    )

@@ -1,0 +1,110 @@
+"""The whole job: read a window, judge each version in it, publish, tell."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from adapters.s3 import Bucket
+from domain import times
+from domain.drift import Outcome
+from domain.drift_request import DriftRequest
+from domain.summary import Summary, run_id
+from monitoring_job import publishing
+from monitoring_job.alerting import Alerting
+from monitoring_job.models import Models
+from monitoring_job.notifier import Notifier
+from monitoring_job.reading import read_window, resolve
+from monitoring_job.run import judge, row_counts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """The buckets of the job."""
+
+    models: Bucket
+    predictions: Bucket
+    reports: Bucket
+
+
+def monitor(
+    *,
+    request: DriftRequest,
+    now: datetime,
+    stores: Stores,
+    notifier: Notifier,
+    minimum_rows: int,
+    sample_rows: int,
+) -> list[Summary]:
+    """Run once per model version in the window; without a row, once for the champion.
+
+    Repeating a window overwrites its runs.
+    """
+    models = Models(stores.models)
+    start, end = resolve(bucket=stores.predictions, models=models, wanted=request.window)
+    contents = read_window(
+        bucket=stores.predictions, models=models, start=start, end=end, sample_rows=sample_rows
+    )
+
+    def empty(version: str | None) -> Summary:
+        return Summary(
+            run_id=str(run_id(start=start, end=end, version=version)),
+            version=version,
+            start=start,
+            end=end,
+            computed_at=times.to_millis(now),
+            scheduled=request.scheduled,
+            outcome=Outcome.NO_DATA,
+            rows=row_counts(contents.damage),
+        )
+
+    summaries: list[Summary] = []
+    for version in sorted(contents.samples):
+        run = judge(
+            empty=empty(version),
+            models=models,
+            sample=contents.samples.pop(version),
+            damage=contents.damage,
+            minimum_rows=minimum_rows,
+        )
+        summaries.append(publishing.publish_run(stores.reports, run.summary, run.pages))
+    if not summaries:
+        nothing = empty(models.champion.version if models.champion else None)
+        summaries.append(publishing.publish_run(stores.reports, nothing, {}))
+    told = _tell(
+        summaries=summaries,
+        request=request,
+        models=models,
+        reports=stores.reports,
+        notifier=notifier,
+        now=now,
+    )
+    publishing.index_runs(stores.reports, told)
+    return told
+
+
+def _tell(
+    *,
+    summaries: Sequence[Summary],
+    request: DriftRequest,
+    models: Models,
+    reports: Bucket,
+    notifier: Notifier,
+    now: datetime,
+) -> list[Summary]:
+    """Tell whom it concerns, and note in the summaries what came of it."""
+    judged = [s.version for s in summaries if s.version and s.outcome.is_verdict]
+    alerting = Alerting(
+        reports=reports,
+        notifier=notifier,
+        target=models.bundle(judged[0]).contract.target if judged else "model",
+        now=times.to_millis(now),
+    )
+    told = (
+        alerting.scheduled(summaries)
+        if request.scheduled
+        else alerting.on_demand(summaries, mail=request.mail)
+    )
+    for before, after in zip(summaries, told, strict=True):
+        if after != before:
+            publishing.publish_summary(reports, after)
+    return told

@@ -1,0 +1,96 @@
+"""One drift run: one window of one model version, judged and drawn."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from domain import keys
+from domain.drift import Outcome, worst
+from domain.summary import RowCounts, Summary
+from monitoring_job import profiles, reports
+from monitoring_job.log_objects import Damage
+from monitoring_job.models import Models, NoReference
+from monitoring_job.sample import Sample
+from monitoring_job.statistics import compare
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A finished run: report name → page."""
+
+    summary: Summary
+    pages: dict[str, str]
+
+
+def judge(
+    *, empty: Summary, models: Models, sample: Sample, damage: Damage, minimum_rows: int
+) -> Run:
+    """Judge the rows of one version. `empty`: the summary with window and version only."""
+    table, copies = sample.distinct()
+    rows = row_counts(damage, logged=sample.logged, sampled=table.num_rows, copies=copies)
+    summary = replace(empty, rows=replace(rows, sample_share=sample.share))
+    if table.num_rows < minimum_rows:
+        return Run(replace(summary, outcome=Outcome.INSUFFICIENT_DATA), {})
+    try:
+        reference_table = models.reference(summary.version or "")
+    except NoReference as error:
+        problems = (*summary.problems, str(error))
+        return Run(replace(summary, outcome=Outcome.INSUFFICIENT_DATA, problems=problems), {})
+    contract = models.bundle(summary.version or "").contract
+    reference = profiles.columns(contract, reference_table)
+    current = profiles.columns(contract, table)
+    columns, prediction = compare(
+        contract=contract, reference=reference, current=current, minimum_rows=minimum_rows
+    )
+    findings = _findings(any(c.drifted for c in columns), prediction.drifted)
+    judged = replace(
+        summary,
+        reference_rows=reference_table.num_rows,
+        columns=columns,
+        prediction=prediction,
+        findings=findings,
+        outcome=worst(findings) if findings else Outcome.STABLE,
+        reports=("data_drift", "prediction_drift"),
+    )
+    draw = {
+        "data_drift": lambda: reports.data_drift(
+            summary=judged, contract=contract, reference=reference, current=current
+        ),
+        "prediction_drift": lambda: reports.prediction_drift(
+            summary=judged, reference=reference, current=current
+        ),
+    }
+    return _drawn(judged, draw)
+
+
+def _findings(data_drift: bool, prediction_drift: bool) -> tuple[Outcome, ...]:
+    found = ((Outcome.DATA_DRIFT, data_drift), (Outcome.PREDICTION_DRIFT, prediction_drift))
+    return tuple(outcome for outcome, holds in found if holds)
+
+
+def _drawn(summary: Summary, draw: dict[str, Callable[[], str]]) -> Run:
+    """Draw each report; one that can't be drawn costs a sentence, not the verdict."""
+    pages: dict[str, str] = {}
+    problems = list(summary.problems)
+    for name, page in draw.items():
+        try:
+            pages[name] = page()
+        except Exception as error:
+            kind = type(error).__name__
+            log.warning("the report %s of %s could not be drawn (%s)", name, summary.run_id, kind)
+            problems.append(f"The report {name} could not be drawn ({kind}).")
+    drawn = tuple(name for name in keys.REPORTS if name in pages)
+    return Run(replace(summary, reports=drawn, problems=tuple(problems)), pages)
+
+
+def row_counts(damage: Damage, *, logged: int = 0, sampled: int = 0, copies: int = 0) -> RowCounts:
+    """The counts of a run, with what the window's partitions held that nobody could use."""
+    return RowCounts(
+        logged=logged,
+        sampled=sampled,
+        copies=copies,
+        malformed=dict(damage.malformed),
+        unreadable_objects=sum(damage.unreadable.values()),
+    )

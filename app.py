@@ -1,0 +1,72 @@
+"""The CDK application: context -> settings -> stacks."""
+
+import sys
+from pathlib import Path
+
+from aws_cdk import App, Tags, Validations
+from cdk_nag import AwsSolutionsChecks
+
+from domain.deployment import PROJECT, stack_name
+from stacks.monitoring import MonitoringStack
+from stacks.serving import ServingStack
+from stacks.settings import Settings, SettingsError
+from stacks.storage import StorageStack
+from stacks.target import EMULATOR_NETWORK, Aws, Emulator, Target, TaskNetwork
+from stacks.tracking import TrackingStack, mlflow_url
+from stacks.training import TrainingStack
+
+
+def build(app: App, settings: Settings) -> None:
+    """Add the stage's stacks: Storage <- Tracking <- Training <- Serving <- Monitoring."""
+    name = settings.stage.name
+    storage = StorageStack(
+        app, stack_name(name, "Storage"), stage=settings.stage, contract=settings.contract
+    )
+    target, network, tracking_url = _place(app, settings)
+    TrainingStack(
+        app,
+        stack_name(name, "Training"),
+        settings=settings,
+        target=target,
+        storage=storage,
+        network=network,
+        mlflow_url=tracking_url,
+    )
+    serving = ServingStack(
+        app, stack_name(name, "Serving"), settings=settings, target=target, storage=storage
+    )
+    MonitoringStack(
+        app,
+        stack_name(name, "Monitoring"),
+        settings=settings,
+        target=target,
+        storage=storage,
+        serving=serving,
+    )
+    Tags.of(app).add("Project", PROJECT)
+    Tags.of(app).add("Stage", name)
+
+
+def _place(app: App, settings: Settings) -> tuple[Target, TaskNetwork, str]:
+    """What differs between AWS and an emulator: artefacts, network, tracking server."""
+    if settings.target == "emulator":
+        return Emulator(endpoint=settings.endpoint), EMULATOR_NETWORK, settings.mlflow_url
+    stage = settings.stage
+    tracking = TrackingStack(app, stack_name(stage.name, "Tracking"), stage=stage)
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    return Aws(), tracking.network, mlflow_url(stage)
+
+
+def main() -> None:
+    """Synthesise, or say in one sentence what is wrong with the context."""
+    app = App()
+    try:
+        settings = Settings.from_context(app.node.try_get_context, Path(__file__).parent)
+    except SettingsError as error:
+        sys.exit(str(error))
+    build(app, settings)
+    app.synth()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""What wakes somebody up: answers that failed, and drift runs that did not happen."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from stacks.serving import ServingStack
+
+
+class Alarms(Construct):
+    """Each alarm tells the operations topic."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        topic: sns.ITopic,
+        drift: lambda_.IFunction,
+        serving: ServingStack,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._action = actions.SnsAction(topic)
+        five, hour = Duration.minutes(5), Duration.hours(1)
+        self._at_least_one(
+            "ApiErrors",
+            serving.api.rest_api.metric_server_error(period=five, statistic="Sum"),
+            "The API answered with a 5xx: look into the predictor's log.",
+        )
+        self._at_least_one(
+            "PredictorThrottles",
+            serving.predictor.function.metric_throttles(period=five),
+            "The predictor was throttled: the account's Lambda concurrency is used up.",
+        )
+        self._at_least_one(
+            "DriftErrors",
+            drift.metric_errors(period=hour),
+            "A drift run failed: look into the drift function's log.",
+        )
+
+    def _at_least_one(
+        self, construct_id: str, metric: cloudwatch.IMetric, description: str
+    ) -> None:
+        alarm = cloudwatch.Alarm(
+            self,
+            construct_id,
+            metric=metric,
+            threshold=1,
+            evaluation_periods=1,
+            comparison_operator=(cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD),
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            alarm_description=description,
+        )
+        alarm.add_alarm_action(self._action)

@@ -1,0 +1,110 @@
+"""Serving: predictor, labels and dashboard behind one keyed API."""
+
+from aws_cdk import Duration, Stack
+from constructs import Construct
+
+from domain import keys
+from lambdas.dashboard.settings import Settings as DashboardSettings
+from lambdas.labels.settings import Settings as LabelsSettings
+from lambdas.predictor.settings import Settings as PredictorSettings
+from stacks import grants
+from stacks.api import KeyedApi
+from stacks.function import Libraries, RoomFunction
+from stacks.outputs import publish
+from stacks.settings import Settings
+from stacks.storage import StorageStack
+from stacks.target import Target
+
+GATEWAY_TIMEOUT = Duration.seconds(29)
+"""API Gateway gives up after that; a function that works on would do so for nobody."""
+
+
+class ServingStack(Stack):
+    """The functions that answer people, each with only the objects it needs."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        target: Target,
+        storage: StorageStack,
+    ) -> None:
+        super().__init__(scope, construct_id, termination_protection=settings.stage.retain)
+        self._settings, self._storage = settings, storage
+        self._libraries = Libraries(self, "Libraries")
+        self.predictor = self._predictor()
+        self.labels = self._labels()
+        self.dashboard = self._dashboard()
+        self.api = KeyedApi(self, "Api", stage=settings.stage)
+        for method, path in (("POST", "/predict"), ("GET", "/model"), ("GET", "/health")):
+            self.api.add(method, path, self.predictor.function)
+        self.api.add("GET", "/openapi.json", self.predictor.function, keyless=True)
+        self.api.add("POST", "/labels", self.labels.function)
+        # A mail client has no key; the link's own token opens that one report.
+        self.api.add("GET", "/reports/{run_id}/{report}", self.dashboard.function, keyless=True)
+        self.api_url = target.api_url(self.api.rest_api)
+        publish(self, api_url=self.api_url, api_key_id=self.api.key.key_id)
+
+    def _predictor(self) -> RoomFunction:
+        storage = self._storage
+        room = self._room(
+            "Predictor",
+            "predictor",
+            PredictorSettings(
+                models_bucket=storage.models.bucket_name,
+                predictions_bucket=storage.predictions.bucket_name,
+                log_stream=storage.prediction_log.stream.stream_name,
+            ).to_env(),
+            memory_size=512,
+        )
+        grants.read(room.role, storage.models, f"{keys.SERVING}*")
+        grants.list_keys(room.role, storage.models)
+        storage.prediction_log.stream.grant_put(room.role)
+        grants.write(room.role, storage.predictions, f"{keys.FALLBACK}log/*")
+        return room
+
+    def _labels(self) -> RoomFunction:
+        storage = self._storage
+        room = self._room(
+            "Labels",
+            "labels",
+            LabelsSettings(
+                predictions_bucket=storage.predictions.bucket_name,
+                labels_stream=storage.labels.stream.stream_name,
+                target=self._settings.contract.target,
+            ).to_env(),
+        )
+        storage.labels.stream.grant_put(room.role)
+        grants.write(room.role, storage.predictions, f"{keys.FALLBACK}labels/*")
+        return room
+
+    def _dashboard(self) -> RoomFunction:
+        storage = self._storage
+        room = self._room(
+            "Dashboard",
+            "dashboard",
+            DashboardSettings(
+                reports_bucket=storage.reports.bucket_name,
+                report_secret_arn=storage.report_secret.secret_arn,
+            ).to_env(),
+        )
+        grants.read(room.role, storage.reports, f"{keys.RUNS}*")
+        grants.list_keys(room.role, storage.reports)
+        grants.secret(room.role, storage.report_secret)
+        return room
+
+    def _room(
+        self, construct_id: str, room: str, environment: dict[str, str], memory_size: int = 256
+    ) -> RoomFunction:
+        return RoomFunction(
+            self,
+            construct_id,
+            room=room,
+            stage=self._settings.stage,
+            libraries=self._libraries,
+            timeout=GATEWAY_TIMEOUT,
+            environment=environment,
+            memory_size=memory_size,
+        )

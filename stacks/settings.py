@@ -1,0 +1,182 @@
+"""What a deployment is told: the CDK context, parsed once, with one sentence per mistake."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self, cast, get_type_hints
+
+from domain.contract import Contract
+from domain.errors import BadContract, DomainError
+
+TargetName = Literal["aws", "emulator"]
+TARGETS: tuple[TargetName, ...] = ("aws", "emulator")
+ARCHITECTURES = ("arm64", "x86_64")
+LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 180, 365, 731)
+
+EMULATOR_MAIL = "mlops@example.org"
+"""Mail on the emulator goes into its own mailbox, so any address does."""
+
+_MAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s.,;<>]+")
+_URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
+_STAGE = re.compile(r"[a-z][a-z0-9]{0,11}")
+_CRON = re.compile(r"cron\(\S+( \S+){5}\)")
+
+
+class SettingsError(DomainError):
+    """A context value that can't be used; one sentence that says what to write instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """How one stage differs from another: an entry of `stages` in cdk.json.
+
+    `retain`: the data outlives its stack, and the stack can't be deleted by mistake. `*_days`: how
+    long logs, query results, rejected records and overwritten objects are kept.
+    `stream_seconds`: Firehose's buffer, 60-900. `training_cpu` in CPU units (1024 = 1 vCPU),
+    `training_memory` in MiB. `drift_schedule` is an EventBridge Scheduler expression in UTC.
+    """
+
+    name: str
+    retain: bool
+    architecture: str
+    log_days: int
+    athena_days: int
+    rejected_days: int
+    noncurrent_days: int
+    stream_seconds: int
+    training_cpu: int
+    training_memory: int
+    training_spot: bool
+    requests_per_second: int
+    request_burst: int
+    requests_per_day: int
+    drift_schedule: str
+
+    @classmethod
+    def parse(cls, name: str, document: Mapping[str, Any]) -> Self:
+        """Read one entry; raises SettingsError naming every problem at once."""
+        hints = {n: kind for n, kind in get_type_hints(cls).items() if n != "name"}
+        problems = [f"{n} is not a setting" for n in sorted(set(document) - set(hints))]
+        for field, kind in hints.items():
+            if field not in document:
+                problems.append(f"{field} is missing")
+            elif type(document[field]) is not kind:
+                problems.append(f"{field} must be a {kind.__name__}")
+            elif kind is int and document[field] < 1:
+                problems.append(f"{field} must be at least 1")
+        if problems:
+            raise SettingsError(f"Stage {name} in cdk.json can't be used: {'; '.join(problems)}.")
+        stage = cls(name=name, **document)
+        stage._check()
+        return stage
+
+    def _check(self) -> None:
+        rules = {
+            "its name must be 1-12 lower-case letters and digits": _STAGE.fullmatch(self.name),
+            f"architecture must be one of {', '.join(ARCHITECTURES)}": self.architecture
+            in ARCHITECTURES,
+            f"log_days must be one of {', '.join(map(str, LOG_DAYS))}": self.log_days in LOG_DAYS,
+            "stream_seconds must be 60-900": 60 <= self.stream_seconds <= 900,
+            "drift_schedule must look like cron(0 14 * * ? *)": _CRON.fullmatch(
+                self.drift_schedule
+            ),
+        }
+        problems = [sentence for sentence, holds in rules.items() if not holds]
+        if problems:
+            raise SettingsError(
+                f"Stage {self.name} in cdk.json can't be used: {'; '.join(problems)}."
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything the stacks are told.
+
+    `contract_text` is the TOML that `contract` was parsed from. `endpoint` and `mlflow_url` are
+    where people and containers reach the emulator and the tracking server of target `emulator`;
+    target `aws` has its own addresses.
+    """
+
+    stage: Stage
+    target: TargetName
+    contract: Contract
+    contract_text: str
+    endpoint: str
+    mlflow_url: str
+    mail_from: str
+    mail_to: str
+
+    @classmethod
+    def from_context(cls, get: Callable[[str], Any], root: Path) -> Self:
+        """Parse the context. `get` returns a key's value or None; `root` is the repository.
+
+        Raises SettingsError: one sentence for the first mistake.
+        """
+        target = _one_of("target", get("target") or "aws", TARGETS)
+        contract_text = _contract_text(root / str(get("contract") or "contract.toml"))
+        mail_from = _mail("mail_from", get("mail_from") or _default_mail(target))
+        return cls(
+            stage=_stage(str(get("stage") or "dev"), get("stages")),
+            target=target,
+            contract=_contract(contract_text),
+            contract_text=contract_text,
+            endpoint=_url("endpoint", get("endpoint") or "http://localhost:4566"),
+            mlflow_url=_url("mlflow_url", get("mlflow_url") or "http://127.0.0.1:5000"),
+            mail_from=mail_from,
+            mail_to=_mail("mail_to", get("mail_to") or mail_from),
+        )
+
+
+def _one_of(key: str, value: Any, choices: tuple[TargetName, ...]) -> TargetName:
+    if value not in choices:
+        raise SettingsError(f"Unknown {key}: write -c {key}= one of {', '.join(choices)}.")
+    return cast(TargetName, value)
+
+
+def _stage(name: str, stages: Any) -> Stage:
+    if not isinstance(stages, Mapping) or not stages:
+        raise SettingsError("cdk.json names no stages: it needs context.stages.")
+    if name not in stages:
+        raise SettingsError(f"Unknown stage: write -c stage= one of {', '.join(stages)}.")
+    if not isinstance(stages[name], Mapping):
+        raise SettingsError(f"Stage {name} in cdk.json must be an object of settings.")
+    return Stage.parse(name, stages[name])
+
+
+def _default_mail(target: TargetName) -> str:
+    if target == "emulator":
+        return EMULATOR_MAIL
+    raise SettingsError(
+        "The address that sends and gets the drift mails is missing: write -c mail_from=ADDRESS."
+    )
+
+
+def _mail(key: str, value: Any) -> str:
+    if not isinstance(value, str) or not _MAIL.fullmatch(value):
+        raise SettingsError(
+            f"{key} is not a mail address: write -c {key}=name@example.org, one address."
+        )
+    return value
+
+
+def _url(key: str, value: Any) -> str:
+    if not isinstance(value, str) or not _URL.fullmatch(value):
+        raise SettingsError(f"{key} is not a URL: write -c {key}=http://HOST:PORT.")
+    return value.rstrip("/")
+
+
+def _contract_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise SettingsError(
+            f"The contract {path} can't be read: write -c contract=PATH of a TOML file."
+        ) from None
+
+
+def _contract(text: str) -> Contract:
+    try:
+        return Contract.parse(text)
+    except BadContract as error:
+        raise SettingsError(str(error)) from None

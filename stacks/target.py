@@ -1,0 +1,108 @@
+"""Where a deployment goes: the few things that differ between AWS and an emulator.
+
+Both build the same stacks; `app.py` chooses. An emulator has no Docker and no Fargate, so it gets
+sources instead of images; and it has one address for every API.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from aws_cdk import IgnoreMode
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from stacks import assets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskNetwork:
+    """Where the training tasks run: subnets with a way out, and their security group."""
+
+    subnet_ids: tuple[str, ...]
+    security_group_ids: tuple[str, ...]
+
+
+class Target(Protocol):
+    """What the stacks ask of the place they go to."""
+
+    def training_image(self, architecture: lambda_.Architecture) -> ecs.ContainerImage:
+        """The image of the training tasks."""
+        ...
+
+    def drift_function(
+        self, scope: Construct, architecture: lambda_.Architecture, **options: Any
+    ) -> lambda_.Function:
+        """The function ``Function`` that runs the monitoring job; `options` are lambda's."""
+        ...
+
+    def api_url(self, api: apigateway.RestApi) -> str:
+        """The URL of the API's stage, without a slash at the end."""
+        ...
+
+
+class Aws:
+    """Images, built from the repository when they are deployed."""
+
+    def training_image(self, architecture: lambda_.Architecture) -> ecs.ContainerImage:
+        """Built from `training_job/Dockerfile`."""
+        return ecs.ContainerImage.from_asset(
+            str(assets.ROOT),
+            file="training_job/Dockerfile",
+            exclude=assets.allow_list(*assets.TRAINING, "constraints.txt"),
+            ignore_mode=IgnoreMode.DOCKER,
+            platform=assets.platform(architecture),
+        )
+
+    def drift_function(
+        self, scope: Construct, architecture: lambda_.Architecture, **options: Any
+    ) -> lambda_.Function:
+        """Built from `lambdas/drift/Dockerfile`."""
+        code = lambda_.DockerImageCode.from_image_asset(
+            str(assets.ROOT),
+            file="lambdas/drift/Dockerfile",
+            exclude=assets.allow_list(*assets.DRIFT, "constraints.txt"),
+            ignore_mode=IgnoreMode.DOCKER,
+            platform=assets.platform(architecture),
+        )
+        return lambda_.DockerImageFunction(
+            scope, "Function", code=code, architecture=architecture, **options
+        )
+
+    def api_url(self, api: apigateway.RestApi) -> str:
+        """API Gateway's own address."""
+        return f"https://{api.rest_api_id}.execute-api.{api.env.region}.{api.stack.url_suffix}/v1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Emulator:
+    """Sources, run by the emulator's own interpreter and by the task agent of `ops`."""
+
+    endpoint: str
+
+    def training_image(self, architecture: lambda_.Architecture) -> ecs.ContainerImage:  # noqa: ARG002 - sources fit any
+        """A name only: the task agent runs the task's command from the checkout."""
+        return ecs.ContainerImage.from_registry("circle/training:source")
+
+    def drift_function(
+        self, scope: Construct, architecture: lambda_.Architecture, **options: Any
+    ) -> lambda_.Function:
+        """A zip of the same folders as the image's."""
+        return lambda_.Function(
+            scope,
+            "Function",
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            handler="lambdas.drift.handler.handler",
+            code=assets.source(*assets.DRIFT),
+            architecture=architecture,
+            **options,
+        )
+
+    def api_url(self, api: apigateway.RestApi) -> str:
+        """The path under which the emulator serves the stage ``v1``."""
+        return f"{self.endpoint}/restapis/{api.rest_api_id}/v1/_user_request_"
+
+
+EMULATOR_NETWORK = TaskNetwork(subnet_ids=("subnet-00000001",), security_group_ids=("sg-00000001",))
+"""The emulator's default subnet and security group; it starts no container in them."""

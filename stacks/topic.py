@@ -1,0 +1,49 @@
+"""The topic of operations: what alarms, failed executions and drift runs say."""
+
+from aws_cdk import Aws, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+PUBLISHERS = ("cloudwatch.amazonaws.com", "events.amazonaws.com", "ses.amazonaws.com")
+"""AWS services that publish here."""
+
+
+class OperationsTopic(Construct):
+    """A topic with its own key: under SNS's own one, what these services publish is dropped."""
+
+    def __init__(self, scope: Construct, construct_id: str) -> None:
+        super().__init__(scope, construct_id)
+        self.key = kms.Key(
+            self,
+            "Key",
+            description="Messages of the operations topic",
+            enable_key_rotation=True,
+            removal_policy=RemovalPolicy.DESTROY,  # nothing that is kept is encrypted with it
+        )
+        self.topic = sns.Topic(self, "Topic", master_key=self.key, enforce_ssl=True)
+        for publisher in PUBLISHERS:
+            principal = _principal(publisher)
+            self.key.add_to_resource_policy(
+                iam.PolicyStatement(
+                    actions=["kms:Decrypt", "kms:GenerateDataKey*"],
+                    principals=[principal],
+                    resources=["*"],  # in a key's own policy: this key
+                )
+            )
+            self.topic.add_to_resource_policy(
+                iam.PolicyStatement(
+                    actions=["sns:Publish"],
+                    principals=[principal],
+                    resources=[self.topic.topic_arn],
+                )
+            )
+
+
+def _principal(service: str) -> iam.PrincipalBase:
+    """The service, acting for this account; EventBridge sends no such condition along."""
+    principal = iam.ServicePrincipal(service)
+    if service == "events.amazonaws.com":
+        return principal
+    return principal.with_conditions({"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}})

@@ -7,7 +7,6 @@ it is code, nothing is unpickled, and the hash is checked before a byte is parse
 import gzip
 import hashlib
 import json
-import math
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -64,7 +63,7 @@ class Bundle:
             raise BadBundle("The bundle is of an unknown format.")
         try:
             contract = Contract.from_dict(document["contract"])
-            threshold = float(document["threshold"])
+            threshold = document["threshold"]
             forest = Forest.from_dict(document["forest"], len(contract.encoded_names))
         except (
             KeyError,
@@ -75,9 +74,10 @@ class Bundle:
             BadContract,
         ) as error:
             raise BadBundle(f"The bundle can't be decoded ({type(error).__name__}).") from None
-        if not (math.isfinite(threshold) and 0 <= threshold <= 1):
+        is_number = isinstance(threshold, int | float) and not isinstance(threshold, bool)
+        if not is_number or not 0 <= threshold <= 1:  # true for NaN too
             raise BadBundle("The bundle's threshold is not a probability.")
-        return cls(contract=contract, forest=forest, threshold=threshold)
+        return cls(contract=contract, forest=forest, threshold=float(threshold))
 
 
 def digest(data: bytes) -> str:

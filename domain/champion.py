@@ -60,7 +60,7 @@ class Champion:
                 fields["previous"] = ModelRef(**fields["previous"])
             champion = cls(**fields)
             keys.checked_version(champion.version)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise BadRecord(
                 f"The champion pointer can't be decoded ({type(error).__name__})."
             ) from None
@@ -129,5 +129,5 @@ class LedgerEntry:
         try:
             fields: dict[str, Any] = json.loads(data)
             return cls(**{**fields, "reasons": tuple(fields["reasons"])})
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise BadRecord(f"A ledger entry can't be decoded ({type(error).__name__}).") from None

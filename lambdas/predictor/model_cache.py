@@ -97,7 +97,7 @@ class ModelCache:
         try:
             stored = self.bucket.get(keys.card(model.version))
             card = json.loads(stored.data) if stored else {}
-        except (ClientError, BotoCoreError, ValueError):
+        except (ClientError, BotoCoreError, ValueError, RecursionError):
             return {}
         return card if isinstance(card, dict) else {}
 

@@ -35,7 +35,7 @@ class FakeS3:
         client: Any = self
         return Bucket(client, "fake")
 
-    def get_object(self, *, Bucket: str, Key: str, IfNoneMatch: str = "") -> Any:  # noqa: N803 - boto3's names
+    def get_object(self, *, Bucket: str, Key: str, IfNoneMatch: str = "") -> Any:
         self.reads.append(Key)
         self.before_get(Key)
         self._fail(Key)
@@ -47,13 +47,13 @@ class FakeS3:
             raise client_error("304", "GetObject")
         return {"Body": io.BytesIO(data), "ETag": etag}
 
-    def head_object(self, *, Bucket: str, Key: str) -> Any:  # noqa: N803 - boto3's names
+    def head_object(self, *, Bucket: str, Key: str) -> Any:
         self._fail(Key)
         if Key not in self.objects:
             raise client_error("404", "HeadObject")
         return {}
 
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes, **_: Any) -> Any:  # noqa: N803 - boto3's names
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes, **_: Any) -> Any:
         self._fail(Key)
         self.objects[Key] = Body
         return {"ETag": hashlib.sha256(Body).hexdigest()}
@@ -62,8 +62,8 @@ class FakeS3:
         self,
         operation: str,
         *,
-        Params: Mapping[str, str],  # noqa: N803 - boto3's names
-        ExpiresIn: int,  # noqa: N803 - boto3's names
+        Params: Mapping[str, str],
+        ExpiresIn: int,
     ) -> str:
         return f"https://s3.example/{Params['Key']}?expires={ExpiresIn}"
 
@@ -84,7 +84,7 @@ class FakeFirehose:
     lines: list[bytes] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
 
-    def put_record_batch(self, *, DeliveryStreamName: str, Records: Any) -> Any:  # noqa: N803 - boto3's names
+    def put_record_batch(self, *, DeliveryStreamName: str, Records: Any) -> Any:
         self.batches.append(len(Records))
         if self.errors:
             raise self.errors.pop(0)

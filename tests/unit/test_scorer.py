@@ -36,17 +36,17 @@ def test_smaller_goes_left_equal_goes_right_missing_by_default(
 
 def test_a_missing_value_follows_the_nodes_own_direction() -> None:
     forest = Forest.from_dict(STUMP | {"default_left": [0, 0, 0]}, 1)
-    assert 2.0 == forest.margin([math.nan])
+    assert forest.margin([math.nan]) == 2.0
 
 
 def test_trees_add_up() -> None:
     two = STUMP | {"roots": [0, 0, 2]}
-    assert -1.0 + 2.0 + 2.0 + 3.0 == Forest.from_dict(two, 1).margin([0.0])
+    assert Forest.from_dict(two, 1).margin([0.0]) == -1.0 + 2.0 + 2.0 + 3.0
 
 
 def test_without_trees_the_base_margin_decides() -> None:
     forest = Forest.from_dict({**{k: [] for k in STUMP}, "base_margin": 0.0}, 1)
-    assert 0.5 == forest.probability([1.0])
+    assert forest.probability([1.0]) == 0.5
 
 
 def _slow_margin(forest: Forest, vector: list[float]) -> float:

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -18,19 +17,19 @@ from ops.processes import Daemon
 DEFAULT_STOP_SECONDS = 30.0
 """ECS's own patience between SIGTERM and SIGKILL."""
 
-_IMAGE = re.compile(r"circle/([a-z_]+):source")
+_FROM_SOURCE = ":source"
+"""The tag of the images that stand for this checkout."""
 
 
 class UnknownImage(Exception):
-    """The image isn't one whose source is in the checkout."""
+    """The image isn't one whose source is in the checkout, or doesn't run Python."""
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """What is to be run: a module of the checkout, its arguments, its environment."""
+    """What is to be run: the command after ``python``, its environment."""
 
     name: str
-    module: str
     command: tuple[str, ...]
     environment: Mapping[str, str]
     essential: bool
@@ -47,22 +46,20 @@ class Container:
             ),
             {},
         )
+        image = definition["image"]
+        command = [
+            *(definition.get("entryPoint") or []),
+            *(override.get("command") or definition.get("command") or []),
+        ]
+        if not image.endswith(_FROM_SOURCE) or command[:1] != ["python"]:
+            raise UnknownImage(image)
         return cls(
             name=definition["name"],
-            module=module_of(definition["image"]),
-            command=tuple(override.get("command") or definition.get("command") or ()),
+            command=tuple(command[1:]),
             environment=_pairs(definition) | _pairs(override),
             essential=definition.get("essential", True),
             stop_seconds=float(definition.get("stopTimeout") or DEFAULT_STOP_SECONDS),
         )
-
-
-def module_of(image: str) -> str:
-    """``circle/training:source`` → ``training_job``; raises UnknownImage."""
-    match = _IMAGE.fullmatch(image)
-    if not match:
-        raise UnknownImage(image)
-    return f"{match[1]}_job"
 
 
 @dataclass(slots=True)
@@ -76,7 +73,7 @@ class ContainerProcess:
 
     def start(self, env: Mapping[str, str]) -> None:
         """Run it, in a session of its own; raises OpsError."""
-        command = [sys.executable, "-m", self.container.module, *self.container.command]
+        command = [sys.executable, *self.container.command]
         environment = {**env, "PYTHONUNBUFFERED": "1", **self.container.environment}
         self.process = self.daemon.start(command, env=environment, cwd=ROOT)
 

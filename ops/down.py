@@ -2,15 +2,18 @@
 
 import argparse
 
-from ops import emulator, mlflow_server, task_agent
+from ops import emulator, mlflow_server, task_agent, up
 from ops.target import Target
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """None."""
+    """Whether to keep what was made."""
+    parser.add_argument(
+        "--forget", action="store_true", help="also remove data, models, logs and runs"
+    )
 
 
-def run(_: argparse.Namespace, target: Target) -> str:
+def run(args: argparse.Namespace, target: Target) -> str:
     """The command."""
     laptop = target.here("down")
     # The agent first: its tasks still can say that they were interrupted.
@@ -24,4 +27,9 @@ def run(_: argparse.Namespace, target: Target) -> str:
         if stop(laptop)
     ]
     print(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
+    if args.forget:
+        up.forget(laptop)
+        print("Data, models, logs and runs are removed.")
+    else:
+        print(f"Everything is kept in {laptop.folder}; `down --forget` removes it.")
     return "python -m ops up"

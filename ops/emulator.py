@@ -7,6 +7,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from pathlib import Path
 
 from ops.errors import OpsError
 from ops.laptop import ACCOUNT, REGION, ROOT, Laptop
@@ -31,7 +32,8 @@ def start(laptop: Laptop, environ: Mapping[str, str]) -> bool:
             f"Port {laptop.aws_port} is taken by another program.",
             "Stop that program, or choose another port: python -m ops up --port 4567",
         )
-    forget(laptop)
+    if not has_state(laptop):
+        forget(laptop)  # objects of an emulator that died before it could save where they belong
     command = [sys.executable, "-m", "ministack"]
     emulator.start(command, env=emulator_env(laptop, environ), cwd=ROOT)
     _await(laptop)
@@ -53,8 +55,12 @@ def emulator_env(laptop: Laptop, environ: Mapping[str, str]) -> dict[str, str]:
         # With an engine in reach it would pull images: this points it at none.
         "DOCKER_HOST": "unix:///nonexistent",
         "LAMBDA_EXECUTOR": "local",
+        # Objects are written through, all else is saved at an orderly end. After a hard one the
+        # last saved state and the objects still fit together: the stacks are deployed again.
+        "S3_PERSIST": "1",
+        "PERSIST_STATE": "1",
         "S3_DATA_DIR": str(laptop.folder / "emulator" / "s3"),
-        "STATE_DIR": str(laptop.folder / "emulator" / "state"),
+        "STATE_DIR": str(_state(laptop)),
         "TMPDIR": _temporary(laptop),
         # Both would open a port of their own.
         "SFTP_ENABLED": "0",
@@ -72,9 +78,18 @@ def healthy(laptop: Laptop) -> bool:
         return False
 
 
+def has_state(laptop: Laptop) -> bool:
+    """Whether an emulator that ran before saved its state."""
+    return (_state(laptop) / "cloudformation.json").exists()
+
+
 def forget(laptop: Laptop) -> None:
-    """Remove the files of an emulator that no longer runs; its memory is gone with it."""
+    """Remove everything that a stopped emulator kept: stacks, data, models, logs."""
     shutil.rmtree(laptop.folder / "emulator", ignore_errors=True)
+
+
+def _state(laptop: Laptop) -> Path:
+    return laptop.folder / "emulator" / "state"
 
 
 def _temporary(laptop: Laptop) -> str:

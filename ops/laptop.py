@@ -68,7 +68,9 @@ class Laptop:
         """Remember ports and database for the commands that follow."""
         self.folder.mkdir(parents=True, exist_ok=True)
         fields = {key: value for key, value in asdict(self).items() if key != "folder"}
-        self._file(self.folder).write_text(json.dumps(fields, indent=2))
+        file = self._file(self.folder)
+        file.touch(mode=0o600)  # the database URL may hold a password
+        file.write_text(json.dumps(fields, indent=2))
 
     @classmethod
     def load(cls, folder: Path) -> "Laptop":

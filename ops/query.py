@@ -27,7 +27,7 @@ def run(args: argparse.Namespace, target: Target) -> str:
     print(table(header, rows[:MAXIMUM_ROWS]))
     if len(rows) > MAXIMUM_ROWS:
         print(f"... and {len(rows) - MAXIMUM_ROWS:,} more rows; LIMIT them.")
-    return target.command("query") + " SQL, with your own statement over prediction_log"
+    return target.command("drift")
 
 
 def query(target: Target, sql: str) -> tuple[list[str], list[list[str | None]]]:

@@ -139,9 +139,9 @@ class Agent:
                 task.processes.append(process)
                 if not process.daemon.lock.exists():
                     process.start(self._env)
-                    _say(f"{task.name} started: {container.module} {' '.join(container.command)}")
+                    _say(f"{task.name} started: python {' '.join(container.command)}")
         except UnknownImage as error:
-            task.cause = f"The image {error} is not made from this checkout."
+            task.cause = f"The image {error} does not run Python from this checkout."
         except (OpsError, BotoCoreError, ClientError) as error:
             task.cause = f"The container can't be started: {error}"
         return task

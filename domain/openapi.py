@@ -19,7 +19,7 @@ _PROBLEMS = {
     "413": f"The body is larger than {MAXIMUM_BYTES:,} bytes.",
     "415": "The body is not application/json in UTF-8.",
     "429": "Too many requests; wait and send it again.",
-    "503": "No model serves yet, or the record could not be stored; send it again later.",
+    "503": "No model serves yet, or a store did not answer; send it again later.",
 }
 
 
@@ -106,7 +106,7 @@ def _paths(contract: Contract) -> dict[str, Any]:
                         "description": "The report, for a few minutes.",
                         "headers": {"Location": {"schema": {"type": "string", "format": "uri"}}},
                     },
-                    **_problems("404", "429"),
+                    **_problems("404", "429", "503"),
                 },
             }
         },

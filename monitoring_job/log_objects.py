@@ -18,13 +18,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from adapters.s3 import Bucket, Listed
-from domain import keys
+from domain import keys, times
 from domain.times import DAY
 
 BATCH_ROWS = 65_536
 PARALLEL = 16
 SMALL_BYTES = 4 * 1024 * 1024
 """Objects up to this size are fetched ahead, in memory; larger ones pass through a file."""
+KEPT_BYTES = 64 * 1024 * 1024
+CLOCK_SKEW = 60_000
+"""Milliseconds that the clocks of the predictor and of S3 may differ."""
 UNUSED_COLUMNS = frozenset({"contract_version", "threshold", "predicted", "source"})
 
 Batch = dict[str, Any]
@@ -47,25 +50,91 @@ def partitions(days: Iterable[date]) -> list[date]:
     return [touched[0] - DAY, *touched, touched[-1] + DAY]
 
 
-def batches(
-    bucket: Bucket, days: Iterable[date], damage: Damage, *, columns: frozenset[str] | None = None
-) -> Iterator[Batch]:
-    """The rows of the partitions of `days`; `columns` limits what is read (None: all used).
+@dataclass(slots=True)
+class LogObjects:
+    """The log's objects in the predictions bucket, and those already fetched."""
 
-    In memory at a time: `PARALLEL` small objects or one batch of a large one.
-    """
-    small: list[pa.RecordBatch] = []
-    for batch in _batches(bucket, days, damage, columns):
-        if isinstance(batch, dict):
-            yield batch
-            continue
-        full = sum(part.num_rows for part in small) + batch.num_rows > BATCH_ROWS
-        if small and (full or batch.schema != small[0].schema):
+    bucket: Bucket
+    _kept: dict[str, bytes] = field(default_factory=dict, repr=False)
+    _kept_bytes: int = 0
+
+    def listed(self, days: Iterable[date], *, since: int = 0) -> Iterator[Listed]:
+        """The objects of the partitions of `days`, without those stored before `since` (UTC ms).
+
+        A row is stored after it was predicted, so an older object can't hold a newer row.
+        """
+        for day in days:
+            for prefix in (keys.stream("log", day), keys.fallback_day("log", day)):
+                for entry in self.bucket.list(prefix):
+                    if entry.size and times.to_millis(entry.modified) >= since - CLOCK_SKEW:
+                        yield entry
+
+    def batches(
+        self,
+        entries: Iterable[Listed],
+        damage: Damage,
+        *,
+        columns: frozenset[str] | None = None,
+        keep: bool = False,
+    ) -> Iterator[Batch]:
+        """Their rows; `columns` limits what is read (None: all used).
+
+        In memory at a time: `PARALLEL` small objects or one batch of a large one; with `keep`, up
+        to KEPT_BYTES of small ones for another reading.
+        """
+        small: list[pa.RecordBatch] = []
+        held = 0
+        for batch in self._batches(entries, damage, columns, keep):
+            if isinstance(batch, dict):
+                yield batch
+                continue
+            full = held + batch.num_rows > BATCH_ROWS
+            if small and (full or batch.schema != small[0].schema):
+                yield _merged(small)
+                small, held = [], 0
+            small.append(batch)
+            held += batch.num_rows
+        if small:
             yield _merged(small)
-            small = []
-        small.append(batch)
-    if small:
-        yield _merged(small)
+
+    def _batches(
+        self, entries: Iterable[Listed], damage: Damage, columns: frozenset[str] | None, keep: bool
+    ) -> Iterator[pa.RecordBatch | Batch]:
+        for entry, data in self._fetched(entries):
+            if data is None:
+                with tempfile.TemporaryDirectory() as folder:
+                    path = Path(folder) / "object"
+                    self.bucket.download(entry.key, path)
+                    with pa.memory_map(str(path)) as source:
+                        yield from _rows(entry.key, source, damage, columns)
+                continue
+            if keep and self._kept_bytes < KEPT_BYTES:
+                self._kept[entry.key] = data
+                self._kept_bytes += len(data)
+            yield from _rows(entry.key, pa.BufferReader(data), damage, columns)
+
+    def _fetched(self, entries: Iterable[Listed]) -> Iterator[tuple[Listed, bytes | None]]:
+        """Objects in order, the small ones fetched ahead in parallel; None for a large one."""
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            ahead: deque[tuple[Listed, Future[bytes] | None]] = deque()
+            for entry in entries:
+                small = entry.size <= SMALL_BYTES
+                ahead.append((entry, pool.submit(self._get, entry.key) if small else None))
+                if len(ahead) >= PARALLEL:
+                    yield _next(ahead)
+            while ahead:
+                yield _next(ahead)
+
+    def _get(self, key: str) -> bytes:
+        if key in self._kept:
+            return self._kept[key]
+        stored = self.bucket.get(key)
+        return stored.data if stored else b""  # expired since it was listed: unreadable, counted
+
+
+def _next(ahead: "deque[tuple[Listed, Future[bytes] | None]]") -> tuple[Listed, bytes | None]:
+    entry, future = ahead.popleft()
+    return entry, future.result() if future else None
 
 
 def _merged(batches: list[pa.RecordBatch]) -> Batch:
@@ -74,59 +143,24 @@ def _merged(batches: list[pa.RecordBatch]) -> Batch:
     return dict(zip(merged.schema.names, merged.columns, strict=True))
 
 
-def _batches(
-    bucket: Bucket, days: Iterable[date], damage: Damage, columns: frozenset[str] | None
+def _rows(
+    key: str, source: pa.NativeFile, damage: Damage, columns: frozenset[str] | None
 ) -> Iterator[pa.RecordBatch | Batch]:
-    listed = (
-        entry
-        for day in days
-        for prefix in (keys.stream("log", day), keys.fallback_day("log", day))
-        for entry in bucket.list(prefix)
-        if entry.size
-    )
-    for entry, data in _fetched(bucket, listed):
-        with tempfile.TemporaryDirectory() as folder:
-            if data is None:
-                path = Path(folder) / "object"
-                bucket.download(entry.key, path)
-            if entry.key.endswith(".jsonl"):
-                yield from _json_lines(path.read_bytes() if data is None else data, damage)
-                continue
-            source = pa.memory_map(str(path)) if data is None else pa.BufferReader(data)
-            try:
-                yield from _parquet(source, columns)
-            except (pa.ArrowException, OSError):
-                damage.unreadable[entry.key] += 1
+    if key.endswith(".jsonl"):
+        yield from _json_lines(source.read(), damage)
+        return
+    try:
+        yield from _parquet(source, columns)
+    except (pa.ArrowException, OSError):
+        damage.unreadable[key] += 1
 
 
-def _fetched(bucket: Bucket, listed: Iterable[Listed]) -> Iterator[tuple[Listed, bytes | None]]:
-    """Objects in order, the small ones fetched ahead in parallel; None for a large one."""
-    with ThreadPoolExecutor(PARALLEL) as pool:
-        ahead: deque[tuple[Listed, Future[bytes] | None]] = deque()
-        for entry in listed:
-            small = entry.size <= SMALL_BYTES
-            ahead.append((entry, pool.submit(_get, bucket, entry.key) if small else None))
-            if len(ahead) >= PARALLEL:
-                yield _next(ahead)
-        while ahead:
-            yield _next(ahead)
-
-
-def _next(ahead: "deque[tuple[Listed, Future[bytes] | None]]") -> tuple[Listed, bytes | None]:
-    entry, future = ahead.popleft()
-    return entry, future.result() if future else None
-
-
-def _get(bucket: Bucket, key: str) -> bytes:
-    stored = bucket.get(key)
-    return stored.data if stored else b""  # expired since it was listed: unreadable, counted
-
-
-def _parquet(source: Any, columns: frozenset[str] | None) -> Iterator[pa.RecordBatch]:
+def _parquet(source: pa.NativeFile, columns: frozenset[str] | None) -> Iterator[pa.RecordBatch]:
     with pq.ParquetFile(source) as file:
         names = file.schema_arrow.names
         wanted = [n for n in names if (n in columns if columns else n not in UNUSED_COLUMNS)]
-        yield from file.iter_batches(batch_size=BATCH_ROWS, columns=wanted)
+        threads = file.metadata.num_rows > BATCH_ROWS  # handing small ones over costs more
+        yield from file.iter_batches(batch_size=BATCH_ROWS, columns=wanted, use_threads=threads)
 
 
 def _json_lines(data: bytes, damage: Damage) -> Iterator[Batch]:

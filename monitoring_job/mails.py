@@ -20,8 +20,9 @@ OPENINGS = {
 }
 PREFIXES = {Transition.ESCALATE: "Worse: ", Transition.RECOVER: "Recovered: "}
 NEXT_STEP = (
-    "What to do: look at the drifted columns in the report. A changed unit, device or form "
-    "upstream is repaired there; if the patients themselves have changed, train again with recent data."
+    "What to do: look at the drifted columns in the report. A changed unit, device or form is "
+    "repaired where the data comes from; if the patients have changed, train again with recent "
+    "data."
 )
 _BODY = "margin:0;padding:16px;font:16px/1.5 system-ui,-apple-system,sans-serif;color:#1a1a1a"
 _CELL = "padding:8px 0;border-top:1px solid #ddd;vertical-align:top"

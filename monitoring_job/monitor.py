@@ -11,6 +11,7 @@ from domain.drift_request import DriftRequest
 from domain.summary import Summary, run_id
 from monitoring_job import publishing
 from monitoring_job.alerting import Alerting
+from monitoring_job.log_objects import LogObjects
 from monitoring_job.models import Models
 from monitoring_job.notifier import Notifier
 from monitoring_job.reading import read_window, resolve
@@ -39,11 +40,9 @@ def monitor(
 
     Repeating a window overwrites its runs.
     """
-    models = Models(stores.models)
-    start, end = resolve(bucket=stores.predictions, models=models, wanted=request.window)
-    contents = read_window(
-        bucket=stores.predictions, models=models, start=start, end=end, sample_rows=sample_rows
-    )
+    models, log = Models(stores.models), LogObjects(stores.predictions)
+    start, end = resolve(log=log, models=models, wanted=request.window)
+    contents = read_window(log=log, models=models, start=start, end=end, sample_rows=sample_rows)
 
     def empty(version: str | None) -> Summary:
         return Summary(

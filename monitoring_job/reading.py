@@ -1,22 +1,26 @@
 """Read the rows of a window, per model version."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from adapters.s3 import Bucket
+from adapters.s3 import Bucket, Listed
 from domain import keys, times
 from domain.contract import Feature
 from domain.errors import BadBundle
 from domain.window import MAXIMUM_DAYS, LastRows, Window
-from monitoring_job import log_objects, rows
-from monitoring_job.log_objects import Damage
+from monitoring_job import rows
+from monitoring_job.log_objects import CLOCK_SKEW, Damage, LogObjects, partitions
 from monitoring_job.models import Models
 from monitoring_job.sample import Sample
 
+DAY_MILLIS = 86_400_000
+HANDFUL = 256
 DELIVERY = timedelta(hours=1)
 """Firehose buffers for 15 minutes at most; what a day's partition holds is no later than this
 after the day's end.
@@ -32,7 +36,7 @@ class Contents:
 
 
 def read_window(
-    *, bucket: Bucket, models: Models, start: int, end: int, sample_rows: int
+    *, log: LogObjects, models: Models, start: int, end: int, sample_rows: int
 ) -> Contents:
     """Stream the partitions around ``[start, end)`` (UTC ms) once; memory is flat."""
     window = Window(times.from_millis(start), times.from_millis(end))
@@ -46,15 +50,19 @@ def read_window(
         except BadBundle:
             return None
 
-    batches = log_objects.batches(bucket, log_objects.partitions(window.days()), contents.damage)
+    entries = log.listed(partitions(window.days()), since=start)
     for version, table in rows.usable(
-        batches, start=start, end=end, features=features, damage=contents.damage
+        log.batches(entries, contents.damage),
+        start=start,
+        end=end,
+        features=features,
+        damage=contents.damage,
     ):
         contents.samples.setdefault(version, Sample(sample_rows)).add(table)
     return contents
 
 
-def resolve(*, bucket: Bucket, models: Models, wanted: Window | LastRows) -> tuple[int, int]:
+def resolve(*, log: LogObjects, models: Models, wanted: Window | LastRows) -> tuple[int, int]:
     """The window in UTC milliseconds, half-open.
 
     For the last N rows it starts with the N-th latest prediction of known versions (those logged in
@@ -63,15 +71,12 @@ def resolve(*, bucket: Bucket, models: Models, wanted: Window | LastRows) -> tup
     """
     if isinstance(wanted, Window):
         return times.to_millis(wanted.start), times.to_millis(wanted.end)
-    end = times.to_millis(wanted.before)
     earliest = wanted.before - timedelta(days=MAXIMUM_DAYS - 2)
     latest = _Latest(wanted.rows)
-    for day in _logged_days(bucket, before=wanted.before.date() + times.DAY):
-        if day < earliest.date() or latest.is_certain(day):
-            break
-        batches = log_objects.batches(bucket, [day], Damage(), columns=frozenset(rows.OWN_COLUMNS))
+    end = times.to_millis(wanted.before)
+    for entries in _newest_first(log, wanted.before, latest):
         for _, table in rows.usable(
-            batches,
+            log.batches(entries, Damage(), columns=frozenset(rows.OWN_COLUMNS), keep=True),
             start=times.to_millis(earliest),
             end=end,
             features=lambda version: () if version in models.versions else None,
@@ -79,19 +84,37 @@ def resolve(*, bucket: Bucket, models: Models, wanted: Window | LastRows) -> tup
         ):
             latest.add(table["prediction_id"].to_numpy(), table["predicted_at"].to_numpy())
     start = latest.start()
-    return (end - 86_400_000 if start is None else start), end
+    return (end - DAY_MILLIS if start is None else start), end
 
 
-def _logged_days(bucket: Bucket, *, before: date) -> list[date]:
+def _newest_first(log: LogObjects, before: datetime, latest: "_Latest") -> Iterator[list[Listed]]:
+    """Objects in handfuls, those stored last first, until no other can hold one of the latest."""
+    earliest = before.date() - timedelta(days=MAXIMUM_DAYS - 2)
+    for day in _logged_days(log.bucket):
+        if day < earliest or latest.is_certain(before=_end_of(day)):
+            return
+        if day > before.date() + times.DAY:
+            continue
+        entries = sorted(log.listed([day]), key=lambda entry: entry.modified, reverse=True)
+        for first in range(0, len(entries), HANDFUL):
+            handful = entries[first : first + HANDFUL]
+            if latest.is_certain(before=times.to_millis(handful[0].modified) + CLOCK_SKEW):
+                break
+            yield handful
+
+
+def _end_of(day: date) -> int:
+    """When the last row of a day's partition was predicted, at the latest (UTC ms)."""
+    return times.to_millis(times.start_of(day) + times.DAY + DELIVERY)
+
+
+def _logged_days(bucket: Bucket) -> list[date]:
     """Days with a partition in the log or its fallback, the latest first."""
-    folders = [*bucket.folders("log/"), *bucket.folders(f"{keys.FALLBACK}log/")]
     days = set()
-    for folder in folders:
-        try:
+    for folder in (*bucket.folders("log/"), *bucket.folders(f"{keys.FALLBACK}log/")):
+        with suppress(ValueError):  # not a partition
             days.add(date.fromisoformat(folder.rstrip("/").rpartition("dt=")[2]))
-        except ValueError:
-            continue  # not a partition
-    return sorted((day for day in days if day <= before), reverse=True)
+    return sorted(days, reverse=True)
 
 
 class _Latest:
@@ -112,11 +135,10 @@ class _Latest:
         self._seen = seen[~seen.index.duplicated()].iloc[-self.wanted :]
         self._new = []
 
-    def is_certain(self, day: date) -> bool:
-        """Whether no partition from `day` back can hold one of them."""
+    def is_certain(self, *, before: int) -> bool:
+        """Whether no row predicted before that (UTC ms) can be one of them."""
         self._settle()
-        limit = times.to_millis(times.start_of(day) + times.DAY + DELIVERY)
-        return len(self._seen) == self.wanted and int(self._seen.iloc[0]) >= limit
+        return len(self._seen) == self.wanted and int(self._seen.iloc[0]) >= before
 
     def start(self) -> int | None:
         """Time of the earliest of them."""

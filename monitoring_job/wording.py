@@ -45,12 +45,12 @@ def explanation(summary: Summary) -> str:
 
 
 def window(summary: Summary) -> str:
-    """``2026-01-31``, ``2026-01-30 to 2026-01-31``, or two instants; always UTC."""
+    """``2026-01-31 UTC``, ``2026-01-30 to 2026-01-31 UTC``, or two instants."""
     start, end = times.from_millis(summary.start), times.from_millis(summary.end)
     if start == times.start_of(start.date()) and end == times.start_of(end.date()):
         first, last = start.date(), end.date() - times.DAY
-        return f"{first} (UTC)" if first == last else f"{first} to {last} (UTC)"
-    return f"{start:%Y-%m-%d %H:%M:%S} to {end:%Y-%m-%d %H:%M:%S} (UTC)"
+        return f"{first} UTC" if first == last else f"{first} to {last} UTC"
+    return f"{start:%Y-%m-%d %H:%M:%S} to {end:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def counts(summary: Summary) -> str:

@@ -1,0 +1,175 @@
+"""What tests of the drift job share: a model with its reference, a log, and recorded channels."""
+
+import io
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from botocore.exceptions import ClientError
+
+from adapters.events import EventBus
+from adapters.mail import Mailer
+from adapters.s3 import Bucket
+from adapters.topic import Topic
+from domain import keys, times
+from domain.bundle import Bundle, digest
+from domain.champion import Champion, ModelRef
+from domain.contract import Contract
+from domain.drift_request import DriftRequest
+from domain.records import prediction_log_columns, sample_key
+from domain.report_token import ReportSecret
+from domain.scorer import Forest
+from domain.summary import Summary
+from domain.window import Window
+from monitoring_job.links import Links
+from monitoring_job.monitor import Stores, monitor
+from monitoring_job.notifier import Notifier
+from tests.unit.patients import patients
+
+DAY = datetime(2026, 1, 31, tzinfo=UTC)
+"""The day whose predictions the tests log."""
+NOON = times.to_millis(DAY) + 12 * 3_600_000
+SECRET = ReportSecret("s" * 40)
+_ARROW = {
+    "string": pa.string(),
+    "bigint": pa.int64(),
+    "double": pa.float64(),
+    "boolean": pa.bool_(),
+}
+
+
+def scored(rows: int, *, seed: int) -> pd.DataFrame:
+    """Patients under their log columns, with probability and decision of an imaginary model."""
+    frame = patients(rows, seed=seed).rename(columns=str.lower)
+    margin = 2.5 * (frame["hba1c_level"] - 6.4) + 0.03 * (frame["blood_glucose_level"] - 170)
+    frame["probability"] = 1 / (1 + np.exp(-margin - 0.03 * (frame["age"] - 50) + 1.0))
+    frame["predicted"] = frame["probability"] >= 0.5
+    frame["label"] = frame.pop("diabetes").astype(bool)
+    return frame
+
+
+def publish_model(
+    models: Bucket, contract: Contract, *, number: int = 1, reference: pd.DataFrame | None = None
+) -> str:
+    """A version with bundle, reference (drawn from seed 1) and the champion pointer on it."""
+    leaf = Forest(0.0, (0,), (-1,), (float(number),), (0,), (0,), (1,), (1.0,))
+    data = Bundle(contract, leaf, 0.5).to_bytes()
+    model = ModelRef.of(number, digest(data))
+    models.put(model.bundle_key, data)
+    frame = scored(5_000, seed=1) if reference is None else reference
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer)
+    models.put(keys.reference(model.version), buffer.getvalue())
+    stored = models.get(keys.CHAMPION)
+    current = Champion.from_json(stored.data) if stored else None
+    champion = Champion.succeeding(current, model, action="promote", execution="e", now=1)
+    models.put(keys.CHAMPION, champion.to_json())
+    return model.version
+
+
+def records(frame: pd.DataFrame, contract: Contract, *, version: str, at: int = NOON) -> pa.Table:
+    """Scored rows as the log holds them, one each second from `at` (UTC ms) on."""
+    ids = [f"{version}/{at}/{position}" for position in range(len(frame))]
+    own: dict[str, Any] = {
+        "prediction_id": ids,
+        "predicted_at": at + 1000 * np.arange(len(frame)),
+        "model_version": version,
+        "contract_version": contract.version,
+        "threshold": 0.5,
+        "source": "api",
+        "sample_key": [sample_key(text) for text in ids],
+    }
+    schema = pa.schema(
+        [(name, _ARROW[kind]) for name, kind in prediction_log_columns(contract).items()]
+    )
+    whole = frame.reset_index(drop=True).assign(**own)
+    return pa.Table.from_pandas(whole[schema.names], schema=schema, preserve_index=False)
+
+
+def log(bucket: Bucket, table: pa.Table, *, name: str = "a", day: datetime = DAY) -> None:
+    """Put a table into a day's partition as Firehose would."""
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    bucket.put(f"{keys.stream('log', day.date())}{name}.parquet", buffer.getvalue())
+
+
+@dataclass
+class Channels:
+    """Fakes of SES, SNS and EventBridge that record what they took, or refuse."""
+
+    mails: list[dict[str, Any]] = field(default_factory=list)
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    refuse_mail: bool = False
+
+    def send_email(self, **mail: Any) -> dict[str, str]:
+        if self.refuse_mail:
+            error = {
+                "Error": {"Code": "MessageRejected", "Message": "to@example.org isn't verified"}
+            }
+            raise ClientError(error, "SendEmail")  # type: ignore[arg-type]  # only what is read
+        self.mails.append(mail)
+        return {"MessageId": "1"}
+
+    def publish(self, **message: Any) -> None:
+        self.messages.append(message)
+
+    def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, int]:
+        self.events += Entries
+        return {"FailedEntryCount": 0}
+
+    @property
+    def subjects(self) -> list[str]:
+        """Of the mails that were taken."""
+        return [mail["Content"]["Simple"]["Subject"]["Data"] for mail in self.mails]
+
+    def notifier(self) -> Notifier:
+        """A notifier that talks to these."""
+        client: Any = self
+        return Notifier(
+            mailer=Mailer(
+                client=client,
+                sender="from@example.org",
+                recipients="to@example.org",
+                configuration_set="c",
+            ),
+            topic=Topic(client, "arn"),
+            bus=EventBus(client, "bus"),
+            links=Links("https://api.example.org/v1", SECRET),
+        )
+
+
+@dataclass
+class World:
+    """A deployment in one bucket: the three stores' keys don't clash."""
+
+    bucket: Bucket
+    contract: Contract
+    channels: Channels = field(default_factory=Channels)
+
+    @property
+    def stores(self) -> Stores:
+        """All in one."""
+        return Stores(models=self.bucket, predictions=self.bucket, reports=self.bucket)
+
+    def run(
+        self,
+        *,
+        day: datetime = DAY,
+        scheduled: bool = False,
+        mail: bool = False,
+        now: datetime | None = None,
+    ) -> list[Summary]:
+        """A drift run over a day."""
+        return monitor(
+            request=DriftRequest(window=Window.of_day(day.date()), scheduled=scheduled, mail=mail),
+            now=now or day + 2 * times.DAY,
+            stores=self.stores,
+            notifier=self.channels.notifier(),
+            minimum_rows=300,
+            sample_rows=100_000,
+        )

@@ -1,6 +1,6 @@
 """A Firehose stream that writes JSON records as Parquet, under a role that may do just that."""
 
-from aws_cdk import Aws, Stack
+from aws_cdk import Aws, RemovalPolicy, Stack
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesisfirehose as firehose
@@ -39,7 +39,9 @@ class Delivery(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         group = log_group(self, stage)
-        log_stream = logs.LogStream(self, "LogStream", log_group=group)
+        log_stream = logs.LogStream(
+            self, "LogStream", log_group=group, removal_policy=RemovalPolicy.DESTROY
+        )
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("firehose.amazonaws.com"))
         _grant(role, bucket, name)
         _grant_schema(role, table)

@@ -1,4 +1,4 @@
-"""Training: the cluster, the task, the state machine, and who watches over them."""
+"""Training: the cluster, the state machine, and who watches over them."""
 
 from aws_cdk import ArnFormat, Duration, Stack
 from aws_cdk import aws_ecs as ecs
@@ -7,19 +7,15 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from domain import keys
-from stacks import grants
-from stacks.function import Libraries, RoomFunction, architecture
-from stacks.logs import log_group
+from stacks.function import Libraries, RoomFunction
 from stacks.nag import acknowledge, wildcard
 from stacks.outputs import publish
-from stacks.settings import Settings
+from stacks.settings import Settings, Stage
 from stacks.storage import StorageStack
 from stacks.target import Target, TaskNetwork
-from stacks.training_machine import TrainingMachine, TrainingTask
-from training_job.settings import Settings as TrainingSettings
-
-CONTAINER = "training"
+from stacks.task_state import TrainingTask
+from stacks.training_machine import TrainingMachine
+from stacks.training_task import CONTAINER, TrainingTaskDefinition
 
 
 class TrainingStack(Stack):
@@ -37,128 +33,75 @@ class TrainingStack(Stack):
         mlflow_url: str,
     ) -> None:
         super().__init__(scope, construct_id, termination_protection=settings.stage.retain)
-        self._settings = settings
-        self._name = f"circle-{settings.stage.name}-training"
-        cluster = ecs.CfnCluster(
-            self,
-            "Cluster",
-            # The L2 cluster would bring a VPC along; this one needs none.
-            capacity_providers=["FARGATE", "FARGATE_SPOT"],
+        stage = settings.stage
+        name = f"circle-{stage.name}-training"
+        # The L2 cluster would bring a VPC along; this one needs none.
+        self._cluster = ecs.CfnCluster(
+            self, "Cluster", capacity_providers=["FARGATE", "FARGATE_SPOT"]
         )
         acknowledge(
-            cluster,
+            self._cluster,
             {"AwsSolutions-ECS4": "Container Insights costs more than the tasks it would watch."},
         )
-        task = self._task(target, storage, mlflow_url)
-        self.task_role = task.task_role
+        task = TrainingTaskDefinition(
+            self,
+            "Steps",
+            name=name,
+            settings=settings,
+            target=target,
+            storage=storage,
+            mlflow_url=mlflow_url,
+        ).definition
         self.machine = TrainingMachine(
             self,
             "Training",
-            name=self._name,
+            name=name,
             bus=storage.bus,
             task=TrainingTask(
-                cluster_arn=cluster.attr_arn,
+                cluster_arn=self._cluster.attr_arn,
                 definition_arn=task.task_definition_arn,
                 container=CONTAINER,
                 role_arns=(task.task_role.role_arn, task.obtain_execution_role().role_arn),
-                provider="FARGATE_SPOT" if settings.stage.training_spot else "FARGATE",
+                provider="FARGATE_SPOT" if stage.training_spot else "FARGATE",
                 network=network,
             ),
         ).machine
-        self._grant(storage)
-        self._watch(cluster)
+        self._grant(task.task_role, name)
+        self._watch(stage)
         self._announce(storage)
         publish(
             self,
             state_machine_arn=self.machine.state_machine_arn,
-            cluster=cluster.ref,
+            cluster=self._cluster.ref,
             task_family=task.family,
             mlflow_url=mlflow_url,
         )
 
-    def _task(
-        self, target: Target, storage: StorageStack, mlflow_url: str
-    ) -> ecs.FargateTaskDefinition:
-        stage = self._settings.stage
-        processor = architecture(stage)
-        task = ecs.FargateTaskDefinition(
-            self,
-            "Task",
-            family=self._name,
-            cpu=stage.training_cpu,
-            memory_limit_mib=stage.training_memory,
-            runtime_platform=ecs.RuntimePlatform(
-                cpu_architecture=ecs.CpuArchitecture.of(processor.name.upper()),
-                operating_system_family=ecs.OperatingSystemFamily.LINUX,
-            ),
-        )
-        scratch = "Scratch"
-        task.add_volume(name=scratch)
-        container = task.add_container(
-            CONTAINER,
-            image=target.training_image(processor),
-            environment=TrainingSettings(
-                data_bucket=storage.data.bucket_name,
-                models_bucket=storage.models.bucket_name,
-                mlflow_tracking_uri=mlflow_url,
-                model_name=self._settings.contract.target,
-                contract=self._settings.contract_text,
-            ).to_env(),
-            logging=ecs.LogDrivers.aws_logs(
-                stream_prefix=CONTAINER, log_group=log_group(self, stage)
-            ),
-            readonly_root_filesystem=True,
-            stop_timeout=Duration.seconds(120),  # what Spot grants between SIGTERM and SIGKILL
-        )
-        container.add_mount_points(
-            ecs.MountPoint(container_path="/tmp", source_volume=scratch, read_only=False)  # noqa: S108 - a volume of this task alone
-        )
-        acknowledge(
-            task,
-            {
-                "AwsSolutions-ECS2": "The environment holds names of resources, no secret.",
-                wildcard("*"): "ecr:GetAuthorizationToken takes no resource.",
-            },
-        )
-        return task
-
-    def _grant(self, storage: StorageStack) -> None:
-        role = self.task_role
-        for bucket in (storage.data, storage.models):
-            grants.list_keys(role, bucket)
-        grants.read(role, storage.data, f"{keys.RAW}*", f"{keys.DATASETS}*")
-        grants.write(role, storage.data, f"{keys.DATASETS}*")
-        own = tuple(f"{prefix}*" for prefix in (keys.MLFLOW, keys.SERVING, keys.STUDIES))
-        grants.read(role, storage.models, *own)
-        grants.write(role, storage.models, *own)
+    def _grant(self, role: iam.IRole, name: str) -> None:
+        """Tasks answer their state, and ask if the execution that holds the lock still runs."""
         self.machine.grant_task_response(role)
-        # Does the execution that holds the lock still run?
-        executions = self.format_arn(
+        any_execution = self.format_arn(
             service="states",
             resource="execution",
-            resource_name=f"{self._name}:*",
+            resource_name=f"{name}:*",
             arn_format=ArnFormat.COLON_RESOURCE_NAME,
         )
         role.add_to_principal_policy(
-            iam.PolicyStatement(actions=["states:DescribeExecution"], resources=[executions])
+            iam.PolicyStatement(actions=["states:DescribeExecution"], resources=[any_execution])
         )
-        partition = "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>"
+        here = "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>"
         acknowledge(
             role,
-            {
-                wildcard(f"{partition}:execution:{self._name}:*"): (
-                    "Any execution of this machine may hold the lock."
-                )
-            },
+            {wildcard(f"{here}:execution:{name}:*"): "Any execution may be the lock's holder."},
         )
 
-    def _watch(self, cluster: ecs.CfnCluster) -> None:
-        """A task that stops without a word fails its state, instead of its heartbeat later."""
+    def _watch(self, stage: Stage) -> None:
+        """A task that stops without a word fails its state now, not a heartbeat later."""
         watcher = RoomFunction(
             self,
             "TaskWatcher",
             room="task_watcher",
-            stage=self._settings.stage,
+            stage=stage,
             libraries=Libraries(self, "Libraries"),
             timeout=Duration.seconds(30),
             environment={},
@@ -174,7 +117,7 @@ class TrainingStack(Stack):
             event_pattern=events.EventPattern(
                 source=["aws.ecs"],
                 detail_type=["ECS Task State Change"],
-                detail={"clusterArn": [cluster.attr_arn], "lastStatus": ["STOPPED"]},
+                detail={"clusterArn": [self._cluster.attr_arn], "lastStatus": ["STOPPED"]},
             ),
             targets=[targets.LambdaFunction(watcher.function)],
         )

@@ -8,8 +8,7 @@ execution's input, then each step's result. With ``{"rollback": true}`` or
 ``{"promote_version": ...}`` as input it goes to Promote.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_events as events
@@ -20,36 +19,10 @@ from constructs import Construct
 
 from domain.events import SOURCE, DetailType
 from stacks.nag import acknowledge
-from stacks.target import TaskNetwork
+from stacks.task_state import TIMEOUT_HOURS, TrainingTask
 
-HEARTBEAT_SECONDS = 600
-"""A task that is silent for so long is given up; provisioning and image pull count."""
-
-TIMEOUT_HOURS = {"prepare": 2, "tune": 6, "evaluate": 2, "promote": 1}
-"""The longest that each step may take, in the order in which they run."""
-
-RETRIES = (
-    # No capacity, throttled, or ECS's own trouble: the next try may find a place.
-    (("AmazonECS.Unknown", "ECS.AmazonECSException", "ECS.ServerException"), 30, 5),
-    # The task was taken away (Spot, maintenance) or lost; a retried step goes on where it was.
-    (("Interrupted", "States.HeartbeatTimeout"), 10, 2),
-)
-"""(errors, seconds before the first retry, retries): only what a retry can cure."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingTask:
-    """What the machine starts: a task definition and where it runs.
-
-    `provider` is a Fargate capacity provider; `container` the container's name.
-    """
-
-    cluster_arn: str
-    definition_arn: str
-    container: str
-    role_arns: tuple[str, ...]
-    provider: str
-    network: TaskNetwork
+PROMOTE = "$.promote"
+ERROR = "$.error"
 
 
 class TrainingMachine(Construct):
@@ -88,20 +61,20 @@ class TrainingMachine(Construct):
 
     def _grant(self) -> None:
         task = self._task
-        statements = (
+        self._role.add_to_policy(
             iam.PolicyStatement(
                 actions=["ecs:RunTask"],
                 resources=[task.definition_arn],
                 conditions={"ArnEquals": {"ecs:cluster": task.cluster_arn}},
-            ),
+            )
+        )
+        self._role.add_to_policy(
             iam.PolicyStatement(
                 actions=["iam:PassRole"],
                 resources=list(task.role_arns),
                 conditions={"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
-            ),
+            )
         )
-        for statement in statements:
-            self._role.add_to_policy(statement)
 
     def _definition(self) -> sfn.IChainable:
         failed = self._failed()
@@ -110,8 +83,8 @@ class TrainingMachine(Construct):
         promote.next(
             sfn.Choice(self, "Promoted?")
             .when(
-                sfn.Condition.boolean_equals("$.promote.promoted", True),
-                self._announce("AnnouncePromoted", "ModelPromoted", failed),
+                sfn.Condition.boolean_equals(f"{PROMOTE}.promoted", True),
+                self._announce("AnnouncePromoted", "ModelPromoted", failed, seq=True),
             )
             .otherwise(kept)
         )
@@ -126,93 +99,58 @@ class TrainingMachine(Construct):
         )
 
     def _step(self, step: str, failed: sfn.IChainable) -> sfn.CustomState:
-        state = sfn.CustomState(self, step.capitalize(), state_json=self._run_task(step))
-        return state.add_catch(failed, errors=["States.ALL"], result_path="$.error")
-
-    def _run_task(self, step: str) -> dict[str, Any]:
-        """One Fargate task that answers with its token; the result goes under the step's name."""
-        task = self._task
-        return {
-            "Type": "Task",
-            "Resource": f"arn:{Stack.of(self).partition}:states:::ecs:runTask.waitForTaskToken",
-            "TimeoutSeconds": TIMEOUT_HOURS[step] * 3600,
-            "HeartbeatSeconds": HEARTBEAT_SECONDS,
-            "Parameters": {
-                "Cluster": task.cluster_arn,
-                "TaskDefinition": task.definition_arn,
-                "CapacityProviderStrategy": [{"CapacityProvider": task.provider, "Weight": 1}],
-                "NetworkConfiguration": {
-                    "AwsvpcConfiguration": {
-                        "Subnets": list(task.network.subnet_ids),
-                        "SecurityGroups": list(task.network.security_group_ids),
-                        "AssignPublicIp": "ENABLED",  # there is no NAT
-                    }
-                },
-                "Overrides": {"ContainerOverrides": [self._override(step)]},
-            },
-            "ResultPath": f"$.{step}",
-            "Retry": [_retry(*retry) for retry in RETRIES],
-        }
-
-    def _override(self, step: str) -> dict[str, Any]:
-        return {
-            "Name": self._task.container,
-            "Command": ["python", "-m", "training_job", step],
-            "Environment": [
-                {"Name": "TASK_TOKEN", "Value.$": "$$.Task.Token"},
-                {"Name": "EXECUTION", "Value.$": "$$.Execution.Id"},
-                {"Name": "STATE_INPUT", "Value.$": "States.JsonToString($)"},
-            ],
-        }
+        state = sfn.CustomState(
+            self, step.capitalize(), state_json=self._task.state(step, Stack.of(self).partition)
+        )
+        return state.add_catch(failed, errors=["States.ALL"], result_path=ERROR)
 
     def _keep(self) -> sfn.Pass:
-        """The gate said no: the same shape as Promote's result, for the same announcement."""
+        """The gate said no: the shape of Promote's result, for the same announcement."""
         return sfn.Pass(
             self,
             "Keep",
             parameters={
                 "promoted": False,
-                "seq": None,
                 "version": sfn.JsonPath.string_at("$.evaluate.version"),
                 "reasons": sfn.JsonPath.list_at("$.evaluate.reasons"),
             },
-            result_path="$.promote",
+            result_path=PROMOTE,
         )
 
     def _announce(
-        self, construct_id: str, detail_type: DetailType, failed: sfn.IChainable
+        self, construct_id: str, detail_type: DetailType, failed: sfn.IChainable, seq: bool = False
     ) -> tasks.EventBridgePutEvents:
-        detail = {
+        """`seq`: with the number of the promotion, by which an event that comes twice is known."""
+        detail: dict[str, object] = {
             "execution": sfn.JsonPath.execution_id,
-            "seq": sfn.JsonPath.object_at("$.promote.seq"),
-            "version": sfn.JsonPath.string_at("$.promote.version"),
-            "reasons": sfn.JsonPath.list_at("$.promote.reasons"),
+            "version": sfn.JsonPath.string_at(f"{PROMOTE}.version"),
+            "reasons": sfn.JsonPath.list_at(f"{PROMOTE}.reasons"),
         }
+        if seq:
+            detail["seq"] = sfn.JsonPath.string_at(f"{PROMOTE}.seq")
         announce = self._put(construct_id, detail_type, detail)
-        announce.add_catch(failed, errors=["States.ALL"], result_path="$.error")
+        announce.add_catch(failed, errors=["States.ALL"], result_path=ERROR)
         return announce
 
     def _failed(self) -> sfn.IChainable:
         """Tell the bus, then end with the error's name and its sentence."""
-        end = sfn.Fail(self, "Failed", error_path="$.error.Error", cause_path="$.error.Cause")
-        announce = self._put(
-            "AnnounceFailure",
-            "TrainingFailed",
-            {
-                "execution": sfn.JsonPath.execution_id,
-                "error": sfn.JsonPath.string_at("$.error.Error"),
-                "cause": sfn.JsonPath.string_at("$.error.Cause"),
-            },
-        )
+        error, cause = f"{ERROR}.Error", f"{ERROR}.Cause"
+        end = sfn.Fail(self, "Failed", error_path=error, cause_path=cause)
+        detail = {
+            "execution": sfn.JsonPath.execution_id,
+            "error": sfn.JsonPath.string_at(error),
+            "cause": sfn.JsonPath.string_at(cause),
+        }
+        announce = self._put("AnnounceFailure", "TrainingFailed", detail)
         # An event that can't be put must not hide why the training failed.
         announce.add_catch(end, errors=["States.ALL"], result_path=sfn.JsonPath.DISCARD)
         return announce.next(end)
 
     def _put(
-        self, construct_id: str, detail_type: DetailType, detail: dict[str, Any]
+        self, construct_id: str, detail_type: DetailType, detail: Mapping[str, object]
     ) -> tasks.EventBridgePutEvents:
         entry = tasks.EventBridgePutEventsEntry(
-            detail=sfn.TaskInput.from_object(detail),
+            detail=sfn.TaskInput.from_object(dict(detail)),
             detail_type=detail_type,
             event_bus=self._bus,
             source=SOURCE,
@@ -238,14 +176,3 @@ def _names_a_version() -> sfn.Condition:
             sfn.Condition.not_(sfn.Condition.boolean_equals(rollback, False)),
         ),
     )
-
-
-def _retry(errors: tuple[str, ...], seconds: int, attempts: int) -> dict[str, Any]:
-    return {
-        "ErrorEquals": list(errors),
-        "IntervalSeconds": seconds,
-        "MaxAttempts": attempts,
-        "BackoffRate": 2,
-        "MaxDelaySeconds": 600,
-        "JitterStrategy": "FULL",
-    }

@@ -1,0 +1,90 @@
+"""One step of the training as a state: a Fargate task that answers with its token."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from stacks.target import TaskNetwork
+
+HEARTBEAT_SECONDS = 600
+"""A task that is silent for so long is given up; provisioning and image pull count."""
+
+TIMEOUT_HOURS = {"prepare": 2, "tune": 6, "evaluate": 2, "promote": 1}
+"""The longest that each step may take, in the order in which they run."""
+
+RETRIES = (
+    # No capacity, throttled, or ECS's own trouble: the next try may find a place.
+    (
+        (
+            "AmazonECS.Unknown",
+            "ECS.AmazonECSException",
+            "ECS.ServerException",
+            "TaskFailedToStart",
+        ),
+        30,
+        5,
+    ),
+    # The task was taken away (Spot, maintenance) or lost; a retried step goes on where it was.
+    (("Interrupted", "States.HeartbeatTimeout"), 10, 2),
+)
+"""(errors, seconds before the first retry, retries): only what a retry can cure."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingTask:
+    """What the machine starts: a task definition and where it runs.
+
+    `provider` is a Fargate capacity provider, `container` the container's name.
+    """
+
+    cluster_arn: str
+    definition_arn: str
+    container: str
+    role_arns: tuple[str, ...]
+    provider: str
+    network: TaskNetwork
+
+    def state(self, step: str, partition: str) -> dict[str, Any]:
+        """The state that runs ``python -m training_job <step>``; its result goes under `step`."""
+        return {
+            "Type": "Task",
+            "Resource": f"arn:{partition}:states:::ecs:runTask.waitForTaskToken",
+            "TimeoutSeconds": TIMEOUT_HOURS[step] * 3600,
+            "HeartbeatSeconds": HEARTBEAT_SECONDS,
+            "Parameters": {
+                "Cluster": self.cluster_arn,
+                "TaskDefinition": self.definition_arn,
+                "CapacityProviderStrategy": [{"CapacityProvider": self.provider, "Weight": 1}],
+                "NetworkConfiguration": {
+                    "AwsvpcConfiguration": {
+                        "Subnets": list(self.network.subnet_ids),
+                        "SecurityGroups": list(self.network.security_group_ids),
+                        "AssignPublicIp": "ENABLED",  # there is no NAT
+                    }
+                },
+                "Overrides": {"ContainerOverrides": [self._override(step)]},
+            },
+            "ResultPath": f"$.{step}",
+            "Retry": [_retry(*retry) for retry in RETRIES],
+        }
+
+    def _override(self, step: str) -> dict[str, Any]:
+        return {
+            "Name": self.container,
+            "Command": ["python", "-m", "training_job", step],
+            "Environment": [
+                {"Name": "TASK_TOKEN", "Value.$": "$$.Task.Token"},
+                {"Name": "EXECUTION", "Value.$": "$$.Execution.Id"},
+                {"Name": "STATE_INPUT", "Value.$": "States.JsonToString($)"},
+            ],
+        }
+
+
+def _retry(errors: tuple[str, ...], seconds: int, attempts: int) -> dict[str, Any]:
+    return {
+        "ErrorEquals": list(errors),
+        "IntervalSeconds": seconds,
+        "MaxAttempts": attempts,
+        "BackoffRate": 2,
+        "MaxDelaySeconds": 600,
+        "JitterStrategy": "FULL",
+    }

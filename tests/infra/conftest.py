@@ -1,0 +1,60 @@
+"""The application, synthesised once per target and stage, as plain data."""
+
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+from aws_cdk import App
+
+from app import build
+from stacks.settings import Settings
+from tests.infra.assembly import Assembly
+
+ROOT = Path(__file__).parents[2]
+
+
+def cdk_context() -> dict[str, object]:
+    """The context that ships in cdk.json."""
+    context: dict[str, object] = json.loads((ROOT / "cdk.json").read_text())["context"]
+    return context
+
+
+@pytest.fixture(scope="session")
+def synthesise(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Assembly]:
+    """``synthesise("aws", "dev")``: that target's and stage's templates."""
+
+    @cache
+    def run(target: str, stage: str) -> Assembly:
+        folder = tmp_path_factory.mktemp(f"{target}-{stage}")
+        context = cdk_context() | {
+            "target": target,
+            "stage": stage,
+            "mail_from": "sender@example.org",
+            "mail_to": "team@example.org",
+        }
+        app = App(context=context, outdir=str(folder))
+        build(app, Settings.from_context(app.node.try_get_context, ROOT))
+        app.synth()
+        return Assembly.read(folder)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def aws(synthesise: Callable[[str, str], Assembly]) -> Assembly:
+    """Target aws, stage dev."""
+    return synthesise("aws", "dev")
+
+
+@pytest.fixture(scope="session")
+def emulator(synthesise: Callable[[str, str], Assembly]) -> Assembly:
+    """Target emulator, stage dev."""
+    return synthesise("emulator", "dev")
+
+
+@pytest.fixture(scope="session")
+def prod(synthesise: Callable[[str, str], Assembly]) -> Assembly:
+    """Target aws, stage prod."""
+    return synthesise("aws", "prod")

@@ -1,0 +1,84 @@
+"""When the drift function runs, what it may touch, and who hears of trouble."""
+
+import json
+
+from monitoring_job.settings import Settings
+from tests.infra.assembly import Assembly
+
+
+def test_it_runs_daily_at_14_utc_and_is_told_for_which_time(aws: Assembly) -> None:
+    schedule = aws.resource("AWS::Scheduler::Schedule").properties
+    assert schedule["ScheduleExpression"] == "cron(0 14 * * ? *)"
+    assert schedule["ScheduleExpressionTimezone"] == "UTC"
+    assert json.loads(schedule["Target"]["Input"]) == {
+        "time": "<aws.scheduler.scheduled-time>",
+        "scheduled": True,
+    }
+    assert aws.text(schedule["Target"]["Arn"]) == "{DriftFunction.Arn}"
+    assert aws.allowed("Clock") == {"lambda:InvokeFunction": {"{DriftFunction.Arn}"}}
+
+
+def test_it_runs_when_somebody_asks_on_the_bus(aws: Assembly) -> None:
+    rule = aws.resource("AWS::Events::Rule", "DriftRequested").properties
+    assert rule["EventPattern"] == {"source": ["mlops.circle"], "detail-type": ["DriftRequested"]}
+    assert aws.text(rule["EventBusName"]) == "{Bus}"
+    assert aws.text(rule["Targets"][0]["Arn"]) == "{DriftFunction.Arn}"
+
+
+def test_it_has_fifteen_minutes_and_three_gigabytes(aws: Assembly) -> None:
+    function = aws.resource("AWS::Lambda::Function", "DriftFunction").properties
+    assert (function["Timeout"], function["MemorySize"]) == (900, 3008)
+
+
+def test_it_reads_logs_and_models_and_writes_only_reports(aws: Assembly) -> None:
+    allowed = aws.allowed("DriftRole")
+    reports = {
+        "{Reports.Arn}/runs/*",
+        "{Reports.Arn}/requests/*",
+        "{Reports.Arn}/alerts/state.json",
+    }
+    logs = {f"{{Predictions.Arn}}/{prefix}/*" for prefix in ("log", "labels", "fallback")}
+    assert allowed["s3:GetObject"] == reports | logs | {"{Models.Arn}/serving/*"}
+    assert allowed["s3:PutObject"] == reports
+    assert "s3:DeleteObject" not in allowed
+
+
+def test_it_mails_only_from_and_to_the_addresses_it_was_given(aws: Assembly) -> None:
+    here = "arn:{AWS::Partition}:ses:{AWS::Region}:{AWS::AccountId}"
+    assert aws.allowed("DriftRole")["ses:SendEmail"] == {
+        f"{here}:identity/sender@example.org",
+        f"{here}:identity/team@example.org",
+        f"{here}:configuration-set/{{Mail}}",
+    }
+
+
+def test_its_environment_is_what_its_settings_read(aws: Assembly, emulator: Assembly) -> None:
+    for assembly in (aws, emulator):
+        function = assembly.resource("AWS::Lambda::Function", "DriftFunction").properties
+        variables = function["Environment"]["Variables"]
+        settings = Settings.from_env({k: assembly.text(v) for k, v in variables.items()})
+        assert settings.mail_to == "team@example.org"
+        assert settings.topic_arn == "{OperationsTopic}"
+        assert settings.configuration_set == "{Mail}"
+
+
+def test_a_run_that_fails_for_good_reaches_the_topic(aws: Assembly) -> None:
+    config = aws.resource("AWS::Lambda::EventInvokeConfig").properties
+    failure = config["DestinationConfig"]["OnFailure"]
+    assert aws.text(failure["Destination"]) == "{OperationsTopic}"
+
+
+def test_every_alarm_says_what_to_look_at_and_tells_the_topic(aws: Assembly) -> None:
+    alarms = list(aws.resources("AWS::CloudWatch::Alarm"))
+    assert len(alarms) >= 3
+    for alarm in alarms:
+        assert [aws.text(a) for a in alarm.properties["AlarmActions"]] == ["{OperationsTopic}"]
+        assert alarm.properties["AlarmDescription"].endswith(".")
+
+
+def test_the_operator_is_mailed_about_trouble_but_not_twice_about_drift(aws: Assembly) -> None:
+    subscription = aws.resource("AWS::SNS::Subscription").properties
+    assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "team@example.org")
+    assert subscription["FilterPolicyScope"] == "MessageBody"
+    fields = {next(iter(rule)) for rule in subscription["FilterPolicy"]["$or"]}
+    assert fields == {"AlarmName", "detail-type", "responseContext"}

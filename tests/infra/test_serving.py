@@ -1,0 +1,153 @@
+"""The API's routes, keys and answers, and what the functions behind it may touch."""
+
+import json
+import re
+
+import pytest
+
+from tests.infra.assembly import Assembly
+
+KEYLESS = {"GET /openapi.json", "GET /reports/{run_id}/{report}"}
+KEYED = {"POST /predict", "POST /labels", "GET /model", "GET /health"}
+
+
+def routes(assembly: Assembly) -> dict[str, bool]:
+    """``GET /model`` → whether it needs the key."""
+    paths = {
+        resource.logical_id: (resource.properties["PathPart"], resource.properties["ParentId"])
+        for resource in assembly.resources("AWS::ApiGateway::Resource")
+    }
+
+    def path(reference: dict[str, str | list[str]]) -> str:
+        if "Ref" not in reference:
+            return ""
+        part, parent = paths[str(reference["Ref"])]
+        return f"{path(parent)}/{part}"
+
+    return {
+        f"{m.properties['HttpMethod']} {path(m.properties['ResourceId'])}": m.properties[
+            "ApiKeyRequired"
+        ]
+        for m in assembly.resources("AWS::ApiGateway::Method")
+    }
+
+
+def test_the_routes_and_which_of_them_need_no_key(aws: Assembly) -> None:
+    assert routes(aws) == dict.fromkeys(KEYED, True) | dict.fromkeys(KEYLESS, False)
+
+
+def test_the_functions_validate_not_the_gateway(aws: Assembly) -> None:
+    assert list(aws.resources("AWS::ApiGateway::RequestValidator")) == []
+    for method in aws.resources("AWS::ApiGateway::Method"):
+        assert method.properties["Integration"]["Type"] == "AWS_PROXY"
+
+
+def test_stage_and_usage_plan_both_throttle(aws: Assembly) -> None:
+    stage = aws.resource("AWS::ApiGateway::Stage").properties
+    (settings,) = stage["MethodSettings"]
+    assert (stage["StageName"], settings["HttpMethod"]) == ("v1", "*")
+    plan = aws.resource("AWS::ApiGateway::UsagePlan").properties
+    throttle = (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"])
+    assert throttle == (plan["Throttle"]["RateLimit"], plan["Throttle"]["BurstLimit"])
+    assert min(*throttle, plan["Quota"]["Limit"]) > 0
+
+
+def test_access_logs_hold_no_body_query_path_or_address(aws: Assembly) -> None:
+    stage = aws.resource("AWS::ApiGateway::Stage").properties
+    logged = set(json.loads(stage["AccessLogSetting"]["Format"]).values())
+    assert logged == {
+        "$context.requestId",
+        "$context.requestTimeEpoch",
+        "$context.identity.apiKeyId",
+        "$context.httpMethod",
+        "$context.resourcePath",
+        "$context.status",
+        "$context.responseLatency",
+        "$context.responseLength",
+    }
+    assert stage["MethodSettings"][0]["DataTraceEnabled"] is False
+
+
+def test_what_the_gateway_answers_itself_is_problem_json(aws: Assembly) -> None:
+    answers = [r.properties for r in aws.resources("AWS::ApiGateway::GatewayResponse")]
+    for answer in answers:
+        header = answer["ResponseParameters"]["gatewayresponse.header.Content-Type"]
+        assert header == "'application/problem+json'"
+        body = json.loads(answer["ResponseTemplates"]["application/json"])
+        assert {"type", "title", "detail"} <= set(body)
+        if "StatusCode" in answer:
+            assert body["status"] == int(answer["StatusCode"])
+    statuses = {a["ResponseType"]: a.get("StatusCode") for a in answers}
+    assert statuses["INVALID_API_KEY"] == "403"
+    assert statuses["MISSING_AUTHENTICATION_TOKEN"] == "404"
+    assert statuses["REQUEST_TOO_LARGE"] == "413"
+    assert statuses["THROTTLED"] == "429"
+    assert {"DEFAULT_4XX", "DEFAULT_5XX"} <= set(statuses)
+
+
+def test_the_predictor_reads_models_and_writes_only_its_stream_and_fallback(
+    aws: Assembly,
+) -> None:
+    allowed = aws.allowed("PredictorRole")
+    assert allowed["s3:GetObject"] == {"{Models.Arn}/serving/*"}
+    assert allowed["s3:ListBucket"] == {"{Models.Arn}"}
+    assert allowed["s3:PutObject"] == {"{Predictions.Arn}/fallback/log/*"}
+    assert allowed["firehose:PutRecordBatch"] == {"{PredictionLogDeliveryStream.Arn}"}
+    assert set(allowed) == {
+        "s3:GetObject",
+        "s3:ListBucket",
+        "s3:PutObject",
+        "s3:AbortMultipartUpload",
+        "firehose:PutRecordBatch",
+        "kms:Decrypt",
+        "kms:GenerateDataKey",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+    }
+
+
+def test_labels_reads_nothing_and_writes_only_its_stream_and_fallback(aws: Assembly) -> None:
+    allowed = aws.allowed("LabelsRole")
+    assert "s3:GetObject" not in allowed
+    assert "s3:ListBucket" not in allowed
+    assert allowed["s3:PutObject"] == {"{Predictions.Arn}/fallback/labels/*"}
+    assert allowed["firehose:PutRecordBatch"] == {"{LabelsDeliveryStream.Arn}"}
+
+
+def test_only_the_dashboard_reads_reports_and_it_writes_nothing(aws: Assembly) -> None:
+    allowed = aws.allowed("DashboardRole")
+    assert allowed["s3:GetObject"] == {"{Reports.Arn}/runs/*"}
+    assert allowed["secretsmanager:GetSecretValue"] == {"{ReportSecret}"}
+    assert not [action for action in allowed if "Put" in action and not action.startswith("logs:")]
+    for role in ("PredictorRole", "LabelsRole"):
+        resources = {r for found in aws.allowed(role).values() for r in found}
+        assert not [r for r in resources if "Reports" in r]
+
+
+@pytest.mark.parametrize("name", ["Predictor", "Labels", "Dashboard"])
+def test_functions_behind_the_api_give_up_before_the_gateway_does(aws: Assembly, name: str) -> None:
+    function = aws.resource("AWS::Lambda::Function", f"{name}Function").properties
+    assert function["Timeout"] <= 29
+    assert (function["Runtime"], function["Architectures"]) == ("python3.13", ["arm64"])
+    assert function["Handler"] == f"lambdas.{name.lower()}.handler.handler"
+
+
+def test_the_predictors_environment_is_what_its_settings_read(aws: Assembly) -> None:
+    from lambdas.predictor.settings import Settings
+
+    function = aws.resource("AWS::Lambda::Function", "PredictorFunction").properties
+    variables = {k: aws.text(v) for k, v in function["Environment"]["Variables"].items()}
+    settings = Settings.from_env(variables)
+    assert settings.models_bucket == "{Models}"
+    assert settings.predictions_bucket == "{Predictions}"
+    assert settings.log_stream == "{PredictionLogDeliveryStream}"
+
+
+def test_the_gateway_may_call_each_function_for_its_own_routes_only(aws: Assembly) -> None:
+    permissions = [p.properties for p in aws.resources("AWS::Lambda::Permission", stack="Serving")]
+    assert {p["Principal"] for p in permissions} == {"apigateway.amazonaws.com"}
+    sources = {aws.text(p["SourceArn"]).split(":")[-1] for p in permissions}
+    stage = "{ApiRest}/{" + aws.resource("AWS::ApiGateway::Stage").name + "}"
+    assert sources == {
+        f"{stage}/{re.sub(r'{[a-z_]+}', '*', route).replace(' ', '')}" for route in KEYED | KEYLESS
+    }

@@ -1,0 +1,108 @@
+"""The context becomes settings, or one sentence that says what to write instead."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stacks.settings import Settings, SettingsError, Stage
+from tests.infra.conftest import ROOT, cdk_context
+
+
+def settings(root: Path = ROOT, **context: Any) -> Settings:
+    values = cdk_context() | {"mail_from": "sender@example.org"} | context
+    return Settings.from_context(values.get, root)
+
+
+def test_the_shipped_context_with_a_mail_address_is_enough_for_aws() -> None:
+    parsed = settings()
+    assert (parsed.stage.name, parsed.target) == ("dev", "aws")
+    assert parsed.contract.target == "diabetes"
+
+
+def test_the_recipient_is_the_sender_unless_another_is_given() -> None:
+    assert settings().mail_to == "sender@example.org"
+    assert settings(mail_to="team@example.org").mail_to == "team@example.org"
+
+
+def test_the_emulator_needs_no_mail_address() -> None:
+    assert settings(target="emulator", mail_from=None).mail_from.endswith("@example.org")
+
+
+def test_a_slash_at_the_end_of_the_endpoint_is_dropped() -> None:
+    assert settings(endpoint="http://localhost:4620/").endpoint == "http://localhost:4620"
+
+
+def test_another_contract_is_read_from_its_path(tmp_path: Path) -> None:
+    text = (ROOT / "contract.toml").read_text().replace('"diabetes"', '"stroke"')
+    (tmp_path / "other.toml").write_text(text)
+    assert settings(contract=str(tmp_path / "other.toml")).contract.target == "stroke"
+
+
+@pytest.mark.parametrize(
+    ("context", "hint"),
+    [
+        ({"stage": "staging"}, "-c stage= one of dev, prod"),
+        ({"stage": ""}, None),
+        ({"target": "gcp"}, "-c target= one of aws, emulator"),
+        ({"mail_from": None}, "-c mail_from=ADDRESS"),
+        ({"mail_from": "nobody"}, "-c mail_from=name@example.org"),
+        ({"mail_from": "a@b"}, "-c mail_from=name@example.org"),
+        ({"mail_to": "a@b.org,c@d.org"}, "one address"),
+        ({"mail_to": "A <a@b.org>"}, "one address"),
+        ({"contract": "missing.toml"}, "-c contract=PATH"),
+        ({"contract": "README.md"}, "contract"),
+        ({"contract": "."}, "-c contract=PATH"),
+        ({"endpoint": "localhost:4566"}, "-c endpoint=http://HOST:PORT"),
+        ({"mlflow_url": "5000"}, "-c mlflow_url=http://HOST:PORT"),
+        ({"stages": {}}, "context.stages"),
+        ({"stages": {"dev": []}}, "must be an object"),
+    ],
+)
+def test_a_context_value_that_cannot_be_used_is_one_sentence(
+    context: dict[str, Any], hint: str | None
+) -> None:
+    if hint is None:  # an empty value means the default, as with `-c stage=`
+        assert settings(**context).stage.name == "dev"
+        return
+    with pytest.raises(SettingsError) as error:
+        settings(**context)
+    assert hint in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def dev(change: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
+    stages: Any = cdk_context()["stages"]
+    document = dict(stages["dev"])
+    change(document)
+    return document
+
+
+@pytest.mark.parametrize(
+    ("change", "hint"),
+    [
+        (lambda d: d.pop("retain"), "retain is missing"),
+        (lambda d: d.update(color="red"), "color is not a setting"),
+        (lambda d: d.update(log_days="30"), "log_days must be a int"),
+        (lambda d: d.update(log_days=True), "log_days must be a int"),
+        (lambda d: d.update(log_days=31), "log_days must be one of"),
+        (lambda d: d.update(athena_days=0), "athena_days must be at least 1"),
+        (lambda d: d.update(stream_seconds=30), "stream_seconds must be 60-900"),
+        (lambda d: d.update(architecture="mips"), "architecture must be one of"),
+        (lambda d: d.update(drift_schedule="daily"), "drift_schedule must look like"),
+        (lambda d: d.update(drift_schedule="cron(0 14 * *)"), "drift_schedule must look like"),
+    ],
+)
+def test_a_stage_that_cannot_be_used_says_why(
+    change: Callable[[dict[str, Any]], Any], hint: str
+) -> None:
+    with pytest.raises(SettingsError, match=r"^Stage dev in cdk\.json") as error:
+        Stage.parse("dev", dev(change))
+    assert hint in str(error.value)
+
+
+def test_every_problem_of_a_stage_is_named_at_once() -> None:
+    with pytest.raises(SettingsError) as error:
+        Stage.parse("dev", dev(lambda d: (d.pop("retain"), d.update(log_days=0, color="red"))))
+    assert all(word in str(error.value) for word in ("retain", "log_days", "color"))

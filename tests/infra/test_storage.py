@@ -1,0 +1,153 @@
+"""What is kept is private, encrypted, and laid out as the domain says."""
+
+from pathlib import Path
+
+import pytest
+
+from domain.contract import Contract
+from domain.records import LABEL_COLUMNS, prediction_log_columns
+from tests.infra.assembly import Assembly
+
+ROOT = Path(__file__).parents[2]
+BUCKETS = ("Data", "Models", "Predictions", "Reports")
+
+
+@pytest.mark.parametrize("name", BUCKETS)
+def test_every_bucket_blocks_public_access_and_encrypts_with_our_key(
+    aws: Assembly, name: str
+) -> None:
+    bucket = aws.resource("AWS::S3::Bucket", name).properties
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    encryption = rule["ServerSideEncryptionByDefault"]
+    assert encryption["SSEAlgorithm"] == "aws:kms"
+    assert aws.text(encryption["KMSMasterKeyID"]) == "{DataKey.Arn}"
+
+
+@pytest.mark.parametrize("name", BUCKETS)
+def test_every_bucket_refuses_requests_without_tls(aws: Assembly, name: str) -> None:
+    policy = aws.resource("AWS::S3::BucketPolicy", f"{name}Policy").properties
+    denied = [
+        statement["Condition"]
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Deny" and statement["Action"] == "s3:*"
+    ]
+    assert {"Bool": {"aws:SecureTransport": "false"}} in denied
+
+
+def test_there_are_four_buckets_and_overwritten_models_are_recoverable(aws: Assembly) -> None:
+    versioned = {
+        bucket.name: "VersioningConfiguration" in bucket.properties
+        for bucket in aws.resources("AWS::S3::Bucket")
+    }
+    assert versioned == {"Data": False, "Models": True, "Predictions": False, "Reports": False}
+
+
+def test_query_results_and_rejected_records_expire_and_no_log_does(aws: Assembly) -> None:
+    bucket = aws.resource("AWS::S3::Bucket", "Predictions").properties
+    rules = bucket["LifecycleConfiguration"]["Rules"]
+    assert {rule["Prefix"] for rule in rules if "ExpirationInDays" in rule} == {
+        "athena/",
+        "rejected/",
+    }
+
+
+@pytest.mark.parametrize(
+    ("table", "location"),
+    [
+        ("prediction_log", "s3://{Predictions}/log/"),
+        ("prediction_log_fallback", "s3://{Predictions}/fallback/log/"),
+        ("labels", "s3://{Predictions}/labels/"),
+        ("labels_fallback", "s3://{Predictions}/fallback/labels/"),
+    ],
+)
+def test_tables_have_the_records_columns_and_one_partition_per_day(
+    aws: Assembly, table: str, location: str
+) -> None:
+    contract = Contract.parse((ROOT / "contract.toml").read_text())
+    expected = LABEL_COLUMNS if "labels" in table else prediction_log_columns(contract)
+    inputs = [t.properties["TableInput"] for t in aws.resources("AWS::Glue::Table")]
+    (given,) = [i for i in inputs if i["Name"] == table]
+    columns = {c["Name"]: c["Type"] for c in given["StorageDescriptor"]["Columns"]}
+    assert columns == expected
+    assert aws.text(given["StorageDescriptor"]["Location"]) == location
+    assert [key["Name"] for key in given["PartitionKeys"]] == ["dt"]
+    parameters = given["Parameters"]
+    assert parameters["projection.enabled"] == "true"
+    assert aws.text(parameters["storage.location.template"]) == location + "dt=${dt}/"
+
+
+@pytest.mark.parametrize(
+    ("stream", "folder", "table"),
+    [("PredictionLog", "log", "prediction_log"), ("Labels", "labels", "labels")],
+)
+def test_streams_write_parquet_by_day_and_set_aside_what_they_cannot_convert(
+    aws: Assembly, stream: str, folder: str, table: str
+) -> None:
+    properties = aws.resource("AWS::KinesisFirehose::DeliveryStream", stream).properties
+    destination = properties["ExtendedS3DestinationConfiguration"]
+    assert destination["Prefix"] == f"{folder}/dt=!{{timestamp:yyyy-MM-dd}}/"
+    assert destination["ErrorOutputPrefix"].startswith(f"rejected/{folder}/")
+    assert destination["CompressionFormat"] == "UNCOMPRESSED"
+    assert destination["BufferingHints"]["SizeInMBs"] >= 64
+    conversion = destination["DataFormatConversionConfiguration"]
+    assert conversion["Enabled"] is True
+    assert list(conversion["OutputFormatConfiguration"]["Serializer"]) == ["ParquetSerDe"]
+    named = aws.text(conversion["SchemaConfiguration"]["TableName"])
+    glue = {aws.text({"Ref": t.logical_id}): t for t in aws.resources("AWS::Glue::Table")}
+    assert glue[named].properties["TableInput"]["Name"] == table
+
+
+@pytest.mark.parametrize("stream", ["PredictionLog", "Labels"])
+def test_a_stream_is_created_after_its_roles_policy(aws: Assembly, stream: str) -> None:
+    definition = aws.resource("AWS::KinesisFirehose::DeliveryStream", stream).definition
+    policy = aws.resource("AWS::IAM::Policy", f"{stream}DeliveryRole")
+    assert policy.logical_id in definition["DependsOn"]
+
+
+@pytest.mark.parametrize(("stream", "folder"), [("PredictionLog", "log"), ("Labels", "labels")])
+def test_a_streams_role_writes_only_its_own_folders_and_reads_nothing(
+    aws: Assembly, stream: str, folder: str
+) -> None:
+    allowed = aws.allowed(f"{stream}DeliveryRole")
+    assert allowed["s3:PutObject"] == {
+        f"{{Predictions.Arn}}/{folder}/*",
+        f"{{Predictions.Arn}}/rejected/{folder}/*",
+    }
+    assert "s3:GetObject" not in allowed
+    assert "s3:DeleteObject" not in allowed
+
+
+def test_what_aws_services_publish_to_the_topic_is_not_dropped_by_its_key(aws: Assembly) -> None:
+    topic = aws.resource("AWS::SNS::Topic").properties
+    assert aws.text(topic["KmsMasterKeyId"]) == "{OperationsKey.Arn}"
+    wanted = {"cloudwatch.amazonaws.com", "events.amazonaws.com", "ses.amazonaws.com"}
+    key = aws.resource("AWS::KMS::Key", "OperationsKey").properties["KeyPolicy"]
+    policy = aws.resource("AWS::SNS::TopicPolicy").properties["PolicyDocument"]
+    for document, action in ((key, "kms:Decrypt"), (policy, "sns:Publish")):
+        services = {
+            service
+            for statement in document["Statement"]
+            if action in statement["Action"] and statement["Effect"] == "Allow"
+            for service in _services(statement)
+        }
+        assert services == wanted
+
+
+def _services(statement: dict[str, dict[str, str | list[str]]]) -> list[str]:
+    services = statement["Principal"].get("Service", [])
+    return services if isinstance(services, list) else [services]
+
+
+def test_the_report_secret_is_generated_with_an_empty_previous_value(aws: Assembly) -> None:
+    generated = aws.resource("AWS::SecretsManager::Secret").properties["GenerateSecretString"]
+    assert generated["SecretStringTemplate"] == '{"previous": ""}'
+    assert generated["GenerateStringKey"] == "current"
+    assert generated["PasswordLength"] >= 32
+
+
+def test_query_results_go_where_the_lifecycle_removes_them(aws: Assembly) -> None:
+    workgroup = aws.resource("AWS::Athena::WorkGroup").properties["WorkGroupConfiguration"]
+    location = workgroup["ResultConfiguration"]["OutputLocation"]
+    assert aws.text(location) == "s3://{Predictions}/athena/"
+    assert workgroup["EnforceWorkGroupConfiguration"] is True

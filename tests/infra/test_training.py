@@ -1,0 +1,202 @@
+"""The training state machine, its tasks, and their rights."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.infra.assembly import Assembly
+
+STEPS = ("prepare", "tune", "evaluate", "promote")
+RUN_TASK_LIMIT = 8192
+LONGEST_TOKEN = 2048
+
+
+@pytest.fixture(scope="module")
+def states(aws: Assembly) -> dict[str, Any]:
+    found: dict[str, Any] = aws.definition()["States"]
+    return found
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_each_step_has_a_timeout_a_heartbeat_and_a_catch(states: dict[str, Any], step: str) -> None:
+    state = states[step.capitalize()]
+    assert state["HeartbeatSeconds"] == 600
+    assert state["TimeoutSeconds"] > state["HeartbeatSeconds"]
+    (catch,) = state["Catch"]
+    assert (catch["ErrorEquals"], catch["Next"]) == (["States.ALL"], "AnnounceFailure")
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_each_step_runs_its_command_with_the_token_the_execution_and_the_input(
+    states: dict[str, Any], step: str
+) -> None:
+    state = states[step.capitalize()]
+    assert state["Resource"].endswith(":states:::ecs:runTask.waitForTaskToken")
+    assert state["ResultPath"] == f"$.{step}"
+    (override,) = state["Parameters"]["Overrides"]["ContainerOverrides"]
+    assert override["Command"] == ["python", "-m", "training_job", step]
+    environment = {v["Name"]: v["Value.$"] for v in override["Environment"]}
+    assert environment == {
+        "TASK_TOKEN": "$$.Task.Token",
+        "EXECUTION": "$$.Execution.Id",
+        "STATE_INPUT": "States.JsonToString($)",
+    }
+
+
+def test_overrides_leave_room_for_the_longest_token_and_five_kilobytes_of_state(
+    states: dict[str, Any],
+) -> None:
+    fixed = len(json.dumps(states["Evaluate"]["Parameters"]["Overrides"]))
+    assert fixed + LONGEST_TOKEN + 5000 <= RUN_TASK_LIMIT
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_only_what_a_retry_can_cure_is_retried(states: dict[str, Any], step: str) -> None:
+    retried = {e for retry in states[step.capitalize()]["Retry"] for e in retry["ErrorEquals"]}
+    assert retried == {
+        "AmazonECS.Unknown",
+        "ECS.AmazonECSException",
+        "ECS.ServerException",
+        "TaskFailedToStart",
+        "Interrupted",
+        "States.HeartbeatTimeout",
+    }
+
+
+def test_the_steps_follow_each_other_and_only_a_better_model_is_promoted(
+    states: dict[str, Any],
+) -> None:
+    assert [states[s]["Next"] for s in ("Input", "Prepare", "Tune", "Evaluate", "Promote")] == [
+        "Train?",
+        "Tune",
+        "Evaluate",
+        "Better?",
+        "Promoted?",
+    ]
+    assert states["Better?"]["Choices"] == [
+        {"Variable": "$.evaluate.promote", "BooleanEquals": True, "Next": "Promote"}
+    ]
+    assert states["Better?"]["Default"] == "Keep"
+    assert states["Keep"]["Next"] == "AnnounceKept"
+    assert states["Promoted?"]["Default"] == "AnnounceKept"
+
+
+def test_a_rollback_or_a_named_version_goes_straight_to_promote(states: dict[str, Any]) -> None:
+    (choice,) = states["Train?"]["Choices"]
+    assert choice["Next"] == "Promote"
+    assert states["Train?"]["Default"] == "Prepare"
+    text = json.dumps(choice)
+    assert "$.input.rollback" in text
+    assert "$.input.promote_version" in text
+
+
+@pytest.mark.parametrize(
+    ("state", "detail_type", "fields"),
+    [
+        ("AnnouncePromoted", "ModelPromoted", {"execution", "version", "reasons", "seq"}),
+        ("AnnounceKept", "ModelKept", {"execution", "version", "reasons"}),
+        ("AnnounceFailure", "TrainingFailed", {"execution", "error", "cause"}),
+    ],
+)
+def test_each_ending_is_told_to_the_bus(
+    states: dict[str, Any], state: str, detail_type: str, fields: set[str]
+) -> None:
+    (entry,) = states[state]["Parameters"]["Entries"]
+    assert (entry["DetailType"], entry["Source"]) == (detail_type, "mlops.circle")
+    assert {name.removesuffix(".$") for name in entry["Detail"]} == fields
+    assert states[state]["TimeoutSeconds"] == 60
+    assert states[state]["ResultPath"] is None
+
+
+def test_a_failure_ends_with_the_errors_name_and_its_sentence(states: dict[str, Any]) -> None:
+    assert states["AnnounceFailure"]["Next"] == "Failed"
+    assert states["AnnounceFailure"]["Catch"][0]["Next"] == "Failed"
+    failed = states["Failed"]
+    assert (failed["ErrorPath"], failed["CausePath"]) == ("$.error.Error", "$.error.Cause")
+
+
+def test_the_machine_may_run_this_task_pass_its_roles_and_put_events(aws: Assembly) -> None:
+    assert aws.allowed("TrainingRole") == {
+        "ecs:RunTask": {"{StepsTask}"},
+        "iam:PassRole": {"{StepsTaskTaskRole.Arn}", "{StepsTaskExecutionRole.Arn}"},
+        "events:PutEvents": {"{Bus.Arn}"},
+    }
+    run, passing = (
+        next(s for s in aws.statements("TrainingRole") if s["Action"] == action)
+        for action in ("ecs:RunTask", "iam:PassRole")
+    )
+    assert aws.text(run["Condition"]["ArnEquals"]["ecs:cluster"]) == "{Cluster.Arn}"
+    assert passing["Condition"] == {
+        "StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
+    }
+
+
+def test_a_training_task_writes_datasets_models_and_answers_nothing_else(aws: Assembly) -> None:
+    allowed = aws.allowed("StepsTaskTaskRole")
+    models = {f"{{Models.Arn}}/{prefix}/*" for prefix in ("mlflow", "serving", "studies")}
+    data = "{Data.Arn}/datasets/*"
+    assert allowed["s3:PutObject"] == models | {data}
+    assert allowed["s3:GetObject"] == models | {data, "{Data.Arn}/raw/*"}
+    assert set(allowed) == {
+        "s3:GetObject",
+        "s3:PutObject",
+        "s3:AbortMultipartUpload",
+        "s3:ListBucket",
+        "kms:Decrypt",
+        "kms:GenerateDataKey",
+        "states:SendTaskSuccess",
+        "states:SendTaskFailure",
+        "states:SendTaskHeartbeat",
+        "states:DescribeExecution",
+    }
+
+
+def test_the_container_cannot_write_but_into_its_scratch_volume(aws: Assembly) -> None:
+    task = aws.resource("AWS::ECS::TaskDefinition").properties
+    (container,) = task["ContainerDefinitions"]
+    assert container["ReadonlyRootFilesystem"] is True
+    assert [(m["ContainerPath"], m["ReadOnly"]) for m in container["MountPoints"]] == [
+        ("/tmp", False)  # noqa: S108 - a volume of the task alone
+    ]
+    assert container["StopTimeout"] == 120
+
+
+def test_the_image_runs_as_nobody_in_particular() -> None:
+    from tests.infra.conftest import ROOT
+
+    for dockerfile in ("training_job/Dockerfile", "lambdas/drift/Dockerfile"):
+        lines = (ROOT / dockerfile).read_text().splitlines()
+        users = [line for line in lines if line.startswith("USER ")]
+        assert users == ["USER 10001:10001"], dockerfile
+        assert any(line.startswith("ARG BASE_IMAGE=") for line in lines), dockerfile
+
+
+def test_a_task_that_stops_without_a_word_is_reported_by_the_watcher(aws: Assembly) -> None:
+    rule = aws.resource("AWS::Events::Rule", "StoppedTasks").properties
+    pattern = rule["EventPattern"]
+    assert pattern["detail-type"] == ["ECS Task State Change"]
+    assert [aws.text(arn) for arn in pattern["detail"]["clusterArn"]] == ["{Cluster.Arn}"]
+    assert pattern["detail"]["lastStatus"] == ["STOPPED"]
+    assert aws.text(rule["Targets"][0]["Arn"]) == "{TaskWatcherFunction.Arn}"
+    assert aws.allowed("TaskWatcherRole")["states:SendTaskFailure"] == {"{TrainingMachine}"}
+
+
+def test_what_no_catch_can_see_reaches_the_topic(aws: Assembly) -> None:
+    rule = aws.resource("AWS::Events::Rule", "FailedExecutions").properties
+    detail = rule["EventPattern"]["detail"]
+    assert detail["status"] == ["FAILED", "TIMED_OUT", "ABORTED"]
+    assert [aws.text(arn) for arn in detail["stateMachineArn"]] == ["{TrainingMachine}"]
+    assert aws.text(rule["Targets"][0]["Arn"]) == "{OperationsTopic}"
+
+
+def test_tasks_have_a_public_address_no_nat_and_nothing_may_reach_them(aws: Assembly) -> None:
+    network = aws.definition()["States"]["Tune"]["Parameters"]["NetworkConfiguration"]
+    assert network["AwsvpcConfiguration"]["AssignPublicIp"] == "ENABLED"
+    assert len(network["AwsvpcConfiguration"]["Subnets"]) == 2
+    assert list(aws.resources("AWS::EC2::NatGateway")) == []
+    assert list(aws.resources("AWS::EC2::SecurityGroupIngress")) == []
+    group = aws.resource("AWS::EC2::SecurityGroup", "TrainingGroup").properties
+    assert "SecurityGroupIngress" not in group
+    endpoints = list(aws.resources("AWS::EC2::VPCEndpoint"))
+    assert [e.properties["VpcEndpointType"] for e in endpoints] == ["Gateway"]

@@ -21,11 +21,12 @@ class Api:
     url: str
     key: str
     connections: int = 8
+    attempts: int = 7
     _pool: urllib3.PoolManager = field(init=False)
 
     def __post_init__(self) -> None:
         retries = urllib3.Retry(
-            total=6,
+            total=self.attempts - 1,
             backoff_factor=0.3,
             backoff_jitter=0.3,
             status_forcelist=RETRIED_STATUS,

@@ -121,10 +121,11 @@ def failures(figures: Figures) -> list[str]:
     """What of the circle did not hold, a sentence each."""
     problems = []
     for name, count in figures.predictions.items():
-        if not count["sent"] == count["answered"] == count["logged"] == count["distinct"]:
+        # A stream may store a record twice when its answer comes late; readers keep the earliest.
+        if not count["sent"] == count["answered"] == count["distinct"] <= count["logged"]:
             problems.append(
                 f"Of {count['sent']} {name} rows {count['answered']} were answered and "
-                f"{count['logged']} logged ({count['distinct']} distinct)."
+                f"{count['distinct']} are in the log."
             )
     quiet = [found["outcome"] for found in figures.runs["undisturbed"]]
     if set(quiet) != {"stable"}:
@@ -178,7 +179,7 @@ def _predict(target: Target, args: argparse.Namespace, scenario: str) -> Batch:
     """Send rows and wait for the next whole second, so that windows don't touch."""
     start = datetime.now(UTC).replace(microsecond=0)
     sent = simulate(
-        target, rows=args.predictions, rate=500, batch=10, scenario=scenario, seed=args.seed
+        target, rows=args.predictions, rate=500, batch=5, scenario=scenario, seed=args.seed
     )
     end = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
     time.sleep(max(0.0, (end - datetime.now(UTC)).total_seconds()))
@@ -212,7 +213,9 @@ def _print(figures: Figures) -> None:
         ("ROC AUC, test rows", f"{metrics['roc_auc']:.4f}"),
     ]
     for name, count in figures.predictions.items():
-        pairs.append((name, f"{count['answered']} answered, {count['logged']} logged"))
+        copies = count["logged"] - count["distinct"]
+        logged = f"{count['distinct']} logged" + (f", {copies} of them twice" if copies else "")
+        pairs.append((name, f"{count['answered']} answered, {logged}"))
     for name, runs in figures.runs.items():
         for found in runs:
             drifted = ", ".join(found.get("drifted") or [])

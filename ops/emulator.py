@@ -80,7 +80,7 @@ def healthy(laptop: Laptop) -> bool:
 
 def has_state(laptop: Laptop) -> bool:
     """Whether an emulator that ran before saved its state."""
-    return (_state(laptop) / "cloudformation.json").exists()
+    return (_state(laptop) / "s3.json").exists()
 
 
 def forget(laptop: Laptop) -> None:

@@ -1,6 +1,7 @@
 """`sample-data`: a CSV of made-up patients in the schema of Kaggle's data set."""
 
 import argparse
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -67,4 +68,5 @@ def write(
             "Choose another --out, fewer --rows, or free some space.",
         ) from None
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)

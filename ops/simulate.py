@@ -25,7 +25,8 @@ from ops.scenarios import Row
 from ops.target import Target
 
 MAXIMUM_BATCH = 1000
-THREADS = 4
+THREADS = 2
+"""Requests under way at once: more would only queue up in front of the emulator's one Firehose."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

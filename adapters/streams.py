@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
 from adapters.s3 import Bucket
 from domain import keys
@@ -48,13 +48,24 @@ class RecordStream:
         `lines`: one JSON object each, newline included. Raises StreamUnavailable when some could
         be stored nowhere; a line may be stored twice then, under the same id.
         """
-        refused = [line for batch in _batches(lines) for line in self._put(batch)]
+        refused: list[bytes] = []
+        batches = list(_batches(lines))
+        for index, batch in enumerate(batches):
+            try:
+                refused += self._put(batch)
+            except ReadTimeoutError:
+                # The next try would wait as long, and store twice what arrived after all.
+                refused += [line for rest in batches[index:] for line in rest]
+                break
         if refused:
             self._fall_back(refused)
         return len(refused)
 
     def _put(self, lines: list[bytes]) -> list[bytes]:
-        """Try a batch, then only what failed of it; returns what was still refused."""
+        """Try a batch, then only what failed of it; returns what was still refused.
+
+        Raises ReadTimeoutError when the stream took too long to answer.
+        """
         for attempt in range(self.attempts):
             if attempt:
                 pause = self.pause_seconds * 2 ** (attempt - 1)
@@ -63,6 +74,8 @@ class RecordStream:
                 answer = self.client.put_record_batch(
                     DeliveryStreamName=self.stream, Records=[{"Data": line} for line in lines]
                 )
+            except ReadTimeoutError:
+                raise
             except (ClientError, BotoCoreError):
                 continue
             if not answer["FailedPutCount"]:

@@ -20,7 +20,7 @@ def _api() -> Api:
     settings = Settings.from_env(os.environ)
     s3 = aws.client("s3", timeout_seconds=3, attempts=2)
     stream = RecordStream(
-        client=aws.client("firehose", timeout_seconds=3, attempts=1),
+        client=aws.client("firehose", timeout_seconds=15, attempts=1),
         stream=settings.labels_stream,
         fallback=Bucket(s3, settings.predictions_bucket),
         name="labels",

@@ -4,7 +4,7 @@ import random
 from typing import Any
 
 import pytest
-from botocore.exceptions import ReadTimeoutError
+from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from adapters.streams import MAXIMUM_BYTES, RecordStream, StreamUnavailable
 from tests.unit.fakes import FakeFirehose, FakeS3, client_error, json_lines
@@ -62,10 +62,10 @@ def test_only_the_refused_records_are_sent_again() -> None:
         client_error("ServiceUnavailableException"),
         client_error("ThrottlingException"),
         client_error("ResourceNotFoundException"),
-        ReadTimeoutError(endpoint_url="https://firehose"),
+        EndpointConnectionError(endpoint_url="https://firehose"),
     ],
 )
-def test_a_throttled_slow_or_missing_stream_ends_in_the_fallback(error: Exception) -> None:
+def test_a_throttled_missing_or_unreachable_stream_ends_in_the_fallback(error: Exception) -> None:
     firehose, s3, pauses = FakeFirehose(errors=[error] * 9), FakeS3(), list[float]()
     assert _stream(firehose, s3, pauses).append(_lines(2)) == 2
     assert (firehose.batches, firehose.lines) == ([2, 2, 2], [])
@@ -75,6 +75,27 @@ def test_a_throttled_slow_or_missing_stream_ends_in_the_fallback(error: Exceptio
     (key,) = s3.objects
     assert key.startswith("fallback/log/dt=")
     assert _lines(2) == s3.objects[key].splitlines(keepends=True)
+
+
+def test_a_stream_that_hangs_is_asked_once_for_all_batches() -> None:
+    hanging = ReadTimeoutError(endpoint_url="https://firehose")
+    firehose, s3, pauses = FakeFirehose(errors=[hanging]), FakeS3(), list[float]()
+    assert 1200 == _stream(firehose, s3, pauses).append(_lines(1200))
+    assert ([500], []) == (firehose.batches, pauses)
+    (stored,) = s3.objects.values()
+    assert _lines(1200) == stored.splitlines(keepends=True)
+
+
+def test_what_the_first_batches_stored_is_not_stored_again() -> None:
+    firehose, s3 = FakeFirehose(), FakeS3()
+    firehose.refuses = lambda line: _hang() if line == b'{"n":500}\n' else False
+    assert 500 == _stream(firehose, s3).append(_lines(1000))
+    (stored,) = s3.objects.values()
+    assert _lines(1000)[500:] == stored.splitlines(keepends=True)
+
+
+def _hang() -> bool:
+    raise ReadTimeoutError(endpoint_url="https://firehose")
 
 
 def test_a_short_hiccup_is_survived_without_the_fallback() -> None:

@@ -16,7 +16,7 @@ from domain.errors import BadRecord, BadWindow
 from domain.run_index import MAXIMUM, IndexEntry, RunIndex
 from domain.summary import ColumnDrift, Profile, RowCounts, Summary, Test, run_id
 from domain.window import LastRows, Window
-from monitoring_job import profiles, statistics
+from monitoring_job import distances, profiles, statistics
 from monitoring_job.statistics import compare
 from tests.unit.monitoring import scored
 
@@ -156,12 +156,10 @@ def test_a_column_without_values_says_so_and_spares_the_others(contract: Contrac
 def test_a_column_that_breaks_the_statistics_spares_the_others(
     contract: Contract, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    distance = statistics.distance
-
     def breaking(method, reference, current):  # type: ignore[no-untyped-def]  # as the original
         if reference.name == "bmi":
             raise ZeroDivisionError("5.0 is a value")
-        return distance(method, reference, current)
+        return distances.distance(method, reference, current)
 
     monkeypatch.setattr(statistics, "distance", breaking)
     current = scored(1_000, seed=21)

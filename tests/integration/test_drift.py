@@ -1,0 +1,229 @@
+"""The drift function against the emulator: from a log to a mail whose link opens the report."""
+
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from adapters.s3 import Bucket
+from domain import keys, times
+from domain.contract import Contract
+from domain.records import PREDICTION_COLUMNS, PredictionRecord, prediction_log_columns
+from domain.summary import Summary
+from lambdas.drift.handler import handler
+from monitoring_job.settings import Settings
+from ops import mail
+from ops.laptop import ACCOUNT, REGION, Laptop
+from tests.integration.record_streams import create_stream
+from tests.unit.monitoring import DAY, SECRET, log, publish_model, records, scored
+from tests.unit.test_monitoring_reports import HOSTILE, drifted
+
+CHROMIUM = Path("/usr/bin/chromium")
+CONTRACT = Contract.parse((Path(__file__).parents[2] / "contract.toml").read_text())
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The function's surroundings: one bucket, and queues behind topic and bus."""
+
+    laptop: Laptop
+    bucket: Bucket
+    settings: Settings
+    version: str
+    sqs: Any
+    topic_queue: str
+    event_queue: str
+
+    def received(self, queue: str) -> list[dict[str, Any]]:
+        """What arrived there, decoded."""
+        answer = self.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+        return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+
+    def mails(self) -> list[mail.Mail]:
+        """The mails to this stage's recipient."""
+        return [m for m in mail.mails(self.laptop) if self.settings.mail_to in m.recipients]
+
+
+def _queue(aws: Callable[[str], Any], name: str) -> tuple[str, str]:
+    return (
+        aws("sqs").create_queue(QueueName=name)["QueueUrl"],
+        f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}",
+    )
+
+
+@pytest.fixture
+def stage(
+    aws: Callable[[str], Any], emulator: Laptop, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> Stage:
+    """Everything the function needs, of this test's own."""
+    name = f"drift-{uuid.uuid4().hex[:8]}"
+    topic_queue, topic_queue_arn = _queue(aws, f"{name}-topic")
+    event_queue, event_queue_arn = _queue(aws, f"{name}-event")
+    topic = aws("sns").create_topic(Name=name)["TopicArn"]
+    aws("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=topic_queue_arn)
+    aws("events").create_event_bus(Name=name)
+    aws("events").put_rule(
+        Name=name, EventBusName=name, EventPattern=json.dumps({"source": ["mlops.circle"]})
+    )
+    aws("events").put_targets(
+        Rule=name, EventBusName=name, Targets=[{"Id": "queue", "Arn": event_queue_arn}]
+    )
+    secret = aws("secretsmanager").create_secret(
+        Name=name, SecretString=json.dumps({"current": SECRET.current})
+    )
+    aws("sesv2").create_configuration_set(ConfigurationSetName=name)
+    sender, recipient = f"from-{name}@example.org", f"to-{name}@example.org"
+    for address in (sender, recipient):
+        aws("sesv2").create_email_identity(EmailIdentity=address)
+    settings = Settings(
+        models_bucket=bucket.name,
+        predictions_bucket=bucket.name,
+        reports_bucket=bucket.name,
+        event_bus=name,
+        topic_arn=topic,
+        report_secret_arn=secret["ARN"],
+        api_url="http://localhost/v1",
+        mail_from=sender,
+        mail_to=recipient,
+        configuration_set=name,
+    )
+    for variable, value in settings.to_env().items():
+        monkeypatch.setenv(variable, value)
+    return Stage(
+        laptop=emulator,
+        bucket=bucket,
+        settings=settings,
+        version=publish_model(bucket, CONTRACT),
+        sqs=aws("sqs"),
+        topic_queue=topic_queue,
+        event_queue=event_queue,
+    )
+
+
+def _older(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(age=frame["age"] + 12)
+
+
+def test_rows_that_came_through_firehose_are_found(
+    aws: Callable[[str], Any], stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINIMUM_ROWS", "50")
+    stream = create_stream(aws, stage.bucket, "log", prediction_log_columns(CONTRACT))
+    now = times.to_millis(pd.Timestamp.now("UTC").to_pydatetime())
+    table = records(
+        scored(60, seed=4).assign(age=79.0), CONTRACT, version=stage.version, at=now - 100_000
+    )
+    own = [name for name in PREDICTION_COLUMNS if name != "sample_key"]
+    batch = []
+    for row in table.to_pylist():
+        features = {f.column: row[f.column] for f in CONTRACT.features}
+        record = PredictionRecord(**{name: row[name] for name in own}, features=features)
+        batch.append({"Data": record.to_json()})
+    aws("firehose").put_record_batch(DeliveryStreamName=stream, Records=batch)
+    [run] = handler({"last_rows": 60}, None)["runs"]
+    assert (run["outcome"], run["rows"], run["drifted"]) == ("data_drift", 60, ["age"])
+
+
+def test_a_scheduled_run_mails_and_publishes_what_it_found(stage: Stage) -> None:
+    log(stage.bucket, records(_older(scored(1_000, seed=2)), CONTRACT, version=stage.version))
+    event = {"time": "2026-02-01T14:00:00Z", "scheduled": True}
+    [run] = handler(event, None)["runs"]
+    handler(event, None)  # a doubled invocation
+    [message] = stage.mails()
+    assert message.subject == "[diabetes] Data drift: age (2026-01-31 UTC)"
+    assert [link for link in run["reports"].values() if link not in message.text] == []
+    assert (run["mail"], set(run["reports"])) == ("sent", {"data_drift", "prediction_drift"})
+    [notice] = stage.received(stage.topic_queue)
+    assert json.loads(notice["Message"])["runs"][0]["run_id"] == run["run_id"]
+    [detected] = stage.received(stage.event_queue)
+    assert (detected["detail-type"], detected["detail"]["runs"][0]["outcome"]) == (
+        "DriftDetected",
+        "data_drift",
+    )
+    stored = stage.bucket.get(keys.summary(keys.RunId.parse(run["run_id"])))
+    assert stored is not None
+    assert Summary.from_json(stored.data).mail == "sent"
+
+
+def test_a_quiet_day_mails_nobody(stage: Stage) -> None:
+    log(stage.bucket, records(scored(1_000, seed=2), CONTRACT, version=stage.version))
+    [run] = handler({"day": "2026-01-31", "mail": True}, None)["runs"]
+    assert (run["outcome"], run["mail"], stage.mails()) == ("stable", "not_needed", [])
+
+
+def test_a_day_without_predictions_is_a_normal_result(stage: Stage) -> None:
+    [run] = handler({"day": "2026-01-31", "mail": True}, None)["runs"]
+    assert (run["outcome"], run["version"], run["rows"], run["reports"]) == (
+        "no_data",
+        stage.version,
+        0,
+        {},
+    )
+    assert stage.mails() == []
+
+
+def test_an_unverified_sender_costs_the_mail_and_not_the_report(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAIL_FROM", "stranger@example.net")
+    log(stage.bucket, records(_older(scored(1_000, seed=2)), CONTRACT, version=stage.version))
+    [run] = handler({"day": "2026-01-31", "mail": True}, None)["runs"]
+    assert run["mail"] == "failed"
+    assert run["problems"] == ["The mail was not sent: SES answered MessageRejected."]
+    assert stage.bucket.get(keys.report(keys.RunId.parse(run["run_id"]), "data_drift"))
+
+
+def test_an_event_carries_its_request_in_its_detail(stage: Stage) -> None:
+    log(stage.bucket, records(scored(10, seed=2), CONTRACT, version=stage.version))
+    event = {"detail-type": "DriftRequested", "detail": {"day": DAY.date().isoformat()}}
+    [run] = handler(event, None)["runs"]
+    assert (run["outcome"], run["rows"]) == ("insufficient_data", 10)
+
+
+def test_the_published_page_draws_itself_in_a_browser_and_reaches_nobody(
+    bucket: Bucket,
+) -> None:
+    if not CHROMIUM.exists():
+        pytest.skip("needs Debian's Chromium: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    _, pages = drifted(CONTRACT)
+    key = "runs/x/data_drift.html"
+    bucket.put(key, pages["data_drift"].encode(), content_type="text/html; charset=utf-8")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"]
+        )
+        page = browser.new_page()
+        asked: list[str] = []
+        errors: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(bucket.presigned(key, seconds=60))
+        page.get_by_text("Dataset Drift", exact=True).wait_for(timeout=30_000)
+        assert page.get_by_text("smoking_history").first.is_visible()
+        assert page.title() == "Data drift report, 2026-01-31 UTC"
+        reached = page.evaluate("fetch('/').then(() => 'yes', () => 'no')")
+        assert (reached, errors) == ("no", [])
+        ran = page.evaluate(
+            "() => { const s = document.createElement('script'); s.textContent = 'window.ran = 1';"
+            " document.body.append(s); return window.ran ?? 0 }"
+        )
+        assert ran == 0
+        assert len([url for url in asked if not url.startswith(("data:", "blob:"))]) == 1
+        browser.close()
+
+
+def test_what_a_category_says_never_reaches_a_published_page(stage: Stage) -> None:
+    frame = scored(1_000, seed=2)
+    frame.loc[:200, "gender"] = HOSTILE
+    log(stage.bucket, records(frame, CONTRACT, version=stage.version))
+    [run] = handler({"day": "2026-01-31"}, None)["runs"]
+    assert run["drifted"] == ["gender"]
+    pages = [stage.bucket.get(e.key) for e in stage.bucket.list(f"{keys.RUNS}{run['run_id']}/")]
+    assert [page for page in pages if page is None or b"owned" in page.data] == []

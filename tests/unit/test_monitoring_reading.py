@@ -1,0 +1,329 @@
+"""Reading the log: windows, versions, copies, damage, samples."""
+
+import io
+import json
+import math
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from adapters.s3 import Bucket
+from domain import keys, times
+from domain.contract import Contract
+from domain.drift import OTHER
+from domain.records import SAMPLE_KEYS, sample_key
+from domain.window import LastRows, Window
+from monitoring_job import log_objects
+from monitoring_job.log_objects import LogObjects, partitions
+from monitoring_job.models import Models, NoReference
+from monitoring_job.reading import Contents, read_window, resolve
+from monitoring_job.sample import Sample
+from tests.unit.monitoring import DAY, NOON, log, publish_model, records, scored
+
+START = times.to_millis(DAY)
+END = START + 86_400_000
+
+
+def read(bucket: Bucket, *, start: int = START, end: int = END, limit: int = 10_000) -> Contents:
+    return read_window(
+        log=LogObjects(bucket), models=Models(bucket), start=start, end=end, sample_rows=limit
+    )
+
+
+def lines(table: pa.Table, **changes: list[Any]) -> list[dict[str, Any]]:
+    """Rows as the fallback holds them; `changes` replace the first values of a column."""
+    rows: list[dict[str, Any]] = table.to_pylist()
+    for name, values in changes.items():
+        for row, value in zip(rows, values, strict=False):
+            row[name] = value
+    return rows
+
+
+def fall_back(bucket: Bucket, rows: list[dict[str, Any]], *, extra: bytes = b"") -> None:
+    key = keys.fallback("log", DAY.date(), "u")
+    bucket.put(key, b"".join(json.dumps(row).encode() + b"\n" for row in rows) + extra)
+
+
+def test_rows_of_stream_and_fallback_are_read_alike(
+    moto_bucket: Bucket, contract: Contract
+) -> None:
+    version = publish_model(moto_bucket, contract)
+    table = records(scored(60, seed=3), contract, version=version)
+    log(moto_bucket, table.slice(0, 40))
+    fall_back(moto_bucket, lines(table.slice(40)))
+    whole = read(moto_bucket).samples[version].distinct()[0]
+    expected = table.select(["prediction_id", "age", "gender", "probability"])
+    assert whole.select(expected.column_names).to_pylist() == expected.to_pylist()
+
+
+def test_a_window_is_half_open_and_looks_into_the_neighbouring_partitions(
+    moto_bucket: Bucket, contract: Contract
+) -> None:
+    version = publish_model(moto_bucket, contract)
+    at = [START - 1, START, END - 1, END]
+    table = records(scored(4, seed=3), contract, version=version)
+    table = table.set_column(1, "predicted_at", pa.array(at))
+    for position, days in enumerate((-1, -1, 1, 1)):
+        part = table.slice(position, 1)
+        log(moto_bucket, part, name=str(position), day=DAY + timedelta(days=days))
+    found = read(moto_bucket).samples[version].distinct()[0]
+    assert found["predicted_at"].to_pylist() == [START, END - 1]
+
+
+def test_each_version_is_read_by_its_own_contract(moto_bucket: Bucket, contract: Contract) -> None:
+    document = contract.to_dict()
+    document["features"] = [f for f in document["features"] if f["name"] != "bmi"]
+    document["segments"] = []
+    narrow = Contract.from_dict(document)
+    old, new = (
+        publish_model(moto_bucket, narrow, number=1),
+        publish_model(moto_bucket, contract, number=2),
+    )
+    frame = scored(20, seed=3)
+    log(moto_bucket, records(frame, narrow, version=old), name="old")
+    log(moto_bucket, records(frame, contract, version=new), name="new")
+    samples = read(moto_bucket).samples
+    columns = {version: sample.distinct()[0].column_names for version, sample in samples.items()}
+    assert ("bmi" in columns[old], "bmi" in columns[new]) == (False, True)
+
+
+def test_copies_are_removed_and_the_earliest_kept(moto_bucket: Bucket, contract: Contract) -> None:
+    version = publish_model(moto_bucket, contract)
+    table = records(scored(50, seed=3), contract, version=version)
+    later = table.set_column(1, "predicted_at", pa.array(np.asarray(table["predicted_at"]) + 5_000))
+    log(moto_bucket, later, name="a-read-first")
+    log(moto_bucket, table, name="b")
+    sample = read(moto_bucket).samples[version]
+    found, copies = sample.distinct()
+    assert (sample.logged, found.num_rows, copies) == (100, 50, 50)
+    assert found["predicted_at"].to_pylist() == table["predicted_at"].to_pylist()
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)
+
+
+BAD_ROWS: dict[str, list[Any]] = {
+    "prediction_id": [None, 7, "", "x" * 10_000],
+    "predicted_at": [None, "noon", 2**70, True],
+    "model_version": [None, "9-00000000", "../../champion", 3],
+    "probability": [None, 1.7, float("nan"), "0.5"],
+    "sample_key": [None, -1, SAMPLE_KEYS, 0.5],
+}
+
+
+@pytest.mark.parametrize("column", BAD_ROWS)
+def test_malformed_rows_are_counted_by_reason_and_left_out(
+    moto_bucket: Bucket, contract: Contract, column: str
+) -> None:
+    version = publish_model(moto_bucket, contract)
+    table = records(scored(10, seed=3), contract, version=version)
+    fall_back(moto_bucket, lines(table, **{column: BAD_ROWS[column]}))
+    contents = read(moto_bucket)
+    assert contents.damage.malformed == Counter({column: 4})
+    found = contents.samples[version].distinct()[0]
+    assert found["prediction_id"].to_pylist() == table["prediction_id"].to_pylist()[4:]
+
+
+def test_lines_that_are_no_rows_are_counted(moto_bucket: Bucket, contract: Contract) -> None:
+    version = publish_model(moto_bucket, contract)
+    table = records(scored(3, seed=3), contract, version=version)
+    extra = b"not json\n[1]\n\xff\xfe\n" + b"[" * 100_000 + b"\n"
+    fall_back(moto_bucket, lines(table), extra=extra)
+    contents = read(moto_bucket)
+    assert contents.damage.malformed == Counter({"not a JSON object": 4})
+    assert contents.samples[version].logged == 3
+
+
+def test_rows_of_another_time_are_nobodys_concern(moto_bucket: Bucket, contract: Contract) -> None:
+    version = publish_model(moto_bucket, contract)
+    table = records(scored(3, seed=3), contract, version=version)
+    fall_back(moto_bucket, lines(table, predicted_at=[0, 2**62], probability=[None, None]))
+    contents = read(moto_bucket)
+    assert (contents.damage.malformed, contents.samples[version].logged) == (Counter(), 1)
+
+
+def test_an_unreadable_object_is_counted_and_the_others_read(
+    moto_bucket: Bucket, contract: Contract
+) -> None:
+    version = publish_model(moto_bucket, contract)
+    table = records(scored(3, seed=3), contract, version=version)
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    moto_bucket.put(f"{keys.stream('log', DAY.date())}0.parquet", b"no parquet")
+    moto_bucket.put(f"{keys.stream('log', DAY.date())}1.parquet", buffer.getvalue()[:-9])
+    log(moto_bucket, table, name="2")
+    contents = read(moto_bucket)
+    assert contents.damage.unreadable.total() == 2
+    assert contents.samples[version].logged == 3
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "expected"),
+    [
+        ("bmi", [None, "27", float("nan"), 5.0, 10**400, True], [None, *["invalid"] * 5]),
+        ("hypertension", [None, 1, 0, 2, "1", True], [None, 1.0, 0.0, *["invalid"] * 3]),
+        ("gender", [None, "Male", "male", 1, "<b>", ["Male"]], [None, "Male", *[OTHER] * 4]),
+    ],
+)
+def test_what_breaks_the_contract_is_kept_as_invalid(
+    moto_bucket: Bucket, contract: Contract, column: str, values: list[Any], expected: list[Any]
+) -> None:
+    version = publish_model(moto_bucket, contract)
+    table = records(scored(6, seed=3), contract, version=version)
+    fall_back(moto_bucket, lines(table, **{column: values}))
+    found = read(moto_bucket).samples[version].distinct()[0][column].to_pylist()
+    assert ["invalid" if _is_nan(value) else value for value in found] == expected
+
+
+def test_a_column_of_another_type_or_none_at_all_is_no_obstacle(
+    moto_bucket: Bucket, contract: Contract
+) -> None:
+    version = publish_model(moto_bucket, contract)
+    table = records(scored(3, seed=3), contract, version=version).drop_columns(["hba1c_level"])
+    position = table.column_names.index("bmi")
+    log(moto_bucket, table.set_column(position, "bmi", pa.array(["27", "x", None])))
+    found = read(moto_bucket).samples[version].distinct()[0]
+    assert found["hba1c_level"].null_count == 3
+    assert np.isnan(found["bmi"].to_pylist()[0])
+    assert found["bmi"].null_count == 1
+
+
+def test_large_objects_pass_through_a_file(
+    moto_bucket: Bucket, contract: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_objects, "SMALL_BYTES", 100)
+    version = publish_model(moto_bucket, contract)
+    table = records(scored(50, seed=3), contract, version=version)
+    log(moto_bucket, table.slice(0, 30))
+    fall_back(moto_bucket, lines(table.slice(30)))
+    assert read(moto_bucket).samples[version].logged == 50
+
+
+def _rows(count: int, *, first: int = 0) -> pa.Table:
+    ids = [f"id-{number}" for number in range(first, first + count)]
+    return pa.table(
+        {
+            "prediction_id": ids,
+            "predicted_at": pa.array(range(first, first + count), pa.int64()),
+            "sample_key": [sample_key(text) for text in ids],
+        }
+    )
+
+
+def test_a_sample_depends_on_the_rows_and_not_on_their_order() -> None:
+    parts = [_rows(700, first=first) for first in range(0, 14_000, 700)]
+    forwards, backwards = Sample(2_000), Sample(2_000)
+    for part in parts:
+        forwards.add(part)
+    for part in reversed(parts):
+        backwards.add(part)
+    assert forwards.distinct()[0].equals(backwards.distinct()[0])
+    assert forwards.share == backwards.share
+    assert 1_800 <= forwards.distinct()[0].num_rows <= 2_000
+
+
+def test_a_sample_never_holds_much_more_than_its_limit() -> None:
+    sample = Sample(1_000)
+    held = []
+    for first in range(0, 50_000, 500):
+        sample.add(_rows(500, first=first))
+        held.append(sample._held)
+    assert max(held) <= 1_500
+    assert sample.logged == 50_000
+
+
+def test_a_sample_that_fits_is_everything() -> None:
+    sample = Sample(1_000)
+    sample.add(_rows(1_000))
+    assert (sample.distinct()[0].num_rows, sample.share) == (1_000, 1.0)
+
+
+@pytest.mark.parametrize(("wanted", "first"), [(1, 99), (40, 60), (100, 0), (500, 0)])
+def test_the_last_rows_start_with_the_nth_latest_prediction(
+    moto_bucket: Bucket, contract: Contract, wanted: int, first: int
+) -> None:
+    version = publish_model(moto_bucket, contract)
+    table = records(scored(100, seed=3), contract, version=version)
+    log(moto_bucket, table.slice(0, 50), day=DAY)
+    log(moto_bucket, table.slice(30, 70), name="with-copies", day=DAY + timedelta(days=1))
+    before = DAY + timedelta(days=1)
+    start, end = resolve(
+        log=LogObjects(moto_bucket), models=Models(moto_bucket), wanted=LastRows(wanted, before)
+    )
+    assert (start, end) == (NOON + first * 1_000, times.to_millis(before))
+
+
+def test_the_last_rows_of_an_empty_log_are_the_day_before(
+    moto_bucket: Bucket, contract: Contract
+) -> None:
+    publish_model(moto_bucket, contract)
+    models = Models(moto_bucket)
+    window = resolve(log=LogObjects(moto_bucket), models=models, wanted=LastRows(5, DAY))
+    assert window == (START - 86_400_000, START)
+
+
+def test_old_partitions_are_left_alone_once_the_last_rows_are_certain(
+    moto_bucket: Bucket, contract: Contract
+) -> None:
+    version = publish_model(moto_bucket, contract)
+    log(moto_bucket, records(scored(20, seed=3), contract, version=version))
+    moto_bucket.put(f"{keys.stream('log', (DAY - timedelta(days=9)).date())}a.parquet", b"broken")
+    read_keys: list[str] = []
+
+    class Watched(LogObjects):
+        def _get(self, key: str) -> bytes:
+            read_keys.append(key)
+            return super()._get(key)
+
+    wanted = LastRows(10, DAY + times.DAY)
+    resolve(log=Watched(moto_bucket), models=Models(moto_bucket), wanted=wanted)
+    assert read_keys == [f"{keys.stream('log', DAY.date())}a.parquet"]
+
+
+def test_partitions_reach_one_day_around_the_window() -> None:
+    days = partitions(Window(DAY, DAY + timedelta(hours=25)).days())
+    assert [day.isoformat() for day in days] == [
+        "2026-01-30",
+        "2026-01-31",
+        "2026-02-01",
+        "2026-02-02",
+    ]
+
+
+def test_a_forged_bundle_makes_its_rows_nobodys(moto_bucket: Bucket, contract: Contract) -> None:
+    version = publish_model(moto_bucket, contract)
+    log(moto_bucket, records(scored(5, seed=3), contract, version=version))
+    moto_bucket.put(keys.bundle(version), b"forged")
+    contents = read(moto_bucket)
+    assert (contents.samples, contents.damage.malformed) == ({}, Counter({"model_version": 5}))
+
+
+def test_an_older_version_is_held_to_the_hash_in_its_name(
+    moto_bucket: Bucket, contract: Contract
+) -> None:
+    old = publish_model(moto_bucket, contract, number=1)
+    new = publish_model(moto_bucket, contract, number=2)
+    assert Models(moto_bucket).bundle(old).contract == contract
+    stored = moto_bucket.get(keys.bundle(new))
+    assert stored is not None
+    moto_bucket.put(keys.bundle(old), stored.data)
+    log(moto_bucket, records(scored(5, seed=3), contract, version=old))
+    assert read(moto_bucket).damage.malformed == Counter({"model_version": 5})
+
+
+@pytest.mark.parametrize("content", [None, b"no parquet"])
+def test_a_missing_or_broken_reference_is_named(
+    moto_bucket: Bucket, contract: Contract, content: bytes | None
+) -> None:
+    version = publish_model(moto_bucket, contract)
+    moto_bucket.delete(keys.reference(version))
+    if content is not None:
+        moto_bucket.put(keys.reference(version), content)
+    with pytest.raises(NoReference, match=version):
+        Models(moto_bucket).reference(version)

@@ -1,0 +1,112 @@
+"""The demo on a small sample, once for all end-to-end tests, on a laptop folder of their own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops import mail
+from ops.api import Api
+from ops.drift import drift
+from ops.laptop import ROOT, Laptop
+from ops.processes import free_port
+from ops.target import Target
+
+PREDICTIONS = 400
+TRIALS = 3
+
+
+@dataclass(frozen=True)
+class BeforeTraining:
+    """What the deployed circle answers while there is no champion."""
+
+    health: tuple[int, Any]
+    predict: tuple[int, Any]
+    drift: list[dict[str, Any]]
+    mails: int
+
+
+@dataclass(frozen=True)
+class Circle:
+    """The circle after one demo."""
+
+    target: Target
+    laptop: Laptop
+    api: Api
+    figures: Mapping[str, Any]
+    """What `.local/demo.json` says."""
+
+
+def ops(folder: Path, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+    """Run the operator's command line as a user does."""
+    return subprocess.run(
+        [sys.executable, "-m", "ops", "--local", str(folder), *arguments],
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """A laptop with everything up and nothing trained."""
+    folder = tmp_path_factory.mktemp("circle")
+    ports = ("--port", str(free_port()), "--mlflow-port", str(free_port()))
+    done = ops(folder, "up", *ports)
+    try:
+        assert done.returncode == 0, done.stderr + done.stdout
+        laptop = Laptop.load(folder)
+        with pytest.MonkeyPatch.context() as patch:
+            for name in [name for name in os.environ if name.startswith("AWS_")]:
+                patch.delenv(name)
+            for name, value in laptop.aws_env().items():
+                patch.setenv(name, value)
+            yield Target.on_laptop(laptop)
+    finally:
+        ops(folder, "down")
+
+
+@pytest.fixture(scope="session")
+def api(deployed: Target) -> Api:
+    """The API with its key."""
+    return Api(deployed.deployment.api_url, deployed.api_key())
+
+
+@pytest.fixture(scope="session")
+def patient() -> dict[str, Any]:
+    """A valid request."""
+    body: dict[str, Any] = json.loads((ROOT / "examples" / "predict.json").read_text())
+    return body
+
+
+@pytest.fixture(scope="session")
+def before_training(deployed: Target, api: Api, patient: dict[str, Any]) -> BeforeTraining:
+    """Observed before `circle` trains."""
+    assert deployed.laptop is not None
+    once = Api(api.url, api.key, attempts=1)
+    return BeforeTraining(
+        health=once.get("/health"),
+        predict=once.post("/predict", patient, idempotency_key="before"),
+        drift=drift(deployed, {"last_rows": 100, "mail": True}),
+        mails=len(mail.mails(deployed.laptop)),
+    )
+
+
+@pytest.fixture(scope="session")
+def circle(deployed: Target, api: Api, before_training: BeforeTraining) -> Circle:
+    """The demo has run."""
+    assert deployed.laptop is not None
+    size = ("--rows", "10000", "--trials", str(TRIALS), "--predictions", str(PREDICTIONS))
+    done = ops(deployed.folder, "demo", *size)
+    assert done.returncode == 0, done.stderr + done.stdout
+    figures = json.loads((deployed.folder / "demo.json").read_text())
+    return Circle(deployed, deployed.laptop, api, figures)

@@ -1,8 +1,12 @@
 """`demo`: the whole circle on this machine, from data to the alert mail, with its figures."""
 
 import argparse
+import html
+import http.client
 import json
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -65,8 +69,15 @@ def run(args: argparse.Namespace, target: Target) -> str:
         known = {found.message_id for found in mail.mails(laptop)}
         figures.runs["shifted"] = drift(target, shifted.window | {"mail": True})
         new = [found for found in mail.mails(laptop) if found.message_id not in known]
+    links = [link for found in figures.runs["shifted"] for link in found["reports"].values()]
     figures.mail = [
-        {"subject": m.subject, "to": list(m.recipients), "file": str(m.save(laptop))} for m in new
+        {
+            "subject": m.subject,
+            "to": list(m.recipients),
+            "file": str(m.save(laptop)),
+            "opens": [link for link in links if html.escape(link) in m.html and _opens(link)],
+        }
+        for m in new
     ]
     with figures.step("query"):
         for name, batch in (("undisturbed", undisturbed), ("shifted", shifted)):
@@ -135,6 +146,8 @@ def failures(figures: Figures) -> list[str]:
         problems.append(f"The shift was not found: {', '.join(found) or 'no run'}.")
     if not figures.mail:
         problems.append("No mail came.")
+    elif not any(sent["opens"] for sent in figures.mail):
+        problems.append("The mail has no report link that opens.")
     return problems
 
 
@@ -186,12 +199,21 @@ def _predict(target: Target, args: argparse.Namespace, scenario: str) -> Batch:
     return Batch(sent, start, end)
 
 
+def _opens(link: str) -> bool:
+    """Whether a report's link, without any key, leads to a page."""
+    try:
+        with urllib.request.urlopen(link, timeout=30) as answer:
+            return bool(answer.headers.get_content_type() == "text/html" and answer.read(1))
+    except (urllib.error.URLError, http.client.HTTPException, OSError):
+        return False
+
+
 def _counts(target: Target, rows: int, batch: Batch) -> dict[str, int]:
     """What was sent, answered, and what Athena says of the log."""
     days = sorted({batch.start.date().isoformat(), batch.end.date().isoformat()})
     _, found = query.query(
         target,
-        "SELECT count(*), count(DISTINCT prediction_id) FROM prediction_log"  # noqa: S608 - numbers of our own
+        f"SELECT count(*), count(DISTINCT prediction_id) FROM {query.LOG}"  # noqa: S608 - texts and numbers of our own
         f" WHERE dt IN ({', '.join(repr(day) for day in days)})"
         f" AND predicted_at >= {times.to_millis(batch.start)}"
         f" AND predicted_at < {times.to_millis(batch.end)}",

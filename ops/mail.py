@@ -6,6 +6,7 @@ import re
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ops.console import table
@@ -25,8 +26,11 @@ def run(_: argparse.Namespace, target: Target) -> str:
     if not found:
         print("The mailbox is empty.")
         return "python -m ops drift --last-rows 1000 --mail"
-    rows = [(m.timestamp, ", ".join(m.recipients), m.subject, str(m.save(laptop))) for m in found]
-    print(table(("when", "to", "subject", "file"), rows))
+    rows = [
+        (f"{m.sent_at:%Y-%m-%d %H:%M:%S}", ", ".join(m.recipients), m.subject, str(m.save(laptop)))
+        for m in found
+    ]
+    print(table(("when (UTC)", "to", "subject", "file"), rows))
     return f"Open {rows[-1][-1]} in a browser."
 
 
@@ -35,7 +39,7 @@ class Mail:
     """One mail that the emulator's SES took."""
 
     message_id: str
-    timestamp: str
+    sent_at: datetime
     recipients: tuple[str, ...]
     subject: str
     text: str
@@ -62,7 +66,7 @@ def mails(laptop: Laptop) -> list[Mail]:
     return [
         Mail(
             message_id=message["MessageId"],
-            timestamp=str(message["Timestamp"]),
+            sent_at=datetime.fromtimestamp(float(message["Timestamp"]), UTC),
             recipients=tuple(message["To"]),
             subject=message["Subject"],
             text=message["BodyText"] or "",

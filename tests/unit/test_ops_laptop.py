@@ -228,7 +228,7 @@ def _figures(**changed: Any) -> Figures:
             "undisturbed": [{"outcome": "stable"}],
             "shifted": [{"outcome": "data_drift"}],
         },
-        mail=[{"subject": "Drift"}],
+        mail=[{"subject": "Drift", "opens": ["http://x"]}],
     )
     for name, value in changed.items():
         setattr(figures, name, value)
@@ -264,6 +264,7 @@ def test_a_closed_circle_has_no_failure() -> None:
             "The undisturbed run was not quiet: no run.",
         ),
         ({"mail": []}, "No mail came."),
+        ({"mail": [{"opens": []}]}, "The mail has no report link that opens."),
     ],
 )
 def test_what_did_not_hold_is_a_sentence(changed: dict[str, Any], sentence: str) -> None:

@@ -65,10 +65,10 @@ constraints: $(VENV)/.dev  ## resolve every version anew
 OPS := $(BIN)/python -m ops
 
 demo: setup  ## the whole circle on this machine, from data to the alert mail
-	@$(OPS) demo --aws-port $(AWS_PORT) --mlflow-port $(MLFLOW_PORT) $(if $(DATA),--data $(DATA)) $(ARGS)
+	@$(OPS) demo --port $(AWS_PORT) --mlflow-port $(MLFLOW_PORT) $(if $(DATA),--data $(DATA)) $(ARGS)
 
 up: setup  ## start emulator, MLflow and task agent, and deploy the stacks
-	@$(OPS) up --aws-port $(AWS_PORT) --mlflow-port $(MLFLOW_PORT) $(ARGS)
+	@$(OPS) up --port $(AWS_PORT) --mlflow-port $(MLFLOW_PORT) $(ARGS)
 
 down:  ## stop what `make up` or `make demo` started
 	@test -x $(BIN)/python && $(OPS) down || echo "Nothing is installed, so nothing runs."
@@ -109,7 +109,7 @@ check: $(VENV)/.dev synth  ## lint, types, import directions, both targets' temp
 	cfn-lint
 
 synth: setup
-	$(CDK) synth --quiet --no-notices -c target=aws -o build/cdk.out.aws
+	$(CDK) synth --quiet --no-notices -c target=aws -c mail_from=alerts@example.com -o build/cdk.out.aws
 	$(CDK) synth --quiet --no-notices -c target=emulator -o build/cdk.out.emulator
 
 bench: $(VENV)/.dev setup  ## measure; each module also runs by itself: python -m benchmarks.<name>

@@ -24,8 +24,6 @@ def publish_run(reports: Bucket, summary: Summary, pages: Mapping[str, str]) -> 
         reports.put(
             keys.report(summary.id, name), page.encode(), content_type="text/html; charset=utf-8"
         )
-    for name in set(keys.REPORTS) - set(pages):
-        reports.delete(keys.report(summary.id, name))  # of an earlier run of the same window
     if summary.scheduled and _was_mailed(reports, summary):
         summary = replace(summary, mail="sent")
     publish_summary(reports, summary)

@@ -111,15 +111,6 @@ def test_a_repeated_run_overwrites_itself_and_mails_once(world: World) -> None:
     assert len(index(world).entries) == len(world.channels.mails) == 1
 
 
-def test_a_repeated_run_takes_back_pages_it_no_longer_has(world: World) -> None:
-    version = publish_model(world.bucket, world.contract)
-    quiet_day(world, version)
-    world.run()
-    quiet_day(world, version, rows=10)
-    [summary] = world.run()
-    assert published(world, summary) == {"summary.json"}
-
-
 def test_when_mail_is_refused_the_reports_are_there_and_the_run_says_so(world: World) -> None:
     drifted_day(world, publish_model(world.bucket, world.contract))
     world.channels.refuse_mail = True

@@ -7,9 +7,7 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ from domain import times
 from domain.champion import Champion
 from ops import mail, query, sample_data, scenarios, train, up, upload
 from ops.api import Api
-from ops.console import facts
+from ops.demo_figures import Figures, failures, summary
 from ops.drift import drift
 from ops.errors import OpsError
 from ops.processes import wait_until
@@ -50,6 +48,7 @@ def run(args: argparse.Namespace, target: Target) -> str:
     path = laptop.folder / "demo.json"
     with figures.step("data"):
         data = args.data or _sample(args, laptop.folder)
+        upload.check([data])
     with figures.step("up"):
         laptop = up.up(args, target)
         target = Target.on_laptop(laptop)
@@ -86,32 +85,10 @@ def run(args: argparse.Namespace, target: Target) -> str:
     figures.urls = dict(up.urls(target))
     figures.failures = failures(figures)
     path.write_text(json.dumps(asdict(figures), indent=2))
-    _print(figures)
+    print(summary(figures))
     if figures.failures:
         raise OpsError(" ".join(figures.failures), f"See {path} and {laptop.folder / 'logs'}")
     return "python -m ops open report; python -m ops down stops everything"
-
-
-@dataclass(slots=True)
-class Figures:
-    """What `.local/demo.json` holds."""
-
-    champion: dict[str, Any] = field(default_factory=dict)
-    training: dict[str, Any] = field(default_factory=dict)
-    predictions: dict[str, dict[str, int]] = field(default_factory=dict)
-    runs: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    mail: list[dict[str, Any]] = field(default_factory=list)
-    urls: dict[str, str] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
-    failures: list[str] = field(default_factory=list)
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        """Time a step."""
-        began = time.monotonic()
-        print(f"== {name}", flush=True)
-        yield
-        self.seconds[name] = round(time.monotonic() - began, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,29 +103,6 @@ class Batch:
     def window(self) -> dict[str, Any]:
         """The drift request for exactly these."""
         return {"start": self.start.isoformat(), "end": self.end.isoformat()}
-
-
-def failures(figures: Figures) -> list[str]:
-    """What of the circle did not hold, a sentence each."""
-    problems = []
-    for name, count in figures.predictions.items():
-        # A stream may store a record twice when its answer comes late; readers keep the earliest.
-        if not count["sent"] == count["answered"] == count["distinct"] <= count["logged"]:
-            problems.append(
-                f"Of {count['sent']} {name} rows {count['answered']} were answered and "
-                f"{count['distinct']} are in the log."
-            )
-    quiet = [found["outcome"] for found in figures.runs["undisturbed"]]
-    if set(quiet) != {"stable"}:
-        problems.append(f"The undisturbed run was not quiet: {', '.join(quiet) or 'no run'}.")
-    found = [run["outcome"] for run in figures.runs["shifted"]]
-    if not {"data_drift", "prediction_drift"} & set(found):
-        problems.append(f"The shift was not found: {', '.join(found) or 'no run'}.")
-    if not figures.mail:
-        problems.append("No mail came.")
-    elif not any(sent["opens"] for sent in figures.mail):
-        problems.append("The mail has no report link that opens.")
-    return problems
 
 
 def _sample(args: argparse.Namespace, folder: Path) -> Path:
@@ -225,26 +179,3 @@ def _counts(target: Target, rows: int, batch: Batch) -> dict[str, int]:
 def _card(target: Target, champion: Champion) -> dict[str, Any]:
     card = target.card(champion.version)
     return {"version": champion.version, "seq": champion.seq, "metrics": card["metrics"]}
-
-
-def _print(figures: Figures) -> None:
-    metrics = figures.champion["metrics"]
-    pairs = [
-        ("model version", str(figures.champion["version"])),
-        ("F1, test rows", f"{metrics['f1']:.4f}"),
-        ("ROC AUC, test rows", f"{metrics['roc_auc']:.4f}"),
-    ]
-    for name, count in figures.predictions.items():
-        copies = count["logged"] - count["distinct"]
-        logged = f"{count['distinct']} logged" + (f", {copies} of them twice" if copies else "")
-        pairs.append((name, f"{count['answered']} answered, {logged}"))
-    for name, runs in figures.runs.items():
-        for found in runs:
-            drifted = ", ".join(found.get("drifted") or [])
-            pairs.append((f"drift, {name}", found["outcome"] + (f": {drifted}" if drifted else "")))
-            pairs += [(f"  {report}", link) for report, link in found.get("reports", {}).items()]
-    for sent in figures.mail:
-        pairs += [("mail", sent["subject"]), ("  read it", sent["file"])]
-    pairs += list(figures.urls.items())
-    pairs.append(("seconds", f"{sum(figures.seconds.values()):.0f}"))
-    print(facts(pairs))

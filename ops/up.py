@@ -84,7 +84,7 @@ def _chosen(laptop: Laptop, args: argparse.Namespace) -> Laptop:
     running = [d.name for d in (emulator.daemon(laptop), mlflow_server.daemon(laptop)) if d.pid()]
     if chosen != laptop and running:
         raise OpsError(
-            f"{' and '.join(running)} already run(s) with other settings.",
+            f"Running with other settings: {' and '.join(running)}.",
             "python -m ops down, then up with the new ones.",
         )
     return chosen

@@ -25,7 +25,7 @@ def run(args: argparse.Namespace, target: Target) -> str:
 
 def upload(target: Target, files: list[Path], *, replace: bool) -> None:
     """Put files under raw/, each by its own name; raises OpsError and then changes nothing."""
-    _check(files)
+    check(files)
     bucket = target.bucket("data")
     names = {keys.RAW + file.name for file in files}
     with Progress("upload", total=len(files), unit=" files") as progress:
@@ -43,7 +43,8 @@ def upload(target: Target, files: list[Path], *, replace: bool) -> None:
         print(f"{len(others)} earlier file(s) there are trained on too; --replace removes them.")
 
 
-def _check(files: list[Path]) -> None:
+def check(files: list[Path]) -> None:
+    """Name every file that can't be uploaded at once; raises OpsError."""
     problems = [f"{file} is not there" for file in files if not file.is_file()]
     problems += [
         f"{f} is none of {', '.join(FORMATS)}" for f in files if not f.name.endswith(FORMATS)

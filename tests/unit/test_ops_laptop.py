@@ -9,7 +9,7 @@ import pytest
 
 from ops import deploy, down, mlflow_server, up
 from ops.console import Progress, facts, table
-from ops.demo import Figures, failures
+from ops.demo_figures import Figures, failures
 from ops.emulator import emulator_env
 from ops.errors import OpsError
 from ops.laptop import Laptop
@@ -151,7 +151,7 @@ def test_ports_cannot_change_under_a_running_service(tmp_path: Path) -> None:
     running = Daemon("emulator", tmp_path)
     _start(running, SLEEPER)
 
-    with pytest.raises(OpsError, match="emulator already run"):
+    with pytest.raises(OpsError, match="Running with other settings: emulator"):
         up.up(_arguments(port=4600), Target.on_laptop(Laptop(folder=tmp_path)))
     running.stop()
 

@@ -8,6 +8,7 @@ import argparse
 import errno
 import importlib
 import os
+import shutil
 import sys
 import traceback
 from collections.abc import Sequence
@@ -59,10 +60,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (Exception, KeyboardInterrupt) as error:
         status, problem, next_step = _explained(error, args, folder)
         print(problem, file=sys.stderr)
-        print(f"Next: {next_step}", file=sys.stderr)
+        print(f"Next: {_callable(next_step)}", file=sys.stderr)
         return status
-    print(f"Next: {next_step}")
+    print(f"Next: {_callable(next_step)}")
     return 0
+
+
+def _callable(text: str) -> str:
+    """Commands as they work in the user's shell, whether or not the environment is active."""
+    here = Path(sys.executable)
+    if shutil.which("python") == str(here):
+        return text
+    python = here.relative_to(Path.cwd()) if here.is_relative_to(Path.cwd()) else here
+    return text.replace("python -m ops", f"{python} -m ops")
 
 
 def _explained(

@@ -1,12 +1,14 @@
 """What a drift run is asked for, by the scheduler, by an event or by a person."""
 
+import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args
 
 from domain import window
-from domain.errors import BadWindow
+from domain.errors import BadRecord, BadWindow
 from domain.window import LastRows, Window
 
 UNREPLACED_TIME = "<aws.scheduler.scheduled-time>"
@@ -38,3 +40,53 @@ class DriftRequest:
         if wrong:
             raise BadWindow(" and ".join(wrong) + " must be true or false.")
         return cls(window=window.parse(fields, now=now), **flags)
+
+
+Status = Literal["pending", "running", "done", "failed"]
+_ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRecord:
+    """`requests/<id>.json`: a run that somebody asked for, and what became of it.
+
+    Who asks writes it as `pending` and puts a `DriftRequested` event whose detail is `detail`; the
+    drift function does the rest. `id` is a UUID, `requested_at` UTC milliseconds, `request` what
+    `domain.window.parse` reads, with an optional `mail`. `problem` is a sentence.
+    """
+
+    id: str
+    requested_at: int
+    request: Mapping[str, Any]
+    status: Status = "pending"
+    run_ids: tuple[str, ...] = ()
+    problem: str | None = None
+
+    @property
+    def detail(self) -> dict[str, Any]:
+        """The event's detail."""
+        return {**self.request, "request_id": self.id}
+
+    def to_json(self) -> bytes:
+        """The object's content."""
+        return json.dumps(asdict(self), indent=2).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> "RequestRecord":
+        """The inverse of `to_json`; raises BadRecord."""
+        try:
+            fields = json.loads(data)
+            if fields["status"] not in get_args(Status) or not isinstance(fields["request"], dict):
+                raise ValueError("status")
+            return cls(
+                **{**fields, "id": checked_id(fields["id"]), "run_ids": (*fields["run_ids"],)}
+            )
+        except (ValueError, KeyError, TypeError, BadWindow) as error:
+            raise BadRecord(f"A request can't be decoded ({type(error).__name__}).") from None
+
+
+def checked_id(text: object) -> str:
+    """The text itself when it is a request's id, a lower-case UUID; raises BadWindow."""
+    if not isinstance(text, str) or not _ID.fullmatch(text):
+        raise BadWindow("A request's id is a UUID.")
+    return text

@@ -23,7 +23,7 @@ def build(app: App, settings: Settings) -> None:
         app, stack_name(name, "Storage"), stage=settings.stage, contract=settings.contract
     )
     target, network, tracking_url = _place(app, settings)
-    TrainingStack(
+    training = TrainingStack(
         app,
         stack_name(name, "Training"),
         settings=settings,
@@ -41,6 +41,7 @@ def build(app: App, settings: Settings) -> None:
         settings=settings,
         target=target,
         storage=storage,
+        training=training,
         serving=serving,
     )
     Tags.of(app).add("Project", PROJECT)

@@ -16,10 +16,12 @@ from stacks.alarms import Alarms
 from stacks.drift import DriftFunction
 from stacks.operator_mail import OperatorMail
 from stacks.outputs import publish
+from stacks.retraining import RetrainGuard
 from stacks.serving import ServingStack
 from stacks.settings import Settings
 from stacks.storage import StorageStack
 from stacks.target import Target
+from stacks.training import TrainingStack
 
 RETRIES = 3
 """Of a start that failed; a run is idempotent by its run_id."""
@@ -36,6 +38,7 @@ class MonitoringStack(Stack):
         settings: Settings,
         target: Target,
         storage: StorageStack,
+        training: TrainingStack,
         serving: ServingStack,
     ) -> None:
         super().__init__(scope, construct_id, termination_protection=settings.stage.retain)
@@ -63,6 +66,9 @@ class MonitoringStack(Stack):
             event_bus=storage.bus,
             event_pattern=events.EventPattern(source=[SOURCE], detail_type=["DriftRequested"]),
             targets=[targets.LambdaFunction(drift, retry_attempts=RETRIES)],
+        )
+        RetrainGuard(
+            self, "Retraining", stage=settings.stage, storage=storage, machine=training.machine
         )
         Alarms(self, "Alarms", topic=storage.topic, drift=drift, serving=serving)
         OperatorMail(self, "OperatorMail", topic=storage.topic, address=settings.mail_to)

@@ -18,6 +18,7 @@ ZIPPED_LIMIT = 5 * 1024 * 1024
         ("Labels", "labels"),
         ("Dashboard", "dashboard"),
         ("TaskWatcher", "task_watcher"),
+        ("Retraining/Guard", "retrain_guard"),
     ],
 )
 def test_a_zip_function_holds_domain_adapters_and_its_own_room(

@@ -1,0 +1,31 @@
+"""On each `DriftDetected` event: maybe one more turn of the circle."""
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from adapters import aws
+from adapters.events import EventBus
+from adapters.s3 import Bucket
+from domain.retraining import DetectedDrift
+from lambdas.retrain_guard.retrain import Training, retrain
+from lambdas.retrain_guard.settings import Settings
+
+
+def handler(event: Mapping[str, Any], _: object) -> dict[str, Any]:
+    """Answer with the decision; raises BadRecord for an event of another shape."""
+    settings = Settings.from_env(os.environ)
+    decision = retrain(
+        drift=DetectedDrift.from_detail(event["detail"]),
+        training=Training(
+            states=aws.client("stepfunctions"),
+            machine_arn=settings.state_machine_arn,
+            data=Bucket(aws.client("s3"), settings.data_bucket),
+        ),
+        bus=EventBus(aws.client("events"), settings.event_bus),
+        now=time.time_ns() // 1_000_000,
+        cool_down_millis=round(settings.cool_down_hours * 3_600_000),
+    )
+    return asdict(decision)

@@ -1,0 +1,25 @@
+"""What the retrain guard hears and may do."""
+
+from lambdas.retrain_guard.settings import Settings
+from tests.infra.assembly import Assembly
+
+
+def test_it_hears_of_drift_on_the_bus_alone(aws: Assembly) -> None:
+    rule = aws.resource("AWS::Events::Rule", "RetrainingDriftDetected").properties
+    assert {"source": ["mlops.circle"], "detail-type": ["DriftDetected"]} == rule["EventPattern"]
+    assert "{Bus}" == aws.text(rule["EventBusName"])
+
+
+def test_it_may_start_the_training_and_touch_no_object(aws: Assembly) -> None:
+    allowed = aws.allowed("RetrainingGuardRole")
+    assert allowed["states:StartExecution"] == allowed["states:ListExecutions"]
+    assert 1 == len(allowed["states:StartExecution"])
+    assert {"{Data.Arn}"} == allowed["s3:ListBucket"]
+    assert not {action for action in allowed if action.startswith("s3:")} - {"s3:ListBucket"}
+
+
+def test_its_environment_is_what_its_settings_read(aws: Assembly) -> None:
+    function = aws.resource("AWS::Lambda::Function", "RetrainingGuardFunction").properties
+    variables = function["Environment"]["Variables"]
+    settings = Settings.from_env({k: aws.text(v) for k, v in variables.items()})
+    assert 24.0 == settings.cool_down_hours

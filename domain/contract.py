@@ -38,7 +38,15 @@ RESERVED_COLUMNS = frozenset(
 """Names that no feature may take: the log's own columns, and what wraps a batch."""
 
 RESERVED_FIELDS = frozenset(
-    {"prediction_id", "probability", "threshold", "model_version", "observed_at", "labels"}
+    {
+        "prediction_id",
+        "probability",
+        "threshold",
+        "model_version",
+        "explanation",
+        "observed_at",
+        "labels",
+    }
 )
 """Fields of an answer or a label, or around labels, that the target may not take."""
 

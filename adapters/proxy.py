@@ -7,7 +7,7 @@ already matched the route: the event names it.
 import base64
 import binascii
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
@@ -42,6 +42,12 @@ class Request:
     def query(self) -> Mapping[str, str]:
         """Query parameters; of a repeated one the last."""
         return self.event.get("queryStringParameters") or {}
+
+    @property
+    def repeated_query(self) -> Mapping[str, Sequence[str]]:
+        """Query parameters with every value that each was sent with."""
+        multiple = self.event.get("multiValueQueryStringParameters")
+        return multiple or {name: [value] for name, value in self.query.items()}
 
     @cached_property
     def headers(self) -> Mapping[str, str]:

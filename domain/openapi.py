@@ -9,7 +9,7 @@ from typing import Any
 
 from domain import keys
 from domain.contract import Contract
-from domain.requests import MAXIMUM_BYTES, MAXIMUM_ENTRIES
+from domain.requests import MAXIMUM_BYTES, MAXIMUM_ENTRIES, MAXIMUM_EXPLAINED
 from domain.schemas import Schema, components, either, example, ref
 
 _PROBLEMS = {
@@ -54,7 +54,7 @@ def _paths(contract: Contract) -> dict[str, Any]:
             "post": {
                 "operationId": "predict",
                 "summary": f"Score one instance, or up to {MAXIMUM_ENTRIES:,}.",
-                "parameters": [_IDEMPOTENCY_KEY],
+                "parameters": [_IDEMPOTENCY_KEY, _EXPLAIN],
                 "requestBody": _body(("Instance", "Instances"), instance),
                 "responses": _responses(
                     either("Prediction", "Predictions"), "400", "403", "413", "415", "429", "503"
@@ -119,6 +119,16 @@ _IDEMPOTENCY_KEY = {
     "required": False,
     "description": "A repeated request with the same key and body gets the same prediction_ids.",
     "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+}
+
+
+_EXPLAIN = {
+    "name": "explain",
+    "in": "query",
+    "required": False,
+    "description": "With each prediction what every feature contributed to its log-odds (exact "
+    f"path-dependent TreeSHAP); for up to {MAXIMUM_EXPLAINED} instances.",
+    "schema": {"type": "boolean", "default": False},
 }
 
 

@@ -6,7 +6,7 @@ UTF-8 all end as a BadRequest with a sentence; no message repeats what was sent.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,8 @@ from domain.errors import DomainError
 
 MAXIMUM_BYTES = 1024 * 1024
 MAXIMUM_ENTRIES = 1_000
+MAXIMUM_EXPLAINED = 50
+"""Explaining an instance takes some hundred times as long as scoring it."""
 LISTED_PROBLEMS = 1_000
 """A refusal lists so many problems at most, and says how many there are."""
 
@@ -96,10 +98,25 @@ def parse_json(body: bytes) -> Any:
     return document
 
 
-def entries(document: Any, wrapper: str) -> tuple[list[Entry], bool]:
+def flag(query: Mapping[str, Sequence[str]], name: str) -> bool:
+    """The one query parameter that a route takes: ``true``, ``false`` or absent.
+
+    `query`: every value of each parameter. Raises BadRequest for anything else in it.
+    """
+    if set(query) - {name}:
+        raise BadRequest(f"The only query parameter here is {name}.")
+    values = query.get(name, ("false",))
+    if len(values) != 1 or values[0] not in ("true", "false"):
+        raise BadRequest(f"The query parameter {name} must be true or false, and sent once.")
+    return values[0] == "true"
+
+
+def entries(
+    document: Any, wrapper: str, maximum: int = MAXIMUM_ENTRIES
+) -> tuple[list[Entry], bool]:
     """The objects of a request, and whether they came as ``{wrapper: [...]}`` or one alone.
 
-    Raises BadRequest unless there are 1 to MAXIMUM_ENTRIES and nothing stands beside the wrapper.
+    Raises BadRequest unless there are 1 to `maximum` and nothing stands beside the wrapper.
     """
     if not isinstance(document, dict):
         raise BadRequest.listing([FieldProblem("#", "must be a JSON object")])
@@ -111,8 +128,8 @@ def entries(document: Any, wrapper: str) -> tuple[list[Entry], bool]:
         for name in document
         if name != wrapper
     ]
-    if not isinstance(values, list) or not 1 <= len(values) <= MAXIMUM_ENTRIES:
-        detail = f"must be a list of 1 to {MAXIMUM_ENTRIES:,} objects"
+    if not isinstance(values, list) or not 1 <= len(values) <= maximum:
+        detail = f"must be a list of 1 to {maximum:,} objects"
         problems.append(FieldProblem(f"#/{wrapper}", detail))
     if problems:
         raise BadRequest.listing(problems)

@@ -56,6 +56,23 @@ def components(contract: Contract) -> dict[str, Schema]:
                 contract.target: {"type": "boolean", "description": "probability >= threshold"},
                 "threshold": probability,
                 "model_version": text,
+                "explanation": ref("Explanation"),
+            },
+            required=[
+                "prediction_id",
+                "probability",
+                contract.target,
+                "threshold",
+                "model_version",
+            ],
+        ),
+        "Explanation": _closed(
+            {
+                "expected": {"type": "number", "description": "Log-odds when nothing is known."},
+                "contributions": _closed(
+                    {feature.name: {"type": "number"} for feature in contract.features}
+                )
+                | {"description": "Log-odds; with `expected` they add up to the prediction's."},
             }
         ),
         "Predictions": _closed({"predictions": _several("Prediction")}),

@@ -4,12 +4,13 @@ import hashlib
 import re
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from adapters.streams import RecordStream
 from domain import records, requests
-from domain.contract import Contract, FieldProblem
+from domain.bundle import Bundle
+from domain.contract import Contract, FieldProblem, Value
 from domain.records import PredictionRecord
 from lambdas.predictor.model_cache import Model
 
@@ -29,12 +30,14 @@ class Predictions:
     fallbacks: int
 
 
-def validated(document: Any, contract: Contract) -> tuple[list[Any], bool]:
-    """The valid instances of a request and whether they came as a batch.
+def validated(
+    document: Any, contract: Contract, maximum: int = requests.MAXIMUM_ENTRIES
+) -> tuple[list[Any], bool]:
+    """The valid instances of a request, `maximum` at most, and whether they came as a batch.
 
     Raises BadRequest with every bad field.
     """
-    entries, batch = requests.entries(document, WRAPPER)
+    entries, batch = requests.entries(document, WRAPPER, maximum)
     problems: list[FieldProblem] = []
     for entry in entries:
         problems += contract.validate(entry.value, entry.at)
@@ -66,6 +69,7 @@ def predict(
     stream: RecordStream,
     new_id: NewId,
     now: int,
+    explained: bool = False,
 ) -> Predictions:
     """Score valid instances by one model; every record is stored before this returns.
 
@@ -89,13 +93,20 @@ def predict(
         )
         lines.append(record.to_json())
         positives += record.predicted
-        answers.append(
-            {
-                "prediction_id": record.prediction_id,
-                "probability": probability,
-                target: record.predicted,
-                "threshold": bundle.threshold,
-                "model_version": model.version,
-            }
-        )
+        answer = {
+            "prediction_id": record.prediction_id,
+            "probability": probability,
+            target: record.predicted,
+            "threshold": bundle.threshold,
+            "model_version": model.version,
+        }
+        if explained:
+            answer["explanation"] = _explanation(bundle, row)
+        answers.append(answer)
     return Predictions(answers, positives, fallbacks=stream.append(lines))
+
+
+def _explanation(bundle: Bundle, row: Sequence[Value]) -> dict[str, Any]:
+    from domain.shap import explain  # a cold start without explanations does without it
+
+    return asdict(explain(bundle, row))

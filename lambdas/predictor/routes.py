@@ -9,7 +9,7 @@ from adapters.rest import Answer, answer
 from adapters.s3 import Bucket
 from adapters.streams import RecordStream
 from adapters.telemetry import Observation, Telemetry
-from domain import metrics, openapi
+from domain import metrics, requests
 from lambdas.predictor.model_cache import ModelCache, NoModel, Snapshot
 from lambdas.predictor.predict import id_maker, predict, validated
 
@@ -29,7 +29,9 @@ class Predictor:
         """POST /predict."""
         model = self._observed(observation).serving()
         observation.properties["model_version"] = model.version
-        instances, batch = validated(request.json(), model.bundle.contract)
+        explained = requests.flag(request.repeated_query, "explain")
+        maximum = requests.MAXIMUM_EXPLAINED if explained else requests.MAXIMUM_ENTRIES
+        instances, batch = validated(request.json(), model.bundle.contract, maximum)
         predictions = predict(
             instances=instances,
             model=model,
@@ -40,6 +42,7 @@ class Predictor:
                 body=request.body,
             ),
             now=time.time_ns() // 1_000_000,
+            explained=explained,
         )
         observation.count(metrics.INSTANCES, len(instances))
         observation.count(metrics.POSITIVES, predictions.positives)
@@ -70,6 +73,8 @@ class Predictor:
 
     def openapi(self, _: Request, observation: Observation) -> Answer:
         """GET /openapi.json, by the contract of the loaded bundle."""
+        from domain import openapi  # only here: a cold start of POST /predict does without it
+
         model = self._observed(observation).serving()
         return answer(HTTPStatus.OK, openapi.document(model.bundle.contract))
 

@@ -118,9 +118,12 @@ def test_answers_are_as_the_document_that_is_served_says(contract: Contract) -> 
     cases = {
         "Prediction": world.predict(VALID),
         "Predictions": world.predict({"instances": [VALID]}),
+        "Explained": world.predict(VALID, queryStringParameters={"explain": "true"}),
         "Model": world.get("/model"),
         "Health": world.get("/health"),
         "Problem": world.predict({"age": 500}),
     }
     for name, answer in cases.items():
-        _validator(document, name).validate(json.loads(answer["body"]))
+        _validator(document, name.replace("Explained", "Prediction")).validate(
+            json.loads(answer["body"])
+        )

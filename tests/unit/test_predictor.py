@@ -19,6 +19,7 @@ from domain import keys
 from domain.bundle import Bundle
 from domain.champion import ModelRef
 from domain.contract import Contract
+from domain.scorer import sigmoid
 from lambdas.predictor.routes import build
 from tests.unit.fakes import (
     FakeFirehose,
@@ -150,6 +151,59 @@ def test_header_names_have_any_case(world: World) -> None:
     event = api_event("POST", "/predict", json.dumps(VALID))
     event["headers"] = {"CONTENT-TYPE": "application/json"}
     assert 200 == world.api.respond(event)["statusCode"]
+
+
+def test_an_explained_answer_adds_up_to_its_own_log_odds(world: World) -> None:
+    batch = {"instances": [VALID, VALID | {"bmi": None}]}
+    plain = _ok(world.predict(batch))["predictions"]
+    explained = _ok(world.predict(batch, **_query(explain="true")))["predictions"]
+    for answer, unexplained in zip(explained, plain, strict=True):
+        explanation = answer["explanation"]
+        assert list(VALID) == list(explanation["contributions"])
+        margin = explanation["expected"] + sum(explanation["contributions"].values())
+        assert sigmoid(margin) == pytest.approx(answer["probability"], abs=1e-9)
+        assert answer["probability"] == unexplained["probability"]
+
+
+@pytest.mark.parametrize("explain", [None, "false"])
+def test_nothing_is_explained_unasked(world: World, explain: str | None) -> None:
+    query = _query(explain=explain) if explain else {}
+    assert "explanation" not in _ok(world.predict(VALID, **query))
+
+
+def test_fifty_are_explained_and_fifty_one_refused(world: World) -> None:
+    query = _query(explain="true")
+    fifty = _ok(world.predict({"instances": [VALID] * 50}, **query))["predictions"]
+    assert 50 == len([answer for answer in fifty if answer["explanation"]])
+    problem = problem_of(world.predict({"instances": [VALID] * 51}, **query))
+    expected = [{"pointer": "#/instances", "detail": "must be a list of 1 to 50 objects"}]
+    assert (400, expected) == (problem["status"], problem["errors"])
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"explain": ["yes"]},
+        {"explain": [""]},
+        {"explain": ["True"]},
+        {"explain": ["true", "true"]},
+        {"explain": ["true"], "canary-4711": ["x"]},
+        {"Explain": ["true"]},
+    ],
+)
+def test_a_bad_query_is_refused_in_a_sentence(world: World, query: dict[str, list[str]]) -> None:
+    answer = world.predict(VALID, multiValueQueryStringParameters=query)
+    assert "explain" in problem_of(answer)["detail"]
+    assert (400, []) == (answer["statusCode"], world.firehose.lines)
+    assert CANARY not in answer["body"]
+
+
+def _query(**parameters: str) -> dict[str, Any]:
+    """As the gateway sends it, both ways."""
+    return {
+        "queryStringParameters": parameters,
+        "multiValueQueryStringParameters": {name: [v] for name, v in parameters.items()},
+    }
 
 
 CANARY = "canary-4711"

@@ -51,7 +51,7 @@ class Libraries(Construct):
 
 
 class RoomFunction(Construct):
-    """The function of one room of `lambdas`."""
+    """The function of one room of `lambdas`; `files` of the repository go into its zip too."""
 
     def __init__(
         self,
@@ -64,6 +64,7 @@ class RoomFunction(Construct):
         timeout: Duration,
         environment: dict[str, str],
         memory_size: int = 256,
+        files: tuple[str, ...] = (),
     ) -> None:
         super().__init__(scope, construct_id)
         group = log_group(self, stage)
@@ -74,7 +75,7 @@ class RoomFunction(Construct):
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=architecture(stage),
             handler=f"lambdas.{room}.handler.handler",
-            code=assets.source(*assets.room(room)),
+            code=assets.source(*assets.room(room), *files),
             layers=libraries.layers,
             timeout=timeout,
             memory_size=memory_size,

@@ -10,7 +10,7 @@ from stacks.nag import acknowledge, wildcard
 
 
 def read(role: iam.IRole, bucket: s3.IBucket, *keys: str) -> None:
-    """Read the objects `keys`; a trailing ``*`` makes one a prefix."""
+    """Read the objects `keys`; a ``*`` stands for anything, a trailing one makes a prefix."""
     _grant(role, bucket, keys, ["s3:GetObject"])
     if bucket.encryption_key:
         bucket.encryption_key.grant(role, "kms:Decrypt")
@@ -65,7 +65,7 @@ def _grant(role: iam.IRole, bucket: s3.IBucket, keys: tuple[str, ...], actions: 
     )
     reason = "The keys under this prefix are made at run time."
     arn = _arn_as_reported(role, bucket)
-    acknowledge(role, {wildcard(f"{arn}/{key}"): reason for key in keys if key.endswith("*")})
+    acknowledge(role, {wildcard(f"{arn}/{key}"): reason for key in keys if "*" in key})
 
 
 def _arn_as_reported(role: iam.IRole, bucket: s3.IBucket) -> str:

@@ -4,11 +4,11 @@ from aws_cdk import Duration, Stack
 from constructs import Construct
 
 from domain import keys
-from lambdas.dashboard.settings import Settings as DashboardSettings
 from lambdas.labels.settings import Settings as LabelsSettings
 from lambdas.predictor.settings import Settings as PredictorSettings
 from stacks import grants
 from stacks.api import KeyedApi
+from stacks.dashboard import Dashboard
 from stacks.function import Libraries, RoomFunction
 from stacks.outputs import publish
 from stacks.settings import Settings
@@ -36,14 +36,21 @@ class ServingStack(Stack):
         self._libraries = Libraries(self, "Libraries")
         self.predictor = self._predictor()
         self.labels = self._labels()
-        self.dashboard = self._dashboard()
+        self.dashboard = Dashboard(
+            self,
+            "Dashboard",
+            stage=settings.stage,
+            libraries=self._libraries,
+            timeout=GATEWAY_TIMEOUT,
+            storage=storage,
+            operator_command=target.operator_command(settings.stage.name),
+        )
         self.api = KeyedApi(self, "Api", stage=settings.stage)
         for method, path in (("POST", "/predict"), ("GET", "/model"), ("GET", "/health")):
             self.api.add(method, path, self.predictor.function)
         self.api.add("GET", "/openapi.json", self.predictor.function, keyless=True)
         self.api.add("POST", "/labels", self.labels.function)
-        # A mail client has no key; the link's own token opens that one report.
-        self.api.add("GET", "/reports/{run_id}/{report}", self.dashboard.function, keyless=True)
+        self.dashboard.add_routes(self.api)
         self.api_url = target.api_url(self.api.rest_api)
         publish(self, api_url=self.api_url, api_key_id=self.api.key.key_id)
 
@@ -78,21 +85,6 @@ class ServingStack(Stack):
         )
         storage.labels.stream.grant_put(room.role)
         grants.write(room.role, storage.predictions, f"{keys.FALLBACK}labels/*")
-        return room
-
-    def _dashboard(self) -> RoomFunction:
-        storage = self._storage
-        room = self._room(
-            "Dashboard",
-            "dashboard",
-            DashboardSettings(
-                reports_bucket=storage.reports.bucket_name,
-                report_secret_arn=storage.report_secret.secret_arn,
-            ).to_env(),
-        )
-        grants.read(room.role, storage.reports, f"{keys.RUNS}*")
-        grants.list_keys(room.role, storage.reports)
-        grants.secret(room.role, storage.report_secret)
         return room
 
     def _room(

@@ -41,6 +41,10 @@ class Target(Protocol):
         """The URL of the API's stage, without a slash at the end."""
         ...
 
+    def operator_command(self, stage: str) -> str:
+        """How an operator calls the command line for this deployment."""
+        ...
+
 
 class Aws:
     """Images, built from the repository when they are deployed."""
@@ -74,6 +78,10 @@ class Aws:
         """API Gateway's own address."""
         return f"https://{api.rest_api_id}.execute-api.{api.env.region}.{api.stack.url_suffix}/v1"
 
+    def operator_command(self, stage: str) -> str:
+        """With the stage, and the operator's own credentials."""
+        return f"python -m ops --stage {stage}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Emulator:
@@ -102,6 +110,10 @@ class Emulator:
     def api_url(self, api: apigateway.RestApi) -> str:
         """The path under which the emulator serves the stage ``v1``."""
         return f"{self.endpoint}/restapis/{api.rest_api_id}/v1/_user_request_"
+
+    def operator_command(self, stage: str) -> str:  # noqa: ARG002 - a machine has one stage
+        """Without a stage it works on this machine."""
+        return "python -m ops"
 
 
 EMULATOR_NETWORK = TaskNetwork(subnet_ids=("subnet-00000001",), security_group_ids=("sg-00000001",))

@@ -1,31 +1,52 @@
-"""GET /reports/{run_id}/{report}."""
+"""The dashboard: its page, and what it shows of runs, predictions and models."""
 
 import os
 from collections.abc import Mapping
 from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 from adapters import aws
+from adapters.athena import Athena
+from adapters.events import EventBus
 from adapters.proxy import Api
 from adapters.rest import Answer
 from adapters.s3 import Bucket
 from adapters.secrets import report_secret
 from adapters.telemetry import Telemetry
+from lambdas.dashboard.models import Models
+from lambdas.dashboard.page import Page
+from lambdas.dashboard.predictions import Predictions
 from lambdas.dashboard.report import SecretCache
-from lambdas.dashboard.routes import build
+from lambdas.dashboard.routes import Dashboard, build
+from lambdas.dashboard.run_now import RunNow
+from lambdas.dashboard.runs import Runs
 from lambdas.dashboard.settings import Settings
+
+WEB = Path(__file__).resolve().parents[2] / "web"
 
 
 @cache
 def _api() -> Api:
     settings = Settings.from_env(os.environ)
+    s3 = aws.client("s3")
+    reports, models = Bucket(s3, settings.reports_bucket), Bucket(s3, settings.models_bucket)
     read_secret = partial(report_secret, aws.client("secretsmanager"), settings.report_secret_arn)
-    return build(
-        reports=Bucket(aws.client("s3"), settings.reports_bucket),
-        secrets=SecretCache(read=read_secret),
-        seconds=settings.report_seconds,
-        telemetry=Telemetry("dashboard"),
+    athena = Athena(
+        aws.client("athena"),
+        database=settings.database,
+        workgroup=settings.workgroup,
+        patience_seconds=settings.query_seconds,
     )
+    dashboard = Dashboard(
+        page=Page.read(WEB, report_url=reports.presigned("any", seconds=1)),
+        runs=Runs(reports=reports, models=models, secrets=SecretCache(read=read_secret)),
+        run_now=RunNow(reports, EventBus(aws.client("events"), settings.event_bus)),
+        models=Models(models, settings.operator_command),
+        predictions=Predictions(athena),
+        seconds=settings.report_seconds,
+    )
+    return build(dashboard, Telemetry("dashboard"))
 
 
 def handler(event: Mapping[str, Any], _: object) -> Answer:

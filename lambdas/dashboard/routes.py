@@ -1,40 +1,140 @@
 """What the dashboard's function answers."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from http import HTTPStatus
 
+from adapters.athena import QueryFailed, QueryTooSlow
+from adapters.events import EventRefused
 from adapters.proxy import Api, ErrorTable, Mapped, Request
-from adapters.rest import Answer, redirect
-from adapters.s3 import Bucket
+from adapters.rest import Answer, answer, redirect
 from adapters.telemetry import Observation, Telemetry
-from lambdas.dashboard.report import NoReport, SecretCache, open_report
+from domain.errors import BadRecord
+from lambdas.dashboard.models import Models
+from lambdas.dashboard.page import INDEX, Page
+from lambdas.dashboard.predictions import Predictions
+from lambdas.dashboard.report import NoReport, open_report
+from lambdas.dashboard.run_now import NOT_SENT, RunNow
+from lambdas.dashboard.runs import Runs
 
-ERRORS: ErrorTable = {NoReport: Mapped(HTTPStatus.NOT_FOUND, "Not found")}
+ERRORS: ErrorTable = {
+    NoReport: Mapped(HTTPStatus.NOT_FOUND, "Not found"),
+    QueryTooSlow: Mapped(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "Query too slow",
+        "The log took too long to search; choose one day, or send the request again.",
+        retry_after=5,
+    ),
+    QueryFailed: Mapped(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "Query failed",
+        "Athena could not search the log; send the request again, or see the workgroup's history.",
+        retry_after=5,
+    ),
+    EventRefused: Mapped(HTTPStatus.SERVICE_UNAVAILABLE, "Not sent", NOT_SENT, retry_after=5),
+    BadRecord: Mapped(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "Damaged record",
+        "A stored record can't be decoded; the next run or promotion writes it anew.",
+    ),
+}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dashboard:
-    """The routes over the reports' bucket; links live for `seconds`."""
+    """The routes; report links live for `seconds`."""
 
-    reports: Bucket
-    secrets: SecretCache
+    page: Page
+    runs: Runs
+    run_now: RunNow
+    models: Models
+    predictions: Predictions
     seconds: int
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def index(self, request: Request, _: Observation) -> Answer:
+        """GET /: the page; its links are relative, so the path must end with a slash."""
+        context = request.event.get("requestContext", {})
+        if context.get("path") == f"/{context.get('stage')}":
+            return redirect(f"{context['path']}/")
+        return self.page.answer(INDEX, known=request.headers.get("if-none-match", ""))
+
+    def asset(self, request: Request, _: Observation) -> Answer:
+        """GET /assets/{file}."""
+        known = request.headers.get("if-none-match", "")
+        return self.page.answer(request.path["file"], known=known)
+
+    def overview(self, _: Request, __: Observation) -> Answer:
+        """GET /monitoring/overview."""
+        return answer(HTTPStatus.OK, self.runs.overview())
+
+    def traffic(self, _: Request, __: Observation) -> Answer:
+        """GET /monitoring/traffic: apart from the overview, for a query takes seconds on AWS."""
+        return answer(HTTPStatus.OK, self.predictions.traffic(now=self.clock()))
+
+    def list_runs(self, request: Request, _: Observation) -> Answer:
+        """GET /monitoring/runs[?cursor=]."""
+        return answer(HTTPStatus.OK, self.runs.page(request.query.get("cursor")))
+
+    def run(self, request: Request, _: Observation) -> Answer:
+        """GET /monitoring/runs/{run_id}."""
+        return answer(HTTPStatus.OK, self.runs.run(request.path["run_id"]))
+
+    def ask(self, request: Request, _: Observation) -> Answer:
+        """POST /monitoring/runs."""
+        record = self.run_now.ask(request.json(), now=self.clock())
+        place = f"/monitoring/requests/{record.id}"
+        body = {**asdict(record), "follow": place}
+        return answer(HTTPStatus.ACCEPTED, body)
+
+    def request(self, request: Request, _: Observation) -> Answer:
+        """GET /monitoring/requests/{id}."""
+        return answer(HTTPStatus.OK, self.run_now.find(request.path["id"]))
+
+    def latest_predictions(self, request: Request, _: Observation) -> Answer:
+        """GET /predictions?day=&version=."""
+        query = request.query
+        found = self.predictions.latest(
+            day=query.get("day"), version=query.get("version"), now=self.clock()
+        )
+        return answer(HTTPStatus.OK, found)
+
+    def ledger(self, _: Request, __: Observation) -> Answer:
+        """GET /models."""
+        return answer(HTTPStatus.OK, self.models.ledger())
+
+    def card(self, request: Request, _: Observation) -> Answer:
+        """GET /models/{version}."""
+        return answer(HTTPStatus.OK, self.models.card(request.path["version"]))
 
     def report(self, request: Request, _: Observation) -> Answer:
-        """GET /reports/{run_id}/{report}?t=: the link of a mail."""
+        """GET /reports/{run_id}/{report}?t=: the link of a mail and of the page."""
         url = open_report(
             run_id=request.path["run_id"],
             report=request.path["report"],
             token=request.query.get("t", ""),
-            bucket=self.reports,
-            secrets=self.secrets,
+            bucket=self.runs.reports,
+            secrets=self.runs.secrets,
             seconds=self.seconds,
         )
         return redirect(url)
 
 
-def build(*, reports: Bucket, secrets: SecretCache, seconds: int, telemetry: Telemetry) -> Api:
-    """The dashboard's API over the reports' bucket."""
-    dashboard = Dashboard(reports=reports, secrets=secrets, seconds=seconds)
-    routes = {("GET", "/reports/{run_id}/{report}"): dashboard.report}
+def build(dashboard: Dashboard, telemetry: Telemetry) -> Api:
+    """The dashboard's API."""
+    routes = {
+        ("GET", "/"): dashboard.index,
+        ("GET", "/assets/{file}"): dashboard.asset,
+        ("GET", "/monitoring/overview"): dashboard.overview,
+        ("GET", "/monitoring/traffic"): dashboard.traffic,
+        ("GET", "/monitoring/runs"): dashboard.list_runs,
+        ("POST", "/monitoring/runs"): dashboard.ask,
+        ("GET", "/monitoring/runs/{run_id}"): dashboard.run,
+        ("GET", "/monitoring/requests/{id}"): dashboard.request,
+        ("GET", "/predictions"): dashboard.latest_predictions,
+        ("GET", "/models"): dashboard.ledger,
+        ("GET", "/models/{version}"): dashboard.card,
+        ("GET", "/reports/{run_id}/{report}"): dashboard.report,
+    }
     return Api(routes=routes, telemetry=telemetry, errors=ERRORS)

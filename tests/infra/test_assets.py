@@ -16,7 +16,6 @@ ZIPPED_LIMIT = 5 * 1024 * 1024
     [
         ("Predictor", "predictor"),
         ("Labels", "labels"),
-        ("Dashboard", "dashboard"),
         ("TaskWatcher", "task_watcher"),
         ("Retraining/Guard", "retrain_guard"),
     ],
@@ -30,6 +29,16 @@ def test_a_zip_function_holds_domain_adapters_and_its_own_room(
     assert top(own, depth=2) == {"lambdas/__init__.py", f"lambdas/{room}"}
     assert f"lambdas/{room}/handler.py" in own
     assert not [path for path in found if not path.endswith(".py")]
+
+
+def test_the_dashboards_zip_holds_its_page_too(aws: Assembly) -> None:
+    found = files(aws.file_assets()["Dashboard/Room/Function/Code"])
+    assert top(found) == {"domain", "adapters", "lambdas", "web"}
+    assert top({p for p in found if p.startswith("lambdas/")}, depth=2) == {
+        "lambdas/__init__.py",
+        "lambdas/dashboard",
+    }
+    assert "web/index.html" in found
 
 
 def test_the_emulators_drift_function_holds_the_images_folders(

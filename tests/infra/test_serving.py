@@ -7,8 +7,27 @@ import pytest
 
 from tests.infra.assembly import Assembly
 
-KEYLESS = {"GET /openapi.json", "GET /reports/{run_id}/{report}"}
-KEYED = {"POST /predict", "POST /labels", "GET /model", "GET /health"}
+KEYLESS = {
+    "GET /openapi.json",
+    "GET /reports/{run_id}/{report}",
+    "GET /",
+    "GET /assets/{file}",
+}
+KEYED = {
+    "POST /predict",
+    "POST /labels",
+    "GET /model",
+    "GET /health",
+    "GET /monitoring/overview",
+    "GET /monitoring/traffic",
+    "GET /monitoring/runs",
+    "POST /monitoring/runs",
+    "GET /monitoring/runs/{run_id}",
+    "GET /monitoring/requests/{id}",
+    "GET /predictions",
+    "GET /models",
+    "GET /models/{version}",
+}
 
 
 def routes(assembly: Assembly) -> dict[str, bool]:
@@ -25,7 +44,7 @@ def routes(assembly: Assembly) -> dict[str, bool]:
         return f"{path(parent)}/{part}"
 
     return {
-        f"{m.properties['HttpMethod']} {path(m.properties['ResourceId'])}": m.properties[
+        f"{m.properties['HttpMethod']} {path(m.properties['ResourceId']) or '/'}": m.properties[
             "ApiKeyRequired"
         ]
         for m in assembly.resources("AWS::ApiGateway::Method")
@@ -114,19 +133,45 @@ def test_labels_reads_nothing_and_writes_only_its_stream_and_fallback(aws: Assem
     assert allowed["firehose:PutRecordBatch"] == {"{LabelsDeliveryStream.Arn}"}
 
 
-def test_only_the_dashboard_reads_reports_and_it_writes_nothing(aws: Assembly) -> None:
-    allowed = aws.allowed("DashboardRole")
-    assert allowed["s3:GetObject"] == {"{Reports.Arn}/runs/*"}
+def test_only_the_dashboard_reads_reports_and_it_writes_requests_alone(aws: Assembly) -> None:
+    allowed = aws.allowed("DashboardRoomRole")
+    assert allowed["s3:GetObject"] == {
+        "{Reports.Arn}/runs/*",
+        "{Reports.Arn}/requests/*",
+        "{Reports.Arn}/alerts/state.json",
+        "{Models.Arn}/serving/champion.json",
+        "{Models.Arn}/serving/ledger/*",
+        "{Models.Arn}/serving/bundles/*/card.json",
+        "{Predictions.Arn}/log/*",
+        "{Predictions.Arn}/fallback/log/*",
+        "{Predictions.Arn}/athena/*",
+    }
+    assert allowed["s3:PutObject"] == {"{Reports.Arn}/requests/*", "{Predictions.Arn}/athena/*"}
     assert allowed["secretsmanager:GetSecretValue"] == {"{ReportSecret}"}
-    assert not [action for action in allowed if "Put" in action and not action.startswith("logs:")]
+    assert allowed["events:PutEvents"] == {"{Bus.Arn}"}
+    assert not [action for action in allowed if "Delete" in action or "Update" in action]
     for role in ("PredictorRole", "LabelsRole"):
         resources = {r for found in aws.allowed(role).values() for r in found}
         assert not [r for r in resources if "Reports" in r]
 
 
+def test_the_dashboard_queries_the_prediction_log_and_no_other_table(aws: Assembly) -> None:
+    allowed = aws.allowed("DashboardRoomRole")
+    tables = {r.split(":")[-1] for r in allowed["glue:GetTable"]}
+    assert tables == {
+        "catalog",
+        "database/{Database}",
+        "table/{Database}/prediction_log",
+        "table/{Database}/prediction_log_fallback",
+    }
+    (workgroup,) = allowed["athena:StartQueryExecution"]
+    assert workgroup.endswith(":workgroup/circle-dev")
+
+
 @pytest.mark.parametrize("name", ["Predictor", "Labels", "Dashboard"])
 def test_functions_behind_the_api_give_up_before_the_gateway_does(aws: Assembly, name: str) -> None:
-    function = aws.resource("AWS::Lambda::Function", f"{name}Function").properties
+    room = {"Dashboard": "DashboardRoom"}.get(name, name)
+    function = aws.resource("AWS::Lambda::Function", f"{room}Function").properties
     assert function["Timeout"] <= 29
     assert (function["Runtime"], function["Architectures"]) == ("python3.13", ["arm64"])
     assert function["Handler"] == f"lambdas.{name.lower()}.handler.handler"

@@ -25,7 +25,15 @@ def report(aws: Callable[[str], Any], bucket: Bucket, monkeypatch: pytest.Monkey
         Name=f"report-{uuid.uuid4()}", SecretString=json.dumps({"current": SECRET.current})
     )
     bucket.put(f"runs/{RUN}/data_drift.html", b"<html>drift</html>", content_type="text/html")
-    settings = Settings(reports_bucket=bucket.name, report_secret_arn=secret["ARN"])
+    settings = Settings(
+        reports_bucket=bucket.name,
+        models_bucket=bucket.name,
+        report_secret_arn=secret["ARN"],
+        event_bus="default",
+        database="none",
+        workgroup="primary",
+        operator_command="python -m ops",
+    )
     for name, value in settings.to_env().items():
         monkeypatch.setenv(name, value)
     room._api.cache_clear()

@@ -8,11 +8,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from adapters.telemetry import Telemetry
 from domain import keys
 from domain.report_token import ReportSecret
 from lambdas.dashboard.report import SecretCache
-from lambdas.dashboard.routes import build
+from tests.unit.dashboard import World as Answering
 from tests.unit.fakes import FakeS3, api_event, problem_of
 
 RUN = "20260130T000000Z--20260131T000000Z--7-0a1b2c3d"
@@ -41,19 +40,14 @@ class World:
     def open(
         self, token: str | None, *, run_id: str = RUN, report: str = "data_drift"
     ) -> dict[str, Any]:
-        api = build(
-            reports=self.s3.bucket(),
-            secrets=self.secrets,
-            seconds=self.seconds,
-            telemetry=Telemetry("dashboard"),
-        )
+        world = Answering(s3=self.s3, secrets=self.secrets, seconds=self.seconds)
         event = api_event(
             "GET",
             RESOURCE,
             pathParameters={"run_id": run_id, "report": report},
             queryStringParameters=None if token is None else {"t": token},
         )
-        return api.respond(event)
+        return world.respond(event)
 
 
 def _is_hidden(answer: Mapping[str, Any]) -> bool:

@@ -1,0 +1,54 @@
+"""Model versions for people: what serves, how it came to, and every version's card."""
+
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from typing import Any
+
+from adapters.rest import Problem
+from adapters.s3 import Bucket
+from domain import keys
+from domain.champion import Champion
+from domain.errors import BadKey
+from lambdas.dashboard.stored import document, documents
+
+ENTRIES = 100
+"""The latest entries of the ledger that one answer holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The models' bucket, and the command that an operator rolls back with."""
+
+    bucket: Bucket
+    operator_command: str
+
+    def ledger(self) -> dict[str, Any]:
+        """The champion, the latest entries (newest first), every version that has a card."""
+        entries = [listed.key for listed in self.bucket.list(keys.LEDGER)]
+        newest = entries[: -ENTRIES - 1 : -1]
+        stored = self.bucket.get(keys.CHAMPION)
+        return {
+            "champion": asdict(Champion.from_json(stored.data)) if stored else None,
+            "ledger": [entry for entry in documents(self.bucket, newest) if entry],
+            "entries_total": len(entries),
+            "versions": self._versions(),
+            "rollback_command": f"{self.operator_command} rollback",
+            "train_command": f"{self.operator_command} train",
+        }
+
+    def card(self, version: str) -> dict[str, Any]:
+        """A version's card; raises Problem (404)."""
+        try:
+            card = document(self.bucket, keys.card(version))
+        except BadKey as error:
+            raise Problem(HTTPStatus.NOT_FOUND, "Not found", str(error)) from None
+        if card is None:
+            detail = "There is no such version; GET /models lists them."
+            raise Problem(HTTPStatus.NOT_FOUND, "Not found", detail)
+        return card
+
+    def _versions(self) -> list[str]:
+        """The newest registry number first."""
+        folders = self.bucket.folders(keys.BUNDLES)
+        names = [folder.removeprefix(keys.BUNDLES).rstrip("/") for folder in folders]
+        return sorted(names, key=lambda name: int(keys.registry_number(name)), reverse=True)

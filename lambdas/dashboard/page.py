@@ -1,0 +1,72 @@
+"""The dashboard's own files, with the policy under which a browser runs them."""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from http import HTTPStatus
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from adapters.rest import Answer, Problem
+
+INDEX = "index.html"
+TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+
+
+@dataclass(frozen=True)
+class Page:
+    """The files of one folder, by name; `report_origin` is where reports are shown from."""
+
+    files: Mapping[str, str]
+    report_origin: str
+
+    @classmethod
+    def read(cls, folder: Path, *, report_url: str) -> "Page":
+        """Read the files of a known type; `report_url` is any URL of the reports' origin."""
+        known = (path for path in folder.iterdir() if path.suffix in TYPES)
+        parts = urlsplit(report_url)
+        files = {path.name: path.read_text(encoding="utf-8") for path in known}
+        return cls(files, f"{parts.scheme}://{parts.netloc}")
+
+    @cached_property
+    def policy(self) -> str:
+        """Content security policy: own files only, and reports in a frame."""
+        return "; ".join(
+            (
+                "default-src 'none'",
+                "script-src 'self'",
+                "style-src 'self'",
+                "img-src 'self'",
+                "connect-src 'self'",
+                f"frame-src 'self' {self.report_origin}",  # the link of our own leads to the other
+                "base-uri 'none'",
+                "form-action 'none'",
+                "frame-ancestors 'none'",
+            )
+        )
+
+    def answer(self, name: str, *, known: str = "") -> Answer:
+        """One file, or 304 when `known` is its ETag; raises Problem (404)."""
+        text = self.files.get(name)
+        if text is None:
+            raise Problem(HTTPStatus.NOT_FOUND, "Not found", "The dashboard has no such file.")
+        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()[:12]).decode()
+        headers = {
+            "Content-Type": TYPES[Path(name).suffix],
+            "Content-Security-Policy": self.policy,
+            "Cache-Control": "no-cache",  # ask each time: files of two releases don't mix
+            "ETag": f'"{digest}"',
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+        }
+        # A gateway or a proxy that compresses makes the ETag a weak one.
+        if known.removeprefix("W/") == headers["ETag"]:
+            return {"statusCode": int(HTTPStatus.NOT_MODIFIED), "headers": headers, "body": ""}
+        return {"statusCode": int(HTTPStatus.OK), "headers": headers, "body": text}

@@ -1,0 +1,79 @@
+"""Run now: what somebody asks for is recorded, put on the bus, and can be followed."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+
+from adapters.events import EventBus, EventRefused
+from adapters.rest import Problem
+from adapters.s3 import Bucket
+from domain import keys, times
+from domain.contract import FieldProblem
+from domain.drift_request import DriftRequest, RequestRecord, checked_id
+from domain.errors import BadWindow
+
+FIELDS = ("day", "start", "end", "last_rows", "mail")
+NOT_SENT = "The event bus refused the request; send it again."
+
+
+@dataclass(frozen=True, slots=True)
+class RunNow:
+    """Requests in the reports' bucket, and the bus that the drift function listens on."""
+
+    reports: Bucket
+    bus: EventBus
+    new_id: Callable[[], str] = lambda: str(uuid.uuid4())
+
+    def ask(self, body: Any, *, now: datetime) -> RequestRecord:
+        """Record a request and put `DriftRequested`; raises Problem naming what is wrong."""
+        request = _checked(body, now)
+        record = RequestRecord(
+            id=self.new_id(), requested_at=times.to_millis(now), request=dict(request)
+        )
+        self._write(record)  # before the event: the function finds it, however fast it is
+        try:
+            self.bus.publish("DriftRequested", record.detail)
+        except EventRefused:
+            self._write(replace(record, status="failed", problem=NOT_SENT))
+            raise
+        return record
+
+    def find(self, request_id: str) -> dict[str, Any]:
+        """A request and what became of it; raises Problem (404)."""
+        try:
+            stored = self.reports.get(keys.request(checked_id(request_id)))
+        except BadWindow:
+            stored = None
+        if stored is None:
+            raise Problem(HTTPStatus.NOT_FOUND, "Not found", "There is no such request.")
+        return asdict(RequestRecord.from_json(stored.data))
+
+    def _write(self, record: RequestRecord) -> None:
+        self.reports.put(keys.request(record.id), record.to_json(), content_type="application/json")
+
+
+def _checked(body: Any, now: datetime) -> Mapping[str, Any]:
+    if not isinstance(body, Mapping):
+        raise _bad("The body must be an object: a window, and optionally mail.")
+    unknown = [name for name in body if name not in FIELDS]
+    if unknown:
+        errors = [FieldProblem(f"#/{_escaped(name)}", "is not a field") for name in unknown]
+        raise _bad("Fields are: " + ", ".join(FIELDS) + ".", errors)
+    if not set(body) - {"mail"}:
+        raise _bad("Give one of: day; start and end; last_rows.")
+    try:
+        DriftRequest.parse(body, now=now)
+    except BadWindow as error:
+        raise _bad(str(error)) from None
+    return body
+
+
+def _bad(detail: str, errors: list[FieldProblem] | None = None) -> Problem:
+    return Problem(HTTPStatus.BAD_REQUEST, "Bad window", detail, errors or ())
+
+
+def _escaped(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,129 @@
+"""The dashboard's function over stores in memory."""
+
+import itertools
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from adapters.athena import Athena
+from adapters.events import EventBus
+from adapters.telemetry import Telemetry
+from domain.report_token import ReportSecret
+from lambdas.dashboard.models import Models
+from lambdas.dashboard.page import Page
+from lambdas.dashboard.predictions import Predictions
+from lambdas.dashboard.report import SecretCache
+from lambdas.dashboard.routes import Dashboard, build
+from lambdas.dashboard.run_now import RunNow
+from lambdas.dashboard.runs import Runs
+from tests.unit.fakes import FakeS3, api_event
+
+NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
+SECRET = ReportSecret("o" * 40)
+REQUEST_ID = "0b8f8c1e-6a35-4a0b-9f0e-2f3c1f6a7b10"
+PAGE = Page({"index.html": "<html>", "app.js": "start()"}, "https://reports.example")
+
+
+@dataclass
+class FakeBus:
+    """Keeps events; `refuses` makes the bus take the call and not the event."""
+
+    refuses: bool = False
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+    def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:
+        if self.refuses:
+            return {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure"}]}
+        self.events += Entries
+        return {"FailedEntryCount": 0, "Entries": []}
+
+
+@dataclass
+class FakeAthena:
+    """Answers every query with `rows`; `state` is how each execution ends, or stays."""
+
+    rows: list[list[str]] = field(default_factory=list)
+    state: str = "SUCCEEDED"
+    sql: list[str] = field(default_factory=list)
+    stopped: int = 0
+
+    def start_query_execution(self, *, QueryString: str, **_: Any) -> dict[str, str]:
+        self.sql.append(QueryString)
+        return {"QueryExecutionId": "1"}
+
+    def get_query_execution(self, **_: Any) -> dict[str, Any]:
+        return {"QueryExecution": {"Status": {"State": self.state}}}
+
+    def stop_query_execution(self, **_: Any) -> None:
+        self.stopped += 1
+
+    def get_paginator(self, _: str) -> "FakeAthena":
+        return self
+
+    def paginate(self, **_: Any) -> list[dict[str, Any]]:
+        rows = [["header"] * 7, *self.rows]
+        return [{"ResultSet": {"Rows": [{"Data": [{"VarCharValue": c} for c in r]} for r in rows]}}]
+
+
+@dataclass
+class World:
+    """One deployment of the dashboard; a waiting query's clock moves a second per look."""
+
+    s3: FakeS3 = field(default_factory=FakeS3)
+    bus: FakeBus = field(default_factory=FakeBus)
+    athena: FakeAthena = field(default_factory=FakeAthena)
+    secrets: SecretCache = field(default_factory=lambda: SecretCache(read=lambda: SECRET))
+    seconds: int = 300
+
+    def respond(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        bucket = self.s3.bucket()
+        clients: Any = (self.athena, self.bus)
+        seconds: Callable[[], float] = itertools.count().__next__
+        athena = Athena(
+            clients[0],
+            database="d",
+            workgroup="w",
+            patience_seconds=20,
+            sleep=lambda _: None,
+            clock=seconds,
+        )
+        dashboard = Dashboard(
+            page=PAGE,
+            runs=Runs(reports=bucket, models=bucket, secrets=self.secrets),
+            run_now=RunNow(bucket, EventBus(clients[1], "bus"), new_id=lambda: REQUEST_ID),
+            models=Models(bucket, "python -m ops --stage dev"),
+            predictions=Predictions(athena),
+            seconds=self.seconds,
+            clock=lambda: NOW,
+        )
+        return build(dashboard, Telemetry("dashboard")).respond(event)
+
+    def get(self, resource: str, *, query: Mapping[str, str] | None = None, **path: str) -> Any:
+        """The decoded answer of a GET, which must be 200."""
+        answer = self.ask("GET", resource, None, query=query, headers=None, **path)
+        assert answer["statusCode"] == 200, answer["body"]
+        return json.loads(answer["body"])
+
+    def ask(
+        self,
+        method: str,
+        resource: str,
+        body: Any = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        **path: str,
+    ) -> dict[str, Any]:
+        text = None if body is None else json.dumps(body)
+        return self.respond(
+            api_event(
+                method,
+                resource,
+                text,
+                headers=headers,
+                pathParameters=path or None,
+                queryStringParameters=query,
+            )
+        )

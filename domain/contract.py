@@ -19,6 +19,8 @@ from domain.errors import BadContract
 Kind = Literal["category", "number", "flag"]
 Value = float | int | str | None
 KINDS: tuple[Kind, ...] = ("category", "number", "flag")
+Monotone = Literal["", "increasing", "decreasing"]
+_DIRECTIONS: dict[Monotone, int] = {"": 0, "increasing": 1, "decreasing": -1}
 
 RESERVED_COLUMNS = frozenset(
     {
@@ -74,6 +76,8 @@ class Feature:
     maximum: float = 1.0
     categories: tuple[str, ...] = ()
     nullable: bool = False
+    monotone: Monotone = ""
+    """The only direction in which the probability may follow the value; empty for any."""
 
     @property
     def column(self) -> str:
@@ -198,7 +202,10 @@ class Contract:
     def version(self) -> str:
         """Hash of names, order, kinds, ranges, categories, nullability and target only."""
         identity = {
-            "features": [asdict(feature) for feature in self.features],
+            "features": [
+                {k: v for k, v in asdict(feature).items() if k != "monotone"}
+                for feature in self.features
+            ],
             "target": self.target,
         }
         text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
@@ -213,6 +220,11 @@ class Contract:
     def encoded_names(self) -> tuple[str, ...]:
         """Names of the encoder's columns, in order."""
         return tuple(name for f in self.features for name in f.encoded_names)
+
+    @cached_property
+    def monotone(self) -> tuple[int, ...]:
+        """Per encoded column 1 (increasing), -1 (decreasing) or 0, as XGBoost wants them."""
+        return tuple(_DIRECTIONS[f.monotone] for f in self.features for _ in f.encoded_names)
 
     def feature(self, name: str) -> Feature:
         """The feature of that name; raises KeyError."""
@@ -294,11 +306,17 @@ def _feature(index: int, entry: Any, problems: list[str]) -> Feature:
         return Feature(name=name, kind="flag")
     wanted = {"category": {"categories"}, "number": {"minimum", "maximum"}, "flag": set()}[kind]
     allowed = wanted | {"name", "kind", "nullable"}
+    if kind != "category":
+        allowed.add("monotone")
     problems += [f"{where}: unknown key {key}" for key in sorted(set(entry) - allowed)]
     problems += [f"{where}: {key} is missing" for key in sorted(wanted - set(entry))]
     nullable = entry.get("nullable", False)
     if not isinstance(nullable, bool):
         problems.append(f"{where}: nullable must be true or false")
+    monotone = entry.get("monotone", "")
+    if kind != "category" and monotone not in _DIRECTIONS:
+        problems.append(f"{where}: monotone must be increasing or decreasing")
+        monotone = ""
     low, high, categories = (
         entry.get("minimum", 0),
         entry.get("maximum", 1),
@@ -320,6 +338,7 @@ def _feature(index: int, entry: Any, problems: list[str]) -> Feature:
         maximum=float(high),
         categories=tuple(categories),
         nullable=bool(nullable),
+        monotone=monotone,
     )
 
 
@@ -364,4 +383,6 @@ def _plain(feature: Feature) -> dict[str, Any]:
         plain |= {"minimum": feature.minimum, "maximum": feature.maximum}
     if feature.nullable:
         plain["nullable"] = True
+    if feature.monotone:
+        plain["monotone"] = feature.monotone
     return plain

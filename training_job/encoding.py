@@ -1,4 +1,4 @@
-"""The encoder over whole columns: a split as the float32 matrix that XGBoost trains on.
+"""The encoder over whole columns: rows as the float32 matrix that XGBoost takes.
 
 `domain.encoder` does the same for one row; a test compares the two.
 """
@@ -9,30 +9,44 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from domain.contract import Contract, Feature
+from training_job.validation import MISSING, Columns
 
 Matrix = npt.NDArray[np.float32]
 
 
 def encode(table: pa.Table, contract: Contract) -> Matrix:
     """`table` with the contract's columns → ``(rows, len(contract.encoded_names))`` float32."""
-    matrix = np.empty((table.num_rows, len(contract.encoded_names)), dtype=np.float32, order="F")
+    return encode_columns(
+        {f.name: _values(table.column(f.name), f) for f in contract.features}, contract
+    )
+
+
+def encode_columns(columns: Columns, contract: Contract) -> Matrix:
+    """Checked columns → ``(rows, len(contract.encoded_names))`` float32."""
+    rows = len(columns[contract.features[0].name])
+    matrix = np.empty((rows, len(contract.encoded_names)), dtype=np.float32)
     start = 0
     for feature in contract.features:
-        width = len(feature.encoded_names)
-        block = matrix[:, start : start + width]
-        column = table.column(feature.name)
+        values = columns[feature.name]
         if feature.kind == "category":
-            _one_hot(column, feature, block)
+            width = len(feature.encoded_names)
+            # The last row of the table, which is what -1 points to, is the missing category.
+            table = np.vstack([np.eye(width), np.full(width, np.nan)]).astype(np.float32)
+            matrix[:, start : start + width] = table[values.astype(np.intp)]
         else:
-            block[:, 0] = pc.cast(column, pa.float64()).to_numpy()
-        start += width
-    return np.ascontiguousarray(matrix)
+            matrix[:, start] = values
+            if feature.kind == "flag":
+                matrix[values == MISSING, start] = np.nan
+        start += len(feature.encoded_names)
+    return matrix
 
 
-def _one_hot(column: pa.ChunkedArray, feature: Feature, block: Matrix) -> None:
-    texts = pc.cast(column, pa.string())
-    codes = pc.index_in(texts, value_set=pa.array(feature.categories, pa.string()))
-    positions = pc.fill_null(codes, -1).to_numpy()
-    for index in range(block.shape[1]):
-        block[:, index] = positions == index
-    block[positions < 0] = np.nan
+def _values(column: pa.ChunkedArray, feature: Feature) -> npt.NDArray[np.generic]:
+    """A table's column as `Columns` hold it."""
+    if feature.kind == "category":
+        texts = pc.cast(column, pa.string())
+        codes = pc.index_in(texts, value_set=pa.array(feature.categories, pa.string()))
+        return np.asarray(pc.fill_null(codes, MISSING).to_numpy())
+    if feature.kind == "flag":
+        return np.asarray(pc.fill_null(pc.cast(column, pa.int8()), MISSING).to_numpy())
+    return np.asarray(pc.cast(column, pa.float64()).to_numpy(), dtype=np.float64)

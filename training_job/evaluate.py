@@ -142,13 +142,7 @@ def evaluate(
 
 
 def _fit(splits: Splits, contract: Contract, params: Mapping[str, Any], seed: int) -> Fitted:
-    data = TrainingData.build(
-        encode(splits.train.table, contract),
-        splits.train.labels,
-        encode(splits.valid.table, contract),
-        splits.valid.labels,
-    )
-    return fit(data, params, seed=seed)
+    return fit(TrainingData.of(splits.train, splits.valid, contract), params, seed=seed)
 
 
 def _prove_with_missing(bundle: Bundle, fitted: Fitted, test: Split, rows: list[Row]) -> None:

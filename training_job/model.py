@@ -1,6 +1,6 @@
 """Fit one model, choose its threshold, measure it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,9 @@ import numpy.typing as npt
 import xgboost as xgb
 from sklearn import metrics
 
-from training_job.encoding import Matrix
+from domain.contract import Contract
+from training_job.dataset import Split
+from training_job.encoding import Matrix, encode
 
 Probabilities = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int8]
@@ -25,23 +27,67 @@ FIXED = {
 }
 
 
+REPORT_ROUNDS = (10, 20, 40, 80, 160, 320)
+"""After so many rounds a trial says how it is doing, and may be given up."""
+BATCH_ROWS = 262_144
+
+Report = Callable[[int, float], bool]
+"""Told the rounds so far and the validation log loss; true means: give this one up."""
+
+
+class Pruned(Exception):
+    """The model being fitted was given up."""
+
+
+class _Batches(xgb.DataIter):
+    """A split encoded a batch at a time, so that its float32 matrix never is in memory whole."""
+
+    def __init__(self, split: Split, contract: Contract) -> None:
+        super().__init__()
+        self._split, self._contract, self._start = split, contract, 0
+
+    def next(self, input_data: Callable[..., None]) -> bool:
+        """Hand over the next batch; false after the last."""
+        start, labels = self._start, self._split.labels
+        if start >= len(labels):
+            return False
+        matrix = encode(self._split.table.slice(start, BATCH_ROWS), self._contract)
+        input_data(data=matrix, label=labels[start : start + BATCH_ROWS])
+        self._start += BATCH_ROWS
+        return True
+
+    def reset(self) -> None:
+        """Begin again: XGBoost reads the data several times."""
+        self._start = 0
+
+
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """The two matrices every trial shares; binned once."""
+    """The two matrices every trial shares, binned once, and the contract's monotone constraints.
+
+    `constraints`: per encoded column 1 (increasing), -1 (decreasing) or 0.
+    """
 
     train: xgb.QuantileDMatrix
     valid: xgb.QuantileDMatrix
     valid_labels: Labels
+    constraints: tuple[int, ...] = ()
 
     @classmethod
     def build(
         cls, train: Matrix, train_labels: Labels, valid: Matrix, valid_labels: Labels
     ) -> "TrainingData":
-        """Bin the matrices; `valid` takes the cuts of `train`."""
+        """Bin matrices that are encoded already, without constraints."""
         binned = xgb.QuantileDMatrix(train, train_labels, nthread=1)
-        return cls(
-            binned, xgb.QuantileDMatrix(valid, valid_labels, ref=binned, nthread=1), valid_labels
-        )
+        other = xgb.QuantileDMatrix(valid, valid_labels, ref=binned, nthread=1)
+        return cls(binned, other, valid_labels)
+
+    @classmethod
+    def of(cls, train: Split, valid: Split, contract: Contract) -> "TrainingData":
+        """Bin the splits; `valid` takes the cuts of `train`."""
+        binned = xgb.QuantileDMatrix(_Batches(train, contract), nthread=1)
+        other = xgb.QuantileDMatrix(_Batches(valid, contract), ref=binned, nthread=1)
+        return cls(binned, other, valid.labels, contract.monotone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +99,34 @@ class Fitted:
     valid_f1: float
 
 
-def fit(data: TrainingData, params: Mapping[str, Any], *, seed: int) -> Fitted:
-    """Train with early stopping on the validation rows, which also choose the threshold."""
+class _Reporter(xgb.callback.TrainingCallback):
+    def __init__(self, report: Report) -> None:
+        super().__init__()
+        self._report = report
+
+    def after_iteration(self, _model: Any, epoch: int, evals_log: Any) -> bool:
+        if epoch + 1 in REPORT_ROUNDS and self._report(
+            epoch + 1, evals_log["valid"]["logloss"][-1]
+        ):
+            raise Pruned
+        return False
+
+
+def fit(
+    data: TrainingData, params: Mapping[str, Any], *, seed: int, report: Report | None = None
+) -> Fitted:
+    """Train with early stopping on the validation rows, which also choose the threshold.
+
+    Raises Pruned when `report` says so.
+    """
+    constraints = {"monotone_constraints": data.constraints} if any(data.constraints) else {}
     booster = xgb.train(
-        {**FIXED, **params, "seed": seed},
+        {**FIXED, **constraints, **params, "seed": seed},
         data.train,
         num_boost_round=MAXIMUM_ROUNDS,
         evals=[(data.valid, "valid")],
         early_stopping_rounds=EARLY_STOPPING_ROUNDS,
+        callbacks=[_Reporter(report)] if report else None,
         verbose_eval=False,
     )
     booster = booster[: booster.best_iteration + 1]

@@ -1,5 +1,6 @@
 """Prepare: raw files → validated, de-duplicated, hash-split Parquet; bad rows to quarantine."""
 
+import contextlib
 import json
 import tempfile
 from collections import Counter
@@ -19,6 +20,7 @@ from domain import keys
 from domain.contract import Contract
 from training_job import dataset, hashing, reading
 from training_job.errors import BadData
+from training_job.profile import compare, profile
 from training_job.validation import Columns, check, target_feature
 
 MALFORMED = "has another number of fields than the header"
@@ -86,15 +88,18 @@ def prepare(
         "top_reasons": collected.top_reasons(),
         "duplicates_removed": duplicates,
         "splits": counts,
+        "columns": profile(columns, contract),
     }
+    previous = _previous(bucket, dataset_id)
+    if previous is not None:
+        manifest["previous"] = compare(previous, manifest, columns, contract)
     say(
         f"{collected.rows:,} rows read, {len(collected.quarantine):,} in quarantine, "
         f"{duplicates:,} duplicates removed; dataset {dataset_id}"
     )
-    table = dataset.to_table(columns, contract)
-    del columns
     for name in keys.SPLITS:
-        part = table.filter(pa.array(side == name))
+        rows = side == name
+        part = dataset.to_table({n: values[rows] for n, values in columns.items()}, contract)
         _upload(part, bucket, keys.dataset(dataset_id, name))
     _upload(_quarantine(collected.quarantine), bucket, keys.dataset(dataset_id, keys.QUARANTINE))
     document = json.dumps(manifest, indent=2, sort_keys=True).encode()
@@ -189,6 +194,21 @@ def _counts(
         if not 0 < count["positives"] < count["rows"]:
             raise BadData(f"The {name} side lacks one of the classes: more rows are needed.")
     return counts
+
+
+def _previous(bucket: Bucket, dataset_id: str) -> dict[str, Any] | None:
+    """The manifest of the dataset that was made last before this one, if any can be read."""
+    made = sorted(
+        (entry.modified, entry.key)
+        for entry in bucket.list(keys.DATASETS)
+        if entry.key == keys.manifest(entry.key.split("/")[1]) != keys.manifest(dataset_id)
+    )
+    for _, key in reversed(made):
+        stored = bucket.get(key)
+        with contextlib.suppress(ValueError):
+            manifest: dict[str, Any] = json.loads(stored.data if stored else b"")
+            return manifest
+    return None
 
 
 def _quarantine(rows: list[tuple[str, int, str]]) -> pa.Table:

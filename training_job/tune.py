@@ -20,7 +20,6 @@ from adapters.s3 import Bucket
 from domain import keys
 from domain.contract import Contract
 from training_job.dataset import Split
-from training_job.encoding import encode
 from training_job.errors import TrainingError
 from training_job.model import TrainingData, fit
 
@@ -176,12 +175,7 @@ def _run_trials(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     train = Split.read(work.train, work.contract)
     valid = Split.read(work.valid, work.contract)
-    data = TrainingData.build(
-        encode(train.table, work.contract),
-        train.labels,
-        encode(valid.table, work.contract),
-        valid.labels,
-    )
+    data = TrainingData.of(train, valid, work.contract)
     study = _study(work.journal, work.seed + index)
 
     parent = multiprocessing.parent_process()

@@ -1,0 +1,78 @@
+"""A folder that answers as an S3 bucket, so that a benchmark measures the code and no server."""
+
+import io
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from adapters.s3 import Bucket
+
+
+class FolderS3:
+    """The calls of boto3's S3 client that `Bucket` makes; a bucket is a folder."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def bucket(self, name: str) -> Bucket:
+        """One of its buckets, made when it is missing."""
+        (self._root / name).mkdir(parents=True, exist_ok=True)
+        client: Any = self
+        return Bucket(client, name)
+
+    def download_file(self, bucket: str, key: str, path: str) -> None:
+        """A link instead of a copy: what a download costs is the network's business."""
+        os.link(self._root / bucket / key, path)
+
+    def upload_file(self, path: str, bucket: str, key: str) -> None:
+        """Copy a file into the folder."""
+        shutil.copyfile(path, self._path(bucket, key))
+
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes, **_: Any) -> dict[str, str]:  # noqa: N803 - boto3's names
+        """Write an object."""
+        self._path(Bucket, Key).write_bytes(Body)
+        return {"ETag": str(len(Body))}
+
+    def get_object(self, *, Bucket: str, Key: str, **_: Any) -> dict[str, Any]:  # noqa: N803 - boto3's names
+        """Read an object; raises the client's own error when it is missing."""
+        path = self._root / Bucket / Key
+        if not path.is_file():
+            raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
+        return {"Body": io.BytesIO(path.read_bytes()), "ETag": str(path.stat().st_mtime_ns)}
+
+    def head_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
+        """Whether an object is there."""
+        if not (self._root / Bucket / Key).is_file():
+            raise ClientError({"Error": {"Code": "404"}}, "HeadObject")
+        return {}
+
+    def get_paginator(self, _: str) -> "FolderS3":
+        """Its own paginator: everything is on one page."""
+        return self
+
+    def paginate(self, *, Bucket: str, Prefix: str, **_: Any) -> Iterator[dict[str, Any]]:  # noqa: N803 - boto3's names
+        """The objects under a prefix."""
+        folder = self._root / Bucket
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        yield {
+            "Contents": [
+                {
+                    "Key": path.relative_to(folder).as_posix(),
+                    "Size": path.stat().st_size,
+                    "ETag": str(path.stat().st_mtime_ns),
+                    "LastModified": datetime.fromtimestamp(path.stat().st_mtime, UTC),
+                }
+                for path in files
+                if path.relative_to(folder).as_posix().startswith(Prefix)
+            ]
+        }
+
+    def _path(self, bucket: str, key: str) -> Path:
+        path = self._root / bucket / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path

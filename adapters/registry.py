@@ -8,12 +8,17 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import mlflow
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
+from mlflow.utils.mlflow_tags import (
+    MLFLOW_DATASET_CONTEXT,
+    MLFLOW_PARENT_RUN_ID,
+    MLFLOW_RUN_NAME,
+)
 
 CHAMPION = "champion"
 EXECUTION_TAG = "circle.execution"
@@ -88,6 +93,28 @@ class Tracking:
             )
             client.set_terminated(run.info.run_id)
 
+    def log_dataset(
+        self, run_id: str, *, source: str, manifest: Mapping[str, Any], columns: Mapping[str, str]
+    ) -> None:
+        """The dataset as the run's input, and its manifest as an artifact.
+
+        `source`: where it lies. `columns`: name → type. A repeated call changes nothing.
+        """
+        schema = [{"name": n, "type": kind, "required": False} for n, kind in columns.items()]
+        profile = {name: manifest[name] for name in ("splits", "columns") if name in manifest}
+        dataset = Dataset(
+            name=self.model_name,
+            digest=str(manifest["dataset_id"]),
+            source_type="s3",
+            source=json.dumps({"uri": source}),
+            schema=json.dumps({"mlflow_colspec": schema}),
+            profile=json.dumps(profile),
+        )
+        context = InputTag(MLFLOW_DATASET_CONTEXT, "training")
+        with _translated():
+            self.client.log_inputs(run_id, [DatasetInput(dataset, [context])])
+            self.client.log_text(run_id, json.dumps(manifest, indent=2), "manifest.json")
+
     def log_final(
         self,
         run_id: str,
@@ -108,6 +135,11 @@ class Tracking:
             )
             for name, document in documents.items():
                 self.client.log_text(run_id, json.dumps(document, indent=2), name)
+
+    def log_files(self, run_id: str, folder: Path, name: str) -> None:
+        """The files of a folder as artifacts under `name`."""
+        with _translated():
+            self.client.log_artifacts(run_id, str(folder), name)
 
     def finish(self, run_id: str) -> None:
         """Close the execution's run."""

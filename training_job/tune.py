@@ -1,67 +1,30 @@
-"""Tune: an Optuna study over XGBoost, a process per vCPU, each trial an MLflow run."""
+"""Tune: an Optuna study over XGBoost, a process per vCPU, each trial an MLflow run.
 
-import multiprocessing
+One process, this one, asks the study, tells it, and writes its journal; the others only fit.
+"""
+
+import json
 import os
-import queue
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from multiprocessing.sharedctypes import Synchronized
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages.journal import JournalFileBackend, JournalStorage
 from optuna.trial import TrialState
 
-from adapters.registry import Tracking
+from adapters.registry import RegistryUnavailable, Tracking
 from adapters.s3 import Bucket
 from domain import keys
-from domain.contract import Contract
+from domain.contract import Contract, Kind
 from training_job.dataset import Split
 from training_job.errors import TrainingError
-from training_job.model import TrainingData, fit
-
-STUDY = "tune"
-POLL_SECONDS = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """One finished trial as a worker reports it."""
-
-    number: int
-    f1: float
-    rounds: int
-    seconds: float
-
-
-def space(trial: optuna.Trial) -> dict[str, float]:
-    """The hyperparameters searched: trees no deeper than 6, so that a request walks them fast."""
-    return {
-        "max_depth": trial.suggest_int("max_depth", 2, 6),
-        "learning_rate": trial.suggest_float("learning_rate", 0.05, 0.3, log=True),
-        "min_child_weight": trial.suggest_float("min_child_weight", 1.0, 50.0, log=True),
-        "subsample": trial.suggest_float("subsample", 0.6, 1.0),
-        "colsample_bytree": trial.suggest_float("colsample_bytree", 0.6, 1.0),
-        "reg_lambda": trial.suggest_float("reg_lambda", 0.1, 10.0, log=True),
-        "gamma": trial.suggest_float("gamma", 0.0, 3.0),
-    }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
-    """What each worker process needs; everything in it can be pickled."""
-
-    contract: Contract
-    train: Path
-    valid: Path
-    journal: Path
-    tracking: Tracking
-    experiment: str
-    parent_run: str
-    seed: int
+from training_job.fitters import Died, Done, Failed, Fitters, Message, Report, Task
+from training_job.model import TrainingData
+from training_job.study import abandon_running, finished, open_study, resume, space
 
 
 def tune(
@@ -83,151 +46,176 @@ def tune(
     from there. `processes`: 0 means one per vCPU.
     """
     parent_run = tracking.run_of(execution)
+    _log_dataset(data, tracking, parent_run, dataset_id, contract)
     with tempfile.TemporaryDirectory(prefix="tune-") as folder:
-        work = Work(
-            contract=contract,
-            train=Path(folder) / "train.parquet",
-            valid=Path(folder) / "valid.parquet",
-            journal=Path(folder) / "journal.log",
-            tracking=tracking,
-            experiment=tracking.experiment_id(),
-            parent_run=parent_run,
-            seed=seed,
-        )
-        data.download(keys.dataset(dataset_id, "train"), work.train)
-        data.download(keys.dataset(dataset_id, "valid"), work.valid)
-        journal_key = keys.study(execution)
-        _resume(models, journal_key, work.journal)
-        study = _study(work.journal, seed)
-        _abandon_running(study)
-        remaining = trials - _finished(study)
+        journal = Path(folder) / "journal.log"
+        resume(models, keys.study(execution), journal)
+        study = open_study(journal, seed)
+        abandon_running(study)
+        remaining = trials - finished(study)
         if remaining > 0:
             say(f"{remaining} of {trials} trials to go, parent run {parent_run}")
+            binned = _load(data, dataset_id, contract, Path(folder))
             count = min(processes or os.cpu_count() or 1, remaining)
-            _search(work, remaining, count, say, lambda: models.upload(work.journal, journal_key))
-        best = study.best_trial
-        return {
-            "trials": _finished(study),
-            "best_trial": best.number,
-            "valid_f1": best.value,
-            "params": best.params,
-            "run_id": parent_run,
-        }
+            with (
+                Fitters(binned, count=count, seed=seed) as fitters,  # forked before any thread
+                ThreadPoolExecutor(1) as thread,
+            ):
+                records = _Records(tracking, parent_run, tracking.experiment_id(), thread)
+                search = _Search(study, fitters, remaining, say)
+                for done, params in search.run():
+                    models.upload(journal, keys.study(execution))
+                    records.add(done, params)
+            records.settle(say)
+        return _best(study, parent_run)
 
 
-def _search(
-    work: Work, trials: int, processes: int, say: Callable[[str], None], save: Callable[[], None]
+def _log_dataset(
+    data: Bucket, tracking: Tracking, run_id: str, dataset_id: str, contract: Contract
 ) -> None:
-    """Let the workers do `trials` trials; save the journal and say so after each.
-
-    A process that dies loses its own trial only; when none succeeds, its error is raised.
-    """
-    context = multiprocessing.get_context("spawn")
-    claims, results = context.Value("i", trials), context.Queue()
-    workers = [
-        context.Process(target=_worker, args=(work, index, claims, results), daemon=True)
-        for index in range(processes)
-    ]
-    for worker in workers:
-        worker.start()
-    began, best, done = time.monotonic(), 0.0, 0
-    failure: Exception = TrainingError("Every tuning process died at once: see the log.")
-    while any(worker.is_alive() for worker in workers) or not results.empty():
-        try:
-            progress: Progress | Exception = results.get(timeout=POLL_SECONDS)
-        except queue.Empty:
-            continue
-        if isinstance(progress, Exception):
-            failure = progress
-            say(f"a tuning process gave up ({type(failure).__name__}): {failure}")
-            continue
-        done, best = done + 1, max(best, progress.f1)
-        save()
-        left = (time.monotonic() - began) / done * (trials - done)
-        say(
-            f"trial {done}/{trials}: F1 {progress.f1:.4f} (best {best:.4f}), "
-            f"{progress.rounds} trees in {progress.seconds:.1f} s; {left:.0f} s left"
+    stored = data.get(keys.manifest(dataset_id))
+    if stored is not None:
+        tracking.log_dataset(
+            run_id,
+            source=data.uri(f"{keys.DATASETS}{dataset_id}/"),
+            manifest=json.loads(stored.data),
+            columns={f.name: _TYPES[f.kind] for f in contract.features}
+            | {contract.target: _TYPES["flag"]},
         )
-    if not done:
-        raise failure
 
 
-def _worker(
-    work: Work,
-    index: int,
-    claims: "Synchronized[int]",
-    results: "multiprocessing.Queue[Progress | Exception]",
-) -> None:
-    """One process: claim a trial, run it, until none is left."""
-    try:
-        _run_trials(work, index, claims, results)
-    except Exception as error:
-        results.put(error)
-        raise
+_TYPES: dict[Kind, str] = {"category": "string", "flag": "long", "number": "double"}
 
 
-def _run_trials(
-    work: Work,
-    index: int,
-    claims: "Synchronized[int]",
-    results: "multiprocessing.Queue[Progress | Exception]",
-) -> None:
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    train = Split.read(work.train, work.contract)
-    valid = Split.read(work.valid, work.contract)
-    data = TrainingData.of(train, valid, work.contract)
-    study = _study(work.journal, work.seed + index)
+def _load(data: Bucket, dataset_id: str, contract: Contract, folder: Path) -> TrainingData:
+    def read(name: str) -> Split:
+        path = folder / f"{name}.parquet"
+        data.download(keys.dataset(dataset_id, name), path)
+        return Split.read(path, contract)
 
-    parent = multiprocessing.parent_process()
-    while (parent is None or parent.is_alive()) and _claim(claims):
-        began, trial = time.time(), study.ask()
-        params = space(trial)
-        fitted = fit(data, params, seed=work.seed)
-        seconds, rounds = time.time() - began, fitted.booster.num_boosted_rounds()
-        metrics = {"valid_f1": fitted.valid_f1, "threshold": fitted.threshold, "trees": rounds}
-        work.tracking.log_trial(
-            experiment=work.experiment,
-            parent_run=work.parent_run,
-            name=f"trial-{trial.number}",
-            params=params,
-            metrics={**metrics, "seconds": seconds},
-            began=began,
-        )
-        study.tell(trial, fitted.valid_f1)
-        results.put(Progress(trial.number, fitted.valid_f1, rounds, seconds))
+    return TrainingData.of(read("train"), read("valid"), contract)
 
 
-def _claim(claims: "Synchronized[int]") -> bool:
-    with claims.get_lock():
-        if claims.value <= 0:
-            return False
-        claims.value -= 1
-        return True
+@dataclass(slots=True)
+class _Search:
+    """The trials that are still to be run."""
 
-
-def _study(journal: Path, seed: int) -> optuna.Study:
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna.create_study(
-        study_name=STUDY,
-        storage=JournalStorage(JournalFileBackend(str(journal))),
-        sampler=optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True),
-        direction="maximize",
-        load_if_exists=True,
+    study: optuna.Study
+    fitters: Fitters
+    trials: int
+    say: Callable[[str], None]
+    running: dict[int, optuna.Trial] = field(default_factory=dict)
+    done: int = 0
+    best: float = 0.0
+    failure: Exception = field(
+        default_factory=lambda: TrainingError("Every tuning process died at once: see the log.")
     )
 
+    def run(self) -> Iterator[tuple[Done, dict[str, Any]]]:
+        """Yield each finished trial with its parameters; raises when none could finish."""
+        began, left = time.monotonic(), self.trials
+        while self.fitters.alive and (left or self.fitters.busy):
+            while left and self.fitters.idle():
+                left -= 1
+                self._start()
+            for message in self.fitters.messages():
+                finished = self._heard(message)
+                if finished is None:
+                    continue
+                self.done += 1
+                yield finished, self.running.pop(finished.number).params
+                seconds = (time.monotonic() - began) / self.done * (self.trials - self.done)
+                self.say(f"{self._line(finished)}; {seconds:.0f} s left")
+        if not self.done:
+            raise self.failure
 
-def _finished(study: optuna.Study) -> int:
-    return len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
+    def _start(self) -> None:
+        trial = self.study.ask()
+        self.running[trial.number] = trial
+        died = self.fitters.start(Task(trial.number, space(trial)))
+        if died is not None:
+            self._heard(died)
+
+    def _heard(self, message: Message) -> Done | None:
+        """Tell the study; returns the message when a trial is finished by it."""
+        trial = self.running[message.number]
+        match message:
+            case Report():
+                trial.report(-message.log_loss, message.rounds)
+                self.fitters.answer(message.number, trial.should_prune())
+                return None
+            case Done(f1=None):
+                self.study.tell(trial, state=TrialState.PRUNED)
+                return message
+            case Done():
+                self.study.tell(trial, message.f1)
+                self.best = max(self.best, message.f1 or 0.0)
+                return message
+            case Failed():
+                self.failure = message.error
+                self.say(f"trial {message.number} failed: {type(message.error).__name__}")
+            case Died():
+                self.say(
+                    f"a tuning process died (exit code {message.exit_code}); trial {message.number}"
+                    f" is lost, {self.fitters.alive} processes go on"
+                )
+        self.study.tell(self.running.pop(message.number), state=TrialState.FAIL)
+        return None
+
+    def _line(self, done: Done) -> str:
+        outcome = "given up" if done.f1 is None else f"F1 {done.f1:.4f}, {done.trees} trees"
+        return (
+            f"trial {self.done}/{self.trials}: {outcome} in {done.seconds:.1f} s"
+            f" (best {self.best:.4f})"
+        )
 
 
-def _resume(models: Bucket, key: str, journal: Path) -> None:
-    """Bring back an earlier attempt's journal, without a last line that was cut short."""
-    stored = models.get(key)
-    if stored is not None:
-        journal.write_bytes(stored.data[: stored.data.rfind(b"\n") + 1])
+@dataclass(slots=True)
+class _Records:
+    """The trials on their way to MLflow, in a thread, so that no fit waits for the server."""
+
+    tracking: Tracking
+    parent_run: str
+    experiment: str
+    thread: ThreadPoolExecutor
+    written: "list[Future[None]]" = field(default_factory=list)
+
+    def add(self, done: Done, params: dict[str, Any]) -> None:
+        """Queue one finished trial."""
+        metrics = {"seconds": done.seconds}
+        if done.f1 is not None:
+            metrics |= {"valid_f1": done.f1, "threshold": done.threshold, "trees": done.trees}
+        self.written.append(
+            self.thread.submit(
+                self.tracking.log_trial,
+                experiment=self.experiment,
+                parent_run=self.parent_run,
+                name=f"trial-{done.number}" + (" (given up)" if done.f1 is None else ""),
+                params=params,
+                metrics=metrics,
+                began=done.began,
+            )
+        )
+
+    def settle(self, say: Callable[[str], None]) -> None:
+        """Say how many were lost; raises RegistryUnavailable when all were."""
+        errors = [error for future in self.written if (error := future.exception())]
+        for error in errors:
+            if not isinstance(error, RegistryUnavailable):
+                raise error
+        if errors:
+            say(f"{len(errors)} of {len(self.written)} trials could not be logged to MLflow")
+        if errors and len(errors) == len(self.written):
+            raise errors[0]
 
 
-def _abandon_running(study: optuna.Study) -> None:
-    """Trials of a process that died are lost; say so in the study."""
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        study.tell(trial.number, state=TrialState.FAIL)
+def _best(study: optuna.Study, parent_run: str) -> dict[str, Any]:
+    best = study.best_trial
+    return {
+        "trials": finished(study),
+        "pruned": len(study.get_trials(deepcopy=False, states=(TrialState.PRUNED,))),
+        "best_trial": best.number,
+        "valid_f1": best.value,
+        "params": best.params,
+        "run_id": parent_run,
+    }

@@ -1,0 +1,66 @@
+"""The search as an Optuna study in a journal file: its space, sampler and pruner."""
+
+from pathlib import Path
+
+import optuna
+from optuna.storages.journal import JournalFileBackend, JournalStorage
+from optuna.trial import TrialState
+
+from adapters.s3 import Bucket
+
+STUDY = "tune"
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
+STARTUP_TRIALS = 8
+"""So many trials run to their end before any is given up."""
+PRUNED_BELOW = 25.0
+"""A trial is given up when its log loss is worse than this percentile of the others' by then."""
+
+
+def space(trial: optuna.Trial) -> dict[str, float]:
+    """The hyperparameters searched: trees no deeper than 6, so that a request walks them fast."""
+    return {
+        "max_depth": trial.suggest_int("max_depth", 2, 6),
+        "learning_rate": trial.suggest_float("learning_rate", 0.05, 0.3, log=True),
+        "min_child_weight": trial.suggest_float("min_child_weight", 1.0, 50.0, log=True),
+        "subsample": trial.suggest_float("subsample", 0.6, 1.0),
+        "colsample_bytree": trial.suggest_float("colsample_bytree", 0.6, 1.0),
+        "reg_lambda": trial.suggest_float("reg_lambda", 0.1, 10.0, log=True),
+        "gamma": trial.suggest_float("gamma", 0.0, 3.0),
+    }
+
+
+def open_study(journal: Path, seed: int) -> optuna.Study:
+    """The study in the journal; its sampler goes on from another point after each attempt."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    storage = JournalStorage(JournalFileBackend(str(journal)))
+    earlier = sum(storage.get_n_trials(study._study_id) for study in storage.get_all_studies())
+    return optuna.create_study(
+        study_name=STUDY,
+        storage=storage,
+        sampler=optuna.samplers.TPESampler(
+            seed=seed + earlier, multivariate=True, constant_liar=True
+        ),
+        pruner=optuna.pruners.PercentilePruner(
+            100.0 - PRUNED_BELOW, n_startup_trials=STARTUP_TRIALS
+        ),
+        direction="maximize",
+        load_if_exists=True,
+    )
+
+
+def finished(study: optuna.Study) -> int:
+    """Trials that came to an end, given up or not."""
+    return len(study.get_trials(deepcopy=False, states=FINISHED))
+
+
+def resume(models: Bucket, key: str, journal: Path) -> None:
+    """Bring back an earlier attempt's journal, without a last line that was cut short."""
+    stored = models.get(key)
+    if stored is not None:
+        journal.write_bytes(stored.data[: stored.data.rfind(b"\n") + 1])
+
+
+def abandon_running(study: optuna.Study) -> None:
+    """Trials of a process that died are lost; say so in the study."""
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        study.tell(trial.number, state=TrialState.FAIL)

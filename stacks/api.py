@@ -46,6 +46,7 @@ class KeyedApi(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, *, stage: Stage) -> None:
         super().__init__(scope, construct_id)
+        self._answered: set[str] = set()
         self.rest_api = apigateway.RestApi(
             self,
             "Rest",
@@ -84,12 +85,16 @@ class KeyedApi(Construct):
     def add(
         self, method: str, path: str, function: lambda_.IFunction, *, keyless: bool = False
     ) -> None:
-        """Send `method` of `path` (``/reports/{run_id}``) to the function."""
-        self.rest_api.root.resource_for_path(path).add_method(
-            method,
-            apigateway.LambdaIntegration(function, allow_test_invoke=False),
-            api_key_required=not keyless,
-        )
+        """Send `method` of `path` (``/reports/{run_id}``) to the function.
+
+        The path's first function also gets the methods that nobody takes, to answer 405.
+        """
+        resource = self.rest_api.root.resource_for_path(path)
+        integration = apigateway.LambdaIntegration(function, allow_test_invoke=False)
+        resource.add_method(method, integration, api_key_required=not keyless)
+        if path not in self._answered:
+            self._answered.add(path)
+            resource.add_method("ANY", integration, api_key_required=True)
 
     def _gateway_response(self, name: str, status: str, title: str, detail: str) -> None:
         body = {"type": "about:blank", "title": title, "detail": detail}

@@ -28,6 +28,8 @@ KEYED = {
     "GET /models",
     "GET /models/{version}",
 }
+OTHERS = {f"ANY {route.split()[1]}" for route in KEYED | KEYLESS}
+"""What no route takes goes to the path's function too, which answers 405."""
 
 
 def routes(assembly: Assembly) -> dict[str, bool]:
@@ -52,7 +54,7 @@ def routes(assembly: Assembly) -> dict[str, bool]:
 
 
 def test_the_routes_and_which_of_them_need_no_key(aws: Assembly) -> None:
-    assert routes(aws) == dict.fromkeys(KEYED, True) | dict.fromkeys(KEYLESS, False)
+    assert routes(aws) == dict.fromkeys(KEYED | OTHERS, True) | dict.fromkeys(KEYLESS, False)
 
 
 def test_the_functions_validate_not_the_gateway(aws: Assembly) -> None:
@@ -194,5 +196,6 @@ def test_the_gateway_may_call_each_function_for_its_own_routes_only(aws: Assembl
     sources = {aws.text(p["SourceArn"]).split(":")[-1] for p in permissions}
     stage = "{ApiRest}/{" + aws.resource("AWS::ApiGateway::Stage").name + "}"
     assert sources == {
-        f"{stage}/{re.sub(r'{[a-z_]+}', '*', route).replace(' ', '')}" for route in KEYED | KEYLESS
+        f"{stage}/{re.sub(r'{[a-z_]+}', '*', route).replace('ANY', '*').replace(' ', '')}"
+        for route in KEYED | KEYLESS | OTHERS
     }

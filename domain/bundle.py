@@ -89,8 +89,8 @@ def _decompressed(data: bytes) -> Mapping[str, Any]:
     decoder = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     try:
         text = decoder.decompress(data, MAXIMUM_BYTES)
-        if not decoder.eof:
-            raise BadBundle("The bundle is truncated or too large.")
+        if not decoder.eof or decoder.unused_data:
+            raise BadBundle("The bundle is truncated, too large, or followed by something else.")
         document = json.loads(text)
     except (zlib.error, ValueError, RecursionError) as error:
         raise BadBundle(f"The bundle can't be read ({type(error).__name__}).") from None

@@ -15,6 +15,7 @@ from typing import Any
 from domain.errors import BadBundle
 
 LEAF = -1
+MAXIMUM_DEPTH = 64
 
 Node = tuple[int, float, Any, Any, Any]
 """Column, threshold, left and right child, and the one of the two that a missing value goes to."""
@@ -125,13 +126,23 @@ class Forest:
             raise BadBundle("The trees' arrays don't fit together.")
         if not math.isfinite(self.base_margin) or not all(map(math.isfinite, self.threshold)):
             raise BadBundle("The trees hold a value that is not finite.")
-        for node, column in enumerate(self.feature):
+        if not all(0 <= cover < math.inf for cover in self.cover):  # false for NaN too
+            raise BadBundle("The trees hold a cover that is no number of rows.")
+        depth = [0] * nodes
+        for node, (column, left, right) in enumerate(
+            zip(self.feature, self.left, self.right, strict=True)
+        ):
             if column == LEAF:
                 continue
             # Children after their parent: no walk can loop.
-            inside = node < self.left[node] < nodes and node < self.right[node] < nodes
-            if not inside or not 0 <= column < columns:
+            if not (node < left < nodes and node < right < nodes and 0 <= column < columns):
                 raise BadBundle("The trees point outside themselves.")
+            # One parent each: an explanation visits no node twice.
+            if left == right or depth[left] or depth[right]:
+                raise BadBundle("The trees share branches.")
+            depth[left] = depth[right] = depth[node] + 1
+        if max(depth, default=0) > MAXIMUM_DEPTH:
+            raise BadBundle("The trees are deeper than any that is trained.")
 
 
 def sigmoid(margin: float) -> float:

@@ -121,6 +121,10 @@ def test_whatever_decodes_can_be_walked_to_an_end(data: st.DataObject, nodes: in
         {"base_margin": None},
         {"base_margin": 10**400},
         {"cover": [1.0]},
+        {"cover": [math.nan, 4.0, 6.0]},
+        {"cover": [10.0, -4.0, 6.0]},
+        {"cover": [math.inf, 4.0, 6.0]},
+        {"right": [1, 0, 0]},
         {"feature": [2**70, -1, -1]},
         {"feature": {"0": 1}},
     ],
@@ -128,6 +132,23 @@ def test_whatever_decodes_can_be_walked_to_an_end(data: st.DataObject, nodes: in
 def test_damaged_trees_are_refused(damage: dict[str, Any]) -> None:
     with pytest.raises(BadBundle):
         Forest.from_dict(STUMP | damage, 1)
+
+
+def test_a_tree_that_never_ends_is_refused() -> None:
+    nodes = 2 * 65 + 1  # a chain: each inner node has a leaf and the next one
+    inner = [node % 2 == 0 and node < nodes - 1 for node in range(nodes)]
+    chain = {
+        "base_margin": 0.0,
+        "roots": [0],
+        "feature": [0 if i else -1 for i in inner],
+        "threshold": [0.5] * nodes,
+        "left": [n + 1 if i else 0 for n, i in enumerate(inner)],
+        "right": [n + 2 if i else 0 for n, i in enumerate(inner)],
+        "default_left": [0] * nodes,
+        "cover": [1.0] * nodes,
+    }
+    with pytest.raises(BadBundle, match="deeper"):
+        Forest.from_dict(chain, 1)
 
 
 @pytest.mark.parametrize(("margin", "expected"), [(0, 0.5), (1e6, 1.0), (-1e6, 0.0)])

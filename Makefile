@@ -34,7 +34,7 @@ $(BIN)/uv: constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
 	@touch $@
 
-$(VENV)/.laptop: $(BIN)/uv requirements.txt training_job/requirements.txt monitoring_job/requirements.txt lambdas/requirements.txt
+$(VENV)/.laptop: $(BIN)/uv requirements.txt training_job/requirements.txt monitoring_job/requirements.txt mlflow_server/requirements.txt lambdas/requirements.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt
 	@touch $@
 
@@ -84,7 +84,7 @@ drift: setup  ## compare a window of predictions with the model's reference
 
 # --- checks -----------------------------------------------------------------
 
-CODE := app.py domain adapters lambdas training_job monitoring_job ops stacks benchmarks tests
+CODE := app.py domain adapters lambdas training_job monitoring_job mlflow_server ops stacks benchmarks tests
 CDK := node node_modules/aws-cdk/bin/cdk
 
 test: check unit integration e2e  ## every check and every test

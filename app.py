@@ -22,7 +22,7 @@ def build(app: App, settings: Settings) -> None:
     storage = StorageStack(
         app, stack_name(name, "Storage"), stage=settings.stage, contract=settings.contract
     )
-    target, network, tracking_url = _place(app, settings)
+    target, network, tracking_url = _place(app, settings, storage)
     training = TrainingStack(
         app,
         stack_name(name, "Training"),
@@ -48,12 +48,14 @@ def build(app: App, settings: Settings) -> None:
     Tags.of(app).add("Stage", name)
 
 
-def _place(app: App, settings: Settings) -> tuple[Target, TaskNetwork, str]:
+def _place(app: App, settings: Settings, storage: StorageStack) -> tuple[Target, TaskNetwork, str]:
     """What differs between AWS and an emulator: artefacts, network, tracking server."""
     if settings.target == "emulator":
         return Emulator(endpoint=settings.endpoint), EMULATOR_NETWORK, settings.mlflow_url
     stage = settings.stage
-    tracking = TrackingStack(app, stack_name(stage.name, "Tracking"), stage=stage)
+    tracking = TrackingStack(
+        app, stack_name(stage.name, "Tracking"), settings=settings, storage=storage
+    )
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return Aws(), tracking.network, mlflow_url(stage)
 

@@ -14,6 +14,7 @@ SHARED = ("domain", "adapters")
 
 DRIFT = (*SHARED, "monitoring_job", "lambdas/__init__.py", "lambdas/drift")
 TRAINING = (*SHARED, "training_job")
+MLFLOW = ("domain", "mlflow_server")
 
 _NEVER = ("**/__pycache__", "**/*.pyc", "**/.DS_Store")
 

@@ -59,6 +59,16 @@ class Aws:
             platform=assets.platform(architecture),
         )
 
+    def mlflow_image(self, architecture: lambda_.Architecture) -> ecs.ContainerImage:
+        """Built from `mlflow_server/Dockerfile`; an emulator's tracking server is a process."""
+        return ecs.ContainerImage.from_asset(
+            str(assets.ROOT),
+            file="mlflow_server/Dockerfile",
+            exclude=assets.allow_list(*assets.MLFLOW, "constraints.txt"),
+            ignore_mode=IgnoreMode.DOCKER,
+            platform=assets.platform(architecture),
+        )
+
     def drift_function(
         self, scope: Construct, architecture: lambda_.Architecture, **options: Any
     ) -> lambda_.Function:

@@ -1,31 +1,69 @@
-"""The network of the containers: two zones, no NAT, nothing that listens to the outside."""
+"""The network of the containers, and the tracking server with its database in it."""
 
 from aws_cdk import Stack
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
+from mlflow_server.settings import PORT
+from stacks.budget import MonthlyBudget
 from stacks.nag import acknowledge
-from stacks.settings import Stage
+from stacks.settings import Settings, Stage
+from stacks.storage import StorageStack
 from stacks.target import TaskNetwork
-
-MLFLOW_PORT = 5000
+from stacks.tracking_database import PORT as DATABASE_PORT
+from stacks.tracking_database import TrackingDatabase
+from stacks.tracking_server import TrackingServer, host
 
 
 def mlflow_url(stage: Stage) -> str:
-    """The tracking server's Cloud Map name, as the training tasks reach it."""
-    return f"http://mlflow.circle-{stage.name}.internal:{MLFLOW_PORT}"
+    """The tracking server as the training tasks reach it."""
+    return f"http://{host(stage)}:{PORT}"
 
 
 class TrackingStack(Stack):
-    """VPC and the training tasks' security group.
+    """VPC, security groups and all their rules: training -> MLflow -> Postgres, and no other.
 
-    Tasks live in public subnets with a public address and no ingress, which costs less than a NAT;
-    the isolated subnets are the database's. S3 is reached through a free gateway endpoint.
+    Tasks live in public subnets with a public address and no other ingress, which costs less than
+    a NAT; the isolated subnets are the database's. S3 is reached through a free gateway endpoint.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, stage: Stage) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, settings: Settings, storage: StorageStack
+    ) -> None:
+        stage = settings.stage
         super().__init__(scope, construct_id, termination_protection=stage.retain)
-        self.vpc = ec2.Vpc(
+        self.vpc = self._network()
+        self.training_group = ec2.SecurityGroup(
+            self,
+            "TrainingGroup",
+            vpc=self.vpc,
+            description="Training tasks: anything out, nothing in",
+            allow_all_outbound=True,
+        )
+        database = TrackingDatabase(
+            self, "Database", stage=stage, vpc=self.vpc, key=storage.key, topic=storage.topic
+        )
+        server = TrackingServer(
+            self,
+            "Mlflow",
+            stage=stage,
+            vpc=self.vpc,
+            storage=storage,
+            secret=database.secret,
+        )
+        server.service.node.add_dependency(database)
+        server.group.add_ingress_rule(self.training_group, ec2.Port.tcp(PORT), "Training")
+        database.group.add_ingress_rule(server.group, ec2.Port.tcp(DATABASE_PORT), "MLflow")
+        MonthlyBudget(
+            self,
+            "Budget",
+            name=f"circle-{stage.name}",
+            usd=stage.budget_usd,
+            mail_to=settings.mail_to,
+        )
+
+    def _network(self) -> ec2.Vpc:
+        vpc = ec2.Vpc(
             self,
             "Network",
             max_azs=2,
@@ -46,16 +84,10 @@ class TrackingStack(Stack):
             },
         )
         acknowledge(
-            self.vpc,
+            vpc,
             {"AwsSolutions-VPC7": "Nothing listens here but MLflow, and only to training tasks."},
         )
-        self.training_group = ec2.SecurityGroup(
-            self,
-            "TrainingGroup",
-            vpc=self.vpc,
-            description="Training tasks: anything out, nothing in",
-            allow_all_outbound=True,
-        )
+        return vpc
 
     @property
     def network(self) -> TaskNetwork:

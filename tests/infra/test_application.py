@@ -108,8 +108,17 @@ def policies(assembly: Assembly) -> Iterator[tuple[Resource, dict[str, Any]]]:
                 yield policy, statement
 
 
+TAKES_NO_RESOURCE = {
+    "ecr:GetAuthorizationToken",
+    "ssmmessages:CreateControlChannel",
+    "ssmmessages:CreateDataChannel",
+    "ssmmessages:OpenControlChannel",
+    "ssmmessages:OpenDataChannel",
+}
+
+
 @pytest.mark.parametrize("target", ["aws", "emulator", "prod"])
-def test_no_grant_is_on_everything_except_ecrs_token(
+def test_no_grant_is_on_everything_except_what_takes_no_resource(
     request: pytest.FixtureRequest, target: str
 ) -> None:
     assembly: Assembly = request.getfixturevalue(target)
@@ -119,7 +128,7 @@ def test_no_grant_is_on_everything_except_ecrs_token(
         if "*" in [assembly.text(r) for r in as_list(statement["Resource"])]
         for action in as_list(statement["Action"])
     }
-    assert on_everything <= {"ecr:GetAuthorizationToken"}
+    assert on_everything <= TAKES_NO_RESOURCE
 
 
 def test_no_grant_is_for_every_action_of_a_service(aws: Assembly) -> None:
@@ -131,7 +140,7 @@ def test_no_grant_is_for_every_action_of_a_service(aws: Assembly) -> None:
 def test_each_function_has_a_role_of_its_own(aws: Assembly) -> None:
     functions = list(aws.resources("AWS::Lambda::Function"))
     roles = {json.dumps(function.properties["Role"]) for function in functions}
-    assert len(roles) == len(functions) == 5
+    assert len(roles) == len(functions) > 1
 
 
 def test_every_log_expires(aws: Assembly) -> None:

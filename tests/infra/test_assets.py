@@ -60,8 +60,21 @@ def test_the_training_image_is_built_from_its_own_folders_only(aws: Assembly) ->
     assert top(found) == {"domain", "adapters", "training_job", "constraints.txt"}
 
 
+def test_the_tracking_servers_image_is_built_from_its_own_folders_only(aws: Assembly) -> None:
+    source = aws.image_assets()["mlflow_server/Dockerfile"]
+    assert top(files(aws.folder / source["directory"])) == {
+        "domain",
+        "mlflow_server",
+        "constraints.txt",
+    }
+
+
 def test_images_are_built_for_the_stages_platform_whatever_the_builder_is(aws: Assembly) -> None:
-    assert set(aws.image_assets()) == {"training_job/Dockerfile", "lambdas/drift/Dockerfile"}
+    assert set(aws.image_assets()) == {
+        "training_job/Dockerfile",
+        "lambdas/drift/Dockerfile",
+        "mlflow_server/Dockerfile",
+    }
     assert {image["platform"] for image in aws.image_assets().values()} == {"linux/arm64"}
 
 

@@ -140,7 +140,9 @@ def _services(statement: dict[str, dict[str, str | list[str]]]) -> list[str]:
 
 
 def test_the_report_secret_is_generated_with_an_empty_previous_value(aws: Assembly) -> None:
-    generated = aws.resource("AWS::SecretsManager::Secret").properties["GenerateSecretString"]
+    generated = aws.resource("AWS::SecretsManager::Secret", "ReportSecret").properties[
+        "GenerateSecretString"
+    ]
     assert generated["SecretStringTemplate"] == '{"previous": ""}'
     assert generated["GenerateStringKey"] == "current"
     assert generated["PasswordLength"] >= 32

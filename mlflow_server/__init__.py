@@ -1,0 +1,1 @@
+"""The tracking server's container: the database made ready, then MLflow's own server."""

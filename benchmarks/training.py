@@ -18,6 +18,7 @@ from adapters.s3 import Bucket
 from benchmarks.harness import Figure, main
 from domain import keys
 from domain.contract import Contract
+from domain.gate import Limits
 from ops import emulator, sample_data
 from ops.laptop import ROOT, Laptop
 from ops.processes import free_port
@@ -90,7 +91,7 @@ def _train(laptop: Laptop, path: Path, *, salt: str, seed: int) -> tuple[dict[st
         "say": lambda _: None,
     }
     best = tune(**common, trials=TRIALS, processes=0)
-    judged = evaluate(**common, params=best["params"], minimum_f1=0.0)
+    judged = evaluate(**common, params=best["params"], limits=Limits(minimum_f1=0.0))
     print(f"salt {salt}: valid F1 {best['valid_f1']:.4f}, test F1 {judged['metrics']['f1']:.4f}")
     return judged["metrics"], time.perf_counter() - began
 

@@ -1,34 +1,166 @@
-"""The gate: whether a challenger may replace the champion."""
+"""The gate: whether a challenger may replace the champion.
 
+A challenger is promoted when all of these hold, each with its sentence:
+
+- its test F1 and its calibration error keep the required limits;
+- against a champion scored on the same rows: the paired bootstrap interval of its gain in F1 lies
+  above zero, and no segment of at least SEGMENT_ROWS rows loses more than the allowed margin.
+  A tie keeps the champion;
+- against a champion of another contract, which can't be scored on these rows: it isn't clearly
+  worse than what that champion's card says of it;
+- against a champion whose bundle is damaged or gone, and without a champion: the limits alone.
+"""
+
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
+
+SEGMENT_ROWS = 200
+"""A smaller segment says too little to stop a promotion."""
+
+Case = Literal["contract_changed", "bundle_damaged"]
+Rule = Literal["first", "paired", "contract_changed", "bundle_damaged"]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A value and the bounds of its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentChange:
+    """How much F1 a segment wins or loses; None where F1 is undefined for lack of positives."""
+
+    name: str
+    rows: int
+    change: Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """A champion scored on the challenger's own test rows; `gain` in F1."""
+
+    version: str
+    f1: float
+    gain: Interval
+    segments: tuple[SegmentChange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unscorable:
+    """A champion that can't be scored on these rows, and its own card's test F1, if it has one."""
+
+    version: str
+    case: Case
+    recorded_f1: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scores:
-    """F1 of both models on the same test rows; no champion, no champion's F1."""
+class Evidence:
+    """What is known of a challenger on its test rows, and of the champion there."""
 
-    challenger_f1: float
-    champion_f1: float | None
+    f1: Interval
+    calibration_error: float
+    champion: Paired | Unscorable | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the settings demand. `segment_margin`: the loss of F1 that a segment may bear."""
+
+    minimum_f1: float = 0.5
+    maximum_calibration_error: float = 0.05
+    segment_margin: float = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Promote or keep, and each reason as a sentence."""
+    """Promote or keep, by which rule, and each reason as a sentence."""
 
     promote: bool
+    rule: Rule
     reasons: tuple[str, ...]
 
 
-def judge(scores: Scores, *, minimum_f1: float) -> Verdict:
-    """Promote when F1 reaches `minimum_f1` and beats the champion; a tie keeps the champion."""
-    challenger, champion = scores.challenger_f1, scores.champion_f1
-    if challenger < minimum_f1:
-        reason = f"Test F1 {challenger:.4f} is below the required {minimum_f1:.4f}."
-        return Verdict(promote=False, reasons=(reason,))
-    if champion is None:
-        reason = f"There is no champion yet; test F1 is {challenger:.4f}."
-        return Verdict(promote=True, reasons=(reason,))
-    comparison = f"Test F1 {challenger:.4f} against the champion's {champion:.4f} on the same rows"
-    if challenger > champion:
-        return Verdict(promote=True, reasons=(f"{comparison}: better.",))
-    return Verdict(promote=False, reasons=(f"{comparison}: not better, the champion stays.",))
+def judge(evidence: Evidence, limits: Limits) -> Verdict:
+    """Apply the rule that fits the champion; every reason against a promotion is named."""
+    against = list(_broken_limits(evidence, limits))
+    match evidence.champion:
+        case None:
+            rule: Rule = "first"
+            reasons = [f"There is no champion yet; test F1 is {evidence.f1.value:.4f}."]
+        case Unscorable() as champion:
+            rule = champion.case
+            reasons = [_unscorable(champion, evidence.f1)]
+            against += _clearly_worse(champion, evidence.f1)
+        case Paired() as champion:
+            rule = "paired"
+            reasons = []
+            comparison = _comparison(champion, evidence.f1)
+            if champion.gain.low > 0:
+                reasons.append(f"{comparison}: better.")
+            else:
+                against.insert(0, f"{comparison}: not surely better, the champion stays.")
+            against += _losing_segments(champion.segments, limits.segment_margin)
+    return Verdict(promote=not against, rule=rule, reasons=(*reasons, *against))
+
+
+def _broken_limits(evidence: Evidence, limits: Limits) -> Iterable[str]:
+    f1, error = evidence.f1.value, evidence.calibration_error
+    if not f1 >= limits.minimum_f1:
+        yield f"Test F1 {f1:.4f} is below the required {limits.minimum_f1:.4f}."
+    if not error <= limits.maximum_calibration_error:
+        yield (
+            f"The calibration error {error:.4f} is above the allowed "
+            f"{limits.maximum_calibration_error:.4f}."
+        )
+
+
+def _comparison(champion: Paired, f1: Interval) -> str:
+    gain = champion.gain
+    return (
+        f"Test F1 {f1.value:.4f} against {champion.f1:.4f} of champion {champion.version} on the "
+        f"same rows, a change of {gain.value:+.4f} (95 % interval {gain.low:+.4f} to "
+        f"{gain.high:+.4f})"
+    )
+
+
+def _losing_segments(segments: Iterable[SegmentChange], margin: float) -> Iterable[str]:
+    for segment in segments:
+        change = segment.change
+        if segment.rows < SEGMENT_ROWS or change is None:
+            continue
+        if change.value < -margin:
+            yield (
+                f"Segment {segment.name} ({segment.rows:,} rows) loses {-change.value:.4f} of F1 "
+                f"(95 % interval {change.low:+.4f} to {change.high:+.4f}), more than the allowed "
+                f"{margin:.4f}."
+            )
+
+
+def _unscorable(champion: Unscorable, f1: Interval) -> str:
+    why = {
+        "contract_changed": "it obeys another contract",
+        "bundle_damaged": "its bundle is damaged or gone",
+    }[champion.case]
+    return (
+        f"Champion {champion.version} can't be scored on these rows because {why}; test F1 "
+        f"{f1.value:.4f} is judged by the limits alone."
+        if champion.recorded_f1 is None or champion.case == "bundle_damaged"
+        else f"Champion {champion.version} can't be scored on these rows because {why}; test F1 "
+        f"{f1.value:.4f} is compared with the {champion.recorded_f1:.4f} that its own card says."
+    )
+
+
+def _clearly_worse(champion: Unscorable, f1: Interval) -> Iterable[str]:
+    """Another contract's champion serves well, so nothing clearly worse may replace it."""
+    recorded = champion.recorded_f1
+    if champion.case == "contract_changed" and recorded is not None and f1.high < recorded:
+        yield (
+            f"Even the upper bound of the new F1, {f1.high:.4f}, is below that: clearly worse, "
+            f"the champion stays."
+        )

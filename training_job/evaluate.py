@@ -1,10 +1,9 @@
 """Evaluate: final model, same-rows comparison with the champion, verdict, registration, bundle."""
 
-import json
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +14,21 @@ import pyarrow.compute as pc
 import pyarrow.parquet
 
 from adapters.registry import Tracking
-from adapters.s3 import Bucket, Conflict
+from adapters.s3 import Bucket
 from domain import gate, keys
 from domain.bundle import Bundle, digest
-from domain.champion import Champion, ModelRef
+from domain.champion import ModelRef
 from domain.contract import Contract, Value
-from domain.errors import BadBundle
+from training_job import card as cards
+from training_job import history
 from training_job.dataset import Split
 from training_job.encoding import encode
 from training_job.export import export, prove
-from training_job.model import Fitted, TrainingData, f1_score, fit, predict, quality
-
-REFERENCE_ROWS = 10_000
+from training_job.model import Fitted, TrainingData, fit, predict
+from training_job.plots import Judged, draw
+from training_job.release import REFERENCE_ROWS, reference, store
+from training_job.standing import Standing
+from training_job.verdict import judge
 
 Row = tuple[Value, ...]
 
@@ -51,16 +53,6 @@ class Splits:
         return cls(**sides)
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """The champion as evaluation finds it: its pointer, the pointer's ETag, its F1 here."""
-
-    etag: str | None
-    champion: Champion | None
-    f1: float | None
-    note: str = ""
-
-
 def evaluate(
     *,
     contract: Contract,
@@ -71,7 +63,7 @@ def evaluate(
     params: Mapping[str, Any],
     execution: str,
     seed: int,
-    minimum_f1: float,
+    limits: gate.Limits,
     say: Callable[[str], None],
 ) -> dict[str, Any]:
     """Fit the best parameters, judge on the test rows, register and export; returns the verdict.
@@ -89,12 +81,16 @@ def evaluate(
     _prove_with_missing(bundle, fitted, splits.test, rows)
     say(f"the exported scorer agrees with XGBoost on {2 * len(rows):,} rows")
 
-    metrics = quality(splits.test.labels, probabilities, fitted.threshold)
-    standing = _standing(models, contract, rows, splits.test)
-    scores = gate.Scores(challenger_f1=metrics["f1"], champion_f1=standing.f1)
-    verdict = gate.judge(scores, minimum_f1=minimum_f1)
-    reasons = (*verdict.reasons, *([standing.note] if standing.note else []))
-    for reason in reasons:
+    judged = judge(
+        Standing.read(models, contract),
+        splits.test,
+        contract,
+        probabilities=probabilities,
+        threshold=fitted.threshold,
+        limits=limits,
+        seed=seed,
+    )
+    for reason in judged.verdict.reasons:
         say(reason)
 
     content = bundle.to_bytes()
@@ -115,30 +111,63 @@ def evaluate(
         "threshold": fitted.threshold,
         "trees": fitted.booster.num_boosted_rounds(),
         "params": dict(params),
-        "metrics": metrics,
         "rows": {name: len(getattr(splits, name).labels) for name in keys.SPLITS},
         "prevalence": float(np.mean(splits.train.labels)),
         "reference_rows": min(REFERENCE_ROWS, len(splits.valid.labels)),
+        **judged.card(),
     }
-    _store(models, model, content, _reference(splits.valid, fitted, contract), card)
-    tracking.log_final(
+    store(models, model, content, reference(splits.valid, fitted, contract), card)
+    _publish(
+        tracking,
         run_id,
-        params=params,
-        metrics={f"test_{name}": value for name, value in metrics.items()},
-        tags={"circle.version": model.version, "circle.verdict": " ".join(reasons)},
-        documents={"card.json": card, "verdict.json": asdict(verdict)},
+        card,
+        Judged(
+            contract=contract,
+            booster=fitted.booster,
+            matrix=test_matrix,
+            labels=splits.test.labels,
+            scores=probabilities.astype(np.float64),
+            threshold=fitted.threshold,
+            history=history.finished(models, execution),
+        ),
     )
-    tracking.finish(run_id)
+    f1, standing = judged.measures["f1"], judged.standing
     return {
-        "promote": verdict.promote,
-        "reasons": list(reasons),
+        "promote": judged.verdict.promote,
+        "rule": judged.verdict.rule,
+        "reasons": list(judged.verdict.reasons),
         "version": model.version,
         "sha256": model.sha256,
-        "metrics": metrics,
+        "metrics": card["metrics"],
+        "f1_interval": [f1.low, f1.high],
         "champion_version": standing.champion.version if standing.champion else None,
-        "champion_f1": standing.f1,
+        "champion_f1": judged.champion_f1,
         "champion_etag": standing.etag,
     }
+
+
+def _publish(tracking: Tracking, run_id: str, card: dict[str, Any], judged: Judged) -> None:
+    """The judgement in the execution's run: figures, card, pictures."""
+    bounds = {
+        f"test_{name}_{side}": bound
+        for name, interval in card["intervals"].items()
+        for side, bound in zip(("low", "high"), interval, strict=True)
+    }
+    tracking.log_final(
+        run_id,
+        params=card["params"],
+        metrics={f"test_{name}": value for name, value in card["metrics"].items()} | bounds,
+        tags={
+            "circle.version": card["version"],
+            "circle.verdict": " ".join(card["verdict"]["reasons"]),
+        },
+        documents={"card.json": card, "verdict.json": card["verdict"]},
+    )
+    with tempfile.TemporaryDirectory(prefix="pictures-") as folder:
+        (Path(folder) / "model_card.md").write_text(cards.markdown(card), encoding="utf-8")
+        draw(judged, Path(folder))
+        tracking.log_files(run_id, Path(folder), "judgement")
+    tracking.finish(run_id)
 
 
 def _fit(splits: Splits, contract: Contract, params: Mapping[str, Any], seed: int) -> Fitted:
@@ -162,62 +191,3 @@ def _prove_with_missing(bundle: Bundle, fitted: Fitted, test: Split, rows: list[
     blanked = Split(table, test.labels)
     expected = predict(fitted.booster, encode(table, contract))
     prove(bundle, blanked.rows(contract), expected)
-
-
-def _standing(models: Bucket, contract: Contract, rows: list[Row], test: Split) -> Standing:
-    """Read the pointer, re-score its model on the same test rows."""
-    pointer = models.get(keys.CHAMPION)
-    if pointer is None:
-        return Standing(None, None, None)
-    champion = Champion.from_json(pointer.data)
-    stored = models.get(champion.bundle_key)
-    try:
-        if stored is None:
-            raise BadBundle("Its bundle is gone.")
-        bundle = Bundle.from_bytes(stored.data, champion.sha256)
-    except BadBundle as error:
-        note = f"The champion {champion.version} can't be re-scored: {error}"
-        return Standing(pointer.etag, champion, None, note)
-    if bundle.contract.version != contract.version:
-        note = f"The champion {champion.version} can't be re-scored: it obeys another contract."
-        return Standing(pointer.etag, champion, None, note)
-    probabilities = [bundle.probability(row) for row in rows]
-    f1 = f1_score(test.labels, probabilities, bundle.threshold)
-    return Standing(pointer.etag, champion, f1)
-
-
-def _reference(valid: Split, fitted: Fitted, contract: Contract) -> pa.Table:
-    """The version's own sample: the first rows in the order of hashes, which is random."""
-    table = valid.table.slice(0, REFERENCE_ROWS)
-    probabilities = predict(fitted.booster, encode(table, contract)).astype(np.float64)
-    columns: dict[str, Any] = {}
-    for feature in contract.features:
-        column = table.column(feature.name)
-        kind = {"category": pa.string(), "flag": pa.int64(), "number": pa.float64()}[feature.kind]
-        columns[feature.column] = column.cast(kind)
-    return pa.table(
-        columns
-        | {
-            "probability": probabilities,
-            "predicted": probabilities >= fitted.threshold,
-            "label": valid.labels[:REFERENCE_ROWS].astype(bool),
-        }
-    )
-
-
-def _store(
-    models: Bucket, model: ModelRef, content: bytes, reference: pa.Table, card: dict[str, Any]
-) -> None:
-    """Write the version's three objects; one that is already there stays (they are immutable)."""
-    sink = pa.BufferOutputStream()
-    pyarrow.parquet.write_table(reference, sink, compression="zstd")
-    objects = {
-        keys.reference(model.version): (sink.getvalue().to_pybytes(), "application/octet-stream"),
-        keys.card(model.version): (json.dumps(card, indent=2).encode(), "application/json"),
-        model.bundle_key: (content, "application/gzip"),
-    }
-    for key, (body, content_type) in objects.items():
-        try:
-            models.put_if(key, body, etag=None, content_type=content_type)
-        except Conflict:
-            continue

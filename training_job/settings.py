@@ -11,7 +11,9 @@ class Settings(Environment):
 
     `contract`: the contract's TOML text. `split_salt` decides which side a row falls on. `trials`,
     `minimum_f1` and `bad_row_share` are defaults that an execution's input may override, within
-    their ranges. `processes`: parallel tuning processes; 0 means one per vCPU.
+    their ranges. `maximum_calibration_error` and `segment_margin`, the loss of F1 that a segment
+    may bear, are the gate's (`domain.gate`). `processes`: parallel tuning processes; 0 means one
+    per vCPU.
     """
 
     data_bucket: str
@@ -24,4 +26,6 @@ class Settings(Environment):
     processes: int = 0
     seed: int = 1
     minimum_f1: float = 0.5
+    maximum_calibration_error: float = 0.05
+    segment_margin: float = 0.05
     bad_row_share: float = 0.01

@@ -10,6 +10,7 @@ from adapters.s3 import Bucket
 from domain import keys
 from domain.champion import ModelRef
 from domain.contract import Contract
+from domain.gate import Limits
 from training_job import lock
 from training_job import promote as promotion
 from training_job.inputs import State
@@ -109,7 +110,11 @@ def evaluate(context: Context) -> Result:
         params=context.result("tune")["params"],
         execution=context.name,
         seed=settings.seed if asked.seed is None else asked.seed,
-        minimum_f1=settings.minimum_f1 if asked.minimum_f1 is None else asked.minimum_f1,
+        limits=Limits(
+            minimum_f1=settings.minimum_f1 if asked.minimum_f1 is None else asked.minimum_f1,
+            maximum_calibration_error=settings.maximum_calibration_error,
+            segment_margin=settings.segment_margin,
+        ),
         say=context.say,
     )
 

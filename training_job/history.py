@@ -1,0 +1,35 @@
+"""A study as its journal tells it: read by the evaluation, and by who watches a training."""
+
+import tempfile
+from pathlib import Path
+
+from adapters.s3 import Bucket
+from domain import keys
+
+
+def finished(models: Bucket, execution: str) -> list[float | None]:
+    """Validation F1 of each finished trial, in the order of the trials; None for one given up.
+
+    Empty while the journal, which is copied after each trial, isn't there yet.
+    """
+    import optuna
+    from optuna.storages.journal import JournalFileBackend, JournalStorage
+    from optuna.trial import TrialState
+
+    stored = models.get(keys.study(execution))
+    if stored is None:
+        return []
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    with tempfile.TemporaryDirectory(prefix="study-") as folder:
+        journal = Path(folder) / "journal.log"
+        # The copy may have been made while a line was being written.
+        journal.write_bytes(stored.data[: stored.data.rfind(b"\n") + 1])
+        storage = JournalStorage(JournalFileBackend(str(journal)))
+        trials = [
+            trial
+            for study in storage.get_all_studies()
+            for trial in storage.get_all_trials(
+                study._study_id, deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)
+            )
+        ]
+    return [t.value if t.state == TrialState.COMPLETE else None for t in trials]

@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError, EndpointConnectionError
@@ -57,6 +58,22 @@ class FakeS3:
         self._fail(Key)
         self.objects[Key] = Body
         return {"ETag": hashlib.sha256(Body).hexdigest()}
+
+    def get_paginator(self, _: str) -> "FakeS3":
+        return self
+
+    def paginate(self, *, Bucket: str, Prefix: str, Delimiter: str = "") -> Any:
+        """One page: keys, or with a delimiter the folders below the prefix."""
+        self._fail(Prefix)
+        found = sorted(key for key in self.objects if key.startswith(Prefix))
+        if not Delimiter:
+            modified = datetime(2026, 1, 1, tzinfo=UTC)
+            sizes = [(key, len(self.objects[key])) for key in found]
+            yield {"Contents": [{"Key": k, "Size": n, "LastModified": modified} for k, n in sizes]}
+            return
+        below = (key.removeprefix(Prefix).partition(Delimiter) for key in found)
+        folders = dict.fromkeys(f"{Prefix}{name}{mark}" for name, mark, _ in below if mark)
+        yield {"CommonPrefixes": [{"Prefix": folder} for folder in folders]}
 
     def generate_presigned_url(
         self,

@@ -1,0 +1,182 @@
+// Drift: the list of runs, run now, and one run with its reports and columns.
+
+import { call, url } from "./api.js";
+import { sparkline } from "./charts.js";
+import { h, say } from "./dom.js";
+import { count, fixed, moment, percent, span, tiny, words } from "./format.js";
+import { runColumns } from "./overview.js";
+import { badge, card, empty, facts, failure, report as reportFailure, table, waiting } from "./parts.js";
+
+const REPORTS = ["data_drift", "prediction_drift", "target_drift", "performance"];
+const THRESHOLD = 0.1; // domain.drift.EFFECT_THRESHOLD; a test compares them
+const PAUSE = 1500;
+const LONGEST = 15 * 60 * 1000; // as long as the drift function may run
+
+const MISSING = {
+  target_drift: "Target drift needs labels: POST /labels hands in what turned out true.",
+  performance: "Performance needs labels, or enough predictions to estimate it from.",
+};
+
+const pause = (signal) => new Promise((done, stop) => {
+  const timer = setTimeout(done, PAUSE);
+  signal.addEventListener("abort", () => { clearTimeout(timer); stop(signal.reason); }, { once: true });
+});
+
+async function follow(record, signal) {
+  const end = Date.now() + LONGEST;
+  while (["pending", "running"].includes(record.status)) {
+    if (Date.now() > end) throw Object.assign(new Error(), { title: "The run did not finish", detail: "It was asked for 15 minutes ago. The drift function's log says why; then run it again." });
+    await pause(signal);
+    record = await call(`monitoring/requests/${record.id}`, { signal });
+  }
+  return record;
+}
+
+function runNow(signal) {
+  const unit = h("select", { id: "unit", name: "unit" }, h("option", { value: "days" }, "days"), h("option", { value: "rows" }, "rows"));
+  const size = h("input", { id: "size", name: "size", type: "number", min: 1, max: 366, value: 1, required: true, inputmode: "numeric" });
+  unit.addEventListener("change", () => {
+    size.max = unit.value === "days" ? 366 : 1000000;
+    size.value = unit.value === "days" ? 1 : 1000;
+  });
+  const button = h("button", { type: "submit" }, "Run now");
+  const told = h("div", { class: "told", "aria-live": "polite" });
+  const form = h("form", { class: "inline-form" }, h("label", { for: "size" }, "The last"), size, h("label", { class: "visually-hidden", for: "unit" }, "Days or rows"), unit, button);
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const n = Number(size.value);
+    const end = new Date();
+    const body = unit.value === "rows" ? { last_rows: n } : { start: new Date(end - n * 86400000).toISOString(), end: end.toISOString() };
+    button.disabled = true;
+    told.replaceChildren(waiting("the run; it takes a few seconds"));
+    try {
+      const record = await follow(await call("monitoring/runs", { method: "POST", body, signal }), signal);
+      if (record.status === "failed") throw Object.assign(new Error(), { title: "The run failed", detail: record.problem ?? "The drift function's log says why; then run it again." });
+      say("The run is done");
+      if (record.run_ids.length === 1) location.hash = `#/drift/${record.run_ids[0]}`;
+      else told.replaceChildren(record.run_ids.length
+        ? h("p", {}, "Done, one run per model version: ", record.run_ids.map((id, i) => [i ? ", " : "", h("a", { href: `#/drift/${id}` }, id.split("--")[2])]))
+        : empty("Nothing to compare", "The window holds no prediction. Choose a longer one."));
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error.status === 403) return reportFailure(error);
+      told.replaceChildren(failure(error));
+    } finally {
+      button.disabled = false;
+    }
+  });
+  return card("Run now", {}, h("p", { class: "note" }, "Compares a window of predictions with the reference sample of the model that made them. Sends no mail."), form, told);
+}
+
+export async function runs({ signal }) {
+  const first = await call("monitoring/runs", { signal });
+  const shown = [...first.runs];
+  let next = first.next;
+  const list = h("div", {});
+  const draw = () => {
+    const more = next && h("button", { type: "button", class: "quiet", onclick: async () => {
+      try {
+        const page = await call(`monitoring/runs?cursor=${encodeURIComponent(next)}`, { signal });
+        shown.push(...page.runs);
+        next = page.next;
+        draw();
+      } catch (error) {
+        if (signal.aborted) return;
+        if (error.status === 403) return reportFailure(error);
+        list.append(failure(error));
+      }
+    } }, "Older runs");
+    list.replaceChildren(...(shown.length
+      ? [table("Drift runs", runColumns, shown), h("p", { class: "more" }, h("span", { class: "note" }, `${count(shown.length)} shown`), more || null)]
+      : [empty("No drift run yet", "Run one now above, or wait for the daily run at 14:00 UTC. It needs predictions: score some on the Predictions page or with python -m ops simulate.")]));
+  };
+  draw();
+  return { title: "Drift", content: h("div", { class: "stack" }, h("h1", {}, "Drift"), runNow(signal), card("Runs", {}, list)) };
+}
+
+function reports(links, frame, close) {
+  const buttons = REPORTS.map((name) => {
+    const link = links[name];
+    const button = h("button", { type: "button", "aria-pressed": "false", disabled: !link, title: link ? null : MISSING[name] ?? "This run has no such report." }, words(name));
+    button.addEventListener("click", () => {
+      const wasOpen = button.getAttribute("aria-pressed") === "true";
+      buttons.forEach((other) => other.setAttribute("aria-pressed", "false"));
+      close();
+      if (wasOpen) return;
+      button.setAttribute("aria-pressed", "true");
+      // Another origin and a sandbox: whatever the page holds, it can't reach this one or its key.
+      const view = h("iframe", { sandbox: "allow-scripts", referrerpolicy: "no-referrer", title: `${words(name)} report`, src: url(link) });
+      const busy = waiting("the report");
+      view.addEventListener("load", () => busy.remove(), { once: true });
+      frame.replaceChildren(busy, view, h("p", { class: "note" }, "Drawn by Evidently from this run's sample. ", h("a", { href: url(link), target: "_blank", rel: "noopener noreferrer" }, "Open in a tab of its own")));
+      say(`${words(name)} report opened`);
+    });
+    return button;
+  });
+  const missing = REPORTS.filter((name) => !links[name] && MISSING[name]).map((name) => MISSING[name]);
+  return [h("div", { class: "segmented", role: "group", "aria-label": "Reports" }, buttons), missing.length ? h("p", { class: "note" }, missing.join(" ")) : null, frame];
+}
+
+const strongest = (column) => [...column.tests].sort((a, b) => b.drifted - a.drifted || b.effect - a.effect)[0];
+
+function columnTable(compared, history) {
+  const rows = compared.map((column) => ({ column, test: strongest(column), points: history[column.column] ?? [] }));
+  rows.sort((a, b) => Boolean(b.test?.drifted) - Boolean(a.test?.drifted) || (b.test?.effect ?? -1) - (a.test?.effect ?? -1));
+  return table("Columns compared", [
+    { title: "Column", cell: ({ column }) => h("span", { class: "column-name" }, column.name) },
+    { title: "Verdict", cell: ({ column, test }) => !test ? h("span", { class: "note" }, column.problem ?? "not judged") : h("span", { class: "badge", "data-outcome": test.drifted ? "data_drift" : "stable" }, h("span", { "aria-hidden": "true" }, test.drifted ? "▲ " : "● "), test.drifted ? "Drifted" : "Stable") },
+    { title: "Effect size", number: true, cell: ({ test }) => fixed(test?.effect) },
+    { title: "q-value", number: true, cell: ({ test }) => tiny(test?.q_value) },
+    { title: "Over runs", cell: ({ points }) => points.length ? sparkline(points, THRESHOLD) : "–" },
+    { title: "Missing", number: true, cell: ({ column }) => percent(column.current.missing) },
+    { title: "Invalid", number: true, cell: ({ column }) => percent(column.current.invalid) },
+    { title: "Reference → window", cell: ({ column }) => Number.isFinite(column.current.mean) ? `${fixed(column.reference.mean, 2)} → ${fixed(column.current.mean, 2)}` : "–" },
+    { title: "Rows", number: true, cell: ({ test }) => test ? count(test.rows) : "–" },
+  ], rows);
+}
+
+// Objects of plain values as a table: what a run or a card says of segments, whichever figures it has.
+export function plainTable(caption, entries) {
+  const plain = (value) => value === null || ["string", "number", "boolean"].includes(typeof value);
+  const names = [...new Set(entries.flatMap((entry) => Object.keys(entry)))].filter((name) => entries.every((entry) => plain(entry[name] ?? null)) && name !== "column");
+  const show = (value) => typeof value === "number" ? (Number.isInteger(value) ? count(value) : fixed(value)) : typeof value === "boolean" ? (value ? "yes" : "no") : value ?? "–";
+  return table(caption, names.map((name) => ({ title: words(name), number: entries.some((e) => typeof e[name] === "number"), cell: (entry) => show(entry[name]) })), entries);
+}
+
+function segments(summary) {
+  const entries = Array.isArray(summary.segments) ? summary.segments : [];
+  if (!entries.length) return null;
+  const flat = entries.map((entry) => ({ ...entry, ...(entry.performance ?? {}) }));
+  return card("Segments", {}, plainTable("Segments", flat));
+}
+
+export async function run({ signal, parameter }) {
+  const { summary, links, history } = await call(`monitoring/runs/${encodeURIComponent(parameter)}`, { signal });
+  const frame = h("div", { class: "report" });
+  const compared = summary.prediction ? [...summary.columns, summary.prediction] : summary.columns;
+  const findings = summary.findings.filter((name) => name !== summary.outcome);
+  const seen = summary.rows.sampled + summary.rows.copies;
+  const rows = seen ? Math.round((summary.rows.logged * summary.rows.sampled) / seen) : 0;
+  const explain = {
+    no_data: empty("No prediction in this window", "Nothing was asked of the model then. Choose another window, or send predictions first."),
+    insufficient_data: empty("Too few predictions to judge", "The window holds too few distinct predictions for a verdict. Run again with a longer window."),
+  }[summary.outcome];
+  return {
+    title: "Drift run",
+    content: h("div", { class: "stack" },
+      h("p", { class: "crumbs" }, h("a", { href: "#/drift" }, "Drift"), " / run"),
+      h("div", { class: "title-row" }, h("h1", {}, span(summary.start, summary.end)), badge(summary.outcome), findings.map(badge)),
+      card("Run", {}, facts([
+        ["Version", summary.version ? h("a", { href: `#/models/${summary.version}` }, summary.version) : "none"],
+        ["Rows", count(rows)],
+        ["Reference rows", count(summary.reference_rows)],
+        ["Sample", percent(summary.rows.sample_share, 0)],
+        ["Computed", `${moment(summary.computed_at)} UTC`],
+        ["Started", summary.scheduled ? "by the schedule" : "on demand"],
+        ["Mail", words(summary.mail).toLowerCase()],
+      ]), summary.problems.length ? h("ul", { class: "problems" }, summary.problems.map((p) => h("li", {}, p))) : null, explain ?? null),
+      Object.keys(links).length ? card("Reports", {}, reports(links, frame, () => frame.replaceChildren())) : null,
+      compared.length ? card("Columns", { aside: h("span", { class: "note" }, `drifted = effect ≥ ${THRESHOLD}, q < 0.05, enough rows`) }, columnTable(compared, history)) : null,
+      segments(summary)),
+  };
+}

@@ -1,8 +1,9 @@
-"""`query`: SQL over the logs, through Athena."""
+"""`query`: SQL over the logs and the views of `domain.views`, through Athena."""
 
 import argparse
 
 from adapters.athena import Athena, QueryFailed
+from domain.views import VIEWS, expanded
 from ops.console import table
 from ops.errors import OpsError
 from ops.target import Target
@@ -25,7 +26,13 @@ MAXIMUM_ROWS = 1000
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The statement."""
-    parser.add_argument("sql", nargs="?", default=DEFAULT, help="SQL (counts per day and version)")
+    views = ", ".join(VIEWS)
+    parser.add_argument(
+        "sql",
+        nargs="?",
+        default=DEFAULT,
+        help=f"SQL (counts per day and version); it may name the views {views}, or be one of them",
+    )
 
 
 def run(args: argparse.Namespace, target: Target) -> str:
@@ -43,7 +50,7 @@ def query(target: Target, sql: str) -> tuple[list[str], list[list[str | None]]]:
     client = target.client("athena", timeout_seconds=60)
     athena = Athena(client, database=deployment.database, workgroup=deployment.workgroup)
     try:
-        header, rows = athena.query(sql)
+        header, rows = athena.query(expanded(sql))
         return header, list(rows)
     except QueryFailed as error:
         raise OpsError(f"Athena refused the query: {error}", "Correct the SQL.") from None

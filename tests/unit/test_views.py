@@ -1,0 +1,136 @@
+"""The views over both logs, run by DuckDB on tables as Glue defines them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from domain.records import LABEL_COLUMNS, PREDICTION_COLUMNS
+from domain.views import VIEWS, expanded
+
+DOCUMENTED = Path(__file__).parents[2] / "docs" / "api.md"
+DUCKDB_TYPES = {"string": "VARCHAR", "bigint": "BIGINT", "double": "DOUBLE", "boolean": "BOOLEAN"}
+
+
+@pytest.fixture
+def logs() -> duckdb.DuckDBPyConnection:
+    """The four tables, empty."""
+    connection = duckdb.connect()
+    for table, columns in (("prediction_log", PREDICTION_COLUMNS), ("labels", LABEL_COLUMNS)):
+        for name in (table, f"{table}_fallback"):
+            types = ", ".join(f"{c} {DUCKDB_TYPES[t]}" for c, t in columns.items())
+            connection.execute(f"CREATE TABLE {name} (dt VARCHAR, {types})")
+    return connection
+
+
+def _insert(logs: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    for row in rows:
+        marks = ", ".join("?" for _ in row)
+        logs.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})", [*row.values()])  # noqa: S608 - names of our own
+
+
+def _prediction(prediction_id: str, at: int = 1, **changes: Any) -> dict[str, Any]:
+    return {
+        "dt": "2026-01-01",
+        "prediction_id": prediction_id,
+        "predicted_at": at,
+        "model_version": "1-aaaaaaaa",
+        "predicted": True,
+        **changes,
+    }
+
+
+def _label(prediction_id: str, label: bool, observed: int, **changes: Any) -> dict[str, Any]:
+    return {
+        "dt": "2026-01-03",
+        "prediction_id": prediction_id,
+        "label": label,
+        "observed_at": observed,
+        "received_at": observed,
+        **changes,
+    }
+
+
+def _rows(logs: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ...]]:
+    return logs.execute(expanded(sql)).fetchall()
+
+
+def test_a_prediction_counts_once_wherever_it_is_and_the_earliest_stays(
+    logs: duckdb.DuckDBPyConnection,
+) -> None:
+    _insert(logs, "prediction_log", [_prediction("a", 5), _prediction("b", 1)])
+    _insert(
+        logs,
+        "prediction_log_fallback",
+        [_prediction("a", 3, model_version="2-bbbbbbbb"), _prediction("c", 2)],
+    )
+    sql = "SELECT prediction_id, predicted_at, model_version FROM predictions ORDER BY 1"
+    assert [("a", 3, "2-bbbbbbbb"), ("b", 1, "1-aaaaaaaa"), ("c", 2, "1-aaaaaaaa")] == _rows(
+        logs, sql
+    )
+
+
+def test_the_label_observed_last_wins_and_of_these_the_one_received_last(
+    logs: duckdb.DuckDBPyConnection,
+) -> None:
+    labels = [
+        _label("late", True, 9),
+        _label("late", False, 2, received_at=50),  # arrived last, but saw less
+        _label("twice", True, 4, received_at=5),
+        _label("twice", False, 4, received_at=6),
+        _label("once", True, 1),
+    ]
+    _insert(logs, "labels", labels[:3])
+    _insert(logs, "labels_fallback", labels[3:])
+    expected = [("late", True), ("once", True), ("twice", False)]
+    assert expected == _rows(logs, "SELECT prediction_id, label FROM outcomes ORDER BY 1")
+
+
+def test_coverage_per_day_counts_unknown_ids_apart(logs: duckdb.DuckDBPyConnection) -> None:
+    predictions = [_prediction(name) for name in "abc"] + [_prediction("d", dt="2026-01-02")]
+    _insert(logs, "prediction_log", predictions)
+    labels = [
+        _label("a", True, 1),
+        _label("a", False, 2),  # contradicts: this one wins, the model was wrong
+        _label("b", True, 1),
+        _label("unknown", True, 1),
+        _label("unknown", True, 2),
+        _label("nobody", False, 1, dt="2026-01-02"),
+    ]
+    _insert(logs, "labels", labels)
+    assert [
+        ("2026-01-01", 3, 2, 0.6667, 1, 0),
+        ("2026-01-02", 1, 0, 0.0, 0, 1),
+        ("2026-01-03", 0, 0, None, 0, 1),
+    ] == _rows(logs, "label_coverage")
+    joined = "SELECT prediction_id, label, predicted FROM labelled ORDER BY 1"
+    assert [("a", False, True), ("b", True, True)] == _rows(logs, joined)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_answers_on_empty_logs_and_is_documented(
+    logs: duckdb.DuckDBPyConnection, view: str
+) -> None:
+    assert [] == _rows(logs, view)
+    assert f"`{view}`" in DOCUMENTED.read_text()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT count(*) FROM predictions",
+        "select count(*) from PREDICTIONS",
+        "WITH mine AS (SELECT * FROM predictions) SELECT count(*) FROM mine",
+        " with mine as (select * from labelled) select count(*) from mine",
+        "predictions ;",
+    ],
+)
+def test_a_query_of_any_shape_may_name_a_view(logs: duckdb.DuckDBPyConnection, sql: str) -> None:
+    assert _rows(logs, sql) in ([(0,)], [])
+
+
+@pytest.mark.parametrize("sql", ["SELECT 1", "SELECT * FROM prediction_log", ""])
+def test_a_query_without_a_view_stays_as_it_is(sql: str) -> None:
+    assert sql == expanded(sql)

@@ -3,12 +3,14 @@
 data bucket
     raw/**.csv | .csv.gz | .parquet
     datasets/<dataset_id>/{train,valid,test,quarantine}.parquet, manifest.json
+    scoring/**                                    what batch scoring reads and writes
 models bucket
     mlflow/...                                    MLflow's artifacts
     serving/bundles/<version>/{bundle.json.gz,reference.parquet,card.json}   immutable
     serving/champion.json                         the only truth about what serves
     serving/ledger/<seq>-<action>-<version>.json
     serving/lock.json
+    serving/check.json                            outcome of the last consistency check
     studies/<execution>/journal.log
 predictions bucket
     log/dt=YYYY-MM-DD/, labels/dt=YYYY-MM-DD/     Parquet, written by Firehose
@@ -33,12 +35,14 @@ from domain.errors import BadKey
 
 RAW = "raw/"
 DATASETS = "datasets/"
+SCORING = "scoring/"
 MLFLOW = "mlflow/"
 SERVING = "serving/"
 BUNDLES = "serving/bundles/"
 CHAMPION = "serving/champion.json"
 LEDGER = "serving/ledger/"
 LOCK = "serving/lock.json"
+CHECK = "serving/check.json"
 STUDIES = "studies/"
 RUNS = "runs/"
 RUN_INDEX = "runs/index.json"
@@ -124,6 +128,31 @@ def partition(day: date) -> str:
 def stream(name: str, day: date) -> str:
     """Folder of one day of a stream's Parquet; `name`: ``log`` or ``labels``."""
     return f"{name}/{partition(day)}"
+
+
+def scoring_upload(name: str) -> str:
+    """Where a local file goes that is to be scored."""
+    return f"{SCORING}in/{name}"
+
+
+def scoring_part(output: str, file: int, part: int) -> str:
+    """Scores of one part of the input's file number `file`, under the folder `output`."""
+    return f"{output}part-{file:05d}-{part:05d}.parquet"
+
+
+def scoring_plan(output: str) -> str:
+    """What a batch scoring set out to do."""
+    return f"{output}plan.json"
+
+
+def scoring_summary(output: str) -> str:
+    """What it did; there once it is finished."""
+    return f"{output}summary.json"
+
+
+def batch_log(day: date, batch: str, file: int, part: int) -> str:
+    """Predictions of one part of a batch in the prediction log."""
+    return f"{stream('log', day)}batch-{batch}-{file:05d}-{part:05d}.parquet"
 
 
 def fallback(name: str, day: date, uuid: str) -> str:

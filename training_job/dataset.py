@@ -13,7 +13,13 @@ from training_job.validation import MISSING, Columns
 
 
 def to_table(columns: Columns, contract: Contract) -> pa.Table:
-    """Checked columns as an Arrow table under the contract's own names."""
+    """Checked columns, the target too, as an Arrow table under the contract's own names."""
+    arrays = to_arrays(columns, contract)
+    return pa.table({**arrays, contract.target: pa.array(columns[contract.target])})
+
+
+def to_arrays(columns: Columns, contract: Contract) -> dict[str, pa.Array]:
+    """Checked features as Arrow arrays, null where missing."""
     arrays: dict[str, pa.Array] = {}
     for feature in contract.features:
         values = columns[feature.name]
@@ -24,8 +30,7 @@ def to_table(columns: Columns, contract: Contract) -> pa.Table:
             arrays[feature.name] = pa.array(values, mask=values == MISSING)
         else:
             arrays[feature.name] = pa.array(values, from_pandas=True)
-    arrays[contract.target] = pa.array(columns[contract.target])
-    return pa.table(arrays)
+    return arrays
 
 
 @dataclass(frozen=True, slots=True)

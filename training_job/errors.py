@@ -25,6 +25,10 @@ class NothingToPromote(TrainingError):
     """The version to promote or roll back to doesn't exist or is damaged."""
 
 
+class NothingToScoreWith(TrainingError):
+    """The model to score with doesn't exist or is damaged."""
+
+
 class Interrupted(TrainingError):
     """The container was told to stop; trying again may succeed."""
 

@@ -23,7 +23,6 @@ from training_job.errors import BadData
 from training_job.profile import compare, profile
 from training_job.validation import Columns, check, target_feature
 
-MALFORMED = "has another number of fields than the header"
 TOP_REASONS = 5
 
 
@@ -137,7 +136,7 @@ def _collect_file(
     rows = 0
     for batch in reading.read(path, key, names):
         if isinstance(batch, reading.Malformed):
-            collected.quarantine += [(key, number, MALFORMED) for number in batch.numbers]
+            collected.quarantine += [(key, number, reading.MALFORMED) for number in batch.numbers]
             rows += len(batch.numbers)
             continue
         checked = check(batch.table, contract)

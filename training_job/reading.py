@@ -17,6 +17,8 @@ FORMATS = (".csv", ".csv.gz", ".parquet")
 NULLS = ["", "NA", "N/A", "NaN", "nan", "null", "NULL"]
 BLOCK_BYTES = 8 * 1024 * 1024
 BATCH_ROWS = 200_000
+MALFORMED = "has another number of fields than the header"
+"""The reason of a `Malformed` row."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,11 +38,15 @@ def target_feature(contract: Contract) -> Feature:
     return Feature(name=contract.target, kind="flag")
 
 
-def check(table: pa.Table, contract: Contract) -> Checked:
-    """Apply the contract to a batch whose columns are texts (CSV) or typed (Parquet)."""
+def check(table: pa.Table, contract: Contract, *, labelled: bool = True) -> Checked:
+    """Apply the contract to a batch whose columns are texts (CSV) or typed (Parquet).
+
+    `labelled`: whether the target is among them and must be valid too.
+    """
     columns: Columns = {}
     failures: dict[str, npt.NDArray[np.bool_]] = {}
-    for feature in (*contract.features, target_feature(contract)):
+    wanted = contract.features + ((target_feature(contract),) if labelled else ())
+    for feature in wanted:
         values, bad = _column(table.column(feature.name).combine_chunks(), feature)
         columns[feature.name] = values
         if bad.any():

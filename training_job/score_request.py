@@ -1,0 +1,60 @@
+"""What a batch scoring is asked to do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from domain import keys
+from domain.errors import BadKey
+from training_job.errors import BadInput
+
+READABLE = (keys.RAW, keys.DATASETS, keys.SCORING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreRequest:
+    """Keys in the data bucket.
+
+    `input`: a file, or the prefix of many. `output`: a folder under ``scoring/``, ending with a
+    slash. `version`: of the model; None is the champion. `log`: whether the predictions join the
+    prediction log, with the source ``batch``.
+    """
+
+    input: str
+    output: str
+    version: str | None = None
+    log: bool = False
+
+    @classmethod
+    def parse(cls, document: object) -> Self:
+        """Validate decoded JSON; raises BadInput naming every problem at once."""
+        if not isinstance(document, Mapping):
+            raise BadInput("score must be a JSON object with input and output.")
+        fields: dict[str, Any] = dict(document)
+        known = ("input", "output", "version", "log")
+        problems = [f"score.{name} is not known" for name in fields if name not in known]
+        source, output = fields.get("input"), fields.get("output")
+        if not _under(source, READABLE):
+            problems.append(f"score.input must be a key or prefix under {', '.join(READABLE)}")
+        if not _under(output, (keys.SCORING,)) or not str(output).endswith("/"):
+            problems.append(f"score.output must be a folder under {keys.SCORING}, ending with /")
+        elif str(output).startswith(str(source)):
+            problems.append("score.output must lie outside score.input")
+        if not _version(fields.get("version")):
+            problems.append("score.version must be a version such as 7-0a1b2c3d")
+        if not isinstance(fields.get("log", False), bool):
+            problems.append("score.log must be true or false")
+        if problems:
+            raise BadInput(f"The scoring is refused: {'; '.join(problems)}.")
+        return cls(**fields)
+
+
+def _under(key: object, prefixes: tuple[str, ...]) -> bool:
+    return isinstance(key, str) and key.startswith(prefixes) and len(key) <= 512
+
+
+def _version(value: object) -> bool:
+    try:
+        return value is None or bool(keys.checked_version(value))  # type: ignore[arg-type]  # a wrong type is refused below
+    except (BadKey, TypeError):
+        return False

@@ -45,6 +45,7 @@ COMMANDS = {
     "rollback": "let an earlier version serve again",
     "mail": "read this machine's mailbox",
     "open": "the links, or open one in a browser",
+    "cost": "what a stage costs a month",
 }
 INTERRUPTED = 130
 BUG = 70

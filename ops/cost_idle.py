@@ -1,0 +1,150 @@
+"""What a synthesised stage costs a month when nobody asks it anything."""
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+HOURS = 730.0
+"""AWS's month."""
+
+Resources = Mapping[str, dict[str, Any]]
+
+_HASH = re.compile(r"([0-9A-F]{8})?([0-9a-f]{32})?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the bill."""
+
+    item: str
+    what: str
+    usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The resources of all templates of a stage, and how many images it keeps."""
+
+    resources: Resources
+    images: int
+
+    @classmethod
+    def read(cls, folder: Path) -> "Stage":
+        """What a synthesis wrote."""
+        resources: dict[str, dict[str, Any]] = {}
+        for path in sorted(folder.glob("*.template.json")):
+            resources |= json.loads(path.read_text())["Resources"]
+        manifests = [json.loads(path.read_text()) for path in folder.glob("*.assets.json")]
+        return cls(resources, sum(len(m["dockerImages"]) for m in manifests))
+
+    def of(self, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Logical ids and properties of a type."""
+        for name, resource in self.resources.items():
+            if resource["Type"] == kind:
+                yield name, resource.get("Properties", {})
+
+    def not_priced(self) -> set[str]:
+        """Types that neither cost something here nor are known to be free."""
+        kinds = {resource["Type"] for resource in self.resources.values()}
+        free = {f"AWS::{kind}" for kind in prices()["free"]}
+        return kinds - free - set(_PRICED)
+
+
+@cache
+def prices() -> dict[str, Any]:
+    """The dated table."""
+    return tomllib.loads(Path(__file__).with_name("prices.toml").read_text())
+
+
+def idle(stage: Stage) -> list[Line]:
+    """Every line above zero, the dearest first."""
+    lines = [
+        line
+        for kind, price in _PRICED.items()
+        for name, properties in stage.of(kind)
+        for line in price(stage, _HASH.sub("", name), properties)
+    ]
+    stored = stage.images * prices()["assumed"]["image_gb"]
+    lines.append(Line("ECR", f"{stage.images} images", stored * prices()["month"]["ecr_gb"]))
+    return sorted((line for line in lines if line.usd), key=lambda line: -line.usd)
+
+
+def fargate_hour(task: Mapping[str, Any]) -> float:
+    """USD an hour of a task definition."""
+    platform = task.get("RuntimePlatform", {}).get("CpuArchitecture", "X86_64").lower()
+    hour = prices()["hour"]
+    cpu, memory = float(task["Cpu"]) / 1024, float(task["Memory"]) / 1024
+    return float(cpu * hour[f"fargate_vcpu_{platform}"] + memory * hour[f"fargate_gb_{platform}"])
+
+
+def _month(key: str, what: str) -> Any:
+    def lines(_: Stage, name: str, __: Mapping[str, Any]) -> list[Line]:
+        return [Line(name, what, prices()["month"][key])]
+
+    return lines
+
+
+def _database(_: Stage, name: str, properties: Mapping[str, Any]) -> list[Line]:
+    copies = 2 if properties.get("MultiAZ") else 1
+    kind, size = properties["DBInstanceClass"], float(properties["AllocatedStorage"])
+    hour = prices()["database_hour"][kind]
+    return [
+        Line(name, f"{kind}, {copies} zone(s)", copies * hour * HOURS),
+        Line(name, f"{size:g} GB gp3", copies * size * prices()["month"]["rds_gb"]),
+    ]
+
+
+def _service(stage: Stage, name: str, properties: Mapping[str, Any]) -> list[Line]:
+    count = int(properties["DesiredCount"])
+    task = stage.resources[properties["TaskDefinition"]["Ref"]]["Properties"]
+    size = f"{int(task['Cpu']) / 1024:g} vCPU, {int(task['Memory']) / 1024:g} GB"
+    lines = [Line(name, f"Fargate, {size}", count * fargate_hour(task) * HOURS)]
+    network = properties["NetworkConfiguration"]["AwsvpcConfiguration"]
+    if network.get("AssignPublicIp") == "ENABLED":
+        address = prices()["hour"]["public_address"]
+        lines.append(Line(name, "public address", count * address * HOURS))
+    return lines
+
+
+def _alarm(_: Stage, name: str, properties: Mapping[str, Any]) -> list[Line]:
+    metrics = sum("MetricStat" in metric for metric in properties.get("Metrics", [])) or 1
+    return [Line(name, "alarm", metrics * prices()["month"]["alarm_metric"])]
+
+
+def _endpoint(_: Stage, name: str, properties: Mapping[str, Any]) -> list[Line]:
+    if properties.get("VpcEndpointType") != "Interface":
+        return []
+    zones = len(properties.get("SubnetIds", [None]))
+    hour = prices()["hour"]["interface_endpoint"]
+    return [Line(name, f"interface endpoint, {zones} zone(s)", zones * hour * HOURS)]
+
+
+def _nat(_: Stage, name: str, __: Mapping[str, Any]) -> list[Line]:
+    return [Line(name, "NAT gateway", prices()["hour"]["nat_gateway"] * HOURS)]
+
+
+def _web_acl(_: Stage, name: str, properties: Mapping[str, Any]) -> list[Line]:
+    month = prices()["month"]
+    rules = len(properties.get("Rules", []))
+    return [Line(name, f"web ACL, {rules} rules", month["web_acl"] + rules * month["web_acl_rule"])]
+
+
+_PRICED = {
+    "AWS::RDS::DBInstance": _database,
+    "AWS::ECS::Service": _service,
+    "AWS::EC2::VPCEndpoint": _endpoint,
+    "AWS::EC2::NatGateway": _nat,
+    "AWS::CloudWatch::Alarm": _alarm,
+    "AWS::CloudWatch::CompositeAlarm": _month("alarm_metric", "alarm"),
+    "AWS::CloudWatch::Dashboard": _month("dashboard", "dashboard"),
+    "AWS::KMS::Key": _month("kms_key", "key"),
+    "AWS::SecretsManager::Secret": _month("secret", "secret"),
+    "AWS::ServiceDiscovery::PrivateDnsNamespace": _month("hosted_zone", "hosted zone"),
+    "AWS::ServiceDiscovery::Service": _month("cloud_map_instance", "registered task"),
+    "AWS::WAFv2::WebACL": _web_acl,
+}

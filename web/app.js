@@ -68,15 +68,15 @@ async function open() {
   const patience = setTimeout(() => { if (!mine.signal.aborted) main.replaceChildren(waiting(name)); }, 200);
   try {
     const { title, content, busy } = await page({ signal: mine.signal, parameter });
+    clearTimeout(patience);
     if (mine.signal.aborted) return;
     show(title, content);
     forget.hidden = false;
     say(`${title} loaded`);
     await busy;
   } catch (error) {
-    fail(error, mine);
-  } finally {
     clearTimeout(patience);
+    fail(error, mine);
   }
 }
 

@@ -39,8 +39,8 @@ function dayTicks(days, x, bottom) {
 export function dailyBars(days) {
   const most = ceiling(Math.max(...days.map((d) => d.predictions)));
   const total = days.reduce((sum, d) => sum + d.predictions, 0);
-  return responsive(150, `Predictions per day over ${days.length} days: ${count(total)} in all, at most ${count(Math.max(...days.map((d) => d.predictions)))} a day.`, (width) => {
-    const { left, bottom, reach, lines } = frame(width, 150, most, short);
+  return responsive(210, `Predictions per day over ${days.length} days: ${count(total)} in all, at most ${count(Math.max(...days.map((d) => d.predictions)))} a day.`, (width) => {
+    const { left, bottom, reach, lines } = frame(width, 210, most, short);
     const slot = (width - left) / days.length;
     const bars = days.map((d, i) => {
       const tall = (d.predictions / most) * reach;
@@ -56,8 +56,8 @@ export function dailyShare(days) {
   const known = days.map((d, i) => ({ ...d, i, share: d.predictions ? d.positives / d.predictions : null })).filter((d) => d.share !== null);
   const most = Math.min(1, ceiling(Math.max(0.01, ...known.map((d) => d.share))));
   const latest = known.at(-1);
-  return responsive(150, `Share of positive predictions per day${latest ? `; latest ${percent(latest.share)} on ${latest.day}` : ""}.`, (width) => {
-    const { left, bottom, reach, lines } = frame(width, 150, most, (v) => `${fixed(100 * v, 100 * most < 4 ? 1 : 0)}%`);
+  return responsive(210, `Share of positive predictions per day${latest ? `; latest ${percent(latest.share)} on ${latest.day}` : ""}.`, (width) => {
+    const { left, bottom, reach, lines } = frame(width, 210, most, (v) => `${fixed(100 * v, (50 * most) % 1 ? 1 : 0)}%`);
     const slot = (width - left) / days.length;
     const x = (d) => left + (d.i + 0.5) * slot, y = (d) => bottom - (d.share / most) * reach;
     const path = known.map((d, n) => `${n && known[n - 1].i === d.i - 1 ? "L" : "M"}${x(d).toFixed(1)} ${y(d).toFixed(1)}`).join("");

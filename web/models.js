@@ -32,8 +32,8 @@ function comparison(left, right) {
       { title: "", cell: better },
     ], rows),
     left.dataset_id === right.dataset_id
-      ? h("p", { class: "note" }, "Both were tested on the same data set.")
-      : h("p", { class: "note" }, "They were tested on different data sets: the figures can't be compared strictly. The ledger's reasons compare on the same rows."),
+      ? h("p", { class: "note more" }, "Both were tested on the same data set.")
+      : h("p", { class: "note more" }, "They were tested on different data sets: the figures can't be compared strictly. The ledger's reasons compare on the same rows."),
   ];
 }
 

@@ -350,7 +350,7 @@ def test_an_unchanged_file_is_a_304() -> None:
     etag = first["headers"]["ETag"]
     again = world.ask(
         "GET", "/assets/{file}", headers={"If-None-Match": f"W/{etag}"}, file="app.js"
-    )  # type: ignore[arg-type]  # a path value
+    )
     assert ("text/javascript; charset=utf-8", 304, "") == (
         first["headers"]["Content-Type"],
         again["statusCode"],

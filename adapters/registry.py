@@ -196,6 +196,18 @@ class Tracking:
                 raise
             return str(found.version)
 
+    def sha256_of(self, number: str) -> str | None:
+        """The hash of the bundle that a version was registered with; None for no such version."""
+        with _translated():
+            try:
+                found = self.client.get_model_version(self.model_name, number)
+            except MlflowException as error:
+                if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                    return None
+                raise
+            sha256: str | None = found.tags.get(SHA256_TAG)
+            return sha256
+
     def set_champion(self, number: str) -> None:
         """Point the alias `champion` at a version's number."""
         with _translated():

@@ -13,7 +13,7 @@ models bucket
     serving/check.json                            outcome of the last consistency check
     studies/<execution>/journal.log
 predictions bucket
-    log/dt=YYYY-MM-DD/, labels/dt=YYYY-MM-DD/     Parquet, written by Firehose
+    log/dt=YYYY-MM-DD/, labels/dt=YYYY-MM-DD/     Parquet, written by Firehose, and by batch scoring
     fallback/{log,labels}/dt=YYYY-MM-DD/<uuid>.jsonl
     rejected/<stream>/...                         Firehose's error output
     athena/                                       query results
@@ -36,6 +36,8 @@ from domain.errors import BadKey
 RAW = "raw/"
 DATASETS = "datasets/"
 SCORING = "scoring/"
+BATCH_LOGS = "log/dt=*/batch-*"
+"""Pattern of `batch_log`: what batch scoring may write into the prediction log."""
 MLFLOW = "mlflow/"
 SERVING = "serving/"
 BUNDLES = "serving/bundles/"

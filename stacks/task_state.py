@@ -8,8 +8,8 @@ from stacks.target import TaskNetwork
 HEARTBEAT_SECONDS = 600
 """A task that is silent for so long is given up; provisioning and image pull count."""
 
-TIMEOUT_HOURS = {"prepare": 2, "tune": 6, "evaluate": 2, "promote": 1}
-"""The longest that each step may take, in the order in which they run."""
+TIMEOUT_HOURS = {"prepare": 2, "tune": 6, "evaluate": 2, "promote": 1, "check": 1, "score": 12}
+"""The longest that each step may take."""
 
 RETRIES = (
     # No capacity, throttled, or ECS's own trouble: the next try may find a place.

@@ -5,7 +5,8 @@ with Keep → AnnounceKept where the champion stays, AnnounceFailure → Failed 
 
 The state accumulates ``{"input": ..., "prepare": ..., "tune": ..., "evaluate": ...}``: the
 execution's input, then each step's result. With ``{"rollback": true}`` or
-``{"promote_version": ...}`` as input it goes to Promote.
+``{"promote_version": ...}`` as input it goes to Promote, with ``{"check": true}`` to Check,
+with ``{"score": {...}}`` to Score.
 """
 
 from collections.abc import Mapping
@@ -78,7 +79,8 @@ class TrainingMachine(Construct):
 
     def _definition(self) -> sfn.IChainable:
         failed = self._failed()
-        prepare, tune, evaluate, promote = (self._step(name, failed) for name in TIMEOUT_HOURS)
+        step = {name: self._step(name, failed) for name in TIMEOUT_HOURS}
+        promote = step["promote"]
         kept = self._announce("AnnounceKept", "ModelKept", failed)
         promote.next(
             sfn.Choice(self, "Promoted?")
@@ -93,9 +95,13 @@ class TrainingMachine(Construct):
             .when(sfn.Condition.boolean_equals("$.evaluate.promote", True), promote)
             .otherwise(self._keep().next(kept))
         )
-        training = prepare.next(tune).next(evaluate).next(better)
+        training = step["prepare"].next(step["tune"]).next(step["evaluate"]).next(better)
         return sfn.Pass(self, "Input", parameters={"input": sfn.JsonPath.entire_payload}).next(
-            sfn.Choice(self, "Train?").when(_names_a_version(), promote).otherwise(training)
+            sfn.Choice(self, "Train?")
+            .when(_names_a_version(), promote)
+            .when(_asks_for("check"), step["check"])
+            .when(_asks_for("score"), step["score"])
+            .otherwise(training)
         )
 
     def _step(self, step: str, failed: sfn.IChainable) -> sfn.CustomState:
@@ -168,11 +174,15 @@ class TrainingMachine(Construct):
 
 def _names_a_version() -> sfn.Condition:
     """A rollback or a promotion by name; Promote judges what was written."""
-    rollback = "$.input.rollback"
     return sfn.Condition.or_(
-        sfn.Condition.is_present("$.input.promote_version"),
-        sfn.Condition.and_(
-            sfn.Condition.is_present(rollback),
-            sfn.Condition.not_(sfn.Condition.boolean_equals(rollback, False)),
-        ),
+        sfn.Condition.is_present("$.input.promote_version"), _asks_for("rollback")
+    )
+
+
+def _asks_for(name: str) -> sfn.Condition:
+    """Present and not false: anything else that was written is the step's to refuse."""
+    variable = f"$.input.{name}"
+    return sfn.Condition.and_(
+        sfn.Condition.is_present(variable),
+        sfn.Condition.not_(sfn.Condition.boolean_equals(variable, False)),
     )

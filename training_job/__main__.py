@@ -9,7 +9,7 @@ import functools
 import os
 import sys
 
-STEP_NAMES = ("prepare", "tune", "evaluate", "promote")
+STEP_NAMES = ("prepare", "tune", "evaluate", "promote", "check", "score")
 
 
 def main() -> int:

@@ -8,8 +8,11 @@ from typing import Any, Self
 from domain import keys
 from domain.errors import BadKey
 from training_job.errors import BadInput
+from training_job.score_request import ScoreRequest
 
 MAXIMUM_TRIALS = 1000
+INSTEAD = ("rollback", "promote_version", "check", "score")
+"""Each asks for something else than a training."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +21,8 @@ class ExecutionInput:
 
     `trials`: 1 to 1,000. `raw_prefix`: a folder under ``raw/``. `seed`: of the sampler.
     `minimum_f1`: 0 to 1. `rollback` goes back to the previous champion, `promote_version` to
-    a named one; both skip the training.
+    a named one, `check` compares registry, pointer and ledger, `score` scores files; each skips
+    the training.
     """
 
     trials: int | None = None
@@ -27,6 +31,8 @@ class ExecutionInput:
     minimum_f1: float | None = None
     rollback: bool = False
     promote_version: str | None = None
+    check: bool = False
+    score: ScoreRequest | None = None
 
     @classmethod
     def parse(cls, document: object) -> Self:
@@ -40,14 +46,20 @@ class ExecutionInput:
             for name, value in document.items()
             if name in rules and not rules[name][0](value)
         ]
-        if document.get("rollback") and document.get("promote_version"):
-            problems.append("rollback and promote_version exclude each other")
+        instead = [name for name in INSTEAD if document.get(name)]
+        if len(instead) > 1:
+            problems.append(f"{' and '.join(instead)} exclude each other")
+        if "score" in document:
+            problems += ScoreRequest.problems(document["score"])
         if problems:
             known = ", ".join(rules)
             raise BadInput(
                 f"The execution's input is refused: {'; '.join(problems)}. Known fields: {known}."
             )
-        return cls(**document)
+        fields = dict(document)
+        if "score" in fields:
+            fields["score"] = ScoreRequest(**fields["score"])
+        return cls(**fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +85,10 @@ def _share(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
 
 
+def _truth(value: object) -> bool:
+    return isinstance(value, bool)
+
+
 def _raw_prefix(value: object) -> bool:
     return isinstance(value, str) and value.startswith(keys.RAW) and len(value) <= 512
 
@@ -90,6 +106,8 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "raw_prefix": (_raw_prefix, f"must be a prefix under {keys.RAW}"),
     "seed": (_whole(0, 2**31 - 1), "must be a whole number from 0 to 2147483647"),
     "minimum_f1": (_share, "must be a number from 0 to 1"),
-    "rollback": (lambda value: isinstance(value, bool), "must be true or false"),
+    "rollback": (_truth, "must be true or false"),
     "promote_version": (_version, "must be a version such as 7-0a1b2c3d"),
+    "check": (_truth, "must be true or false"),
+    "score": (lambda _: True, "is judged by ScoreRequest"),
 }

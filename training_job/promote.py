@@ -36,10 +36,11 @@ def promote(
     completed. Returns ``promoted``, ``seq``, ``version``, ``reasons`` and ``registry`` (``done``
     or ``pending``). Raises NothingToPromote when the bundle is missing or damaged.
     """
-    _check(models, model)
     stored = models.get(keys.CHAMPION)
     current = Champion.from_json(stored.data) if stored else None
     if current is None or current.execution != execution:
+        # A repeated rollback resolves its target anew, and that may be the damaged one it left.
+        _check(models, model)
         if current is not None:
             _record(models, current, (COMPLETED_LATER,))
         successor = Champion.succeeding(

@@ -13,6 +13,7 @@ from domain.contract import Contract
 from domain.gate import Limits
 from training_job import lock
 from training_job import promote as promotion
+from training_job.errors import BadInput
 from training_job.inputs import State
 from training_job.settings import Settings
 
@@ -146,9 +147,36 @@ def promote(context: Context) -> Result:
     )
 
 
+def check(context: Context) -> Result:
+    """Compare registry, pointer and ledger; nothing is changed."""
+    from training_job.check import check as run
+
+    return run(models=context.models, tracking=context.tracking, say=context.say)
+
+
+def score(context: Context) -> Result:
+    """Score files with the champion, or with a named version."""
+    from training_job.score import score as run
+
+    request = context.state.input.score
+    if request is None:
+        raise BadInput("score needs an input and an output.")
+    return run(
+        request=request,
+        data=context.data,
+        models=context.models,
+        predictions=Bucket(
+            aws.client("s3", timeout_seconds=60), context.settings.predictions_bucket
+        ),
+        say=context.say,
+    )
+
+
 STEPS: dict[str, Callable[[Context], Result]] = {
     "prepare": prepare,
     "tune": tune,
     "evaluate": evaluate,
     "promote": promote,
+    "check": check,
+    "score": score,
 }

@@ -7,7 +7,7 @@ import pytest
 
 from tests.infra.assembly import Assembly
 
-STEPS = ("prepare", "tune", "evaluate", "promote")
+STEPS = ("prepare", "tune", "evaluate", "promote", "check", "score")
 RUN_TASK_LIMIT = 8192
 LONGEST_TOKEN = 2048
 
@@ -83,12 +83,20 @@ def test_the_steps_follow_each_other_and_only_a_better_model_is_promoted(
 
 
 def test_a_rollback_or_a_named_version_goes_straight_to_promote(states: dict[str, Any]) -> None:
-    (choice,) = states["Train?"]["Choices"]
+    choice, *_ = states["Train?"]["Choices"]
     assert choice["Next"] == "Promote"
     assert states["Train?"]["Default"] == "Prepare"
     text = json.dumps(choice)
     assert "$.input.rollback" in text
     assert "$.input.promote_version" in text
+
+
+@pytest.mark.parametrize("step", ["check", "score"])
+def test_a_check_or_a_scoring_runs_alone_and_ends(states: dict[str, Any], step: str) -> None:
+    state = step.capitalize()
+    (choice,) = (c for c in states["Train?"]["Choices"] if c["Next"] == state)
+    assert f"$.input.{step}" in json.dumps(choice)
+    assert states[state]["End"] is True
 
 
 @pytest.mark.parametrize(
@@ -135,9 +143,10 @@ def test_the_machine_may_run_this_task_pass_its_roles_and_put_events(aws: Assemb
 def test_a_training_task_writes_datasets_models_and_answers_nothing_else(aws: Assembly) -> None:
     allowed = aws.allowed("StepsTaskTaskRole")
     models = {f"{{Models.Arn}}/{prefix}/*" for prefix in ("mlflow", "serving", "studies")}
-    data = "{Data.Arn}/datasets/*"
-    assert allowed["s3:PutObject"] == models | {data}
-    assert allowed["s3:GetObject"] == models | {data, "{Data.Arn}/raw/*"}
+    data = {"{Data.Arn}/datasets/*", "{Data.Arn}/scoring/*"}
+    batches = "{Predictions.Arn}/log/dt=*/batch-*"
+    assert allowed["s3:PutObject"] == models | data | {batches}
+    assert allowed["s3:GetObject"] == models | data | {"{Data.Arn}/raw/*"}
     assert set(allowed) == {
         "s3:GetObject",
         "s3:PutObject",

@@ -19,6 +19,8 @@ from training_job.inputs import ExecutionInput, State
         ({"minimum_f1": 2}, "minimum_f1 must be a number from 0 to 1"),
         ({"promote_version": "latest"}, "promote_version must be a version such as"),
         ({"rollback": True, "promote_version": "1-0a1b2c3d"}, "exclude each other"),
+        ({"rollback": True, "check": True}, "rollback and check exclude each other"),
+        ({"check": "yes"}, "check must be true or false"),
         ([1], "must be a JSON object"),
     ],
 )

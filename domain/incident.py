@@ -17,6 +17,12 @@ CLAIM_MILLIS = 15 * 60 * 1000
 """A claim this old belongs to a run that died: Lambda's longest run is as long."""
 
 
+CALM_MILLIS = 24 * 60 * 60 * 1000
+"""An incident cools down: it has recovered when the windows stayed quiet that long, two quiet days
+in a row. One that comes and goes is one incident, with one mail, and not a mail every day.
+"""
+
+
 class Transition(StrEnum):
     """What a scheduled run does to the incident."""
 
@@ -38,12 +44,14 @@ class Incident:
 
     `moved_to`: end of the last scheduled window that moved it. `outcome` and `drifted` are the
     worst that was told, `opened_at` the end of the window that opened it; all empty while closed.
+    `calm_since`: end of the first quiet window after the last one with drift.
     """
 
     moved_to: int = 0
     outcome: Outcome = Outcome.STABLE
     drifted: tuple[str, ...] = ()
     opened_at: int | None = None
+    calm_since: int | None = None
 
     @property
     def is_open(self) -> bool:
@@ -60,11 +68,10 @@ class Incident:
         """
         if end <= self.moved_to or not outcome.is_verdict:
             return Transition.NONE, self
-        moved = replace(self, moved_to=end)
-        columns = tuple(sorted({*self.drifted, *drifted}))
         if not outcome.is_drift:
-            closed = Incident(moved_to=end)
-            return (Transition.RECOVER if self.is_open else Transition.SILENT), closed
+            return self._calmer(end)
+        moved = replace(self, moved_to=end, calm_since=None)
+        columns = tuple(sorted({*self.drifted, *drifted}))
         if not self.is_open:
             opened = replace(moved, outcome=outcome, drifted=columns, opened_at=end)
             return Transition.OPEN, opened
@@ -72,6 +79,15 @@ class Incident:
             worst = max(outcome, self.outcome, key=lambda o: o.severity)
             return Transition.ESCALATE, replace(moved, outcome=worst, drifted=columns)
         return Transition.SILENT, moved
+
+    def _calmer(self, end: int) -> "tuple[Transition, Incident]":
+        """After a window without drift."""
+        if not self.is_open:
+            return Transition.SILENT, Incident(moved_to=end)
+        if self.calm_since is not None and end - self.calm_since >= CALM_MILLIS:
+            return Transition.RECOVER, Incident(moved_to=end)
+        since = end if self.calm_since is None else self.calm_since
+        return Transition.SILENT, replace(self, moved_to=end, calm_since=since)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,18 +4,20 @@ It holds counts, shares, means and distances: never the value of a single row.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 from domain import times
 from domain.contract import Kind
 from domain.drift import Aspect, Method, Outcome
 from domain.errors import BadRecord
 from domain.keys import RunId
+from domain.performance import Expectation, Performance
 
 FORMAT = "mlops.circle/drift-summary/1"
 
+Nested = TypeVar("Nested")
 MailStatus = Literal["not_needed", "not_asked", "sent", "failed"]
 
 
@@ -45,7 +47,8 @@ class RowCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """One column in one data set. Shares are of all rows; `shares` and the moments of valid values.
+    """One column in one data set. Shares are of all rows; `shares` and the moments of valid values, and
+    only of groups of eleven or more.
 
     `mean` and `deviation` are None for categories and flags, and where no valid value is.
     """
@@ -107,12 +110,35 @@ class ColumnDrift:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentDrift:
+    """One segment compared, e.g. ``gender=Male``: every column, the probability last.
+
+    A segment with too few rows on either side has no `columns`.
+    """
+
+    name: str
+    rows: int
+    reference_rows: int
+    columns: tuple[ColumnDrift, ...] = ()
+
+    @property
+    def drifted(self) -> tuple[ColumnDrift, ...]:
+        """Its columns with drift."""
+        return tuple(column for column in self.columns if column.drifted)
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
+        """The inverse of `asdict`."""
+        return cls(**{**fields, "columns": tuple(map(ColumnDrift.from_dict, fields["columns"]))})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
     """One run. Times are UTC milliseconds, the window half-open.
 
     `findings` are all outcomes that hold, `outcome` the most serious one. `prediction` is the
-    probability's own comparison. `reports` are the names that were published. `problems` are
-    sentences about what could not be done.
+    probability's own comparison, `target` the labels'. `reports` are the names that were
+    published. `problems` are sentences about what could not be done.
     """
 
     run_id: str
@@ -127,6 +153,10 @@ class Summary:
     reference_rows: int = 0
     columns: tuple[ColumnDrift, ...] = ()
     prediction: ColumnDrift | None = None
+    segments: tuple[SegmentDrift, ...] = ()
+    target: ColumnDrift | None = None
+    performance: Performance | None = None
+    expectation: Expectation | None = None
     reports: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     mail: MailStatus = "not_needed"
@@ -147,6 +177,17 @@ class Summary:
         found = [column for column in self.compared if column.drifted]
         return tuple(sorted(found, key=_effect, reverse=True))
 
+    @property
+    def drifted_segments(self) -> tuple[SegmentDrift, ...]:
+        """The segments with drift."""
+        return tuple(segment for segment in self.segments if segment.drifted)
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What has drifted, as names for an incident: columns, and ``column in segment``."""
+        within = (f"{c.column} in {s.name}" for s in self.drifted_segments for c in s.drifted)
+        return (*(column.column for column in self.drifted), *within)
+
     def to_json(self) -> bytes:
         """The object's content."""
         document = {"format": FORMAT, **asdict(self)}
@@ -159,13 +200,17 @@ class Summary:
             fields = json.loads(data)
             if fields.pop("format") != FORMAT:
                 raise ValueError("format")
-            prediction = fields["prediction"]
             nested = {
                 "outcome": Outcome(fields["outcome"]),
                 "findings": tuple(map(Outcome, fields["findings"])),
                 "rows": RowCounts(**fields["rows"]),
                 "columns": tuple(map(ColumnDrift.from_dict, fields["columns"])),
-                "prediction": ColumnDrift.from_dict(prediction) if prediction else None,
+                "prediction": _optional(ColumnDrift.from_dict, fields["prediction"]),
+                # An older run knows none of these.
+                "segments": tuple(map(SegmentDrift.from_dict, fields.get("segments", ()))),
+                "target": _optional(ColumnDrift.from_dict, fields.get("target")),
+                "performance": _optional(Performance.from_dict, fields.get("performance")),
+                "expectation": _optional(Expectation.from_dict, fields.get("expectation")),
                 "reports": tuple(fields["reports"]),
                 "problems": tuple(fields["problems"]),
             }
@@ -174,6 +219,12 @@ class Summary:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadRecord(f"A summary can't be decoded ({type(error).__name__}).") from None
         return summary
+
+
+def _optional(
+    decode: Callable[[Mapping[str, Any]], Nested], fields: Mapping[str, Any] | None
+) -> Nested | None:
+    return decode(fields) if fields else None
 
 
 def _effect(column: ColumnDrift) -> float:

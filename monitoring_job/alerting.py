@@ -43,7 +43,7 @@ class Alerting:
             state, etag = self._read()
             transition, becomes = state.incident.after(
                 outcome=worst(summary.outcome for summary in summaries),
-                drifted=[c.column for summary in summaries for c in summary.drifted],
+                drifted=[name for summary in summaries for name in summary.told],
                 end=max(summary.end for summary in summaries),
             )
             if transition is Transition.NONE or state.is_claimed(self.now):

@@ -16,3 +16,7 @@ class Links:
         """The link that mails carry."""
         token = self.secret.sign(run_id, report)
         return f"{self.api_url.rstrip('/')}/reports/{run_id}/{report}?t={token}"
+
+    def dashboard(self, run_id: str) -> str:
+        """The run on the dashboard, which asks for the API key."""
+        return f"{self.api_url.rstrip('/')}/#/drift/{run_id}"

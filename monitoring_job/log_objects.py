@@ -9,6 +9,7 @@ import tempfile
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -58,16 +59,28 @@ class LogObjects:
     _kept: dict[str, bytes] = field(default_factory=dict, repr=False)
     _kept_bytes: int = 0
 
-    def listed(self, days: Iterable[date], *, since: int = 0) -> Iterator[Listed]:
+    def listed(
+        self, days: Iterable[date], *, since: int = 0, stream: str = "log"
+    ) -> Iterator[Listed]:
         """The objects of the partitions of `days`, without those stored before `since` (UTC ms).
 
         A row is stored after it was predicted, so an older object can't hold a newer row.
+        `stream`: ``log`` or ``labels``.
         """
         for day in days:
-            for prefix in (keys.stream("log", day), keys.fallback_day("log", day)):
+            for prefix in (keys.stream(stream, day), keys.fallback_day(stream, day)):
                 for entry in self.bucket.list(prefix):
                     if entry.size and times.to_millis(entry.modified) >= since - CLOCK_SKEW:
                         yield entry
+
+    def days(self, stream: str = "log") -> list[date]:
+        """Days with a partition in the stream or its fallback, the latest first."""
+        found = set()
+        for prefix in (f"{stream}/", f"{keys.FALLBACK}{stream}/"):
+            for folder in self.bucket.folders(prefix):
+                with suppress(ValueError):  # not a partition
+                    found.add(date.fromisoformat(folder.rstrip("/").rpartition("dt=")[2]))
+        return sorted(found, reverse=True)
 
     def batches(
         self,

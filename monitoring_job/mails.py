@@ -30,10 +30,11 @@ _CELL = "padding:8px 0;border-top:1px solid #ddd;vertical-align:top"
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One run of the window and its links: report name → URL."""
+    """One run of the window and its links: report name → URL; `page`: the run on the dashboard."""
 
     summary: Summary
     links: Mapping[str, str]
+    page: str = ""
 
 
 def compose(*, target: str, transition: Transition, sections: Sequence[Section]) -> Message:
@@ -51,6 +52,7 @@ def compose(*, target: str, transition: Transition, sections: Sequence[Section])
 
 def _subject(target: str, transition: Transition, summary: Summary) -> str:
     names = [wording.name(column) for column in summary.drifted]
+    names = names or [change.name for change in wording.changes(summary)]  # in segments only
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     columns = f": {', '.join(names[:3])}{more}" if names else ""
     verdict = f"{PREFIXES.get(transition, '')}{wording.headline(summary)}"
@@ -72,7 +74,8 @@ def _text(transition: Transition, sections: Sequence[Section]) -> str:
             f" (effect {change.effect}, q {change.q_value})"
             for change in wording.changes(summary)
         ]
-        lines += [f"{wording.REPORT_TITLES[name]}: {url}" for name, url in section.links.items()]
+        lines += wording.performance(summary)
+        lines += [f"{label}: {url}" for label, url in _labelled(section)]
         parts.append("\n".join(lines))
     if _any_drift(sections):
         parts.append(NEXT_STEP)
@@ -108,16 +111,25 @@ def _section(section: Section) -> str:
         else ""
     )
     links = "".join(
-        f'<p style="margin:8px 0"><a href="{html.escape(url)}">'
-        f"{html.escape(wording.REPORT_TITLES[name])}</a></p>"
-        for name, url in section.links.items()
+        f'<p style="margin:8px 0"><a href="{html.escape(url)}">{html.escape(label)}</a></p>'
+        for label, url in _labelled(section)
+    )
+    quality = "".join(
+        f'<p style="margin:4px 0;font-size:15px">{html.escape(line)}</p>'
+        for line in wording.performance(summary)
     )
     return (
         f'<h1 style="font-size:22px;margin:16px 0 4px;color:{color}">'
         f"{html.escape(wording.headline(summary))}</h1>"
         f'<p style="margin:0 0 12px">{html.escape(wording.explanation(summary))}</p>'
-        f'<p style="margin:0 0 12px;color:#555">{html.escape(" · ".join(facts))}</p>{table}{links}'
+        f'<p style="margin:0 0 12px;color:#555">{html.escape(" · ".join(facts))}</p>{table}'
+        f'<div style="margin:12px 0">{quality}</div>{links}'
     )
+
+
+def _labelled(section: Section) -> list[tuple[str, str]]:
+    links = [(wording.REPORT_TITLES[name], url) for name, url in section.links.items()]
+    return [*links, ("Dashboard", section.page)] if section.page else links
 
 
 def _any_drift(sections: Sequence[Section]) -> bool:

@@ -1,9 +1,11 @@
 """The models whose predictions are in the log, each with its own contract and reference."""
 
 import io
+import json
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -58,6 +60,15 @@ class Models:
             return self.champion.sha256
         sha256 = digest(data)
         return sha256 if version.endswith(f"-{sha256[:8]}") else ""
+
+    def card(self, version: str) -> dict[str, Any]:
+        """The version's model card; empty when it is missing or unreadable."""
+        stored = self.bucket.get(keys.card(version))
+        try:
+            card = json.loads(stored.data) if stored else {}
+        except ValueError:
+            return {}
+        return card if isinstance(card, dict) else {}
 
     def reference(self, version: str) -> pa.Table:
         """The sample that travels with a version, columns by log name; raises NoReference."""

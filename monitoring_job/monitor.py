@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from adapters.s3 import Bucket
 from domain import times
@@ -11,6 +12,7 @@ from domain.drift_request import DriftRequest
 from domain.summary import Summary, run_id
 from monitoring_job import publishing
 from monitoring_job.alerting import Alerting
+from monitoring_job.labels import join_labels
 from monitoring_job.log_objects import LogObjects
 from monitoring_job.models import Models
 from monitoring_job.notifier import Notifier
@@ -62,6 +64,13 @@ def monitor(
             empty=empty(version),
             models=models,
             sample=contents.samples.pop(version),
+            labels=partial(
+                join_labels,
+                log=log,
+                start=start,
+                now=times.to_millis(now),
+                damage=contents.damage,
+            ),
             damage=contents.damage,
             minimum_rows=minimum_rows,
         )

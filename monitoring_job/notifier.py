@@ -38,7 +38,10 @@ class Notifier:
     ) -> Delivery:
         """Tell about the runs of one window; `Transition.NONE` for runs on demand."""
         ordered = sorted(summaries, key=lambda s: s.outcome.severity, reverse=True)
-        sections = [Section(summary, self._links(summary)) for summary in ordered]
+        sections = [
+            Section(summary, self._links(summary), self.links.dashboard(summary.run_id))
+            for summary in ordered
+        ]
         message = compose(target=target, transition=transition, sections=sections)
         facts = {"transition": transition.value, "runs": [_facts(s) for s in sections]}
         problems: list[str] = []
@@ -78,7 +81,23 @@ def _facts(section: Section) -> dict[str, Any]:
             column.column: column.strongest.effect if column.strongest else None
             for column in summary.drifted
         },
+        "segments": {s.name: [c.column for c in s.drifted] for s in summary.drifted_segments},
+        "label_coverage": summary.performance.coverage if summary.performance else 0.0,
+        "f1": _f1(summary),
         "reports": dict(section.links),
+        "dashboard": section.page,
+    }
+
+
+def _f1(summary: Summary) -> dict[str, float | None]:
+    """Measured, on the test rows, expected, and expected on the reference; None where unknown."""
+    measured, expected = summary.performance, summary.expectation
+    figure = measured.figures.get("f1") if measured else None
+    return {
+        "measured": figure.value if figure else None,
+        "test": measured.test.get("f1") if measured else None,
+        "expected": expected.f1.value if expected else None,
+        "expected_reference": expected.reference_f1 if expected else None,
     }
 
 

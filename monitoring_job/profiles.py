@@ -1,6 +1,7 @@
 """A column as the statistics see it, and what it looks like in numbers."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from domain.contract import Contract, Feature
-from domain.drift import OTHER
+from domain.drift import OTHER, SMALLEST_GROUP
 from domain.summary import Profile
 from monitoring_job.rows import feature_values
 
@@ -31,17 +32,23 @@ class Column:
     values: "pd.Series[Any]"
     state: "pd.Series[str]"
 
-    @property
+    @cached_property
     def present(self) -> "pd.Series[Any]":
         """The values that can be compared."""
         return self.values.dropna()
 
+    def only(self, rows: npt.NDArray[np.bool_]) -> "Column":
+        """Those rows of it."""
+        return Column(self.feature, self.values[rows], self.state[rows])
+
+    @cached_property
     def profile(self) -> Profile:
-        """Counts, shares and moments; never a row."""
+        """Counts, shares and moments of groups that may be shown; never a row."""
         rows = len(self.state)
         states = self.state.value_counts()
-        shares = {} if self.feature.kind == "number" else _shares(self.present)
-        moments = self.present if self.feature.kind == "number" and len(self.present) else None
+        is_number = self.feature.kind == "number"
+        shares = {} if is_number else _shares(self.present)
+        moments = self.present if is_number and len(self.present) >= SMALLEST_GROUP else None
         return Profile(
             rows=rows,
             missing=round(int(states.get(MISSING, 0)) / rows, 6) if rows else 0.0,
@@ -53,8 +60,9 @@ class Column:
 
 
 def _shares(values: "pd.Series[Any]") -> dict[str, float]:
-    counts = values.value_counts(normalize=True).sort_index()
-    return {str(name): round(float(share), 6) for name, share in counts.items()}
+    counts = values.value_counts().sort_index()
+    enough = counts[counts >= SMALLEST_GROUP]
+    return {str(name): round(int(count) / len(values), 6) for name, count in enough.items()}
 
 
 def columns(contract: Contract, table: pa.Table) -> dict[str, Column]:
@@ -73,6 +81,16 @@ def columns(contract: Contract, table: pa.Table) -> dict[str, Column]:
         )
         for feature in (*contract.features, PROBABILITY)
     }
+
+
+def target(name: str, labels: npt.NDArray[np.bool_]) -> Column:
+    """The labels as a column, to be compared like a feature."""
+    text = pd.Series(np.where(labels, "1", "0"), dtype="str")
+    return Column(Feature(name=name, kind="flag"), text, _valid(len(labels)))
+
+
+def _valid(rows: int) -> "pd.Series[str]":
+    return pd.Series(np.full(rows, VALID), dtype="str")
 
 
 def _column(feature: Feature, values: pa.Array) -> Column:

@@ -1,7 +1,6 @@
 """Read the rows of a window, per model version."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -9,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from adapters.s3 import Bucket, Listed
-from domain import keys, times
+from adapters.s3 import Listed
+from domain import times
 from domain.contract import Feature
 from domain.errors import BadBundle
 from domain.window import MAXIMUM_DAYS, LastRows, Window
@@ -90,7 +89,7 @@ def resolve(*, log: LogObjects, models: Models, wanted: Window | LastRows) -> tu
 def _newest_first(log: LogObjects, before: datetime, latest: "_Latest") -> Iterator[list[Listed]]:
     """Objects in handfuls, those stored last first, until no other can hold one of the latest."""
     earliest = before.date() - timedelta(days=MAXIMUM_DAYS - 2)
-    for day in _logged_days(log.bucket):
+    for day in log.days():
         if day < earliest or latest.is_certain(before=_end_of(day)):
             return
         if day > before.date() + times.DAY:
@@ -106,15 +105,6 @@ def _newest_first(log: LogObjects, before: datetime, latest: "_Latest") -> Itera
 def _end_of(day: date) -> int:
     """When the last row of a day's partition was predicted, at the latest (UTC ms)."""
     return times.to_millis(times.start_of(day) + times.DAY + DELIVERY)
-
-
-def _logged_days(bucket: Bucket) -> list[date]:
-    """Days with a partition in the log or its fallback, the latest first."""
-    days = set()
-    for folder in (*bucket.folders("log/"), *bucket.folders(f"{keys.FALLBACK}log/")):
-        with suppress(ValueError):  # not a partition
-            days.add(date.fromisoformat(folder.rstrip("/").rpartition("dt=")[2]))
-    return sorted(days, reverse=True)
 
 
 class _Latest:

@@ -1,13 +1,16 @@
 """Evidently's pages: the picture beside the truth of `summary.json`."""
 
-import html
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from domain.contract import Contract
-from domain.drift import EFFECT_THRESHOLD
+from domain.drift import EFFECT_THRESHOLD, SMALLEST_GROUP
 from domain.summary import ColumnDrift, Summary
-from monitoring_job import wording
+from monitoring_job.aggregates import is_showable, only_aggregates, shown
+from monitoring_job.outcome import Side
+from monitoring_job.page_header import header, title
 from monitoring_job.profiles import PROBABILITY, Column
 from monitoring_job.safe_html import harden
 from monitoring_job.statistics import METHODS
@@ -23,7 +26,11 @@ def data_drift(
     """The page about the features whose values could be compared."""
     from evidently.presets import DataDriftPreset
 
-    drawn = [c.column for c in summary.columns if _is_drawable(c)]
+    drawn = [
+        c.column
+        for c in summary.columns
+        if _is_drawable(c) and is_showable(current[c.column]) and is_showable(reference[c.column])
+    ]
     preset = DataDriftPreset(
         columns=drawn,
         num_method=METHODS["number"],
@@ -33,10 +40,13 @@ def data_drift(
         drift_share=1 / max(len(drawn), 1),  # our rule: one drifted column is drift
     )
     features = [f for f in contract.features if f.column in drawn]
-    page = _page(
-        preset, [current[f.column] for f in features], [reference[f.column] for f in features]
+    return _finished(
+        "data_drift",
+        summary,
+        preset,
+        current=[current[f.column] for f in features],
+        reference=[reference[f.column] for f in features],
     )
-    return harden(page, title=_title("data_drift", summary), header=_header("data_drift", summary))
 
 
 def prediction_drift(
@@ -47,9 +57,76 @@ def prediction_drift(
 
     column = PROBABILITY.column
     metric = ValueDrift(column=column, method=METHODS["number"], threshold=EFFECT_THRESHOLD)
-    page = _page(metric, [current[column]], [reference[column]])
-    name = "prediction_drift"
-    return harden(page, title=_title(name, summary), header=_header(name, summary))
+    return _finished(
+        "prediction_drift",
+        summary,
+        metric,
+        current=[current[column]],
+        reference=[reference[column]],
+    )
+
+
+def target_drift(*, summary: Summary, reference: Column, current: Column) -> str:
+    """The page about the labels that came."""
+    from evidently.metrics import ValueDrift
+
+    metric = ValueDrift(
+        column=reference.feature.column, method=METHODS["flag"], threshold=EFFECT_THRESHOLD
+    )
+    return _finished("target_drift", summary, metric, current=[current], reference=[reference])
+
+
+def performance(*, summary: Summary, reference: Side, current: Side) -> str:
+    """The page about decisions and labels: figures, and the confusion matrix when no cell of it
+    is too small to be shown.
+    """
+    from evidently import BinaryClassification, DataDefinition, Dataset, Report
+    from evidently.metrics.classification import Accuracy, F1Score, Precision, Recall
+
+    definition = DataDefinition(
+        classification=[
+            BinaryClassification(target="truth", prediction_labels="predicted", pos_label="1")
+        ],
+        categorical_columns=["truth", "predicted"],
+    )
+    matrix = min(_smallest_cell(reference), _smallest_cell(current)) >= SMALLEST_GROUP
+    metrics = [
+        F1Score(conf_matrix=matrix),
+        Precision(conf_matrix=False),
+        Recall(conf_matrix=False),
+        Accuracy(conf_matrix=False),
+    ]
+    snapshot = Report(metrics, include_tests=False).run(
+        Dataset.from_pandas(_decisions(current), data_definition=definition),
+        Dataset.from_pandas(_decisions(reference), data_definition=definition),
+    )
+    page = only_aggregates(str(snapshot.get_html_str(as_iframe=False)), {})
+    return _hardened("performance", summary, page)
+
+
+def _smallest_cell(side: Side) -> int:
+    return int(np.bincount(2 * side.truth + side.predicted, minlength=4).min())
+
+
+def _decisions(side: Side) -> Any:
+    import pandas as pd
+
+    texts = {"truth": side.truth, "predicted": side.predicted}
+    return pd.DataFrame({name: np.where(of, "1", "0") for name, of in texts.items()})
+
+
+def _finished(
+    name: str, summary: Summary, metric: Any, *, current: list[Column], reference: list[Column]
+) -> str:
+    sizes = {
+        new.feature.column: (len(old.present), len(new.present))
+        for old, new in zip(reference, current, strict=True)
+    }
+    return _hardened(name, summary, only_aggregates(_page(metric, current, reference), sizes))
+
+
+def _hardened(name: str, summary: Summary, page: str) -> str:
+    return harden(page, title=title(name, summary), header=header(name, summary))
 
 
 def _is_drawable(column: ColumnDrift) -> bool:
@@ -72,42 +149,4 @@ def _page(metric: Any, current: list[Column], reference: list[Column]) -> str:
 def _frame(columns: list[Column]) -> Any:
     import pandas as pd
 
-    return pd.DataFrame({column.feature.column: column.values for column in columns})
-
-
-def _title(name: str, summary: Summary) -> str:
-    return html.escape(f"{wording.REPORT_TITLES[name]}, {wording.window(summary)}")
-
-
-def _header(name: str, summary: Summary) -> str:
-    """The verdict, above Evidently's own words, which know only the effect sizes."""
-    rows = "".join(
-        "<tr>"
-        + "".join(
-            f"<td style='padding:2px 16px 2px 0'>{html.escape(text)}</td>"
-            for text in (
-                change.name,
-                change.measure,
-                f"{change.before} → {change.after}",
-                f"effect {change.effect}",
-                f"q {change.q_value}",
-            )
-        )
-        + "</tr>"
-        for change in wording.changes(summary)
-    )
-    note = (
-        f"A column has drifted when its effect size is at least {EFFECT_THRESHOLD}, its q-value "
-        "below 0.05 and it has enough rows. The picture below marks the effect size alone."
-    )
-    return (
-        "<header style='font:15px/1.5 system-ui,sans-serif;max-width:1100px;margin:24px auto 0;"
-        "padding:0 24px'>"
-        f"<h1 style='font-size:22px;margin:0'>{html.escape(wording.headline(summary))}</h1>"
-        f"<p style='margin:4px 0'>{html.escape(wording.REPORT_TITLES[name])} · "
-        f"{html.escape(wording.window(summary))} · "
-        f"model {html.escape(summary.version or 'none')} · "
-        f"{html.escape(wording.counts(summary))}</p>"
-        f"<table style='border-collapse:collapse'>{rows}</table>"
-        f"<p style='margin:4px 0;color:#555'>{html.escape(note)}</p></header>"
-    )
+    return pd.DataFrame({column.feature.column: shown(column) for column in columns})

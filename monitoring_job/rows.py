@@ -47,7 +47,7 @@ def usable(
     """
     for batch in batches:
         own = pa.table(
-            {name: _own(batch.get(name), kind, batch) for name, kind in OWN_COLUMNS.items()}
+            {name: typed_column(batch.get(name), kind, batch) for name, kind in OWN_COLUMNS.items()}
         )
         for version, positions in _by_version(own, start, end, features, damage):
             table = own.take(positions).drop_columns(["model_version"])
@@ -104,7 +104,7 @@ def _mask(condition: Any) -> Mask:
     return np.asarray(pc.fill_null(condition, False).to_numpy(), dtype=bool)
 
 
-def _own(column: Any, kind: pa.DataType, batch: Batch) -> pa.Array:
+def typed_column(column: Any, kind: pa.DataType, batch: Batch) -> pa.Array:
     """One of the record's own columns in its type; what isn't of the type is null."""
     if isinstance(column, pa.Array) and column.type == kind:
         return column
@@ -114,6 +114,8 @@ def _own(column: Any, kind: pa.DataType, batch: Batch) -> pa.Array:
     values = column.to_pylist() if isinstance(column, pa.Array) else column
     if kind == pa.string():
         return pa.array([_text(v) for v in values], kind)
+    if kind == pa.bool_():
+        return pa.array([v if isinstance(v, bool) else None for v in values], kind)
     if kind == pa.int64():
         return pa.array([v if _is_integer(v) else None for v in values], kind)
     return pa.array([float(v) if _is_number(v) else None for v in values], kind)

@@ -4,13 +4,19 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import pyarrow as pa
+
 from domain import keys
 from domain.drift import Outcome, worst
 from domain.summary import RowCounts, Summary
 from monitoring_job import profiles, reports
+from monitoring_job.labels import Labels
 from monitoring_job.log_objects import Damage
 from monitoring_job.models import Models, NoReference
+from monitoring_job.outcome import verify
+from monitoring_job.profiles import PROBABILITY
 from monitoring_job.sample import Sample
+from monitoring_job.segments import compare_segments
 from monitoring_job.statistics import compare
 
 log = logging.getLogger(__name__)
@@ -25,34 +31,59 @@ class Run:
 
 
 def judge(
-    *, empty: Summary, models: Models, sample: Sample, damage: Damage, minimum_rows: int
+    *,
+    empty: Summary,
+    models: Models,
+    sample: Sample,
+    labels: Callable[[pa.ChunkedArray], Labels],
+    damage: Damage,
+    minimum_rows: int,
 ) -> Run:
-    """Judge the rows of one version. `empty`: the summary with window and version only."""
+    """Judge the rows of one version. `empty`: the summary with window and version only.
+
+    `labels` finds the labels of prediction ids.
+    """
+    version = empty.version or ""
     table, copies = sample.distinct()
+    known = labels(table["prediction_id"])
     rows = row_counts(damage, logged=sample.logged, sampled=table.num_rows, copies=copies)
     summary = replace(empty, rows=replace(rows, sample_share=sample.share))
     if table.num_rows < minimum_rows:
         return Run(replace(summary, outcome=Outcome.INSUFFICIENT_DATA), {})
     try:
-        reference_table = models.reference(summary.version or "")
+        reference_table = models.reference(version)
     except NoReference as error:
         problems = (*summary.problems, str(error))
         return Run(replace(summary, outcome=Outcome.INSUFFICIENT_DATA, problems=problems), {})
-    contract = models.bundle(summary.version or "").contract
+    bundle = models.bundle(version)
+    contract = bundle.contract
     reference = profiles.columns(contract, reference_table)
     current = profiles.columns(contract, table)
     columns, prediction = compare(
         contract=contract, reference=reference, current=current, minimum_rows=minimum_rows
     )
-    findings = _findings(any(c.drifted for c in columns), prediction.drifted)
+    verified = verify(
+        models=models,
+        version=version,
+        bundle=bundle,
+        reference=reference_table,
+        table=table,
+        labels=known,
+        minimum_rows=minimum_rows,
+    )
     judged = replace(
         summary,
         reference_rows=reference_table.num_rows,
         columns=columns,
         prediction=prediction,
-        findings=findings,
-        outcome=worst(findings) if findings else Outcome.STABLE,
-        reports=("data_drift", "prediction_drift"),
+        segments=compare_segments(contract=contract, reference=reference, current=current),
+        target=verified.drift,
+        performance=verified.performance,
+        expectation=verified.expectation,
+    )
+    findings = _findings(judged)
+    judged = replace(
+        judged, findings=findings, outcome=worst(findings) if findings else Outcome.STABLE
     )
     draw = {
         "data_drift": lambda: reports.data_drift(
@@ -62,12 +93,35 @@ def judge(
             summary=judged, reference=reference, current=current
         ),
     }
+    if verified.target:
+        old, new = verified.target
+        draw["target_drift"] = lambda: reports.target_drift(
+            summary=judged, reference=old, current=new
+        )
+    if verified.sides:
+        there, here = verified.sides
+        draw["performance"] = lambda: reports.performance(
+            summary=judged, reference=there, current=here
+        )
     return _drawn(judged, draw)
 
 
-def _findings(data_drift: bool, prediction_drift: bool) -> tuple[Outcome, ...]:
-    found = ((Outcome.DATA_DRIFT, data_drift), (Outcome.PREDICTION_DRIFT, prediction_drift))
-    return tuple(outcome for outcome, holds in found if holds)
+def _findings(summary: Summary) -> tuple[Outcome, ...]:
+    """Measured performance, where it can be judged, overrules the expected one."""
+    inside = [column.column for segment in summary.segments for column in segment.drifted]
+    measured, expected = summary.performance, summary.expectation
+    if measured is not None and measured.judged:
+        dropped = measured.dropped
+    else:
+        dropped = expected is not None and expected.dropped
+    found = {
+        Outcome.DATA_DRIFT: any(c.drifted for c in summary.columns)
+        or any(name != PROBABILITY.column for name in inside),
+        Outcome.PREDICTION_DRIFT: bool(summary.prediction and summary.prediction.drifted)
+        or PROBABILITY.column in inside,
+        Outcome.PERFORMANCE_DROP: dropped,
+    }
+    return tuple(outcome for outcome, holds in found.items() if holds)
 
 
 def _drawn(summary: Summary, draw: dict[str, Callable[[], str]]) -> Run:

@@ -33,15 +33,15 @@ def compare(
     `minimum_rows`: on fewer rows nothing counts as drift. A column that can't be compared says so
     in its `problem` and leaves the others alone.
     """
-    compared = [
-        _column(reference[feature.column], current[feature.column])
+    columns = [
+        compared(reference[feature.column], current[feature.column])
         for feature in (*contract.features, PROBABILITY)
     ]
-    *features, prediction = _judged(compared, minimum_rows)
+    *features, prediction = judged(columns, minimum_rows)
     return tuple(features), prediction
 
 
-def _column(reference: Column, current: Column) -> ColumnDrift:
+def compared(reference: Column, current: Column) -> ColumnDrift:
     """Both tests of one column, q-values still open."""
     results: list[Test | str] = []
     if reference.present.empty:
@@ -58,8 +58,8 @@ def _column(reference: Column, current: Column) -> ColumnDrift:
         name=reference.feature.name,
         column=reference.feature.column,
         kind=reference.feature.kind,
-        reference=reference.profile(),
-        current=current.profile(),
+        reference=reference.profile,
+        current=current.profile,
         tests=tuple(result for result in results if isinstance(result, Test)),
         problem=" ".join(problems) or None,
     )
@@ -101,7 +101,7 @@ def _p_value(
     return float(stats.chi2_contingency(counts.to_numpy(), correction=False).pvalue)
 
 
-def _judged(columns: list[ColumnDrift], minimum_rows: int) -> list[ColumnDrift]:
+def judged(columns: list[ColumnDrift], minimum_rows: int) -> list[ColumnDrift]:
     """Benjamini-Hochberg over every test of the run, then the rule."""
     from scipy import stats
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from domain import times
-from domain.drift import OTHER, Outcome
+from domain.drift import OTHER, SMALLEST_GROUP, Outcome
+from domain.performance import Interval
 from domain.summary import ColumnDrift, Summary
 
 HEADLINES = {
@@ -28,6 +29,7 @@ REPORT_TITLES = {
     "target_drift": "Target drift report",
     "performance": "Performance report",
 }
+METRICS = {"f1": "F1", "precision": "Precision", "recall": "Recall", "roc_auc": "ROC AUC"}
 PROBABILITY = "predicted probability"
 
 
@@ -70,6 +72,37 @@ def counts(summary: Summary) -> str:
     return text
 
 
+def performance(summary: Summary) -> list[str]:
+    """How well the model does, as sentences: measured with its label coverage, and expected."""
+    lines = []
+    measured, expected = summary.performance, summary.expectation
+    if measured is None:
+        lines.append("Labels: none have come for these predictions yet.")
+    else:
+        share = f"{_percent(measured.coverage)} of the predictions ({measured.labelled:,})"
+        few = "" if measured.judged else ", too few to judge by"
+        lines.append(f"Labels: known for {share}{few}.")
+        lines += [
+            f"{METRICS[name]}: {_figure(figure)}{_before(measured.test.get(name))}"
+            for name, figure in measured.figures.items()
+            if figure is not None and measured.positives >= SMALLEST_GROUP
+        ]
+    if expected is not None:
+        lines.append(
+            f"Expected F1: {_figure(expected.f1)}; on the reference {expected.reference_f1:.3f}. "
+            f"{expected.note}"
+        )
+    return lines
+
+
+def _figure(interval: Interval) -> str:
+    return f"{interval.value:.3f} ({interval.low:.3f} to {interval.high:.3f})"
+
+
+def _before(test: float | None) -> str:
+    return "" if test is None else f"; {test:.3f} on the test rows"
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One drifted column in words."""
@@ -83,8 +116,13 @@ class Change:
 
 
 def changes(summary: Summary) -> list[Change]:
-    """A line for each drifted column, the largest effect first."""
-    return [_change(column) for column in summary.drifted]
+    """A line for each drifted column, the largest effect first; then those of segments."""
+    within = [
+        _change(column, f" in {segment.name}")
+        for segment in summary.drifted_segments
+        for column in segment.drifted
+    ]
+    return [*(_change(column) for column in summary.drifted), *within]
 
 
 def name(column: ColumnDrift) -> str:
@@ -92,12 +130,12 @@ def name(column: ColumnDrift) -> str:
     return PROBABILITY if column.column == "probability" else column.name
 
 
-def _change(column: ColumnDrift) -> Change:
+def _change(column: ColumnDrift, where: str = "") -> Change:
     test = column.strongest
     assert test is not None  # noqa: S101 - a drifted column has a test
     measure, before, after = _measure(column, by_validity=test.aspect == "validity")
     q_value = "< 0.0001" if test.q_value < 0.0001 else f"{test.q_value:.4f}"
-    return Change(name(column), measure, before, after, f"{test.effect:.2f}", q_value)
+    return Change(name(column) + where, measure, before, after, f"{test.effect:.2f}", q_value)
 
 
 def _measure(column: ColumnDrift, *, by_validity: bool) -> tuple[str, str, str]:
@@ -113,6 +151,8 @@ def _measure(column: ColumnDrift, *, by_validity: bool) -> tuple[str, str, str]:
         group: abs(new.shares.get(group, 0.0) - old.shares.get(group, 0.0))
         for group in sorted({*old.shares, *new.shares})
     }
+    if not moved:
+        return "every group", "small", "small"
     group = max(moved, key=lambda g: moved[g])
     label = "share outside the contract" if group == OTHER else f"share of {group}"
     return label, _percent(old.shares.get(group, 0.0)), _percent(new.shares.get(group, 0.0))

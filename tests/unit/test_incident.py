@@ -10,13 +10,14 @@ from adapters.s3 import Bucket
 from domain import keys, times
 from domain.drift import Outcome
 from domain.errors import BadRecord
-from domain.incident import CLAIM_MILLIS, AlertState, Claim, Incident, Transition
+from domain.incident import CALM_MILLIS, CLAIM_MILLIS, AlertState, Claim, Incident, Transition
 from domain.summary import ColumnDrift, Profile, Summary, Test, run_id
 from monitoring_job.alerting import Alerting
 from tests.unit.monitoring import DAY, Channels
 
 VERSION = "1-0a1b2c3d"
 OPEN = Incident(moved_to=10, outcome=Outcome.DATA_DRIFT, drifted=("age",), opened_at=10)
+CALMER = replace(OPEN, moved_to=20, calm_since=20)
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,10 @@ OPEN = Incident(moved_to=10, outcome=Outcome.DATA_DRIFT, drifted=("age",), opene
         (OPEN, Outcome.DATA_DRIFT, ["age"], 20, Transition.SILENT),
         (OPEN, Outcome.DATA_DRIFT, ["bmi"], 20, Transition.ESCALATE),
         (OPEN, Outcome.PREDICTION_DRIFT, ["age"], 20, Transition.ESCALATE),
-        (OPEN, Outcome.STABLE, [], 20, Transition.RECOVER),
+        (OPEN, Outcome.STABLE, [], 20, Transition.SILENT),
+        (CALMER, Outcome.STABLE, [], 20 + CALM_MILLIS, Transition.RECOVER),
+        (CALMER, Outcome.STABLE, [], 19 + CALM_MILLIS, Transition.SILENT),
+        (CALMER, Outcome.DATA_DRIFT, ["age"], 20 + CALM_MILLIS, Transition.SILENT),
         (OPEN, Outcome.INSUFFICIENT_DATA, [], 20, Transition.NONE),
         (OPEN, Outcome.PERFORMANCE_DROP, ["bmi"], 10, Transition.NONE),
         (OPEN, Outcome.STABLE, [], 9, Transition.NONE),
@@ -41,8 +45,16 @@ def test_a_scheduled_window_moves_the_incident(
     assert moved is transition
     assert after.moved_to == (incident.moved_to if transition is Transition.NONE else end)
     assert after.is_open is (
-        outcome.is_drift or (incident.is_open and transition is Transition.NONE)
+        outcome.is_drift or (incident.is_open and transition is not Transition.RECOVER)
     )
+
+
+def test_drift_that_comes_and_goes_never_counts_as_recovered(moto_bucket: Bucket) -> None:
+    channels = Channels()
+    for day in range(10):
+        run = _run(Outcome.DATA_DRIFT, "age", day=day) if day % 2 else _run(Outcome.STABLE, day=day)
+        _alerting(moto_bucket, channels).scheduled([run])
+    assert len(channels.mails) == 1
 
 
 def test_an_escalation_remembers_the_worst_that_was_told() -> None:
@@ -126,7 +138,7 @@ def test_a_week_of_windows_mails_opening_escalation_and_recovery_once_each(
     ]
     told = [_alerting(moto_bucket, channels).scheduled([run])[0].mail for run in week]
     sent, quiet = "sent", "not_needed"
-    assert told == [quiet, sent, quiet, sent, quiet, sent, quiet]
+    assert told == [quiet, sent, quiet, sent, quiet, quiet, sent]
     assert channels.subjects == [
         "[diabetes] Data drift: age (2026-02-01 UTC)",
         "[diabetes] Worse: Prediction drift: age, predicted probability (2026-02-03 UTC)",

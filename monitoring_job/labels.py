@@ -1,0 +1,75 @@
+"""Join the labels to a window's predictions: they come late, out of order and more than once."""
+
+from datetime import timedelta
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from domain import times
+from domain.records import LABEL_COLUMNS
+from monitoring_job.log_objects import Batch, Damage, LogObjects
+from monitoring_job.rows import typed_column
+
+UNKNOWN = -1
+CLOCK_SKEW = 300_000
+"""Milliseconds that a label may have been observed in the future, as the API allows."""
+_ARROW = {"string": pa.string(), "bigint": pa.int64(), "boolean": pa.bool_()}
+
+Labels = npt.NDArray[np.int8]
+
+
+def join_labels(
+    ids: pa.ChunkedArray, *, log: LogObjects, start: int, now: int, damage: Damage
+) -> Labels:
+    """The label (0, 1 or UNKNOWN) of each of the distinct prediction `ids`.
+
+    Of several labels the one observed last counts, of those the one received last. Labels are read
+    from the window's `start` (UTC ms) to `now`, a batch at a time: only what belongs to
+    `ids` is held.
+    """
+    earliest = times.from_millis(start).date() - timedelta(days=1)
+    days = [day for day in log.days("labels") if day >= earliest]
+    best = _Best(ids, now)
+    entries = log.listed(days, since=start, stream="labels")
+    for batch in log.batches(entries, damage, columns=frozenset(LABEL_COLUMNS)):
+        best.add(batch, damage)
+    return best.label
+
+
+class _Best:
+    """The label that counts, for each prediction, of those seen so far."""
+
+    def __init__(self, ids: pa.ChunkedArray, now: int) -> None:
+        self._index = pd.Index(ids.to_pandas())
+        self._latest = now + CLOCK_SKEW
+        self._observed = np.full(len(self._index), -1, dtype=np.int64)
+        self._received = self._observed.copy()
+        self.label: Labels = np.full(len(self._index), UNKNOWN, dtype=np.int8)
+
+    def add(self, batch: Batch, damage: Damage) -> None:
+        columns = {
+            name: typed_column(batch.get(name), _ARROW[kind], batch)
+            for name, kind in LABEL_COLUMNS.items()
+        }
+        position = self._index.get_indexer(columns["prediction_id"].to_pandas())
+        label = columns["label"].cast(pa.int8()).fill_null(UNKNOWN).to_numpy()
+        observed, received = (
+            columns[name].fill_null(-1).to_numpy() for name in ("observed_at", "received_at")
+        )
+        good = (label != UNKNOWN) & (observed >= 0) & (observed <= self._latest) & (received >= 0)
+        ours = position >= 0
+        unusable = int(np.count_nonzero(ours & ~good))
+        if unusable:
+            damage.malformed["label"] += unusable
+        order = np.flatnonzero(ours & good)
+        order = order[np.lexsort((label[order], received[order], observed[order]))]
+        at = position[order]
+        later = (observed[order] > self._observed[at]) | (
+            (observed[order] == self._observed[at]) & (received[order] >= self._received[at])
+        )
+        order, at = order[later], at[later]
+        # Of several for one prediction the last assignment stays: the latest, by the order.
+        self._observed[at], self._received[at] = observed[order], received[order]
+        self.label[at] = label[order]

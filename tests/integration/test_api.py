@@ -1,0 +1,134 @@
+"""The deployed API against its own OpenAPI document, by schemathesis."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from domain import keys
+from domain.bundle import Bundle, digest
+from domain.champion import Champion, ModelRef
+from domain.contract import Contract
+from ops import deploy
+from ops.api import Api
+from ops.laptop import ROOT, Laptop
+from ops.query import query
+from ops.target import Target
+from tests.unit.fakes import random_forest
+from tests.unit.test_contract import VALID
+
+HOOKS = "tests.integration.schemathesis_hooks"
+
+
+@pytest.fixture(scope="module")
+def target(emulator: Laptop) -> Target:
+    """The deployed stacks with a champion that was never trained."""
+    deploy.deploy(emulator, os.environ, contract=None, mail_to=None)
+    target = Target.on_laptop(emulator)
+    contract = Contract.parse((ROOT / "contract.toml").read_text())
+    content = Bundle(contract, random_forest(contract, 1), 0.3).to_bytes()
+    ref = ModelRef.of(1, digest(content))
+    models = target.bucket("models")
+    models.put(ref.bundle_key, content)
+    champion = Champion.succeeding(None, ref, action="promote", execution="e", now=1)
+    models.put_if(keys.CHAMPION, champion.to_json(), etag=None)
+    return target
+
+
+@pytest.fixture(scope="module")
+def api(target: Target) -> Api:
+    """The API with its key."""
+    return Api(target.deployment.api_url, target.api_key())
+
+
+def test_wrong_methods_are_405_at_the_gateway_too(api: Api) -> None:
+    for method, path, allowed in (("DELETE", "/predict", "POST"), ("POST", "/health", "GET")):
+        status, headers = _call(api, method, path)
+        assert (405, allowed) == (status, headers["Allow"])
+
+
+def test_an_explanation_comes_through_the_gateway(api: Api) -> None:
+    status, answer = api.post("/predict?explain=true", VALID, idempotency_key="a")
+    assert (200, list(VALID)) == (status, list(answer["explanation"]["contributions"]))
+    assert 400 == api.post("/predict?explain=maybe", VALID, idempotency_key="a")[0]
+
+
+def test_labels_are_joined_in_athena_by_the_documented_views(api: Api, target: Target) -> None:
+    answers = [api.post("/predict", VALID, idempotency_key=str(n))[1] for n in range(4)]
+    ids = [answer["prediction_id"] for answer in answers]
+    unknown = "00000000-0000-4000-8000-000000000000"
+    labels = [
+        {"prediction_id": ids[0], "diabetes": True, "observed_at": "2026-01-02T00:00:00Z"},
+        {"prediction_id": ids[0], "diabetes": False, "observed_at": "2026-01-01T00:00:00Z"},
+        {"prediction_id": ids[1].upper(), "diabetes": False},
+        {"prediction_id": unknown, "diabetes": True},
+    ]
+    assert (200, {"accepted": 4}) == api.post("/labels", {"labels": labels}, idempotency_key="l")
+
+    wanted = ", ".join(f"'{i}'" for i in (*ids, unknown))
+    sql = f"SELECT prediction_id, label FROM labelled WHERE prediction_id IN ({wanted})"  # noqa: S608 - ids of our own
+    _, joined = query(target, sql)
+    assert {ids[0]: "true", ids[1]: "false"} == {i: str(label).lower() for i, label in joined}
+
+    header, days = query(target, "label_coverage")
+    assert [
+        "day",
+        "predictions",
+        "labelled",
+        "coverage",
+        "right_answers",
+        "unknown_labels",
+    ] == header
+    totals = [sum(int(float(day[n] or 0)) for day in days) for n in (1, 2, 5)]
+    assert (True, True, True) == (totals[0] >= 4, totals[1] >= 2, totals[2] >= 1)
+
+
+def test_some_hundred_generated_requests_keep_to_the_document(api: Api, tmp_path: Path) -> None:
+    report = _schemathesis(api, tmp_path, "--phases", "coverage,fuzzing", "-n", "15")
+    assert report["test_cases"]["generated"] >= 300
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_thousands_of_generated_requests_keep_to_the_document(
+    api: Api, tmp_path: Path, seed: int
+) -> None:
+    report = _schemathesis(api, tmp_path, "-n", "400", seed=seed)
+    assert report["test_cases"]["generated"] >= 2_000
+
+
+def _schemathesis(api: Api, folder: Path, *options: str, seed: int = 1) -> dict[str, Any]:
+    """Run with every check and through every failure; the report of a run without one."""
+    path = folder / "report.json"
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "schemathesis.cli", "run", f"{api.url}/openapi.json"),
+            *("--url", api.url, "--header", f"x-api-key: {api.key}", "--checks", "all"),
+            *("--include-path-regex", "^/(predict|labels|model|health|openapi.json)$"),
+            *("--continue-on-failure", "--no-shrink", "--seed", str(seed)),
+            # Fifty records are fifty objects on the emulator; the gateway itself waits 29 s.
+            *("--request-timeout", "60", "--max-response-time", "29"),
+            *("--suppress-health-check", "all"),
+            *("--report", "json", "--report-json-path", str(path), *options),
+        ],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "SCHEMATHESIS_HOOKS": HOOKS},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert 0 == done.returncode, done.stdout[-8_000:] + done.stderr[-2_000:]
+    report: dict[str, Any] = json.loads(path.read_text())
+    assert (True, [], []) == (report["complete"], report["failures"], report["errors"])
+    return report
+
+
+def _call(api: Api, method: str, path: str) -> tuple[int, Mapping[str, str]]:
+    answer = requests.request(method, api.url + path, headers={"x-api-key": api.key}, timeout=60)
+    return answer.status_code, answer.headers

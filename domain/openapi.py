@@ -9,6 +9,7 @@ from typing import Any
 
 from domain import keys
 from domain.contract import Contract
+from domain.dashboard_routes import ROUTES, Route
 from domain.requests import MAXIMUM_BYTES, MAXIMUM_ENTRIES, MAXIMUM_EXPLAINED
 from domain.schemas import Schema, components, either, example, ref
 
@@ -35,7 +36,7 @@ def document(contract: Contract) -> dict[str, Any]:
         },
         "servers": [{"url": "."}],
         "security": [{"ApiKey": []}],
-        "paths": _paths(contract),
+        "paths": _paths(contract) | _dashboard_paths(),
         "components": {
             "securitySchemes": {
                 "ApiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"},
@@ -111,6 +112,35 @@ def _paths(contract: Contract) -> dict[str, Any]:
             }
         },
     }
+
+
+def _dashboard_paths() -> dict[str, Any]:
+    paths: dict[str, Any] = {}
+    for route in ROUTES:
+        paths.setdefault(route.path, {})[route.method] = _operation(route)
+    return paths
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    schema = {"type": "object"} if route.media_type == "application/json" else {"type": "string"}
+    success = {"description": "Done.", "content": {route.media_type: {"schema": schema}}}
+    parameters = [_parameter(name, "path", dict(s)) for name, s in route.path_fields.items()]
+    parameters += [
+        _parameter(name, "query", dict(s)) | {"required": False}
+        for name, s in route.query_fields.items()
+    ]
+    operation = {
+        "operationId": route.name,
+        "summary": route.summary,
+        "parameters": parameters,
+        "responses": {route.status: success, **_problems(*route.problems)},
+    }
+    if route.keyless:
+        operation["security"] = []
+    if route.body:
+        content = {"application/json": {"schema": dict(route.body)}}
+        operation["requestBody"] = {"required": True, "content": content}
+    return operation
 
 
 _IDEMPOTENCY_KEY = {

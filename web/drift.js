@@ -4,7 +4,7 @@ import { call, url } from "./api.js";
 import { sparkline } from "./charts.js";
 import { h, say } from "./dom.js";
 import { count, fixed, moment, percent, span, tiny, words } from "./format.js";
-import { runColumns } from "./overview.js";
+import { METRICS, interval, runColumns } from "./overview.js";
 import { badge, card, empty, facts, failure, report as reportFailure, table, waiting } from "./parts.js";
 
 const REPORTS = ["data_drift", "prediction_drift", "target_drift", "performance"];
@@ -135,25 +135,37 @@ function columnTable(compared, history) {
   ], rows);
 }
 
-// Objects of plain values as a table: what a run or a card says of segments, whichever figures it has.
-export function plainTable(caption, entries) {
-  const plain = (value) => value === null || ["string", "number", "boolean"].includes(typeof value);
-  const names = [...new Set(entries.flatMap((entry) => Object.keys(entry)))].filter((name) => entries.every((entry) => plain(entry[name] ?? null)) && name !== "column");
-  const show = (value) => typeof value === "number" ? (Number.isInteger(value) ? count(value) : fixed(value)) : typeof value === "boolean" ? (value ? "yes" : "no") : value ?? "–";
-  return table(caption, names.map((name) => ({ title: words(name), number: entries.some((e) => typeof e[name] === "number"), cell: (entry) => show(entry[name]) })), entries);
+function performance(summary) {
+  const { performance: measured, expectation: expected } = summary;
+  if (!measured && !expected) return null;
+  const figures = Object.entries(measured?.figures ?? {}).filter(([, figure]) => figure);
+  return card("Performance", {},
+    measured && [h("p", {}, `Measured on ${count(measured.labelled)} predictions whose label has come (${percent(measured.coverage)} of the sample)${measured.dropped ? ": it has dropped" : measured.judged ? "" : ": too few for a verdict"}.`),
+      h("dl", { class: "figures wide" }, figures.map(([name, figure]) => h("div", {}, h("dt", {}, METRICS.find(([key]) => key === name)?.[1] ?? words(name)), h("dd", {}, fixed(figure.value)), interval(figure), Number.isFinite(measured.test[name]) ? h("p", { class: "note" }, `test rows ${fixed(measured.test[name])}`) : null)))],
+    expected && [h("p", {}, `Expected F1 ${fixed(expected.f1.value)}, against ${fixed(expected.reference_f1)} on the reference${expected.dropped ? ": it has dropped" : ""}. `, interval(expected.f1)), h("p", { class: "note" }, expected.note)]);
 }
 
+const byLargest = (columns) => [...columns].filter((c) => c.tests.length).sort((a, b) => strongest(b).effect - strongest(a).effect);
+
 function segments(summary) {
-  const entries = Array.isArray(summary.segments) ? summary.segments : [];
+  const entries = [...(summary.segments ?? [])];
   if (!entries.length) return null;
-  const flat = entries.map((entry) => ({ ...entry, ...(entry.performance ?? {}) }));
-  return card("Segments", {}, plainTable("Segments", flat));
+  const drifted = (entry) => entry.columns.filter((column) => column.tests.some((test) => test.drifted));
+  entries.sort((a, b) => drifted(b).length - drifted(a).length);
+  return card("Segments", {}, table("Segments", [
+    { title: "Segment", cell: (entry) => h("span", { class: "column-name" }, entry.name) },
+    { title: "Drifted columns", cell: (entry) => !entry.columns.length ? h("span", { class: "note" }, "too few rows") : drifted(entry).map((c) => c.name).join(", ") || "–" },
+    { title: "Largest effect", cell: (entry) => { const [c] = byLargest(entry.columns); return c ? `${c.name} ${fixed(strongest(c).effect)}` : "–"; } },
+    { title: "q-value", number: true, cell: (entry) => { const [c] = byLargest(entry.columns); return c ? tiny(strongest(c).q_value) : "–"; } },
+    { title: "Rows", number: true, cell: (entry) => count(entry.rows) },
+    { title: "Reference rows", number: true, cell: (entry) => count(entry.reference_rows) },
+  ], entries));
 }
 
 export async function run({ signal, parameter }) {
   const { summary, links, history } = await call(`monitoring/runs/${encodeURIComponent(parameter)}`, { signal });
   const frame = h("div", { class: "report" });
-  const compared = summary.prediction ? [...summary.columns, summary.prediction] : summary.columns;
+  const compared = [...summary.columns, summary.prediction, summary.target].filter(Boolean);
   const findings = summary.findings.filter((name) => name !== summary.outcome);
   const seen = summary.rows.sampled + summary.rows.copies;
   const rows = seen ? Math.round((summary.rows.logged * summary.rows.sampled) / seen) : 0;
@@ -177,6 +189,7 @@ export async function run({ signal, parameter }) {
       ]), summary.problems.length ? h("ul", { class: "problems" }, summary.problems.map((p) => h("li", {}, p))) : null, explain ?? null),
       Object.keys(links).length ? card("Reports", {}, reports(links, frame, () => frame.replaceChildren())) : null,
       compared.length ? card("Columns", { aside: h("span", { class: "note" }, `drifted = effect ≥ ${THRESHOLD}, q < 0.05, enough rows`) }, columnTable(compared, history)) : null,
+      performance(summary),
       segments(summary)),
   };
 }

@@ -5,7 +5,6 @@ import { h } from "./dom.js";
 import { count, fixed, moment, percent, words } from "./format.js";
 import { METRICS, figure, interval } from "./overview.js";
 import { card, command, empty, facts, later, report as reportFailure, table } from "./parts.js";
-import { plainTable } from "./drift.js";
 
 const version = (name) => h("a", { href: `#/models/${name}` }, name);
 
@@ -77,10 +76,21 @@ export async function models({ signal }) {
   };
 }
 
+const segmentColumns = [
+  { title: "Segment", cell: (entry) => h("span", { class: "column-name" }, entry.segment) },
+  { title: "Rows", number: true, cell: (entry) => count(entry.rows) },
+  { title: "Positives", number: true, cell: (entry) => count(entry.positives) },
+  { title: "F1", number: true, cell: (entry) => fixed(entry.f1) },
+  { title: "95 % interval", number: true, cell: (entry) => interval({ low: entry.f1_interval?.[0], high: entry.f1_interval?.[1] }) ?? "–" },
+  { title: "Precision", number: true, cell: (entry) => fixed(entry.precision) },
+  { title: "Recall", number: true, cell: (entry) => fixed(entry.recall) },
+];
+
 export async function model({ signal, parameter }) {
   const found = await call(`models/${encodeURIComponent(parameter)}`, { signal });
   const figures = METRICS.map(([name, title]) => [title, figure(found, name)]).filter(([, value]) => value);
-  const segments = Array.isArray(found.segments) ? found.segments : null;
+  const segments = found.segments ?? [];
+  const reasons = found.verdict?.reasons ?? [];
   const params = Object.entries(found.params ?? {});
   return {
     title: found.version,
@@ -88,6 +98,7 @@ export async function model({ signal, parameter }) {
       h("p", { class: "crumbs" }, h("a", { href: "#/models" }, "Models"), " / card"),
       h("h1", {}, found.version),
       card("On the test rows", {}, h("dl", { class: "figures wide" }, figures.map(([title, value]) => h("div", {}, h("dt", {}, title), h("dd", {}, fixed(value.value)), interval(value))))),
+      reasons.length ? card("Verdict", {}, h("ul", { class: "reasons" }, reasons.map((reason) => h("li", {}, reason)))) : null,
       card("Model", {}, facts([
         ["Target", found.target],
         ["Threshold", fixed(found.threshold)],
@@ -101,6 +112,6 @@ export async function model({ signal, parameter }) {
         ["MLflow run", found.mlflow_run_id && h("code", {}, found.mlflow_run_id)],
       ])),
       params.length ? card("Parameters", {}, facts(params.map(([name, value]) => [name, typeof value === "number" && !Number.isInteger(value) ? fixed(value, 4) : String(value)]))) : null,
-      segments?.length ? card("Segments", {}, plainTable("Segments", segments)) : null),
+      segments.length ? card("Segments", {}, table("Segments", segmentColumns, segments)) : null),
   };
 }

@@ -17,11 +17,11 @@ export const METRICS = [
   ["calibration_error", "Calibration error"],
 ];
 
-// {value, low, high} of a test figure; cards without intervals have the value only.
+// {value, low, high} of a card's test figure; older cards have no intervals.
 export function figure(of, name) {
-  const plain = of?.metrics?.[name];
-  const found = typeof plain === "object" && plain !== null ? plain : { value: plain, ...(of?.intervals?.[name] ?? {}) };
-  return Number.isFinite(found.value) ? found : null;
+  const value = of?.metrics?.[name];
+  const [low, high] = of?.intervals?.[name] ?? [];
+  return Number.isFinite(value) ? { value, low, high } : null;
 }
 
 export const interval = (found) =>

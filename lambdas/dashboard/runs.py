@@ -105,8 +105,8 @@ class Runs:
 
 
 def _compared(summary: dict[str, Any]) -> list[dict[str, Any]]:
-    prediction = summary.get("prediction")
-    return [*summary["columns"], *([prediction] if prediction else [])]
+    single = (summary.get(name) for name in ("prediction", "target"))  # the target needs labels
+    return [*summary["columns"], *filter(None, single)]
 
 
 def _moment(entry: IndexEntry) -> dict[str, Any]:

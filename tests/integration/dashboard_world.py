@@ -114,10 +114,19 @@ class Stores:
             "trees": 20,
             "params": {"max_depth": 4, "learning_rate": 0.0734, "subsample": 0.8},
             "metrics": figures,
-            "intervals": {
-                name: {"value": value, "low": value - 0.012, "high": value + 0.011}
-                for name, value in figures.items()
-            },
+            "intervals": {name: [value - 0.012, value + 0.011] for name, value in figures.items()},
+            "segments": [
+                {
+                    "segment": f"smoking_history={ATTACK}",
+                    "rows": 900,
+                    "positives": 80,
+                    "f1": 0.78,
+                    "f1_interval": [0.71, 0.84],
+                    "precision": 0.9,
+                    "recall": 0.69,
+                },
+            ],
+            "verdict": {"promote": True, "reasons": ["The limits hold."]},
             "rows": {"train": 70_000, "valid": 15_000, "test": 15_000},
             "prevalence": 0.085,
             "reference_rows": 10_000,

@@ -82,7 +82,7 @@ def wait(target: Target, execution: str, *, trials: int | None = None) -> Result
             time.sleep(POLL_SECONDS)
     if found["status"] != "SUCCEEDED":
         raise OpsError(
-            f"The training ended as {found['status']}: {_why(client, execution, found)}",
+            f"The training ended as {found['status']}: {why(client, execution, found)}",
             _advice(target),
         )
     return Result(execution, json.loads(found["output"]))
@@ -127,12 +127,12 @@ def _finished_trials(target: Target, execution: str) -> int:
         journal.write_bytes(stored.data[: stored.data.rfind(b"\n") + 1])
         storage = JournalStorage(JournalFileBackend(str(journal)))
         return sum(
-            storage.get_n_trials(study._study_id, state=TrialState.COMPLETE)
+            storage.get_n_trials(study._study_id, state=(TrialState.COMPLETE, TrialState.PRUNED))
             for study in storage.get_all_studies()
         )
 
 
-def _why(client: Any, execution: str, found: Mapping[str, Any]) -> str:
+def why(client: Any, execution: str, found: Mapping[str, Any]) -> str:
     """The execution's error and sentence, whole though Step Functions may cut them short."""
     error, cause = found.get("error"), found.get("cause")
     if not cause:

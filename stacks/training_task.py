@@ -53,6 +53,7 @@ class TrainingTaskDefinition(Construct):
             environment=TrainingSettings(
                 data_bucket=storage.data.bucket_name,
                 models_bucket=storage.models.bucket_name,
+                predictions_bucket=storage.predictions.bucket_name,
                 mlflow_tracking_uri=mlflow_url,
                 model_name=settings.contract.target,
                 contract=settings.contract_text,
@@ -79,8 +80,10 @@ class TrainingTaskDefinition(Construct):
         role = self.definition.task_role
         for bucket in (storage.data, storage.models):
             grants.list_keys(role, bucket)
-        grants.read(role, storage.data, f"{keys.RAW}*", f"{keys.DATASETS}*")
-        grants.write(role, storage.data, f"{keys.DATASETS}*")
+        made = (f"{keys.DATASETS}*", f"{keys.SCORING}*")
+        grants.read(role, storage.data, f"{keys.RAW}*", *made)
+        grants.write(role, storage.data, *made)
+        grants.write(role, storage.predictions, keys.BATCH_LOGS)
         own = tuple(f"{prefix}*" for prefix in (keys.MLFLOW, keys.SERVING, keys.STUDIES))
         grants.read(role, storage.models, *own)
         grants.write(role, storage.models, *own)

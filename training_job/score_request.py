@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 from domain import keys
 from domain.errors import BadKey
-from training_job.errors import BadInput
 
 READABLE = (keys.RAW, keys.DATASETS, keys.SCORING)
 
@@ -25,11 +24,11 @@ class ScoreRequest:
     version: str | None = None
     log: bool = False
 
-    @classmethod
-    def parse(cls, document: object) -> Self:
-        """Validate decoded JSON; raises BadInput naming every problem at once."""
+    @staticmethod
+    def problems(document: object) -> list[str]:
+        """What is wrong with decoded JSON; empty when ``ScoreRequest(**document)`` may be made."""
         if not isinstance(document, Mapping):
-            raise BadInput("score must be a JSON object with input and output.")
+            return ["score must be a JSON object with input and output"]
         fields: dict[str, Any] = dict(document)
         known = ("input", "output", "version", "log")
         problems = [f"score.{name} is not known" for name in fields if name not in known]
@@ -44,9 +43,7 @@ class ScoreRequest:
             problems.append("score.version must be a version such as 7-0a1b2c3d")
         if not isinstance(fields.get("log", False), bool):
             problems.append("score.log must be true or false")
-        if problems:
-            raise BadInput(f"The scoring is refused: {'; '.join(problems)}.")
-        return cls(**fields)
+        return problems
 
 
 def _under(key: object, prefixes: tuple[str, ...]) -> bool:

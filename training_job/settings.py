@@ -18,6 +18,7 @@ class Settings(Environment):
 
     data_bucket: str
     models_bucket: str
+    predictions_bucket: str
     mlflow_tracking_uri: str
     model_name: str
     contract: str

@@ -38,6 +38,7 @@ COMMANDS = {
     "sample-data": "make a CSV of made-up patients",
     "upload": "put training data where the training finds it",
     "train": "train, judge, and promote if better",
+    "score": "score a file or a folder of them with the champion",
     "simulate": "send test rows to the API, shifted if you like",
     "drift": "compare a window of predictions with the model's reference",
     "query": "SQL over the prediction log",
@@ -46,6 +47,9 @@ COMMANDS = {
     "mail": "read this machine's mailbox",
     "open": "the links, or open one in a browser",
     "cost": "what a stage costs a month",
+    "pause": "stop an account's tracking server and database",
+    "resume": "start them again",
+    "rotate-db-password": "a new password for an account's tracking database",
 }
 INTERRUPTED = 130
 BUG = 70

@@ -1,0 +1,74 @@
+"""The tracking server of an account's stage, as its operator handles it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from domain.deployment import stack_name
+from ops.errors import OpsError
+from ops.processes import wait_until
+from ops.target import Target
+
+PATIENCE_SECONDS = 1800.0
+PAUSE_SECONDS = 10.0
+SERVICE = "AWS::ECS::Service"
+DATABASE = "AWS::RDS::DBInstance"
+SECRET = "AWS::SecretsManager::Secret"  # noqa: S105 - a type of resource
+
+
+@dataclass(frozen=True, slots=True)
+class TrackingServer:
+    """Physical names of what the Tracking stack made."""
+
+    database: str
+    secret: str
+    service: str
+
+    @classmethod
+    def find(cls, target: Target, command: str) -> "TrackingServer":
+        """Look into the stack; raises OpsError on a laptop, and when nothing is deployed."""
+        if target.laptop is not None:
+            raise OpsError(
+                f"`{command}` is for a stage of an account, not for this machine.",
+                f"python -m ops --stage dev {command}",
+            )
+        stack = stack_name(target.stage, "Tracking")
+        pages = target.client("cloudformation").get_paginator("list_stack_resources")
+        found = {
+            resource["ResourceType"]: resource["PhysicalResourceId"]
+            for page in pages.paginate(StackName=stack)
+            for resource in page["StackResourceSummaries"]
+        }
+        missing = [kind for kind in (DATABASE, SECRET, SERVICE) if kind not in found]
+        if missing:
+            raise OpsError(
+                f"Stack {stack} is not complete; missing: {', '.join(missing)}.",
+                f"npx cdk deploy --all -c stage={target.stage}",
+            )
+        return cls(database=found[DATABASE], secret=found[SECRET], service=found[SERVICE])
+
+    @property
+    def cluster(self) -> str:
+        """It stands in the service's ARN: ``...:service/CLUSTER/SERVICE``."""
+        return self.service.split("/")[-2]
+
+    def update_service(self, target: Target, **changes: Any) -> None:
+        """Change the service and wait until it has settled."""
+        ecs = target.client("ecs")
+        ecs.update_service(cluster=self.cluster, service=self.service, **changes)
+        waiter = ecs.get_waiter("services_stable")
+        waiter.wait(cluster=self.cluster, services=[self.service])
+
+    def await_database(self, target: Target, status: str) -> None:
+        """Wait until the database has that status and no change of its password is under way."""
+        rds = target.client("rds")
+
+        def settled() -> bool:
+            (found,) = rds.describe_db_instances(DBInstanceIdentifier=self.database)["DBInstances"]
+            pending = found.get("PendingModifiedValues", {})
+            return found["DBInstanceStatus"] == status and "MasterUserPassword" not in pending
+
+        if not wait_until(settled, seconds=PATIENCE_SECONDS, pause=PAUSE_SECONDS):
+            raise OpsError(
+                f"The database is not {status} after {PATIENCE_SECONDS / 60:g} minutes.",
+                f"Look at {self.database} in the RDS console, then run the command again.",
+            )

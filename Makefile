@@ -16,7 +16,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down train simulate drift test test-slow unit integration e2e check synth bench constraints clean
+.PHONY: help setup demo up down train simulate drift test test-slow unit integration e2e images check synth bench constraints clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -100,6 +100,11 @@ integration: $(VENV)/.dev setup  ## tests against an emulator, MLflow and a brow
 
 e2e: $(VENV)/.dev setup  ## the demo on a small sample, on ports of its own
 	$(BIN)/python -m pytest tests/e2e -m "not slow" $(ARGS)
+
+# Variables on the way: BASE_IMAGE, RDS_BUNDLE_URL (empty: without it), BUILD_NETWORK, DOCKER_HOST.
+images: $(VENV)/.dev setup  ## build the three images and try each; needs a Docker engine
+	@docker info >/dev/null 2>&1 || { echo "No Docker engine answers: start one, or point DOCKER_HOST at it."; exit 1; }
+	$(BIN)/python -m pytest tests/images $(ARGS)
 
 check: $(VENV)/.dev synth  ## lint, types, import directions, both targets' templates
 	ruff check .

@@ -1,0 +1,84 @@
+"""The three images, built from the very assets that a deployment would build them from."""
+
+import json
+import os
+import subprocess
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.infra.assembly import Assembly
+from tests.infra.conftest import aws, synthesise  # noqa: F401 - fixtures
+
+BUILD_ARGUMENTS = ("BASE_IMAGE", "RDS_BUNDLE_URL")
+"""Variables of the environment that are handed on where a Dockerfile knows them."""
+
+
+AS_IT_RUNS = ("--read-only", "--tmpfs=/tmp:mode=1777")
+"""As Fargate and Lambda run it: a read-only root, and a /tmp of its own."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """A built image."""
+
+    tag: str
+
+    def python(self, *arguments: str) -> str:
+        """Call Python in it, without a network; returns what it prints."""
+        options = (*AS_IT_RUNS, "--network=none", "--entrypoint=python")
+        return docker("run", "--rm", *options, self.tag, *arguments).strip()
+
+    @contextmanager
+    def running(self, environ: dict[str, str], *command: str) -> Iterator[str]:
+        """Its name while it runs in the background, on this machine's network."""
+        name = f"circle-{uuid.uuid4().hex[:8]}"
+        variables = [f"--env={key}={value}" for key, value in environ.items()]
+        options = (*AS_IT_RUNS, "--network=host", f"--name={name}", *variables)
+        docker("run", "--detach", *options, self.tag, *command)
+        try:
+            yield name
+        finally:
+            docker("rm", "--force", name)
+
+    @property
+    def gigabytes(self) -> float:
+        """Its size, unpacked, base included."""
+        (found,) = json.loads(docker("image", "inspect", self.tag))
+        return float(found["Size"] / 1e9)
+
+
+def docker(*arguments: str) -> str:
+    """Call the engine; a failure shows what it said."""
+    result = subprocess.run(
+        ["docker", *arguments], capture_output=True, text=True, check=False, timeout=1800
+    )
+    assert result.returncode == 0, (result.stdout + result.stderr)[-3000:]
+    return result.stdout
+
+
+@pytest.fixture(scope="session")
+def image(aws: Assembly) -> Callable[[str], Image]:  # noqa: F811 - pytest's way
+    """``image("mlflow_server/Dockerfile")``: that image, built once."""
+
+    @cache
+    def build(dockerfile: str) -> Image:
+        folder = Path(aws.folder / aws.image_assets()[dockerfile]["directory"])
+        tag = "circle/" + dockerfile.removesuffix("/Dockerfile").rpartition("/")[2].split("_")[0]
+        known = (folder / dockerfile).read_text()
+        options = [
+            f"--build-arg={name}={os.environ[name]}"
+            for name in BUILD_ARGUMENTS
+            if name in os.environ and f"ARG {name}=" in known
+        ]
+        if "BUILD_NETWORK" in os.environ:
+            options.append(f"--network={os.environ['BUILD_NETWORK']}")
+        docker("build", "--tag", tag, "--file", str(folder / dockerfile), *options, str(folder))
+        return Image(tag)
+
+    return build

@@ -1,0 +1,132 @@
+"""`make images`: the three images as they will run. Needs a Docker engine."""
+
+import subprocess
+from collections.abc import Callable
+from queue import Empty
+
+import pytest
+
+from mlflow_server.settings import Database
+from mlflow_server.settings import Settings as MlflowSettings
+from monitoring_job.settings import Settings as DriftSettings
+from ops.processes import free_port, wait_until
+from tests.images.conftest import Image, docker
+from tests.images.runtime import runtime
+from tests.integration import postgres
+
+TRAINING = "training_job/Dockerfile"
+DRIFT = "lambdas/drift/Dockerfile"
+MLFLOW = "mlflow_server/Dockerfile"
+ALL = (TRAINING, DRIFT, MLFLOW)
+TOOLS = ("cc", "gcc", "g++", "make", "git", "curl")
+
+Build = Callable[[str], Image]
+
+
+@pytest.mark.parametrize(("dockerfile", "limit"), [(TRAINING, 1.0), (DRIFT, 1.3), (MLFLOW, 0.9)])
+def test_an_image_stays_small(
+    image: Build, dockerfile: str, limit: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    size = image(dockerfile).gigabytes
+    with capsys.disabled():
+        print(  # noqa: T201 - what `make images` is asked for
+            f"\n{dockerfile:26} {size:.2f} GB (at most {limit} GB)"
+        )
+    assert size <= limit
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "modules"),
+    [
+        (TRAINING, "training_job.steps, training_job.tune, training_job.evaluate, mlflow, xgboost"),
+        (DRIFT, "lambdas.drift.handler, monitoring_job.reports, evidently, awslambdaric"),
+        (MLFLOW, "mlflow_server.database, mlflow.server, psycopg2, boto3"),
+    ],
+)
+def test_everything_it_needs_can_be_imported(image: Build, dockerfile: str, modules: str) -> None:
+    assert image(dockerfile).python("-c", f"import {modules}; print('imported')") == "imported"
+
+
+@pytest.mark.parametrize("dockerfile", ALL)
+def test_its_user_is_nobody_and_can_write_nothing_but_tmp(image: Build, dockerfile: str) -> None:
+    code = (
+        "import os, pathlib, tempfile\n"
+        "tempfile.TemporaryFile(dir='/tmp').write(b'x')\n"
+        "writable = [p for p in ('/', '/app', '/venv', '/etc', '/usr') if os.access(p, os.W_OK)]\n"
+        "print(os.getuid(), writable)"
+    )
+    assert image(dockerfile).python("-c", code) == "10001 []"
+
+
+@pytest.mark.parametrize("dockerfile", ALL)
+def test_nothing_is_left_to_build_or_install_with(image: Build, dockerfile: str) -> None:
+    code = (
+        "import importlib.util, shutil\n"
+        f"print([t for t in {TOOLS} if shutil.which(t)], importlib.util.find_spec('pip'))"
+    )
+    assert image(dockerfile).python("-c", code) == "[] None"
+
+
+@pytest.mark.parametrize("dockerfile", ALL)
+def test_it_runs_the_python_that_the_stacks_name(image: Build, dockerfile: str) -> None:
+    code = "import sys; print('%d.%d' % sys.version_info[:2])"
+    assert image(dockerfile).python("-c", code) == "3.13"
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "module"), [(TRAINING, "training_job"), (MLFLOW, "mlflow_server")]
+)
+def test_a_container_says_how_it_is_used(image: Build, dockerfile: str, module: str) -> None:
+    said = image(dockerfile).python("-m", module, "--help")
+    assert f"python -m {module}" in said
+
+
+def test_the_drift_function_answers_through_the_runtime_interface(image: Build) -> None:
+    settings = DriftSettings(
+        models_bucket="models",
+        predictions_bucket="predictions",
+        reports_bucket="reports",
+        event_bus="bus",
+        topic_arn="arn:aws:sns:us-east-1:000000000000:topic",
+        report_secret_arn="secret",
+        api_url="http://127.0.0.1",
+        mail_from="a@example.org",
+        mail_to="a@example.org",
+        configuration_set="mail",
+    )
+    with runtime({"day": "not a day"}) as (address, answers):
+        environ = settings.to_env() | {"AWS_LAMBDA_RUNTIME_API": address}
+        with image(DRIFT).running(environ, "lambdas.drift.handler.handler") as name:
+            try:
+                kind, document = answers.get(timeout=120)
+            except Empty:
+                pytest.fail(docker("logs", name))
+    assert (kind, document["errorType"]) == ("error", "BadWindow")
+
+
+def test_the_tracking_server_comes_up_on_a_real_database(image: Build) -> None:
+    programs = postgres.binaries()
+    if programs is None:
+        pytest.skip("Postgres is not installed here (Debian: apt-get install postgresql).")
+    with postgres.running(programs) as server:
+        name = server.create(password="p@ss/w%rd")
+        database = Database(
+            database_host="127.0.0.1",
+            database_port=server.port,
+            database_name=name,
+            database_user=name,
+            database_password="p@ss/w%rd",
+        )
+        own = MlflowSettings(
+            artifact_root="s3://models/mlflow",
+            allowed_hosts="localhost:*",
+            port=free_port(),
+            sslmode="require",
+        )
+        with image(MLFLOW).running(database.to_env() | own.to_env()) as container:
+            check = ["docker", "exec", container, "python", "-m", "mlflow_server", "health"]
+
+            def healthy() -> bool:
+                return subprocess.run(check, capture_output=True, check=False).returncode == 0
+
+            assert wait_until(healthy, seconds=180, pause=1), docker("logs", container)

@@ -14,7 +14,10 @@ LINK_SECONDS = 900
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What to open in a browser, if anything."""
     parser.add_argument(
-        "what", nargs="?", choices=("api", "mlflow", "report"), help="open this in a browser"
+        "what",
+        nargs="?",
+        choices=("dashboard", "api", "mlflow", "report"),
+        help="open this in a browser",
     )
 
 
@@ -24,6 +27,7 @@ def run(args: argparse.Namespace, target: Target) -> str:
     reports = latest_reports(target)
     print(facts([*urls(target), *reports]))
     links = {
+        "dashboard": f"{deployment.api_url}/",
         "api": f"{deployment.api_url}/openapi.json",
         "mlflow": deployment.mlflow_url,
         "report": reports[0][1] if reports else None,

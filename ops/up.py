@@ -65,6 +65,7 @@ def urls(target: Target) -> list[tuple[str, str]]:
     """Where people find things."""
     deployment = target.deployment
     return [
+        ("Dashboard", f"{deployment.api_url}/"),
         ("API", deployment.api_url),
         ("API key", target.api_key() if target.laptop else f"id {deployment.api_key_id}"),
         ("MLflow", deployment.mlflow_url),

@@ -34,7 +34,7 @@ def run(_: argparse.Namespace, target: Target) -> str:
             ],
         )
     )
-    return target.command("rollback") + " [VERSION]"
+    return target.command("rollback") + " [--to VERSION]"
 
 
 def entries(target: Target) -> list[LedgerEntry]:

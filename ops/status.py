@@ -2,18 +2,22 @@
 
 import argparse
 
-from domain import times
-from ops import emulator, mlflow_server, task_agent
+from domain import keys, times
+from domain.consistency import Consistency
+from ops import emulator, mlflow_server, task_agent, train
 from ops.console import facts
 from ops.target import Target
 from ops.up import urls
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """None."""
+    """Whether to compare pointer, ledger and registry first."""
+    parser.add_argument(
+        "--check", action="store_true", help="compare champion, ledger and registry now"
+    )
 
 
-def run(_: argparse.Namespace, target: Target) -> str:
+def run(args: argparse.Namespace, target: Target) -> str:
     """The command."""
     if target.laptop is not None:
         laptop = target.laptop
@@ -30,7 +34,10 @@ def run(_: argparse.Namespace, target: Target) -> str:
     if target.deployed() is None:
         print(f"Nothing is deployed at stage {target.stage}.")
         return "python -m ops up" if target.laptop else "npx cdk deploy --all"
+    if args.check:
+        train.wait(target, train.start(target, {"check": True}))
     print(facts([*urls(target), ("last training", last_training(target))]))
+    print(facts(consistency(target)))
     champion = target.champion()
     if champion is None:
         print(facts([("champion", "none yet")]))
@@ -38,6 +45,20 @@ def run(_: argparse.Namespace, target: Target) -> str:
     when = times.from_millis(champion.promoted_at).strftime("%Y-%m-%d %H:%M:%S UTC")
     print(facts([("champion", f"{champion.version}, since {when} (seq {champion.seq})")]))
     return target.command("simulate")
+
+
+def consistency(target: Target) -> list[tuple[str, str]]:
+    """What the last check of champion, ledger and registry found."""
+    stored = target.bucket("models").get(keys.CHECK)
+    if stored is None:
+        return [("consistency", "not checked yet: status --check")]
+    found = Consistency.from_json(stored.data)
+    when = times.from_millis(found.checked_at).strftime("%Y-%m-%d %H:%M:%S UTC")
+    if not found.problems:
+        return [("consistency", f"champion, ledger and registry agree, seq {found.seq}, {when}")]
+    return [("consistency", f"{len(found.problems)} problems, {when}")] + [
+        ("problem", problem) for problem in found.problems
+    ]
 
 
 def last_training(target: Target) -> str:

@@ -21,10 +21,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from adapters import aws
 from adapters.task_token import TaskToken, TokenClosed
+from domain.failures import explained
 from ops.container import Container, ContainerProcess, UnknownImage, process_of
 from ops.errors import OpsError
 from ops.laptop import ROOT, Laptop
 from ops.processes import Daemon
+from training_job.__main__ import REPORTED
 
 POLL_SECONDS = 0.5
 REPORT_GRACE_SECONDS = 2.0
@@ -72,6 +74,12 @@ class Task:
     def name(self) -> str:
         """Its id, the last part of its ARN."""
         return self.arn.rsplit("/", 1)[-1]
+
+    @property
+    def reported(self) -> bool:
+        """Whether each of its processes has reported how it ended, as its exit code says."""
+        codes = [process.exit_code() for process in self.processes]
+        return bool(codes) and all(code == REPORTED for code in codes)
 
     def dead(self) -> ContainerProcess | None:
         """An essential container that ended."""
@@ -178,13 +186,18 @@ class Agent:
             _say(f"{task.name}: StopTask: {error}")
 
     def _report(self, task: Task) -> None:
-        """Say for the process that it ended; its own word, if there was one, came first."""
-        if not task.token:
+        """Say for the process that it ended, unless it has said so by itself.
+
+        The emulator keeps a state's token over its retries: a second word about this process
+        would fail the retry that runs meanwhile.
+        """
+        if not task.token or task.reported:
             return
         log = next((process.daemon.log for process in task.processes), None)
         cause = (task.cause or "The task was stopped.") + (f" Its log is {log}." if log else "")
         try:
-            TaskToken(self._stepfunctions, task.token).fail("ContainerExited", cause)
+            token = TaskToken(self._stepfunctions, task.token)
+            token.fail("ContainerExited", explained("ContainerExited", cause))
             _say(f"{task.name}: reported ContainerExited")
         except TokenClosed:
             pass

@@ -2,19 +2,21 @@
 
 import argparse
 import json
-import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, fields
 from typing import Any
 
 from domain import keys
+from domain.failures import split
 from ops.console import Progress, facts
 from ops.errors import OpsError
 from ops.target import Target
+from training_job import history
+from training_job.settings import Settings
 
 POLL_SECONDS = 1.0
+DEFAULT_TRIALS = next(int(field.default) for field in fields(Settings) if field.name == "trials")  # type: ignore[arg-type]  # it has a default
 METRICS = ("f1", "roc_auc", "pr_auc", "precision", "recall", "brier")
 
 
@@ -35,7 +37,7 @@ def run(args: argparse.Namespace, target: Target) -> str:
     if args.no_wait:
         print(f"Started {execution}.")
         return target.command("status")
-    result = wait(target, execution, trials=args.trials)
+    result = wait(target, execution, trials=args.trials or DEFAULT_TRIALS)
     print_verdict(result)
     return target.command("simulate")
 
@@ -78,12 +80,17 @@ def wait(target: Target, execution: str, *, trials: int | None = None) -> Result
             state = _state(client, execution)
             progress.note(state)
             if state == "Tune":
-                progress.reach(_finished_trials(target, name))
+                ended = history.finished(target.bucket("models"), name)
+                best = max((f1 for f1 in ended if f1 is not None), default=None)
+                progress.detail("" if best is None else f"best F1 {best:.4f}")
+                progress.reach(len(ended))
             time.sleep(POLL_SECONDS)
     if found["status"] != "SUCCEEDED":
+        error, cause = _failure(client, execution, found)
+        todo, _ = split(error, cause)
         raise OpsError(
-            f"The training ended as {found['status']}: {why(client, execution, found)}",
-            _advice(target),
+            f"The execution ended as {found['status']}: {why(client, execution, found)}",
+            _advice(target, todo),
         )
     return Result(execution, json.loads(found["output"]))
 
@@ -112,28 +119,15 @@ def _state(client: Any, execution: str) -> str:
     return "starting"
 
 
-def _finished_trials(target: Target, execution: str) -> int:
-    """Finished trials in the study's journal, which is copied after each of them."""
-    import optuna
-    from optuna.storages.journal import JournalFileBackend, JournalStorage
-    from optuna.trial import TrialState
-
-    stored = target.bucket("models").get(keys.study(execution))
-    if stored is None:
-        return 0
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    with tempfile.TemporaryDirectory(prefix="train-") as folder:
-        journal = Path(folder) / "journal.log"
-        journal.write_bytes(stored.data[: stored.data.rfind(b"\n") + 1])
-        storage = JournalStorage(JournalFileBackend(str(journal)))
-        return sum(
-            storage.get_n_trials(study._study_id, state=(TrialState.COMPLETE, TrialState.PRUNED))
-            for study in storage.get_all_studies()
-        )
-
-
 def why(client: Any, execution: str, found: Mapping[str, Any]) -> str:
-    """The execution's error and sentence, whole though Step Functions may cut them short."""
+    """A failed execution's error and its sentence."""
+    error, cause = _failure(client, execution, found)
+    _, sentence = split(error, cause)
+    return ": ".join(part for part in (error, sentence) if part) or "no reason was given."
+
+
+def _failure(client: Any, execution: str, found: Mapping[str, Any]) -> tuple[str, str]:
+    """``(error, cause)``, whole though Step Functions may cut them short."""
     error, cause = found.get("error"), found.get("cause")
     if not cause:
         answer = client.get_execution_history(
@@ -142,10 +136,10 @@ def why(client: Any, execution: str, found: Mapping[str, Any]) -> str:
         for event in answer["events"]:
             details = event.get("executionFailedEventDetails", {})
             error, cause = error or details.get("error"), cause or details.get("cause")
-    return ": ".join(str(part) for part in (error, cause) if part) or "no reason was given."
+    return str(error or ""), str(cause or "")
 
 
-def _advice(target: Target) -> str:
+def _advice(target: Target, todo: str) -> str:
     if target.laptop is not None:
-        return f"Correct what it names and train again; logs: {target.folder / 'logs' / 'tasks'}"
-    return "Correct what it names and train again; logs: CloudWatch, log group of the task."
+        return f"{todo} Logs: {target.folder / 'logs' / 'tasks'}"
+    return f"{todo} Logs: CloudWatch, log group of the task."

@@ -12,6 +12,10 @@ import sys
 STEP_NAMES = ("prepare", "tune", "evaluate", "promote", "check", "score")
 
 
+REPORTED = 10
+"""Exit code of a step that failed and said so by itself: nobody need report for it."""
+
+
 def main() -> int:
     """Run one step; the exit code says whether it succeeded."""
     from adapters import aws
@@ -28,7 +32,7 @@ def main() -> int:
     outcome = supervise(functools.partial(run_step, step, dict(os.environ)), token=token)
     if outcome.result is None:
         print(f"{step} failed: {outcome.error}: {outcome.cause}", file=sys.stderr, flush=True)  # noqa: T201 - the container's log
-        return 1
+        return REPORTED
     print(f"{step} succeeded", flush=True)  # noqa: T201 - the container's log
     return 0
 

@@ -18,15 +18,17 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from adapters.task_token import TaskToken, TokenClosed
+from domain.errors import DomainError
+from domain.failures import UNEXPECTED, explained
+from training_job.errors import TrainingError
 
 BEAT_SECONDS = 30.0
 GRACE_SECONDS = 10.0
 POLL_SECONDS = 1.0
-INTERRUPTED = ("Interrupted", "The container was told to stop; start the training again.")
-OUT_OF_MEMORY = (
-    "OutOfMemory",
-    "The step's process was killed, most likely for want of memory: give the task more memory.",
-)
+INTERRUPTED = ("Interrupted", "The container was told to stop.")
+OUT_OF_MEMORY = ("OutOfMemory", "The step's process was killed, most likely for want of memory.")
+EXPECTED = (TrainingError, DomainError, BotoCoreError, ClientError)
+"""Errors whose text is a sentence without a patient's values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,11 @@ class Outcome:
     result: Mapping[str, Any] | None = None
     error: str = ""
     cause: str = ""
+
+    @classmethod
+    def failed(cls, error: str, sentence: str) -> "Outcome":
+        """The error with the line that says what to do before its sentence."""
+        return cls(error=error, cause=explained(error, sentence))
 
 
 def supervise(
@@ -85,16 +92,14 @@ def _await(
             last_beat = time.monotonic()
             with contextlib.suppress(BotoCoreError, ClientError):  # the next beat may get through
                 token.beat()
-    return Outcome(error=INTERRUPTED[0], cause=INTERRUPTED[1])
+    return Outcome.failed(*INTERRUPTED)
 
 
 def _death(exit_code: int | None) -> Outcome:
     """The outcome of a child that ended without a word."""
     if exit_code == -signal.SIGKILL:
-        return Outcome(error=OUT_OF_MEMORY[0], cause=OUT_OF_MEMORY[1])
-    return Outcome(
-        error="StepDied", cause=f"The step's process ended with exit code {exit_code}: see the log."
-    )
+        return Outcome.failed(*OUT_OF_MEMORY)
+    return Outcome.failed("StepDied", f"The step's process ended with exit code {exit_code}.")
 
 
 def _report(token: TaskToken, outcome: Outcome) -> None:
@@ -110,13 +115,28 @@ def _run(step: Callable[[], Mapping[str, Any]], sender: Connection) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         outcome = Outcome(result=step())
+    except MemoryError:
+        outcome = Outcome.failed("OutOfMemory", "The step could get no more memory.")
+    except EXPECTED as error:
+        name = type(error).__name__
+        outcome = Outcome.failed(name, str(error) or name)
     except Exception as error:  # every error becomes a named failure of the state
-        import traceback
-
-        traceback.print_exc()
-        outcome = Outcome(error=type(error).__name__, cause=str(error) or type(error).__name__)
+        outcome = _unexpected(error)
     sender.send(outcome)
     sender.close()
+
+
+def _unexpected(error: Exception) -> Outcome:
+    """Its type and the places it passed: its own text may quote a patient's values."""
+    import traceback
+
+    from adapters.registry import RegistryUnavailable  # not in the parent, which stays small
+
+    name = type(error).__name__
+    if isinstance(error, RegistryUnavailable):
+        return Outcome.failed(name, str(error))
+    print("".join(traceback.format_tb(error.__traceback__)), name, file=sys.stderr, flush=True)  # noqa: T201 - the container's log
+    return Outcome(error=name, cause=f"{UNEXPECTED}\nThe step failed with {name}.")
 
 
 def _end(child: BaseProcess) -> None:

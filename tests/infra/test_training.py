@@ -61,7 +61,18 @@ def test_only_what_a_retry_can_cure_is_retried(states: dict[str, Any], step: str
         "TaskFailedToStart",
         "Interrupted",
         "States.HeartbeatTimeout",
+        "RegistryUnavailable",
     }
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_retry_waits_longer_each_time_and_never_in_step_with_others(
+    states: dict[str, Any], step: str
+) -> None:
+    for retry in states[step.capitalize()]["Retry"]:
+        assert retry["BackoffRate"] > 1
+        assert retry["JitterStrategy"] == "FULL"
+        assert retry["MaxAttempts"] <= 5
 
 
 def test_the_steps_follow_each_other_and_only_a_better_model_is_promoted(

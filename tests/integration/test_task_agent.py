@@ -34,6 +34,17 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)
 pathlib.Path(sys.argv[1]).write_text("ready")
 time.sleep(60)
 """
+FAIL_ONCE = """
+import boto3, json, os, pathlib, sys, time
+states, note = boto3.client("stepfunctions"), pathlib.Path(sys.argv[1])
+token = os.environ["TASK_TOKEN"]
+if not note.exists():
+    note.write_text("failed")
+    states.send_task_failure(taskToken=token, error="Interrupted", cause="Spot.")
+    sys.exit(10)
+time.sleep(4)
+states.send_task_success(taskToken=token, output="{}")
+"""
 COUNT = "import sys; open(sys.argv[1], 'a').write('x'); import time; time.sleep(60)"
 
 
@@ -122,6 +133,7 @@ def _machine(cluster: str, definition: str) -> dict[str, Any]:
             "LaunchType": "FARGATE",
             "Overrides": {"ContainerOverrides": [{"Name": "main", "Environment": environment}]},
         },
+        "Retry": [{"ErrorEquals": ["Interrupted"], "IntervalSeconds": 1, "MaxAttempts": 1}],
         "End": True,
     }
     return {"StartAt": "Work", "States": {"Work": work}}
@@ -152,6 +164,18 @@ def test_a_process_that_leaves_without_a_word_fails_its_state(place: Place) -> N
 
     assert (found["status"], found["error"]) == ("FAILED", "ContainerExited")
     assert "exit code 3" in found["cause"]
+
+
+def test_the_agent_is_silent_about_a_process_that_reported_so_that_its_retry_lives(
+    place: Place,
+) -> None:
+    """The emulator keeps the token over retries; the retry outlives the agent's patience."""
+    note = place.folder / "note"
+    execution = place.execute(place.task_definition(["python", "-c", FAIL_ONCE, str(note)]))
+    found = place.outcome(execution)
+
+    assert note.read_text() == "failed"
+    assert found["status"] == "SUCCEEDED", found.get("cause")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import resource
 import signal
 import threading
 import time
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from adapters.task_token import TokenClosed
+from domain.failures import ADVICE, UNEXPECTED
 from training_job.errors import BadData
 from training_job.supervisor import supervise
 
@@ -48,6 +50,17 @@ def _killed() -> dict[str, Any]:
     return {}
 
 
+def _starved() -> dict[str, Any]:
+    """A real limit on the process's memory, as a small container has it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (2**31, hard))
+    return {"length": len(bytearray(2**32))}
+
+
+def _surprised() -> dict[str, Any]:
+    raise KeyError("a patient's value")
+
+
 def _exited() -> dict[str, Any]:
     os._exit(7)
 
@@ -72,8 +85,10 @@ def _is_alive(pid: int) -> bool:
     [
         (_succeed, ("success", {"rows": 3})),
         (_refuse, ("BadData", "raw/a.csv is an empty file.")),
-        (_killed, ("OutOfMemory", "give the task more memory")),
+        (_killed, ("OutOfMemory", "Give the training task more memory")),
+        (_starved, ("OutOfMemory", "Give the training task more memory")),
         (_exited, ("StepDied", "exit code 7")),
+        (_surprised, ("KeyError", "The step failed with KeyError.")),
     ],
 )
 def test_the_state_machine_hears_how_the_step_ended(step: Any, told: tuple[Any, ...]) -> None:
@@ -82,6 +97,11 @@ def test_the_state_machine_hears_how_the_step_ended(step: Any, told: tuple[Any, 
     ((name, detail),) = token.told
     assert told[0] == name
     assert told[1] == detail or told[1] in detail
+    assert "patient" not in str(detail)
+    if name != "success":
+        first, sentence = detail.split("\n")
+        assert first in {*ADVICE.values(), UNEXPECTED}
+        assert sentence
 
 
 def test_a_closed_token_stops_the_step_at_once(tmp_path: Path) -> None:

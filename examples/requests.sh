@@ -26,6 +26,8 @@ get /health
 get /model
 post /predict predict.json
 post /predict predict-batch.json
+# With what each feature contributed to the log-odds.
+post "/predict?explain=true" predict.json
 # Sent again with the same key and body, it is answered with the same prediction_ids.
 post /predict predict.json --header "Idempotency-Key: visit-2026-0001"
 post /labels labels.json

@@ -1,0 +1,329 @@
+"""The predictor beside three other ways to serve the same model, in one run.
+
+(a) `mlflow.pyfunc` in the process, (b) ``mlflow models serve``, (c) DictVectorizer and a Booster
+behind Flask. The model: 200 trees of depth 6 or less, fitted to sample data. The predictor runs as
+on Lambda: its own handler, in the process with the log call stubbed at the client, and as a process
+of its own under awslambdaric with S3 and Firehose answered by this one.
+"""
+
+import io
+import json
+import os
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import xgboost as xgb
+
+from benchmarks.harness import Figure, main
+from benchmarks.serving import baselines, lambda_runtime
+from benchmarks.serving.stores import stores
+from domain import keys, shap
+from domain.bundle import Bundle, digest
+from domain.champion import Champion, ModelRef
+from domain.contract import Contract
+from lambdas.predictor.settings import Settings
+from ops import sample_data
+from ops.laptop import ROOT
+from training_job.encoding import encode
+from training_job.export import export
+
+HANDLER = "lambdas.predictor.handler.handler"
+ROWS = 20_000
+TREES, DEPTH = 200, 6
+ROUNDS = 5
+COLD_STARTS = 5
+EXPLAINED = 1_000
+
+
+@dataclass(frozen=True)
+class Case:
+    """The fixed model and rows to score, in every form that somebody wants them in."""
+
+    contract: Contract
+    bundle: Bundle
+    booster: xgb.Booster
+    matrix: np.ndarray
+    instances: list[dict[str, Any]]
+
+    @property
+    def one(self) -> pd.DataFrame:
+        """The first row as MLflow's models take it."""
+        names = list(self.contract.encoded_names)
+        return pd.DataFrame(self.matrix[:1], columns=names)
+
+
+def measure(seed: int) -> Iterator[Figure]:
+    """Latency, cold start, memory and size, and what the others need."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        case = _case(folder, seed)
+        model = _save_mlflow(case, folder)
+        _save_flask(case, folder, seed)
+        with stores(_objects(case)) as address:
+            environ = _environ(address)
+            yield from _in_process(case, model, environ)
+            yield from _over_the_wire(case, model, folder, environ)
+            yield from _cold(case, model, environ)
+    yield from _explanations(case)
+    yield from _asset()
+
+
+def _in_process(case: Case, model: Path, environ: Mapping[str, str]) -> Iterator[Figure]:
+    import mlflow.pyfunc
+
+    pyfunc = mlflow.pyfunc.load_model(str(model))
+    frame = case.one
+    with mock.patch.dict(os.environ, environ):
+        handler = _stubbed_handler()
+        single, batch = _event(case.instances[0]), _event({"instances": case.instances[:1000]})
+        _checked(handler(single), case.bundle, case.instances[0])
+        ours, theirs, batches = [], [], []
+        for _ in range(ROUNDS):  # in turns, so that both see the same machine
+            ours += _times(lambda: handler(single), 400)
+            theirs += _times(lambda: pyfunc.predict(frame), 60)
+            batches += _times(lambda: handler(batch), 4)
+        explained = _times(lambda: handler(_event(case.instances[0], explain="true")), 20)
+    p50, other = median(ours), median(theirs)
+    yield Figure("handler, one patient, p50", 1000 * p50, "ms", "<= 0.25")
+    yield Figure("handler, one patient, p99", 1000 * float(np.quantile(ours, 0.99)), "ms")
+    yield Figure("(a) mlflow.pyfunc predict alone, p50", 1000 * other, "ms")
+    yield Figure("handler faster than (a), times", other / p50, "x", ">= 5")
+    yield Figure("handler, batch of 1,000, p50", 1000 * median(batches), "ms", "<= 60")
+    yield Figure("handler, one patient explained, p50", 1000 * median(explained), "ms")
+
+
+def _over_the_wire(
+    case: Case, model: Path, folder: Path, environ: Mapping[str, str]
+) -> Iterator[Figure]:
+    single = _event(case.instances[0])
+    split = json.dumps({"dataframe_split": _split(case)}).encode()
+    plain = json.dumps({k: v for k, v in case.instances[0].items() if v is not None}).encode()
+    with (
+        lambda_runtime.running(HANDLER, environ) as function,
+        baselines.mlflow_server(model) as mlflow_server,
+        baselines.flask_server(folder) as flask_server,
+    ):
+        function.invoke(_event({"instances": case.instances[:1000]}))
+        function.invoke(_event({"instances": case.instances[:50]}, explain="true"))
+        calls: list[Callable[[], Any]] = [
+            lambda: function.invoke(single),
+            lambda: baselines.post(mlflow_server, "/invocations", split),
+            lambda: baselines.post(flask_server, "/predict", plain),
+        ]
+        found: list[list[float]] = [[], [], []]
+        for _ in range(ROUNDS):
+            for times, call in zip(found, calls, strict=True):
+                times.extend(_times(call, 60))
+        peak = function.peak_mebibytes()
+    ours, mlflow_p50, flask_p50 = (1000 * median(times) for times in found)
+    yield Figure("(b) mlflow models serve over HTTP, p50", mlflow_p50, "ms")
+    yield Figure("(c) DictVectorizer + Booster behind Flask, p50", flask_p50, "ms")
+    yield Figure("runtime interface, log call included, p50", ours, "ms", f"<= {mlflow_p50:.6g}")
+    yield Figure("peak memory (after 1,000, and 50 explained)", peak, "MB", "<= 100")
+
+
+def _cold(case: Case, model: Path, environ: Mapping[str, str]) -> Iterator[Figure]:
+    single, split = _event(case.instances[0]), _split(case)
+    ours, theirs = [], []
+    for start in range(COLD_STARTS + 1):
+        with lambda_runtime.running(HANDLER, environ) as function:
+            _, when = function.invoke(single)
+            seconds = when - function.began
+        other = baselines.cold_pyfunc_seconds(model, split)
+        if start:  # the first one reads the disk
+            ours.append(seconds)
+            theirs.append(other)
+    yield Figure("cold start, process start to first answer", median(ours), "s", "<= 0.5")
+    yield Figure("(a) cold start", median(theirs), "s")
+    yield Figure("cold start better than (a), times", median(theirs) / median(ours), "x", ">= 6")
+
+
+def _explanations(case: Case) -> Iterator[Figure]:
+    """How far any contribution is from XGBoost's own."""
+    theirs = case.booster.predict(xgb.DMatrix(case.matrix[:EXPLAINED]), pred_contribs=True)
+    worst = 0.0
+    for row, their in zip(case.matrix[:EXPLAINED], theirs, strict=True):
+        expected, ours = shap.contributions(case.bundle.forest, row.tolist())
+        worst = max(worst, float(np.max(np.abs(np.array([*ours, expected]) - their))))
+    yield Figure(f"explanation, largest difference in {EXPLAINED:,} rows", worst, "", "<= 1e-05")
+
+
+def _asset() -> Iterator[Figure]:
+    from stacks import assets
+
+    files = {
+        path.relative_to(base): path
+        for base, roots in (
+            (ROOT, [ROOT / part for part in assets.room("predictor")]),
+            (assets.LAYER, [assets.LAYER / "python"]),
+        )
+        for root in roots
+        for path in ([root] if root.is_file() else root.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, path in files.items():
+            archive.write(path, name)
+    compiled = sum(name.suffix in (".so", ".pyd", ".dylib") for name in files)
+    yield Figure("code and layer, zipped", len(buffer.getvalue()) / 2**20, "MB", "<= 5")
+    yield Figure("compiled files in them", compiled, "", "<= 0")
+
+
+def _case(folder: Path, seed: int) -> Case:
+    """200 trees fitted to sample data of this seed; one thread."""
+    path = folder / "sample.csv"
+    sample_data.make(rows=ROWS, seed=seed, path=path)
+    contract = Contract.parse((ROOT / "contract.toml").read_text())
+    frame = pd.read_csv(path, keep_default_na=False, na_values=[""])
+    names = [feature.name for feature in contract.features]
+    matrix = encode(pa.Table.from_pandas(frame[names], preserve_index=False), contract)
+    booster = _fit(matrix, frame[contract.target].to_numpy(), seed)
+    rows = frame[names].head(1000).astype(object).itertuples(index=False, name=None)
+    instances = [
+        {n: None if pd.isna(v) else v for n, v in zip(names, row, strict=True)} for row in rows
+    ]
+    bundle = Bundle(contract, export(booster), 0.5)
+    assert len(bundle.forest.roots) == TREES
+    return Case(contract, bundle, booster, matrix, instances)
+
+
+def _fit(matrix: np.ndarray, labels: np.ndarray, seed: int) -> xgb.Booster:
+    params = {"objective": "binary:logistic", "max_depth": DEPTH, "nthread": 1, "seed": seed}
+    return xgb.train(params | {"eta": 0.1}, xgb.DMatrix(matrix, labels), num_boost_round=TREES)
+
+
+def _save_mlflow(case: Case, folder: Path) -> Path:
+    import mlflow.xgboost
+    from mlflow.models import infer_signature
+
+    path = folder / "mlflow"
+    signature = infer_signature(case.one, np.zeros(1, dtype=np.float32))
+    mlflow.xgboost.save_model(
+        case.booster, str(path), signature=signature, pip_requirements=["xgboost"]
+    )
+    return path
+
+
+def _save_flask(case: Case, folder: Path, seed: int) -> None:
+    """The same data and trees, encoded by DictVectorizer."""
+    from sklearn.feature_extraction import DictVectorizer
+
+    frame = pd.read_csv(folder / "sample.csv", keep_default_na=False, na_values=[""])
+    records = frame[list(case.instances[0])].to_dict("records")
+    vectorizer = DictVectorizer(sparse=False)
+    matrix = vectorizer.fit_transform(records)
+    booster = _fit(matrix, frame[case.contract.target].to_numpy(), seed)
+    booster.save_model(folder / "model.ubj")
+    (folder / "names.json").write_text(json.dumps(list(vectorizer.feature_names_)))
+
+
+def _objects(case: Case) -> dict[str, bytes]:
+    """The models bucket with this champion."""
+    content = case.bundle.to_bytes()
+    ref = ModelRef.of(1, digest(content))
+    champion = Champion.succeeding(None, ref, action="promote", execution="benchmark", now=1)
+    stored = {ref.bundle_key: content, keys.CHAMPION: champion.to_json()}
+    return {f"/models/{key}": value for key, value in stored.items()}
+
+
+def _environ(address: str) -> dict[str, str]:
+    settings = Settings(models_bucket="models", predictions_bucket="log", log_stream="log")
+    kept = {n: v for n, v in os.environ.items() if not n.startswith("AWS_")}
+    return (
+        kept
+        | settings.to_env()
+        | {
+            "AWS_ENDPOINT_URL": f"http://{address}",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "NO_PROXY": "127.0.0.1",
+            "PYTHONPATH": str(ROOT),
+        }
+    )
+
+
+class _StubbedFirehose:
+    """Takes every record at once."""
+
+    def put_record_batch(self, *, Records: Sequence[Any], **_: Any) -> dict[str, Any]:  # noqa: N803 - boto3's name
+        """Answer as Firehose does."""
+        return {"FailedPutCount": 0, "RequestResponses": [{"RecordId": "1"}] * len(Records)}
+
+
+def _stubbed_handler() -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+    """The handler as it is, with the log call stubbed at the client; its log goes nowhere."""
+    from adapters.aws import LeanClients
+    from lambdas.predictor import handler as room
+
+    real = LeanClients.client
+
+    def client(self: LeanClients, service: str, **options: Any) -> Any:
+        return _StubbedFirehose() if service == "firehose" else real(self, service, **options)
+
+    with mock.patch.object(LeanClients, "client", client):
+        room._api()
+
+    def handler(event: Mapping[str, Any]) -> Mapping[str, Any]:
+        with redirect_stdout(io.StringIO()):
+            return room.handler(event, None)
+
+    return handler
+
+
+def _event(body: Any, **query: str) -> dict[str, Any]:
+    """As API Gateway sends it."""
+    return {
+        "resource": "/predict",
+        "path": "/predict",
+        "httpMethod": "POST",
+        "headers": {"Content-Type": "application/json", "x-api-key": "k", "Host": "example"},
+        "multiValueHeaders": {"Content-Type": ["application/json"]},
+        "queryStringParameters": query or None,
+        "multiValueQueryStringParameters": {n: [v] for n, v in query.items()} or None,
+        "pathParameters": None,
+        "requestContext": {"requestId": "id", "identity": {"apiKeyId": "k"}},
+        "body": json.dumps(body),
+        "isBase64Encoded": False,
+    }
+
+
+def _checked(answer: Mapping[str, Any], bundle: Bundle, instance: Mapping[str, Any]) -> None:
+    """What is timed must be right."""
+    found = json.loads(answer["body"])["probability"]
+    assert (200, bundle.probability(bundle.contract.row(instance))) == (answer["statusCode"], found)
+
+
+def _split(case: Case) -> dict[str, Any]:
+    return {
+        "columns": list(case.contract.encoded_names),
+        "data": [[None if np.isnan(v) else float(v) for v in case.matrix[0]]],
+    }
+
+
+def _times(call: Callable[[], Any], repetitions: int) -> list[float]:
+    """Seconds of each call."""
+    found = []
+    for _ in range(repetitions):
+        began = time.perf_counter()
+        call()
+        found.append(time.perf_counter() - began)
+    return found
+
+
+if __name__ == "__main__":
+    main("predictor", measure)

@@ -1,0 +1,91 @@
+"""Lambda's runtime API (2018-06-01), and a function behind it run by awslambdaric.
+
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+"""
+
+import json
+import queue
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.serving.local_http import Handler, serving
+
+TIMEOUT_SECONDS = 60.0
+
+
+@dataclass
+class Function:
+    """One execution environment; `began` is when its process was started (perf_counter)."""
+
+    events: "queue.Queue[bytes]" = field(default_factory=queue.Queue)
+    answers: "queue.Queue[tuple[str, bytes, float]]" = field(default_factory=queue.Queue)
+    began: float = 0.0
+    process: "subprocess.Popen[bytes] | None" = None
+
+    def invoke(self, event: Mapping[str, Any]) -> tuple[dict[str, Any], float]:
+        """The function's answer and when it came (perf_counter)."""
+        self.events.put(json.dumps(event).encode())
+        kind, body, when = self.answers.get(timeout=TIMEOUT_SECONDS)
+        if kind != "response":
+            raise RuntimeError(f"The function failed: {body[:500]!r}")
+        answer: dict[str, Any] = json.loads(body)
+        return answer, when
+
+    def peak_mebibytes(self) -> float:
+        """Largest resident size that the process ever had."""
+        assert self.process is not None
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        line = next(text for text in status.splitlines() if text.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+
+
+@contextmanager
+def running(handler: str, environ: Mapping[str, str]) -> Iterator[Function]:
+    """A fresh environment of the function; it may be invoked while it still starts."""
+    function = Function()
+
+    class RuntimeApi(Handler):
+        def do_GET(self) -> None:  # noqa: N802 - http.server's name
+            """The next invocation; waits until there is one."""
+            event = function.events.get()
+            self.answer(
+                200,
+                event,
+                Lambda_Runtime_Aws_Request_Id="8476a536-e9f4-11e8-9739-2dfe598c3fcd",
+                Lambda_Runtime_Deadline_Ms=str(int(1000 * (time.time() + 29))),
+                Lambda_Runtime_Invoked_Function_Arn="arn:aws:lambda:us-east-1:0:function:f",
+                Content_Type="application/json",
+            )
+
+        def do_POST(self) -> None:  # noqa: N802 - http.server's name
+            """An answer, or an error."""
+            body, when = self.body(), time.perf_counter()
+            self.answer(202, b"")
+            function.answers.put((self.path.rpartition("/")[2], body, when))
+
+    with serving(RuntimeApi) as address:
+        env = dict(environ) | {
+            "AWS_LAMBDA_RUNTIME_API": address,
+            "AWS_LAMBDA_FUNCTION_NAME": "f",
+            "AWS_LAMBDA_FUNCTION_VERSION": "1",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
+        }
+        function.began = time.perf_counter()
+        function.process = subprocess.Popen(
+            [sys.executable, "-m", "awslambdaric", handler],
+            env=env,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            yield function
+        finally:
+            function.process.kill()
+            function.process.wait()
+            function.events.put(b"{}")  # whoever still waits for one goes

@@ -80,7 +80,8 @@ export function timeline(runs) {
     const ticks = runs.map((run) => {
       const x = runs.length === 1 ? width / 2 : ((run.end - first) / range) * (width - wide);
       const tall = HEIGHTS[run.outcome] * 66;
-      return s("a", { href: `#/drift/${run.run_id}`, tabindex: "-1" },
+      // By mouse only: the table of runs is the way by keyboard, and an image holds no links.
+      return s("g", { class: "pick", onclick: () => { location.hash = `#/drift/${run.run_id}`; } },
         s("title", {}, `${day(run.end - 1)}: ${words(run.outcome)}${run.drifted ? `, ${run.drifted} drifted` : ""}, ${count(run.rows)} rows`),
         s("rect", { class: "hit", x: x - 1, y: 0, width: wide + 2, height: bottom }),
         s("rect", { class: "tick", "data-outcome": run.outcome, x, y: bottom - tall, width: wide, height: tall, rx: Math.min(1.5, wide / 3) }));

@@ -141,7 +141,7 @@ function performance(summary) {
   const figures = Object.entries(measured?.figures ?? {}).filter(([, figure]) => figure);
   return card("Performance", {},
     measured && [h("p", {}, `Measured on ${count(measured.labelled)} predictions whose label has come (${percent(measured.coverage)} of the sample)${measured.dropped ? ": it has dropped" : measured.judged ? "" : ": too few for a verdict"}.`),
-      h("dl", { class: "figures wide" }, figures.map(([name, figure]) => h("div", {}, h("dt", {}, METRICS.find(([key]) => key === name)?.[1] ?? words(name)), h("dd", {}, fixed(figure.value)), interval(figure), Number.isFinite(measured.test[name]) ? h("p", { class: "note" }, `test rows ${fixed(measured.test[name])}`) : null)))],
+      h("dl", { class: "figures wide" }, figures.map(([name, figure]) => h("div", {}, h("dt", {}, METRICS.find(([key]) => key === name)?.[1] ?? words(name)), h("dd", {}, fixed(figure.value), interval(figure), Number.isFinite(measured.test[name]) ? h("span", { class: "interval" }, `test rows ${fixed(measured.test[name])}`) : null))))],
     expected && [h("p", {}, `Expected F1 ${fixed(expected.f1.value)}, against ${fixed(expected.reference_f1)} on the reference${expected.dropped ? ": it has dropped" : ""}. `, interval(expected.f1)), h("p", { class: "note" }, expected.note)]);
 }
 

@@ -97,7 +97,7 @@ export async function model({ signal, parameter }) {
     content: h("div", { class: "stack" },
       h("p", { class: "crumbs" }, h("a", { href: "#/models" }, "Models"), " / card"),
       h("h1", {}, found.version),
-      card("On the test rows", {}, h("dl", { class: "figures wide" }, figures.map(([title, value]) => h("div", {}, h("dt", {}, title), h("dd", {}, fixed(value.value)), interval(value))))),
+      card("On the test rows", {}, h("dl", { class: "figures wide" }, figures.map(([title, value]) => h("div", {}, h("dt", {}, title), h("dd", {}, fixed(value.value), interval(value)))))),
       reasons.length ? card("Verdict", {}, h("ul", { class: "reasons" }, reasons.map((reason) => h("li", {}, reason)))) : null,
       card("Model", {}, facts([
         ["Target", found.target],

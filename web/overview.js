@@ -37,7 +37,7 @@ function champion(data) {
     "Champion",
     { class: "span-4", aside: h("a", { href: `#/models/${pointer.version}` }, "Card") },
     h("p", { class: "headline" }, pointer.version, h("small", {}, `${pointer.action === "rollback" ? "rolled back" : "promoted"} ${ago(pointer.promoted_at)}`)),
-    shown.length ? h("dl", { class: "figures" }, shown.map(([title, found]) => h("div", {}, h("dt", {}, title), h("dd", {}, fixed(found.value)), interval(found)))) : h("p", { class: "note" }, "This version has no model card."),
+    shown.length ? h("dl", { class: "figures" }, shown.map(([title, found]) => h("div", {}, h("dt", {}, title), h("dd", {}, fixed(found.value), interval(found))))) : h("p", { class: "note" }, "This version has no model card."),
     facts([["Promoted", `${moment(pointer.promoted_at)} UTC`], ["Threshold", model ? fixed(model.threshold) : null], ["Before it", pointer.previous?.version ?? "none"]]),
   );
 }

@@ -46,7 +46,7 @@ class Stage:
     Firehose's buffer, 60-900. `training_cpu` in CPU units (1024 = 1 vCPU), `training_memory` in
     MiB, and so for MLflow. `database_instance`: a class of RDS without its ``db.``. `budget_usd`: a
     month's spending in the account that mails a warning. `drift_schedule` is an EventBridge
-    Scheduler expression in UTC.
+    Scheduler expression in UTC, as is `training_schedule`, which is empty for no schedule.
     """
 
     name: str
@@ -60,6 +60,7 @@ class Stage:
     training_cpu: int
     training_memory: int
     training_spot: bool
+    training_schedule: str
     mlflow_cpu: int
     mlflow_memory: int
     mlflow_readonly_root: bool
@@ -105,6 +106,11 @@ class Stage:
             ),
             "database_gb must be 20-65536": 20 <= self.database_gb <= 65_536,
             "database_backup_days must be 1-35": self.database_backup_days <= 35,
+            "training_cpu and training_memory must be a size that Fargate has": self.training_memory
+            in FARGATE_MEMORY.get(self.training_cpu, ()),
+            "training_schedule must be empty or look like cron(0 3 ? * SUN *)": (
+                not self.training_schedule or _CRON.fullmatch(self.training_schedule)
+            ),
             "drift_schedule must look like cron(0 14 * * ? *)": _CRON.fullmatch(
                 self.drift_schedule
             ),

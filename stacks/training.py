@@ -5,6 +5,7 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
 from stacks.function import Libraries, RoomFunction
@@ -66,6 +67,8 @@ class TrainingStack(Stack):
                 network=network,
             ),
         ).machine
+        if stage.training_schedule:
+            self._train_regularly(stage.training_schedule)
         self._grant(task.task_role, name)
         self._watch(stage)
         self._announce(storage)
@@ -75,6 +78,22 @@ class TrainingStack(Stack):
             cluster=self._cluster.ref,
             task_family=task.family,
             mlflow_url=mlflow_url,
+        )
+
+    def _train_regularly(self, expression: str) -> None:
+        """With the settings' defaults; of two trainings at once the lock refuses the second."""
+        clock = iam.Role(self, "Clock", assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com"))
+        self.machine.grant_start_execution(clock)
+        scheduler.CfnSchedule(
+            self,
+            "Regular",
+            description="Regular training",
+            schedule_expression=expression,
+            schedule_expression_timezone="UTC",
+            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
+            target=scheduler.CfnSchedule.TargetProperty(
+                arn=self.machine.state_machine_arn, role_arn=clock.role_arn, input="{}"
+            ),
         )
 
     def _grant(self, role: iam.IRole, name: str) -> None:

@@ -95,6 +95,8 @@ def dev(change: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
         (lambda d: d.update(database_gb=5), "database_gb must be 20-65536"),
         (lambda d: d.update(database_backup_days=36), "database_backup_days must be 1-35"),
         (lambda d: d.update(budget_usd=-1), "budget_usd must be at least 1"),
+        (lambda d: d.update(training_memory=1024), "must be a size that Fargate has"),
+        (lambda d: d.update(training_schedule="weekly"), "training_schedule must be empty or"),
         (lambda d: d.update(drift_schedule="daily"), "drift_schedule must look like"),
         (lambda d: d.update(drift_schedule="cron(0 14 * *)"), "drift_schedule must look like"),
     ],

@@ -4,8 +4,12 @@ import json
 from typing import Any
 
 import pytest
+from aws_cdk import App
 
+from app import build
+from stacks.settings import Settings
 from tests.infra.assembly import Assembly
+from tests.infra.conftest import ROOT, cdk_context
 
 STEPS = ("prepare", "tune", "evaluate", "promote", "check", "score")
 RUN_TASK_LIMIT = 8192
@@ -183,8 +187,6 @@ def test_the_container_cannot_write_but_into_its_scratch_volume(aws: Assembly) -
 
 
 def test_the_image_runs_as_nobody_in_particular() -> None:
-    from tests.infra.conftest import ROOT
-
     for image in ("training_job", "lambdas/drift", "mlflow_server"):
         dockerfile = f"{image}/Dockerfile"
         lines = (ROOT / dockerfile).read_text().splitlines()
@@ -201,6 +203,32 @@ def test_a_task_that_stops_without_a_word_is_reported_by_the_watcher(aws: Assemb
     assert pattern["detail"]["lastStatus"] == ["STOPPED"]
     assert aws.text(rule["Targets"][0]["Arn"]) == "{TaskWatcherFunction.Arn}"
     assert aws.allowed("TaskWatcherRole")["states:SendTaskFailure"] == {"{TrainingMachine}"}
+
+
+def test_no_training_is_scheduled_unless_the_stage_says_so(
+    aws: Assembly, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    assert [r.name for r in aws.resources("AWS::Scheduler::Schedule", "Training")] == []
+    stages: Any = cdk_context()["stages"]
+    weekly = stages["dev"] | {"training_schedule": "cron(0 3 ? * SUN *)"}
+    context = cdk_context() | {"stages": {"dev": weekly}, "target": "emulator"}
+    folder = tmp_path_factory.mktemp("weekly")
+    app = App(context=context, outdir=str(folder))
+    build(app, Settings.from_context(app.node.try_get_context, ROOT))
+    app.synth()
+    found = Assembly.read(folder)
+    (schedule,) = found.resources("AWS::Scheduler::Schedule", "Training")
+    assert schedule.properties["ScheduleExpression"] == "cron(0 3 ? * SUN *)"
+    assert schedule.properties["Target"]["Input"] == "{}"
+    (role,) = [r for r in found.resources("AWS::IAM::Role", "Training") if r.name == "Clock"]
+    (policy,) = [
+        p.properties["PolicyDocument"]["Statement"]
+        for p in found.resources("AWS::IAM::Policy", "Training")
+        if {"Ref": role.logical_id} in p.properties["Roles"]
+    ]
+    assert [(s["Action"], found.text(s["Resource"])) for s in policy] == [
+        ("states:StartExecution", "{TrainingMachine}")
+    ]
 
 
 def test_what_no_catch_can_see_reaches_the_topic(aws: Assembly) -> None:

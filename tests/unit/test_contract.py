@@ -239,3 +239,32 @@ def test_no_document_raises_anything_but_bad_contract(value: Any) -> None:
     document = {"target": value, "features": [value, {"name": value, "kind": "flag"}]}
     with pytest.raises(BadContract):
         Contract.from_dict(document | {"segments": value})
+
+
+def test_a_monotone_feature_constrains_its_column_and_leaves_the_version_alone(
+    contract: Contract,
+) -> None:
+    document = contract.to_dict()
+    document["features"][1]["monotone"] = "increasing"
+    document["features"][2]["monotone"] = "decreasing"
+    bound = Contract.from_dict(document)
+    assert contract.version == bound.version
+    assert document == bound.to_dict()
+    named = dict(zip(bound.encoded_names, bound.monotone, strict=True))
+    assert {"age": 1, "hypertension": -1} == {name: d for name, d in named.items() if d}
+
+
+@pytest.mark.parametrize(
+    ("feature", "direction", "complaint"),
+    [
+        (1, "up", "age: monotone must be increasing or decreasing"),
+        (0, "increasing", "gender: unknown key monotone"),
+    ],
+)
+def test_a_bad_direction_is_named(
+    contract: Contract, feature: int, direction: str, complaint: str
+) -> None:
+    document = contract.to_dict()
+    document["features"][feature]["monotone"] = direction
+    with pytest.raises(BadContract, match=complaint):
+        Contract.from_dict(document)

@@ -8,15 +8,21 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adapters.s3 import Bucket
 from domain import keys
 from domain.contract import Contract
+from tests.unit.conftest import ROOT
 from tests.unit.patients import csv, patients
+from training_job import hashing
 from training_job.errors import BadData
 from training_job.prepare import prepare
+from training_job.validation import check
 
 FRAME = patients(2_000, seed=1)
 Run = Callable[..., dict[str, Any]]
@@ -93,6 +99,58 @@ def test_appending_rows_never_moves_a_row_to_another_side(run: Run, moto_bucket:
     before = sides(run({"a.csv": csv(FRAME[:1000])}))
     after = sides(run({"a.csv": csv(FRAME[:1000]), "b.csv": csv(FRAME[1000:])}))
     assert before.items() <= after.items()
+
+
+@given(cut=st.integers(1, 399), salt=st.text(max_size=8), seed=st.integers(0, 1000))
+def test_a_rows_side_depends_on_the_row_and_the_salt_alone(cut: int, salt: str, seed: int) -> None:
+    """Whatever is appended, and wherever the rows lie."""
+    contract = Contract.parse((ROOT / "contract.toml").read_text())
+    whole = check(pa.Table.from_pandas(FRAME[:400]), contract).columns
+    order = np.random.default_rng(seed).permutation(400)
+
+    def sides(rows: Any) -> list[str]:
+        columns = {name: values[rows] for name, values in whole.items()}
+        found: list[str] = hashing.sides(hashing.feature_hashes(columns, contract), salt).tolist()
+        return found
+
+    before, after = sides(order[:cut]), sides(order)
+    assert before == after[:cut]
+    assert sides(np.arange(400)) == np.array(after)[np.argsort(order)].tolist()
+
+
+def test_the_manifest_profiles_each_column_and_compares_with_the_dataset_before(
+    run: Run, moto_bucket: Bucket
+) -> None:
+    def manifest(result: dict[str, Any]) -> dict[str, Any]:
+        stored = moto_bucket.get(keys.manifest(result["dataset_id"]))
+        assert stored is not None
+        found: dict[str, Any] = json.loads(stored.data)
+        return found
+
+    first = manifest(run({"a.csv": csv(FRAME)}))
+    shifted = FRAME.assign(blood_glucose_level=FRAME["blood_glucose_level"] + 60)
+    shifted.loc[:199, "bmi"] = None
+    second = manifest(run({"a.csv": csv(shifted)}))
+    glucose = first["columns"]["blood_glucose_level"]
+    assert FRAME["blood_glucose_level"].mean() == pytest.approx(glucose["mean"])
+    assert sorted(glucose["edges"]) == glucose["edges"]
+    female = (FRAME["gender"] == "Female").mean()
+    assert female == pytest.approx(first["columns"]["gender"]["shares"][0])
+    assert "previous" not in first
+    changes = second["previous"]
+    assert first["dataset_id"] == changes["dataset_id"]
+    assert changes["same_contract"]
+    assert 0.1 == pytest.approx(changes["columns"]["bmi"]["missing"])
+    indices = {name: change["stability_index"] for name, change in changes["columns"].items()}
+    assert indices.pop("blood_glucose_level") > 0.5
+    assert all(index < 0.02 for index in indices.values())
+
+
+def test_a_damaged_manifest_of_an_earlier_dataset_is_no_obstacle(
+    run: Run, moto_bucket: Bucket
+) -> None:
+    moto_bucket.put(keys.manifest("0" * 16), b"{")
+    assert run({"a.csv": csv(FRAME)})["rows_read"] == 2000
 
 
 def test_rows_that_differ_in_the_label_only_share_a_side(run: Run, moto_bucket: Bucket) -> None:

@@ -1,0 +1,131 @@
+"""Ten million made-up rows: what preparing, training and scoring cost in time and memory.
+
+Each is measured in a process of its own: CPU seconds of the call, peak of the process's resident
+memory, packages included. Time is what one core takes, so other load hardly matters.
+"""
+
+import multiprocessing
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.folder_bucket import FolderS3
+from benchmarks.harness import Figure, main
+from domain import keys
+from domain.bundle import Bundle, digest
+from domain.champion import Champion, ModelRef
+from domain.contract import Contract
+from ops import sample_data
+from ops.laptop import ROOT
+
+ROWS = 10_000_000
+PARAMS = {"max_depth": 5, "learning_rate": 0.1, "min_child_weight": 10.0}
+INPUT = f"{keys.RAW}sample.csv"
+
+
+def measure(seed: int) -> Iterator[Figure]:
+    """One after the other, since each needs what the one before made."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        path = folder / "data" / INPUT
+        path.parent.mkdir(parents=True)
+        sample_data.make(rows=ROWS, seed=seed, path=path)
+        made, seconds, peak = _alone(_prepare, folder)
+        yield Figure("prepare, 10 M rows: rows/s per core", ROWS / seconds, "", ">= 300000")
+        yield Figure("prepare: peak memory", peak / 1e9, "GB", "<= 1.5")
+        matrix, seconds, peak = _alone(_train, folder, made)
+        yield Figure("training on them: peak over float32 matrix", peak / matrix, "x", "<= 3")
+        yield Figure("training: CPU seconds, binning included", seconds, "s")
+        trees, seconds, peak = _alone(_score, folder)
+        yield Figure("scoring, file to file: rows/s per core", ROWS / seconds, "", ">= 400000")
+        yield Figure("scoring: trees of the model", trees, "")
+        yield Figure("scoring: peak memory", peak / 1e9, "GB")
+
+
+def _alone(work: Callable[..., Any], *arguments: Any) -> tuple[Any, float, float]:
+    """``(result, CPU seconds, bytes at the peak)`` of `work` in a new process."""
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_report, args=(sender, work, arguments))
+    process.start()
+    sender.close()
+    found: tuple[Any, float, float] = receiver.recv()
+    process.join()
+    return found
+
+
+def _report(sender: Any, work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    result, seconds = work(*arguments)
+    status = Path("/proc/self/status").read_text().splitlines()
+    (peak,) = (int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
+    sender.send((result, seconds, peak))
+
+
+def _contract() -> Contract:
+    return Contract.parse((ROOT / "contract.toml").read_text())
+
+
+def _prepare(folder: Path) -> tuple[str, float]:
+    from training_job.prepare import prepare
+
+    began = time.process_time()
+    made = prepare(
+        contract=_contract(),
+        bucket=FolderS3(folder).bucket("data"),
+        raw_prefix=keys.RAW,
+        salt="scale",
+        bad_row_share=0.01,
+        say=lambda _: None,
+    )
+    return made["dataset_id"], time.process_time() - began
+
+
+def _train(folder: Path, dataset_id: str) -> tuple[int, float]:
+    """Fit, store as champion; returns the bytes of the training rows' float32 matrix."""
+    from training_job.dataset import Split
+    from training_job.export import export
+    from training_job.model import TrainingData, fit
+
+    contract, began = _contract(), time.process_time()
+    train, valid = (
+        Split.read(folder / "data" / keys.dataset(dataset_id, side), contract)
+        for side in ("train", "valid")
+    )
+    rows = len(train.labels)
+    data = TrainingData.of(train, valid, contract)
+    del train, valid
+    fitted = fit(data, PARAMS, seed=1)
+    seconds = time.process_time() - began
+    content = Bundle(contract, export(fitted.booster), fitted.threshold).to_bytes()
+    model, models = ModelRef.of(1, digest(content)), FolderS3(folder).bucket("models")
+    models.put(model.bundle_key, content)
+    champion = Champion.succeeding(None, model, action="promote", execution="scale", now=1)
+    models.put(keys.CHAMPION, champion.to_json())
+    return rows * len(contract.encoded_names) * 4, seconds
+
+
+def _score(folder: Path) -> tuple[int, float]:
+    from training_job.batch_scorer import load
+    from training_job.score import score
+    from training_job.score_request import ScoreRequest
+
+    buckets = FolderS3(folder)
+    models = buckets.bucket("models")
+    began = time.process_time()
+    score(
+        request=ScoreRequest(input=INPUT, output=f"{keys.SCORING}out/"),
+        data=buckets.bucket("data"),
+        models=models,
+        predictions=buckets.bucket("predictions"),
+        say=lambda _: None,
+    )
+    seconds = time.process_time() - began
+    return len(load(models, None).bundle.forest.roots), seconds
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    main("scale", measure)

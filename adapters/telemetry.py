@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 
 from domain import metrics
 
-_UNITS = {metrics.LATENCY: "Milliseconds"}
+_UNITS = {metrics.LATENCY: "Milliseconds", metrics.LAST_RUN_AGE: "Seconds"}
 
 
 @dataclass

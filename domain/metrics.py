@@ -1,4 +1,4 @@
-"""Names of the metrics that the API's functions emit, as alarms and graphs need them.
+"""Names of the metrics that the functions emit, as alarms and graphs need them.
 
 Dimension of all: `service`. FieldErrors has `field` too, one of the contract's. The model's version
 is a property of the log line, never a dimension: each combination of dimensions is a paid metric.
@@ -8,7 +8,7 @@ from typing import Literal
 
 NAMESPACE = "Circle"
 
-Service = Literal["predictor", "labels", "dashboard"]
+Service = Literal["predictor", "labels", "dashboard", "drift"]
 
 LATENCY = "Latency"
 """Milliseconds from event to response of POST /predict and POST /labels."""
@@ -27,3 +27,18 @@ UNEXPECTED = "UnexpectedErrors"
 """Requests answered 500: a defect."""
 BUNDLE_TROUBLE = "BundleTrouble"
 """Reads of the champion that failed; the last good model, or the previous one, serves on."""
+
+RUNS = "Runs"
+"""Drift runs, one per window and version."""
+DRIFTED_RUNS = "DriftedRuns"
+"""Those that found drift or a performance drop."""
+UNDECIDED_RUNS = "UndecidedRuns"
+"""Those without enough data for a verdict."""
+ROWS = "Rows"
+"""Predictions in the windows of the runs."""
+SKIPPED_ROWS = "SkippedRows"
+"""Malformed rows and unreadable objects that the runs left out."""
+REFUSED_MAILS = "RefusedMails"
+"""Runs whose mail was refused by SES."""
+LAST_RUN_AGE = "LastRunAge"
+"""Seconds from the run before to this one."""

@@ -57,6 +57,11 @@ def index_runs(reports: Bucket, summaries: Sequence[Summary]) -> None:
     raise Conflict(keys.RUN_INDEX)
 
 
+def last_run(reports: Bucket) -> int | None:
+    """When the latest run was computed (UTC ms); None before the first."""
+    return max((entry.computed_at for entry in _read(reports)[0].entries), default=None)
+
+
 def _read(reports: Bucket) -> tuple[RunIndex, str | None]:
     stored = reports.get(keys.RUN_INDEX)
     if stored is None:

@@ -7,6 +7,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from domain import metrics
 from stacks.serving import ServingStack
 
 
@@ -40,9 +41,39 @@ class Alarms(Construct):
             drift.metric_errors(period=hour),
             "A drift run failed: look into the drift function's log.",
         )
+        day = Duration.days(1)
+        self._at_least_one(
+            "RefusedMails",
+            _drift_metric(metrics.REFUSED_MAILS, day),
+            "A drift mail was refused: verify sender and recipient in SES, and its sandbox.",
+        )
+        self._alarm(
+            "NoDriftRun",
+            _drift_metric(metrics.RUNS, day),
+            "No drift run for a day: look at the schedule and the drift function's log.",
+            comparison=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+            missing=cloudwatch.TreatMissingData.BREACHING,
+        )
 
     def _at_least_one(
         self, construct_id: str, metric: cloudwatch.IMetric, description: str
+    ) -> None:
+        self._alarm(
+            construct_id,
+            metric,
+            description,
+            comparison=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            missing=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+
+    def _alarm(
+        self,
+        construct_id: str,
+        metric: cloudwatch.IMetric,
+        description: str,
+        *,
+        comparison: cloudwatch.ComparisonOperator,
+        missing: cloudwatch.TreatMissingData,
     ) -> None:
         alarm = cloudwatch.Alarm(
             self,
@@ -50,8 +81,19 @@ class Alarms(Construct):
             metric=metric,
             threshold=1,
             evaluation_periods=1,
-            comparison_operator=(cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD),
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            comparison_operator=comparison,
+            treat_missing_data=missing,
             alarm_description=description,
         )
         alarm.add_alarm_action(self._action)
+
+
+def _drift_metric(name: str, period: Duration) -> cloudwatch.Metric:
+    """What the drift function says about itself."""
+    return cloudwatch.Metric(
+        namespace=metrics.NAMESPACE,
+        metric_name=name,
+        dimensions_map={"service": "drift"},
+        period=period,
+        statistic="Sum",
+    )

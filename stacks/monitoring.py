@@ -50,6 +50,17 @@ class MonitoringStack(Stack):
             suppression_reasons=ses.SuppressionReasons.BOUNCES_AND_COMPLAINTS,
             tls_policy=ses.ConfigurationSetTlsPolicy.REQUIRE,
         )
+        # Not by CDK's own method, which binds the topic to this stack and so the stacks in a circle.
+        ses.CfnConfigurationSetEventDestination(
+            self,
+            "MailTrouble",
+            configuration_set_name=configuration.configuration_set_name,
+            event_destination={
+                "enabled": True,
+                "matchingEventTypes": ["bounce", "complaint", "reject"],
+                "snsDestination": {"topicArn": storage.topic.topic_arn},
+            },
+        )
         drift = DriftFunction(
             self,
             "Drift",

@@ -7,6 +7,7 @@ _EXISTS = [{"exists": True}]
 OPERATIONS = {
     "$or": [
         {"AlarmName": _EXISTS},  # an alarm
+        {"eventType": _EXISTS},  # a drift mail that bounced, was refused or complained about
         {"detail-type": _EXISTS},  # an event: a training execution that failed
         {"responseContext": {"functionError": _EXISTS}},  # a drift run that failed for good
     ]

@@ -76,9 +76,25 @@ def test_every_alarm_says_what_to_look_at_and_tells_the_topic(aws: Assembly) -> 
         assert alarm.properties["AlarmDescription"].endswith(".")
 
 
+def test_a_day_without_a_run_is_alarming_even_when_nothing_reports_it(aws: Assembly) -> None:
+    alarm = aws.resource("AWS::CloudWatch::Alarm", "AlarmsNoDriftRun").properties
+    assert (alarm["MetricName"], alarm["TreatMissingData"], alarm["ComparisonOperator"]) == (
+        "Runs",
+        "breaching",
+        "LessThanThreshold",
+    )
+
+
+def test_bounces_and_complaints_reach_the_topic(aws: Assembly) -> None:
+    destination = aws.resource("AWS::SES::ConfigurationSetEventDestination").properties
+    wanted = destination["EventDestination"]
+    assert aws.text(wanted["SnsDestination"]["TopicARN"]) == "{OperationsTopic}"
+    assert {"bounce", "complaint", "reject"} == set(wanted["MatchingEventTypes"])
+
+
 def test_the_operator_is_mailed_about_trouble_but_not_twice_about_drift(aws: Assembly) -> None:
     subscription = aws.resource("AWS::SNS::Subscription").properties
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "team@example.org")
     assert subscription["FilterPolicyScope"] == "MessageBody"
     fields = {next(iter(rule)) for rule in subscription["FilterPolicy"]["$or"]}
-    assert fields == {"AlarmName", "detail-type", "responseContext"}
+    assert fields == {"AlarmName", "eventType", "detail-type", "responseContext"}

@@ -142,7 +142,7 @@ def test_a_week_of_windows_mails_opening_escalation_and_recovery_once_each(
     assert channels.subjects == [
         "[diabetes] Data drift: age (2026-02-01 UTC)",
         "[diabetes] Worse: Prediction drift: age, predicted probability (2026-02-03 UTC)",
-        "[diabetes] Recovered: No drift (2026-02-05 UTC)",
+        "[diabetes] Recovered: No drift (2026-02-06 UTC)",
     ]
     details = [event["DetailType"] for event in channels.events]
     assert details == ["DriftDetected", "DriftDetected", "DriftRecovered"]

@@ -1,0 +1,275 @@
+"""What the monitoring finds, what it doesn't, and what it costs.
+
+A small model is fitted; windows are drawn with replacement from rows that neither the model nor the
+reference has seen. Measured on the sample data, and on the Kaggle file that DIABETES_CSV names.
+The baseline, in the same run on the same windows, is Evidently's default preset.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from benchmarks.harness import Figure, main
+from domain.contract import Contract
+from monitoring_job import performance, profiles
+from monitoring_job.profiles import Column
+from monitoring_job.segments import compare_segments
+from monitoring_job.statistics import compare
+from ops import sample_data
+from ops.laptop import ROOT
+
+WINDOWS, SHIFTED, DEFAULTS, PROCESSES = 200, 100, 50, 2
+REFERENCE_ROWS, TRAINED, VALID = 10_000, 0.4, 0.2
+LOGS = {"small": 100_000, "large": 10_000_000}
+
+
+@dataclass(frozen=True)
+class World:
+    """A contract, a reference and a pool of rows disjoint from it, scored by one model."""
+
+    contract: Contract
+    score: Callable[[pd.DataFrame], np.ndarray]
+    threshold: float
+    reference: pd.DataFrame
+    pool: pd.DataFrame
+
+    @property
+    def old(self) -> dict[str, Column]:
+        """The reference as columns."""
+        return profiles.columns(self.contract, pa.Table.from_pandas(self.reference))
+
+
+@cache
+def world(source: str, seed: int) -> World:
+    """`source`: a CSV's path. Depends on it and the seed alone, so every process makes the same."""
+    from training_job.encoding import encode
+    from training_job.model import TrainingData, fit, predict
+
+    contract = Contract.parse((ROOT / "contract.toml").read_text())
+    frame = pd.read_csv(source).sample(frac=1, random_state=seed).reset_index(drop=True)
+    train, valid = (round(len(frame) * share) for share in (TRAINED, TRAINED + VALID))
+    labels = frame[contract.target].to_numpy(np.int8)
+    inputs = frame[[feature.name for feature in contract.features]]
+
+    def encoded(rows: pd.DataFrame) -> Any:
+        return encode(pa.Table.from_pandas(rows, preserve_index=False), contract)
+
+    data = TrainingData.build(
+        encoded(inputs[:train]), labels[:train], encoded(inputs[train:valid]), labels[train:valid]
+    )
+    fitted = fit(data, {"max_depth": 4, "eta": 0.1}, seed=seed)
+
+    def score(rows: pd.DataFrame) -> np.ndarray:
+        return predict(fitted.booster, encoded(rows)).astype(np.float64)
+
+    unseen = inputs.rename(columns=str.lower).assign(
+        probability=score(inputs), label=labels.astype(bool)
+    )
+    # As in training, the reference comes from the validation rows.
+    reference = unseen[train : train + REFERENCE_ROWS].reset_index(drop=True)
+    pool = unseen[valid:].reset_index(drop=True)
+    return World(contract, score, fitted.threshold, reference, pool)
+
+
+def drawn(of: World, rows: int, random: np.random.Generator) -> pd.DataFrame:
+    """A window."""
+    return of.pool.iloc[random.integers(0, len(of.pool), rows)].reset_index(drop=True)
+
+
+def judged(of: World, window: pd.DataFrame) -> tuple[set[str], bool]:
+    """The columns found drifted, and whether anything at all raises an alarm."""
+    current = profiles.columns(of.contract, pa.Table.from_pandas(window, preserve_index=False))
+    old = _old(of)
+    columns, prediction = compare(
+        contract=of.contract, reference=old, current=current, minimum_rows=300
+    )
+    segments = compare_segments(contract=of.contract, reference=old, current=current)
+    expected = performance.expected(
+        probabilities=window["probability"].to_numpy(),
+        reference=of.reference["probability"].to_numpy(),
+        reference_labels=of.reference["label"].to_numpy(),
+        threshold=of.threshold,
+    )
+    found = {column.column for column in (*columns, prediction) if column.drifted}
+    dropped = expected is not None and expected.dropped
+    return found, bool(found) or dropped or any(segment.drifted for segment in segments)
+
+
+_OLD: dict[int, dict[str, Column]] = {}
+
+
+def _old(of: World) -> dict[str, Column]:
+    """The reference's columns, whose profiles are cached in them."""
+    return _OLD.setdefault(id(of), of.old)
+
+
+def quiet(source: str, seed: int, rows: int, window: int) -> bool:
+    """Whether an undrifted window raises an alarm."""
+    of = world(source, seed)
+    return judged(of, drawn(of, rows, np.random.default_rng([seed, rows, window])))[1]
+
+
+def default(source: str, seed: int, rows: int, window: int) -> bool:
+    """Whether Evidently's default preset finds any column of the same window drifted."""
+    from evidently import DataDefinition, Dataset, Report
+    from evidently.presets import DataDriftPreset
+
+    of = world(source, seed)
+    current = drawn(of, rows, np.random.default_rng([seed, rows, window]))
+    numbers = [f.column for f in of.contract.features if f.kind == "number"] + ["probability"]
+    texts = [f.column for f in of.contract.features if f.kind != "number"]
+    definition = DataDefinition(numerical_columns=numbers, categorical_columns=texts)
+    snapshot = Report([DataDriftPreset()], include_tests=False).run(
+        Dataset.from_pandas(current[numbers + texts], data_definition=definition),
+        Dataset.from_pandas(of.reference[numbers + texts], data_definition=definition),
+    )
+    counts = [
+        m["value"] for m in snapshot.dict()["metrics"] if "DriftedColumns" in m["metric_name"]
+    ]
+    return bool(counts[0]["count"] > 0)
+
+
+def _age(frame: pd.DataFrame, _: np.random.Generator) -> None:
+    frame["age"] = (frame["age"] + 8).clip(0, 120)
+
+
+def _glucose(frame: pd.DataFrame, _: np.random.Generator) -> None:
+    frame["blood_glucose_level"] += 15
+
+
+def _bmi(frame: pd.DataFrame, _: np.random.Generator) -> None:
+    frame["bmi"] = (frame["bmi"] * 1.1).clip(10, 100)
+
+
+def _smoking(frame: pd.DataFrame, random: np.random.Generator) -> None:
+    known = np.flatnonzero(frame["smoking_history"] != "No Info")
+    more = round(0.5 * (len(frame) - len(known)))
+    frame.loc[random.choice(known, more, replace=False), "smoking_history"] = "No Info"
+
+
+def _missing(frame: pd.DataFrame, random: np.random.Generator) -> None:
+    frame.loc[random.random(len(frame)) < 0.15, "hba1c_level"] = np.nan
+
+
+def _category(frame: pd.DataFrame, random: np.random.Generator) -> None:
+    frame.loc[random.random(len(frame)) < 0.05, "gender"] = "Unknown"
+
+
+SHIFTS: dict[str, tuple[str, Callable[[pd.DataFrame, np.random.Generator], None]]] = {
+    "age + 8 years": ("age", _age),
+    "glucose + 15 mg/dl": ("blood_glucose_level", _glucose),
+    "BMI x 1.1": ("bmi", _bmi),
+    "smoking No Info x 1.5": ("smoking_history", _smoking),
+    "HbA1c missing in 15 %": ("hba1c_level", _missing),
+    "new category at 5 %": ("gender", _category),
+}
+
+
+def found(source: str, seed: int, shift: str, window: int) -> bool:
+    """Whether the shifted column is named."""
+    of = world(source, seed)
+    random = np.random.default_rng([seed, window, len(shift)])
+    frame = drawn(of, 1_000, random)
+    column, apply = SHIFTS[shift]
+    apply(frame, random)
+    if column != "gender":  # the API refuses an unknown category: such rows bring their own score
+        named = frame.rename(columns={f.column: f.name for f in of.contract.features})
+        frame["probability"] = of.score(named[[f.name for f in of.contract.features]])
+    return column in judged(of, frame)[0]
+
+
+def estimate(source: str, seed: int, window: int) -> bool:
+    """Whether expected F1 is within 0.03 of the realised."""
+    of = world(source, seed)
+    frame = drawn(of, 10_000, np.random.default_rng([seed, 7, window]))
+    probabilities = frame["probability"].to_numpy()
+    expected = performance.expected(
+        probabilities=probabilities,
+        reference=of.reference["probability"].to_numpy(),
+        reference_labels=of.reference["label"].to_numpy(),
+        threshold=of.threshold,
+    )
+    measured = performance.realised(
+        labels=frame["label"].to_numpy(np.int8),
+        probabilities=probabilities,
+        threshold=of.threshold,
+        test={},
+        sampled=len(frame),
+    )
+    realised = measured.figures["f1"]
+    assert expected is not None
+    assert realised is not None
+    return abs(expected.f1.value - realised.value) <= 0.03
+
+
+def share(pool: ProcessPoolExecutor, of: Callable[[int], bool], windows: int) -> float:
+    """Percentage of the windows for which it holds."""
+    return 100 * float(np.mean(list(pool.map(of, range(windows), chunksize=10))))
+
+
+def measure(seed: int) -> Iterator[Figure]:
+    """Everything, on both sources."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        sample = Path(folder) / "sample.csv"
+        sample_data.write(rows=100_000, seed=seed, path=sample)
+        sources = {"sample": str(sample)}
+        if os.environ.get("DIABETES_CSV"):
+            sources["real CSV"] = os.environ["DIABETES_CSV"]
+        with ProcessPoolExecutor(PROCESSES) as pool:
+            for name, source in sources.items():
+                yield from _found_and_not(pool, name, source, seed)
+        yield from _cost(Path(folder), seed)
+
+
+def _found_and_not(
+    pool: ProcessPoolExecutor, name: str, source: str, seed: int
+) -> Iterator[Figure]:
+    for rows in (300, 1_000, 10_000):
+        value = share(pool, partial(quiet, source, seed, rows), WINDOWS)
+        yield Figure(f"{name}, n={rows}: alarms of quiet windows", value, "%", "<= 2")
+        baseline = share(pool, partial(default, source, seed, rows), DEFAULTS)
+        yield Figure(f"{name}, n={rows}: Evidently's default preset", baseline, "%")
+    for shift in SHIFTS:
+        value = share(pool, partial(found, source, seed, shift), SHIFTED)
+        yield Figure(f"{name}, n=1000, {shift}: column named", value, "%", ">= 95")
+    value = share(pool, partial(estimate, source, seed), WINDOWS)
+    yield Figure(f"{name}: expected F1 within 0.03 of realised", value, "%", ">= 95")
+
+
+def _cost(folder: Path, seed: int) -> Iterator[Figure]:
+    """Reading in processes of their own, so that each has a peak of its own."""
+    peaks, speed = {}, 0.0
+    for name, rows in LOGS.items():
+        _in_a_process("make", folder / name, rows, seed)
+        figures = _in_a_process("read", folder / name, rows, seed)
+        peaks[name], speed = figures["peak"], figures["speed"]
+    yield Figure("reading and sampling, rows per CPU second", speed, "", ">= 1e6")
+    ratio = peaks["large"] / peaks["small"]
+    yield Figure("peak memory, 10 million rows / 100,000 rows", ratio, "", "<= 1.3")
+    figures = _in_a_process("run", folder / "small", LOGS["small"], seed)
+    yield Figure("100,000 rows end to end after imports", figures["seconds"], "s", "<= 15")
+
+
+def _in_a_process(step: str, folder: Path, rows: int, seed: int) -> dict[str, float]:
+    command = [sys.executable, "-m", "benchmarks.monitoring.cost", step, str(folder), str(rows)]
+    output = subprocess.run([*command, str(seed)], stdout=subprocess.PIPE, check=True).stdout
+    pairs = (word.split("=") for word in output.decode().split() if "=" in word)
+    return {name: float(value) for name, value in pairs}
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # two processes share two cores
+    warnings.simplefilter("ignore")
+    main("drift", measure)

@@ -1,0 +1,28 @@
+"""The monitor is monitored: what a run adds to the metrics."""
+
+from collections.abc import Sequence
+
+from adapters.telemetry import Observation
+from domain import metrics
+from domain.summary import Summary
+
+
+def observed(summaries: Sequence[Summary], *, last: int | None, now: int) -> Observation:
+    """`last`: when the run before this one was computed, `now`: this one (UTC ms)."""
+    observation = Observation()
+    for summary in summaries:
+        rows = summary.rows
+        observation.count(metrics.RUNS)
+        observation.count(metrics.DRIFTED_RUNS, summary.outcome.is_drift)
+        observation.count(metrics.UNDECIDED_RUNS, not summary.outcome.is_verdict)
+        observation.count(metrics.ROWS, rows.distinct)
+        observation.count(metrics.REFUSED_MAILS, summary.mail == "failed")
+    if summaries:
+        # Of the window's partitions, so the same for each version in it.
+        skipped = sum(summaries[0].rows.malformed.values()) + summaries[0].rows.unreadable_objects
+        observation.count(metrics.SKIPPED_ROWS, skipped)
+        observation.properties["outcomes"] = [summary.outcome.value for summary in summaries]
+        observation.properties["run_ids"] = [summary.run_id for summary in summaries]
+    if last is not None:
+        observation.count(metrics.LAST_RUN_AGE, max(0, now - last) / 1000)
+    return observation

@@ -372,7 +372,11 @@ def test_a_lost_connection_is_told(visit: "Callable[..., Page]") -> None:
 def test_a_slow_query_holds_up_only_its_own_place(visit: "Callable[..., Page]") -> None:
     page = visit("#/models")
     held: list[Route] = []
-    page.route("**/monitoring/traffic", held.append)
+
+    def hold(route: "Route") -> None:
+        held.append(route)
+
+    page.route("**/monitoring/traffic", hold)
     page.get_by_role("link", name="Overview").click()
     page.get_by_text("Drift timeline").wait_for()
     page.get_by_text("Loading predictions per day").wait_for()

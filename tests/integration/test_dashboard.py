@@ -477,7 +477,6 @@ def test_own_assets_are_small_and_every_one_is_preloaded() -> None:
         ("overview-dark", "#/overview", {"color_scheme": "dark"}),
         ("phone", "#/overview", {"viewport": PHONE}),
         ("drift-run", "#/drift/latest", {}),
-        ("models", "#/models", {}),
     ],
 )
 def test_images_for_the_readme(

@@ -42,7 +42,7 @@ HANDLER = "lambdas.predictor.handler.handler"
 ROWS = 20_000
 TREES, DEPTH = 200, 6
 ROUNDS = 5
-COLD_STARTS = 5
+COLD_STARTS = 3
 EXPLAINED = 1_000
 
 

@@ -1,5 +1,6 @@
 """The deployed API against its own OpenAPI document, by schemathesis."""
 
+import io
 import json
 import os
 import subprocess
@@ -8,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import requests
 
@@ -87,6 +90,35 @@ def test_labels_are_joined_in_athena_by_the_documented_views(api: Api, target: T
     ] == header
     totals = [sum(int(float(day[n] or 0)) for day in days) for n in (1, 2, 5)]
     assert (True, True, True) == (totals[0] >= 4, totals[1] >= 2, totals[2] >= 1)
+
+
+def test_older_records_stay_readable_beside_newer_ones(api: Api, target: Target) -> None:
+    """A record from before two columns existed, one delivered and one in the fallback."""
+    assert 200 == api.post("/predict", VALID, idempotency_key="newer")[0]
+    old = {"prediction_id": "old", "predicted_at": 1, "model_version": "1-a", "probability": 0.5}
+    predictions = target.bucket("predictions")
+    file = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist([old]), file)
+    predictions.put("log/dt=2026-01-01/old.parquet", file.getvalue())
+    line = json.dumps(old | {"prediction_id": "older"}).encode()
+    predictions.put("fallback/log/dt=2026-01-01/old.jsonl", line + b"\n")
+    newer = old | {"prediction_id": "new", "threshold": 0.5, "source": "api", "sample_key": 1}
+    newer |= {"predicted": True, "contract_version": "c"}
+    line = json.dumps(newer).encode()
+    predictions.put("fallback/log/dt=2026-01-02/new.jsonl", line + b"\n")
+
+    _, rows = query(
+        target,
+        "SELECT dt, prediction_id, threshold, source FROM predictions "
+        "WHERE model_version = '1-a' ORDER BY dt, prediction_id",
+    )
+    assert [
+        ["2026-01-01", "old", None, None],
+        ["2026-01-01", "older", None, None],
+        ["2026-01-02", "new", "0.5", "api"],
+    ] == rows
+    _, counts = query(target, "SELECT count(*) - count(age) FROM prediction_log WHERE age IS NULL")
+    assert [["1"]] == counts
 
 
 def test_some_hundred_generated_requests_keep_to_the_document(api: Api, tmp_path: Path) -> None:

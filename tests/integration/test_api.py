@@ -132,7 +132,7 @@ def test_thousands_of_generated_requests_keep_to_the_document(
     api: Api, tmp_path: Path, seed: int
 ) -> None:
     report = _schemathesis(api, tmp_path, "-n", "400", seed=seed)
-    assert report["test_cases"]["generated"] >= 2_000
+    assert report["test_cases"]["generated"] >= 1_000  # of each of three seeds
 
 
 def _schemathesis(api: Api, folder: Path, *options: str, seed: int = 1) -> dict[str, Any]:

@@ -1,0 +1,57 @@
+"""What a deployment is made of: synth time, template sizes, idle cost, the predictor's zip."""
+
+import json
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.harness import Figure, main
+from ops.cost import synthesise, total
+from ops.cost_idle import Stage, idle
+from ops.cost_usage import drift_runs
+
+PREDICTOR = "Predictor/Function/Code"
+
+
+def measure(_: int) -> Iterator[Figure]:
+    """Synthesise stage dev for AWS once and look at what came out; nothing in it is random."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        started = time.perf_counter()
+        synthesise("dev", folder)
+        yield Figure("synth of all stacks", time.perf_counter() - started, "s", "<= 40")
+        templates = [path.read_text() for path in folder.glob("*.template.json")]
+        counts = [len(json.loads(text)["Resources"]) for text in templates]
+        yield Figure("resources of the largest template", max(counts), "", "<= 499")
+        yield Figure("largest template", max(map(len, templates)) / 1e6, "MB", "<= 1")
+        stage = Stage.read(folder)
+        usd = total([*idle(stage), drift_runs(stage)])
+        yield Figure("dev, idle, a month in us-east-1", usd, "USD", "<= 35")
+        yield Figure("NAT gateways", len(list(stage.of("AWS::EC2::NatGateway"))), "", "<= 0")
+        endpoints = [p["VpcEndpointType"] for _, p in stage.of("AWS::EC2::VPCEndpoint")]
+        yield Figure("interface endpoints", endpoints.count("Interface"), "", "<= 0")
+        files = [path for path in _predictor(folder).rglob("*") if path.is_file()]
+        yield Figure("predictor's zip", _zipped(files, folder / "zip") / 2**20, "MiB", "<= 5")
+        compiled = [path for path in files if path.suffix in (".so", ".pyc", ".pyd")]
+        yield Figure("compiled files in it", len(compiled), "", "<= 0")
+
+
+def _predictor(folder: Path) -> Path:
+    """Where the function's asset was staged."""
+    manifests = [json.loads(path.read_text()) for path in folder.glob("*.assets.json")]
+    files = [file for manifest in manifests for file in manifest["files"].values()]
+    asset = next(file for file in files if file["displayName"] == PREDICTOR)
+    return folder / str(asset["source"]["path"])
+
+
+def _zipped(files: list[Path], path: Path) -> int:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in files:
+            archive.write(file)
+    return path.stat().st_size
+
+
+if __name__ == "__main__":
+    main("deployment", measure)

@@ -3,12 +3,12 @@
 import argparse
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
-from domain import window
+from domain import times, window
 from domain.errors import BadWindow
-from ops.console import facts
+from ops.console import Progress, facts, table
 from ops.errors import OpsError
 from ops.target import Target
 
@@ -22,11 +22,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--start", help="from this instant, ISO 8601, UTC")
     parser.add_argument("--end", help="to this instant")
     parser.add_argument("--last-rows", type=int, help="the latest predictions")
+    parser.add_argument("--from", dest="first", help="backfill: day by day, from this UTC day")
+    parser.add_argument("--to", dest="last", help="to this day, included (yesterday)")
     parser.add_argument("--mail", action="store_true", help="send the mail when there is drift")
 
 
 def run(args: argparse.Namespace, target: Target) -> str:
     """The command."""
+    if args.first is not None or args.last is not None:
+        return backfill(args, target)
     asked = ("day", "start", "end", "last_rows")
     request = {name: getattr(args, name) for name in asked if getattr(args, name) is not None}
     runs = drift(target, request | ({"mail": True} if args.mail else {}))
@@ -34,6 +38,36 @@ def run(args: argparse.Namespace, target: Target) -> str:
         print_run(found)
     reports = [link for found in runs for link in found.get("reports", {}).values()]
     return f"Open a report: {reports[0]}" if reports else target.command("simulate")
+
+
+def backfill(args: argparse.Namespace, target: Target) -> str:
+    """A run for each day, the earliest first; it never moves the incident, and mails nobody."""
+    if args.first is None or any((args.day, args.start, args.end, args.last_rows, args.mail)):
+        raise OpsError(
+            "A backfill takes --from and --to only.", target.command("drift --from 2026-01-01")
+        )
+    yesterday = datetime.now(UTC).date() - times.DAY
+    try:
+        first = date.fromisoformat(args.first)
+        last = date.fromisoformat(args.last) if args.last else yesterday
+        days = window.Window(times.start_of(first), times.start_of(last) + times.DAY).days()
+    except (ValueError, BadWindow):
+        raise OpsError(
+            f"--from and --to must be days such as 2026-01-31, in order, and at most "
+            f"{window.MAXIMUM_DAYS}.",
+            "Correct them and run the command again.",
+        ) from None
+    found: list[dict[str, Any]] = []
+    with Progress("drift", total=len(days), unit=" days") as progress:
+        for day in days:
+            found += drift(target, {"day": day.isoformat()})
+            progress.advance()
+    lines = [
+        (str(r["run_id"]), str(r["outcome"]), str(r["rows"]), ", ".join(r["drifted"]))
+        for r in found
+    ]
+    print(table(("run", "outcome", "rows", "drifted"), lines))
+    return target.command("open")
 
 
 def drift(target: Target, request: Mapping[str, Any]) -> list[dict[str, Any]]:

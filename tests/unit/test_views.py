@@ -1,6 +1,6 @@
 """The views over both logs, run by DuckDB on tables as Glue defines them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,15 @@ DUCKDB_TYPES = {"string": "VARCHAR", "bigint": "BIGINT", "double": "DOUBLE", "bo
 
 
 @pytest.fixture
-def logs() -> duckdb.DuckDBPyConnection:
+def logs() -> Iterator[duckdb.DuckDBPyConnection]:
     """The four tables, empty."""
     connection = duckdb.connect()
     for table, columns in (("prediction_log", PREDICTION_COLUMNS), ("labels", LABEL_COLUMNS)):
         for name in (table, f"{table}_fallback"):
             types = ", ".join(f"{c} {DUCKDB_TYPES[t]}" for c, t in columns.items())
             connection.execute(f"CREATE TABLE {name} (dt VARCHAR, {types})")
-    return connection
+    yield connection
+    connection.close()
 
 
 def _insert(logs: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -77,13 +78,18 @@ def test_an_unexpected_error_leaves_its_trace_in_a_file(
     assert "RuntimeError: why" in (tmp_path / "logs" / "ops-error.log").read_text()
 
 
-def test_success_says_what_to_do_next(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+@pytest.mark.parametrize("active", [True, False])
+def test_success_says_what_to_do_next_in_words_the_users_shell_understands(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], active: bool
 ) -> None:
+    python = Path(sys.executable)
+    monkeypatch.setenv("PATH", str(python.parent) if active else os.devnull)
+    monkeypatch.chdir(python.parents[1])
     monkeypatch.setattr(status, "run", lambda *_: "python -m ops train")
 
-    assert main(["--local", str(tmp_path), "status"]) == 0
-    assert capsys.readouterr().out == "Next: python -m ops train\n"
+    assert main(["status"]) == 0
+    expected = "python" if active else python.relative_to(Path.cwd())
+    assert f"Next: {expected} -m ops train\n" == capsys.readouterr().out
 
 
 def test_without_a_stage_no_setting_of_the_users_reaches_aws(

@@ -43,6 +43,8 @@ class Split:
     @classmethod
     def read(cls, path: Path, contract: Contract) -> "Split":
         """Load a split's Parquet file."""
+        # This pool gives freed memory back at once: what is binned needs no table any more.
+        pa.set_memory_pool(pa.system_memory_pool())
         dictionaries = [f.name for f in contract.features if f.kind == "category"]
         table = pyarrow.parquet.read_table(path, read_dictionary=dictionaries)
         return cls(table, table.column(contract.target).to_numpy().astype(np.int8))

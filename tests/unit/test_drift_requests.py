@@ -1,0 +1,139 @@
+"""Runs that somebody asked for: their record, their books, and the backfill of days."""
+
+import argparse
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.s3 import Bucket
+from domain import keys, times
+from domain.drift import Outcome
+from domain.drift_request import DriftRequest, RequestRecord
+from domain.errors import BadRecord, BadWindow
+from domain.window import LastRows
+from lambdas.drift.observation import observed
+from lambdas.drift.requested import Desk
+from ops import drift
+from ops.errors import OpsError
+from ops.target import Target
+from tests.unit.test_incident import _run
+
+ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
+NOW = datetime(2026, 2, 1, 14, tzinfo=UTC)
+ASKED = RequestRecord(id=ID, requested_at=times.to_millis(NOW) - 60_000, request={"last_rows": 5})
+
+
+def event(record: RequestRecord) -> dict[str, Any]:
+    return {"detail-type": "DriftRequested", "detail": record.detail}
+
+
+def stored(bucket: Bucket) -> RequestRecord:
+    found = bucket.get(keys.request(ID))
+    assert found is not None
+    return RequestRecord.from_json(found.data)
+
+
+def test_a_record_survives_its_encoding() -> None:
+    done = RequestRecord(
+        id=ID, requested_at=1, request={"day": "2026-01-31"}, status="done", run_ids=("a", "b")
+    )
+    assert RequestRecord.from_json(done.to_json()) == done
+
+
+@pytest.mark.parametrize(
+    "change", [{"id": "../x"}, {"status": "lost"}, {"request": []}, {"run_ids": None}, {"more": 1}]
+)
+def test_what_is_no_record_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(BadRecord):
+        RequestRecord.from_json(json.dumps(json.loads(ASKED.to_json()) | change).encode())
+
+
+def test_a_request_is_done_once_and_means_the_moment_it_was_asked(moto_bucket: Bucket) -> None:
+    moto_bucket.put(keys.request(ID), ASKED.to_json())
+    summary, seen = _run(Outcome.STABLE), []
+
+    def run(request: DriftRequest) -> list[Any]:
+        seen.append((request.window, stored(moto_bucket).status))
+        return [summary]
+
+    for _ in range(2):  # events come twice
+        Desk(moto_bucket).serve(event(ASKED), now=NOW, run=run)
+    asked = times.from_millis(ASKED.requested_at)
+    assert seen == [(LastRows(5, before=asked), "running")]
+    assert (stored(moto_bucket).status, stored(moto_bucket).run_ids) == ("done", (summary.run_id,))
+
+
+def test_a_bad_window_is_noted_and_not_tried_again(moto_bucket: Bucket) -> None:
+    bad = RequestRecord(id=ID, requested_at=1, request={"day": "soon"})
+    assert Desk(moto_bucket).serve(event(bad), now=NOW, run=lambda _: [_run(Outcome.STABLE)]) == []
+    assert stored(moto_bucket).problem == "A day looks like 2026-01-31."
+
+
+def test_a_failure_is_noted_without_its_text_and_raised(moto_bucket: Bucket) -> None:
+    def run(_: DriftRequest) -> list[Any]:
+        raise ZeroDivisionError("a value")
+
+    with pytest.raises(ZeroDivisionError):
+        Desk(moto_bucket).serve(event(ASKED), now=NOW, run=run)
+    problem = stored(moto_bucket).problem or ""
+    assert (stored(moto_bucket).status, "ZeroDivisionError" in problem) == ("failed", True)
+    assert "a value" not in problem
+
+
+def test_a_forged_id_touches_nothing(moto_bucket: Bucket) -> None:
+    forged = {"detail-type": "DriftRequested", "detail": {"request_id": "../alerts/state"}}
+    with pytest.raises(BadWindow):
+        Desk(moto_bucket).serve(forged, now=NOW, run=lambda _: [])
+    assert list(moto_bucket.list("")) == []
+
+
+def test_the_monitor_counts_its_runs_rows_and_age() -> None:
+    runs = [_run(Outcome.STABLE), _run(Outcome.DATA_DRIFT, "age"), _run(Outcome.NO_DATA)]
+    counts = observed(runs, last=1_000, now=61_000).counts
+    assert counts == {
+        "Runs": 3,
+        "DriftedRuns": 1,
+        "UndecidedRuns": 1,
+        "Rows": 0,
+        "RefusedMails": 0,
+        "SkippedRows": 0,
+        "LastRunAge": 60,
+    }
+
+
+def _args(**given: Any) -> argparse.Namespace:
+    names = ("day", "start", "end", "last_rows", "first", "last", "mail")
+    return argparse.Namespace(**{name: given.get(name) for name in names})
+
+
+def test_a_backfill_runs_each_day_once_in_order(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[str] = []
+
+    def fake(_: Target, request: dict[str, Any]) -> list[dict[str, Any]]:
+        asked.append(request["day"])
+        return [{"run_id": request["day"], "outcome": "stable", "rows": 1, "drifted": []}]
+
+    monkeypatch.setattr(drift, "drift", fake)
+    drift.run(_args(first="2026-01-30", last="2026-02-01"), Target("x", None, Path()))
+    assert asked == ["2026-01-30", "2026-01-31", "2026-02-01"]
+    assert capsys.readouterr().out.count("stable") == 3
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"first": "soon"},
+        {"last": "2026-01-31"},
+        {"first": "2026-02-01", "last": "2026-01-01"},
+        {"first": "2020-01-01", "last": "2026-01-01"},
+        {"first": "2026-01-01", "day": "2026-01-01"},
+    ],
+)
+def test_a_bad_backfill_runs_nothing(given: dict[str, Any]) -> None:
+    with pytest.raises(OpsError):
+        drift.run(_args(**given), Target("x", None, Path()))

@@ -47,8 +47,10 @@ class RowCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """One column in one data set. Shares are of all rows; `shares` and the moments of valid values, and
-    only of groups of eleven or more.
+    """One column in one data set.
+
+    Shares are of all rows; `shares` and the moments of valid values, and only of groups of eleven
+    or more.
 
     `mean` and `deviation` are None for categories and flags, and where no valid value is.
     """

@@ -50,7 +50,7 @@ class MonitoringStack(Stack):
             suppression_reasons=ses.SuppressionReasons.BOUNCES_AND_COMPLAINTS,
             tls_policy=ses.ConfigurationSetTlsPolicy.REQUIRE,
         )
-        # Not by CDK's own method, which binds the topic to this stack and so the stacks in a circle.
+        # Not by CDK's own method, which ties the topic's stack to this one: a cycle.
         ses.CfnConfigurationSetEventDestination(
             self,
             "MailTrouble",

@@ -146,7 +146,8 @@ class Fitters:
         traceback: TracebackType | None,
     ) -> None:
         for connection, process in self._processes.items():
-            process.terminate()
+            # Not terminate(): a fork inherits whatever its parent does about SIGTERM.
+            process.kill()
             process.join()
             connection.close()
         self._processes.clear()

@@ -3,6 +3,8 @@
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +16,8 @@ from ops.laptop import REGION, Laptop
 from ops.processes import free_port
 
 
-@pytest.fixture(scope="session")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
-    """A running emulator; its AWS_* variables are set, so that plain boto3 goes there too."""
-    folder = tmp_path_factory.mktemp("laptop")
+@contextmanager
+def _running(folder: Path) -> Iterator[Laptop]:
     laptop = Laptop(folder=folder, aws_port=free_port(), mlflow_port=free_port())
     emulator_process.start(laptop, os.environ)
     foreign = {name for name in os.environ if name.startswith("AWS_")}
@@ -28,6 +28,20 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
             patch.setenv(name, value)
         yield laptop
     emulator_process.stop(laptop)
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
+    """A running emulator; its AWS_* variables are set, so that plain boto3 goes there too."""
+    with _running(tmp_path_factory.mktemp("laptop")) as laptop:
+        yield laptop
+
+
+@pytest.fixture(scope="module")
+def own_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
+    """The same, for a module that must find nothing deployed by another."""
+    with _running(tmp_path_factory.mktemp("own-laptop")) as laptop:
+        yield laptop
 
 
 @pytest.fixture(scope="session")

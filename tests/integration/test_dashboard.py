@@ -47,9 +47,9 @@ class Deployed:
 
 
 @pytest.fixture(scope="module")
-def deployed(emulator: Laptop) -> Deployed:
-    deploy(emulator, os.environ, contract=None, mail_to=None)
-    target = Target.on_laptop(emulator)
+def deployed(own_emulator: Laptop) -> Deployed:
+    deploy(own_emulator, os.environ, contract=None, mail_to=None)
+    target = Target.on_laptop(own_emulator)
     buckets = (target.bucket(name) for name in ("models", "predictions", "reports"))
     return Deployed(target, Stores(*buckets), f"{target.deployment.api_url}/", target.api_key())
 

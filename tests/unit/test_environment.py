@@ -44,7 +44,16 @@ def test_settings_come_back(settings: Example) -> None:
     [
         PREDICTOR,
         LabelsSettings(predictions_bucket="p", labels_stream="s", target="diabetes"),
-        DashboardSettings(reports_bucket="r", report_secret_arn="arn", report_seconds=60),
+        DashboardSettings(
+            reports_bucket="r",
+            models_bucket="m",
+            report_secret_arn="arn",
+            event_bus="b",
+            database="d",
+            workgroup="w",
+            operator_command="python -m ops",
+            report_seconds=60,
+        ),
     ],
 )
 def test_each_functions_settings_come_back(settings: Environment) -> None:

@@ -9,6 +9,7 @@ import { badge, card, empty, facts, failure, report as reportFailure, table, wai
 
 const REPORTS = ["data_drift", "prediction_drift", "target_drift", "performance"];
 const THRESHOLD = 0.1; // domain.drift.EFFECT_THRESHOLD; a test compares them
+const Q_THRESHOLD = 0.01; // domain.drift.Q_THRESHOLD; likewise
 const PAUSE = 1500;
 const LONGEST = 15 * 60 * 1000; // as long as the drift function may run
 
@@ -188,7 +189,7 @@ export async function run({ signal, parameter }) {
         ["Mail", words(summary.mail).toLowerCase()],
       ]), summary.problems.length ? h("ul", { class: "problems" }, summary.problems.map((p) => h("li", {}, p))) : null, explain ?? null),
       Object.keys(links).length ? card("Reports", {}, reports(links, frame, () => frame.replaceChildren())) : null,
-      compared.length ? card("Columns", { aside: h("span", { class: "note" }, `drifted = effect ≥ ${THRESHOLD}, q < 0.05, enough rows`) }, columnTable(compared, history)) : null,
+      compared.length ? card("Columns", { aside: h("span", { class: "note" }, `drifted = effect ≥ ${THRESHOLD}, q < ${Q_THRESHOLD}, enough rows`) }, columnTable(compared, history)) : null,
       performance(summary),
       segments(summary)),
   };

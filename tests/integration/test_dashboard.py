@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from domain import keys
-from domain.drift import EFFECT_THRESHOLD
+from domain.drift import EFFECT_THRESHOLD, Q_THRESHOLD
 from domain.drift_request import RequestRecord
 from domain.run_index import RunIndex
 from ops.api import Api
@@ -458,6 +458,7 @@ def test_only_the_reports_go_to_another_origin(
 def test_the_pages_threshold_is_the_domains() -> None:
     script = (WEB / "drift.js").read_text()
     assert f"const THRESHOLD = {EFFECT_THRESHOLD};" in script
+    assert f"const Q_THRESHOLD = {Q_THRESHOLD};" in script
 
 
 def test_own_assets_are_small_and_every_one_is_preloaded() -> None:

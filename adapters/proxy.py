@@ -19,7 +19,7 @@ from adapters.rest import Answer, Problem
 from adapters.streams import StreamUnavailable
 from adapters.telemetry import Observation, Telemetry
 from domain import metrics, requests
-from domain.contract import FieldProblem
+from domain.field_problem import FieldProblem
 
 
 @dataclass(frozen=True)

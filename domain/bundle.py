@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from domain.contract import Contract, Value
+from domain.contract import Contract
 from domain.encoder import Encoder
 from domain.errors import BadBundle, BadContract
+from domain.feature import Value
 from domain.scorer import Forest
 
 FORMAT = "mlops.circle/bundle/1"

@@ -6,7 +6,8 @@
 from array import array
 from collections.abc import Sequence
 
-from domain.contract import Contract, Value
+from domain.contract import Contract
+from domain.feature import Value
 
 NAN = float("nan")
 

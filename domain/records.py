@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from domain.contract import Contract, Value
+from domain.contract import Contract
+from domain.feature import Value
 
 SAMPLE_KEYS = 10_000
 """`sample_key` runs from 0 to SAMPLE_KEYS - 1."""

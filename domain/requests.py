@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from domain.contract import FieldProblem, pointer_token
 from domain.errors import DomainError
+from domain.field_problem import FieldProblem, pointer_token
 
 MAXIMUM_BYTES = 1024 * 1024
 MAXIMUM_ENTRIES = 1_000

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from domain.contract import Contract, Feature
+from domain.contract import Contract
+from domain.feature import Feature
 from domain.requests import MAXIMUM_ENTRIES
 
 Schema = dict[str, Any]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain.bundle import Bundle
-from domain.contract import Value
+from domain.feature import Value
 from domain.scorer import LEAF, Forest
 
 Element = tuple[int, float, float]

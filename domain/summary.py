@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self, TypeVar
 
 from domain import times
-from domain.contract import Kind
 from domain.drift import Aspect, Method, Outcome
 from domain.errors import BadRecord
+from domain.feature import Kind
 from domain.keys import RunId
 from domain.performance import Expectation, Performance
 

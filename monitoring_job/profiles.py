@@ -9,8 +9,9 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from domain.contract import Contract, Feature
+from domain.contract import Contract
 from domain.drift import OTHER, SMALLEST_GROUP
+from domain.feature import Feature
 from domain.summary import Profile
 from monitoring_job.rows import feature_values
 

@@ -10,8 +10,8 @@ import pandas as pd
 
 from adapters.s3 import Listed
 from domain import times
-from domain.contract import Feature
 from domain.errors import BadBundle
+from domain.feature import Feature
 from domain.window import MAXIMUM_DAYS, LastRows, Window
 from monitoring_job import rows
 from monitoring_job.log_objects import CLOCK_SKEW, Damage, LogObjects, partitions

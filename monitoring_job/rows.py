@@ -15,8 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from domain.contract import Feature
 from domain.drift import OTHER
+from domain.feature import Feature
 from domain.records import SAMPLE_KEYS
 from monitoring_job.log_objects import Batch, Damage
 

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from domain.contract import Contract, Feature, Segment
+from domain.contract import Contract
 from domain.drift import MINIMUM_VALUES
+from domain.feature import Feature, Segment
 from domain.summary import SegmentDrift
 from monitoring_job.profiles import Column
 from monitoring_job.statistics import compared, judged

@@ -10,8 +10,9 @@ from adapters.s3 import Bucket
 from domain import keys
 from domain.bundle import Bundle
 from domain.champion import Champion
-from domain.contract import Contract, Value
+from domain.contract import Contract
 from domain.errors import BadBundle
+from domain.feature import Value
 from training_job.encoding import encode_columns
 from training_job.errors import ExportDisagrees, NothingToPromote, NothingToScoreWith
 from training_job.export import TOLERANCE

@@ -8,7 +8,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from domain.contract import Contract, Feature
+from domain.contract import Contract
+from domain.feature import Feature
 from training_job.validation import MISSING, Columns
 
 Matrix = npt.NDArray[np.float32]

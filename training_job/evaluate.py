@@ -18,7 +18,8 @@ from adapters.s3 import Bucket
 from domain import gate, keys
 from domain.bundle import Bundle, digest
 from domain.champion import ModelRef
-from domain.contract import Contract, Value
+from domain.contract import Contract
+from domain.feature import Value
 from training_job import card as cards
 from training_job import history
 from training_job.dataset import Split

@@ -8,7 +8,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from domain.contract import Contract, Segment
+from domain.contract import Contract
+from domain.feature import Segment
 from domain.gate import Interval, Paired, SegmentChange
 from training_job.bootstrap import (
     Bools,

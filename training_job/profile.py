@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from domain.contract import Contract, Feature
+from domain.contract import Contract
+from domain.feature import Feature
 from training_job.validation import MISSING, Columns
 
 Profile = dict[str, Any]

@@ -19,7 +19,8 @@ from optuna.trial import TrialState
 from adapters.registry import RegistryUnavailable, Tracking
 from adapters.s3 import Bucket
 from domain import keys
-from domain.contract import Contract, Kind
+from domain.contract import Contract
+from domain.feature import Kind
 from training_job.dataset import Split
 from training_job.errors import TrainingError
 from training_job.fitters import Died, Done, Failed, Fitters, Message, Report, Task

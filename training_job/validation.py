@@ -12,7 +12,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from domain.contract import Contract, Feature
+from domain.contract import Contract
+from domain.feature import Feature
 
 Columns = dict[str, npt.NDArray[np.generic]]
 """Feature or target name → its values: int8 codes for a category (-1 is missing),

@@ -7,7 +7,7 @@ from typing import Any
 
 from adapters.streams import RecordStream
 from domain import requests, times
-from domain.contract import FieldProblem, pointer_token
+from domain.field_problem import FieldProblem, pointer_token
 from domain.records import LabelRecord
 
 WRAPPER = "labels"

@@ -10,7 +10,9 @@ from typing import Any
 from adapters.streams import RecordStream
 from domain import records, requests
 from domain.bundle import Bundle
-from domain.contract import Contract, FieldProblem, Value
+from domain.contract import Contract
+from domain.feature import Value
+from domain.field_problem import FieldProblem
 from domain.records import PredictionRecord
 from lambdas.predictor.model_cache import Model
 

@@ -40,6 +40,16 @@ document.getElementById("told").textContent = told.join(", ");
 """A page that says how far its script came."""
 
 
+TYPICAL = {
+    "age": (41.9, 22.5),
+    "bmi": (27.3, 6.6),
+    "HbA1c_level": (5.5, 1.1),
+    "blood_glucose_level": (138.0, 40.7),
+    "probability": (0.085, 0.21),
+}
+"""Mean and deviation of the numbers, so that a picture of the page looks like a real one."""
+
+
 def contract(text: str) -> Contract:
     """The default contract with the attack as one more category of smoking_history."""
     quoted = ATTACK.replace("\\", "\\\\").replace('"', '\\"')
@@ -114,7 +124,7 @@ class Stores:
             "trees": 20,
             "params": {"max_depth": 4, "learning_rate": 0.0734, "subsample": 0.8},
             "metrics": figures,
-            "intervals": {name: [value - 0.012, value + 0.011] for name, value in figures.items()},
+            "intervals": {name: [value * 0.985, value * 1.014] for name, value in figures.items()},
             "segments": [
                 {
                     "segment": f"smoking_history={ATTACK}",
@@ -215,9 +225,10 @@ def _column(name: str, column: str, kind: str, drifted: bool, rng: random.Random
         q_value=q_value,
         drifted=drifted,
     )
-    mean = rng.uniform(1, 100) if kind == "number" else None
-    reference = Profile(rows=10_000, missing=0.01, invalid=0.0, mean=mean, deviation=mean and 1.0)
-    current = replace(reference, rows=3000, mean=mean and mean * (1 + effect))
+    mean, deviation = TYPICAL[name] if kind == "number" else (None, None)
+    reference = Profile(rows=10_000, missing=0.01, invalid=0.0, mean=mean, deviation=deviation)
+    shift = mean + effect * deviation if mean and deviation else None
+    current = replace(reference, rows=3000, mean=shift)
     return ColumnDrift(
         name=name,
         column=column,

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.contract import Contract, Feature, Segment
+from domain.contract import Contract
 from domain.errors import BadContract
+from domain.feature import Feature, Segment
 from tests.unit.contracts import contracts, instances
 
 VALID = {

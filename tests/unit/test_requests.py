@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import requests
-from domain.contract import FieldProblem
+from domain.field_problem import FieldProblem
 from domain.requests import BadRequest, TooLarge, UnsupportedMediaType
 
 JSON = st.recursive(

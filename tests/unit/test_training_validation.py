@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.contract import Contract, Feature
+from domain.contract import Contract
 from domain.encoder import Encoder
+from domain.feature import Feature
 from training_job import dataset
 from training_job.encoding import encode
 from training_job.validation import check, target_feature

@@ -1,0 +1,88 @@
+"""One input column of the contract, and the groups that are judged separately by it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["category", "number", "flag"]
+Value = float | int | str | None
+KINDS: tuple[Kind, ...] = ("category", "number", "flag")
+Monotone = Literal["", "increasing", "decreasing"]
+DIRECTIONS: dict[Monotone, int] = {"": 0, "increasing": 1, "decreasing": -1}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feature:
+    """One input column."""
+
+    name: str
+    kind: Kind
+    minimum: float = 0.0
+    maximum: float = 1.0
+    categories: tuple[str, ...] = ()
+    nullable: bool = False
+    monotone: Monotone = ""
+    """The only direction in which the probability may follow the value; empty for any."""
+
+    @property
+    def column(self) -> str:
+        """Its name in Glue, Athena and Parquet, which know only lower case."""
+        return self.name.lower()
+
+    @property
+    def encoded_names(self) -> tuple[str, ...]:
+        """Names of the encoder's columns for this feature, in order."""
+        if self.kind == "category":
+            return tuple(f"{self.name}={category}" for category in self.categories)
+        return (self.name,)
+
+    @property
+    def expectation(self) -> str:
+        """What a valid value is, as the end of a sentence."""
+        match self.kind:
+            case "category":
+                return "must be one of: " + ", ".join(self.categories)
+            case "flag":
+                return "must be 0 or 1"
+            case "number":
+                return f"must be a number from {self.minimum:g} to {self.maximum:g}"
+
+    def accepts(self, value: object) -> bool:
+        """Whether a decoded JSON value (None included) is valid for this feature."""
+        if value is None:
+            return self.nullable
+        if self.kind == "category":
+            return isinstance(value, str) and value in self.categories
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        if self.kind == "flag":
+            return value in (0, 1)
+        return self.minimum <= value <= self.maximum  # false for NaN too
+
+    def cast(self, value: Value) -> Value:
+        """A valid value in its column's own type."""
+        if value is None or self.kind == "category":
+            return value
+        return int(value) if self.kind == "flag" else float(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A grouping of rows by one feature: its categories, or bands between `bounds`."""
+
+    feature: str
+    bounds: tuple[float, ...] = ()
+
+    def labels(self, feature: Feature) -> tuple[str, ...]:
+        """Names of the groups, in order, e.g. ``("age<30", "age 30-50", "age>=50")``."""
+        if not self.bounds:
+            groups = feature.categories if feature.kind == "category" else ("0", "1")
+            return tuple(f"{self.feature}={group}" for group in groups)
+        middle = (
+            f"{self.feature} {low:g}-{high:g}"
+            for low, high in zip(self.bounds, self.bounds[1:], strict=False)
+        )
+        return (
+            f"{self.feature}<{self.bounds[0]:g}",
+            *middle,
+            f"{self.feature}>={self.bounds[-1]:g}",
+        )

@@ -9,7 +9,8 @@ from cdk_nag import AwsSolutionsChecks
 from domain.deployment import PROJECT, stack_name
 from stacks.monitoring import MonitoringStack
 from stacks.serving import ServingStack
-from stacks.settings import Settings, SettingsError
+from stacks.settings import Settings
+from stacks.stage import SettingsError
 from stacks.storage import StorageStack
 from stacks.target import EMULATOR_NETWORK, Aws, Emulator, Target, TaskNetwork
 from stacks.tracking import TrackingStack, mlflow_url

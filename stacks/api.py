@@ -8,7 +8,7 @@ from constructs import Construct
 
 from stacks.logs import log_group
 from stacks.nag import acknowledge
-from stacks.settings import Stage
+from stacks.stage import Stage
 
 STAGE_NAME = "v1"
 

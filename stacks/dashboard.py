@@ -9,7 +9,7 @@ from lambdas.dashboard.settings import Settings as DashboardSettings
 from stacks import grants
 from stacks.api import KeyedApi
 from stacks.function import Libraries, RoomFunction
-from stacks.settings import Stage
+from stacks.stage import Stage
 from stacks.storage import StorageStack
 
 WEB = "web"

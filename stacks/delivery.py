@@ -12,7 +12,7 @@ from constructs import Construct
 from domain import keys
 from stacks import grants
 from stacks.logs import log_group
-from stacks.settings import Stage
+from stacks.stage import Stage
 
 BUFFER_MEBIBYTES = 64
 """The least that Parquet conversion takes."""

@@ -9,7 +9,7 @@ from constructs import Construct
 from stacks import assets
 from stacks.logs import log_group
 from stacks.nag import acknowledge
-from stacks.settings import Stage
+from stacks.stage import Stage
 
 
 def architecture(stage: Stage) -> lambda_.Architecture:

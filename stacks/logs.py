@@ -4,7 +4,7 @@ from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from stacks.settings import LOG_DAYS, Stage
+from stacks.stage import LOG_DAYS, Stage
 
 _RETENTION = dict(
     zip(

@@ -10,7 +10,7 @@ from constructs import Construct
 from domain import keys
 from stacks.day_table import JSON, PARQUET, DayTable
 from stacks.delivery import Delivery
-from stacks.settings import Stage
+from stacks.stage import Stage
 
 
 class RecordLog(Construct):

@@ -11,7 +11,7 @@ from domain.events import SOURCE
 from lambdas.retrain_guard.settings import Settings as GuardSettings
 from stacks import grants
 from stacks.function import Libraries, RoomFunction
-from stacks.settings import Stage
+from stacks.stage import Stage
 from stacks.storage import StorageStack
 
 RETRIES = 3

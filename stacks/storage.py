@@ -15,7 +15,7 @@ from stacks.bucket import PrivateBucket
 from stacks.nag import acknowledge
 from stacks.outputs import publish
 from stacks.record_log import RecordLog
-from stacks.settings import Stage
+from stacks.stage import Stage
 from stacks.topic import OperationsTopic
 
 

@@ -7,7 +7,8 @@ from constructs import Construct
 from mlflow_server.settings import PORT
 from stacks.budget import MonthlyBudget
 from stacks.nag import acknowledge
-from stacks.settings import Settings, Stage
+from stacks.settings import Settings
+from stacks.stage import Stage
 from stacks.storage import StorageStack
 from stacks.target import TaskNetwork
 from stacks.tracking_database import PORT as DATABASE_PORT

@@ -11,7 +11,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from stacks.nag import acknowledge
-from stacks.settings import Stage
+from stacks.stage import Stage
 
 NAME = "mlflow"
 VERSION = rds.PostgresEngineVersion.VER_17_9

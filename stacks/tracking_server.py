@@ -12,7 +12,7 @@ from stacks import grants
 from stacks.function import architecture
 from stacks.logs import log_group
 from stacks.nag import acknowledge, wildcard
-from stacks.settings import Stage
+from stacks.stage import Stage
 from stacks.storage import StorageStack
 from stacks.target import Aws
 

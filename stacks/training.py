@@ -11,7 +11,8 @@ from constructs import Construct
 from stacks.function import Libraries, RoomFunction
 from stacks.nag import acknowledge, wildcard
 from stacks.outputs import publish
-from stacks.settings import Settings, Stage
+from stacks.settings import Settings
+from stacks.stage import Stage
 from stacks.storage import StorageStack
 from stacks.target import Target, TaskNetwork
 from stacks.task_state import TrainingTask

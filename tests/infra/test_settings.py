@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from stacks.settings import Settings, SettingsError, Stage
+from stacks.settings import Settings
+from stacks.stage import SettingsError, Stage
 from tests.infra.conftest import ROOT, cdk_context
 
 

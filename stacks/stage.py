@@ -1,0 +1,113 @@
+"""How one stage differs from another: an entry of `stages` in cdk.json, parsed."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self, get_type_hints
+
+from domain.errors import DomainError
+
+ARCHITECTURES = ("arm64", "x86_64")
+LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 180, 365, 731)
+
+FARGATE_MEMORY = {
+    256: (512, 1024, 2048),
+    512: tuple(range(1024, 4097, 1024)),
+    1024: tuple(range(2048, 8193, 1024)),
+    2048: tuple(range(4096, 16385, 1024)),
+    4096: tuple(range(8192, 30721, 1024)),
+}
+"""CPU units -> MiB of memory that a task may have with them."""
+
+_STAGE = re.compile(r"[a-z][a-z0-9]{0,11}")
+_INSTANCE = re.compile(r"[a-z]+[0-9]+[a-z]*\.[0-9]*[a-z]+")
+_CRON = re.compile(r"cron\(\S+( \S+){5}\)")
+
+
+class SettingsError(DomainError):
+    """A context value that can't be used; one sentence that says what to write instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """How one stage differs from another: an entry of `stages` in cdk.json.
+
+    `retain`: the data outlives its stack, and the stack can't be deleted by mistake. `*_days`: how
+    long logs, query results, rejected records and overwritten objects are kept. `stream_seconds`:
+    Firehose's buffer, 60-900. `training_cpu` in CPU units (1024 = 1 vCPU), `training_memory` in
+    MiB, and so for MLflow. `database_instance`: a class of RDS without its ``db.``. `budget_usd`: a
+    month's spending in the account that mails a warning. `drift_schedule` is an EventBridge
+    Scheduler expression in UTC, as is `training_schedule`, which is empty for no schedule.
+    """
+
+    name: str
+    retain: bool
+    architecture: str
+    log_days: int
+    athena_days: int
+    rejected_days: int
+    noncurrent_days: int
+    stream_seconds: int
+    training_cpu: int
+    training_memory: int
+    training_spot: bool
+    training_schedule: str
+    mlflow_cpu: int
+    mlflow_memory: int
+    mlflow_readonly_root: bool
+    database_instance: str
+    database_gb: int
+    database_backup_days: int
+    database_multi_az: bool
+    budget_usd: int
+    requests_per_second: int
+    request_burst: int
+    requests_per_day: int
+    drift_schedule: str
+
+    @classmethod
+    def parse(cls, name: str, document: Mapping[str, Any]) -> Self:
+        """Read one entry; raises SettingsError naming every problem at once."""
+        hints = {n: kind for n, kind in get_type_hints(cls).items() if n != "name"}
+        problems = [f"{n} is not a setting" for n in sorted(set(document) - set(hints))]
+        for field, kind in hints.items():
+            if field not in document:
+                problems.append(f"{field} is missing")
+            elif type(document[field]) is not kind:
+                problems.append(f"{field} must be a {kind.__name__}")
+            elif kind is int and document[field] < 1:
+                problems.append(f"{field} must be at least 1")
+        if problems:
+            raise SettingsError(f"Stage {name} in cdk.json can't be used: {'; '.join(problems)}.")
+        stage = cls(name=name, **document)
+        stage._check()
+        return stage
+
+    def _check(self) -> None:
+        rules = {
+            "its name must be 1-12 lower-case letters and digits": _STAGE.fullmatch(self.name),
+            f"architecture must be one of {', '.join(ARCHITECTURES)}": self.architecture
+            in ARCHITECTURES,
+            f"log_days must be one of {', '.join(map(str, LOG_DAYS))}": self.log_days in LOG_DAYS,
+            "stream_seconds must be 60-900": 60 <= self.stream_seconds <= 900,
+            "mlflow_cpu and mlflow_memory must be a size that Fargate has": self.mlflow_memory
+            in FARGATE_MEMORY.get(self.mlflow_cpu, ()),
+            "database_instance must look like t4g.micro": _INSTANCE.fullmatch(
+                self.database_instance
+            ),
+            "database_gb must be 20-65536": 20 <= self.database_gb <= 65_536,
+            "database_backup_days must be 1-35": self.database_backup_days <= 35,
+            "training_cpu and training_memory must be a size that Fargate has": self.training_memory
+            in FARGATE_MEMORY.get(self.training_cpu, ()),
+            "training_schedule must be empty or look like cron(0 3 ? * SUN *)": (
+                not self.training_schedule or _CRON.fullmatch(self.training_schedule)
+            ),
+            "drift_schedule must look like cron(0 14 * * ? *)": _CRON.fullmatch(
+                self.drift_schedule
+            ),
+        }
+        problems = [sentence for sentence, holds in rules.items() if not holds]
+        if problems:
+            raise SettingsError(
+                f"Stage {self.name} in cdk.json can't be used: {'; '.join(problems)}."
+            )

@@ -10,6 +10,10 @@ from domain.errors import BadWindow
 
 MAXIMUM_ROWS = 1_000_000
 MAXIMUM_DAYS = 366
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+AHEAD = 2 * times.DAY
+"""How far ahead of now a window may end: everybody's today does, whatever the clock and zone."""
+OUTSIDE = "A window must lie between 1970 and the day after tomorrow."
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +59,37 @@ def parse(request: Mapping[str, Any], *, now: datetime) -> Window | LastRows:
 
     ``{"day": "2026-01-31"}``, ``{"start": ..., "end": ...}`` (ISO 8601, UTC when no offset is
     given, or plain days), ``{"last_rows": 1000}``, or ``{"time": ...}`` as the scheduler sends
-    it: the day before that time. An empty request means the day before `now`.
+    it: the day before that time, or with ``"days": 28`` so many days. An empty request means the
+    day before `now`.
     """
-    given = {key for key in ("day", "start", "end", "last_rows", "time") if key in request}
+    try:
+        wanted = _wanted(request, now)
+    except OverflowError:  # beyond what a datetime can say
+        raise BadWindow(OUTSIDE) from None
+    if isinstance(wanted, Window) and (wanted.start < EARLIEST or wanted.end > now + AHEAD):
+        raise BadWindow(OUTSIDE)
+    return wanted
+
+
+def _wanted(request: Mapping[str, Any], now: datetime) -> Window | LastRows:
+    given = {key for key in ("day", "start", "end", "last_rows", "time", "days") if key in request}
     if given == {"day"}:
         return Window.of_day(_day(request["day"]))
     if given == {"start", "end"}:
         return Window(_instant(request["start"]), _instant(request["end"]))
     if given == {"last_rows"}:
-        rows = request["last_rows"]
-        if isinstance(rows, bool) or not isinstance(rows, int) or not 1 <= rows <= MAXIMUM_ROWS:
-            raise BadWindow(f"last_rows must be a whole number from 1 to {MAXIMUM_ROWS:,}.")
-        return LastRows(rows, before=now)
-    if given == {"time"}:
-        return Window.yesterday(_instant(request["time"]))
-    if not given:
-        return Window.yesterday(now)
+        return LastRows(_count("last_rows", request["last_rows"], MAXIMUM_ROWS), before=now)
+    if given <= {"time", "days"}:
+        last = Window.yesterday(_instant(request["time"]) if "time" in request else now)
+        days = _count("days", request.get("days", 1), MAXIMUM_DAYS)
+        return Window(last.end - days * times.DAY, last.end)
     raise BadWindow("Give one of: day; start and end; last_rows.")
+
+
+def _count(name: str, number: object, maximum: int) -> int:
+    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= maximum:
+        raise BadWindow(f"{name} must be a whole number from 1 to {maximum:,}.")
+    return number
 
 
 def _day(text: object) -> date:

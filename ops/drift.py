@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
+from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+
 from domain import times, window
 from domain.errors import BadWindow
 from ops.console import Progress, facts, table
@@ -46,27 +48,34 @@ def backfill(args: argparse.Namespace, target: Target) -> str:
         raise OpsError(
             "A backfill takes --from and --to only.", target.command("drift --from 2026-01-01")
         )
-    yesterday = datetime.now(UTC).date() - times.DAY
+    now = datetime.now(UTC)
     try:
         first = date.fromisoformat(args.first)
-        last = date.fromisoformat(args.last) if args.last else yesterday
-        days = window.Window(times.start_of(first), times.start_of(last) + times.DAY).days()
-    except (ValueError, BadWindow):
+        last = date.fromisoformat(args.last) if args.last else now.date() - times.DAY
+        asked = {"start": first.isoformat(), "end": (last + times.DAY).isoformat()}
+        wanted = window.parse(asked, now=now)
+        days = wanted.days() if isinstance(wanted, window.Window) else []
+    except (ValueError, OverflowError, BadWindow):
         raise OpsError(
-            f"--from and --to must be days such as 2026-01-31, in order, and at most "
-            f"{window.MAXIMUM_DAYS}.",
+            f"--from and --to must be days such as 2026-01-31, in order, since 1970, not in the "
+            f"future, and at most {window.MAXIMUM_DAYS}.",
             "Correct them and run the command again.",
         ) from None
     found: list[dict[str, Any]] = []
-    with Progress("drift", total=len(days), unit=" days") as progress:
-        for day in days:
-            found += drift(target, {"day": day.isoformat()})
-            progress.advance()
-    lines = [
-        (str(r["run_id"]), str(r["outcome"]), str(r["rows"]), ", ".join(r["drifted"]))
-        for r in found
-    ]
-    print(table(("run", "outcome", "rows", "drifted"), lines))
+    try:
+        with Progress("drift", total=len(days), unit=" days") as progress:
+            for day in days:
+                found += drift(target, {"day": day.isoformat()})
+                progress.advance()
+    except OpsError as error:
+        rest = target.command(f"drift --from {day} --to {last}")
+        raise OpsError(f"{day}: {error}", f"{error.next_step} Then: {rest}") from None
+    finally:  # what is done is done, and shown
+        lines = [
+            (str(r["run_id"]), str(r["outcome"]), str(r["rows"]), ", ".join(r["drifted"]))
+            for r in found
+        ]
+        print(table(("run", "outcome", "rows", "drifted"), lines))
     return target.command("open")
 
 
@@ -78,9 +87,15 @@ def drift(target: Target, request: Mapping[str, Any]) -> list[dict[str, Any]]:
         raise OpsError(str(error), "Correct the window and run the command again.") from None
     # No second try: the first one may still be running.
     client = target.client("lambda", timeout_seconds=PATIENCE_SECONDS, attempts=1)
-    answer = client.invoke(
-        FunctionName=target.deployment.drift_function, Payload=json.dumps(request).encode()
-    )
+    try:
+        answer = client.invoke(
+            FunctionName=target.deployment.drift_function, Payload=json.dumps(request).encode()
+        )
+    except (ReadTimeoutError, ConnectionClosedError):
+        raise OpsError(
+            "The connection was lost before the answer came; the run goes on without it.",
+            f"Look for the run: {target.command('open dashboard')}",
+        ) from None
     payload = json.loads(answer["Payload"].read() or b"null")
     if answer.get("FunctionError") or not isinstance(payload, dict):
         details = payload if isinstance(payload, dict) else {}

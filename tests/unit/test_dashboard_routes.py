@@ -202,6 +202,8 @@ def test_run_now_records_the_request_and_puts_one_event(body: dict[str, Any]) ->
         {"last_rows": 0},
         {"last_rows": 10**9},
         {"day": "31.1.2026"},
+        {"day": "9999-12-31"},
+        {"start": "0001-01-01T00:00:00+14:00", "end": "0001-01-02"},
         {"start": "2026-01-02", "end": "2026-01-01"},
         {"day": "2026-01-31", "last_rows": 5},
         {"time": "2026-01-31T14:00:00Z"},

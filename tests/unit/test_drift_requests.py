@@ -4,9 +4,11 @@ import argparse
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ConnectionClosedError, HTTPClientError, ReadTimeoutError
 
 from adapters.s3 import Bucket
 from domain import keys, times
@@ -124,6 +126,38 @@ def test_a_backfill_runs_each_day_once_in_order(
     assert capsys.readouterr().out.count("stable") == 3
 
 
+def test_a_backfill_that_breaks_off_shows_what_is_done_and_how_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fake(_: Target, request: dict[str, Any]) -> list[dict[str, Any]]:
+        if request["day"] == "2026-01-31":
+            raise OpsError("The drift run failed: KeyError", "Read the log.")
+        return [{"run_id": request["day"], "outcome": "stable", "rows": 1, "drifted": []}]
+
+    monkeypatch.setattr(drift, "drift", fake)
+    with pytest.raises(OpsError, match=r"^2026-01-31: The drift run failed") as raised:
+        drift.run(_args(first="2026-01-30", last="2026-02-01"), Target("x", None, Path()))
+    assert raised.value.next_step.endswith("drift --from 2026-01-31 --to 2026-02-01")
+    assert "2026-01-30  stable" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("error", [ReadTimeoutError, ConnectionClosedError])
+def test_a_lost_connection_says_that_the_run_goes_on(
+    monkeypatch: pytest.MonkeyPatch, error: type[HTTPClientError]
+) -> None:
+    class Lambda:
+        def invoke(self, **_: Any) -> None:
+            raise error(endpoint_url="https://lambda.example")
+
+    target = SimpleNamespace(
+        client=lambda *_, **__: Lambda(),
+        deployment=SimpleNamespace(drift_function="drift"),
+        command=lambda name: name,
+    )
+    with pytest.raises(OpsError, match="goes on without it"):
+        drift.drift(target, {"day": "2026-01-31"})  # type: ignore[arg-type]  # what it uses
+
+
 @pytest.mark.parametrize(
     "given",
     [
@@ -132,6 +166,9 @@ def test_a_backfill_runs_each_day_once_in_order(
         {"first": "2026-02-01", "last": "2026-01-01"},
         {"first": "2020-01-01", "last": "2026-01-01"},
         {"first": "2026-01-01", "day": "2026-01-01"},
+        {"first": "1969-12-31", "last": "1970-01-02"},
+        {"first": "9999-12-31"},
+        {"first": "9999-12-31", "last": "9999-12-31"},
     ],
 )
 def test_a_bad_backfill_runs_nothing(given: dict[str, Any]) -> None:

@@ -1,8 +1,9 @@
-"""The dashboard's routes as data, for the API's description."""
+"""The dashboard's routes as data: for the gateway and for the API's description."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from domain import keys
 from domain.window import MAXIMUM_ROWS
 
 Schema = dict[str, object]
@@ -28,7 +29,10 @@ WINDOW: Schema = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """One operation; `path_fields` and `query_fields` go by name, `problems` are statuses."""
+    """One operation; `path_fields` and `query_fields` go by name, `problems` are statuses.
+
+    A redirecting one answers with a `Location` in place of content.
+    """
 
     method: str
     path: str
@@ -42,6 +46,11 @@ class Route:
     status: str = "200"
     media_type: str = "application/json"
 
+    @property
+    def redirects(self) -> bool:
+        """Whether it leads elsewhere."""
+        return self.status.startswith("3")
+
 
 _FOUND = ("403", "404", "429", "503")
 
@@ -52,7 +61,7 @@ ROUTES = (
         name="dashboard",
         summary="The dashboard, for a browser; it asks for the key itself.",
         problems=("429",),
-        keyless=True,
+        keyless=True,  # it holds no data: what it shows, it asks for with the key
         media_type="text/html",
     ),
     Route(
@@ -64,6 +73,17 @@ ROUTES = (
         path_fields={"file": TEXT},
         keyless=True,
         media_type="*/*",
+    ),
+    Route(
+        method="get",
+        path="/reports/{run_id}/{report}",
+        name="report",
+        summary="A drift report, for a few minutes; the link with its token comes by mail.",
+        problems=("404", "429", "503"),
+        path_fields={"run_id": TEXT, "report": {"enum": list(keys.REPORTS)}},
+        query_fields={"t": TEXT},
+        keyless=True,  # a mail client has no key; the link's own token opens that one report
+        status="302",
     ),
     Route(
         method="get",

@@ -104,6 +104,14 @@ def card(version: str) -> str:
     return f"{BUNDLES}{checked_version(version)}/card.json"
 
 
+def parse_card(key: str) -> str:
+    """The version whose card this is; raises BadKey."""
+    folder, _, name = key.removeprefix(BUNDLES).partition("/")
+    if name != "card.json":
+        raise BadKey("This is not the key of a model card.")
+    return checked_version(folder)
+
+
 def ledger_entry(seq: int, action: str, version: str) -> str:
     """One promotion or rollback; the order of keys is the order of events."""
     return f"{LEDGER}{seq:08d}-{action}-{checked_version(version)}.json"

@@ -7,7 +7,6 @@ What a schema says here is what the functions enforce: a valid body by this docu
 from collections.abc import Sequence
 from typing import Any
 
-from domain import keys
 from domain.contract import Contract
 from domain.dashboard_routes import ROUTES, Route
 from domain.requests import MAXIMUM_BYTES, MAXIMUM_ENTRIES, MAXIMUM_EXPLAINED
@@ -92,25 +91,6 @@ def _paths(contract: Contract) -> dict[str, Any]:
                 "responses": _responses({"type": "object"}, "429", "503"),
             }
         },
-        "/reports/{run_id}/{report}": {
-            "get": {
-                "operationId": "report",
-                "summary": "A drift report; the link with its token comes by mail.",
-                "security": [],
-                "parameters": [
-                    _parameter("run_id", "path", {"type": "string"}),
-                    _parameter("report", "path", {"enum": list(keys.REPORTS)}),
-                    _parameter("t", "query", {"type": "string"}),
-                ],
-                "responses": {
-                    "302": {
-                        "description": "The report, for a few minutes.",
-                        "headers": {"Location": {"schema": {"type": "string", "format": "uri"}}},
-                    },
-                    **_problems("404", "429", "503"),
-                },
-            }
-        },
     }
 
 
@@ -124,6 +104,8 @@ def _dashboard_paths() -> dict[str, Any]:
 def _operation(route: Route) -> dict[str, Any]:
     schema = {"type": "object"} if route.media_type == "application/json" else {"type": "string"}
     success = {"description": "Done.", "content": {route.media_type: {"schema": schema}}}
+    if route.redirects:
+        success = {"description": "It is there.", "headers": {"Location": {"schema": _URI}}}
     parameters = [_parameter(name, "path", dict(s)) for name, s in route.path_fields.items()]
     parameters += [
         _parameter(name, "query", dict(s)) | {"required": False}
@@ -160,6 +142,9 @@ _EXPLAIN = {
     f"path-dependent TreeSHAP); for up to {MAXIMUM_EXPLAINED} instances.",
     "schema": {"type": "boolean", "default": False},
 }
+
+
+_URI = {"type": "string", "format": "uri"}
 
 
 def _parameter(name: str, where: str, schema: Schema) -> dict[str, Any]:

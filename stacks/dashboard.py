@@ -5,6 +5,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from domain import keys
+from domain.dashboard_routes import ROUTES
 from lambdas.dashboard.settings import Settings as DashboardSettings
 from stacks import grants
 from stacks.api import KeyedApi
@@ -14,23 +15,6 @@ from stacks.storage import StorageStack
 
 WEB = "web"
 TABLES = ("prediction_log", "prediction_log_fallback")
-KEYED = (
-    ("GET", "/monitoring/overview"),
-    ("GET", "/monitoring/traffic"),
-    ("GET", "/monitoring/runs"),
-    ("POST", "/monitoring/runs"),
-    ("GET", "/monitoring/runs/{run_id}"),
-    ("GET", "/monitoring/requests/{id}"),
-    ("GET", "/predictions"),
-    ("GET", "/models"),
-    ("GET", "/models/{version}"),
-)
-KEYLESS = (
-    ("GET", "/"),  # the page holds no data: what it shows, it asks for with the key
-    ("GET", "/assets/{file}"),
-    # A mail client has no key; the link's own token opens that one report.
-    ("GET", "/reports/{run_id}/{report}"),
-)
 
 
 class Dashboard(Construct):
@@ -74,10 +58,8 @@ class Dashboard(Construct):
 
     def add_routes(self, api: KeyedApi) -> None:
         """Send the dashboard's routes to its function."""
-        for method, path in KEYED:
-            api.add(method, path, self.function)
-        for method, path in KEYLESS:
-            api.add(method, path, self.function, keyless=True)
+        for route in ROUTES:
+            api.add(route.method.upper(), route.path, self.function, keyless=route.keyless)
 
     def _grant_stores(self, role: iam.IRole, storage: StorageStack) -> None:
         grants.read(role, storage.reports, f"{keys.RUNS}*", f"{keys.REQUESTS}*", keys.ALERT_STATE)

@@ -1,14 +1,15 @@
 // Routes, the key, and what happens when a page loads or fails.
 
 import { key, Failure } from "./api.js";
-import { h, say } from "./dom.js";
-import { run, runs } from "./drift.js";
-import { model, models } from "./models.js";
-import { overview } from "./overview.js";
-import { card, failure, waiting } from "./parts.js";
-import { predictions } from "./predictions.js";
+import { card, failure, h, operator, say, waiting } from "./parts.js";
 
-const PAGES = { overview: [overview], drift: [runs, run], predictions: [predictions], models: [models, model] };
+// A page's module comes when it is first looked at: each file is one more request of a first visit.
+const PAGES = {
+  overview: [async () => (await import("./overview.js")).overview],
+  drift: [async () => (await import("./runs.js")).runs, async () => (await import("./drift.js")).run],
+  predictions: [async () => (await import("./predictions.js")).predictions],
+  models: [async () => (await import("./models.js")).models, async () => (await import("./models.js")).model],
+};
 const main = document.getElementById("main");
 const forget = document.getElementById("forget");
 let current = new AbortController();
@@ -23,6 +24,17 @@ function route() {
     // A damaged link: the API will say that there is no such thing.
   }
   return { name: PAGES[name] ? name : "overview", page: (parameter && pages[1]) || pages[0], parameter };
+}
+
+async function module(page) {
+  try {
+    return await page();
+  } catch (error) {
+    console.error(error);
+    const told = new Failure(0, "A part of the dashboard did not arrive", "Check the network connection, then load the page again.");
+    // A browser may remember that a module failed: only a new page asks for it again.
+    throw Object.assign(told, { retry: () => location.reload() });
+  }
 }
 
 function show(title, ...content) {
@@ -46,7 +58,7 @@ function askForKey(problem) {
     await open();
   });
   show("Key", h("div", { class: "gate" }, h("h1", {}, "mlops-circle"), card("Your API key", {},
-    form, told, h("p", { class: "note", id: "key-note" }, "It stays in this tab and is gone when the tab closes. The operator finds it in the API's usage plan; ", h("code", {}, "python -m ops open"), " prints it for this deployment."))));
+    form, told, h("p", { class: "note", id: "key-note" }, "It stays in this tab and is gone when the tab closes. The operator's command ", h("code", {}, operator("open")), " prints it, or says where it is."))));
   input.focus();
 }
 
@@ -67,7 +79,8 @@ async function open() {
   }
   const patience = setTimeout(() => { if (!mine.signal.aborted) main.replaceChildren(waiting(name)); }, 200);
   try {
-    const { title, content, busy } = await page({ signal: mine.signal, parameter });
+    const draw = await module(page);
+    const { title, content, busy } = await draw({ signal: mine.signal, parameter });
     clearTimeout(patience);
     if (mine.signal.aborted) return;
     show(title, content);
@@ -85,7 +98,7 @@ function fail(error, mine = current) {
   if (error.status === 403) return refused(error);
   if (!(error instanceof Failure)) console.error(error);
   forget.hidden = !key.get();
-  show("Problem", failure(error, open));
+  show("Problem", failure(error, error.retry ?? open));
 }
 
 addEventListener("hashchange", async () => {
@@ -95,5 +108,6 @@ addEventListener("hashchange", async () => {
 });
 addEventListener("circle-failure", ({ detail }) => fail(detail));
 forget.addEventListener("click", () => { key.forget(); askForKey(); });
+document.querySelector(".brand img").src = document.querySelector("link[rel=icon]").href;
 document.getElementById("skip").addEventListener("click", (event) => { event.preventDefault(); main.focus(); });
 open();

@@ -1,99 +1,18 @@
-// Drift: the list of runs, run now, and one run with its reports and columns.
+// One drift run: verdict, reports, columns, performance, segments.
 
 import { call, url } from "./api.js";
 import { sparkline } from "./charts.js";
-import { h, say } from "./dom.js";
 import { count, fixed, moment, percent, span, tiny, words } from "./format.js";
-import { METRICS, interval, runColumns } from "./overview.js";
-import { badge, card, empty, facts, failure, report as reportFailure, table, waiting } from "./parts.js";
+import { METRICS, badge, card, empty, facts, h, interval, say, table, waiting } from "./parts.js";
 
 const REPORTS = ["data_drift", "prediction_drift", "target_drift", "performance"];
 const THRESHOLD = 0.1; // domain.drift.EFFECT_THRESHOLD; a test compares them
 const Q_THRESHOLD = 0.01; // domain.drift.Q_THRESHOLD; likewise
-const PAUSE = 1500;
-const LONGEST = 15 * 60 * 1000; // as long as the drift function may run
 
 const MISSING = {
   target_drift: "Target drift needs labels: POST /labels hands in what turned out true.",
   performance: "Performance needs labels, or enough predictions to estimate it from.",
 };
-
-const pause = (signal) => new Promise((done, stop) => {
-  const timer = setTimeout(done, PAUSE);
-  signal.addEventListener("abort", () => { clearTimeout(timer); stop(signal.reason); }, { once: true });
-});
-
-async function follow(record, signal) {
-  const end = Date.now() + LONGEST;
-  while (["pending", "running"].includes(record.status)) {
-    if (Date.now() > end) throw Object.assign(new Error(), { title: "The run did not finish", detail: "It was asked for 15 minutes ago. The drift function's log says why; then run it again." });
-    await pause(signal);
-    record = await call(`monitoring/requests/${record.id}`, { signal });
-  }
-  return record;
-}
-
-function runNow(signal) {
-  const unit = h("select", { id: "unit", name: "unit" }, h("option", { value: "days" }, "days"), h("option", { value: "rows" }, "rows"));
-  const size = h("input", { id: "size", name: "size", type: "number", min: 1, max: 366, value: 1, required: true, inputmode: "numeric" });
-  unit.addEventListener("change", () => {
-    size.max = unit.value === "days" ? 366 : 1000000;
-    size.value = unit.value === "days" ? 1 : 1000;
-  });
-  const button = h("button", { type: "submit" }, "Run now");
-  const told = h("div", { class: "told", "aria-live": "polite" });
-  const form = h("form", { class: "inline-form" }, h("label", { for: "size" }, "The last"), size, h("label", { class: "visually-hidden", for: "unit" }, "Days or rows"), unit, button);
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const n = Number(size.value);
-    const end = new Date();
-    const body = unit.value === "rows" ? { last_rows: n } : { start: new Date(end - n * 86400000).toISOString(), end: end.toISOString() };
-    button.disabled = true;
-    told.replaceChildren(waiting("the run; it takes a few seconds"));
-    try {
-      const record = await follow(await call("monitoring/runs", { method: "POST", body, signal }), signal);
-      if (record.status === "failed") throw Object.assign(new Error(), { title: "The run failed", detail: record.problem ?? "The drift function's log says why; then run it again." });
-      say("The run is done");
-      if (record.run_ids.length === 1) location.hash = `#/drift/${record.run_ids[0]}`;
-      else told.replaceChildren(record.run_ids.length
-        ? h("p", {}, "Done, one run per model version: ", record.run_ids.map((id, i) => [i ? ", " : "", h("a", { href: `#/drift/${id}` }, id.split("--")[2])]))
-        : empty("Nothing to compare", "The window holds no prediction. Choose a longer one."));
-    } catch (error) {
-      if (signal.aborted) return;
-      if (error.status === 403) return reportFailure(error);
-      told.replaceChildren(failure(error));
-    } finally {
-      button.disabled = false;
-    }
-  });
-  return card("Run now", {}, h("p", { class: "note" }, "Compares a window of predictions with the reference sample of the model that made them. Sends no mail."), form, told);
-}
-
-export async function runs({ signal }) {
-  const first = await call("monitoring/runs", { signal });
-  const shown = [...first.runs];
-  let next = first.next;
-  const list = h("div", {});
-  const draw = () => {
-    const more = next && h("button", { type: "button", class: "quiet", onclick: async () => {
-      try {
-        const page = await call(`monitoring/runs?cursor=${encodeURIComponent(next)}`, { signal });
-        shown.push(...page.runs);
-        next = page.next;
-        draw();
-      } catch (error) {
-        if (signal.aborted) return;
-        if (error.status === 403) return reportFailure(error);
-        list.append(failure(error));
-      }
-    } }, "Older runs");
-    list.replaceChildren(...(shown.length
-      ? [table("Drift runs", runColumns, shown), h("p", { class: "more" }, h("span", { class: "note" }, `${count(shown.length)} shown`), more || null)]
-      : [empty("No drift run yet", "Run one now above, or wait for the daily run at 14:00 UTC. It needs predictions: score some on the Predictions page or with python -m ops simulate.")]));
-  };
-  draw();
-  return { title: "Drift", content: h("div", { class: "stack" }, h("h1", {}, "Drift"), runNow(signal), card("Runs", {}, list)) };
-}
 
 function reports(links, frame, close) {
   const buttons = REPORTS.map((name) => {
@@ -164,12 +83,10 @@ function segments(summary) {
 }
 
 export async function run({ signal, parameter }) {
-  const { summary, links, history } = await call(`monitoring/runs/${encodeURIComponent(parameter)}`, { signal });
+  const { summary, rows, links, history } = await call(`monitoring/runs/${encodeURIComponent(parameter)}`, { signal });
   const frame = h("div", { class: "report" });
   const compared = [...summary.columns, summary.prediction, summary.target].filter(Boolean);
   const findings = summary.findings.filter((name) => name !== summary.outcome);
-  const seen = summary.rows.sampled + summary.rows.copies;
-  const rows = seen ? Math.round((summary.rows.logged * summary.rows.sampled) / seen) : 0;
   const explain = {
     no_data: empty("No prediction in this window", "Nothing was asked of the model then. Choose another window, or send predictions first."),
     insufficient_data: empty("Too few predictions to judge", "The window holds too few distinct predictions for a verdict. Run again with a longer window."),

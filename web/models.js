@@ -1,10 +1,8 @@
 // Models: the ledger with its reasons, cards, two versions side by side, the way back.
 
 import { call } from "./api.js";
-import { h } from "./dom.js";
 import { count, fixed, moment, percent, words } from "./format.js";
-import { METRICS, figure, interval } from "./overview.js";
-import { card, command, empty, facts, later, report as reportFailure, table } from "./parts.js";
+import { METRICS, card, command, empty, facts, figure, h, interval, later, report as reportFailure, table } from "./parts.js";
 
 const version = (name) => h("a", { href: `#/models/${name}` }, name);
 
@@ -43,7 +41,7 @@ function compare(found, signal) {
   const before = champion?.previous?.version ?? versions.find((name) => name !== champion?.version);
   const [a, b] = [select("left", before), select("right", champion?.version ?? versions[0])];
   const place = h("div", { class: "body" });
-  const load = () => later(place, "two cards", signal, async () => comparison(...(await Promise.all([a, b].map(({ value }) => call(`models/${value}`, { signal }))))));
+  const load = () => later(place, "two cards", signal, async (ended) => comparison(...(await Promise.all([a, b].map(({ value }) => call(`models/${value}`, { signal: ended }))))));
   [a, b].forEach((choice) => choice.addEventListener("change", () => load().catch(reportFailure)));
   load().catch(reportFailure);
   return card("Compare two versions", {}, h("div", { class: "inline-form" }, h("label", { for: "left" }, "Version"), a, h("label", { for: "right" }, "with"), b), place);

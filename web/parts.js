@@ -1,7 +1,26 @@
-// What several pages show: cards, badges, tables, empty states, failures, copyable commands.
+// What pages are made of: elements from data, cards, badges, tables, empty states, failures,
+// commands to copy. Text only ever becomes text: nothing here parses HTML.
 
-import { h, s, say } from "./dom.js";
-import { words } from "./format.js";
+import { count, fixed, span, words } from "./format.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+
+function fill(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes ?? {})) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+export const h = (tag, attributes, ...children) => fill(document.createElement(tag), attributes, children);
+export const s = (tag, attributes, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
+
+export function say(text) {
+  document.getElementById("status").textContent = text;
+}
 
 const MARKS = { stable: "●", no_data: "○", insufficient_data: "○", data_drift: "▲", prediction_drift: "▲", performance_drop: "◆" };
 
@@ -35,7 +54,7 @@ export function table(caption, columns, rows) {
 
 export const empty = (title, text, ...more) => h("div", { class: "empty" }, h("p", { class: "empty-title" }, title), h("p", {}, text), ...more);
 
-export function failure(error, retry) {
+export function failure(error, retry, label = "Try again") {
   const list = (error.errors ?? []).map((e) => h("li", {}, h("code", {}, e.pointer), ` ${e.detail}`));
   return h(
     "div",
@@ -43,9 +62,12 @@ export function failure(error, retry) {
     h("p", { class: "empty-title" }, error.title ?? "Something went wrong on this page"),
     h("p", {}, error.detail ?? "Reload the page. If it happens again, the browser's console says more."),
     list.length ? h("ul", {}, list) : null,
-    retry ? h("button", { type: "button", onclick: retry }, "Try again") : null,
+    retry ? h("button", { type: "button", onclick: retry }, label) : null,
   );
 }
+
+// How an operator calls a command for this deployment; the page is told by who serves it.
+export const operator = (name) => `${document.querySelector("meta[name=operator]").content} ${name}`;
 
 export function command(text) {
   const button = h("button", { type: "button", class: "quiet", "aria-label": `Copy: ${text}` }, "Copy");
@@ -69,15 +91,22 @@ export function command(text) {
 export const waiting = (what) =>
   h("p", { class: "waiting" }, s("svg", { viewBox: "0 0 24 24", width: 18, height: 18, "aria-hidden": "true" }, s("circle", { cx: 12, cy: 12, r: 9 })), `Loading ${what} …`);
 
+const attempts = new WeakMap();
+
 // Fills a place that may take longer than its page: waiting, then the content, or what went wrong.
+// Another attempt for the same place ends the one before, so that no older answer comes over it.
 export async function later(place, what, signal, load) {
   const attempt = async () => {
+    attempts.get(place)?.abort();
+    const mine = new AbortController();
+    attempts.set(place, mine);
+    const ended = AbortSignal.any([signal, mine.signal]);
     place.replaceChildren(waiting(what));
     try {
-      const content = await load();
-      if (!signal.aborted) place.replaceChildren(...[content].flat());
+      const content = await load(ended);
+      if (!ended.aborted) place.replaceChildren(...[content].flat());
     } catch (error) {
-      if (signal.aborted) return;
+      if (ended.aborted) return;
       if (error.status === 403) throw error;
       if (error.title === undefined) console.error(error);
       place.replaceChildren(failure(error, () => attempt().catch(report)));
@@ -90,3 +119,32 @@ export async function later(place, what, signal, load) {
 export function report(error) {
   dispatchEvent(new CustomEvent("circle-failure", { detail: error }));
 }
+
+export const METRICS = [
+  ["f1", "F1"],
+  ["precision", "Precision"],
+  ["recall", "Recall"],
+  ["roc_auc", "ROC AUC"],
+  ["pr_auc", "PR AUC"],
+  ["brier", "Brier score"],
+  ["log_loss", "Log loss"],
+  ["calibration_error", "Calibration error"],
+];
+
+// {value, low, high} of a card's test figure; older cards have no intervals.
+export function figure(of, name) {
+  const value = of?.metrics?.[name];
+  const [low, high] = of?.intervals?.[name] ?? [];
+  return Number.isFinite(value) ? { value, low, high } : null;
+}
+
+export const interval = (found) =>
+  Number.isFinite(found?.low) && Number.isFinite(found?.high) ? h("span", { class: "interval" }, `${fixed(found.low)} – ${fixed(found.high)}`) : null;
+
+export const runColumns = [
+  { title: "Window (UTC)", cell: (run) => h("a", { href: `#/drift/${run.run_id}` }, span(run.start, run.end)) },
+  { title: "Outcome", cell: (run) => badge(run.outcome) },
+  { title: "Drifted", cell: (run) => run.drifted.join(", ") || "–" },
+  { title: "Rows", number: true, cell: (run) => count(run.rows) },
+  { title: "Version", cell: (run) => h("code", {}, run.version ?? "–") },
+];

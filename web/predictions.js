@@ -2,9 +2,8 @@
 
 import { call } from "./api.js";
 import { contributions, gauge } from "./charts.js";
-import { h, say } from "./dom.js";
 import { count, fixed, moment, percent } from "./format.js";
-import { card, empty, facts, failure, later, report as reportFailure, table } from "./parts.js";
+import { card, command, empty, facts, failure, h, later, operator, report as reportFailure, say, table } from "./parts.js";
 
 const MISSING = "";
 
@@ -89,9 +88,13 @@ function log(signal) {
   const version = h("select", { id: "version", name: "version" }, h("option", { value: "" }, "all"));
   const load = () => {
     const query = new URLSearchParams([["day", date.value], ["version", version.value]].filter(([, value]) => value));
-    return later(place, "the log", signal, async () => {
-      const found = await call(`predictions?${query}`, { signal });
-      if (!found.predictions.length) return empty("No prediction here", date.value || version.value ? "Choose another day or version." : "None in the last seven days. Score one above, or send test rows with python -m ops simulate.");
+    return later(place, "the log", signal, async (ended) => {
+      const found = await call(`predictions?${query}`, { signal: ended });
+      if (!found.predictions.length) {
+        return date.value || version.value
+          ? empty("No prediction here", "Choose another day or version.")
+          : empty("No prediction here", "None in the last seven days. Score one above, or send test rows:", command(operator("simulate")));
+      }
       const all = found.predictions.length < found.limit;
       return [table("Latest predictions", columns, found.predictions), h("p", { class: "note more" }, all ? `All ${count(found.predictions.length)} since ${found.from}.` : `The latest ${found.limit}; filter by day or version to see others.`)];
     });

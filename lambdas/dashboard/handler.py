@@ -39,7 +39,11 @@ def _api() -> Api:
         patience_seconds=settings.query_seconds,
     )
     dashboard = Dashboard(
-        page=Page.read(WEB, report_url=reports.presigned("any", seconds=1)),
+        page=Page.read(
+            WEB,
+            report_url=reports.presigned("any", seconds=1),
+            operator=settings.operator_command,
+        ),
         runs=Runs(reports=reports, models=models, secrets=SecretCache(read=read_secret)),
         run_now=RunNow(reports, EventBus(aws.client("events"), settings.event_bus)),
         models=Models(models, settings.operator_command),

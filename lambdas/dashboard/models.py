@@ -49,6 +49,12 @@ class Models:
 
     def _versions(self) -> list[str]:
         """The newest registry number first."""
-        folders = self.bucket.folders(keys.BUNDLES)
-        names = [folder.removeprefix(keys.BUNDLES).rstrip("/") for folder in folders]
+        names = filter(None, (_carded(listed.key) for listed in self.bucket.list(keys.BUNDLES)))
         return sorted(names, key=lambda name: int(keys.registry_number(name)), reverse=True)
+
+
+def _carded(key: str) -> str | None:
+    try:
+        return keys.parse_card(key)
+    except BadKey:  # a bundle, a reference, or nobody's object
+        return None

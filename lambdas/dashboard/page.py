@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,8 +17,9 @@ TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
 }
+OPERATOR = "{operator}"
+"""Where the page names the operator's command line."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,15 @@ class Page:
     report_origin: str
 
     @classmethod
-    def read(cls, folder: Path, *, report_url: str) -> "Page":
-        """Read the files of a known type; `report_url` is any URL of the reports' origin."""
+    def read(cls, folder: Path, *, report_url: str, operator: str) -> "Page":
+        """Read the files of a known type; `report_url` is any URL of the reports' origin.
+
+        `operator` is how the operator's command line is called for this deployment.
+        """
         known = (path for path in folder.iterdir() if path.suffix in TYPES)
         parts = urlsplit(report_url)
         files = {path.name: path.read_text(encoding="utf-8") for path in known}
+        files[INDEX] = files[INDEX].replace(OPERATOR, html.escape(operator))
         return cls(files, f"{parts.scheme}://{parts.netloc}")
 
     @cached_property
@@ -43,7 +49,7 @@ class Page:
                 "default-src 'none'",
                 "script-src 'self'",
                 "style-src 'self'",
-                "img-src 'self'",
+                "img-src data:",  # the icon is in the page itself
                 "connect-src 'self'",
                 f"frame-src 'self' {self.report_origin}",  # the link of our own leads to the other
                 "base-uri 'none'",

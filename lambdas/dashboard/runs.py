@@ -1,5 +1,6 @@
 """Drift runs for people: the overview, pages of the index, one run with its columns' history."""
 
+import json
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import Any
@@ -8,11 +9,12 @@ from adapters.rest import Problem
 from adapters.s3 import Bucket
 from domain import keys
 from domain.champion import Champion
-from domain.errors import BadKey
+from domain.errors import BadKey, BadRecord
 from domain.incident import AlertState
 from domain.run_index import IndexEntry, RunIndex
+from domain.summary import Summary
 from lambdas.dashboard.report import SecretCache
-from lambdas.dashboard.stored import document, documents
+from lambdas.dashboard.stored import document, objects
 
 PAGE = 50
 LATEST = 8
@@ -62,41 +64,49 @@ class Runs:
         }
 
     def run(self, run_id: str) -> dict[str, Any]:
-        """A run's summary, the links to its reports, its columns' history; Problem (404)."""
+        """A run's summary, the links to its reports, its columns' history; Problem (404).
+
+        `rows` are the distinct predictions of its window. Raises BadRecord.
+        """
         try:
-            summary = document(self.reports, keys.summary(keys.RunId.parse(run_id)))
+            stored = self.reports.get(keys.summary(keys.RunId.parse(run_id)))
         except BadKey as error:
             raise Problem(HTTPStatus.NOT_FOUND, "Not found", str(error)) from None
-        if summary is None:
+        if stored is None:
             detail = "There is no such run; GET /monitoring/runs lists them."
             raise Problem(HTTPStatus.NOT_FOUND, "Not found", detail)
+        summary = Summary.from_json(stored.data)
         links = {
             name: f"/reports/{run_id}/{name}?t={self.secrets.sign(run_id, name)}"
-            for name in summary["reports"]
+            for name in summary.reports
         }
-        return {"summary": summary, "links": links, "history": self._history(summary)}
+        return {
+            "summary": json.loads(summary.to_json()),  # an older one with today's fields
+            "rows": summary.rows.distinct,
+            "links": links,
+            "history": self._history(summary),
+        }
 
-    def _history(self, summary: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    def _history(self, summary: Summary) -> dict[str, list[dict[str, Any]]]:
         """Column → its strongest effect in the runs of this version up to this one."""
-        version, end = summary["version"], summary["end"]
         before = [
-            entry.run_id
+            keys.summary(keys.RunId.parse(entry.run_id))
             for entry in self._index().entries
-            if entry.version == version and entry.end <= end and entry.run_id != summary["run_id"]
+            if entry.version == summary.version
+            and entry.end <= summary.end
+            and entry.run_id != summary.run_id
         ]
-        names = reversed(before[: HISTORY - 1])
-        found = documents(self.reports, [keys.summary(keys.RunId.parse(name)) for name in names])
+        found = objects(self.reports, reversed(before[: HISTORY - 1]))
         history: dict[str, list[dict[str, Any]]] = {}
-        for run in (*filter(None, found), summary):
-            for column in _compared(run):
-                tests = column["tests"]
-                if tests:
+        for run in (*filter(None, map(_readable, found)), summary):
+            for column in (*run.compared, *filter(None, (run.target,))):
+                if column.tests:
                     point = {
-                        "run_id": run["run_id"],
-                        "effect": max(test["effect"] for test in tests),
-                        "drifted": any(test["drifted"] for test in tests),
+                        "run_id": run.run_id,
+                        "effect": max(test.effect for test in column.tests),
+                        "drifted": column.drifted,
                     }
-                    history.setdefault(column["column"], []).append(point)
+                    history.setdefault(column.column, []).append(point)
         return history
 
     def _index(self) -> RunIndex:
@@ -104,9 +114,12 @@ class Runs:
         return RunIndex.from_json(stored.data) if stored else RunIndex()
 
 
-def _compared(summary: dict[str, Any]) -> list[dict[str, Any]]:
-    single = (summary.get(name) for name in ("prediction", "target"))  # the target needs labels
-    return [*summary["columns"], *filter(None, single)]
+def _readable(data: bytes | None) -> Summary | None:
+    """A damaged summary of another run costs a point of the lines, no more."""
+    try:
+        return Summary.from_json(data) if data else None
+    except BadRecord:
+        return None
 
 
 def _moment(entry: IndexEntry) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""JSON documents of a bucket, several at a time."""
+"""Objects of a bucket, several at a time, and JSON documents among them."""
 
 import json
 from collections.abc import Iterable
@@ -14,14 +14,24 @@ PARALLEL = 10
 def document(bucket: Bucket, key: str) -> dict[str, Any] | None:
     """The object under `key`; None when there is none, or when it is no JSON object."""
     stored = bucket.get(key)
-    try:
-        found = json.loads(stored.data) if stored else None
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
+    return _decoded(stored.data if stored else None)
 
 
 def documents(bucket: Bucket, keys: Iterable[str]) -> list[dict[str, Any] | None]:
     """The objects under `keys`, in their order."""
+    return list(map(_decoded, objects(bucket, keys)))
+
+
+def objects(bucket: Bucket, keys: Iterable[str]) -> list[bytes | None]:
+    """The content under each of `keys`, in their order; None where there is none."""
     with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
-        return list(pool.map(lambda key: document(bucket, key), keys))
+        found = pool.map(bucket.get, keys)
+        return [stored.data if stored else None for stored in found]
+
+
+def _decoded(data: bytes | None) -> dict[str, Any] | None:
+    try:
+        found = json.loads(data) if data else None
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None

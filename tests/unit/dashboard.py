@@ -9,6 +9,7 @@ from typing import Any
 
 from adapters.athena import Athena
 from adapters.events import EventBus
+from adapters.proxy import Api
 from adapters.telemetry import Telemetry
 from domain.report_token import ReportSecret
 from lambdas.dashboard.models import Models
@@ -77,7 +78,7 @@ class World:
     secrets: SecretCache = field(default_factory=lambda: SecretCache(read=lambda: SECRET))
     seconds: int = 300
 
-    def respond(self, event: Mapping[str, Any]) -> dict[str, Any]:
+    def api(self) -> Api:
         bucket = self.s3.bucket()
         clients: Any = (self.athena, self.bus)
         seconds: Callable[[], float] = itertools.count().__next__
@@ -98,7 +99,10 @@ class World:
             seconds=self.seconds,
             clock=lambda: NOW,
         )
-        return build(dashboard, Telemetry("dashboard")).respond(event)
+        return build(dashboard, Telemetry("dashboard"))
+
+    def respond(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        return self.api().respond(event)
 
     def get(self, resource: str, *, query: Mapping[str, str] | None = None, **path: str) -> Any:
         """The decoded answer of a GET, which must be 200."""

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,12 +10,14 @@ import pytest
 from adapters.athena import Athena, QueryTooSlow
 from domain import keys, times
 from domain.champion import LedgerEntry, ModelRef
+from domain.dashboard_routes import ROUTES
 from domain.drift import Outcome
 from domain.drift_request import RequestRecord
 from domain.incident import AlertState, Incident
 from domain.report_token import ReportSecret
 from domain.run_index import IndexEntry, RunIndex
-from domain.summary import ColumnDrift, Profile, Summary, Test
+from domain.summary import ColumnDrift, Profile, RowCounts, Summary, Test
+from lambdas.dashboard.page import Page
 from tests.unit.dashboard import NOW, REQUEST_ID, SECRET, FakeAthena, FakeBus, World
 from tests.unit.fakes import point_at, problem_of
 
@@ -129,6 +132,12 @@ def test_a_run_comes_with_its_summary_and_links_that_open_its_reports_only() -> 
     assert json.loads(summary.to_json()) == found["summary"]
 
 
+def test_the_rows_of_a_run_are_its_distinct_predictions() -> None:
+    summary = replace(_summary(1), rows=RowCounts(logged=1001, sampled=900, copies=100))
+    found = _with_runs([summary]).get("/monitoring/runs/{run_id}", run_id=summary.run_id)
+    assert (summary.rows.distinct, 901) == (found["rows"], found["rows"])
+
+
 def test_a_columns_history_is_of_the_same_version_up_to_the_run_and_oldest_first() -> None:
     other = _summary(3, version="8-0a1b2c3d", effect=0.9)
     runs = [_summary(day, effect=0.02 * day) for day in range(6)]
@@ -144,10 +153,11 @@ def test_a_history_is_no_longer_than_a_sparkline_shows() -> None:
     assert 20 == len(found["history"]["age"])
 
 
-def test_a_damaged_summary_of_another_run_costs_one_point_of_the_history() -> None:
+@pytest.mark.parametrize("stored", [b"{", b"[]", b'{"format": "another"}'])
+def test_a_damaged_summary_of_another_run_costs_one_point_of_the_history(stored: bytes) -> None:
     runs = [_summary(day) for day in range(3)]
     world = _with_runs(runs)
-    world.s3.objects[keys.summary(runs[1].id)] = b"{"
+    world.s3.objects[keys.summary(runs[1].id)] = stored
     found = world.get("/monitoring/runs/{run_id}", run_id=runs[0].run_id)
     assert 2 == len(found["history"]["age"])
 
@@ -323,9 +333,31 @@ def test_models_are_the_ledger_newest_first_and_every_version() -> None:
     assert {"version": refs[0].version} == card
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        f"{keys.BUNDLES}notes/card.json",
+        f"{keys.BUNDLES}readme.txt",
+        keys.bundle("11-0a1b2c3d"),
+        keys.reference("12-0a1b2c3d"),
+        f"{keys.BUNDLES}13-0a1b2c3d/old/card.json",
+    ],
+)
+def test_versions_are_those_with_a_card_whatever_else_lies_there(key: str) -> None:
+    world = World()
+    ref = _promoted(world, 9, "reason")
+    world.s3.objects[key] = b"{}"
+    assert [ref.version] == world.get("/models")["versions"]
+
+
 def test_no_model_yet_is_an_empty_ledger() -> None:
     found = World().get("/models")
     assert (None, [], []) == (found["champion"], found["ledger"], found["versions"])
+
+
+def test_the_function_answers_exactly_the_routes_that_the_gateway_sends_it() -> None:
+    described = {(route.method.upper(), route.path) for route in ROUTES}
+    assert described == set(World().api().routes)
 
 
 def test_the_page_runs_own_files_only_and_frames_the_reports_origin() -> None:
@@ -336,6 +368,14 @@ def test_the_page_runs_own_files_only_and_frames_the_reports_origin() -> None:
     assert "frame-src 'self' https://reports.example" in policy
     assert "frame-ancestors 'none'" in policy
     assert not [part for part in policy if "unsafe" in part or "*" in part]
+
+
+def test_the_page_is_told_how_its_deployments_operator_calls_the_command_line() -> None:
+    web = Path(__file__).parents[2] / "web"
+    page = Page.read(web, report_url="https://r.example/x", operator='ops --stage "dev"')
+    text = page.answer("index.html")["body"]
+    assert '<meta name="operator" content="ops --stage &quot;dev&quot;">' in text
+    assert "{operator}" not in text
 
 
 def test_a_stage_without_its_slash_leads_to_the_page() -> None:
@@ -367,6 +407,7 @@ def test_an_unchanged_file_is_a_304() -> None:
         ("/monitoring/overview", keys.CHAMPION, {}),
         ("/monitoring/overview", keys.ALERT_STATE, {}),
         ("/monitoring/requests/{id}", keys.request(REQUEST_ID), {"id": REQUEST_ID}),
+        ("/monitoring/runs/{run_id}", keys.summary(_summary(1).id), {"run_id": _summary(1).run_id}),
     ],
 )
 def test_a_damaged_record_is_a_503_without_its_content(

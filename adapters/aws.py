@@ -3,10 +3,22 @@
 `AWS_ENDPOINT_URL`, region and credentials are read by botocore itself.
 """
 
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import botocore.session
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+UNREACHABLE = (ClientError, BotoCoreError, ResponseParserError)
+"""What a call raises when its service refuses, can't be reached, or answers unreadably."""
+
+
+def error_code(error: BaseException) -> str:
+    """AWS's own code of an error; empty when it has none."""
+    if not isinstance(error, ClientError):
+        return ""
+    return str(error.response.get("Error", {}).get("Code", ""))
 
 
 def client(
@@ -15,36 +27,40 @@ def client(
     """A client with bounded patience, and SigV4 for S3 URLs (S3 wants it for KMS objects)."""
     import boto3  # not at the top: LeanClients does without it
 
-    config = _config(service, timeout_seconds, attempts, connections)
+    config = _config(service, 3.0, timeout_seconds, attempts, connections)
     return boto3.client(service, config=config)  # type: ignore[call-overload]  # the service is a variable here
 
 
 class LeanClients:
-    """The same clients without what boto3 adds (`upload_file` and `download_file`, resources).
+    """Clients for functions that API Gateway waits for, 29 seconds and no longer.
 
-    For functions whose cold start counts: importing boto3 takes as long again as botocore.
+    Without what boto3 adds (`upload_file` and `download_file`, resources): importing it takes as
+    long again as botocore, and these functions' cold start counts.
     """
+
+    READ_SECONDS: ClassVar = {"s3": 2.5, "firehose": 8.0}
+    ATTEMPTS: ClassVar = {"s3": 2, "firehose": 1}
+    CONNECT_SECONDS: ClassVar = 1.0
+    # With everything hanging until it is given up, the predictor reads the pointer (2 tries of
+    # 1 + 2.5 s, up to 1 s between them: 8 s), tries the stream, which tries again by itself (2 s of
+    # patience, then the last call's 1 + 8 s), and writes the fallback (8 s): 27 s.
 
     def __init__(self) -> None:
         self._session = botocore.session.get_session()
 
-    def client(
-        self,
-        service: str,
-        *,
-        timeout_seconds: float = 10.0,
-        attempts: int = 3,
-        connections: int = 10,
-    ) -> Any:
-        """As `client` of this module."""
-        config = _config(service, timeout_seconds, attempts, connections)
+    def client(self, service: Literal["s3", "firehose"]) -> Any:
+        """A client that gives up in time."""
+        seconds, attempts = self.READ_SECONDS[service], self.ATTEMPTS[service]
+        config = _config(service, self.CONNECT_SECONDS, seconds, attempts, connections=10)
         return self._session.create_client(service, config=config)
 
 
-def _config(service: str, timeout_seconds: float, attempts: int, connections: int) -> Config:
+def _config(
+    service: str, connect_seconds: float, read_seconds: float, attempts: int, connections: int
+) -> Config:
     return Config(
-        connect_timeout=min(3.0, timeout_seconds),
-        read_timeout=timeout_seconds,
+        connect_timeout=min(connect_seconds, read_seconds),
+        read_timeout=read_seconds,
         retries={"mode": "standard", "total_max_attempts": attempts},
         max_pool_connections=connections,
         signature_version="s3v4" if service == "s3" else None,

@@ -1,87 +1,22 @@
-"""API Gateway's proxy events: requests in, a table of routes, one table of errors, answers out.
+"""API Gateway's proxy events: a table of routes, and one table of errors.
 
 A table of our own, because Powertools' resolver costs 40-60 ms of a cold start, and API Gateway has
 already matched the route: the event names it.
 """
 
-import base64
-import binascii
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from http import HTTPStatus
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from adapters.aws import UNREACHABLE
+from adapters.request import Request
 from adapters.rest import Answer, Problem
 from adapters.streams import StreamUnavailable
 from adapters.telemetry import Observation, Telemetry
 from domain import metrics, requests
 from domain.field_problem import FieldProblem
-
-
-@dataclass(frozen=True)
-class Request:
-    """One event of API Gateway's REST proxy integration."""
-
-    event: Mapping[str, Any]
-
-    @property
-    def route(self) -> tuple[str, str]:
-        """Method and resource, e.g. ``("GET", "/reports/{run_id}/{report}")``."""
-        return self.event["httpMethod"], self.event["resource"]
-
-    @property
-    def path(self) -> Mapping[str, str]:
-        """The values of the resource's path parameters."""
-        return self.event.get("pathParameters") or {}
-
-    @property
-    def query(self) -> Mapping[str, str]:
-        """Query parameters; of a repeated one the last."""
-        return self.event.get("queryStringParameters") or {}
-
-    @property
-    def repeated_query(self) -> Mapping[str, Sequence[str]]:
-        """Query parameters with every value that each was sent with."""
-        multiple = self.event.get("multiValueQueryStringParameters")
-        return multiple or {name: [value] for name, value in self.query.items()}
-
-    @cached_property
-    def headers(self) -> Mapping[str, str]:
-        """Headers by lower-case name."""
-        return {k.lower(): v for k, v in (self.event.get("headers") or {}).items()}
-
-    @property
-    def id(self) -> str:
-        """The gateway's id of the request: the correlation id."""
-        return str(self.event.get("requestContext", {}).get("requestId", ""))
-
-    @property
-    def caller(self) -> str:
-        """Id of the API key that the request came with; empty where the gateway gives none."""
-        identity = self.event.get("requestContext", {}).get("identity") or {}
-        return identity.get("apiKeyId") or ""
-
-    @cached_property
-    def body(self) -> bytes:
-        """The body's bytes; raises BadRequest."""
-        text = self.event.get("body") or ""
-        try:
-            if self.event.get("isBase64Encoded"):
-                return base64.b64decode(text, validate=True)
-            return text.encode()
-        except (binascii.Error, UnicodeEncodeError, ValueError):
-            raise requests.BadRequest("The body is not UTF-8.") from None
-
-    def json(self) -> Any:
-        """The body as strict JSON; raises BadRequest and its kinds."""
-        headers = self.headers
-        requests.check_media_type(headers.get("content-type"), headers.get("content-encoding"))
-        return requests.parse_json(self.body)
-
 
 Route = Callable[[Request, Observation], Answer]
 """Raises Problem or an error of the table; what it did goes into the observation."""
@@ -117,11 +52,11 @@ COMMON_ERRORS: ErrorTable = {
     StreamUnavailable: Mapped(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "Log unavailable",
-        "The record could not be stored, so nothing was answered; send the request again.",
+        "Not every record could be stored, so nothing was answered. Send the request again with the"
+        " same Idempotency-Key: what was stored already then counts once.",
         retry_after=1,
     ),
-    ClientError: _UNREACHABLE,
-    BotoCoreError: _UNREACHABLE,
+    **dict.fromkeys(UNREACHABLE, _UNREACHABLE),
 }
 
 

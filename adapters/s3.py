@@ -4,14 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
+
+from adapters.aws import error_code
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
+MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
+"""Codes of an object that isn't there."""
 _LOST = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 
 
@@ -47,13 +50,13 @@ class Bucket:
         """The object (its first `limit` bytes, if given), or None when there is none."""
         return self._get(key, limit)
 
-    def get_if_changed(self, key: str, etag: str) -> Stored | None:
-        """The object when its ETag differs from `etag`; None when unchanged or missing."""
+    def get_if_changed(self, key: str, etag: str) -> Stored | Literal["unchanged"] | None:
+        """The object when its ETag differs from `etag`; None when there is none."""
         try:
             return self._get(key, None, IfNoneMatch=etag)
         except ClientError as error:
-            if _code(error) in ("304", "NotModified"):
-                return None
+            if error_code(error) in ("304", "NotModified"):
+                return "unchanged"
             raise
 
     def exists(self, key: str) -> bool:
@@ -61,7 +64,7 @@ class Bucket:
         try:
             self.client.head_object(Bucket=self.name, Key=key)
         except ClientError as error:
-            if _code(error) in _MISSING:
+            if error_code(error) in MISSING:
                 return False
             raise
         return True
@@ -70,7 +73,7 @@ class Bucket:
         try:
             answer = self.client.get_object(Bucket=self.name, Key=key, **conditions)  # type: ignore[arg-type]  # conditions are header texts
         except ClientError as error:
-            if _code(error) in _MISSING:
+            if error_code(error) in MISSING:
                 return None
             raise
         return Stored(answer["Body"].read(limit), answer["ETag"])
@@ -91,7 +94,7 @@ class Bucket:
             return self._put(key, data, content_type, **condition)
         except ClientError as error:
             # A missing object under IfMatch answers 404: it isn't what the writer saw either.
-            if _code(error) in _LOST | _MISSING:
+            if error_code(error) in _LOST | MISSING:
                 raise Conflict(key) from None
             raise
 
@@ -140,7 +143,3 @@ class Bucket:
         return self.client.generate_presigned_url(
             "get_object", Params={"Bucket": self.name, "Key": key}, ExpiresIn=seconds
         )
-
-
-def _code(error: ClientError) -> str:
-    return error.response.get("Error", {}).get("Code", "")

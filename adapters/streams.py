@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
-
+from adapters.aws import UNREACHABLE
 from adapters.s3 import Bucket
 from domain import keys
 
@@ -20,6 +19,8 @@ MAXIMUM_RECORDS = 500
 """PutRecordBatch takes so many records ..."""
 MAXIMUM_BYTES = 4 * 1024 * 1024
 """... and so many bytes."""
+PATIENCE_SECONDS = 2.0
+"""So long a stream may take before nothing more is sent to it: part of the sum in `LeanClients`."""
 
 
 class StreamUnavailable(Exception):
@@ -31,7 +32,8 @@ class RecordStream:
     """A stream with its fallback: objects of JSON lines beside the stream's own Parquet.
 
     `name` is ``log`` or ``labels``; `attempts` bounds the tries at the stream, `pause_seconds` is
-    the first pause between two of them (doubled each time, with full jitter).
+    the first pause between two of them (doubled each time, with full jitter). After
+    `patience_seconds` nothing more is sent to the stream, however many batches there are.
     """
 
     client: "FirehoseClient"
@@ -40,7 +42,9 @@ class RecordStream:
     name: str
     attempts: int = 3
     pause_seconds: float = 0.05
+    patience_seconds: float = PATIENCE_SECONDS
     sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
 
     def append(self, lines: Sequence[bytes]) -> int:
         """Store every line; returns how many went to the fallback.
@@ -48,35 +52,31 @@ class RecordStream:
         `lines`: one JSON object each, newline included. Raises StreamUnavailable when some could
         be stored nowhere; a line may be stored twice then, under the same id.
         """
+        deadline = self.clock() + self.patience_seconds
         refused: list[bytes] = []
-        batches = list(_batches(lines))
-        for index, batch in enumerate(batches):
-            try:
-                refused += self._put(batch)
-            except ReadTimeoutError:
-                # The next try would wait as long, and store twice what arrived after all.
-                refused += [line for rest in batches[index:] for line in rest]
-                break
+        for number, batch in enumerate(_batches(lines)):
+            in_time = number == 0 or self.clock() < deadline
+            refused += self._put(batch, deadline) if in_time else batch
         if refused:
             self._fall_back(refused)
         return len(refused)
 
-    def _put(self, lines: list[bytes]) -> list[bytes]:
+    def _put(self, lines: list[bytes], deadline: float) -> list[bytes]:
         """Try a batch, then only what failed of it; returns what was still refused.
 
-        Raises ReadTimeoutError when the stream took too long to answer.
+        A stream that hangs ends it by itself: one unanswered call lasts longer than the patience.
         """
         for attempt in range(self.attempts):
             if attempt:
+                if self.clock() >= deadline:
+                    break
                 pause = self.pause_seconds * 2 ** (attempt - 1)
                 self.sleep(random.uniform(0, pause))  # noqa: S311 - jitter, not a secret
             try:
                 answer = self.client.put_record_batch(
                     DeliveryStreamName=self.stream, Records=[{"Data": line} for line in lines]
                 )
-            except ReadTimeoutError:
-                raise
-            except (ClientError, BotoCoreError):
+            except UNREACHABLE:
                 continue
             if not answer["FailedPutCount"]:
                 return []
@@ -88,7 +88,7 @@ class RecordStream:
         key = keys.fallback(self.name, datetime.now(UTC).date(), str(uuid.uuid4()))
         try:
             self.fallback.put(key, b"".join(lines), content_type="application/x-ndjson")
-        except (ClientError, BotoCoreError) as error:
+        except UNREACHABLE as error:
             raise StreamUnavailable(self.name) from error
 
 

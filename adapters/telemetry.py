@@ -15,8 +15,8 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import (
     AmazonCloudWatchEMFProvider,
 )
-from botocore.exceptions import ClientError
 
+from adapters.aws import error_code
 from domain import metrics
 
 _UNITS = {metrics.LATENCY: "Milliseconds", metrics.LAST_RUN_AGE: "Seconds"}
@@ -50,7 +50,7 @@ class Telemetry:
         """Log an exception by its type (AWS's code, if it has one) and places, without its text."""
         frames = traceback.extract_tb(error.__traceback__)
         places = [f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames]
-        code = error.response["Error"].get("Code") if isinstance(error, ClientError) else None
+        code = error_code(error) or None
         self.log.error(message, error=type(error).__name__, code=code, places=places)
 
     def emit(self, observation: Observation) -> None:

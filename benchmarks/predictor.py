@@ -17,7 +17,7 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 from unittest import mock
 
 import numpy as np
@@ -272,8 +272,8 @@ def _stubbed_handler() -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
 
     real = LeanClients.client
 
-    def client(self: LeanClients, service: str, **options: Any) -> Any:
-        return _StubbedFirehose() if service == "firehose" else real(self, service, **options)
+    def client(self: LeanClients, service: Literal["s3", "firehose"]) -> Any:
+        return _StubbedFirehose() if service == "firehose" else real(self, service)
 
     with mock.patch.object(LeanClients, "client", client):
         room._api()

@@ -20,10 +20,13 @@ from domain.feature import Value
 from domain.scorer import Forest
 
 FORMAT = "mlops.circle/bundle/1"
-MAXIMUM_BYTES = 64 * 1024 * 1024
-"""Largest decompressed bundle that is read: about 100 times a usual one."""
-MAXIMUM_STORED_BYTES = 16 * 1024 * 1024
-"""Largest compressed bundle worth reading from a bucket."""
+MAXIMUM_BYTES = 16 * 1024 * 1024
+"""Largest decompressed bundle that is read: four times the largest that training can make.
+
+Decoding takes up to 21 bytes of memory for one of JSON, and the predictor has 1,024 MB.
+"""
+MAXIMUM_STORED_BYTES = 4 * 1024 * 1024
+"""Largest compressed bundle that is read from a bucket."""
 
 
 @dataclass(frozen=True)

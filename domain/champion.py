@@ -6,7 +6,7 @@ and each replacement gets the next `seq` and one entry of the ledger.
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from domain import keys
 from domain.errors import BadRecord
@@ -21,6 +21,13 @@ class ModelRef:
     version: str
     bundle_key: str
     sha256: str
+
+    def __post_init__(self) -> None:
+        """Refuse a reference whose parts name different models; raises BadRecord or BadKey."""
+        number = keys.registry_number(self.version)
+        belongs = keys.version(number, self.sha256) == self.version
+        if not belongs or self.bundle_key != keys.bundle(self.version) or len(self.sha256) != 64:
+            raise BadRecord("A model's version, key and hash don't belong together.")
 
     @classmethod
     def of(cls, number: int | str, sha256: str) -> "ModelRef":
@@ -47,6 +54,14 @@ class Champion:
         """The model it points to."""
         return ModelRef(self.version, self.bundle_key, self.sha256)
 
+    def _check(self) -> None:
+        """Raise ValueError or TypeError for fields of a wrong type, or of different models."""
+        if type(self.seq) is not int or type(self.promoted_at) is not int or self.seq < 1:
+            raise TypeError("numbers")
+        if self.action not in get_args(Action) or not isinstance(self.execution, str):
+            raise TypeError("texts")
+        ModelRef(self.version, self.bundle_key, self.sha256)
+
     def to_json(self) -> bytes:
         """The object's content."""
         return json.dumps(asdict(self), indent=2, sort_keys=True).encode()
@@ -59,7 +74,7 @@ class Champion:
             if fields["previous"] is not None:
                 fields["previous"] = ModelRef(**fields["previous"])
             champion = cls(**fields)
-            keys.checked_version(champion.version)
+            champion._check()
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise BadRecord(
                 f"The champion pointer can't be decoded ({type(error).__name__})."

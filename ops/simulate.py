@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from adapters import bundles
 from domain import keys
-from domain.bundle import Bundle
 from domain.contract import Contract
 from domain.errors import BadBundle
 from ops import scenarios
@@ -127,12 +127,8 @@ def _test_rows(target: Target) -> tuple[Contract, list[Row]]:
     champion = target.champion()
     if champion is None:
         raise OpsError("There is no champion yet, so nothing answers.", target.command("train"))
-    models = target.bucket("models")
-    bundle = models.get(champion.bundle_key)
-    if bundle is None:
-        raise OpsError(f"The bundle of {champion.version} is gone.", target.command("rollback"))
     try:
-        contract = Bundle.from_bytes(bundle.data, champion.sha256).contract
+        contract = bundles.load(target.bucket("models"), champion.model).contract
     except BadBundle as error:
         raise OpsError(str(error), target.command("rollback")) from None
     dataset_id = target.card(champion.version)["dataset_id"]

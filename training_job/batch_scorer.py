@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 import xgboost as xgb
 
+from adapters import bundles
 from adapters.s3 import Bucket
 from domain import keys
 from domain.bundle import Bundle
@@ -74,9 +75,7 @@ def load(models: Bucket, version: str | None) -> BatchScorer:
             model, _ = named(models, version)
         else:
             raise NothingToScoreWith("No model serves yet: train one, then score again.")
-        stored = models.get(model.bundle_key)
-        bundle = Bundle.from_bytes(stored.data if stored else b"", model.sha256)
-        return BatchScorer.of(model.version, bundle)
+        return BatchScorer.of(model.version, bundles.load(models, model))
     except (BadBundle, NothingToPromote) as error:
         raise NothingToScoreWith(f"The model can't be used: {error}") from None
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+from adapters import bundles
 from adapters.registry import RegistryUnavailable, Tracking
 from adapters.s3 import Bucket
 from domain import keys
-from domain.bundle import Bundle
 from domain.champion import Champion, LedgerEntry
 from domain.consistency import Consistency, ledger_problems
 from domain.errors import BadBundle, BadKey, BadRecord
@@ -65,11 +65,8 @@ def _bundle_problems(models: Bucket, champion: Champion) -> list[str]:
     problems = []
     wanted = [champion.model] + ([champion.previous] if champion.previous else [])
     for model in wanted:
-        stored = models.get(model.bundle_key)
         try:
-            if stored is None:
-                raise BadBundle("It is missing.")
-            Bundle.from_bytes(stored.data, model.sha256)
+            bundles.load(models, model)
         except BadBundle as error:
             problems.append(f"The bundle of version {model.version} can't be served: {error}")
     beside = (keys.card(champion.version), keys.reference(champion.version))

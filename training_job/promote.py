@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from adapters import bundles
 from adapters.registry import RegistryUnavailable, Tracking
 from adapters.s3 import Bucket, Conflict
 from domain import keys
-from domain.bundle import Bundle, digest
+from domain.bundle import digest
 from domain.champion import Action, Champion, LedgerEntry, ModelRef
 from domain.errors import BadBundle
 from training_job.errors import NothingToPromote
@@ -72,8 +73,8 @@ def named(models: Bucket, version: str) -> tuple[ModelRef, str | None]:
     bundle = models.get(keys.bundle(version))
     if bundle is None:
         raise NothingToPromote(f"There is no bundle of version {version}.")
-    model = ModelRef(version, keys.bundle(version), digest(bundle.data))
-    if keys.version(keys.registry_number(version), model.sha256) != version:
+    model = ModelRef.of(keys.registry_number(version), digest(bundle.data))
+    if model.version != version:
         raise NothingToPromote(f"The bundle of version {version} is damaged: its hash differs.")
     stored = models.get(keys.CHAMPION)
     return model, stored.etag if stored else None
@@ -99,11 +100,8 @@ def align_registry(models: Bucket, tracking: Tracking) -> str:
 
 def _check(models: Bucket, model: ModelRef) -> None:
     """Load the bundle as the predictor will."""
-    stored = models.get(model.bundle_key)
-    if stored is None:
-        raise NothingToPromote(f"The bundle of version {model.version} is missing.")
     try:
-        Bundle.from_bytes(stored.data, model.sha256)
+        bundles.load(models, model)
     except BadBundle as error:
         raise NothingToPromote(f"Version {model.version} can't be served: {error}") from None
 

@@ -1,18 +1,20 @@
 """The champion as an evaluation finds it: what serves, and what it says on the test rows."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from adapters import bundles
 from adapters.s3 import Bucket
 from domain import keys
 from domain.bundle import Bundle
 from domain.champion import Champion
 from domain.contract import Contract
 from domain.errors import BadBundle
+from domain.feature import Value
 from domain.gate import Case, Unscorable
 from training_job.bootstrap import Bools
 
@@ -46,18 +48,18 @@ class Standing:
         recorded = _recorded_f1(models, champion.version)
         return cls(pointer.etag, champion, unscorable=Unscorable(champion.version, case, recorded))
 
-    def predicted(self, rows: Sequence[tuple[Any, ...]]) -> Bools:
+    def predicted(self, rows: Iterable[tuple[Value, ...]]) -> Bools:
         """The champion's answers to rows of the contract it was loaded with."""
         if self.bundle is None:
             raise ValueError("There is no champion that can be scored.")
         bundle = self.bundle
-        return np.array([bundle.probability(row) >= bundle.threshold for row in rows])
+        answers = (bundle.probability(row) >= bundle.threshold for row in rows)
+        return np.fromiter(answers, np.bool_)
 
 
 def _load(models: Bucket, champion: Champion) -> Bundle | None:
-    stored = models.get(champion.bundle_key)
     try:
-        return Bundle.from_bytes(stored.data, champion.sha256) if stored else None
+        return bundles.load(models, champion.model)
     except BadBundle:
         return None
 

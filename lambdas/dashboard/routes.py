@@ -7,7 +7,8 @@ from http import HTTPStatus
 
 from adapters.athena import QueryFailed, QueryTooSlow
 from adapters.events import EventRefused
-from adapters.proxy import Api, ErrorTable, Mapped, Request
+from adapters.proxy import Api, ErrorTable, Mapped
+from adapters.request import Request
 from adapters.rest import Answer, answer, redirect
 from adapters.telemetry import Observation, Telemetry
 from domain.errors import BadRecord

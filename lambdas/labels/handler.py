@@ -18,11 +18,10 @@ from lambdas.labels.settings import Settings
 @cache
 def _api() -> Api:
     settings, clients = Settings.from_env(os.environ), aws.LeanClients()
-    s3 = clients.client("s3", timeout_seconds=3, attempts=2)
     stream = RecordStream(
-        client=clients.client("firehose", timeout_seconds=15, attempts=1),
+        client=clients.client("firehose"),
         stream=settings.labels_stream,
-        fallback=Bucket(s3, settings.predictions_bucket),
+        fallback=Bucket(clients.client("s3"), settings.predictions_bucket),
         name="labels",
     )
     return build(stream=stream, target=settings.target, telemetry=Telemetry("labels"))

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 
-from adapters.proxy import Api, Request
+from adapters.proxy import Api
+from adapters.request import Request
 from adapters.rest import Answer, answer
 from adapters.streams import RecordStream
 from adapters.telemetry import Observation, Telemetry

@@ -18,15 +18,12 @@ from lambdas.predictor.settings import Settings
 @cache
 def _api() -> Api:
     settings, clients = Settings.from_env(os.environ), aws.LeanClients()
-    # With everything hanging, pointer (6 s), stream (15 s) and fallback (6 s) stay below the
-    # gateway's 29 seconds. The stream tries again by itself.
-    s3 = clients.client("s3", timeout_seconds=3, attempts=2)
-    firehose = clients.client("firehose", timeout_seconds=15, attempts=1)
+    s3 = clients.client("s3")
     return build(
         models=Bucket(s3, settings.models_bucket),
         champion_seconds=settings.champion_seconds,
         stream=RecordStream(
-            client=firehose,
+            client=clients.client("firehose"),
             stream=settings.log_stream,
             fallback=Bucket(s3, settings.predictions_bucket),
             name="log",

@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from adapters import bundles
+from adapters.aws import UNREACHABLE, error_code
 from adapters.s3 import Bucket
 from domain import keys
-from domain.bundle import MAXIMUM_STORED_BYTES, Bundle
+from domain.bundle import Bundle
 from domain.champion import Champion, ModelRef
-from domain.errors import BadBundle, BadKey, BadRecord, DomainError
+from domain.errors import BadBundle, BadRecord, DomainError
 
 ABSENCE_SECONDS = 1.0
 """How long "no model" is believed: the first promotion is seen at once."""
+
+NO_CHAMPION = "There is no champion yet; train one with `python -m ops train`."
 
 
 class NoModel(DomainError):
@@ -44,7 +46,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What is known at one moment. `troubles` are sentences; empty when all is well.
+    """What is known at one moment. `troubles` are sentences; empty when nothing failed.
 
     `etag` names the state of the pointer that `model` was loaded for, so that an unchanged pointer
     isn't read again; None makes the next check read it.
@@ -58,7 +60,7 @@ class Snapshot:
     def serving(self) -> Model:
         """The model; raises NoModel."""
         if self.model is None:
-            raise NoModel(self.troubles[0])
+            raise NoModel(self.troubles[0] if self.troubles else NO_CHAMPION)
         return self.model
 
 
@@ -97,7 +99,7 @@ class ModelCache:
         try:
             stored = self.bucket.get(keys.card(model.version))
             card = json.loads(stored.data) if stored else {}
-        except (ClientError, BotoCoreError, ValueError, RecursionError):
+        except (*UNREACHABLE, ValueError, RecursionError):
             return {}
         return card if isinstance(card, dict) else {}
 
@@ -108,17 +110,18 @@ class ModelCache:
     def _check(self, last: Snapshot | None) -> Snapshot:
         model, etag = (last.model, last.etag) if last else (None, None)
         try:
-            if etag:
-                stored = self.bucket.get_if_changed(keys.CHAMPION, etag)
-                if stored is None:
-                    return self._snapshot_of(model, etag)
-            else:
-                stored = self.bucket.get(keys.CHAMPION)
+            stored = (
+                self.bucket.get_if_changed(keys.CHAMPION, etag)
+                if etag
+                else self.bucket.get(keys.CHAMPION)
+            )
+            if stored == "unchanged":
+                return self._snapshot_of(model, etag)
             if stored is None:
-                reason = "There is no champion yet; train one with `python -m ops train`."
-                return self._snapshot_of(model, None, reason)
+                gone = ["The champion pointer is gone; the last model serves on."] if model else []
+                return self._snapshot_of(model, None, *gone)
             champion = Champion.from_json(stored.data)
-        except (ClientError, BotoCoreError) as error:
+        except UNREACHABLE as error:
             return self._snapshot_of(model, etag, _unreadable("champion pointer", error))
         except BadRecord as error:
             return self._snapshot_of(model, None, str(error))
@@ -133,28 +136,20 @@ class ModelCache:
             if ref is None:
                 continue
             try:
-                loaded = self._load(ref)
-            except (BadBundle, BadKey) as error:
+                loaded = Model(ref, bundles.load(self.bucket, ref))
+            except BadBundle as error:
                 troubles.append(f"Version {ref.version}: {error}")
-            except (ClientError, BotoCoreError) as error:
+            except UNREACHABLE as error:
                 troubles.append(_unreadable(f"bundle of version {ref.version}", error))
             else:
                 is_champion = ref == champion.model
                 return self._snapshot_of(loaded, etag if is_champion else None, *troubles)
         return self._snapshot_of(model, None, *troubles)
 
-    def _load(self, ref: ModelRef) -> Model:
-        stored = self.bucket.get(ref.bundle_key, limit=MAXIMUM_STORED_BYTES)
-        if stored is None:
-            raise BadBundle("The bundle is missing.")
-        return Model(ref, Bundle.from_bytes(stored.data, ref.sha256))
-
     def _snapshot_of(self, model: Model | None, etag: str | None, *troubles: str) -> Snapshot:
         return Snapshot(model, etag, self.clock(), troubles)
 
 
-def _unreadable(what: str, error: ClientError | BotoCoreError) -> str:
-    code = type(error).__name__
-    if isinstance(error, ClientError):
-        code = error.response.get("Error", {}).get("Code", code)
+def _unreadable(what: str, error: Exception) -> str:
+    code = error_code(error) or type(error).__name__
     return f"The {what} can't be read from S3 ({code}); it is tried again."

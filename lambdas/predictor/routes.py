@@ -4,7 +4,8 @@ import time
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from adapters.proxy import Api, ErrorTable, Mapped, Request
+from adapters.proxy import Api, ErrorTable, Mapped
+from adapters.request import Request
 from adapters.rest import Answer, answer
 from adapters.s3 import Bucket
 from adapters.streams import RecordStream
@@ -94,7 +95,12 @@ def build(
         for trouble in snapshot.troubles:
             telemetry.log.warning("model trouble", reason=trouble)
         if snapshot.troubles:
-            telemetry.emit(Observation(counts={metrics.BUNDLE_TROUBLE: len(snapshot.troubles)}))
+            properties = {"correlation_id": telemetry.log.get_correlation_id()}
+            if snapshot.model:
+                properties["model_version"] = snapshot.model.version
+            seen = Observation(properties=properties)
+            seen.count(metrics.BUNDLE_TROUBLE, len(snapshot.troubles))
+            telemetry.emit(seen)
 
     cache = ModelCache(bucket=models, seconds=champion_seconds, on_check=tell)
     predictor = Predictor(models=cache, stream=stream)

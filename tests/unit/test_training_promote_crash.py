@@ -271,7 +271,7 @@ def test_a_repeated_rollback_ignores_that_its_first_attempt_left_a_damaged_champ
         (lambda w: w.bucket.delete(keys.CHAMPION), "there is no champion pointer"),
         (lambda w: w.bucket.put(keys.CHAMPION, b"{"), "pointer can't be decoded"),
         (lambda w: w.bucket.put(w.models[2].bundle_key, b"x"), "can't be served"),
-        (lambda w: w.bucket.delete(w.models[1].bundle_key), "It is missing"),
+        (lambda w: w.bucket.delete(w.models[1].bundle_key), "The bundle is missing"),
         (lambda w: w.bucket.delete(keys.card(w.models[2].version)), "card.json is missing"),
         (lambda w: w.bucket.delete(_entry(w, 1)), "lacks seq 1"),
         (lambda w: w.bucket.delete(_entry(w, 2)), "lacks seq 2. The next promotion writes it"),

@@ -54,11 +54,16 @@ def _place(app: App, settings: Settings, storage: StorageStack) -> tuple[Target,
     if settings.target == "emulator":
         return Emulator(endpoint=settings.endpoint), EMULATOR_NETWORK, settings.mlflow_url
     stage = settings.stage
+    target = Aws(base_image=stage.base_image, rds_bundle_url=stage.rds_bundle_url)
     tracking = TrackingStack(
-        app, stack_name(stage.name, "Tracking"), settings=settings, storage=storage
+        app,
+        stack_name(stage.name, "Tracking"),
+        settings=settings,
+        target=target,
+        storage=storage,
     )
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
-    return Aws(), tracking.network, mlflow_url(stage)
+    return target, tracking.network, mlflow_url(stage)
 
 
 def main() -> None:

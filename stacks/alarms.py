@@ -9,6 +9,7 @@ from constructs import Construct
 
 from domain import metrics
 from stacks.serving import ServingStack
+from stacks.stage import Stage
 
 
 class Alarms(Construct):
@@ -19,6 +20,7 @@ class Alarms(Construct):
         scope: Construct,
         construct_id: str,
         *,
+        stage: Stage,
         topic: sns.ITopic,
         drift: lambda_.IFunction,
         serving: ServingStack,
@@ -26,23 +28,27 @@ class Alarms(Construct):
         super().__init__(scope, construct_id)
         self._action = actions.SnsAction(topic)
         five, hour = Duration.minutes(5), Duration.hours(1)
-        self._at_least_one(
+        self._at_least(
+            stage.alarm_errors,
             "ApiErrors",
             serving.api.rest_api.metric_server_error(period=five, statistic="Sum"),
             "The API answered with a 5xx: look into the predictor's log.",
         )
-        self._at_least_one(
+        self._at_least(
+            stage.alarm_errors,
             "PredictorThrottles",
             serving.predictor.function.metric_throttles(period=five),
             "The predictor was throttled: the account's Lambda concurrency is used up.",
         )
-        self._at_least_one(
+        self._at_least(
+            1,
             "DriftErrors",
             drift.metric_errors(period=hour),
             "A drift run failed: look into the drift function's log.",
         )
         day = Duration.days(1)
-        self._at_least_one(
+        self._at_least(
+            1,
             "RefusedMails",
             _drift_metric(metrics.REFUSED_MAILS, day),
             "A drift mail was refused: verify sender and recipient in SES, and its sandbox.",
@@ -50,18 +56,20 @@ class Alarms(Construct):
         self._alarm(
             "NoDriftRun",
             _drift_metric(metrics.RUNS, day),
-            "No drift run for a day: look at the schedule and the drift function's log.",
+            "No drift run for days: look at the schedule and the drift function's log.",
+            periods=stage.alarm_drift_days,
             comparison=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
             missing=cloudwatch.TreatMissingData.BREACHING,
         )
 
-    def _at_least_one(
-        self, construct_id: str, metric: cloudwatch.IMetric, description: str
+    def _at_least(
+        self, threshold: int, construct_id: str, metric: cloudwatch.IMetric, description: str
     ) -> None:
         self._alarm(
             construct_id,
             metric,
             description,
+            threshold=threshold,
             comparison=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             missing=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
@@ -74,13 +82,15 @@ class Alarms(Construct):
         *,
         comparison: cloudwatch.ComparisonOperator,
         missing: cloudwatch.TreatMissingData,
+        threshold: int = 1,
+        periods: int = 1,
     ) -> None:
         alarm = cloudwatch.Alarm(
             self,
             construct_id,
             metric=metric,
-            threshold=1,
-            evaluation_periods=1,
+            threshold=threshold,
+            evaluation_periods=periods,
             comparison_operator=comparison,
             treat_missing_data=missing,
             alarm_description=description,

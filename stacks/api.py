@@ -57,7 +57,8 @@ class KeyedApi(Construct):
                 stage_name=STAGE_NAME,
                 throttling_rate_limit=stage.requests_per_second,
                 throttling_burst_limit=stage.request_burst,
-                metrics_enabled=True,
+                # Those of the whole API are free and enough for its alarm; each method's are paid.
+                metrics_enabled=False,
                 data_trace_enabled=False,  # it would log bodies
                 access_log_destination=apigateway.LogGroupLogDestination(
                     log_group(self, stage, "AccessLog")

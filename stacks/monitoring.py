@@ -42,7 +42,8 @@ class MonitoringStack(Stack):
         serving: ServingStack,
     ) -> None:
         super().__init__(scope, construct_id, termination_protection=settings.stage.retain)
-        ses.EmailIdentity(self, "Sender", identity=ses.Identity.email(settings.mail_from))
+        if settings.stage.mail_identity:
+            self._own_identities(settings.mail_from, settings.mail_to)
         configuration = ses.ConfigurationSet(
             self,
             "Mail",
@@ -81,9 +82,22 @@ class MonitoringStack(Stack):
         RetrainGuard(
             self, "Retraining", stage=settings.stage, storage=storage, machine=training.machine
         )
-        Alarms(self, "Alarms", topic=storage.topic, drift=drift, serving=serving)
+        Alarms(
+            self,
+            "Alarms",
+            stage=settings.stage,
+            topic=storage.topic,
+            drift=drift,
+            serving=serving,
+        )
         OperatorMail(self, "OperatorMail", topic=storage.topic, address=settings.mail_to)
         publish(self, drift_function=drift.function_name, mail_recipient=settings.mail_to)
+
+    def _own_identities(self, sender: str, recipient: str) -> None:
+        """Each gets a mail with a link to verify it; SES's sandbox wants the recipient's too."""
+        ses.EmailIdentity(self, "Sender", identity=ses.Identity.email(sender))
+        if recipient != sender:
+            ses.EmailIdentity(self, "Recipient", identity=ses.Identity.email(recipient))
 
     def _run_daily(self, drift: lambda_.IFunction, expression: str) -> None:
         """For the day before; the function is told for which time it was meant to run."""

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self, get_type_hints
 
+from aws_cron_expression_validator.validator import AWSCronExpressionValidator
+
 from domain.errors import DomainError
 
 ARCHITECTURES = ("arm64", "x86_64")
@@ -19,9 +21,13 @@ FARGATE_MEMORY = {
 }
 """CPU units -> MiB of memory that a task may have with them."""
 
+SSL_MODES = ("require", "verify-ca", "verify-full")
+"""libpq's modes that encrypt; `verify-full` also checks who answers."""
+
 _STAGE = re.compile(r"[a-z][a-z0-9]{0,11}")
 _INSTANCE = re.compile(r"[a-z]+[0-9]+[a-z]*\.[0-9]*[a-z]+")
-_CRON = re.compile(r"cron\(\S+( \S+){5}\)")
+_CRON = re.compile(r"cron\((?P<fields>[^()]+)\)")
+_HTTPS = re.compile(r"https://[^\s/]+/\S+")
 
 
 class SettingsError(DomainError):
@@ -38,6 +44,11 @@ class Stage:
     MiB, and so for MLflow. `database_instance`: a class of RDS without its ``db.``. `budget_usd`: a
     month's spending in the account that mails a warning. `drift_schedule` is an EventBridge
     Scheduler expression in UTC, as is `training_schedule`, which is empty for no schedule.
+    `alarm_errors`: so many failed or throttled requests in five minutes wake somebody;
+    `alarm_drift_days`: so many days without a drift run. `mail_identity`: whether SES's identities
+    of the mail addresses are this stage's own; an account has each address only once.
+    `base_image` is what the three images build on, `rds_bundle_url` where the certificates of RDS
+    come from (empty: they are left out), `database_sslmode` libpq's word for how they are used.
     """
 
     name: str
@@ -64,6 +75,12 @@ class Stage:
     request_burst: int
     requests_per_day: int
     drift_schedule: str
+    alarm_errors: int
+    alarm_drift_days: int
+    mail_identity: bool
+    base_image: str
+    rds_bundle_url: str
+    database_sslmode: str
 
     @classmethod
     def parse(cls, name: str, document: Mapping[str, Any]) -> Self:
@@ -100,10 +117,18 @@ class Stage:
             "training_cpu and training_memory must be a size that Fargate has": self.training_memory
             in FARGATE_MEMORY.get(self.training_cpu, ()),
             "training_schedule must be empty or look like cron(0 3 ? * SUN *)": (
-                not self.training_schedule or _CRON.fullmatch(self.training_schedule)
+                not self.training_schedule or _is_cron(self.training_schedule)
             ),
-            "drift_schedule must look like cron(0 14 * * ? *)": _CRON.fullmatch(
-                self.drift_schedule
+            "drift_schedule must look like cron(0 14 * * ? *)": _is_cron(self.drift_schedule),
+            "alarm_drift_days must be 1-7": self.alarm_drift_days <= 7,
+            "base_image must be the name of an image": re.fullmatch(r"\S+", self.base_image),
+            "rds_bundle_url must be empty or an https URL": (
+                not self.rds_bundle_url or _HTTPS.fullmatch(self.rds_bundle_url)
+            ),
+            f"database_sslmode must be one of {', '.join(SSL_MODES)}": self.database_sslmode
+            in SSL_MODES,
+            "without an rds_bundle_url database_sslmode must be require": (
+                self.rds_bundle_url or self.database_sslmode == "require"
             ),
         }
         problems = [sentence for sentence, holds in rules.items() if not holds]
@@ -111,3 +136,15 @@ class Stage:
             raise SettingsError(
                 f"Stage {self.name} in cdk.json can't be used: {'; '.join(problems)}."
             )
+
+
+def _is_cron(expression: str) -> bool:
+    """Whether it is one of EventBridge's, where one of the two day fields must be ``?``."""
+    found = _CRON.fullmatch(expression)
+    if found is None:
+        return False
+    try:
+        AWSCronExpressionValidator.validate(found["fields"])
+    except ValueError:
+        return False
+    return True

@@ -46,14 +46,23 @@ class Target(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Aws:
-    """Images, built from the repository when they are deployed."""
+    """Images, built from the repository when they are deployed.
+
+    `base_image`: what they build on. `rds_bundle_url`: where the tracking server's gets the
+    certificates of RDS from.
+    """
+
+    base_image: str
+    rds_bundle_url: str
 
     def training_image(self, architecture: lambda_.Architecture) -> ecs.ContainerImage:
         """Built from `training_job/Dockerfile`."""
         return ecs.ContainerImage.from_asset(
             str(assets.ROOT),
             file="training_job/Dockerfile",
+            build_args={"BASE_IMAGE": self.base_image},
             exclude=assets.allow_list(*assets.TRAINING, "constraints.txt"),
             ignore_mode=IgnoreMode.DOCKER,
             platform=assets.platform(architecture),
@@ -64,6 +73,7 @@ class Aws:
         return ecs.ContainerImage.from_asset(
             str(assets.ROOT),
             file="mlflow_server/Dockerfile",
+            build_args={"BASE_IMAGE": self.base_image, "RDS_BUNDLE_URL": self.rds_bundle_url},
             exclude=assets.allow_list(*assets.MLFLOW, "constraints.txt"),
             ignore_mode=IgnoreMode.DOCKER,
             platform=assets.platform(architecture),
@@ -76,6 +86,7 @@ class Aws:
         code = lambda_.DockerImageCode.from_image_asset(
             str(assets.ROOT),
             file="lambdas/drift/Dockerfile",
+            build_args={"BASE_IMAGE": self.base_image},
             exclude=assets.allow_list(*assets.DRIFT, "constraints.txt"),
             ignore_mode=IgnoreMode.DOCKER,
             platform=assets.platform(architecture),

@@ -10,7 +10,7 @@ from stacks.nag import acknowledge
 from stacks.settings import Settings
 from stacks.stage import Stage
 from stacks.storage import StorageStack
-from stacks.target import TaskNetwork
+from stacks.target import Aws, TaskNetwork
 from stacks.tracking_database import PORT as DATABASE_PORT
 from stacks.tracking_database import TrackingDatabase
 from stacks.tracking_server import TrackingServer, host
@@ -29,7 +29,13 @@ class TrackingStack(Stack):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, settings: Settings, storage: StorageStack
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        target: Aws,
+        storage: StorageStack,
     ) -> None:
         stage = settings.stage
         super().__init__(scope, construct_id, termination_protection=stage.retain)
@@ -48,6 +54,7 @@ class TrackingStack(Stack):
             self,
             "Mlflow",
             stage=stage,
+            target=target,
             vpc=self.vpc,
             storage=storage,
             secret=database.secret,

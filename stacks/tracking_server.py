@@ -49,6 +49,7 @@ class TrackingServer(Construct):
         construct_id: str,
         *,
         stage: Stage,
+        target: Aws,
         vpc: ec2.IVpc,
         storage: StorageStack,
         secret: secretsmanager.ISecret,
@@ -75,7 +76,7 @@ class TrackingServer(Construct):
             self,
             "Service",
             cluster=cluster,
-            task_definition=self._task(stage, storage, secret),
+            task_definition=self._task(stage, target, storage, secret),
             desired_count=1,
             min_healthy_percent=0,
             max_healthy_percent=100,
@@ -93,7 +94,11 @@ class TrackingServer(Construct):
         )
 
     def _task(
-        self, stage: Stage, storage: StorageStack, secret: secretsmanager.ISecret
+        self,
+        stage: Stage,
+        target: Aws,
+        storage: StorageStack,
+        secret: secretsmanager.ISecret,
     ) -> ecs.FargateTaskDefinition:
         processor = architecture(stage)
         task = ecs.FargateTaskDefinition(
@@ -109,10 +114,11 @@ class TrackingServer(Construct):
         )
         container = task.add_container(
             CONTAINER,
-            image=Aws().mlflow_image(processor),
+            image=target.mlflow_image(processor),
             environment=Settings(
                 artifact_root=storage.models.s3_url_for_object(keys.MLFLOW.rstrip("/")),
                 allowed_hosts=f"{host(stage)}:*,localhost:*,127.0.0.1:*",
+                sslmode=stage.database_sslmode,
             ).to_env(),
             secrets={
                 field.upper(): ecs.Secret.from_secrets_manager(secret, key)

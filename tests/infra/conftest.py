@@ -1,9 +1,10 @@
 """The application, synthesised once per target and stage, as plain data."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aws_cdk import App
@@ -27,19 +28,39 @@ def synthesise(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str],
 
     @cache
     def run(target: str, stage: str) -> Assembly:
-        folder = tmp_path_factory.mktemp(f"{target}-{stage}")
-        context = cdk_context() | {
-            "target": target,
-            "stage": stage,
-            "mail_from": "sender@example.org",
-            "mail_to": "team@example.org",
-        }
-        app = App(context=context, outdir=str(folder))
-        build(app, Settings.from_context(app.node.try_get_context, ROOT))
-        app.synth()
-        return Assembly.read(folder)
+        return _synthesised(tmp_path_factory.mktemp(f"{target}-{stage}"), target, stage)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def varied(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Assembly]:
+    """``varied("aws", retain=True)``: that target's stage dev, with other settings.
+
+    `context`: what else `-c` would say.
+    """
+
+    def run(target: str, context: dict[str, str] | None = None, **changes: object) -> Assembly:
+        stages: Any = cdk_context()["stages"]
+        others = {"stages": {"dev": stages["dev"] | changes}} | (context or {})
+        return _synthesised(tmp_path_factory.mktemp("varied"), target, "dev", others)
+
+    return run
+
+
+def _synthesised(
+    folder: Path, target: str, stage: str, others: Mapping[str, object] | None = None
+) -> Assembly:
+    context = cdk_context() | {
+        "target": target,
+        "stage": stage,
+        "mail_from": "sender@example.org",
+        "mail_to": "team@example.org",
+    }
+    app = App(context=context | dict(others or {}), outdir=str(folder))
+    build(app, Settings.from_context(app.node.try_get_context, ROOT))
+    app.synth()
+    return Assembly.read(folder)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,8 @@
 """Each artefact holds exactly the folders it needs."""
 
+import re
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -76,6 +78,38 @@ def test_images_are_built_for_the_stages_platform_whatever_the_builder_is(aws: A
         "mlflow_server/Dockerfile",
     }
     assert {image["platform"] for image in aws.image_assets().values()} == {"linux/arm64"}
+
+
+def test_each_image_is_told_its_base_and_the_servers_its_certificates(
+    varied: Callable[..., Assembly],
+) -> None:
+    url = "https://example.org/bundle.pem"
+    assembly = varied("aws", base_image="mirror/python@sha256:0", rds_bundle_url=url)
+    told = {name: a["dockerBuildArgs"] for name, a in assembly.image_assets().items()}
+    base = {"BASE_IMAGE": "mirror/python@sha256:0"}
+    assert told == {
+        "training_job/Dockerfile": base,
+        "lambdas/drift/Dockerfile": base,
+        "mlflow_server/Dockerfile": base | {"RDS_BUNDLE_URL": url},
+    }
+
+
+@pytest.mark.parametrize("stage", ["aws", "prod"])
+def test_the_base_is_pinned_to_a_patch_release(request: pytest.FixtureRequest, stage: str) -> None:
+    assembly: Assembly = request.getfixturevalue(stage)
+    bases = {a["dockerBuildArgs"]["BASE_IMAGE"] for a in assembly.image_assets().values()}
+    assert len(bases) == 1
+    assert re.search(r":3\.13\.\d+-slim-trixie(@sha256:[0-9a-f]{64})?$", bases.pop())
+
+
+def test_a_stage_on_x86_is_x86_throughout(varied: Callable[..., Assembly]) -> None:
+    x86 = varied("aws", architecture="x86_64")
+    assert {image["platform"] for image in x86.image_assets().values()} == {"linux/amd64"}
+    functions = x86.resources("AWS::Lambda::Function")
+    assert {tuple(f.properties["Architectures"]) for f in functions} == {("x86_64",)}
+    tasks = x86.resources("AWS::ECS::TaskDefinition")
+    platforms = {t.properties["RuntimePlatform"]["CpuArchitecture"] for t in tasks}
+    assert platforms == {"X86_64"}
 
 
 def test_everything_a_dockerfile_copies_is_in_its_context(aws: Assembly) -> None:

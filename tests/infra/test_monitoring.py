@@ -1,6 +1,9 @@
 """When the drift function runs, what it may touch, and who hears of trouble."""
 
 import json
+from collections.abc import Callable
+
+import pytest
 
 from monitoring_job.settings import Settings
 from tests.infra.assembly import Assembly
@@ -83,6 +86,40 @@ def test_a_day_without_a_run_is_alarming_even_when_nothing_reports_it(aws: Assem
         "breaching",
         "LessThanThreshold",
     )
+
+
+@pytest.mark.parametrize(("stage", "errors", "days"), [("aws", 1, 3), ("prod", 5, 2)])
+def test_what_wakes_somebody_up_is_the_stages(
+    request: pytest.FixtureRequest, stage: str, errors: int, days: int
+) -> None:
+    assembly: Assembly = request.getfixturevalue(stage)
+    alarms = {r.name: r.properties for r in assembly.resources("AWS::CloudWatch::Alarm")}
+    for name in ("AlarmsApiErrors", "AlarmsPredictorThrottles"):
+        assert alarms[name]["Threshold"] == errors
+    assert alarms["AlarmsNoDriftRun"]["EvaluationPeriods"] == days
+
+
+def test_the_apis_alarm_watches_a_metric_that_costs_nothing(aws: Assembly) -> None:
+    alarm = aws.resource("AWS::CloudWatch::Alarm", "AlarmsApiErrors").properties
+    assert [d["Name"] for d in alarm["Dimensions"]] == ["ApiName"]
+    (settings,) = aws.resource("AWS::ApiGateway::Stage").properties["MethodSettings"]
+    assert settings["MetricsEnabled"] is False
+
+
+def test_sender_and_recipient_are_identities_to_verify(aws: Assembly) -> None:
+    identities = [r.properties["EmailIdentity"] for r in aws.resources("AWS::SES::EmailIdentity")]
+    assert identities == ["sender@example.org", "team@example.org"]
+
+
+def test_a_stage_can_use_identities_that_the_account_has_already(
+    varied: Callable[..., Assembly],
+) -> None:
+    assert list(varied("emulator", mail_identity=False).resources("AWS::SES::EmailIdentity")) == []
+
+
+def test_one_address_is_one_identity(varied: Callable[..., Assembly]) -> None:
+    assembly = varied("emulator", context={"mail_to": "sender@example.org"})
+    assert len(list(assembly.resources("AWS::SES::EmailIdentity"))) == 1
 
 
 def test_bounces_and_complaints_reach_the_topic(aws: Assembly) -> None:

@@ -100,6 +100,13 @@ def dev(change: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
         (lambda d: d.update(training_schedule="weekly"), "training_schedule must be empty or"),
         (lambda d: d.update(drift_schedule="daily"), "drift_schedule must look like"),
         (lambda d: d.update(drift_schedule="cron(0 14 * *)"), "drift_schedule must look like"),
+        (lambda d: d.update(alarm_errors=0), "alarm_errors must be at least 1"),
+        (lambda d: d.update(alarm_drift_days=8), "alarm_drift_days must be 1-7"),
+        (lambda d: d.update(mail_identity=1), "mail_identity must be a bool"),
+        (lambda d: d.update(base_image=""), "base_image must be the name of an image"),
+        (lambda d: d.update(rds_bundle_url="bundle.pem"), "rds_bundle_url must be empty or"),
+        (lambda d: d.update(database_sslmode="disable"), "must be one of require, verify-ca"),
+        (lambda d: d.update(rds_bundle_url=""), "database_sslmode must be require"),
     ],
 )
 def test_a_stage_that_cannot_be_used_says_why(
@@ -108,6 +115,57 @@ def test_a_stage_that_cannot_be_used_says_why(
     with pytest.raises(SettingsError, match=r"^Stage dev in cdk\.json") as error:
         Stage.parse("dev", dev(change))
     assert hint in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        "0 14 * * ? *",
+        "0 3 ? * SUN *",
+        "0/15 8-17 ? * MON-FRI *",
+        "0 0 1,15 JAN-JUN ? 2026-2030",
+        "0 0 L * ? *",
+        "0 0 1W * ? *",
+        "0 0 ? * 6L *",
+        "0 0 ? * 6#3 *",
+    ],
+)
+def test_a_schedule_may_be_all_that_eventbridge_knows(fields: str) -> None:
+    schedule = f"cron({fields})"
+    stage = Stage.parse("dev", dev(lambda d: d.update(training_schedule=schedule)))
+    assert stage.training_schedule == schedule
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        "cron(0 14 * * * *)",  # one of the two day fields must be ?
+        "cron(0 14 ? * ? *)",
+        "cron(0 0 1 * 1 *)",
+        "cron(99 99 * * ? *)",
+        "cron(0 24 * * ? *)",
+        "cron(0 0 32 * ? *)",
+        "cron(0 0 1 13 ? *)",
+        "cron(0 0 ? * 8 *)",
+        "cron(0 */0 * * ? *)",
+        "cron(a b c d e f)",
+        "cron(0 14 * * ? *) ",
+        "cron()",
+        "0 14 * * ? *",
+        "rate(1 day)",
+    ],
+)
+@pytest.mark.parametrize("field", ["drift_schedule", "training_schedule"])
+def test_a_schedule_that_eventbridge_would_refuse_is_refused_at_synth(
+    field: str, schedule: str
+) -> None:
+    with pytest.raises(SettingsError, match=f"{field} must"):
+        Stage.parse("dev", dev(lambda d: d.update({field: schedule})))
+
+
+def test_a_database_without_the_bundle_is_still_encrypted() -> None:
+    without = dev(lambda d: d.update(rds_bundle_url="", database_sslmode="require"))
+    assert Stage.parse("dev", without).database_sslmode == "require"
 
 
 def test_every_problem_of_a_stage_is_named_at_once() -> None:

@@ -1,6 +1,7 @@
 """The tracking server: who reaches it, what it may do, what it costs to lose it."""
 
 import json
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
@@ -115,6 +116,12 @@ def test_the_container_gets_settings_in_the_open_and_the_secret_in_parts(aws: As
     parts = {s["Name"]: aws.text(s["ValueFrom"]) for s in container(aws)["Secrets"]}
     assert set(parts) == {field.name.upper() for field in fields(Database)}
     assert all("InstanceSecret" in reference for reference in parts.values())
+
+
+def test_how_the_database_is_verified_is_the_stages(varied: Callable[..., Assembly]) -> None:
+    unverified = varied("aws", rds_bundle_url="", database_sslmode="require")
+    variables = {v["Name"]: v["Value"] for v in container(unverified)["Environment"]}
+    assert variables["SSLMODE"] == "require"
 
 
 def test_the_training_finds_the_server_under_its_cloud_map_name(aws: Assembly) -> None:

@@ -1,5 +1,7 @@
 """A prepared split in Parquet: written by `prepare`, read by `tune` and `evaluate`."""
 
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,8 +10,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet
 
+from adapters.s3 import Bucket
+from domain import keys
 from domain.contract import Contract
+from domain.feature import Value
 from training_job.validation import MISSING, Columns
+
+BATCH_ROWS = 20_000
+"""So many rows are Python objects at a time."""
 
 
 def to_table(columns: Columns, contract: Contract) -> pa.Table:
@@ -41,6 +49,14 @@ class Split:
     labels: npt.NDArray[np.int8]
 
     @classmethod
+    def download(cls, bucket: Bucket, dataset_id: str, side: str, contract: Contract) -> "Split":
+        """One side of a dataset from the data bucket."""
+        with tempfile.TemporaryDirectory(prefix="split-") as folder:
+            path = Path(folder) / "split.parquet"
+            bucket.download(keys.dataset(dataset_id, side), path)
+            return cls.read(path, contract)
+
+    @classmethod
     def read(cls, path: Path, contract: Contract) -> "Split":
         """Load a split's Parquet file."""
         # This pool gives freed memory back at once: what is binned needs no table any more.
@@ -49,7 +65,9 @@ class Split:
         table = pyarrow.parquet.read_table(path, read_dictionary=dictionaries)
         return cls(table, table.column(contract.target).to_numpy().astype(np.int8))
 
-    def rows(self, contract: Contract) -> list[tuple[object, ...]]:
-        """The features row by row in the contract's order, None for missing."""
-        columns = (self.table.column(f.name).to_pylist() for f in contract.features)
-        return list(zip(*columns, strict=True))
+    def rows(self, contract: Contract) -> Iterator[tuple[Value, ...]]:
+        """The features row by row in the contract's order, None for missing; a batch at a time."""
+        features = self.table.select([f.name for f in contract.features])
+        for start in range(0, features.num_rows, BATCH_ROWS):
+            batch = features.slice(start, BATCH_ROWS)
+            yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)

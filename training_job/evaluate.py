@@ -77,7 +77,7 @@ def evaluate(
     test_matrix = encode(splits.test.table, contract)
     probabilities = predict(fitted.booster, test_matrix)
     bundle = Bundle(contract, export(fitted.booster), fitted.threshold)
-    rows: list[Row] = splits.test.rows(contract)  # type: ignore[assignment]  # the contract's own columns
+    rows: list[Row] = list(splits.test.rows(contract))
     prove(bundle, rows, probabilities)
     _prove_with_missing(bundle, fitted, splits.test, rows)
     say(f"the exported scorer agrees with XGBoost on {2 * len(rows):,} rows")

@@ -16,20 +16,18 @@ def finished(models: Bucket, execution: str) -> list[float | None]:
     from optuna.storages.journal import JournalFileBackend, JournalStorage
     from optuna.trial import TrialState
 
-    stored = models.get(keys.study(execution))
-    if stored is None:
-        return []
+    from training_job.study import FINISHED, resume  # not at the top: a command line imports this
+
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with tempfile.TemporaryDirectory(prefix="study-") as folder:
         journal = Path(folder) / "journal.log"
-        # The copy may have been made while a line was being written.
-        journal.write_bytes(stored.data[: stored.data.rfind(b"\n") + 1])
+        resume(models, keys.study(execution), journal)
+        if not journal.exists():
+            return []
         storage = JournalStorage(JournalFileBackend(str(journal)))
         trials = [
             trial
             for study in storage.get_all_studies()
-            for trial in storage.get_all_trials(
-                study._study_id, deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)
-            )
+            for trial in storage.get_all_trials(study._study_id, deepcopy=False, states=FINISHED)
         ]
     return [t.value if t.state == TrialState.COMPLETE else None for t in trials]

@@ -54,7 +54,7 @@ def finished(study: optuna.Study) -> int:
 
 
 def resume(models: Bucket, key: str, journal: Path) -> None:
-    """Bring back an earlier attempt's journal, without a last line that was cut short."""
+    """Bring back a journal, if there is one, without a last line that was cut short."""
     stored = models.get(key)
     if stored is not None:
         journal.write_bytes(stored.data[: stored.data.rfind(b"\n") + 1])

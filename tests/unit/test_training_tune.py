@@ -2,9 +2,9 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,14 @@ from adapters.s3 import Bucket
 from domain import keys
 from domain.contract import Contract
 from tests.unit.patients import csv, patients
-from training_job import tune as tuning
-from training_job.errors import TrainingError
+from training_job import search as searching
+from training_job.dataset import Split
+from training_job.encoding import encode
+from training_job.errors import Interrupted, OutOfMemory, TrainingError
 from training_job.fitters import Died, Done, Fitters, Message, Task
+from training_job.model import TrainingData, fit, predict
 from training_job.prepare import prepare
+from training_job.trial_log import TrialLog
 from training_job.tune import tune
 
 
@@ -122,19 +126,35 @@ def test_a_killed_process_loses_its_own_trial_only(
     assert 1 == len(rest.trials)
 
 
-def test_when_every_process_dies_the_step_fails_by_name(
-    data: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("processes", "way", "error"),
+    [
+        (1, signal.SIGKILL, OutOfMemory),
+        (2, signal.SIGKILL, OutOfMemory),
+        (1, signal.SIGTERM, Interrupted),
+    ],
+)
+def test_when_no_process_is_left_the_step_fails_by_name_and_a_retry_goes_on(
+    data: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    processes: int,
+    way: int,
+    error: type[TrainingError],
 ) -> None:
     messages = Fitters.messages
 
-    def kill_all(self: Fitters) -> Iterator[Message]:
-        for process_id in self.process_ids:
-            os.kill(process_id, signal.SIGKILL)
+    def kill_all_at_the_second_trial(self: Fitters) -> Iterator[Message]:
+        if any(number >= processes for number in self._busy.values()):
+            for process_id in self.process_ids:
+                os.kill(process_id, way)
         yield from messages(self)
 
-    monkeypatch.setattr(Fitters, "messages", kill_all)
-    with pytest.raises(TrainingError, match="Every tuning process died"):
-        search(data)
+    with monkeypatch.context() as patch:
+        patch.setattr(Fitters, "messages", kill_all_at_the_second_trial)
+        with pytest.raises(error, match="1 of 6 trials had ended"):
+            search(data, processes=processes)
+    result, said, _ = search(data, processes=processes)
+    assert (6, "5 of 6 trials to go") == (result["trials"], said[0].partition(",")[0])
 
 
 def test_a_hopeless_trial_is_given_up(
@@ -142,7 +162,7 @@ def test_a_hopeless_trial_is_given_up(
 ) -> None:
     rates = iter([0.3] * 8 + [0.0001] * 2)
     monkeypatch.setattr(
-        tuning, "space", lambda trial: {"max_depth": 3, "learning_rate": next(rates)}
+        searching, "space", lambda trial: {"max_depth": 3, "learning_rate": next(rates)}
     )
     result, _, tracking = search(data, trials=10, processes=1)
     assert (10, 2) == (result["trials"], result["pruned"])
@@ -156,6 +176,27 @@ def test_trials_outlive_a_tracking_server_that_is_down(data: dict[str, Any]) -> 
     assert (6, []) == (result["trials"], tracking.trials)
 
 
+def test_once_nobody_fits_any_more_a_server_that_is_down_is_asked_no_further() -> None:
+    """Each call has its own patience: a thousand that wait would outlast the step."""
+    tracking: Any = FakeTracking()
+    log, calls, said = TrialLog(tracking, "run", "1"), list[str](), list[str]()
+
+    def fails_at_the_end(*, name: str, **_: Any) -> None:
+        calls.append(name)
+        while not log.settling:
+            time.sleep(0.001)
+        raise RegistryUnavailable("MLflow is down.")
+
+    tracking.log_trial = fails_at_the_end
+    with log:
+        for number in range(5):
+            log.add(Done(number, 0.0, 1.0, f1=0.5), {})
+        with pytest.raises(RegistryUnavailable):
+            log.settle(said.append)
+    assert ["trial-0"] == calls
+    assert ["5 of 5 trials could not be logged to MLflow"] == said
+
+
 def test_the_dataset_is_the_runs_input(data: dict[str, Any]) -> None:
     _, _, tracking = search(data, trials=1)
     assert [data["dataset_id"]] == tracking.datasets
@@ -163,20 +204,14 @@ def test_the_dataset_is_the_runs_input(data: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("direction", ["increasing", "decreasing"])
 def test_a_monotone_feature_is_followed_in_its_direction_only(
-    data: dict[str, Any], contract: Contract, direction: str, tmp_path: Path
+    data: dict[str, Any], contract: Contract, direction: str
 ) -> None:
-    from training_job.dataset import Split
-    from training_job.encoding import encode
-    from training_job.model import TrainingData, fit, predict
-
     document = contract.to_dict()
     document["features"][1]["monotone"] = direction  # age
     bound = Contract.from_dict(document)
-    splits = []
-    for name in ("train", "valid"):
-        path = tmp_path / name
-        data["data"].download(keys.dataset(data["dataset_id"], name), path)
-        splits.append(Split.read(path, bound))
+    splits = [
+        Split.download(data["data"], data["dataset_id"], name, bound) for name in ("train", "valid")
+    ]
     booster = fit(TrainingData.of(splits[0], splits[1], bound), {}, seed=1).booster
     matrix = encode(splits[1].table, bound)[:50]
     position = bound.encoded_names.index("age")
@@ -190,9 +225,13 @@ def test_a_monotone_feature_is_followed_in_its_direction_only(
 
 
 def test_processes_answer_in_any_order_and_end_with_the_context(
-    data: dict[str, Any], contract: Contract, tmp_path: Path
+    data: dict[str, Any], contract: Contract
 ) -> None:
-    work = tuning._load(data["data"], data["dataset_id"], contract, tmp_path)
+    train, valid = (
+        Split.download(data["data"], data["dataset_id"], side, contract)
+        for side in ("train", "valid")
+    )
+    work = TrainingData.of(train, valid, contract)
     with Fitters(work, count=2, seed=1) as fitters:
         process_ids = fitters.process_ids
         for number in range(2):

@@ -99,5 +99,5 @@ def test_a_split_survives_parquet(tmp_path: Path, contract: Contract) -> None:
     assert [
         ("Female", 1.5, 0, 0, None, None, 6.6, 140.0),
         ("Other", 80.0, 1, 0, "not current", 27.32, None, 80.0),
-    ] == split.rows(contract)
+    ] == list(split.rows(contract))
     assert [0, 1] == split.labels.tolist()

@@ -14,11 +14,11 @@ from domain.champion import Champion
 from domain.contract import Contract
 from domain.errors import BadBundle
 from domain.feature import Value
+from training_job.choice import named
 from training_job.encoding import encode_columns
 from training_job.errors import ExportDisagrees, NothingToPromote, NothingToScoreWith
 from training_job.export import TOLERANCE
 from training_job.model import Probabilities, predict
-from training_job.promote import named
 from training_job.rebuild import rebuild
 from training_job.validation import MISSING, Columns
 

@@ -79,14 +79,16 @@ def _registry_problems(tracking: Tracking, champion: Champion | None) -> list[st
         if champion is None:
             return [f"The registry's alias names {alias}, but nothing serves."] if alias else []
         number = keys.registry_number(champion.version)
-        problems = []
+        if tracking.sha256_of(number) != champion.sha256:
+            return [
+                f"The registry's version {number} is not the model that serves, so its alias is"
+                f" left at {alias or 'nothing'}: the next model that is promoted sets it."
+            ]
         if alias != number:
-            problems.append(
+            return [
                 f"The registry's alias names {alias or 'nothing'}, the pointer {number}: "
                 "the next training or rollback repairs it."
-            )
-        if tracking.sha256_of(number) != champion.sha256:
-            problems.append(f"The registry's version {number} is not the model that serves.")
+            ]
     except RegistryUnavailable as error:
         return [f"The registry can't be compared: {error}"]
-    return problems
+    return []

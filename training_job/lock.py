@@ -6,7 +6,7 @@ Nobody has to release it: a lock whose execution isn't running is replaced.
 import json
 from collections.abc import Callable
 
-from adapters.s3 import Bucket, Conflict
+from adapters.s3 import Bucket, Conflict, Stored
 from domain import keys
 from training_job.errors import TrainingInProgress
 
@@ -14,15 +14,24 @@ from training_job.errors import TrainingInProgress
 def take(models: Bucket, execution: str, *, is_running: Callable[[str], bool]) -> None:
     """Take the lock for this execution; raises TrainingInProgress."""
     stored = models.get(keys.LOCK)
-    if stored is not None:
-        holder = str(json.loads(stored.data)["execution"])
-        if holder != execution and is_running(holder):
-            raise TrainingInProgress(_refusal(holder))
+    holder = _holder(stored)
+    if holder not in (None, execution) and is_running(str(holder)):
+        raise TrainingInProgress(_refusal(str(holder)))
     content = json.dumps({"execution": execution}).encode()
     try:
         models.put_if(keys.LOCK, content, etag=stored.etag if stored else None)
     except Conflict:
-        raise TrainingInProgress(_refusal("another execution")) from None
+        # A write whose answer got lost is repeated by the client, and then loses against itself.
+        if _holder(models.get(keys.LOCK)) != execution:
+            raise TrainingInProgress(_refusal("another execution")) from None
+
+
+def _holder(stored: Stored | None) -> str | None:
+    """Whose lock it is; one that can't be read is nobody's."""
+    try:
+        return str(json.loads(stored.data)["execution"]) if stored else None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
 
 
 def _refusal(holder: str) -> str:

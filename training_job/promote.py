@@ -3,6 +3,7 @@
 Whatever happens between two of these writes, the next promoter completes what is missing.
 """
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -11,9 +12,9 @@ from adapters import bundles
 from adapters.registry import RegistryUnavailable, Tracking
 from adapters.s3 import Bucket, Conflict
 from domain import keys
-from domain.bundle import digest
-from domain.champion import Action, Champion, LedgerEntry, ModelRef
-from domain.errors import BadBundle
+from domain.champion import Champion, LedgerEntry, ModelRef
+from domain.errors import BadBundle, BadRecord
+from training_job.choice import Choice
 from training_job.errors import NothingToPromote
 
 CHANGED = "Kept: the champion changed since the evaluation; nothing was overwritten."
@@ -24,78 +25,84 @@ def promote(
     *,
     models: Bucket,
     tracking: Tracking,
-    model: ModelRef,
-    action: Action,
-    reasons: tuple[str, ...],
+    choice: Choice,
     execution: str,
-    etag: str | None,
     say: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Make `model` the champion if the pointer still has exactly `etag` (None: is absent).
+    """Make the chosen model the champion, if the pointer still has exactly the choice's ETag.
 
-    Safe to repeat: when the pointer already names this execution, only what follows the write is
-    completed. Returns ``promoted``, ``seq``, ``version``, ``reasons`` and ``registry`` (``done``
-    or ``pending``). Raises NothingToPromote when the bundle is missing or damaged.
+    Safe to repeat: what this execution has
+    promoted already is found in the pointer or the ledger, so that nothing is chosen again and
+    only what follows the write is completed. Returns ``promoted``, ``seq``, ``version``,
+    ``reasons`` and ``registry`` (see `align_registry`). Raises NothingToPromote when the bundle is
+    missing or damaged.
     """
-    stored = models.get(keys.CHAMPION)
-    current = Champion.from_json(stored.data) if stored else None
-    if current is None or current.execution != execution:
-        # A repeated rollback resolves its target anew, and that may be the damaged one it left.
+    current, seen = _pointer(models)
+    made = _made_by(models, current, execution, choice.reasons)
+    if made is None:
+        model, etag = choice.resolve()
         _check(models, model)
         if current is not None:
-            _record(models, current, (COMPLETED_LATER,))
+            _record(models, LedgerEntry.of(current, (COMPLETED_LATER,)))
         successor = Champion.succeeding(
-            current, model, action=action, execution=execution, now=int(time.time() * 1000)
+            current, model, action=choice.action, execution=execution, now=time.time_ns() // 10**6
         )
-        if (stored.etag if stored else None) != etag or not _swap(models, successor, etag):
+        if seen == etag:
+            _swap(models, successor, etag)
+        # Read again: a write whose answer got lost is repeated by the client, and then loses.
+        current, _ = _pointer(models)
+        made = _made_by(models, current, execution, choice.reasons)
+        if made is None:
             say(CHANGED)
-            return _result(False, current, model.version, (CHANGED,), "untouched")
-        current = successor
-    _record(models, current, reasons)
+            kept = _result(False, current.seq if current else 0, model.version, current, (CHANGED,))
+            return kept | {"registry": "untouched"}
+    _record(models, made)
     registry = align_registry(models, tracking)
-    say(f"champion {current.version}, seq {current.seq}, registry {registry}")
-    return _result(True, current, current.version, reasons, registry)
-
-
-def previous(models: Bucket) -> tuple[ModelRef, str]:
-    """``(model, etag)`` to roll back to: the pointer's previous model; raises NothingToPromote."""
-    stored = models.get(keys.CHAMPION)
-    if stored is None:
-        raise NothingToPromote("There is no champion yet, so nothing to roll back to.")
-    model = Champion.from_json(stored.data).previous
-    if model is None:
-        raise NothingToPromote("The first champion serves: there is nothing to roll back to.")
-    return model, stored.etag
-
-
-def named(models: Bucket, version: str) -> tuple[ModelRef, str | None]:
-    """``(model, etag)`` of a version by name; raises NothingToPromote."""
-    bundle = models.get(keys.bundle(version))
-    if bundle is None:
-        raise NothingToPromote(f"There is no bundle of version {version}.")
-    model = ModelRef.of(keys.registry_number(version), digest(bundle.data))
-    if model.version != version:
-        raise NothingToPromote(f"The bundle of version {version} is damaged: its hash differs.")
-    stored = models.get(keys.CHAMPION)
-    return model, stored.etag if stored else None
+    say(f"champion {made.version}, seq {made.seq}, registry {registry}")
+    result = _result(True, made.seq, made.version, current, choice.reasons)
+    return result | {"registry": registry}
 
 
 def align_registry(models: Bucket, tracking: Tracking) -> str:
-    """Let the alias name what the pointer names; ``pending`` when MLflow can't be reached.
+    """Let the alias name what the pointer names: ``done``, ``pending`` or ``unknown_version``.
 
-    The pointer is read again after each write, so that of two promoters the last one's model wins.
+    ``pending``: MLflow can't be reached. ``unknown_version``: the registry has another model under
+    that number, or none, as after its database was rebuilt; the alias stays where it is. The
+    pointer is read again after each write, so that of two promoters the last one's model wins.
     """
     try:
         while True:
-            stored = models.get(keys.CHAMPION)
-            if stored is None:
+            champion, _ = _pointer(models)
+            if champion is None:
                 return "done"
-            number = keys.registry_number(Champion.from_json(stored.data).version)
+            number = keys.registry_number(champion.version)
+            if tracking.sha256_of(number) != champion.sha256:
+                return "unknown_version"
             if tracking.champion() == number:
                 return "done"
             tracking.set_champion(number)
     except RegistryUnavailable:
         return "pending"
+
+
+def _pointer(models: Bucket) -> tuple[Champion | None, str | None]:
+    stored = models.get(keys.CHAMPION)
+    return (Champion.from_json(stored.data), stored.etag) if stored else (None, None)
+
+
+def _made_by(
+    models: Bucket, current: Champion | None, execution: str, reasons: tuple[str, ...]
+) -> LedgerEntry | None:
+    """What the execution has promoted, though it may have been replaced since; None for nothing."""
+    if current is None or current.execution == execution:
+        return LedgerEntry.of(current, reasons) if current else None
+    for listed in reversed(list(models.list(keys.LEDGER))):
+        stored = models.get(listed.key)
+        with contextlib.suppress(BadRecord):
+            entry = LedgerEntry.from_json(stored.data if stored else b"")
+            if entry.execution == execution:
+                return entry
+    return None
 
 
 def _check(models: Bucket, model: ModelRef) -> None:
@@ -106,30 +113,23 @@ def _check(models: Bucket, model: ModelRef) -> None:
         raise NothingToPromote(f"Version {model.version} can't be served: {error}") from None
 
 
-def _swap(models: Bucket, champion: Champion, etag: str | None) -> bool:
-    try:
+def _swap(models: Bucket, champion: Champion, etag: str | None) -> None:
+    with contextlib.suppress(Conflict):  # who won is read from the pointer
         models.put_if(keys.CHAMPION, champion.to_json(), etag=etag)
-    except Conflict:
-        return False
-    return True
 
 
-def _record(models: Bucket, champion: Champion, reasons: tuple[str, ...]) -> None:
-    entry = LedgerEntry.of(champion, reasons)
-    try:
+def _record(models: Bucket, entry: LedgerEntry) -> None:
+    with contextlib.suppress(Conflict):  # it is already recorded
         models.put_if(entry.key, entry.to_json(), etag=None)
-    except Conflict:
-        return  # it is already recorded
 
 
 def _result(
-    promoted: bool, champion: Champion | None, version: str, reasons: tuple[str, ...], registry: str
+    promoted: bool, seq: int, version: str, serving: Champion | None, reasons: tuple[str, ...]
 ) -> dict[str, Any]:
     return {
         "promoted": promoted,
-        "seq": champion.seq if champion else 0,
+        "seq": seq,
         "version": version,
-        "champion_version": champion.version if champion else None,
+        "champion_version": serving.version if serving else None,
         "reasons": list(reasons),
-        "registry": registry,
     }

@@ -1,5 +1,6 @@
 """Each step of the state machine as a function of the settings and the state's input."""
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -7,17 +8,18 @@ from typing import Any
 from adapters import aws, executions
 from adapters.registry import Tracking
 from adapters.s3 import Bucket
-from domain import keys
-from domain.champion import ModelRef
 from domain.contract import Contract
 from domain.gate import Limits
 from training_job import lock
 from training_job import promote as promotion
+from training_job.choice import Choice
 from training_job.errors import BadInput
 from training_job.inputs import State
 from training_job.settings import Settings
 
 Result = dict[str, Any]
+REASONS_ROOM = 2000
+"""Characters of the verdict's reasons that are handed from state to state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def evaluate(context: Context) -> Result:
 
     settings, asked = context.settings, context.state.input
     promotion.align_registry(context.models, context.tracking)
-    return run(
+    result = run(
         contract=context.contract,
         data=context.data,
         models=context.models,
@@ -118,31 +120,25 @@ def evaluate(context: Context) -> Result:
         ),
         say=context.say,
     )
+    return result | {"reasons": _shortened(result["reasons"])}
+
+
+def _shortened(reasons: list[str]) -> list[str]:
+    """As many as the state has room for: ECS takes 8,192 characters of it, with the token."""
+    lengths = itertools.accumulate(map(len, reasons))
+    kept = [reason for reason, sum_ in zip(reasons, lengths, strict=True) if sum_ <= REASONS_ROOM]
+    left = len(reasons) - len(kept)
+    return [*kept, f"And {left} more reasons: the version's card has them all."] if left else kept
 
 
 def promote(context: Context) -> Result:
     """Promote what was evaluated, roll back, or promote a named version."""
-    asked, models = context.state.input, context.models
-    etag: str | None
-    if asked.rollback:
-        model, etag = promotion.previous(models)
-        reasons: tuple[str, ...] = ("Rolled back by an operator.",)
-    elif asked.promote_version:
-        model, etag = promotion.named(models, asked.promote_version)
-        reasons = ("Promoted by an operator.",)
-    else:
-        judged = context.result("evaluate")
-        version = judged["version"]
-        model = ModelRef(version, keys.bundle(version), judged["sha256"])
-        etag, reasons = judged["champion_etag"], tuple(judged["reasons"])
+    models = context.models
     return promotion.promote(
         models=models,
         tracking=context.tracking,
-        model=model,
-        action="rollback" if asked.rollback else "promote",
-        reasons=reasons,
+        choice=Choice.of(models, context.state),
         execution=context.name,
-        etag=etag,
         say=context.say,
     )
 

@@ -4,6 +4,7 @@ The parent stays small, so that it is alive to report when the child is killed f
 """
 
 import contextlib
+import math
 import multiprocessing
 import signal
 import sys
@@ -25,6 +26,9 @@ from training_job.errors import TrainingError
 BEAT_SECONDS = 30.0
 GRACE_SECONDS = 10.0
 POLL_SECONDS = 1.0
+REPORT_SECONDS = 300.0
+"""How long the last word is tried: less than a state's heartbeat, since nothing beats meanwhile."""
+REPORT_PAUSE_SECONDS = 1.0
 INTERRUPTED = ("Interrupted", "The container was told to stop.")
 OUT_OF_MEMORY = ("OutOfMemory", "The step's process was killed, most likely for want of memory.")
 EXPECTED = (TrainingError, DomainError, BotoCoreError, ClientError)
@@ -54,7 +58,8 @@ def supervise(
     """Run `step` (picklable) in a child process and report how it ended.
 
     Beats on the token meanwhile. When the token is closed, nobody waits any more: the child is
-    stopped at once. SIGTERM to this process ends as `Interrupted`.
+    stopped at once. SIGTERM to this process ends as `Interrupted`. Raises the last error when the
+    outcome can't be told for `REPORT_SECONDS`.
     """
     stop = _StopSignal()
     receiver, sender = multiprocessing.get_context("spawn").Pipe(duplex=False)
@@ -69,6 +74,7 @@ def supervise(
         outcome = Outcome(error="TokenClosed", cause="The state machine no longer waits; stopped.")
     finally:
         _end(child)
+        stop.restore()
     return outcome
 
 
@@ -79,8 +85,12 @@ def _await(
     token: TaskToken | None,
     beat_seconds: float,
 ) -> Outcome:
-    last_beat = time.monotonic()
+    last_beat = -math.inf  # at once: a task that starts too late stops before it works
     while not stop.asked:
+        if token is not None and time.monotonic() - last_beat >= beat_seconds:
+            last_beat = time.monotonic()
+            with contextlib.suppress(BotoCoreError, ClientError):  # the next beat may get through
+                token.beat()
         if receiver.poll(min(POLL_SECONDS, beat_seconds)):
             try:
                 outcome: Outcome = receiver.recv()
@@ -88,10 +98,6 @@ def _await(
                 child.join()
                 return _death(child.exitcode)
             return outcome
-        if token is not None and time.monotonic() - last_beat >= beat_seconds:
-            last_beat = time.monotonic()
-            with contextlib.suppress(BotoCoreError, ClientError):  # the next beat may get through
-                token.beat()
     return Outcome.failed(*INTERRUPTED)
 
 
@@ -103,6 +109,19 @@ def _death(exit_code: int | None) -> Outcome:
 
 
 def _report(token: TaskToken, outcome: Outcome) -> None:
+    """Say it again until it is heard: hours of work hang on it."""
+    deadline, pause = time.monotonic() + REPORT_SECONDS, REPORT_PAUSE_SECONDS
+    while True:
+        try:
+            return _tell(token, outcome)
+        except (BotoCoreError, ClientError):
+            if time.monotonic() + pause > deadline:
+                raise
+        time.sleep(pause)
+        pause = min(2 * pause, BEAT_SECONDS)
+
+
+def _tell(token: TaskToken, outcome: Outcome) -> None:
     if outcome.result is not None:
         token.succeed(outcome.result)
     else:
@@ -154,7 +173,11 @@ class _StopSignal:
 
     def __init__(self) -> None:
         self.asked = False
-        signal.signal(signal.SIGTERM, self._note)
+        self._before = signal.signal(signal.SIGTERM, self._note)
+
+    def restore(self) -> None:
+        """Let SIGTERM do again what it did before."""
+        signal.signal(signal.SIGTERM, self._before)
 
     def _note(self, _signal: int, _frame: FrameType | None) -> None:
         self.asked = True

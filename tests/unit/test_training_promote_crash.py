@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from adapters.registry import RegistryUnavailable
-from adapters.s3 import Bucket
+from adapters.s3 import Bucket, Conflict
 from domain import keys
 from domain.bundle import Bundle, digest
 from domain.champion import Champion, ModelRef
@@ -15,8 +15,10 @@ from domain.consistency import Consistency
 from domain.contract import Contract
 from domain.scorer import Forest
 from training_job.check import check
+from training_job.choice import Choice
 from training_job.errors import NothingToPromote
-from training_job.promote import previous, promote
+from training_job.inputs import ExecutionInput, State
+from training_job.promote import promote
 
 POINTER, ENTRY, ALIAS = 1, 2, 3
 """The writes of a promotion over a complete history, in their order."""
@@ -58,6 +60,16 @@ class WatchedBucket(Bucket):
     def put_if(self, key: str, data: bytes, **options: Any) -> str:
         written: str = self.writes.around(lambda: Bucket.put_if(self, key, data, **options))
         return written
+
+
+class AnswerLost(Bucket):
+    """A bucket that writes the pointer, though its client is told that it lost."""
+
+    def put_if(self, key: str, data: bytes, **options: Any) -> str:
+        etag = Bucket.put_if(self, key, data, **options)
+        if key == keys.CHAMPION:
+            raise Conflict(key)
+        return etag
 
 
 @dataclass
@@ -116,16 +128,22 @@ class World:
     def promote(
         self, number: int, execution: str, *, etag: str | None, writes: Writes | None = None
     ) -> dict[str, Any]:
+        model, reasons = self.models[number], (f"{execution} is better.",)
+        return self.make(Choice(lambda: (model, etag), "promote", reasons), execution, writes)
+
+    def ask(self, execution: str, *, writes: Writes | None = None, **asked: Any) -> dict[str, Any]:
+        """Promote as an execution with that input does."""
+        state = State(ExecutionInput(**asked), {})
+        return self.make(Choice.of(self.bucket, state), execution, writes)
+
+    def make(self, choice: Choice, execution: str, writes: Writes | None) -> dict[str, Any]:
         writes = writes or Writes()
         client: Any = RegistryClient(self.registry, writes)
         return promote(
             models=WatchedBucket.of(self.bucket, writes),
             tracking=client,
-            model=self.models[number],
-            action="promote",
-            reasons=(f"{execution} is better.",),
+            choice=choice,
             execution=execution,
-            etag=etag,
             say=lambda _: None,
         )
 
@@ -201,6 +219,73 @@ def test_the_next_promoter_completes_what_a_killed_one_began(
     assert [] == world.check()["problems"]
 
 
+def test_a_promotion_whose_answer_got_lost_is_a_promotion(world: World) -> None:
+    seen, model = world.etag(), world.models[2]
+    client: Any = RegistryClient(world.registry, Writes())
+    result = promote(
+        models=AnswerLost(world.bucket.client, world.bucket.name),
+        tracking=client,
+        choice=Choice(lambda: (model, seen), "promote", ("better",)),
+        execution="two",
+        say=lambda _: None,
+    )
+    assert (True, 2, "done") == (result["promoted"], result["seq"], result["registry"])
+    assert [world.models[n].version for n in (1, 2)] == world.history()
+    assert [] == world.check()["problems"]
+
+
+@pytest.mark.parametrize("asked", [{"rollback": True}, {"promote_version": 1}])
+def test_a_repeated_rollback_leaves_alone_who_was_promoted_since(
+    world: World, asked: dict[str, Any]
+) -> None:
+    if "promote_version" in asked:
+        asked = {"promote_version": world.models[1].version}
+    world.promote(2, "two", etag=world.etag())
+    with pytest.raises(Killed):
+        world.ask("back", **asked, writes=_killing(_numbered(POINTER), after=True))
+    world.promote(3, "three", etag=world.etag())
+    result = world.ask("back", **asked)
+    expected = (True, 3, world.models[1].version, world.models[3].version)
+    assert expected == tuple(
+        result[name] for name in ("promoted", "seq", "version", "champion_version")
+    )
+    assert [world.models[n].version for n in (1, 2, 1, 3)] == world.history()
+    assert "3" == world.registry.alias
+    assert [] == world.check()["problems"]
+
+
+def test_a_repeated_promotion_that_was_replaced_since_is_still_called_one(world: World) -> None:
+    seen = world.etag()
+    with pytest.raises(Killed):
+        world.promote(2, "two", etag=seen, writes=_killing(_numbered(POINTER), after=True))
+    world.promote(3, "three", etag=world.etag())
+    result = world.promote(2, "two", etag=seen)
+    assert (True, 2) == (result["promoted"], result["seq"])
+    assert world.models[3].version == world.champion().version
+
+
+def test_back_to_a_version_that_has_served_is_booked_as_a_rollback(world: World) -> None:
+    world.ask("by name", promote_version=world.models[2].version)
+    world.ask("back", promote_version=world.models[1].version)
+    entries = [keys.parse_ledger_entry(e.key) for e in world.bucket.list(keys.LEDGER)]
+    assert ["promote", "promote", "rollback"] == [action for _, action, _ in entries]
+
+
+@pytest.mark.parametrize("registered", [None, "0" * 64])
+def test_a_registry_that_has_another_model_under_the_number_is_left_alone(
+    world: World, registered: str | None
+) -> None:
+    """As after the registry's database was rebuilt: its numbers start at 1 again."""
+    world.registry.hashes.pop("2")
+    if registered:
+        world.registry.hashes["2"] = registered
+    result = world.promote(2, "two", etag=world.etag())
+    assert (True, "unknown_version") == (result["promoted"], result["registry"])
+    assert "1" == world.registry.alias
+    (problem,) = world.check()["problems"]
+    assert "version 2 is not the model that serves" in problem
+
+
 @pytest.mark.parametrize("number", [POINTER, ENTRY, ALIAS])
 def test_of_two_promoters_at_once_one_wins_or_both_follow_each_other(
     world: World, number: int
@@ -243,23 +328,9 @@ def test_a_repeated_rollback_ignores_that_its_first_attempt_left_a_damaged_champ
     world.promote(2, "two", etag=world.etag())
     world.bucket.put(world.models[2].bundle_key, b"damaged")
 
-    def roll_back(writes: Writes) -> dict[str, Any]:
-        model, etag = previous(world.bucket)
-        client: Any = RegistryClient(world.registry, writes)
-        return promote(
-            models=WatchedBucket.of(world.bucket, writes),
-            tracking=client,
-            model=model,
-            action="rollback",
-            reasons=("Rolled back by an operator.",),
-            execution="back",
-            etag=etag,
-            say=lambda _: None,
-        )
-
     with pytest.raises(Killed):
-        roll_back(_killing(_numbered(POINTER), after=True))
-    result = roll_back(Writes())
+        world.ask("back", rollback=True, writes=_killing(_numbered(POINTER), after=True))
+    result = world.ask("back", rollback=True)
     assert (True, world.models[1].version) == (result["promoted"], result["version"])
     with pytest.raises(NothingToPromote, match="can't be served"):
         world.promote(2, "again", etag=world.etag())

@@ -12,25 +12,32 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from adapters.task_token import TokenClosed
 from domain.failures import ADVICE, UNEXPECTED
+from tests.unit.fakes import client_error
 from training_job.errors import BadData
 from training_job.supervisor import supervise
 
 
 @dataclass
 class FakeToken:
-    """Remembers what it was told; closed once a file is there."""
+    """Remembers what it was told; closed once a file is there; fails with `errors` first."""
 
     closed_by: Path | None = None
+    errors: list[Exception] = field(default_factory=list)
     told: list[tuple[Any, ...]] = field(default_factory=list)
+    beats: int = 0
 
     def beat(self) -> None:
+        self.beats += 1
         if self.closed_by is not None and self.closed_by.exists():
             raise TokenClosed
 
     def succeed(self, output: Mapping[str, Any]) -> None:
+        if self.errors:
+            raise self.errors.pop()
         self.told.append(("success", dict(output)))
 
     def fail(self, error: str, cause: str) -> None:
@@ -129,10 +136,44 @@ def test_sigterm_is_reported_as_interrupted(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGTERM)
     thread = threading.Thread(target=terminate_once_started)
     thread.start()
-    try:
-        supervise(functools.partial(_forever, started), token=token, beat_seconds=60)  # type: ignore[arg-type]  # a fake
-    finally:
-        thread.join()
-        signal.signal(signal.SIGTERM, before)
+    supervise(functools.partial(_forever, started), token=token, beat_seconds=60)  # type: ignore[arg-type]  # a fake
+    thread.join()
+    assert before == signal.getsignal(signal.SIGTERM)
     assert "Interrupted" == token.told[0][0]
     assert not _is_alive(int(started.read_text()))
+
+
+@pytest.mark.parametrize(
+    "error", [client_error("ThrottlingException"), EndpointConnectionError(endpoint_url="here")]
+)
+def test_a_result_that_is_not_heard_is_told_again(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr("training_job.supervisor.REPORT_PAUSE_SECONDS", 0.001)
+    token = FakeToken(errors=[error, error])
+    outcome = supervise(_succeed, token=token)  # type: ignore[arg-type]  # a fake
+    assert [("success", {"rows": 3})] == token.told
+    assert {"rows": 3} == outcome.result
+
+
+def test_a_result_that_nobody_hears_for_long_ends_the_container(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With an exit code that doesn't say that it was reported: the watcher speaks for it."""
+    monkeypatch.setattr("training_job.supervisor.REPORT_SECONDS", 0.0)
+    token = FakeToken(errors=[client_error("ThrottlingException")])
+    with pytest.raises(ClientError):
+        supervise(_succeed, token=token)  # type: ignore[arg-type]  # a fake
+    assert [] == token.told
+
+
+def test_a_task_that_starts_after_its_state_is_over_stops_before_it_works(tmp_path: Path) -> None:
+    started, closed = tmp_path / "pid", tmp_path / "closed"
+    closed.touch()
+    token = FakeToken(closed_by=closed)
+    outcome = supervise(
+        functools.partial(_forever, started),
+        token=token,  # type: ignore[arg-type]  # a fake
+        beat_seconds=3600,
+    )
+    assert ("TokenClosed", 1) == (outcome.error, token.beats)

@@ -13,8 +13,7 @@ from adapters.aws import error_code
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
-"""Codes of an object that isn't there."""
+_MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
 _LOST = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 
 
@@ -64,7 +63,7 @@ class Bucket:
         try:
             self.client.head_object(Bucket=self.name, Key=key)
         except ClientError as error:
-            if error_code(error) in MISSING:
+            if error_code(error) in _MISSING:
                 return False
             raise
         return True
@@ -73,7 +72,7 @@ class Bucket:
         try:
             answer = self.client.get_object(Bucket=self.name, Key=key, **conditions)  # type: ignore[arg-type]  # conditions are header texts
         except ClientError as error:
-            if error_code(error) in MISSING:
+            if error_code(error) in _MISSING:
                 return None
             raise
         return Stored(answer["Body"].read(limit), answer["ETag"])
@@ -94,7 +93,7 @@ class Bucket:
             return self._put(key, data, content_type, **condition)
         except ClientError as error:
             # A missing object under IfMatch answers 404: it isn't what the writer saw either.
-            if error_code(error) in _LOST | MISSING:
+            if error_code(error) in _LOST | _MISSING:
                 raise Conflict(key) from None
             raise
 

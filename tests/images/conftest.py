@@ -13,11 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.infra.assembly import Assembly
-from tests.infra.conftest import aws, synthesise  # noqa: F401 - fixtures
-
-BUILD_ARGUMENTS = ("BASE_IMAGE", "RDS_BUNDLE_URL")
-"""Variables of the environment that are handed on where a Dockerfile knows them."""
-
+from tests.infra.conftest import synthesise  # noqa: F401 - a fixture
 
 AS_IT_RUNS = ("--read-only", "--tmpfs=/tmp:mode=1777")
 """As Fargate and Lambda run it: a read-only root, and a /tmp of its own."""
@@ -29,9 +25,9 @@ class Image:
 
     tag: str
 
-    def python(self, *arguments: str) -> str:
+    def python(self, *arguments: str, program: str = "python") -> str:
         """Call Python in it, without a network; returns what it prints."""
-        options = (*AS_IT_RUNS, "--network=none", "--entrypoint=python")
+        options = (*AS_IT_RUNS, "--network=none", f"--entrypoint={program}")
         return docker("run", "--rm", *options, self.tag, *arguments).strip()
 
     @contextmanager
@@ -63,18 +59,19 @@ def docker(*arguments: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def image(aws: Assembly) -> Callable[[str], Image]:  # noqa: F811 - pytest's way
-    """``image("mlflow_server/Dockerfile")``: that image, built once."""
+def image(synthesise: Callable[[str, str], Assembly]) -> Callable[[str], Image]:  # noqa: F811 - pytest's way
+    """``image("mlflow_server/Dockerfile")``: that image of stage dev, built once."""
+    aws = synthesise("aws", "dev")
 
     @cache
     def build(dockerfile: str) -> Image:
-        folder = Path(aws.folder / aws.image_assets()[dockerfile]["directory"])
+        source = aws.image_assets()[dockerfile]
+        folder = Path(aws.folder / source["directory"])
         tag = "circle/" + dockerfile.removesuffix("/Dockerfile").rpartition("/")[2].split("_")[0]
-        known = (folder / dockerfile).read_text()
+        # BASE_IMAGE and RDS_BUNDLE_URL of the environment take the place of the stage's.
         options = [
-            f"--build-arg={name}={os.environ[name]}"
-            for name in BUILD_ARGUMENTS
-            if name in os.environ and f"ARG {name}=" in known
+            f"--build-arg={name}={os.environ.get(name, own)}"
+            for name, own in source["dockerBuildArgs"].items()
         ]
         if "BUILD_NETWORK" in os.environ:
             options.append(f"--network={os.environ['BUILD_NETWORK']}")

@@ -2,23 +2,20 @@
 
 import subprocess
 from collections.abc import Callable
-from queue import Empty
 
 import pytest
 
 from mlflow_server.settings import Database
 from mlflow_server.settings import Settings as MlflowSettings
-from monitoring_job.settings import Settings as DriftSettings
 from ops.processes import free_port, wait_until
 from tests.images.conftest import Image, docker
-from tests.images.runtime import runtime
 from tests.integration import postgres
 
 TRAINING = "training_job/Dockerfile"
 DRIFT = "lambdas/drift/Dockerfile"
 MLFLOW = "mlflow_server/Dockerfile"
 ALL = (TRAINING, DRIFT, MLFLOW)
-TOOLS = ("cc", "gcc", "g++", "make", "git", "curl")
+TOOLS = ("cc", "gcc", "g++", "make", "git", "curl", "pip", "pip3", "pip3.13", "uv")
 
 Build = Callable[[str], Image]
 
@@ -61,10 +58,14 @@ def test_its_user_is_nobody_and_can_write_nothing_but_tmp(image: Build, dockerfi
 @pytest.mark.parametrize("dockerfile", ALL)
 def test_nothing_is_left_to_build_or_install_with(image: Build, dockerfile: str) -> None:
     code = (
-        "import importlib.util, shutil\n"
-        f"print([t for t in {TOOLS} if shutil.which(t)], importlib.util.find_spec('pip'))"
+        "import importlib.util, shutil, sys\n"
+        "specs = [importlib.util.find_spec(name) for name in ('pip', 'ensurepip')]\n"
+        f"print(sys.prefix != sys.base_prefix, [t for t in {TOOLS} if shutil.which(t)], specs)"
     )
-    assert image(dockerfile).python("-c", code) == "[] None"
+    assert image(dockerfile).python("-c", code) == "True [] [None, None]"
+    # The interpreter that the environment was made from sees other packages.
+    own = image(dockerfile).python("-c", "import sys; print(sys._base_executable)")
+    assert image(dockerfile).python("-c", code, program=own) == "False [] [None, None]"
 
 
 @pytest.mark.parametrize("dockerfile", ALL)
@@ -79,29 +80,6 @@ def test_it_runs_the_python_that_the_stacks_name(image: Build, dockerfile: str) 
 def test_a_container_says_how_it_is_used(image: Build, dockerfile: str, module: str) -> None:
     said = image(dockerfile).python("-m", module, "--help")
     assert f"python -m {module}" in said
-
-
-def test_the_drift_function_answers_through_the_runtime_interface(image: Build) -> None:
-    settings = DriftSettings(
-        models_bucket="models",
-        predictions_bucket="predictions",
-        reports_bucket="reports",
-        event_bus="bus",
-        topic_arn="arn:aws:sns:us-east-1:000000000000:topic",
-        report_secret_arn="secret",
-        api_url="http://127.0.0.1",
-        mail_from="a@example.org",
-        mail_to="a@example.org",
-        configuration_set="mail",
-    )
-    with runtime({"day": "not a day"}) as (address, answers):
-        environ = settings.to_env() | {"AWS_LAMBDA_RUNTIME_API": address}
-        with image(DRIFT).running(environ, "lambdas.drift.handler.handler") as name:
-            try:
-                kind, document = answers.get(timeout=120)
-            except Empty:
-                pytest.fail(docker("logs", name))
-    assert (kind, document["errorType"]) == ("error", "BadWindow")
 
 
 def test_the_tracking_server_comes_up_on_a_real_database(image: Build) -> None:

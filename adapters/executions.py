@@ -1,7 +1,7 @@
 """Executions of the training state machine."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ class Execution:
     """One execution; `started_at` in UTC milliseconds."""
 
     arn: str
-    running: bool
+    status: str
     started_at: int
 
 
@@ -32,15 +32,32 @@ def is_running(client: "SFNClient", execution: str) -> bool:
         raise
 
 
-def latest(client: "SFNClient", state_machine_arn: str) -> Execution | None:
-    """The execution that started last, if any."""
-    listed = client.list_executions(stateMachineArn=state_machine_arn, maxResults=1)["executions"]
-    if not listed:
-        return None
-    (found,) = listed[:1]
-    return Execution(
-        found["executionArn"], found["status"] == "RUNNING", times.to_millis(found["startDate"])
+def newest_first(client: "SFNClient", state_machine_arn: str, *, limit: int) -> Iterator[Execution]:
+    """The executions from the newest on, `limit` of them at most."""
+    pages = client.get_paginator("list_executions").paginate(
+        stateMachineArn=state_machine_arn,
+        PaginationConfig={"MaxItems": limit, "PageSize": min(limit, 100)},
     )
+    for page in pages:
+        for found in page["executions"]:
+            yield Execution(
+                found["executionArn"], found["status"], times.to_millis(found["startDate"])
+            )
+
+
+def input_of(client: "SFNClient", execution: str) -> object:
+    """The decoded JSON that the execution of that ARN was started with."""
+    return json.loads(client.describe_execution(executionArn=execution)["input"])
+
+
+def exists(client: "SFNClient", state_machine_arn: str, name: str) -> bool:
+    """Whether the state machine has an execution of that name, running or ended."""
+    execution = state_machine_arn.replace(":stateMachine:", ":execution:") + f":{name}"
+    try:
+        client.describe_execution(executionArn=execution)
+    except client.exceptions.ExecutionDoesNotExist:
+        return False
+    return True
 
 
 def start(

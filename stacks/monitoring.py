@@ -79,9 +79,7 @@ class MonitoringStack(Stack):
             event_pattern=events.EventPattern(source=[SOURCE], detail_type=["DriftRequested"]),
             targets=[targets.LambdaFunction(drift, retry_attempts=RETRIES)],
         )
-        RetrainGuard(
-            self, "Retraining", stage=settings.stage, storage=storage, machine=training.machine
-        )
+        RetrainGuard(self, "Retraining", stage=settings.stage, storage=storage, training=training)
         Alarms(
             self,
             "Alarms",

@@ -4,18 +4,21 @@ from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk.aws_lambda_destinations import SnsDestination
 from constructs import Construct
 
 from domain.events import SOURCE
 from lambdas.retrain_guard.settings import Settings as GuardSettings
 from stacks import grants
 from stacks.function import Libraries, RoomFunction
+from stacks.nag import acknowledge
 from stacks.stage import Stage
 from stacks.storage import StorageStack
+from stacks.training import TrainingStack
 
 RETRIES = 3
-"""Of an event that the guard failed on; one detection starts one training at most."""
+"""Of an event that the guard failed on; one detection starts one training at most. An event that
+fails for good is mailed to the operator."""
 
 
 class RetrainGuard(Construct):
@@ -28,9 +31,10 @@ class RetrainGuard(Construct):
         *,
         stage: Stage,
         storage: StorageStack,
-        machine: sfn.IStateMachine,
+        training: TrainingStack,
     ) -> None:
         super().__init__(scope, construct_id)
+        machine = training.machine
         guard = RoomFunction(
             self,
             "Guard",
@@ -50,8 +54,14 @@ class RetrainGuard(Construct):
                 resources=[machine.state_machine_arn],
             )
         )
+        training.grant_describe(guard.role, "Each may have been the last training.")
         grants.list_keys(guard.role, storage.data)
         storage.bus.grant_put_events_to(guard.role)
+        guard.function.configure_async_invoke(on_failure=SnsDestination(storage.topic))
+        acknowledge(
+            guard.role,
+            {"AwsSolutions-IAM5[Action::kms:GenerateDataKey*]": "CDK's grant for `on_failure`."},
+        )
         events.Rule(
             self,
             "DriftDetected",

@@ -1,6 +1,6 @@
 """Training: the cluster, the state machine, and who watches over them."""
 
-from aws_cdk import ArnFormat, Duration, Stack
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -36,7 +36,7 @@ class TrainingStack(Stack):
     ) -> None:
         super().__init__(scope, construct_id, termination_protection=settings.stage.retain)
         stage = settings.stage
-        name = f"circle-{stage.name}-training"
+        self._name = name = f"circle-{stage.name}-training"
         # The L2 cluster would bring a VPC along; this one needs none.
         self._cluster = ecs.CfnCluster(
             self, "Cluster", capacity_providers=["FARGATE", "FARGATE_SPOT"]
@@ -70,7 +70,7 @@ class TrainingStack(Stack):
         ).machine
         if stage.training_schedule:
             self._train_regularly(stage.training_schedule)
-        self._grant(task.task_role, name)
+        self._grant(task.task_role)
         self._watch(stage)
         self._announce(storage)
         publish(
@@ -97,23 +97,22 @@ class TrainingStack(Stack):
             ),
         )
 
-    def _grant(self, role: iam.IRole, name: str) -> None:
+    def _grant(self, role: iam.IRole) -> None:
         """Tasks answer their state, and ask if the execution that holds the lock still runs."""
         self.machine.grant_task_response(role)
-        any_execution = self.format_arn(
-            service="states",
-            resource="execution",
-            resource_name=f"{name}:*",
-            arn_format=ArnFormat.COLON_RESOURCE_NAME,
-        )
+        self.grant_describe(role, "Any execution may be the lock's holder.")
+
+    def grant_describe(self, role: iam.IRole, reason: str) -> None:
+        """Describe any execution; `reason`: why any."""
+        place = f"execution:{self._name}:*"
         role.add_to_principal_policy(
-            iam.PolicyStatement(actions=["states:DescribeExecution"], resources=[any_execution])
+            iam.PolicyStatement(
+                actions=["states:DescribeExecution"],
+                resources=[f"arn:{self.partition}:states:{self.region}:{self.account}:{place}"],
+            )
         )
         here = "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>"
-        acknowledge(
-            role,
-            {wildcard(f"{here}:execution:{name}:*"): "Any execution may be the lock's holder."},
-        )
+        acknowledge(role, {wildcard(f"{here}:{place}"): reason})
 
     def _watch(self, stage: Stage) -> None:
         """A task that stops without a word fails its state now, not a heartbeat later."""

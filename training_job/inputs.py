@@ -7,12 +7,11 @@ from typing import Any, Self
 
 from domain import keys
 from domain.errors import BadKey
+from domain.retraining import INSTEAD
 from training_job.errors import BadInput
 from training_job.score_request import ScoreRequest
 
 MAXIMUM_TRIALS = 1000
-INSTEAD = ("rollback", "promote_version", "check", "score")
-"""Each asks for something else than a training."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Decide about one detection of drift, start the training if so, and say what was decided."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -8,10 +9,14 @@ from adapters import executions
 from adapters.events import EventBus
 from adapters.s3 import Bucket
 from domain import keys, times
-from domain.retraining import Decision, DetectedDrift, Situation, decide
+from domain.retraining import STARTED, Decision, DetectedDrift, Situation, decide, trains
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
+
+
+LOOKED_AT = 200
+"""Executions among which the last training is looked for; the others are checks and scorings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +28,23 @@ class Training:
     data: Bucket
 
     def situation(self) -> Situation:
-        """Where it stands now."""
-        last = executions.latest(self.states, self.machine_arn)
+        """Where it stands now, as far back as the last training that succeeded."""
+        found = list(self._trainings())
+        succeeded = (training.started_at for training in found if training.status == "SUCCEEDED")
         modified = (times.to_millis(listed.modified) for listed in self.data.list(keys.RAW))
         return Situation(
-            is_training=last is not None and last.running,
-            last_training_at=last.started_at if last else None,
+            is_training=any(training.status == "RUNNING" for training in found),
+            last_training_at=max((training.started_at for training in found), default=None),
+            seen_until=next(succeeded, None),
             newest_data_at=max(modified, default=None),
         )
+
+    def _trainings(self) -> Iterator[executions.Execution]:
+        for found in executions.newest_first(self.states, self.machine_arn, limit=LOOKED_AT):
+            if trains(executions.input_of(self.states, found.arn)):
+                yield found
+                if found.status == "SUCCEEDED":
+                    return
 
 
 def retrain(
@@ -39,16 +53,16 @@ def retrain(
     """Start at most one training per detection, however often its event comes.
 
     The execution is named after the runs that found the drift, and Step Functions refuses a
-    name it knows.
+    name it knows. Each time the same is decided and published.
     """
-    decision = decide(drift, training.situation(), now=now, cool_down_millis=cool_down_millis)
-    if decision.start:
-        digest = hashlib.sha256("\n".join(sorted(drift.run_ids)).encode()).hexdigest()
-        started = executions.start(
-            training.states, training.machine_arn, name=f"drift-{digest[:16]}", document={}
-        )
-        if not started:
-            return Decision(False, "This detection has started its training already.")
+    digest = hashlib.sha256("\n".join(sorted(drift.run_ids)).encode()).hexdigest()
+    name = f"drift-{digest[:16]}"
+    if executions.exists(training.states, training.machine_arn, name):
+        decision = STARTED
+    else:
+        decision = decide(drift, training.situation(), now=now, cool_down_millis=cool_down_millis)
+        if decision.start:
+            executions.start(training.states, training.machine_arn, name=name, document={})
     bus.publish(
         "RetrainingDecided",
         {"start": decision.start, "reason": decision.reason, "run_ids": list(drift.run_ids)},

@@ -14,6 +14,8 @@ def test_it_may_start_the_training_and_touch_no_object(aws: Assembly) -> None:
     allowed = aws.allowed("RetrainingGuardRole")
     assert allowed["states:StartExecution"] == allowed["states:ListExecutions"]
     assert 1 == len(allowed["states:StartExecution"])
+    (described,) = allowed["states:DescribeExecution"]
+    assert described.endswith(":execution:circle-dev-training:*")
     assert {"{Data.Arn}"} == allowed["s3:ListBucket"]
     assert not {action for action in allowed if action.startswith("s3:")} - {"s3:ListBucket"}
 
@@ -23,3 +25,10 @@ def test_its_environment_is_what_its_settings_read(aws: Assembly) -> None:
     variables = function["Environment"]["Variables"]
     settings = Settings.from_env({k: aws.text(v) for k, v in variables.items()})
     assert 24.0 == settings.cool_down_hours
+
+
+def test_what_it_fails_on_for_good_reaches_the_operator(aws: Assembly) -> None:
+    config = aws.resource("AWS::Lambda::EventInvokeConfig", "RetrainingGuard").properties
+    destination = config["DestinationConfig"]["OnFailure"]["Destination"]
+    assert "{OperationsTopic}" == aws.text(destination)
+    assert {"{OperationsTopic}"} == aws.allowed("RetrainingGuardRole")["sns:Publish"]

@@ -11,12 +11,33 @@ import pytest
 from adapters import executions
 from adapters.events import EventBus
 from adapters.s3 import Bucket
-from domain import keys
+from domain import keys, times
 from domain.incident import Transition
-from domain.retraining import Decision, DetectedDrift
+from domain.retraining import STARTED, Decision, DetectedDrift
 from lambdas.retrain_guard.retrain import Training, retrain
+from ops.processes import wait_until
 
-MACHINE = {"StartAt": "Done", "States": {"Done": {"Type": "Succeed"}}}
+MACHINE = {
+    "StartAt": "How?",
+    "States": {
+        "How?": {
+            "Type": "Choice",
+            "Choices": [
+                {"Variable": "$.seed", "NumericEquals": 1, "Next": "Failed"},
+                {"Variable": "$.seed", "NumericEquals": 2, "Next": "Working"},
+                {"Variable": "$.score.input", "IsPresent": True, "Next": "Working"},
+            ],
+            "Default": "Done",
+        },
+        "Done": {"Type": "Succeed"},
+        "Failed": {"Type": "Fail", "Error": "BadData"},
+        "Working": {"Type": "Wait", "Seconds": 600, "End": True},
+    },
+}
+"""Trains at once; fails with seed 1, goes on with seed 2, as does a scoring."""
+FAILING, RUNNING = {"seed": 1}, {"seed": 2}
+SCORING = {"score": {"input": "raw/a.csv", "output": "scoring/a/"}}
+NEW_DATA = "no data newer than the last training"
 
 
 @pytest.fixture
@@ -30,11 +51,13 @@ def training(aws: Callable[[str], Any], bucket: Bucket) -> Training:
     return Training(aws("stepfunctions"), machine["stateMachineArn"], bucket)
 
 
-def _retrain(training: Training, aws: Callable[[str], Any], run_id: str) -> Decision:
+def _retrain(
+    training: Training, aws: Callable[[str], Any], run_id: str, bus: EventBus | None = None
+) -> Decision:
     return retrain(
         drift=DetectedDrift(Transition.OPEN, (run_id,)),
         training=training,
-        bus=EventBus(aws("events"), "default"),
+        bus=bus or EventBus(aws("events"), "default"),
         now=time.time_ns() // 1_000_000,
         cool_down_millis=0,
     )
@@ -55,16 +78,79 @@ def test_one_detection_starts_one_training_however_often_its_event_comes(
 ) -> None:
     training.data.put(f"{keys.RAW}new.csv", b"rows")
     decisions = [_retrain(training, aws, "a") for _ in range(3)]
-    assert [True, False, False] == [decision.start for decision in decisions]
+    assert [STARTED] * 3 == decisions
     assert 1 == _started(training)
 
 
-def test_the_latest_execution_is_the_one_that_started_last(
+def _execute(training: Training, document: dict[str, Any]) -> None:
+    """Start an execution, and see it end unless it goes on."""
+    arn = training.states.start_execution(
+        stateMachineArn=training.machine_arn, input=json.dumps(document)
+    )["executionArn"]
+    if document not in (RUNNING, SCORING):
+        assert wait_until(lambda: not executions.is_running(training.states, arn), seconds=20)
+
+
+def _upload(training: Training) -> None:
+    """New data, a second after whatever came before: S3 dates by seconds."""
+    newest = max((e.modified for e in training.data.list(keys.RAW)), default=None)
+    began = training.situation().last_training_at or 0
+
+    def is_newer() -> bool:
+        training.data.put(f"{keys.RAW}new.csv", b"rows")
+        (modified,) = (entry.modified for entry in training.data.list(keys.RAW))
+        return modified != newest and times.to_millis(modified) > began
+
+    assert wait_until(is_newer, seconds=20)
+
+
+@pytest.mark.parametrize("document", [{"check": True}, {"rollback": True}, SCORING, FAILING])
+def test_only_a_training_that_succeeded_has_seen_the_data(
+    training: Training, aws: Callable[[str], Any], document: dict[str, Any]
+) -> None:
+    _execute(training, {})
+    _upload(training)
+    _execute(training, document)
+    assert _retrain(training, aws, "a").start
+
+
+def test_a_training_that_succeeded_has_seen_the_data_whatever_came_after(
     training: Training, aws: Callable[[str], Any]
 ) -> None:
-    assert executions.latest(training.states, training.machine_arn) is None
-    for name in ("first", "second"):
-        assert executions.start(training.states, training.machine_arn, name=name, document={})
-    latest = executions.latest(training.states, training.machine_arn)
-    assert latest is not None
-    assert latest.arn.endswith(":second")
+    _upload(training)
+    seen = training.situation().newest_data_at
+    assert seen is not None
+    assert wait_until(lambda: time.time() * 1000 > seen + 1000, seconds=20)
+    _execute(training, {})
+    for document in ({"check": True}, FAILING):
+        _execute(training, document)
+    decision = _retrain(training, aws, "a")
+    assert not decision.start
+    assert NEW_DATA in decision.reason
+
+
+def test_a_running_training_is_seen_behind_a_check_that_ended_since(
+    training: Training, aws: Callable[[str], Any]
+) -> None:
+    _upload(training)
+    _execute(training, RUNNING)
+    _execute(training, {"check": True})
+    assert "A training is running already." == _retrain(training, aws, "a").reason
+
+
+class DeafBus(EventBus):
+    """A bus that takes no event."""
+
+    def publish(self, *_: Any, **__: Any) -> None:
+        raise ConnectionError
+
+
+def test_an_event_that_failed_after_its_start_is_decided_and_told_again(
+    training: Training, aws: Callable[[str], Any]
+) -> None:
+    _upload(training)
+    with pytest.raises(ConnectionError):
+        _retrain(training, aws, "a", bus=DeafBus(aws("events"), "default"))
+    assert 1 == _started(training)
+    assert STARTED == _retrain(training, aws, "a")
+    assert 1 == _started(training)

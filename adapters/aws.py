@@ -7,11 +7,31 @@ from typing import Any, ClassVar, Literal
 
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    IncompleteReadError,
+)
 from botocore.parsers import ResponseParserError
 
 UNREACHABLE = (ClientError, BotoCoreError, ResponseParserError)
 """What a call raises when its service refuses, can't be reached, or answers unreadably."""
+
+
+THROTTLED = ("SlowDown", "RequestLimitExceeded", "RequestTimeout", "TooManyRequestsException")
+
+
+def transient(error: BaseException) -> bool:
+    """Whether a call failed by the way, by throttling or by the service: later it may succeed."""
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        code = error_code(error)
+        return status >= 500 or status == 429 or "Throttl" in code or code in THROTTLED
+    way = (ConnectionError, HTTPClientError, IncompleteReadError, CredentialRetrievalError)
+    return isinstance(error, (*way, ResponseParserError))
 
 
 def error_code(error: BaseException) -> str:

@@ -19,6 +19,7 @@ from mlflow.utils.mlflow_tags import (
     MLFLOW_PARENT_RUN_ID,
     MLFLOW_RUN_NAME,
 )
+from requests.exceptions import RequestException
 
 CHAMPION = "champion"
 EXECUTION_TAG = "circle.execution"
@@ -27,6 +28,10 @@ SHA256_TAG = "circle.bundle_sha256"
 
 class RegistryUnavailable(Exception):
     """MLflow can't be reached or answers with an error; trying again later may help."""
+
+
+class RegistryRefused(RegistryUnavailable):
+    """MLflow answers and refuses; trying again won't help, though there is no registry either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,10 +221,17 @@ class Tracking:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """MLflow's and its transport's errors as one of ours."""
+    """MLflow's and its transport's errors as ours; their own texts may quote anything."""
     try:
         yield
-    except (MlflowException, OSError) as error:  # requests' errors are OSErrors
-        raise RegistryUnavailable(
-            f"MLflow did not do what was asked ({type(error).__name__}); is the tracking server up?"
-        ) from error
+    except (RequestException, ConnectionError, TimeoutError) as error:
+        raise RegistryUnavailable(_DOWN.format(type(error).__name__)) from error
+    except MlflowException as error:
+        # What MLflow says of a server that it can't reach is an internal error too.
+        status: int = error.get_http_status_code()  # type: ignore[no-untyped-call]  # it has no types
+        if status >= 500 or status == 429:
+            raise RegistryUnavailable(_DOWN.format(error.error_code)) from error
+        raise RegistryRefused(f"MLflow refused what was asked ({error.error_code}).") from error
+
+
+_DOWN = "MLflow did not do what was asked ({}); is the tracking server up?"

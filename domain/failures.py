@@ -8,6 +8,8 @@ ADVICE = {
     "NothingToScoreWith": "Choose another version from the ledger.",
     "ExportDisagrees": "Go back to the pinned version of XGBoost; nothing was registered.",
     "RegistryUnavailable": "See that the MLflow server is up, then train again.",
+    "RegistryRefused": "Read the MLflow server's log and its access rules, then train again.",
+    "AwsUnavailable": "Wait until AWS answers (its health page, the account's limits), then again.",
     "Interrupted": "Start the training again; the search goes on where it was.",
     "OutOfMemory": "Give the training task more memory (training_memory in cdk.json).",
     "TaskFailedToStart": "See that the task's image and network are there, then train again.",

@@ -25,8 +25,8 @@ RETRIES = (
     ),
     # The task was taken away (Spot, maintenance) or lost; a retried step goes on where it was.
     (("Interrupted", "States.HeartbeatTimeout"), 10, 2),
-    # The tracking server is being replaced or restarted.
-    (("RegistryUnavailable",), 30, 3),
+    # The tracking server is being replaced or restarted; AWS throttles or has trouble of its own.
+    (("RegistryUnavailable", "AwsUnavailable"), 30, 3),
 )
 """(errors, seconds before the first retry, retries): only what a retry can cure."""
 

@@ -10,7 +10,15 @@ import os
 import sys
 
 STEP_NAMES = ("prepare", "tune", "evaluate", "promote", "check", "score")
-
+MLFLOW_CLIENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    # A call to a server that is down takes half a minute instead of four; the state is retried.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+}
+"""How MLflow's client behaves in here, unless the environment has another opinion."""
 
 REPORTED = 10
 """Exit code of a step that failed and said so by itself: nobody need report for it."""
@@ -26,7 +34,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m training_job", description=__doc__)
     parser.add_argument("step", choices=STEP_NAMES)
     step = parser.parse_args().step
-    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    for name, value in MLFLOW_CLIENT.items():
+        os.environ.setdefault(name, value)
     secret = os.environ.pop("TASK_TOKEN", "")
     token = TaskToken(aws.client("stepfunctions"), secret) if secret else None
     outcome = supervise(functools.partial(run_step, step, dict(os.environ)), token=token)

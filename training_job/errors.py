@@ -29,8 +29,12 @@ class NothingToScoreWith(TrainingError):
     """The model to score with doesn't exist or is damaged."""
 
 
+class AwsUnavailable(TrainingError):
+    """An AWS service could not be reached, failed, or throttled; trying again may succeed."""
+
+
 class Interrupted(TrainingError):
-    """The container was told to stop; trying again may succeed."""
+    """The work was cut short by something that trying again may well survive."""
 
 
 class OutOfMemory(TrainingError):

@@ -64,6 +64,7 @@ def test_only_what_a_retry_can_cure_is_retried(states: dict[str, Any], step: str
         "Interrupted",
         "States.HeartbeatTimeout",
         "RegistryUnavailable",
+        "AwsUnavailable",
     }
 
 

@@ -1,0 +1,89 @@
+"""The container's entry point: its steps, MLflow's client in it, and how AWS's errors are named."""
+
+import os
+import sys
+from typing import Any
+
+import pytest
+from boto3.exceptions import Boto3Error, RetriesExceededError, S3UploadFailedError
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+from mlflow import environment_variables as mlflow_environment
+
+from tests.unit.fakes import client_error
+from training_job import __main__ as entry
+from training_job import steps
+from training_job.errors import AwsUnavailable
+from training_job.settings import Settings
+from training_job.step_runner import run_step
+from training_job.supervisor import Outcome
+
+SETTINGS = Settings(
+    data_bucket="d",
+    models_bucket="m",
+    predictions_bucket="p",
+    mlflow_tracking_uri="http://127.0.0.1:1",
+    model_name="diabetes",
+    contract="",
+)
+
+
+def test_every_step_can_be_named() -> None:
+    assert entry.STEP_NAMES == tuple(steps.STEPS)
+
+
+def test_mlflows_client_calls_nobody_else_and_gives_up_within_two_minutes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    environ: dict[str, str] = {}
+    monkeypatch.setattr(os, "environ", environ)
+    monkeypatch.setattr(sys, "argv", ["training_job", "check"])
+    monkeypatch.setattr("training_job.supervisor.supervise", lambda *_, **__: Outcome(result={}))
+    assert 0 == entry.main()
+    assert {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}.items() <= environ.items()
+    known: Any = mlflow_environment
+    retries = known.MLFLOW_HTTP_REQUEST_MAX_RETRIES.get()
+    assert (1 + retries) * known.MLFLOW_HTTP_REQUEST_TIMEOUT.get() <= 120
+
+
+def _hidden(error: ClientError) -> S3UploadFailedError:
+    """As boto3's transfers raise it."""
+    try:
+        try:
+            raise error
+        except ClientError:
+            raise S3UploadFailedError("made up") from None
+    except S3UploadFailedError as found:
+        return found
+
+
+def _server_error() -> ClientError:
+    error = client_error("InternalError")
+    error.response["ResponseMetadata"] = {"HTTPStatusCode": 500}  # type: ignore[typeddict-item]  # only what is read
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (client_error("ThrottlingException"), "AwsUnavailable"),
+        (client_error("SlowDown"), "AwsUnavailable"),
+        (_server_error(), "AwsUnavailable"),
+        (EndpointConnectionError(endpoint_url="https://s3.example"), "AwsUnavailable"),
+        (RetriesExceededError(Boto3Error()), "AwsUnavailable"),
+        (_hidden(client_error("SlowDown")), "AwsUnavailable"),
+        (_hidden(client_error("AccessDenied")), "ClientError"),
+        (client_error("AccessDenied"), "ClientError"),
+        (NoCredentialsError(), "NoCredentialsError"),
+    ],
+)
+def test_what_waiting_may_cure_at_aws_has_one_name(
+    error: Exception, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Any) -> dict[str, Any]:
+        raise error
+
+    monkeypatch.setitem(steps.STEPS, "check", fail)
+    with pytest.raises(Exception) as found:
+        run_step("check", SETTINGS.to_env())
+    assert name == found.type.__name__
+    assert (found.type is AwsUnavailable) == (name == "AwsUnavailable")

@@ -27,7 +27,7 @@ def measure(_: int) -> Iterator[Figure]:
         yield Figure("resources of the largest template", max(counts), "", "<= 499")
         yield Figure("largest template", max(map(len, templates)) / 1e6, "MB", "<= 1")
         stage = Stage.read(folder)
-        usd = total([*idle(stage), drift_runs(stage)])
+        usd = total([*idle(stage), *drift_runs(stage)])
         yield Figure("dev, idle, a month in us-east-1", usd, "USD", "<= 35")
         yield Figure("NAT gateways", len(list(stage.of("AWS::EC2::NatGateway"))), "", "<= 0")
         endpoints = [p["VpcEndpointType"] for _, p in stage.of("AWS::EC2::VPCEndpoint")]

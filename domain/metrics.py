@@ -42,3 +42,18 @@ REFUSED_MAILS = "RefusedMails"
 """Runs whose mail was refused by SES."""
 LAST_RUN_AGE = "LastRunAge"
 """Seconds from the run before to this one."""
+
+REGULAR = (LATENCY, INSTANCES, POSITIVES, LOG_FALLBACKS)
+"""What the predictor says of every request."""
+TROUBLE = (VALIDATION_ERRORS, UNAVAILABLE, UNEXPECTED, BUNDLE_TROUBLE)
+"""What it says of one that failed, and FieldErrors for each bad field."""
+DAILY = (
+    RUNS,
+    DRIFTED_RUNS,
+    UNDECIDED_RUNS,
+    ROWS,
+    SKIPPED_ROWS,
+    REFUSED_MAILS,
+    LAST_RUN_AGE,
+)
+"""What the drift function says of every run."""

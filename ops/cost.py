@@ -20,8 +20,8 @@ from ops.target import Target
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """How much use to reckon with."""
-    parser.add_argument("--predictions", type=int, default=100_000, help="a month (%(default)s)")
-    parser.add_argument("--trainings", type=int, default=4, help="a month (%(default)s)")
+    parser.add_argument("--predictions", type=_count, default=100_000, help="a month (%(default)s)")
+    parser.add_argument("--trainings", type=_count, default=4, help="a month (%(default)s)")
 
 
 def run(args: argparse.Namespace, target: Target) -> str:
@@ -32,8 +32,8 @@ def run(args: argparse.Namespace, target: Target) -> str:
     at_rest = idle(stage)
     used = [
         *predictions(stage, args.predictions),
-        trainings(stage, args.trainings),
-        drift_runs(stage),
+        *trainings(stage, args.trainings),
+        *drift_runs(stage),
     ]
     _print(f"Stage {target.stage}, idle, USD a month", at_rest)
     _print("and in use", used)
@@ -67,6 +67,12 @@ def synthesise(stage: str, folder: Path) -> None:
     if result.returncode:
         lines = result.stderr.strip().splitlines() or ["no reason given"]
         raise OpsError(f"The stage can't be synthesised: {lines[-1]}", "make setup")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError("a whole number, 0 or more")
+    return int(text)
 
 
 def _print(title: str, lines: list[Line]) -> None:

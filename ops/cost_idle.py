@@ -9,10 +9,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ops.errors import OpsError
+
 HOURS = 730.0
 """AWS's month."""
 
-Resources = Mapping[str, dict[str, Any]]
+Resources = Mapping[tuple[str, str], dict[str, Any]]
+"""By template and logical id: two stacks may use the same id."""
 
 _HASH = re.compile(r"([0-9A-F]{8})?([0-9a-f]{32})?$")
 
@@ -36,17 +39,23 @@ class Stage:
     @classmethod
     def read(cls, folder: Path) -> "Stage":
         """What a synthesis wrote."""
-        resources: dict[str, dict[str, Any]] = {}
-        for path in sorted(folder.glob("*.template.json")):
-            resources |= json.loads(path.read_text())["Resources"]
+        resources = {
+            (path.name, name): resource
+            for path in sorted(folder.glob("*.template.json"))
+            for name, resource in json.loads(path.read_text())["Resources"].items()
+        }
         manifests = [json.loads(path.read_text()) for path in folder.glob("*.assets.json")]
         return cls(resources, sum(len(m["dockerImages"]) for m in manifests))
 
     def of(self, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """Logical ids and properties of a type."""
-        for name, resource in self.resources.items():
+        for (_, name), resource in self.resources.items():
             if resource["Type"] == kind:
                 yield name, resource.get("Properties", {})
+
+    def properties(self, name: str, kind: str) -> dict[str, Any]:
+        """Of the resource of that type with this logical id."""
+        return next(properties for found, properties in self.of(kind) if found == name)
 
     def not_priced(self) -> set[str]:
         """Types that neither cost something here nor are known to be free."""
@@ -92,7 +101,12 @@ def _month(key: str, what: str) -> Any:
 def _database(_: Stage, name: str, properties: Mapping[str, Any]) -> list[Line]:
     copies = 2 if properties.get("MultiAZ") else 1
     kind, size = properties["DBInstanceClass"], float(properties["AllocatedStorage"])
-    hour = prices()["database_hour"][kind]
+    hour = prices()["database_hour"].get(kind)
+    if hour is None:
+        raise OpsError(
+            f"The price of {kind} is not in the table.",
+            "Add it to [database_hour] of ops/prices.toml.",
+        )
     return [
         Line(name, f"{kind}, {copies} zone(s)", copies * hour * HOURS),
         Line(name, f"{size:g} GB gp3", copies * size * prices()["month"]["rds_gb"]),
@@ -101,7 +115,7 @@ def _database(_: Stage, name: str, properties: Mapping[str, Any]) -> list[Line]:
 
 def _service(stage: Stage, name: str, properties: Mapping[str, Any]) -> list[Line]:
     count = int(properties["DesiredCount"])
-    task = stage.resources[properties["TaskDefinition"]["Ref"]]["Properties"]
+    task = stage.properties(properties["TaskDefinition"]["Ref"], "AWS::ECS::TaskDefinition")
     size = f"{int(task['Cpu']) / 1024:g} vCPU, {int(task['Memory']) / 1024:g} GB"
     lines = [Line(name, f"Fargate, {size}", count * fargate_hour(task) * HOURS)]
     network = properties["NetworkConfiguration"]["AwsvpcConfiguration"]

@@ -4,7 +4,9 @@ import math
 from typing import Any
 
 from domain import metrics
-from ops.cost_idle import Line, Stage, fargate_hour, prices
+from domain.contract import Contract
+from ops.cost_idle import HOURS, Line, Stage, fargate_hour, prices
+from ops.laptop import ROOT
 
 FIREHOSE_STEP = 5 * 1024
 GB = 1024.0**3
@@ -29,24 +31,36 @@ def predictions(stage: Stage, count: int) -> list[Line]:
         Line("Firehose", "Parquet", count * record / GB * use["firehose_conversion_gb"]),
         Line("S3", f"{objects:,.0f} objects", objects / 1000 * use["s3_thousand_puts"]),
         Line("S3", "log", count * assumed["stored_bytes"] / GB * prices()["month"]["s3_gb"]),
+        Line("KMS", "a data key an object", objects / 10_000 * use["kms_ten_thousand"]),
         Line("CloudWatch", "log lines", count * assumed["log_bytes"] / GB * use["log_gb"]),
-        Line("CloudWatch", f"{len(_metrics())} metrics", _metric_usd() if count else 0.0),
+        *_metrics(count),
         Line("transfer", "answers", count * assumed["answer_bytes"] / GB * use["transfer_gb"]),
     ]
 
 
-def drift_runs(stage: Stage) -> Line:
-    """One run a day."""
-    seconds = DAYS * prices()["assumed"]["drift_seconds"]
-    return Line("drift function", "a run a day", _gb_seconds(_function(stage, "Drift"), seconds))
+def drift_runs(stage: Stage) -> list[Line]:
+    """One run a day, which mails; and the page's queries of the log."""
+    use, assumed = prices()["use"], prices()["assumed"]
+    seconds = DAYS * assumed["drift_seconds"]
+    scanned = DAYS * assumed["queries_a_day"] * assumed["query_gb"]
+    return [
+        Line("drift function", "a run a day", _gb_seconds(_function(stage, "Drift"), seconds)),
+        Line("CloudWatch", "its metrics", _metric_usd(len(metrics.DAILY), DAYS)),
+        Line("SES", "a mail a day", DAYS / 1000 * use["mail_thousand"]),
+        Line("Athena", "the page's queries", scanned / 1024 * use["athena_tb"]),
+    ]
 
 
-def trainings(stage: Stage, count: int) -> Line:
+def trainings(stage: Stage, count: int) -> list[Line]:
     """At the price without Spot."""
     task = next(p for _, p in stage.of("AWS::ECS::TaskDefinition") if _trains(p))
     hours = count * prices()["assumed"]["training_hours"]
     usd = hours * (fargate_hour(task) + prices()["hour"]["public_address"])
-    return Line("training", f"{count} of {prices()['assumed']['training_hours']:g} h", usd)
+    steps = count * prices()["assumed"]["transitions"]
+    return [
+        Line("training", f"{count} of {prices()['assumed']['training_hours']:g} h", usd),
+        Line("Step Functions", "transitions", steps / 1000 * prices()["use"]["step_thousand"]),
+    ]
 
 
 def _trains(task: dict[str, Any]) -> bool:
@@ -71,10 +85,18 @@ def _buffer_seconds(stage: Stage) -> float:
     )
 
 
-def _metrics() -> list[str]:
-    """What the predictor emits; one that is emitted in every hour costs its whole price."""
-    return [name for name in vars(metrics) if name.isupper() and name != "NAMESPACE"]
+def _metrics(count: int) -> list[Line]:
+    """The predictor's: some in every hour with a request, some in those with a refused one."""
+    fields = len(Contract.parse((ROOT / "contract.toml").read_text()).features)
+    regular, trouble = len(metrics.REGULAR), len(metrics.TROUBLE) + fields
+    hours = min(float(count), HOURS)
+    bad_hours = min(hours, prices()["assumed"]["trouble_hours"])
+    return [
+        Line("CloudWatch", f"{regular} metrics", _metric_usd(regular, hours)),
+        Line("CloudWatch", f"{trouble} of refused requests", _metric_usd(trouble, bad_hours)),
+    ]
 
 
-def _metric_usd() -> float:
-    return float(len(_metrics()) * prices()["month"]["custom_metric"])
+def _metric_usd(count: int, hours: float) -> float:
+    """A metric is paid for in the hours in which it is emitted."""
+    return float(count * hours / HOURS * prices()["month"]["custom_metric"])

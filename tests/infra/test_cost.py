@@ -1,12 +1,16 @@
 """The monthly bill, estimated from the templates."""
 
+import argparse
 import copy
+from collections.abc import Callable
 
 import pytest
 
-from ops.cost import total
+from domain import metrics
+from ops.cost import arguments, total
 from ops.cost_idle import Stage, idle, prices
 from ops.cost_usage import drift_runs, predictions, trainings
+from ops.errors import OpsError
 from tests.infra.assembly import Assembly
 
 DEV_BUDGET = 35.0
@@ -18,7 +22,7 @@ def dev(aws: Assembly) -> Stage:
 
 
 def test_the_dev_stage_stays_within_its_budget_while_idle(dev: Stage) -> None:
-    assert 20 < total([*idle(dev), drift_runs(dev)]) <= DEV_BUDGET
+    assert 20 < total([*idle(dev), *drift_runs(dev)]) <= DEV_BUDGET
 
 
 @pytest.mark.parametrize("stage", ["aws", "prod"])
@@ -37,7 +41,7 @@ def test_what_dev_pays_for_while_idle_is_mostly_its_database_and_its_server(dev:
 
 def test_a_nat_and_a_second_zone_would_be_seen(dev: Stage) -> None:
     changed = copy.deepcopy(dict(dev.resources))
-    changed["Nat"] = {"Type": "AWS::EC2::NatGateway"}
+    changed["Tracking", "Nat"] = {"Type": "AWS::EC2::NatGateway"}
     database = next(r for r in changed.values() if r["Type"] == "AWS::RDS::DBInstance")
     database["Properties"]["MultiAZ"] = True
     more = total(idle(Stage(changed, dev.images))) - total(idle(dev))
@@ -45,7 +49,8 @@ def test_a_nat_and_a_second_zone_would_be_seen(dev: Stage) -> None:
 
 
 def test_an_unknown_type_is_named(dev: Stage) -> None:
-    known = Stage(dict(dev.resources) | {"New": {"Type": "AWS::New::Thing"}}, dev.images)
+    new = {("Storage", "New"): {"Type": "AWS::New::Thing"}}
+    known = Stage(dict(dev.resources) | new, dev.images)
     assert known.not_priced() == {"AWS::New::Thing"}
 
 
@@ -58,7 +63,63 @@ def test_a_record_of_firehose_counts_as_five_kilobytes(dev: Stage) -> None:
 
 def test_no_prediction_costs_nothing_more(dev: Stage) -> None:
     assert total(predictions(dev, 0)) == 0
-    assert trainings(dev, 0).usd == 0
+    assert total(trainings(dev, 0)) == 0
+
+
+def test_two_stacks_may_use_the_same_logical_id(dev: Stage) -> None:
+    key = {"Type": "AWS::KMS::Key"}
+    same = {("One", "Key"): key, ("Two", "Key"): key}
+    assert total(idle(Stage(same, 0))) == 2.0
+
+
+def test_a_class_of_database_without_a_price_is_named(
+    varied: Callable[..., Assembly],
+) -> None:
+    stage = Stage.read(varied("aws", database_instance="m6g.large").folder)
+    with pytest.raises(OpsError, match=r"The price of db\.m6g\.large is not in the table"):
+        idle(stage)
+
+
+@pytest.mark.parametrize("text", ["-5", "1.5", "many", ""])
+def test_use_is_a_whole_number(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    parser = argparse.ArgumentParser()
+    arguments(parser)
+    with pytest.raises(SystemExit):
+        parser.parse_args([f"--predictions={text}"])
+    assert "a whole number, 0 or more" in capsys.readouterr().err
+
+
+def test_a_metric_is_paid_by_the_hour_in_which_it_is_emitted(dev: Stage) -> None:
+    def usd(count: int) -> dict[str, float]:
+        return {line.what: line.usd for line in predictions(dev, count)}
+
+    assert usd(1_000_000)["4 metrics"] == pytest.approx(4 * 0.30)
+    assert usd(73)["4 metrics"] == pytest.approx(4 * 0.30 / 10)
+    # Four names, and FieldErrors for each of the contract's eight features.
+    assert usd(1_000_000)["12 of refused requests"] == pytest.approx(12 * 0.30 * 50 / 730)
+    daily = {line.what: line.usd for line in drift_runs(dev)}
+    assert daily["its metrics"] == pytest.approx(7 * 0.30 * 30 / 730)
+
+
+def test_every_metric_has_its_place_in_the_bill() -> None:
+    names = {value for name, value in vars(metrics).items() if name.isupper() and _is_name(value)}
+    priced = {*metrics.REGULAR, *metrics.TROUBLE, *metrics.DAILY, metrics.FIELD_ERRORS}
+    assert names - {metrics.NAMESPACE} == priced
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def test_keys_transitions_mails_and_queries_are_on_the_bill(dev: Stage) -> None:
+    lines = {
+        line.item: line.usd
+        for line in (*predictions(dev, 1_000_000), *drift_runs(dev), *trainings(dev, 4))
+    }
+    assert lines["KMS"] == pytest.approx(43_200 / 10_000 * 0.03)
+    assert lines["Step Functions"] == pytest.approx(4 * 12 / 1000 * 0.025)
+    assert lines["SES"] == pytest.approx(30 / 1000 * 0.10)
+    assert lines["Athena"] == pytest.approx(30 * 20 * 0.01 / 1024 * 5)
 
 
 def test_the_table_is_dated_and_names_its_sources() -> None:

@@ -84,4 +84,7 @@ def _config(
         retries={"mode": "standard", "total_max_attempts": attempts},
         max_pool_connections=connections,
         signature_version="s3v4" if service == "s3" else None,
+        # A presigned URL else names S3's global host, whose redirect no signature survives. An
+        # emulator is reached by its address, where botocore puts the bucket into the path.
+        s3={"addressing_style": "virtual"},
     )

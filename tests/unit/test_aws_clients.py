@@ -1,0 +1,40 @@
+"""Where the clients of S3 go."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from adapters import aws
+from adapters.s3 import Bucket
+
+
+@pytest.fixture
+def region(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "eu-central-1")
+
+
+def link(client: Any) -> str:
+    parts = urlsplit(Bucket(client, "reports").presigned("runs/1.html", seconds=60))
+    return f"{parts.scheme}://{parts.netloc}{parts.path}"
+
+
+@pytest.mark.usefixtures("region")
+@pytest.mark.parametrize("make", [aws.client, aws.LeanClients().client])
+def test_a_link_leads_to_the_region_because_the_global_host_redirects_and_breaks_the_signature(
+    make: Any,
+) -> None:
+    assert link(make("s3")) == "https://reports.s3.eu-central-1.amazonaws.com/runs/1.html"
+
+
+@pytest.mark.usefixtures("region")
+def test_an_emulator_at_an_address_has_its_buckets_in_the_path(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
+    assert link(aws.client("s3")) == "http://127.0.0.1:4566/reports/runs/1.html"

@@ -16,6 +16,8 @@ from domain.errors import BadBundle
 
 LEAF = -1
 MAXIMUM_DEPTH = 64
+ROUNDING = 1e-3
+"""By how much a child's cover may exceed its parent's: both are sums of float32."""
 
 Node = tuple[int, float, Any, Any, Any]
 """Column, threshold, left and right child, and the one of the two that a missing value goes to."""
@@ -124,6 +126,8 @@ class Forest:
         sizes_agree = all(len(part) == nodes for part in parts)
         if not sizes_agree or not all(0 <= root < nodes for root in self.roots):
             raise BadBundle("The trees' arrays don't fit together.")
+        if len(set(self.roots)) < len(self.roots):
+            raise BadBundle("One of the trees stands there twice.")
         if not math.isfinite(self.base_margin) or not all(map(math.isfinite, self.threshold)):
             raise BadBundle("The trees hold a value that is not finite.")
         if not all(0 <= cover < math.inf for cover in self.cover):  # false for NaN too
@@ -141,6 +145,11 @@ class Forest:
             if left == right or depth[left] or depth[right]:
                 raise BadBundle("The trees share branches.")
             depth[left] = depth[right] = depth[node] + 1
+            # A share above one, to the power of the depth, would be infinite in an explanation.
+            if max(self.cover[left], self.cover[right]) > self.cover[node] * (1 + ROUNDING):
+                raise BadBundle("The trees hold a branch of more rows than reach it.")
+        if any(depth[root] for root in self.roots):
+            raise BadBundle("The trees share branches.")
         if max(depth, default=0) > MAXIMUM_DEPTH:
             raise BadBundle("The trees are deeper than any that is trained.")
 

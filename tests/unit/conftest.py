@@ -9,6 +9,7 @@ from moto import mock_aws
 
 from adapters.s3 import Bucket
 from domain.contract import Contract
+from tests.unit.predictor_world import World
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,3 +32,11 @@ def moto_bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
         client = boto3.client("s3")
         client.create_bucket(Bucket="unit")
         yield Bucket(client, "unit")
+
+
+@pytest.fixture
+def world(contract: Contract) -> World:
+    """Ready to serve version 1."""
+    world = World(contract)
+    world.promote(1)
+    return world

@@ -132,11 +132,11 @@ def random_forest(contract: Contract, seed: int, *, trees: int = 5, depth: int =
     }
     ranges = [(f.minimum, f.maximum) for f in contract.features for _ in f.encoded_names]
 
-    def grow(levels: int) -> int:
+    def grow(levels: int, cover: float) -> int:
         index = len(nodes["feature"])
         for values in nodes.values():
             values.append(0)
-        nodes["cover"][index] = rng.uniform(1, 100)
+        nodes["cover"][index] = cover
         if levels == 0 or rng.random() < 0.1:
             nodes["feature"][index] = -1
             nodes["threshold"][index] = rng.uniform(-1, 1)
@@ -145,11 +145,12 @@ def random_forest(contract: Contract, seed: int, *, trees: int = 5, depth: int =
             nodes["feature"][index] = column
             nodes["threshold"][index] = rng.uniform(*ranges[column])
             nodes["default_left"][index] = rng.randrange(2)
-            nodes["left"][index] = grow(levels - 1)
-            nodes["right"][index] = grow(levels - 1)
+            share = rng.random()
+            nodes["left"][index] = grow(levels - 1, cover * share)
+            nodes["right"][index] = grow(levels - 1, cover * (1 - share))
         return index
 
-    roots = [grow(depth) for _ in range(trees)]
+    roots = [grow(depth, rng.uniform(1, 100)) for _ in range(trees)]
     return Forest.from_dict(
         {"base_margin": rng.uniform(-2, 0), "roots": roots, **nodes}, len(ranges)
     )

@@ -55,6 +55,14 @@ def test_a_pointer_and_its_entry_survive_json(
     assert len(models) == champion.seq
 
 
+def _with(**changes: Any) -> bytes:
+    second = Champion.succeeding(_pointer(), SECOND, action="promote", execution="e2", now=11)
+    return json.dumps(json.loads(second.to_json()) | changes).encode()
+
+
+ANOTHERS_KEY = "serving/bundles/1-aaaaaaaa/bundle.json.gz"
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -64,10 +72,28 @@ def test_a_pointer_and_its_entry_survive_json(
         b"null",
         b"\xff",
         b"[" * 100_000,
-        json.dumps(json.loads(_pointer().to_json()) | {"version": "../x"}).encode(),
-        json.dumps(json.loads(_pointer().to_json()) | {"previous": {}}).encode(),
-        json.dumps(json.loads(_pointer().to_json()) | {"extra": 1}).encode(),
-        json.dumps(json.loads(_pointer().to_json()) | {"version": 7}).encode(),
+        _with(version="../x"),
+        _with(version=7),
+        _with(version="2-aaaaaaaa"),
+        _with(version="3-bbbbbbbb"),
+        _with(bundle_key=ANOTHERS_KEY),
+        _with(bundle_key=None),
+        _with(sha256="b" * 8),
+        _with(sha256="b" * 8 + "z"),
+        _with(sha256=None),
+        _with(previous={}),
+        _with(previous={"version": "1-aaaaaaaa", "bundle_key": ANOTHERS_KEY, "sha256": "c" * 64}),
+        _with(previous={"version": "x", "bundle_key": "", "sha256": ""}),
+        _with(previous=7),
+        _with(seq="2"),
+        _with(seq=0),
+        _with(seq=True),
+        _with(promoted_at=None),
+        _with(promoted_at=1.5),
+        _with(action="demote"),
+        _with(action=[]),
+        _with(execution=None),
+        _with(extra=1),
     ],
 )
 def test_what_is_no_pointer_is_refused(data: bytes) -> None:

@@ -15,8 +15,8 @@ from domain.requests import BadRequest
 from domain.schemas import example
 from lambdas.labels.accept import validated
 from tests.unit.contracts import contracts, instances
+from tests.unit.predictor_world import World
 from tests.unit.test_contract import VALID
-from tests.unit.test_predictor import World
 
 ROUTES = {
     ("post", "/predict"),

@@ -13,8 +13,8 @@ from domain import keys
 from domain.contract import Contract
 from lambdas.labels.routes import build as build_labels
 from tests.unit.fakes import FakeFirehose, FakeS3, api_event, client_error
+from tests.unit.predictor_world import World
 from tests.unit.test_contract import VALID
-from tests.unit.test_predictor import World
 
 REQUESTS = 300
 

@@ -40,8 +40,11 @@ def test_a_missing_value_follows_the_nodes_own_direction() -> None:
 
 
 def test_trees_add_up() -> None:
-    two = STUMP | {"roots": [0, 0, 2]}
-    assert Forest.from_dict(two, 1).margin([0.0]) == -1.0 + 2.0 + 2.0 + 3.0
+    nodes = {name: values * 2 for name, values in STUMP.items() if isinstance(values, list)}
+    below = {"left": [1, 0, 0, 4, 0, 0], "right": [2, 0, 0, 5, 0, 0], "roots": [0, 3]}
+    leaves = {"threshold": [0.5, 2.0, 3.0, -0.5, 7.0, 11.0]}
+    two = {"base_margin": -1.0, **nodes, **below, **leaves}
+    assert Forest.from_dict(two, 1).margin([0.0]) == -1.0 + 2.0 + 11.0
 
 
 def test_without_trees_the_base_margin_decides() -> None:
@@ -124,7 +127,12 @@ def test_whatever_decodes_can_be_walked_to_an_end(data: st.DataObject, nodes: in
         {"cover": [math.nan, 4.0, 6.0]},
         {"cover": [10.0, -4.0, 6.0]},
         {"cover": [math.inf, 4.0, 6.0]},
+        {"cover": [4.0, 4.1, 6.0]},
+        {"cover": [1e-300, 1e300, 0.0]},
+        {"cover": [0.0, 4.0, 6.0]},
         {"right": [1, 0, 0]},
+        {"roots": [0, 0]},
+        {"roots": [0, 2]},
         {"feature": [2**70, -1, -1]},
         {"feature": {"0": 1}},
     ],

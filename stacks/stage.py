@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self, get_type_hints
 
 from aws_cron_expression_validator.validator import AWSCronExpressionValidator
 
 from domain.errors import DomainError
+from stacks import training_table
 
 ARCHITECTURES = ("arm64", "x86_64")
 LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 180, 365, 731)
@@ -49,6 +50,7 @@ class Stage:
     of the mail addresses are this stage's own; an account has each address only once.
     `base_image` is what the three images build on, `rds_bundle_url` where the certificates of RDS
     come from (empty: they are left out), `database_sslmode` libpq's word for how they are used.
+    `training`, which may be left out, replaces defaults of `training_job.settings`.
     """
 
     name: str
@@ -81,19 +83,23 @@ class Stage:
     base_image: str
     rds_bundle_url: str
     database_sslmode: str
+    training: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, name: str, document: Mapping[str, Any]) -> Self:
         """Read one entry; raises SettingsError naming every problem at once."""
-        hints = {n: kind for n, kind in get_type_hints(cls).items() if n != "name"}
-        problems = [f"{n} is not a setting" for n in sorted(set(document) - set(hints))]
-        for field, kind in hints.items():
-            if field not in document:
-                problems.append(f"{field} is missing")
-            elif type(document[field]) is not kind:
-                problems.append(f"{field} must be a {kind.__name__}")
-            elif kind is int and document[field] < 1:
-                problems.append(f"{field} must be at least 1")
+        apart = {"name", "training"}
+        hints = {n: kind for n, kind in get_type_hints(cls).items() if n not in apart}
+        unknown = set(document) - {*hints, "training"}
+        problems = [f"{n} is not a setting" for n in sorted(unknown)]
+        problems += training_table.problems(document.get("training", {}))
+        for setting, kind in hints.items():
+            if setting not in document:
+                problems.append(f"{setting} is missing")
+            elif type(document[setting]) is not kind:
+                problems.append(f"{setting} must be a {kind.__name__}")
+            elif kind is int and document[setting] < 1:
+                problems.append(f"{setting} must be at least 1")
         if problems:
             raise SettingsError(f"Stage {name} in cdk.json can't be used: {'; '.join(problems)}.")
         stage = cls(name=name, **document)

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import pytest
 
 from tests.infra.assembly import Assembly
 from tests.infra.conftest import ROOT
+from training_job.settings import Settings as TrainingSettings
 
 STEPS = ("prepare", "tune", "evaluate", "promote", "check", "score")
 RUN_TASK_LIMIT = 8192
@@ -201,6 +203,24 @@ def test_a_task_that_stops_without_a_word_is_reported_by_the_watcher(aws: Assemb
     assert pattern["detail"]["lastStatus"] == ["STOPPED"]
     assert aws.text(rule["Targets"][0]["Arn"]) == "{TaskWatcherFunction.Arn}"
     assert aws.allowed("TaskWatcherRole")["states:SendTaskFailure"] == {"{TrainingMachine}"}
+
+
+def test_a_stage_may_set_what_its_training_demands(
+    aws: Assembly, varied: Callable[..., Assembly]
+) -> None:
+    table = {
+        "minimum_f1": 0.3,
+        "maximum_calibration_error": 0.1,
+        "segment_margin": 0.02,
+        "bad_row_share": 0,
+        "split_salt": "another",
+    }
+    shipped = {f.name: f.default for f in fields(TrainingSettings) if f.name in table}
+    for assembly, expected in ((varied("emulator", training=table), table), (aws, shipped)):
+        task = assembly.resource("AWS::ECS::TaskDefinition", "StepsTask").properties
+        variables = task["ContainerDefinitions"][0]["Environment"]
+        found = TrainingSettings.from_env({v["Name"]: assembly.text(v["Value"]) for v in variables})
+        assert {name: getattr(found, name) for name in table} == expected
 
 
 def test_no_training_is_scheduled_unless_the_stage_says_so(

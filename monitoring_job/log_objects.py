@@ -7,7 +7,7 @@ object contains stops the reading: what can't be read is counted.
 import json
 import tempfile
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,27 +17,40 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from botocore.exceptions import ClientError
 
 from adapters.s3 import Bucket, Listed
 from domain import keys, times
 from domain.times import DAY
 
-BATCH_ROWS = 65_536
+BATCH_ROWS = 16_384
 PARALLEL = 16
 SMALL_BYTES = 4 * 1024 * 1024
 """Objects up to this size are fetched ahead, in memory; larger ones pass through a file."""
+BUFFER_BYTES = 256 * 1024
+"""Read at a time of a column of a large object."""
 KEPT_BYTES = 64 * 1024 * 1024
 CLOCK_SKEW = 60_000
 """Milliseconds that the clocks of the predictor and of S3 may differ."""
 UNUSED_COLUMNS = frozenset({"contract_version", "threshold", "predicted", "source"})
 
-Batch = dict[str, Any]
-"""Column name → Arrow array, or list of decoded JSON values where types may be mixed."""
+BAD_DATA = (pa.ArrowException, ValueError, TypeError, ArithmeticError)
+"""What treating an object's content may raise: never a bucket's own errors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """`rows` many rows. `columns`: name → Arrow array, or list of decoded JSON values where types
+    may be mixed; any column may be absent.
+    """
+
+    rows: int
+    columns: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """What could not be used, counted while reading."""
+    """What could not be used, counted while reading: rows by reason, and objects by key."""
 
     malformed: Counter[str] = field(default_factory=Counter)
     unreadable: Counter[str] = field(default_factory=Counter)
@@ -98,7 +111,7 @@ class LogObjects:
         small: list[pa.RecordBatch] = []
         held = 0
         for batch in self._batches(entries, damage, columns, keep):
-            if isinstance(batch, dict):
+            if isinstance(batch, Batch):
                 yield batch
                 continue
             full = held + batch.num_rows > BATCH_ROWS
@@ -115,11 +128,7 @@ class LogObjects:
     ) -> Iterator[pa.RecordBatch | Batch]:
         for entry, data in self._fetched(entries):
             if data is None:
-                with tempfile.TemporaryDirectory() as folder:
-                    path = Path(folder) / "object"
-                    self.bucket.download(entry.key, path)
-                    with pa.memory_map(str(path)) as source:
-                        yield from _rows(entry.key, source, damage, columns)
+                yield from self._large(entry.key, damage, columns)
                 continue
             if keep and self._kept_bytes < KEPT_BYTES:
                 self._kept[entry.key] = data
@@ -144,6 +153,21 @@ class LogObjects:
         stored = self.bucket.get(key)
         return stored.data if stored else b""  # expired since it was listed: unreadable, counted
 
+    def _large(
+        self, key: str, damage: Damage, columns: frozenset[str] | None
+    ) -> Iterator[pa.RecordBatch | Batch]:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "object"
+            try:
+                self.bucket.download(key, path)
+            except ClientError:
+                if self.bucket.exists(key):
+                    raise
+                damage.unreadable[key] += 1  # likewise
+                return
+            with pa.OSFile(str(path)) as source:
+                yield from _rows(key, source, damage, columns)
+
 
 def _next(ahead: "deque[tuple[Listed, Future[bytes] | None]]") -> tuple[Listed, bytes | None]:
     entry, future = ahead.popleft()
@@ -153,7 +177,20 @@ def _next(ahead: "deque[tuple[Listed, Future[bytes] | None]]") -> tuple[Listed, 
 def _merged(batches: list[pa.RecordBatch]) -> Batch:
     """One batch of many: a stream may have written an object per record."""
     merged = pa.concat_batches(batches)
-    return dict(zip(merged.schema.names, merged.columns, strict=True))
+    columns = zip(merged.schema.names, map(_text, merged.columns), strict=True)
+    return Batch(sum(batch.num_rows for batch in batches), dict(columns))
+
+
+def _text(column: pa.Array) -> pa.Array:
+    """Arrow takes its text for valid UTF-8 without looking: bytes that aren't are replaced."""
+    if not pa.types.is_string(column.type):
+        return column
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        texts = column.cast(pa.binary()).to_pylist()
+        return pa.array([t if t is None else t.decode(errors="replace") for t in texts])
+    return column
 
 
 def _rows(
@@ -164,16 +201,16 @@ def _rows(
         return
     try:
         yield from _parquet(source, columns)
-    except (pa.ArrowException, OSError):
+    except (*BAD_DATA, OSError):
         damage.unreadable[key] += 1
 
 
 def _parquet(source: pa.NativeFile, columns: frozenset[str] | None) -> Iterator[pa.RecordBatch]:
-    with pq.ParquetFile(source) as file:
+    # Neither a whole row group in memory nor a column per thread: a large log costs no more.
+    with pq.ParquetFile(source, pre_buffer=False, buffer_size=BUFFER_BYTES) as file:
         names = file.schema_arrow.names
         wanted = [n for n in names if (n in columns if columns else n not in UNUSED_COLUMNS)]
-        threads = file.metadata.num_rows > BATCH_ROWS  # handing small ones over costs more
-        yield from file.iter_batches(batch_size=BATCH_ROWS, columns=wanted, use_threads=threads)
+        yield from file.iter_batches(batch_size=BATCH_ROWS, columns=wanted, use_threads=False)
 
 
 def _json_lines(data: bytes, damage: Damage) -> Iterator[Batch]:
@@ -186,7 +223,7 @@ def _json_lines(data: bytes, damage: Damage) -> Iterator[Batch]:
             rows.append(row)
     names = {name for row in rows for name in row if name not in UNUSED_COLUMNS}
     if rows:
-        yield {name: [row.get(name) for row in rows] for name in names}
+        yield Batch(len(rows), {name: [row.get(name) for row in rows] for name in names})
 
 
 def _decoded(line: bytes) -> dict[str, Any] | None:

@@ -2,23 +2,25 @@
 
 import io
 import json
-import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from adapters.s3 import Bucket
 from domain import keys
 from domain.bundle import Bundle, digest
 from domain.champion import Champion
-from domain.errors import BadBundle
+from domain.errors import BadBundle, BadKey
+from monitoring_job.log_objects import BAD_DATA
 
 
 class NoReference(Exception):
-    """A version's reference sample is missing or unreadable; the message says which."""
+    """A version's reference sample is missing or unusable; the message says which."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Models:
     """The models bucket as the drift job sees it; bundles are read once."""
 
     bucket: Bucket
-    _bundles: dict[str, Bundle] = field(default_factory=dict, repr=False)
+    _bundles: dict[str, Bundle | BadBundle] = field(default_factory=dict, repr=False)
 
     @cached_property
     def champion(self) -> Champion | None:
@@ -37,8 +39,11 @@ class Models:
     @cached_property
     def versions(self) -> frozenset[str]:
         """Every version that has a bundle: no other one can have made a prediction."""
-        folders = (re.fullmatch(r".*/([^/]+)/", f) for f in self.bucket.folders(keys.BUNDLES))
-        return frozenset(match[1] for match in folders if match)
+        found = set()
+        for folder in self.bucket.folders(keys.BUNDLES):
+            with suppress(BadKey):  # whatever else somebody put there
+                found.add(keys.checked_version(folder.removeprefix(keys.BUNDLES).rstrip("/")))
+        return frozenset(found)
 
     def bundle(self, version: str) -> Bundle:
         """A version's bundle; raises BadBundle.
@@ -47,13 +52,20 @@ class Models:
         start of the hash that is in its name.
         """
         if version not in self._bundles:
-            stored = self.bucket.get(keys.bundle(version))
-            if stored is None:
-                raise BadBundle(f"The bundle of version {version} is missing.")
-            self._bundles[version] = Bundle.from_bytes(
-                stored.data, self._seal(version, stored.data)
-            )
-        return self._bundles[version]
+            self._bundles[version] = self._loaded(version)
+        loaded = self._bundles[version]
+        if isinstance(loaded, BadBundle):
+            raise loaded
+        return loaded
+
+    def _loaded(self, version: str) -> Bundle | BadBundle:
+        stored = self.bucket.get(keys.bundle(version))
+        if stored is None:
+            return BadBundle(f"The bundle of version {version} is missing.")
+        try:
+            return Bundle.from_bytes(stored.data, self._seal(version, stored.data))
+        except BadBundle as error:
+            return error
 
     def _seal(self, version: str, data: bytes) -> str:
         if self.champion and self.champion.version == version:
@@ -76,6 +88,11 @@ class Models:
         if stored is None:
             raise NoReference(f"Version {version} has no reference sample.")
         try:
-            return pq.read_table(io.BytesIO(stored.data))
-        except (pa.ArrowInvalid, OSError):
-            raise NoReference(f"The reference sample of version {version} is unreadable.") from None
+            table = pq.read_table(io.BytesIO(stored.data))
+            probability = table["probability"].cast(pa.float64())
+            usable = probability.null_count == 0 and pc.all(pc.is_finite(probability)).as_py()
+        except (*BAD_DATA, KeyError, OSError):
+            usable = False
+        if not usable:
+            raise NoReference(f"The reference sample of version {version} is unusable.")
+        return table

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 
 from adapters.s3 import Bucket
 from domain import times
@@ -18,6 +17,7 @@ from monitoring_job.models import Models
 from monitoring_job.notifier import Notifier
 from monitoring_job.reading import read_window, resolve
 from monitoring_job.run import judge, row_counts
+from monitoring_job.sample import Taken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ def monitor(
     start, end = resolve(log=log, models=models, wanted=request.window)
     contents = read_window(log=log, models=models, start=start, end=end, sample_rows=sample_rows)
 
-    def empty(version: str | None) -> Summary:
+    def empty(version: str | None, rows: Taken) -> Summary:
         return Summary(
             run_id=str(run_id(start=start, end=end, version=version)),
             version=version,
@@ -55,28 +55,29 @@ def monitor(
             computed_at=times.to_millis(now),
             scheduled=request.scheduled,
             outcome=Outcome.NO_DATA,
-            rows=row_counts(contents.damage),
+            rows=row_counts(rows, contents.damage),
         )
 
+    taken = {version: contents.samples.pop(version).taken() for version in sorted(contents.samples)}
+    labels = join_labels(
+        {version: rows.table["prediction_id"] for version, rows in taken.items()},
+        log=log,
+        start=start,
+        now=times.to_millis(now),
+        damage=contents.damage,
+    )
     summaries: list[Summary] = []
-    for version in sorted(contents.samples):
+    for version, rows in taken.items():
         run = judge(
-            empty=empty(version),
+            empty=empty(version, rows),
             models=models,
-            sample=contents.samples.pop(version),
-            labels=partial(
-                join_labels,
-                log=log,
-                start=start,
-                now=times.to_millis(now),
-                damage=contents.damage,
-            ),
-            damage=contents.damage,
+            table=rows.table,
+            labels=labels[version],
             minimum_rows=minimum_rows,
         )
         summaries.append(publishing.publish_run(stores.reports, run.summary, run.pages))
     if not summaries:
-        nothing = empty(models.champion.version if models.champion else None)
+        nothing = empty(models.champion.version if models.champion else None, Taken())
         summaries.append(publishing.publish_run(stores.reports, nothing, {}))
     told = _tell(
         summaries=summaries,

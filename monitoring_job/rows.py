@@ -7,6 +7,7 @@ is NaN for numbers and flags, `OTHER` for categories.
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -18,7 +19,7 @@ import pyarrow.compute as pc
 from domain.drift import OTHER
 from domain.feature import Feature
 from domain.records import SAMPLE_KEYS
-from monitoring_job.log_objects import Batch, Damage
+from monitoring_job.log_objects import BAD_DATA, Batch, Damage
 
 OWN_COLUMNS = {
     "prediction_id": pa.string(),
@@ -29,8 +30,13 @@ OWN_COLUMNS = {
 }
 MAXIMUM_ID = 128
 INT64 = 2**63
+ASTRAY = 3 * 86_400_000
+"""Milliseconds outside a window that no row can be which its partitions hold rightly: they reach a
+day around it, and an object is dated by its oldest record.
+"""
 
 Mask = npt.NDArray[np.bool_]
+Features = Callable[[str], tuple[Feature, ...] | None]
 
 
 def usable(
@@ -38,7 +44,7 @@ def usable(
     *,
     start: int,
     end: int,
-    features: Callable[[str], tuple[Feature, ...] | None],
+    features: Features,
     damage: Damage,
 ) -> Iterator[tuple[str, pa.Table]]:
     """``(version, rows)`` of every batch, rows with ``start <= predicted_at < end`` (ms) only.
@@ -46,28 +52,39 @@ def usable(
     `features` gives the features of a version's contract, None for a version that doesn't exist.
     """
     for batch in batches:
-        own = pa.table(
-            {name: typed_column(batch.get(name), kind, batch) for name, kind in OWN_COLUMNS.items()}
-        )
-        for version, positions in _by_version(own, start, end, features, damage):
-            table = own.take(positions).drop_columns(["model_version"])
-            for feature in features(version) or ():
-                values = feature_values(batch.get(feature.column), feature, positions)
-                table = table.append_column(feature.column, values)
-            yield version, table
+        malformed: Counter[str] = Counter()
+        try:
+            found = list(_tables(batch, start, end, features, malformed))
+        except BAD_DATA:
+            damage.malformed["unreadable"] += batch.rows
+            continue
+        damage.malformed.update(malformed)
+        yield from found
+
+
+def _tables(
+    batch: Batch, start: int, end: int, features: Features, malformed: Counter[str]
+) -> Iterator[tuple[str, pa.Table]]:
+    own = pa.table({name: typed_column(name, kind, batch) for name, kind in OWN_COLUMNS.items()})
+    for version, positions in _by_version(own, start, end, malformed).items():
+        wanted = features(version)
+        if wanted is None:
+            malformed["model_version"] += positions.size
+            continue
+        table = own.take(positions).drop_columns(["model_version"])
+        for feature in wanted:
+            values = feature_values(batch.columns.get(feature.column), feature, positions)
+            table = table.append_column(feature.column, values)
+        yield version, table
 
 
 def _by_version(
-    own: pa.Table,
-    start: int,
-    end: int,
-    features: Callable[[str], tuple[Feature, ...] | None],
-    damage: Damage,
-) -> Iterator[tuple[str, npt.NDArray[np.int64]]]:
+    own: pa.Table, start: int, end: int, malformed: Counter[str]
+) -> dict[str, npt.NDArray[np.int64]]:
     """Positions of the good rows of each version; counts the others."""
     times = own["predicted_at"]
-    inside = _mask(pc.and_(pc.greater_equal(times, start), pc.less(times, end)))
-    left = inside | _mask(pc.is_null(times))
+    inside = _within(times, start, end)
+    left = inside | ~_within(times, start - ASTRAY, end + ASTRAY)
     length = pc.utf8_length(own["prediction_id"])
     probability, key = own["probability"], own["sample_key"]
     good = {
@@ -79,24 +96,20 @@ def _by_version(
         "sample_key": _mask(pc.and_(pc.greater_equal(key, 0), pc.less(key, SAMPLE_KEYS))),
     }
     for reason, is_good in good.items():
-        _count(damage, reason, int(np.count_nonzero(left & ~is_good)))
+        malformed[reason] += int(np.count_nonzero(left & ~is_good))
         left &= is_good
     versions = own["model_version"].combine_chunks().dictionary_encode()
     codes = versions.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    _count(damage, "model_version", int(np.count_nonzero(left & (codes < 0))))
-    for code, version in enumerate(versions.dictionary.to_pylist()):
-        positions = np.flatnonzero(left & (codes == code))
-        if positions.size == 0:
-            continue
-        if features(version) is None:
-            _count(damage, "model_version", positions.size)
-        else:
-            yield version, positions
+    malformed["model_version"] += int(np.count_nonzero(left & (codes < 0)))
+    found = {
+        version: np.flatnonzero(left & (codes == code))
+        for code, version in enumerate(versions.dictionary.to_pylist())
+    }
+    return {version: positions for version, positions in found.items() if positions.size}
 
 
-def _count(damage: Damage, reason: str, rows: int) -> None:
-    if rows:
-        damage.malformed[reason] += rows
+def _within(times: Any, start: int, end: int) -> Mask:
+    return _mask(pc.and_(pc.greater_equal(times, start), pc.less(times, end)))
 
 
 def _mask(condition: Any) -> Mask:
@@ -104,13 +117,13 @@ def _mask(condition: Any) -> Mask:
     return np.asarray(pc.fill_null(condition, False).to_numpy(), dtype=bool)
 
 
-def typed_column(column: Any, kind: pa.DataType, batch: Batch) -> pa.Array:
+def typed_column(name: str, kind: pa.DataType, batch: Batch) -> pa.Array:
     """One of the record's own columns in its type; what isn't of the type is null."""
+    column = batch.columns.get(name)
     if isinstance(column, pa.Array) and column.type == kind:
         return column
     if column is None:
-        rows = len(next(iter(batch.values())))
-        return pa.nulls(rows, kind)
+        return pa.nulls(batch.rows, kind)
     values = column.to_pylist() if isinstance(column, pa.Array) else column
     if kind == pa.string():
         return pa.array([_text(v) for v in values], kind)

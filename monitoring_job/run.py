@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
+from adapters.aws import UNREACHABLE
 from domain import keys
 from domain.drift import Outcome, worst
 from domain.summary import RowCounts, Summary
@@ -15,7 +16,7 @@ from monitoring_job.log_objects import Damage
 from monitoring_job.models import Models, NoReference
 from monitoring_job.outcome import verify
 from monitoring_job.profiles import PROBABILITY
-from monitoring_job.sample import Sample
+from monitoring_job.sample import Taken
 from monitoring_job.segments import compare_segments
 from monitoring_job.statistics import compare
 
@@ -34,27 +35,38 @@ def judge(
     *,
     empty: Summary,
     models: Models,
-    sample: Sample,
-    labels: Callable[[pa.ChunkedArray], Labels],
-    damage: Damage,
+    table: pa.Table,
+    labels: Labels,
     minimum_rows: int,
 ) -> Run:
-    """Judge the rows of one version. `empty`: the summary with window and version only.
+    """Judge the rows of one version; `labels`: of each row.
 
-    `labels` finds the labels of prediction ids.
+    `empty`: the summary with window, version and counts only. A version that can't be judged says
+    so and leaves the others alone.
     """
-    version = empty.version or ""
-    table, copies = sample.distinct()
-    known = labels(table["prediction_id"])
-    rows = row_counts(damage, logged=sample.logged, sampled=table.num_rows, copies=copies)
-    summary = replace(empty, rows=replace(rows, sample_share=sample.share))
     if table.num_rows < minimum_rows:
-        return Run(replace(summary, outcome=Outcome.INSUFFICIENT_DATA), {})
+        return _undecided(empty)
     try:
-        reference_table = models.reference(version)
+        return _judged(empty, models, table, labels, minimum_rows)
     except NoReference as error:
-        problems = (*summary.problems, str(error))
-        return Run(replace(summary, outcome=Outcome.INSUFFICIENT_DATA, problems=problems), {})
+        return _undecided(empty, str(error))
+    except UNREACHABLE:
+        raise  # the next attempt may find the bucket in a better mood
+    except Exception as error:
+        kind = type(error).__name__  # its text may quote values
+        log.error("%s could not be judged (%s)", empty.run_id, kind)
+        return _undecided(empty, f"This version could not be judged ({kind}).")
+
+
+def _undecided(empty: Summary, *problems: str) -> Run:
+    return Run(replace(empty, outcome=Outcome.INSUFFICIENT_DATA, problems=problems), {})
+
+
+def _judged(
+    summary: Summary, models: Models, table: pa.Table, labels: Labels, minimum_rows: int
+) -> Run:
+    version = summary.version or ""
+    reference_table = models.reference(version)
     bundle = models.bundle(version)
     contract = bundle.contract
     reference = profiles.columns(contract, reference_table)
@@ -68,7 +80,7 @@ def judge(
         bundle=bundle,
         reference=reference_table,
         table=table,
-        labels=known,
+        labels=labels,
         minimum_rows=minimum_rows,
     )
     judged = replace(
@@ -139,12 +151,13 @@ def _drawn(summary: Summary, draw: dict[str, Callable[[], str]]) -> Run:
     return Run(replace(summary, reports=drawn, problems=tuple(problems)), pages)
 
 
-def row_counts(damage: Damage, *, logged: int = 0, sampled: int = 0, copies: int = 0) -> RowCounts:
+def row_counts(taken: Taken, damage: Damage) -> RowCounts:
     """The counts of a run, with what the window's partitions held that nobody could use."""
     return RowCounts(
-        logged=logged,
-        sampled=sampled,
-        copies=copies,
-        malformed=dict(damage.malformed),
+        logged=taken.logged,
+        sampled=taken.table.num_rows,
+        copies=taken.copies,
+        sample_share=taken.share,
+        malformed=dict(+damage.malformed),
         unreadable_objects=sum(damage.unreadable.values()),
     )

@@ -5,14 +5,28 @@ cutoff that fits. It depends on the rows alone, not on their order, and holds ev
 row it holds, so copies inside it are removed exactly.
 """
 
+from dataclasses import dataclass, field
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from domain.records import SAMPLE_KEYS
 
-SLACK = 1.5
+SLACK = 1.2
 """Rows held at most while reading, as a multiple of the sample: trimming costs a pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A sample without its `copies` (of rows in it); `logged` rows were seen, `share` of the keys
+    is in it.
+    """
+
+    table: pa.Table = field(default_factory=lambda: pa.table({}))
+    copies: int = 0
+    logged: int = 0
+    share: float = 1.0
 
 
 class Sample:
@@ -44,18 +58,22 @@ class Sample:
             self._held += kept.num_rows
 
     def _trim(self) -> None:
-        fits = int(np.searchsorted(np.cumsum(self._per_key), self.limit, side="right"))
-        self._cutoff = max(1, min(self._cutoff, fits))
+        below = np.cumsum(self._per_key)
+        fits = int(np.searchsorted(below, self.limit, side="right"))
+        is_empty = fits == 0 or below[fits - 1] == 0
+        self._cutoff = min(self._cutoff, fits + is_empty)
         tables, self._tables, self._held = self._tables, [], 0
         self._hold([pa.concat_tables(tables)])
+        if is_empty and self._held > self.limit:
+            # No hash puts that many rows under one key: the log's keys are wrong. By their ids, so
+            # that the order of reading doesn't matter here either.
+            order = pc.sort_indices(self._tables[0], [("prediction_id", "ascending")])
+            self._tables = [self._tables[0].take(order[: self.limit])]
+            self._held = self.limit
+        pa.default_memory_pool().release_unused()  # or the peak is that of all passes together
 
-    @property
-    def share(self) -> float:
-        """Share of the keys that the sample covers; 1.0 when it is everything."""
-        return self._cutoff / SAMPLE_KEYS
-
-    def distinct(self) -> tuple[pa.Table, int]:
-        """The sample with the earliest row of each prediction, and how many copies that removed."""
+    def taken(self) -> Taken:
+        """The earliest row of each prediction."""
         if self._held > self.limit:
             self._trim()
         table = pa.concat_tables(self._tables)
@@ -65,4 +83,9 @@ class Sample:
         table = table.take(order)
         ids = table["prediction_id"].combine_chunks().dictionary_encode().indices.to_numpy()
         _, first = np.unique(ids, return_index=True)  # the first is the earliest
-        return table.take(np.sort(first)), table.num_rows - first.size
+        return Taken(
+            table=table.take(np.sort(first)),
+            copies=table.num_rows - first.size,
+            logged=self.logged,
+            share=self._cutoff / SAMPLE_KEYS,
+        )

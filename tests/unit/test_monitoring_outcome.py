@@ -19,6 +19,7 @@ from domain.drift import SMALLEST_GROUP, Outcome
 from domain.performance import test_figures as figures_of
 from domain.summary import Summary
 from monitoring_job import performance
+from monitoring_job.models import Models
 from tests.unit.conftest import ROOT
 from tests.unit.monitoring import DAY, NOON, World, log, publish_model, records, scored
 
@@ -135,16 +136,56 @@ def test_poison_is_isolated_counted_and_shown_and_fails_no_run(world: World) -> 
     world.bucket.put(key, b"".join(json.dumps(row).encode() + b"\n" for row in rows))
     summary = run(world)
     assert summary.rows.malformed == {
-        "predicted_at": 1,
+        "predicted_at": 3,
         "prediction_id": 2,
         "probability": 3,
         "model_version": 1,
     }
     page = world.bucket.get(keys.report(summary.id, "data_drift"))
     assert page is not None
-    assert b"7 malformed rows left out" in page.data
+    assert b"9 malformed rows left out" in page.data
     assert b"owned" not in page.data
     assert [c.column for c in summary.drifted] == ["bmi"]
+
+
+def test_damage_among_the_labels_is_counted_once_and_alike_for_every_version(
+    world: World,
+) -> None:
+    frame = scored(320, seed=2)
+    versions = [publish_model(world.bucket, world.contract, number=n) for n in (1, 2)]
+    tables = [records(frame, world.contract, version=version) for version in versions]
+    for version, table in zip(versions, tables, strict=True):
+        log(world.bucket, table, name=version)
+    late = 2**62  # observed in the far future
+    label(world, labelled(tables[0].slice(0, 3), [True] * 3, observed=late))
+    world.bucket.put(f"{keys.stream('labels', DAY.date())}broken.parquet", b"no parquet")
+    world.bucket.put(keys.fallback("labels", DAY.date(), "u"), b"no JSON\n")
+    counts = [summary.rows for summary in world.run(now=DAY + timedelta(days=9))]
+    assert [rows.malformed for rows in counts] == [{"label": 3, "not a JSON object": 1}] * 2
+    assert [rows.unreadable_objects for rows in counts] == [1, 1]
+
+
+def test_a_version_that_cannot_be_judged_leaves_the_others_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions = [publish_model(world.bucket, world.contract, number=n) for n in (1, 2)]
+    for version in versions:
+        table = records(scored(320, seed=2), world.contract, version=version)
+        log(world.bucket, table, name=version)
+    usual = Models.reference
+
+    def reference(models: Models, version: str) -> pa.Table:
+        if version == versions[0]:
+            raise RuntimeError("49.5 is somebody's value")
+        return usual(models, version)
+
+    monkeypatch.setattr(Models, "reference", reference)
+    broken, healthy = world.run()
+    assert (broken.outcome, broken.problems) == (
+        Outcome.INSUFFICIENT_DATA,
+        ("This version could not be judged (RuntimeError).",),
+    )
+    assert healthy.outcome is Outcome.STABLE
 
 
 def test_drift_inside_a_segment_is_named_with_it(world: World) -> None:

@@ -16,10 +16,12 @@ from adapters.s3 import Bucket
 from domain import keys, times
 from domain.contract import Contract
 from domain.drift import OTHER
+from domain.errors import BadBundle
 from domain.records import SAMPLE_KEYS, sample_key
 from domain.window import LastRows, Window
 from monitoring_job import log_objects
-from monitoring_job.log_objects import LogObjects, partitions
+from monitoring_job.labels import UNKNOWN, join_labels
+from monitoring_job.log_objects import Damage, LogObjects, partitions
 from monitoring_job.models import Models, NoReference
 from monitoring_job.reading import Contents, read_window, resolve
 from monitoring_job.sample import Sample
@@ -56,7 +58,7 @@ def test_rows_of_stream_and_fallback_are_read_alike(
     table = records(scored(60, seed=3), contract, version=version)
     log(moto_bucket, table.slice(0, 40))
     fall_back(moto_bucket, lines(table.slice(40)))
-    whole = read(moto_bucket).samples[version].distinct()[0]
+    whole = read(moto_bucket).samples[version].taken().table
     expected = table.select(["prediction_id", "age", "gender", "probability"])
     assert whole.select(expected.column_names).to_pylist() == expected.to_pylist()
 
@@ -71,7 +73,7 @@ def test_a_window_is_half_open_and_looks_into_the_neighbouring_partitions(
     for position, days in enumerate((-1, -1, 1, 1)):
         part = table.slice(position, 1)
         log(moto_bucket, part, name=str(position), day=DAY + timedelta(days=days))
-    found = read(moto_bucket).samples[version].distinct()[0]
+    found = read(moto_bucket).samples[version].taken().table
     assert found["predicted_at"].to_pylist() == [START, END - 1]
 
 
@@ -88,7 +90,7 @@ def test_each_version_is_read_by_its_own_contract(moto_bucket: Bucket, contract:
     log(moto_bucket, records(frame, narrow, version=old), name="old")
     log(moto_bucket, records(frame, contract, version=new), name="new")
     samples = read(moto_bucket).samples
-    columns = {version: sample.distinct()[0].column_names for version, sample in samples.items()}
+    columns = {version: sample.taken().table.column_names for version, sample in samples.items()}
     assert ("bmi" in columns[old], "bmi" in columns[new]) == (False, True)
 
 
@@ -99,8 +101,9 @@ def test_copies_are_removed_and_the_earliest_kept(moto_bucket: Bucket, contract:
     log(moto_bucket, later, name="a-read-first")
     log(moto_bucket, table, name="b")
     sample = read(moto_bucket).samples[version]
-    found, copies = sample.distinct()
-    assert (sample.logged, found.num_rows, copies) == (100, 50, 50)
+    taken = sample.taken()
+    found = taken.table
+    assert (taken.logged, found.num_rows, taken.copies) == (100, 50, 50)
     assert found["predicted_at"].to_pylist() == table["predicted_at"].to_pylist()
 
 
@@ -126,7 +129,7 @@ def test_malformed_rows_are_counted_by_reason_and_left_out(
     fall_back(moto_bucket, lines(table, **{column: BAD_ROWS[column]}))
     contents = read(moto_bucket)
     assert contents.damage.malformed == Counter({column: 4})
-    found = contents.samples[version].distinct()[0]
+    found = contents.samples[version].taken().table
     assert found["prediction_id"].to_pylist() == table["prediction_id"].to_pylist()[4:]
 
 
@@ -140,12 +143,94 @@ def test_lines_that_are_no_rows_are_counted(moto_bucket: Bucket, contract: Contr
     assert contents.samples[version].logged == 3
 
 
-def test_rows_of_another_time_are_nobodys_concern(moto_bucket: Bucket, contract: Contract) -> None:
+def test_rows_of_a_day_nearby_are_nobodys_concern(moto_bucket: Bucket, contract: Contract) -> None:
     version = publish_model(moto_bucket, contract)
     table = records(scored(3, seed=3), contract, version=version)
-    fall_back(moto_bucket, lines(table, predicted_at=[0, 2**62], probability=[None, None]))
+    fall_back(moto_bucket, lines(table, predicted_at=[START - 1, END], probability=[None, None]))
     contents = read(moto_bucket)
     assert (contents.damage.malformed, contents.samples[version].logged) == (Counter(), 1)
+
+
+@pytest.mark.parametrize("at", [0, START - 4 * 86_400_000, END + 4 * 86_400_000, 2**62])
+def test_a_time_that_its_partition_cannot_hold_is_malformed(
+    moto_bucket: Bucket, contract: Contract, at: int
+) -> None:
+    version = publish_model(moto_bucket, contract)
+    table = records(scored(3, seed=3), contract, version=version)
+    fall_back(moto_bucket, lines(table, predicted_at=[at]))
+    contents = read(moto_bucket)
+    assert contents.damage.malformed == Counter({"predicted_at": 1})
+    assert contents.samples[version].logged == 2
+
+
+NOT_UTF8 = pa.array([b"\xff\xfe", b"Male", b"\xff"]).view(pa.string())
+POISONED_OBJECTS: dict[str, tuple[bytes | pa.Table, dict[str, int]]] = {
+    "empty objects only": (b"{}\n{}\n", {"predicted_at": 2}),
+    "unused columns only": (b'{"source": "api"}\n', {"predicted_at": 1}),
+    "Parquet without a used column": (pa.table({"threshold": [0.5] * 3}), {"predicted_at": 3}),
+    "Parquet without a column": (pa.table({"source": ["api"] * 3}), {"predicted_at": 3}),
+    "version that is no UTF-8": (pa.table({"model_version": NOT_UTF8}), {"predicted_at": 3}),
+    "lists that are no UTF-8": (
+        pa.table({"prediction_id": pa.ListArray.from_arrays([0, 1, 2, 3], NOT_UTF8)}),
+        {"unreadable": 3},
+    ),
+}
+
+
+@pytest.mark.parametrize("stream", ["log", "labels"])
+@pytest.mark.parametrize("name", POISONED_OBJECTS)
+def test_no_content_of_an_object_ends_the_reading(
+    moto_bucket: Bucket, contract: Contract, stream: str, name: str
+) -> None:
+    version = publish_model(moto_bucket, contract)
+    table = records(scored(3, seed=3), contract, version=version)
+    log(moto_bucket, table, name="good")
+    content, malformed = POISONED_OBJECTS[name]
+    if isinstance(content, bytes):
+        moto_bucket.put(keys.fallback(stream, DAY.date(), "u"), content)
+    else:
+        key = f"{keys.stream(stream, DAY.date())}poison.parquet"
+        moto_bucket.put(key, _parquet(content))
+    contents = read(moto_bucket)
+    taken = contents.samples[version].taken()
+    if stream == "labels":
+        ids = {version: taken.table["prediction_id"]}
+        found = join_labels(
+            ids, log=LogObjects(moto_bucket), start=START, now=END, damage=contents.damage
+        )
+        assert found[version].tolist() == [UNKNOWN] * 3
+        assert contents.damage.malformed["unreadable"] in (0, 3)
+    else:
+        assert contents.damage.malformed == Counter(malformed)
+        newest = LastRows(3, DAY + times.DAY)
+        start, _ = resolve(log=LogObjects(moto_bucket), models=Models(moto_bucket), wanted=newest)
+        assert start == NOON
+    assert taken.logged == 3
+
+
+def test_bytes_that_are_no_text_cost_their_row_alone(
+    moto_bucket: Bucket, contract: Contract
+) -> None:
+    version = publish_model(moto_bucket, contract)
+    table = records(scored(3, seed=3), contract, version=version)
+    position = table.column_names.index("gender")
+    log(moto_bucket, table.set_column(position, "gender", NOT_UTF8))
+    found = read(moto_bucket).samples[version].taken().table
+    assert found["gender"].to_pylist() == [OTHER, "Male", OTHER]
+
+
+def test_a_large_object_that_expired_since_the_listing_is_counted(
+    moto_bucket: Bucket, contract: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_objects, "SMALL_BYTES", 0)
+    publish_model(moto_bucket, contract)
+    key = keys.fallback("log", DAY.date(), "u")
+    moto_bucket.put(key, b"{}")
+    entries = list(moto_bucket.list(key))
+    moto_bucket.delete(key)
+    damage = Damage()
+    assert list(LogObjects(moto_bucket).batches(entries, damage)) == []
+    assert damage.unreadable == Counter({key: 1})
 
 
 def test_an_unreadable_object_is_counted_and_the_others_read(
@@ -177,7 +262,7 @@ def test_what_breaks_the_contract_is_kept_as_invalid(
     version = publish_model(moto_bucket, contract)
     table = records(scored(6, seed=3), contract, version=version)
     fall_back(moto_bucket, lines(table, **{column: values}))
-    found = read(moto_bucket).samples[version].distinct()[0][column].to_pylist()
+    found = read(moto_bucket).samples[version].taken().table[column].to_pylist()
     assert ["invalid" if _is_nan(value) else value for value in found] == expected
 
 
@@ -188,7 +273,7 @@ def test_a_column_of_another_type_or_none_at_all_is_no_obstacle(
     table = records(scored(3, seed=3), contract, version=version).drop_columns(["hba1c_level"])
     position = table.column_names.index("bmi")
     log(moto_bucket, table.set_column(position, "bmi", pa.array(["27", "x", None])))
-    found = read(moto_bucket).samples[version].distinct()[0]
+    found = read(moto_bucket).samples[version].taken().table
     assert found["hba1c_level"].null_count == 3
     assert np.isnan(found["bmi"].to_pylist()[0])
     assert found["bmi"].null_count == 1
@@ -223,9 +308,9 @@ def test_a_sample_depends_on_the_rows_and_not_on_their_order() -> None:
         forwards.add(part)
     for part in reversed(parts):
         backwards.add(part)
-    assert forwards.distinct()[0].equals(backwards.distinct()[0])
-    assert forwards.share == backwards.share
-    assert 1_800 <= forwards.distinct()[0].num_rows <= 2_000
+    assert forwards.taken().table.equals(backwards.taken().table)
+    assert forwards.taken().share == backwards.taken().share
+    assert 1_800 <= forwards.taken().table.num_rows <= 2_000
 
 
 def test_a_sample_never_holds_much_more_than_its_limit() -> None:
@@ -238,10 +323,22 @@ def test_a_sample_never_holds_much_more_than_its_limit() -> None:
     assert sample.logged == 50_000
 
 
+def test_a_sample_is_bounded_even_when_all_rows_bear_one_key() -> None:
+    parts = [_rows(500, first=first) for first in range(0, 10_000, 500)]
+    parts = [part.set_column(2, "sample_key", pa.array([7] * 500)) for part in parts]
+    forwards, backwards = Sample(1_000), Sample(1_000)
+    for part, other in zip(parts, reversed(parts), strict=True):
+        forwards.add(part)
+        backwards.add(other)
+        assert forwards._held <= 1_500
+    assert forwards.taken().table.equals(backwards.taken().table)
+    assert forwards.taken().table.num_rows == 1_000
+
+
 def test_a_sample_that_fits_is_everything() -> None:
     sample = Sample(1_000)
     sample.add(_rows(1_000))
-    assert (sample.distinct()[0].num_rows, sample.share) == (1_000, 1.0)
+    assert (sample.taken().table.num_rows, sample.taken().share) == (1_000, 1.0)
 
 
 @pytest.mark.parametrize(("wanted", "first"), [(1, 99), (40, 60), (100, 0), (500, 0)])
@@ -304,6 +401,30 @@ def test_a_forged_bundle_makes_its_rows_nobodys(moto_bucket: Bucket, contract: C
     assert (contents.samples, contents.damage.malformed) == ({}, Counter({"model_version": 5}))
 
 
+def test_a_stray_folder_among_the_bundles_is_no_version(
+    moto_bucket: Bucket, contract: Contract
+) -> None:
+    version = publish_model(moto_bucket, contract)
+    moto_bucket.put(f"{keys.BUNDLES}x/readme", b"")
+    table = records(scored(2, seed=3), contract, version=version)
+    fall_back(moto_bucket, lines(table, model_version=["x"]))
+    contents = read(moto_bucket)
+    assert contents.damage.malformed == Counter({"model_version": 1})
+    assert contents.samples[version].logged == 1
+
+
+def test_a_bundle_that_fails_is_fetched_once(moto_bucket: Bucket, contract: Contract) -> None:
+    version = publish_model(moto_bucket, contract)
+    moto_bucket.put(keys.bundle(version), b"forged")
+    models = Models(moto_bucket)
+    with pytest.raises(BadBundle):
+        models.bundle(version)
+    moto_bucket.delete(keys.bundle(version))
+    with pytest.raises(BadBundle) as again:
+        models.bundle(version)
+    assert "missing" not in str(again.value)
+
+
 def test_an_older_version_is_held_to_the_hash_in_its_name(
     moto_bucket: Bucket, contract: Contract
 ) -> None:
@@ -317,7 +438,23 @@ def test_an_older_version_is_held_to_the_hash_in_its_name(
     assert read(moto_bucket).damage.malformed == Counter({"model_version": 5})
 
 
-@pytest.mark.parametrize("content", [None, b"no parquet"])
+def _parquet(table: pa.Table) -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        b"no parquet",
+        _parquet(pa.table({"age": [1.0]})),
+        _parquet(pa.table({"probability": [0.5, None]})),
+        _parquet(pa.table({"probability": [0.5, math.inf]})),
+        _parquet(pa.table({"probability": ["high"]})),
+    ],
+)
 def test_a_missing_or_broken_reference_is_named(
     moto_bucket: Bucket, contract: Contract, content: bytes | None
 ) -> None:

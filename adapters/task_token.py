@@ -10,6 +10,8 @@ from botocore.exceptions import ClientError
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
+VARIABLE = "TASK_TOKEN"
+"""The environment variable in which a state hands its token to a container."""
 _CLOSED = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"})
 MAXIMUM_CAUSE = 32_768
 

@@ -10,13 +10,14 @@ ADVICE = {
     "RegistryUnavailable": "See that the MLflow server is up, then train again.",
     "RegistryRefused": "Read the MLflow server's log and its access rules, then train again.",
     "AwsUnavailable": "Wait until AWS answers (its health page, the account's limits), then again.",
-    "Interrupted": "Start the training again; the search goes on where it was.",
+    "Interrupted": "It was tried again in vain: see in the task's log why, then train anew.",
     "OutOfMemory": "Give the training task more memory (training_memory in cdk.json).",
     "TaskFailedToStart": "See that the task's image and network are there, then train again.",
     "TaskStopped": "Start the training again if this was not meant.",
     "ContainerExited": "Read the end of the task's log, then train again.",
     "StepDied": "Read the end of the task's log, then train again.",
     "States.Timeout": "Find out what took so long (the task's log says), then train again.",
+    "ECS.InvalidParameterException": "Shorten the execution's input if overrides are too long.",
     "States.HeartbeatTimeout": "See in ECS whether the task could start, then train again.",
 }
 OTHERWISE = "Correct what the next line names, then start again."

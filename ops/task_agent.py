@@ -22,6 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from adapters import aws
 from adapters.task_token import TaskToken, TokenClosed
 from domain.failures import explained
+from lambdas.task_watcher.watch import token_of
 from ops.container import Container, ContainerProcess, UnknownImage, process_of
 from ops.errors import OpsError
 from ops.laptop import ROOT, Laptop
@@ -65,7 +66,7 @@ class Task:
     """A task that was seen running."""
 
     arn: str
-    token: str
+    token: str | None
     processes: list[ContainerProcess] = field(default_factory=list)
     ended_at: float | None = None
     cause: str = ""
@@ -135,7 +136,7 @@ class Agent:
     def _begin(self, description: Mapping[str, Any]) -> Task:
         """Start a task's containers, unless an earlier agent did."""
         overrides = description.get("overrides", {})
-        task = Task(description["taskArn"], _token(overrides))
+        task = Task(description["taskArn"], token_of(description))
         try:
             definitions = self._ecs.describe_task_definition(
                 taskDefinition=description["taskDefinitionArn"]
@@ -191,7 +192,7 @@ class Agent:
         The emulator keeps a state's token over its retries: a second word about this process
         would fail the retry that runs meanwhile.
         """
-        if not task.token or task.reported:
+        if task.token is None or task.reported:
             return
         log = next((process.daemon.log for process in task.processes), None)
         cause = (task.cause or "The task was stopped.") + (f" Its log is {log}." if log else "")
@@ -203,19 +204,6 @@ class Agent:
             pass
         except (BotoCoreError, ClientError) as error:
             _say(f"{task.name}: SendTaskFailure: {type(error).__name__}")
-
-
-def _token(overrides: Mapping[str, Any]) -> str:
-    """The task token among the overrides of any container."""
-    return next(
-        (
-            pair["value"]
-            for override in overrides.get("containerOverrides", [])
-            for pair in override.get("environment") or []
-            if pair["name"] == "TASK_TOKEN"
-        ),
-        "",
-    )
 
 
 def _say(text: str) -> None:

@@ -27,7 +27,7 @@ REPORTED = 10
 def main() -> int:
     """Run one step; the exit code says whether it succeeded."""
     from adapters import aws
-    from adapters.task_token import TaskToken
+    from adapters.task_token import VARIABLE, TaskToken
     from training_job.step_runner import run_step
     from training_job.supervisor import supervise
 
@@ -36,7 +36,7 @@ def main() -> int:
     step = parser.parse_args().step
     for name, value in MLFLOW_CLIENT.items():
         os.environ.setdefault(name, value)
-    secret = os.environ.pop("TASK_TOKEN", "")
+    secret = os.environ.pop(VARIABLE, "")
     token = TaskToken(aws.client("stepfunctions"), secret) if secret else None
     outcome = supervise(functools.partial(run_step, step, dict(os.environ)), token=token)
     if outcome.result is None:

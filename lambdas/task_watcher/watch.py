@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from adapters.task_token import TaskToken, TokenClosed
+from adapters.task_token import VARIABLE, TaskToken, TokenClosed
 from domain.failures import explained
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
-VARIABLE = "TASK_TOKEN"
 KILLED = 137
 """128 + SIGKILL."""
 

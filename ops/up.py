@@ -64,11 +64,13 @@ def forget(laptop: Laptop) -> None:
 def urls(target: Target) -> list[tuple[str, str]]:
     """Where people find things."""
     deployment = target.deployment
+    # An account's key isn't printed unasked: terminals are recorded and shared.
+    ask = f"aws apigateway get-api-key --api-key {deployment.api_key_id} --include-value"
     return [
         ("Dashboard", f"{deployment.api_url}/"),
         ("API", deployment.api_url),
-        ("API key", target.api_key() if target.laptop else f"id {deployment.api_key_id}"),
-        ("MLflow", deployment.mlflow_url),
+        ("API key", target.api_key() if target.laptop else f"{ask} --query value --output text"),
+        ("MLflow", deployment.mlflow_url + ("" if target.laptop else " (inside its network)")),
     ]
 
 

@@ -2,11 +2,13 @@
 
 import os
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from domain.deployment import Deployment
 from ops import deploy, down, mlflow_server, up
 from ops.console import Progress, facts, table
 from ops.demo_figures import Figures, failures
@@ -315,3 +317,11 @@ def test_the_ledger_is_read_in_the_order_of_its_keys() -> None:
             return Models()
 
     assert entries(FakeTarget()) == made  # type: ignore[arg-type]  # the part that is used
+
+
+def test_an_accounts_key_is_told_as_the_command_that_prints_it(tmp_path: Path) -> None:
+    target = Target("dev", None, tmp_path)
+    deployment = Deployment(**{field.name: field.name for field in fields(Deployment)})
+    target.__dict__["deployment"] = deployment
+    told = dict(up.urls(target))["API key"]
+    assert told.startswith("aws apigateway get-api-key --api-key api_key_id --include-value")

@@ -16,7 +16,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down train simulate drift test test-slow unit integration e2e images check synth bench constraints clean
+.PHONY: help setup demo up down train simulate drift bootstrap deploy test test-slow unit integration e2e images check synth bench constraints clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -82,10 +82,24 @@ simulate: setup  ## send test rows to the API: make simulate ARGS="--scenario ag
 drift: setup  ## compare a window of predictions with the model's reference
 	@$(OPS) drift $(ARGS)
 
+# --- an AWS account -----------------------------------------------------------
+
+STAGE ?= dev
+MAIL_FROM ?=
+CDK := node node_modules/aws-cdk/bin/cdk
+CONTEXT = -c target=aws -c stage=$(STAGE) -c mail_from=$(MAIL_FROM)
+
+bootstrap: setup  ## prepare an account and region, once: make bootstrap MAIL_FROM=you@example.org
+	$(CDK) bootstrap --no-notices $(CONTEXT) $(ARGS)
+
+# Lambda refuses images with the attestations that buildx adds by default.
+deploy: export BUILDX_NO_DEFAULT_ATTESTATIONS := 1
+deploy: setup  ## to that account: make deploy STAGE=dev MAIL_FROM=you@example.org
+	$(CDK) deploy --all --no-notices $(CONTEXT) $(ARGS)
+
 # --- checks -----------------------------------------------------------------
 
 CODE := app.py domain adapters lambdas training_job monitoring_job mlflow_server ops stacks benchmarks tests
-CDK := node node_modules/aws-cdk/bin/cdk
 
 test: check unit integration e2e  ## every check and every test
 
@@ -106,7 +120,7 @@ images: $(VENV)/.dev setup  ## build the three images and try each; needs a Dock
 	@docker info >/dev/null 2>&1 || { echo "No Docker engine answers: start one, or point DOCKER_HOST at it."; exit 1; }
 	$(BIN)/python -m pytest tests/images $(ARGS)
 
-check: $(VENV)/.dev synth  ## lint, types, import directions, both targets' templates
+check: $(VENV)/.dev synth  ## lint, types, import directions, the templates of both stages and targets
 	ruff check .
 	ruff format --check .
 	mypy $(CODE)
@@ -115,6 +129,7 @@ check: $(VENV)/.dev synth  ## lint, types, import directions, both targets' temp
 
 synth: setup
 	$(CDK) synth --quiet --no-notices -c target=aws -c mail_from=alerts@example.com -o build/cdk.out.aws
+	$(CDK) synth --quiet --no-notices -c target=aws -c stage=prod -c mail_from=alerts@example.com -o build/cdk.out.prod
 	$(CDK) synth --quiet --no-notices -c target=emulator -o build/cdk.out.emulator
 
 bench: $(VENV)/.dev setup  ## measure; each module also runs by itself: python -m benchmarks.<name>

@@ -5,6 +5,7 @@ import webbrowser
 
 from domain import keys
 from ops.console import facts
+from ops.errors import OpsError
 from ops.target import Target
 from ops.up import urls
 
@@ -24,6 +25,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, target: Target) -> str:
     """The command."""
     deployment = target.deployment
+    if args.what == "mlflow" and target.laptop is None:
+        raise OpsError(
+            "MLflow is reached from inside the stage's network only.",
+            'Forward its port, as docs/aws.md says under "Where to look".',
+        )
     reports = latest_reports(target)
     print(facts([*urls(target), *reports]))
     links = {

@@ -14,12 +14,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(_: argparse.Namespace, target: Target) -> str:
     """The command."""
     server = TrackingServer.find(target, "resume")
-    rds = target.client("rds")
     with Progress("resume") as progress:
         progress.note("the database starts")
-        (found,) = rds.describe_db_instances(DBInstanceIdentifier=server.database)["DBInstances"]
-        if found["DBInstanceStatus"] == "stopped":
-            rds.start_db_instance(DBInstanceIdentifier=server.database)
+        status = server.database_status(target)
+        if status == "stopping":  # a pause was interrupted
+            server.await_database(target, "stopped")
+        if status in ("stopping", "stopped"):
+            target.client("rds").start_db_instance(DBInstanceIdentifier=server.database)
         server.await_database(target, "available")
         progress.note("the tracking server starts")
         server.update_service(target, desiredCount=1)

@@ -33,7 +33,7 @@ def run(args: argparse.Namespace, target: Target) -> str:
             return "python -m ops up"
     if target.deployed() is None:
         print(f"Nothing is deployed at stage {target.stage}.")
-        return "python -m ops up" if target.laptop else "npx cdk deploy --all"
+        return target.deploy_command
     if args.check:
         train.wait(target, train.start(target, {"check": True}))
     print(facts([*urls(target), ("last training", last_training(target))]))

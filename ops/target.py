@@ -49,7 +49,7 @@ class Target:
         """The outputs of the stage's stacks; raises OpsError when there are none."""
         deployment = self.deployed()
         if deployment is None:
-            raise OpsError(f"Nothing is deployed at stage {self.stage}.", self._deploy_first())
+            raise OpsError(f"Nothing is deployed at stage {self.stage}.", self.deploy_command)
         return deployment
 
     def deployed(self) -> Deployment | None:
@@ -63,12 +63,14 @@ class Target:
         try:
             return Deployment.from_outputs(outputs)
         except NotDeployed as error:
-            raise OpsError(str(error), self._deploy_first()) from None
+            raise OpsError(str(error), self.deploy_command) from None
 
-    def _deploy_first(self) -> str:
+    @property
+    def deploy_command(self) -> str:
+        """How to deploy the stage."""
         if self.laptop is not None:
             return "python -m ops up"
-        return f"npx cdk deploy --all -c stage={self.stage}"
+        return f"make deploy STAGE={self.stage} MAIL_FROM=ADDRESS"
 
     def bucket(self, name: str) -> Bucket:
         """One of the stage's buckets, e.g. ``models``."""

@@ -42,7 +42,7 @@ class TrackingServer:
         if missing:
             raise OpsError(
                 f"Stack {stack} is not complete; missing: {', '.join(missing)}.",
-                f"npx cdk deploy --all -c stage={target.stage}",
+                target.deploy_command,
             )
         return cls(database=found[DATABASE], secret=found[SECRET], service=found[SERVICE])
 
@@ -57,6 +57,12 @@ class TrackingServer:
         ecs.update_service(cluster=self.cluster, service=self.service, **changes)
         waiter = ecs.get_waiter("services_stable")
         waiter.wait(cluster=self.cluster, services=[self.service])
+
+    def database_status(self, target: Target) -> str:
+        """``available``, ``stopped``, ``stopping``, ..."""
+        rds = target.client("rds")
+        (found,) = rds.describe_db_instances(DBInstanceIdentifier=self.database)["DBInstances"]
+        return str(found["DBInstanceStatus"])
 
     def await_database(self, target: Target, status: str) -> None:
         """Wait until the database has that status and no change of its password is under way."""

@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from domain.deployment import Deployment, output_key
+from ops import open as open_
 from ops import pause, resume, rotate_db_password, tracking
 from ops.errors import OpsError
 from ops.laptop import Laptop
@@ -23,6 +26,12 @@ class Stacks:
 
     def __init__(self, resources: dict[str, str]) -> None:
         self._resources = resources
+
+    def describe_stacks(self, StackName: str) -> dict[str, Any]:
+        values = {output_key(field.name): "-" for field in fields(Deployment)}
+        values[output_key("state_machine_arn")] = MACHINE
+        outputs = [{"OutputKey": k, "OutputValue": v} for k, v in values.items()]
+        return {"Stacks": [{"Outputs": outputs}]}
 
     def get_paginator(self, operation: str) -> "Stacks":
         assert operation == "list_stack_resources"
@@ -46,7 +55,19 @@ class Account(Target):
         return self.replaced.get(service) or super().client(service, **options)
 
 
+class Executions:
+    """Step Functions, which runs so many executions."""
+
+    def __init__(self, running: int) -> None:
+        self._running = running
+
+    def list_executions(self, **options: Any) -> dict[str, Any]:
+        assert (options["stateMachineArn"], options["statusFilter"]) == (MACHINE, "RUNNING")
+        return {"executions": [{}] * self._running}
+
+
 NOTHING = argparse.Namespace()
+MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:circle-dev-training"
 
 
 @pytest.fixture
@@ -79,7 +100,7 @@ def account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account
             tracking.SERVICE: "arn:aws:ecs:us-east-1:123456789012:service/ours/mlflow",
         }
         monkeypatch.setattr(Account, "resources", resources)
-        monkeypatch.setattr(Account, "replaced", {})
+        monkeypatch.setattr(Account, "replaced", {"stepfunctions": Executions(0)})
         yield Account("dev", None, tmp_path)
 
 
@@ -100,6 +121,11 @@ def secret() -> dict[str, Any]:
         client.get_secret_value(SecretId=found["ARN"], VersionStage="AWSCURRENT")["SecretString"]
     )
     return value
+
+
+def database_status() -> str:
+    (found,) = boto3.client("rds").describe_db_instances()["DBInstances"]
+    return str(found["DBInstanceStatus"])
 
 
 def stages() -> list[str]:
@@ -158,14 +184,72 @@ def test_an_interrupted_rotation_goes_on_with_the_same_password(
 def test_a_pause_stops_server_and_database_and_a_resume_starts_them(
     account: Account, deployments: list[dict[str, Any]]
 ) -> None:
-    def status() -> str:
-        (found,) = boto3.client("rds").describe_db_instances()["DBInstances"]
-        return str(found["DBInstanceStatus"])
-
     pause.run(NOTHING, account)
-    assert (status(), deployments) == ("stopped", [{"desiredCount": 0}])
+    assert (database_status(), deployments) == ("stopped", [{"desiredCount": 0}])
     resume.run(NOTHING, account)
-    assert (status(), deployments[1:]) == ("available", [{"desiredCount": 1}])
+    assert (database_status(), deployments[1:]) == ("available", [{"desiredCount": 1}])
+
+
+def test_what_was_interrupted_can_be_said_again(
+    account: Account, deployments: list[dict[str, Any]]
+) -> None:
+    for _ in range(2):
+        pause.run(NOTHING, account)
+    assert database_status() == "stopped"
+    for _ in range(2):
+        resume.run(NOTHING, account)
+    assert database_status() == "available"
+
+
+class Slow:
+    """RDS, whose database is on its way: it shows each status once, the last one for good."""
+
+    def __init__(self, *statuses: str) -> None:
+        self._statuses = list(statuses)
+        self.told: list[str] = []
+
+    def describe_db_instances(self, **_: Any) -> dict[str, Any]:
+        status = self._statuses.pop(0) if len(self._statuses) > 1 else self._statuses[0]
+        return {"DBInstances": [{"DBInstanceStatus": status}]}
+
+    def stop_db_instance(self, **_: Any) -> None:
+        self.told.append("stop")
+        self._statuses = ["stopping", "stopped"]
+
+    def start_db_instance(self, **_: Any) -> None:
+        self.told.append("start")
+        self._statuses = ["starting", "available"]
+
+
+@pytest.mark.parametrize(
+    ("command", "statuses", "told"),
+    [
+        (pause, ("backing-up", "backing-up", "available"), ["stop"]),
+        (pause, ("stopping", "stopped"), []),
+        (resume, ("stopping", "stopping", "stopped"), ["start"]),
+        (resume, ("starting", "available"), []),
+    ],
+)
+def test_a_database_that_is_on_its_way_is_waited_for(
+    account: Account,
+    deployments: list[dict[str, Any]],
+    command: Any,
+    statuses: tuple[str, ...],
+    told: list[str],
+) -> None:
+    rds = Slow(*statuses)
+    account.replaced["rds"] = rds
+    command.run(NOTHING, account)
+    assert rds.told == told
+
+
+def test_a_running_training_keeps_its_tracking_server(
+    account: Account, deployments: list[dict[str, Any]]
+) -> None:
+    account.replaced["stepfunctions"] = Executions(1)
+    with pytest.raises(OpsError, match="A training runs"):
+        pause.run(NOTHING, account)
+    assert (database_status(), deployments) == ("available", [])
 
 
 def test_a_database_that_does_not_settle_is_a_sentence(account: Account) -> None:
@@ -182,8 +266,15 @@ def test_a_laptop_has_nothing_to_pause(tmp_path: Path) -> None:
 
 def test_a_half_deployed_stack_is_a_sentence(account: Account) -> None:
     del account.resources[tracking.DATABASE]
-    with pytest.raises(OpsError, match="missing: AWS::RDS::DBInstance"):
+    with pytest.raises(OpsError, match="missing: AWS::RDS::DBInstance") as error:
         tracking.TrackingServer.find(account, "pause")
+    assert error.value.next_step == "make deploy STAGE=dev MAIL_FROM=ADDRESS"
+
+
+def test_an_accounts_mlflow_is_not_opened_but_forwarded(account: Account) -> None:
+    with pytest.raises(OpsError, match="inside the stage's network") as error:
+        open_.run(argparse.Namespace(what="mlflow"), account)
+    assert "docs/aws.md" in error.value.next_step
 
 
 def test_the_service_is_waited_for(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:

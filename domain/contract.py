@@ -15,17 +15,23 @@ from typing import Any
 
 from domain import contract_document
 from domain.errors import BadContract
-from domain.feature import DIRECTIONS, Feature, Segment, Value
+from domain.feature import COLUMN_TYPES, DIRECTIONS, Feature, Segment, Value
 from domain.field_problem import FieldProblem, pointer_token
 
 
 @dataclass(frozen=True)
 class Contract:
-    """Features in order, the target's name, and the segments judged separately."""
+    """Features in order, the target's name, and the segments judged separately.
+
+    `retired`: features of earlier contracts, of which only name and kind are left. The log's table
+    keeps their columns, for a champion that still answers by its own contract; nothing else knows
+    them, and no bundle carries them.
+    """
 
     features: tuple[Feature, ...]
     target: str
     segments: tuple[Segment, ...] = field(default=())
+    retired: tuple[Feature, ...] = field(default=(), compare=False)
 
     @classmethod
     def parse(cls, text: str) -> "Contract":
@@ -39,8 +45,7 @@ class Contract:
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> "Contract":
         """The inverse of `to_dict`; raises BadContract naming every problem at once."""
-        features, target, segments = contract_document.read(document)
-        return cls(features=features, target=target, segments=segments)
+        return cls(*contract_document.read(document))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that `from_dict` reads back to an equal contract."""
@@ -83,8 +88,11 @@ class Contract:
 
     def log_columns(self) -> dict[str, str]:
         """Glue column name → Glue type of each feature, in order."""
-        types = {"category": "string", "number": "double", "flag": "bigint"}
-        return {feature.column: types[feature.kind] for feature in self.features}
+        return {feature.column: COLUMN_TYPES[feature.kind] for feature in self.features}
+
+    def retired_columns(self) -> dict[str, str]:
+        """The same of each retired feature."""
+        return {feature.column: COLUMN_TYPES[feature.kind] for feature in self.retired}
 
     def validate(self, instance: object, at: str = "#") -> list[FieldProblem]:
         """Every problem of one decoded JSON instance; an empty list means valid."""

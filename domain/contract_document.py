@@ -5,43 +5,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from domain.errors import BadContract
-from domain.feature import DIRECTIONS, KINDS, Feature, Segment
+from domain.feature import DIRECTIONS, KINDS, Feature, Kind, Segment
+from domain.reserved_names import RESERVED_COLUMNS, RESERVED_FIELDS
 
-RESERVED_COLUMNS = frozenset(
-    {
-        "prediction_id",
-        "predicted_at",
-        "model_version",
-        "contract_version",
-        "probability",
-        "threshold",
-        "predicted",
-        "source",
-        "sample_key",
-        "dt",
-        "instances",
-    }
-)
-"""Names that no feature may take: the log's own columns, and what wraps a batch."""
-
-RESERVED_FIELDS = frozenset(
-    {
-        "prediction_id",
-        "probability",
-        "threshold",
-        "model_version",
-        "explanation",
-        "observed_at",
-        "labels",
-    }
-)
-"""Fields of an answer or a label, or around labels, that the target may not take."""
+Parts = tuple[tuple[Feature, ...], str, tuple[Segment, ...], tuple[Feature, ...]]
+"""Features, the target's name, segments, and features that the log alone still knows."""
 
 
-def read(document: Mapping[str, Any]) -> tuple[tuple[Feature, ...], str, tuple[Segment, ...]]:
-    """``(features, target, segments)``; raises BadContract naming every problem at once."""
+def read(document: Mapping[str, Any]) -> Parts:
+    """What the document says; raises BadContract naming every problem at once."""
     problems: list[str] = []
-    unknown = sorted(set(document) - {"target", "features", "segments"})
+    unknown = sorted(set(document) - {"target", "features", "segments", "retired"})
     problems += [f"unknown table [{name}]" for name in unknown]
     features = tuple(
         _feature(index, entry, problems)
@@ -51,6 +25,10 @@ def read(document: Mapping[str, Any]) -> tuple[tuple[Feature, ...], str, tuple[S
         _segment(index, entry, features, problems)
         for index, entry in enumerate(_entries(document, "segments", problems))
     )
+    retired = tuple(
+        _retired(index, entry, problems)
+        for index, entry in enumerate(_entries(document, "retired", problems))
+    )
     target = document.get("target")
     name = target.get("name") if isinstance(target, Mapping) else None
     if not isinstance(name, str) or not _is_name(name):
@@ -58,10 +36,10 @@ def read(document: Mapping[str, Any]) -> tuple[tuple[Feature, ...], str, tuple[S
         name = ""
     if not features:
         problems.append("at least one [[features]] entry is needed")
-    problems += _clashes(features, name)
+    problems += _clashes(features, name, retired)
     if problems:
         raise BadContract("The contract can't be used: " + "; ".join(problems) + ".")
-    return features, name, segments
+    return features, name, segments, retired
 
 
 def write(features: Sequence[Feature], target: str, segments: Sequence[Segment]) -> dict[str, Any]:
@@ -94,19 +72,35 @@ def _number(value: object) -> bool:
     return -sys.float_info.max <= value <= sys.float_info.max  # false for NaN, safe for 10**400
 
 
-def _feature(index: int, entry: Any, problems: list[str]) -> Feature:
-    """Parse one entry; notes problems and returns a harmless stand-in on the way."""
-    where = f"features[{index}]"
+def _named(where: str, entry: Any, problems: list[str]) -> tuple[str, Kind | None]:
+    """Name and kind of an entry; an empty name or no kind after noting what is wrong with it."""
     if not isinstance(entry, Mapping):
         problems.append(f"{where} must be a table")
-        return Feature(name="", kind="flag")
+        return "", None
     name, kind = entry.get("name"), entry.get("kind")
     if not isinstance(name, str) or not _is_name(name):
         problems.append(f"{where} needs a name of letters, digits and underscores")
         name = ""
-    where = name or where
     if kind not in KINDS:
-        problems.append(f"{where}: kind must be one of {', '.join(KINDS)}")
+        problems.append(f"{name or where}: kind must be one of {', '.join(KINDS)}")
+        return name, None
+    return name, kind
+
+
+def _retired(index: int, entry: Any, problems: list[str]) -> Feature:
+    """A column that the log keeps for versions whose contract still has the feature."""
+    where = f"retired[{index}]"
+    name, kind = _named(where, entry, problems)
+    if isinstance(entry, Mapping) and set(entry) - {"name", "kind"}:
+        problems.append(f"{where} takes name and kind")
+    return Feature(name=name, kind=kind or "flag")
+
+
+def _feature(index: int, entry: Any, problems: list[str]) -> Feature:
+    """Parse one entry; notes problems and returns a harmless stand-in on the way."""
+    name, kind = _named(f"features[{index}]", entry, problems)
+    where = name or f"features[{index}]"
+    if kind is None:
         return Feature(name=name, kind="flag")
     wanted = {"category": {"categories"}, "number": {"minimum", "maximum"}, "flag": set()}[kind]
     allowed = wanted | {"name", "kind", "nullable"}
@@ -118,7 +112,7 @@ def _feature(index: int, entry: Any, problems: list[str]) -> Feature:
     if not isinstance(nullable, bool):
         problems.append(f"{where}: nullable must be true or false")
     monotone = entry.get("monotone", "")
-    if kind != "category" and monotone not in DIRECTIONS:
+    if kind != "category" and not (isinstance(monotone, str) and monotone in DIRECTIONS):
         problems.append(f"{where}: monotone must be increasing or decreasing")
         monotone = ""
     low, high, categories = (
@@ -153,7 +147,7 @@ def _segment(index: int, entry: Any, features: Sequence[Feature], problems: list
         return Segment("")
     name, bounds = entry.get("feature"), entry.get("bounds", [])
     known = {feature.name: feature for feature in features}
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         problems.append(f"{where}: feature must name a feature")
         return Segment("")
     ascending = (
@@ -167,10 +161,10 @@ def _segment(index: int, entry: Any, features: Sequence[Feature], problems: list
     return Segment(name, tuple(float(bound) for bound in bounds))
 
 
-def _clashes(features: Sequence[Feature], target: str) -> list[str]:
+def _clashes(features: Sequence[Feature], target: str, retired: Sequence[Feature]) -> list[str]:
     """Names that would collide once Glue has lower-cased them."""
     problems, seen = [], set(RESERVED_COLUMNS)
-    for feature in features:
+    for feature in (*features, *retired):
         if feature.name and feature.column in seen:
             problems.append(f"{feature.name}: the log already has a column {feature.column}")
         seen.add(feature.column)

@@ -6,6 +6,8 @@ from typing import Literal
 Kind = Literal["category", "number", "flag"]
 Value = float | int | str | None
 KINDS: tuple[Kind, ...] = ("category", "number", "flag")
+COLUMN_TYPES: dict[Kind, str] = {"category": "string", "number": "double", "flag": "bigint"}
+"""Type of a feature's column in Glue."""
 Monotone = Literal["", "increasing", "decreasing"]
 DIRECTIONS: dict[Monotone, int] = {"": 0, "increasing": 1, "decreasing": -1}
 

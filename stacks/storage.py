@@ -49,9 +49,9 @@ class StorageStack(Stack):
             catalog_id=self.account,
             database_input=glue.CfnDatabase.DatabaseInputProperty(name=f"circle_{stage.name}"),
         )
-        self.prediction_log = self._log(
-            "PredictionLog", "log", "prediction_log", prediction_log_columns(contract), stage
-        )
+        # With the retired features: their champion may answer on until another one is promoted.
+        columns = prediction_log_columns(contract) | contract.retired_columns()
+        self.prediction_log = self._log("PredictionLog", "log", "prediction_log", columns, stage)
         self.labels = self._log("Labels", "labels", "labels", LABEL_COLUMNS, stage)
         self.workgroup = self._workgroup(stage)
         self.bus = events.EventBus(self, "Bus", event_bus_name=f"circle-{stage.name}")

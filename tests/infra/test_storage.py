@@ -1,12 +1,18 @@
 """What is kept is private, encrypted, and laid out as the domain says."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aws_cdk import App
+from aws_cdk.assertions import Template
 
 from domain.contract import Contract
 from domain.records import LABEL_COLUMNS, prediction_log_columns
+from stacks.stage import Stage
+from stacks.storage import StorageStack
 from tests.infra.assembly import Assembly
+from tests.infra.conftest import cdk_context
 
 ROOT = Path(__file__).parents[2]
 BUCKETS = ("Data", "Models", "Predictions", "Reports")
@@ -75,6 +81,23 @@ def test_tables_have_the_records_columns_and_one_partition_per_day(
     parameters = given["Parameters"]
     assert parameters["projection.enabled"] == "true"
     assert aws.text(parameters["storage.location.template"]) == location + "dt=${dt}/"
+
+
+def test_a_retired_feature_keeps_its_column_in_both_tables_of_the_prediction_log() -> None:
+    stages: Any = cdk_context()["stages"]
+    text = (ROOT / "contract.toml").read_text()
+    contract = Contract.parse(text + '\n[[retired]]\nname = "Weight"\nkind = "number"\n')
+    stack = StorageStack(
+        App(), "Storage", stage=Stage.parse("dev", stages["dev"]), contract=contract
+    )
+    tables = Template.from_stack(stack).find_resources("AWS::Glue::Table").values()
+    inputs = [table["Properties"]["TableInput"] for table in tables]
+    kept = {
+        given["Name"]
+        for given in inputs
+        if {"Name": "weight", "Type": "double"} in given["StorageDescriptor"]["Columns"]
+    }
+    assert {"prediction_log", "prediction_log_fallback"} == kept
 
 
 @pytest.mark.parametrize(

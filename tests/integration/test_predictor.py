@@ -53,6 +53,12 @@ def world(
 ) -> Iterator[World]:
     """A fresh environment of the function."""
     stream = create_stream(aws, bucket, "log", records.prediction_log_columns(CONTRACT))
+    _configure(bucket, stream, monkeypatch)
+    yield World(bucket, stream)
+    room._api.cache_clear()
+
+
+def _configure(bucket: Bucket, stream: str, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings(
         models_bucket=bucket.name,
         predictions_bucket=bucket.name,
@@ -61,8 +67,6 @@ def world(
     )
     for name, value in settings.to_env().items():
         monkeypatch.setenv(name, value)
-    room._api.cache_clear()
-    yield World(bucket, stream)
     room._api.cache_clear()
 
 
@@ -86,6 +90,25 @@ def test_predictions_arrive_in_the_log_as_typed_columns(world: World) -> None:
     assert ("int64", "float64") == (str(log["hypertension"].dtype), str(log["age"].dtype))
     assert 1 == log["bmi"].isna().sum()
     assert pd.isna(third["smoking_history"])
+
+
+@pytest.mark.parametrize("retired", [True, False], ids=["retired", "just removed"])
+def test_after_a_change_of_contract_the_log_keeps_a_retired_column_of_the_old_champion(
+    aws: Callable[[str], Any], bucket: Bucket, monkeypatch: pytest.MonkeyPatch, retired: bool
+) -> None:
+    """The table is the new contract's, without bmi; the bundle is the old one's."""
+    document = CONTRACT.to_dict()
+    document["features"] = [f for f in document["features"] if f["name"] != "bmi"]
+    entries = [{"name": "bmi", "kind": "number"}] if retired else []
+    newer = Contract.from_dict(document | {"retired": entries})
+    columns = records.prediction_log_columns(newer) | newer.retired_columns()
+    _configure(bucket, create_stream(aws, bucket, "log", columns), monkeypatch)
+    ref = World(bucket, "log").promote(1)
+    status, answer = World(bucket, "log").call("POST", "/predict", VALID)
+    assert (200, ref.version) == (status, answer["model_version"])
+    (row,) = read_stream(bucket, "log").to_dict("records")
+    assert (answer["prediction_id"], VALID["age"]) == (row["prediction_id"], row["age"])
+    assert (VALID["bmi"] if retired else None) == row.get("bmi")
 
 
 def test_a_promotion_is_served_at_the_next_look(world: World) -> None:

@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 from domain.contract import Contract
 from domain.errors import BadContract
 from domain.feature import Feature, Segment
+from domain.records import LABEL_COLUMNS, PREDICTION_COLUMNS
+from domain.reserved_names import RESERVED_COLUMNS, RESERVED_FIELDS
+from domain.schemas import components
 from tests.unit.contracts import contracts, instances
 
 VALID = {
@@ -49,6 +52,26 @@ def test_the_log_columns_are_lower_case_and_typed(contract: Contract) -> None:
         "blood_glucose_level": "double",
     }
     assert expected == contract.log_columns()
+
+
+def test_a_retired_feature_is_a_column_and_nothing_else(contract: Contract) -> None:
+    retired = [{"name": "Weight", "kind": "number"}, {"name": "town", "kind": "category"}]
+    changed = Contract.from_dict(contract.to_dict() | {"retired": retired})
+    assert {"weight": "double", "town": "string"} == changed.retired_columns()
+    assert (contract, contract.version, contract.log_columns()) == (
+        changed,
+        changed.version,
+        changed.log_columns(),
+    )
+    assert contract.to_dict() == changed.to_dict()
+    assert ["#/Weight"] == [p.pointer for p in changed.validate(VALID | {"Weight": 70})]
+
+
+def test_the_reserved_names_are_those_of_logs_and_answers(contract: Contract) -> None:
+    schemas = components(contract)
+    fields = {*schemas["Prediction"]["properties"], *schemas["Label"]["properties"], "labels"}
+    assert RESERVED_COLUMNS == {*PREDICTION_COLUMNS, *LABEL_COLUMNS, "dt", "instances"}
+    assert RESERVED_FIELDS == fields - {contract.target}
 
 
 def test_a_valid_instance_has_no_problem(contract: Contract) -> None:
@@ -213,6 +236,22 @@ def test_bands_and_groups_are_named_in_order(contract: Contract) -> None:
         ),
         ('[target]\nname = "a"\n[[features]]\nname = "A"\nkind = "flag"', "name a is taken"),
         ('[target]\nname = "probability"', "name probability is taken"),
+        ('[[features]]\nname = "label"\nkind = "flag"', "already has a column label"),
+        ('[[features]]\nname = "Observed_at"\nkind = "flag"', "already has a column observed_at"),
+        ('[[features]]\nname = "a"\nkind = "flag"\nmonotone = ["x"]', "a: monotone must be"),
+        ('[[features]]\nname = "a"\nkind = "flag"\nmonotone = {}', "a: monotone must be"),
+        ('[[features]]\nname = "a"\nkind = ["flag"]', "a: kind must be one of"),
+        ('[[features]]\nname = ["a"]\nkind = "flag"', "features[0] needs a name"),
+        ('[[retired]]\nname = "a"', "a: kind must be one of"),
+        ('[[retired]]\nkind = "flag"', "retired[0] needs a name"),
+        ('[[retired]]\nname = "a"\nkind = "flag"\nnullable = true', "takes name and kind"),
+        ('[[retired]]\nname = "Label"\nkind = "flag"', "already has a column label"),
+        (
+            '[[features]]\nname = "a"\nkind = "flag"\n[[retired]]\nname = "A"\nkind = "number"',
+            "already has a column a",
+        ),
+        ("retired = [1]", "retired[0] must be a table"),
+        ('[[segments]]\nfeature = ["a"]', "must name a feature"),
         ('[[segments]]\nfeature = "b"', "must name a feature"),
         ('[[segments]]\ncolour = "b"', "takes feature and bounds"),
         (
@@ -237,9 +276,13 @@ def test_a_bad_contract_names_every_problem() -> None:
 
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists))
 def test_no_document_raises_anything_but_bad_contract(value: Any) -> None:
-    document = {"target": value, "features": [value, {"name": value, "kind": "flag"}]}
+    flag = {"name": "a", "kind": "flag"}
+    features = [value, {"name": value, "kind": "flag"}, flag | {"monotone": value}]
+    document = {"target": value, "features": [*features, flag | {"kind": value}], "segments": value}
     with pytest.raises(BadContract):
-        Contract.from_dict(document | {"segments": value})
+        Contract.from_dict(document | {"retired": [value]})
+    with pytest.raises(BadContract):
+        Contract.from_dict(document | {"segments": [{"feature": value}], "retired": value})
 
 
 def test_a_monotone_feature_constrains_its_column_and_leaves_the_version_alone(

@@ -17,11 +17,15 @@ UNREPLACED_TIME = "<aws.scheduler.scheduled-time>"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftRequest:
-    """Which window, whether it moves the incident, and whether a mail is wanted on demand."""
+    """Which window, whether it moves the incident, and whether a mail is wanted on demand.
+
+    `late`: it looks back over several days, for labels that have come since.
+    """
 
     window: Window | LastRows
     scheduled: bool
     mail: bool
+    late: bool = False
 
     @classmethod
     def parse(cls, event: Mapping[str, Any], *, now: datetime) -> Self:
@@ -39,7 +43,7 @@ class DriftRequest:
         wrong = [name for name, value in flags.items() if not isinstance(value, bool)]
         if wrong:
             raise BadWindow(" and ".join(wrong) + " must be true or false.")
-        return cls(window=window.parse(fields, now=now), **flags)
+        return cls(window=window.parse(fields, now=now), late="days" in fields, **flags)
 
 
 Status = Literal["pending", "running", "done", "failed"]

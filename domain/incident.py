@@ -1,25 +1,21 @@
-"""The alert life cycle: an incident opens, stays silent, escalates, recovers.
+"""An incident: it opens, stays silent while nothing gets worse, escalates, recovers."""
 
-`alerts/state.json` holds the incident and, while a mail is under way, the claim on it. A
-transition is claimed by compare-and-set, mailed, then settled; so of many parallel or repeated
-runs of one window one sends, and a crash in between costs one duplicate at most.
-"""
-
-import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 from domain.drift import Outcome
-from domain.errors import BadRecord
 
-CLAIM_MILLIS = 15 * 60 * 1000
-"""A claim this old belongs to a run that died: Lambda's longest run is as long."""
+DAY_MILLIS = 24 * 60 * 60 * 1000
 
-
-CALM_MILLIS = 24 * 60 * 60 * 1000
+CALM_MILLIS = DAY_MILLIS
 """An incident cools down: it has recovered when the windows stayed quiet that long, two quiet days
 in a row. One that comes and goes is one incident, with one mail, and not a mail every day.
+"""
+PAUSE_MILLIS = 7 * DAY_MILLIS
+"""So long after a mail, another drifted column alone is no reason for the next one: under one
+lasting shift the borderline columns come in one by one.
 """
 
 
@@ -43,14 +39,16 @@ class Incident:
     """What has been told so far.
 
     `moved_to`: end of the last scheduled window that moved it. `outcome` and `drifted` are the
-    worst that was told, `opened_at` the end of the window that opened it; all empty while closed.
-    `calm_since`: end of the first quiet window after the last one with drift.
+    worst that was told, `opened_at` the end of the window that opened it, `told_at` of the last
+    one that was told; all empty while closed. `calm_since`: end of the first quiet window after
+    the last one with drift.
     """
 
     moved_to: int = 0
     outcome: Outcome = Outcome.STABLE
     drifted: tuple[str, ...] = ()
     opened_at: int | None = None
+    told_at: int | None = None
     calm_since: int | None = None
 
     @property
@@ -61,10 +59,11 @@ class Incident:
     def after(
         self, *, outcome: Outcome, drifted: Iterable[str], end: int
     ) -> "tuple[Transition, Incident]":
-        """How a scheduled window changes it; `end` of the window in UTC milliseconds.
+        """How a scheduled window changes it; `drifted` columns, `end` in UTC milliseconds.
 
         A window that doesn't end after the last one changes nothing, nor does one without a
-        verdict. It gets worse with a more serious outcome or a column that hasn't been told.
+        verdict. It gets worse with a more serious outcome, or, PAUSE_MILLIS after the last
+        mail, with a column that hasn't been told.
         """
         if end <= self.moved_to or not outcome.is_verdict:
             return Transition.NONE, self
@@ -72,12 +71,14 @@ class Incident:
             return self._calmer(end)
         moved = replace(self, moved_to=end, calm_since=None)
         columns = tuple(sorted({*self.drifted, *drifted}))
-        if not self.is_open:
-            opened = replace(moved, outcome=outcome, drifted=columns, opened_at=end)
-            return Transition.OPEN, opened
-        if outcome.severity > self.outcome.severity or columns != self.drifted:
+        if self.opened_at is None:
+            told = replace(moved, outcome=outcome, drifted=columns, opened_at=end, told_at=end)
+            return Transition.OPEN, told
+        paused = end - (self.told_at or self.opened_at) >= PAUSE_MILLIS
+        if outcome.severity > self.outcome.severity or (paused and columns != self.drifted):
             worst = max(outcome, self.outcome, key=lambda o: o.severity)
-            return Transition.ESCALATE, replace(moved, outcome=worst, drifted=columns)
+            told = replace(moved, outcome=worst, drifted=columns, told_at=end)
+            return Transition.ESCALATE, told
         return Transition.SILENT, moved
 
     def _calmer(self, end: int) -> "tuple[Transition, Incident]":
@@ -89,53 +90,15 @@ class Incident:
         since = end if self.calm_since is None else self.calm_since
         return Transition.SILENT, replace(self, moved_to=end, calm_since=since)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """A mail that somebody is sending, and what the incident will be when it is sent."""
-
-    transition: Transition
-    claimed_at: int
-    becomes: Incident
-
-
-@dataclass(frozen=True, slots=True)
-class AlertState:
-    """The content of `alerts/state.json`."""
-
-    incident: Incident = Incident()
-    claim: Claim | None = None
-
-    def is_claimed(self, now: int) -> bool:
-        """Whether somebody else is sending at `now` (UTC milliseconds)."""
-        return self.claim is not None and now - self.claim.claimed_at < CLAIM_MILLIS
-
-    def to_json(self) -> bytes:
-        """The object's content."""
-        return json.dumps(asdict(self), indent=2).encode()
-
     @classmethod
-    def from_json(cls, data: bytes) -> "AlertState":
-        """The inverse of `to_json`; raises BadRecord."""
-        try:
-            fields = json.loads(data)
-            claim = fields["claim"]
-            return cls(
-                incident=_incident(fields["incident"]),
-                claim=claim
-                and Claim(
-                    transition=Transition(claim["transition"]),
-                    claimed_at=int(claim["claimed_at"]),
-                    becomes=_incident(claim["becomes"]),
-                ),
-            )
-        except (ValueError, KeyError, TypeError) as error:
-            raise BadRecord(f"The alert state can't be decoded ({type(error).__name__}).") from None
-
-
-def _incident(fields: dict[str, object]) -> Incident:
-    nested = {
-        "outcome": Outcome(str(fields["outcome"])),
-        "drifted": tuple(fields["drifted"]),  # type: ignore[arg-type]  # a wrong type raises TypeError
-    }
-    return Incident(**{**fields, **nested})  # type: ignore[arg-type]  # so does a wrong field
+    def from_dict(cls, fields: Mapping[str, Any]) -> "Incident":
+        """The inverse of `asdict`; raises ValueError, KeyError or TypeError."""
+        times = ("opened_at", "told_at", "calm_since")
+        numbers = [fields["moved_to"], *(fields.get(name) for name in times)]
+        if any(type(number) is not int for number in numbers if number is not None):
+            raise TypeError("times are numbers")
+        drifted = tuple(fields["drifted"])
+        if not all(isinstance(name, str) for name in drifted):
+            raise TypeError("columns are names")
+        nested = {"outcome": Outcome(fields["outcome"]), "drifted": drifted}
+        return cls(**{**fields, **nested})

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 from domain.drift import Outcome
@@ -11,6 +11,11 @@ from domain.summary import MailStatus, Summary
 
 MAXIMUM = 1_000
 """Runs the index keeps; older ones are still there, under their own keys."""
+
+
+def lasting(before: MailStatus, now: MailStatus) -> MailStatus:
+    """A run's mail after a repeat of it: sent stays sent, and refused stays so until it is sent."""
+    return before if before == "sent" or (before == "failed" and now != "sent") else now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +59,13 @@ class RunIndex:
     entries: tuple[IndexEntry, ...] = ()
 
     def with_run(self, entry: IndexEntry) -> "RunIndex":
-        """The index after a run: a repeated run replaces its entry, the oldest fall off."""
+        """The index after a run: a repeat replaces its entry but for what lasts, the oldest fall
+        off.
+        """
+        for before in self.entries:
+            if before.run_id == entry.run_id:
+                scheduled, mail = before.scheduled, lasting(before.mail, entry.mail)
+                entry = replace(entry, scheduled=entry.scheduled or scheduled, mail=mail)
         others = [other for other in self.entries if other.run_id != entry.run_id]
         ordered = sorted([*others, entry], key=lambda e: (e.end, e.computed_at), reverse=True)
         return RunIndex(tuple(ordered[:MAXIMUM]))

@@ -1,6 +1,7 @@
 """The whole job: read a window, judge each version in it, publish, tell."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,6 +9,7 @@ from adapters.s3 import Bucket
 from domain import times
 from domain.drift import Outcome
 from domain.drift_request import DriftRequest
+from domain.errors import BadBundle
 from domain.summary import Summary, run_id
 from monitoring_job import publishing
 from monitoring_job.alerting import Alerting
@@ -85,10 +87,9 @@ def monitor(
         models=models,
         reports=stores.reports,
         notifier=notifier,
-        now=now,
     )
     publishing.index_runs(stores.reports, told)
-    return told
+    return told[: len(summaries)]
 
 
 def _tell(
@@ -98,22 +99,25 @@ def _tell(
     models: Models,
     reports: Bucket,
     notifier: Notifier,
-    now: datetime,
 ) -> list[Summary]:
-    """Tell whom it concerns, and note in the summaries what came of it."""
-    judged = [s.version for s in summaries if s.version and s.outcome.is_verdict]
-    alerting = Alerting(
-        reports=reports,
-        notifier=notifier,
-        target=models.bundle(judged[0]).contract.target if judged else "model",
-        now=times.to_millis(now),
-    )
+    """Tell whom it concerns, and note in the summaries what came of it.
+
+    Behind them come those of older runs that were told now.
+    """
+    alerting = Alerting(reports=reports, notifier=notifier, target=_target(models, summaries))
     told = (
-        alerting.scheduled(summaries)
+        alerting.scheduled(summaries, late=request.late)
         if request.scheduled
         else alerting.on_demand(summaries, mail=request.mail)
     )
-    for before, after in zip(summaries, told, strict=True):
-        if after != before:
-            publishing.publish_summary(reports, after)
-    return told
+    return [run if run in summaries else publishing.publish_summary(reports, run) for run in told]
+
+
+def _target(models: Models, summaries: Sequence[Summary]) -> str:
+    """What the models predict, for the mails: any bundle that can be read says it."""
+    champion = models.champion.version if models.champion else None
+    for version in (*(summary.version for summary in summaries), champion):
+        with suppress(BadBundle):
+            if version is not None:
+                return models.bundle(version).contract.target
+    return "model"

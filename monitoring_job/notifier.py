@@ -1,7 +1,8 @@
 """Tell people and machines about a window: mail, topic, event."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -9,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from adapters.events import EventBus, EventRefused
 from adapters.mail import Mailer, MailRefused
 from adapters.topic import Topic
+from domain.alert_state import CHANNELS, Channel
 from domain.events import DetailType
 from domain.incident import Transition
 from domain.summary import Summary
@@ -18,10 +20,9 @@ from monitoring_job.mails import Section, compose
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Whether the mail went out, and a sentence for each channel that refused."""
+    """The channels that refused, each with a sentence."""
 
-    mailed: bool
-    problems: tuple[str, ...]
+    refused: Mapping[Channel, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,12 @@ class Notifier:
     links: Links
 
     def announce(
-        self, *, target: str, transition: Transition, summaries: Sequence[Summary]
+        self,
+        *,
+        target: str,
+        transition: Transition,
+        summaries: Sequence[Summary],
+        channels: Sequence[Channel] = CHANNELS,
     ) -> Delivery:
         """Tell about the runs of one window; `Transition.NONE` for runs on demand."""
         ordered = sorted(summaries, key=lambda s: s.outcome.severity, reverse=True)
@@ -44,25 +50,31 @@ class Notifier:
         ]
         message = compose(target=target, transition=transition, sections=sections)
         facts = {"transition": transition.value, "runs": [_facts(s) for s in sections]}
-        problems: list[str] = []
-        event: DetailType = (
-            "DriftRecovered" if transition is Transition.RECOVER else "DriftDetected"
-        )
-        try:
+        recovered = transition is Transition.RECOVER
+        event: DetailType = "DriftRecovered" if recovered else "DriftDetected"
+        ways: dict[Channel, tuple[str, Callable[[], object]]] = {
             # Links are capabilities: people on the topic get them, the bus doesn't.
-            self.bus.publish(event, _without_links(facts))
-        except (EventRefused, ClientError, BotoCoreError) as error:
-            problems.append(f"The event {event} was not published ({_code(error)}).")
-        try:
-            self.topic.publish(subject=message.subject, message=facts)
-        except (ClientError, BotoCoreError) as error:
-            problems.append(f"The alert topic took no message ({_code(error)}).")
-        try:
-            self.mailer.send(message)
-        except MailRefused as error:
-            problems.append(f"The mail was not sent: SES answered {error}.")
-            return Delivery(mailed=False, problems=tuple(problems))
-        return Delivery(mailed=True, problems=tuple(problems))
+            "event": (
+                f"The event {event} was not published ({{}}).",
+                partial(self.bus.publish, event, _without_links(facts)),
+            ),
+            "topic": (
+                "The alert topic took no message ({}).",
+                partial(self.topic.publish, subject=message.subject, message=facts),
+            ),
+            "mail": (
+                "The mail was not sent: SES answered {}.",
+                partial(self.mailer.send, message),
+            ),
+        }
+        refused: dict[Channel, str] = {}
+        for channel in channels:
+            sentence, send = ways[channel]
+            try:
+                send()
+            except (EventRefused, MailRefused, ClientError, BotoCoreError) as error:
+                refused[channel] = sentence.format(_code(error))
+        return Delivery(refused)
 
     def _links(self, summary: Summary) -> dict[str, str]:
         return {name: self.links.report(summary.run_id, name) for name in summary.reports}
@@ -110,4 +122,4 @@ def _code(error: Exception) -> str:
     """An error's code; never its message, which may name addresses."""
     if isinstance(error, ClientError):
         return str(error.response.get("Error", {}).get("Code", "unknown"))
-    return str(error) if isinstance(error, EventRefused) else type(error).__name__
+    return str(error) if isinstance(error, EventRefused | MailRefused) else type(error).__name__

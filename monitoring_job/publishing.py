@@ -4,13 +4,19 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from adapters.s3 import Bucket, Conflict
+from adapters.s3 import Bucket, Conflict, Stored
 from domain import keys
 from domain.errors import BadRecord
-from domain.run_index import IndexEntry, RunIndex
+from domain.run_index import IndexEntry, RunIndex, lasting
 from domain.summary import Summary
 
 ATTEMPTS = 20
+REPLACED = (
+    '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Replaced</title></head>'
+    "<body><p>This window has been judged again, and this report wasn't drawn then. The run's page "
+    "on the dashboard lists the reports that are there.</p></body></html>"
+)
+"""What an old link leads to when a repeated run has no such report."""
 
 log = logging.getLogger(__name__)
 
@@ -18,29 +24,44 @@ log = logging.getLogger(__name__)
 def publish_run(reports: Bucket, summary: Summary, pages: Mapping[str, str]) -> Summary:
     """Write the pages, then the summary that names them; a repeated run overwrites both.
 
-    Returns the summary as written: a scheduled run that is repeated stays one that was mailed.
+    Returns the summary as written.
     """
-    for name, page in pages.items():
+    before = _summary(reports.get(keys.summary(summary.id)))
+    stale = set(before.reports) - set(pages) if before else set()
+    for name, page in {**dict.fromkeys(stale, REPLACED), **pages}.items():
         reports.put(
             keys.report(summary.id, name), page.encode(), content_type="text/html; charset=utf-8"
         )
-    if summary.scheduled and _was_mailed(reports, summary):
-        summary = replace(summary, mail="sent")
-    publish_summary(reports, summary)
-    return summary
+    return publish_summary(reports, summary)
 
 
-def _was_mailed(reports: Bucket, summary: Summary) -> bool:
-    stored = reports.get(keys.summary(summary.id))
+def publish_summary(reports: Bucket, summary: Summary) -> Summary:
+    """Write `summary.json` by compare-and-set; raises Conflict after many lost ones.
+
+    Over an earlier run of the window, but for what happened then: it was scheduled, it was mailed.
+    Returns the summary as written.
+    """
+    key = keys.summary(summary.id)
+    for _ in range(ATTEMPTS):
+        stored = reports.get(key)
+        before = _summary(stored)
+        if before is not None:
+            mail = lasting(before.mail, summary.mail)
+            scheduled = before.scheduled or summary.scheduled
+            summary = replace(summary, scheduled=scheduled, mail=mail)
+        try:
+            reports.put_if(key, summary.to_json(), etag=stored.etag if stored else None)
+        except Conflict:
+            continue
+        return summary
+    raise Conflict(key)
+
+
+def _summary(stored: Stored | None) -> Summary | None:
     try:
-        return stored is not None and Summary.from_json(stored.data).mail == "sent"
+        return Summary.from_json(stored.data) if stored else None
     except BadRecord:
-        return False
-
-
-def publish_summary(reports: Bucket, summary: Summary) -> None:
-    """Write `summary.json`."""
-    reports.put(keys.summary(summary.id), summary.to_json(), content_type="application/json")
+        return None
 
 
 def index_runs(reports: Bucket, summaries: Sequence[Summary]) -> None:
@@ -57,9 +78,10 @@ def index_runs(reports: Bucket, summaries: Sequence[Summary]) -> None:
     raise Conflict(keys.RUN_INDEX)
 
 
-def last_run(reports: Bucket) -> int | None:
-    """When the latest run was computed (UTC ms); None before the first."""
-    return max((entry.computed_at for entry in _read(reports)[0].entries), default=None)
+def last_scheduled(reports: Bucket) -> int | None:
+    """End of the latest window that was judged on schedule (UTC ms); None before the first."""
+    entries = _read(reports)[0].entries
+    return max((entry.end for entry in entries if entry.scheduled), default=None)
 
 
 def _read(reports: Bucket) -> tuple[RunIndex, str | None]:

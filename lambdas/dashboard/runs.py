@@ -8,9 +8,10 @@ from typing import Any
 from adapters.rest import Problem
 from adapters.s3 import Bucket
 from domain import keys
+from domain.alert_state import AlertState
 from domain.champion import Champion
 from domain.errors import BadKey, BadRecord
-from domain.incident import AlertState
+from domain.incident import Incident
 from domain.run_index import IndexEntry, RunIndex
 from domain.summary import Summary
 from lambdas.dashboard.report import SecretCache
@@ -20,6 +21,10 @@ PAGE = 50
 LATEST = 8
 HISTORY = 20
 """How many runs of a version a column's sparkline shows."""
+
+UNKNOWN_INCIDENT = (
+    "Whether an incident is open can't be read; the next scheduled drift run starts anew."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +40,24 @@ class Runs:
         index = self._index()
         pointer = self.models.get(keys.CHAMPION)
         champion = Champion.from_json(pointer.data) if pointer else None
-        alerts = self.reports.get(keys.ALERT_STATE)
-        incident = AlertState.from_json(alerts.data).incident if alerts else None
+        incident, problems = self._incident()
         return {
             "champion": asdict(champion) if champion else None,
             "card": document(self.models, keys.card(champion.version)) if champion else None,
-            "incident": asdict(incident) if incident and incident.is_open else None,
+            "incident": asdict(incident) if incident.is_open else None,
+            "problems": problems,
             "runs_total": len(index.entries),
             "timeline": [_moment(entry) for entry in reversed(index.entries)],
             "latest": [asdict(entry) for entry in index.entries[:LATEST]],
         }
+
+    def _incident(self) -> tuple[Incident, list[str]]:
+        """The one to show; a state that can't be read costs a sentence, not the overview."""
+        stored = self.reports.get(keys.ALERT_STATE)
+        try:
+            return (AlertState.from_json(stored.data) if stored else AlertState()).worst, []
+        except BadRecord:
+            return Incident(), [UNKNOWN_INCIDENT]
 
     def page(self, cursor: str | None) -> dict[str, Any]:
         """PAGE runs after the one named by `cursor`; raises Problem for a cursor of no run."""

@@ -11,11 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from botocore.exceptions import ClientError
 
-from adapters.events import EventBus
+from adapters.events import EventBus, EventRefused
 from adapters.mail import Mailer
 from adapters.s3 import Bucket
 from adapters.topic import Topic
 from domain import keys, times
+from domain.alert_state import Channel
 from domain.bundle import Bundle, digest
 from domain.champion import Champion, ModelRef
 from domain.contract import Contract
@@ -104,23 +105,32 @@ class Channels:
     mails: list[dict[str, Any]] = field(default_factory=list)
     messages: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
-    refuse_mail: bool = False
+    failing: dict[Channel, BaseException] = field(default_factory=dict)
+
+    def refuse(self, channel: Channel, code: str = "MessageRejected") -> None:
+        """From now on the service behind it answers with this error."""
+        error = {"Error": {"Code": code, "Message": "to@example.org isn't verified"}}
+        self.failing[channel] = ClientError(error, "Send")  # type: ignore[arg-type]  # only what is read
 
     def send_email(self, **mail: Any) -> dict[str, str]:
-        if self.refuse_mail:
-            error = {
-                "Error": {"Code": "MessageRejected", "Message": "to@example.org isn't verified"}
-            }
-            raise ClientError(error, "SendEmail")  # type: ignore[arg-type]  # only what is read
+        self._fail("mail")
         self.mails.append(mail)
         return {"MessageId": "1"}
 
     def publish(self, **message: Any) -> None:
+        self._fail("topic")
         self.messages.append(message)
 
-    def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, int]:
+    def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:
+        if isinstance(self.failing.get("event"), EventRefused):
+            return {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure"}]}
+        self._fail("event")
         self.events += Entries
         return {"FailedEntryCount": 0}
+
+    def _fail(self, channel: Channel) -> None:
+        if channel in self.failing:
+            raise self.failing[channel]
 
     @property
     def subjects(self) -> list[str]:
@@ -163,10 +173,17 @@ class World:
         scheduled: bool = False,
         mail: bool = False,
         now: datetime | None = None,
+        days: int = 1,
     ) -> list[Summary]:
-        """A drift run over a day."""
+        """A drift run over a day, or the scheduled look back over the days up to it."""
+        end = day + times.DAY
         return monitor(
-            request=DriftRequest(window=Window.of_day(day.date()), scheduled=scheduled, mail=mail),
+            request=DriftRequest(
+                window=Window(end - days * times.DAY, end),
+                scheduled=scheduled,
+                mail=mail,
+                late=days > 1,
+            ),
             now=now or day + 2 * times.DAY,
             stores=self.stores,
             notifier=self.channels.notifier(),

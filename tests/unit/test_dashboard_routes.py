@@ -9,11 +9,12 @@ import pytest
 
 from adapters.athena import Athena, QueryTooSlow
 from domain import keys, times
+from domain.alert_state import AlertState
 from domain.champion import LedgerEntry, ModelRef
 from domain.dashboard_routes import ROUTES
 from domain.drift import Outcome
 from domain.drift_request import RequestRecord
-from domain.incident import AlertState, Incident
+from domain.incident import Incident
 from domain.report_token import ReportSecret
 from domain.run_index import IndexEntry, RunIndex
 from domain.summary import ColumnDrift, Profile, RowCounts, Summary, Test
@@ -73,6 +74,7 @@ def test_the_overview_of_an_empty_deployment_is_empty() -> None:
         "champion": None,
         "card": None,
         "incident": None,
+        "problems": [],
         "runs_total": 0,
         "timeline": [],
         "latest": [],
@@ -94,6 +96,21 @@ def test_the_overview_tells_champion_card_open_incident_and_the_timeline_oldest_
     assert ("data_drift", ["age"]) == (found["incident"]["outcome"], found["incident"]["drifted"])
     assert (12, 12, 8) == (found["runs_total"], len(found["timeline"]), len(found["latest"]))
     assert found["timeline"][0]["end"] < found["timeline"][-1]["end"] == found["latest"][0]["end"]
+
+
+@pytest.mark.parametrize("data", [b"{", b'{"incident": {"moved_to": "x"}}'])
+def test_an_unreadable_alert_state_costs_a_sentence_and_not_the_overview(data: bytes) -> None:
+    world = World()
+    world.s3.objects[keys.ALERT_STATE] = data
+    found = world.get("/monitoring/overview")
+    assert (None, 1) == (found["incident"], len(found["problems"]))
+
+
+def test_a_performance_drop_of_the_weekly_look_back_is_an_incident_to_show() -> None:
+    world = World()
+    late = Incident(moved_to=5, outcome=Outcome.PERFORMANCE_DROP, opened_at=4)
+    world.s3.objects[keys.ALERT_STATE] = AlertState(Incident(moved_to=6), late).to_json()
+    assert "performance_drop" == world.get("/monitoring/overview")["incident"]["outcome"]
 
 
 def test_a_closed_incident_is_none() -> None:
@@ -405,7 +422,6 @@ def test_an_unchanged_file_is_a_304() -> None:
     [
         ("/monitoring/overview", keys.RUN_INDEX, {}),
         ("/monitoring/overview", keys.CHAMPION, {}),
-        ("/monitoring/overview", keys.ALERT_STATE, {}),
         ("/monitoring/requests/{id}", keys.request(REQUEST_ID), {"id": REQUEST_ID}),
         ("/monitoring/runs/{run_id}", keys.summary(_summary(1).id), {"run_id": _summary(1).run_id}),
     ],

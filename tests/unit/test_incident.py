@@ -1,22 +1,39 @@
 """The alert life cycle, as a state and as what a run does with it."""
 
+import json
 import threading
 from dataclasses import replace
 from datetime import timedelta
 
+import numpy as np
+import pyarrow as pa
 import pytest
+from botocore.exceptions import ConnectTimeoutError
 
+from adapters.events import EventRefused
 from adapters.s3 import Bucket
 from domain import keys, times
+from domain.alert_state import (
+    CHANNELS,
+    CLAIM_MILLIS,
+    MAXIMUM_OWED,
+    AlertState,
+    Announcement,
+    Channel,
+)
+from domain.contract import Contract
 from domain.drift import Outcome
 from domain.errors import BadRecord
-from domain.incident import CALM_MILLIS, CLAIM_MILLIS, AlertState, Claim, Incident, Transition
-from domain.summary import ColumnDrift, Profile, Summary, Test, run_id
+from domain.incident import CALM_MILLIS, PAUSE_MILLIS, Incident, Transition
+from domain.summary import ColumnDrift, Profile, SegmentDrift, Summary, Test, run_id
+from monitoring_job import profiles, publishing
 from monitoring_job.alerting import Alerting
-from tests.unit.monitoring import DAY, Channels
+from monitoring_job.statistics import compare
+from tests.unit.fakes import client_error
+from tests.unit.monitoring import DAY, Channels, scored
 
 VERSION = "1-0a1b2c3d"
-OPEN = Incident(moved_to=10, outcome=Outcome.DATA_DRIFT, drifted=("age",), opened_at=10)
+OPEN = Incident(moved_to=10, outcome=Outcome.DATA_DRIFT, drifted=("age",), opened_at=10, told_at=10)
 CALMER = replace(OPEN, moved_to=20, calm_since=20)
 
 
@@ -27,7 +44,9 @@ CALMER = replace(OPEN, moved_to=20, calm_since=20)
         (Incident(), Outcome.STABLE, [], 20, Transition.SILENT),
         (Incident(), Outcome.NO_DATA, [], 20, Transition.NONE),
         (OPEN, Outcome.DATA_DRIFT, ["age"], 20, Transition.SILENT),
-        (OPEN, Outcome.DATA_DRIFT, ["bmi"], 20, Transition.ESCALATE),
+        (OPEN, Outcome.DATA_DRIFT, ["bmi"], 10 + PAUSE_MILLIS, Transition.ESCALATE),
+        (OPEN, Outcome.DATA_DRIFT, ["bmi"], 9 + PAUSE_MILLIS, Transition.SILENT),
+        (OPEN, Outcome.DATA_DRIFT, ["age"], 10 + PAUSE_MILLIS, Transition.SILENT),
         (OPEN, Outcome.PREDICTION_DRIFT, ["age"], 20, Transition.ESCALATE),
         (OPEN, Outcome.STABLE, [], 20, Transition.SILENT),
         (CALMER, Outcome.STABLE, [], 20 + CALM_MILLIS, Transition.RECOVER),
@@ -60,29 +79,73 @@ def test_drift_that_comes_and_goes_never_counts_as_recovered(moto_bucket: Bucket
 def test_an_escalation_remembers_the_worst_that_was_told() -> None:
     _, after = OPEN.after(outcome=Outcome.PREDICTION_DRIFT, drifted=["bmi"], end=20)
     expected = Incident(
-        moved_to=20, outcome=Outcome.PREDICTION_DRIFT, drifted=("age", "bmi"), opened_at=10
+        moved_to=20,
+        outcome=Outcome.PREDICTION_DRIFT,
+        drifted=("age", "bmi"),
+        opened_at=10,
+        told_at=20,
     )
     assert after == expected
 
 
-@pytest.mark.parametrize(
-    "state",
-    [
-        AlertState(),
-        AlertState(OPEN, Claim(transition=Transition.RECOVER, claimed_at=7, becomes=Incident())),
-    ],
-)
+def test_a_column_that_came_too_soon_is_told_when_it_stays() -> None:
+    _, silent = OPEN.after(outcome=Outcome.DATA_DRIFT, drifted=["bmi"], end=20)
+    moved, told = silent.after(outcome=Outcome.DATA_DRIFT, drifted=["bmi"], end=10 + PAUSE_MILLIS)
+    assert (silent.drifted, moved, told.drifted) == (("age",), Transition.ESCALATE, ("age", "bmi"))
+
+
+OWED = Announcement(transition=Transition.OPEN, run_ids=("a", "b"), channels=("mail",))
+STATE = AlertState(OPEN, replace(OPEN, calm_since=30), (OWED, replace(OWED, claimed_at=7)))
+
+
+@pytest.mark.parametrize("state", [AlertState(), STATE])
 def test_the_state_survives_its_encoding(state: AlertState) -> None:
     assert AlertState.from_json(state.to_json()) == state
 
 
-@pytest.mark.parametrize("data", [b"", b"{}", b'{"incident": {}, "claim": null}', b"[1]"])
+def test_a_state_of_an_older_kind_keeps_its_incident() -> None:
+    fields = {"moved_to": 10, "outcome": "data_drift", "drifted": ["age"], "opened_at": 10}
+    older = {"incident": {**fields, "calm_since": None}, "claim": None}
+    expected = AlertState(replace(OPEN, told_at=None))
+    assert AlertState.from_json(json.dumps(older).encode()) == expected
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["moved_to", "opened_at", "told_at", "calm_since", "outcome", "drifted"],
+)
+@pytest.mark.parametrize("which", ["incident", "late"])
+def test_a_state_with_a_field_of_another_kind_is_refused(which: str, path: str) -> None:
+    fields = json.loads(STATE.to_json())
+    fields[which][path] = [1.5] if path == "drifted" else "x"
+    with pytest.raises(BadRecord):
+        AlertState.from_json(json.dumps(fields).encode())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"claimed_at": "7"}, {"channels": ["pigeon"]}, {"transition": "x"}, {"run_ids": [1]}],
+)
+def test_an_announcement_with_a_field_of_another_kind_is_refused(change: dict[str, object]) -> None:
+    fields = json.loads(STATE.to_json())
+    fields["owed"][0] |= change
+    with pytest.raises(BadRecord):
+        AlertState.from_json(json.dumps(fields).encode())
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b'{"incident": {}, "owed": []}', b"[1]", b'"x"'])
 def test_what_is_no_state_is_refused(data: bytes) -> None:
     with pytest.raises(BadRecord):
         AlertState.from_json(data)
 
 
-def _run(outcome: Outcome, *columns: str, day: int = 0) -> Summary:
+def test_the_incident_to_show_is_an_open_one_and_the_more_serious() -> None:
+    late = replace(OPEN, outcome=Outcome.PERFORMANCE_DROP)
+    assert [AlertState(OPEN).worst, AlertState(OPEN, late).worst] == [OPEN, late]
+    assert AlertState(OPEN, replace(late, opened_at=None)).worst == OPEN
+
+
+def _run(outcome: Outcome, *columns: str, day: int = 0, version: str = VERSION) -> Summary:
     start = times.to_millis(DAY + timedelta(days=day))
     profile = Profile(rows=1_000, missing=0.0, invalid=0.0, mean=41.0, deviation=3.0)
     test = Test(
@@ -96,8 +159,8 @@ def _run(outcome: Outcome, *columns: str, day: int = 0) -> Summary:
     )
     end = start + 86_400_000
     return Summary(
-        run_id=str(run_id(start=start, end=end, version=VERSION)),
-        version=VERSION,
+        run_id=str(run_id(start=start, end=end, version=version)),
+        version=version,
         start=start,
         end=end,
         computed_at=end,
@@ -120,7 +183,27 @@ def _run(outcome: Outcome, *columns: str, day: int = 0) -> Summary:
 
 
 def _alerting(bucket: Bucket, channels: Channels, *, now: int = 10**13) -> Alerting:
-    return Alerting(reports=bucket, notifier=channels.notifier(), target="diabetes", now=now)
+    notifier = channels.notifier()
+    return Alerting(reports=bucket, notifier=notifier, target="diabetes", clock=lambda: now)
+
+
+def _scheduled(bucket: Bucket, channels: Channels, *runs: Summary) -> list[Summary]:
+    """What the job does: publish the runs, tell, publish what came of it."""
+    published = [publishing.publish_run(bucket, run, {}) for run in runs]
+    told = _alerting(bucket, channels).scheduled(published)
+    return [publishing.publish_summary(bucket, run) for run in told]
+
+
+def _stored(bucket: Bucket, run: Summary) -> Summary:
+    stored = bucket.get(keys.summary(run.id))
+    assert stored is not None
+    return Summary.from_json(stored.data)
+
+
+def _state(bucket: Bucket) -> AlertState:
+    stored = bucket.get(keys.ALERT_STATE)
+    assert stored is not None
+    return AlertState.from_json(stored.data)
 
 
 def test_a_week_of_windows_mails_opening_escalation_and_recovery_once_each(
@@ -171,24 +254,177 @@ def test_five_parallel_runs_of_a_window_make_one_mail(moto_bucket: Bucket) -> No
     assert len(channels.mails) == 1
 
 
-def test_a_refused_mail_is_said_and_tried_again_by_the_next_run(moto_bucket: Bucket) -> None:
-    channels = Channels(refuse_mail=True)
+def test_other_columns_of_segments_are_no_news(moto_bucket: Bucket) -> None:
+    channels = Channels()
+    for day in range(30):
+        run = _run(Outcome.DATA_DRIFT, "age", day=day)
+        inside = SegmentDrift(name=f"age>={day}", rows=500, reference_rows=500, columns=run.columns)
+        _scheduled(moto_bucket, channels, replace(run, segments=(inside,)))
+    assert len(channels.mails) == 1
+
+
+def test_a_month_of_one_lasting_shift_is_two_mails_at_most(contract: Contract) -> None:
+    pool = scored(40_000, seed=2)
+    reference = profiles.columns(contract, pa.Table.from_pandas(pool[:5_000]))
+    incident, told = Incident(), 0
+    for day in range(30):
+        rows = pool[5_000:].sample(1_000, random_state=200 + day)
+        rows["age"] = (rows["age"] + 8).clip(upper=120)
+        odds = rows["probability"] / (1 - rows["probability"]) * np.exp(0.03 * 8)
+        rows["probability"] = odds / (1 + odds)
+        current = profiles.columns(contract, pa.Table.from_pandas(rows))
+        columns, prediction = compare(
+            contract=contract, reference=reference, current=current, minimum_rows=300
+        )
+        found = [column.column for column in (*columns, prediction) if column.drifted]
+        outcome = Outcome.STABLE
+        if found:
+            outcome = Outcome.PREDICTION_DRIFT if prediction.drifted else Outcome.DATA_DRIFT
+        transition, incident = incident.after(
+            outcome=outcome, drifted=found, end=(day + 1) * 86_400_000
+        )
+        told += transition.is_announced
+    assert 1 <= told <= 2
+
+
+def test_a_refused_mail_is_said_and_tried_again_by_a_repeat_of_the_run(
+    moto_bucket: Bucket,
+) -> None:
+    channels = Channels()
+    channels.refuse("mail")
     run = _run(Outcome.DATA_DRIFT, "age")
-    refused = _alerting(moto_bucket, channels).scheduled([run])[0]
-    channels.refuse_mail = False
-    repeated = _alerting(moto_bucket, channels).scheduled([run])[0]
+    [refused] = _scheduled(moto_bucket, channels, run)
+    channels.failing.clear()
+    [repeated] = _scheduled(moto_bucket, channels, run)
     assert (refused.mail, repeated.mail) == ("failed", "sent")
     assert refused.problems == ("The mail was not sent: SES answered MessageRejected.",)
-    assert len(channels.events) == len(channels.messages) == 2
+    assert len(channels.mails) == len(channels.events) == len(channels.messages) == 1
+
+
+@pytest.mark.parametrize("next_day", [Outcome.STABLE, Outcome.NO_DATA, Outcome.DATA_DRIFT])
+def test_a_refused_mail_is_sent_by_the_next_days_run_whatever_that_finds(
+    moto_bucket: Bucket, next_day: Outcome
+) -> None:
+    channels = Channels()
+    channels.refuse("mail")
+    first = _run(Outcome.DATA_DRIFT, "age")
+    _scheduled(moto_bucket, channels, first)
+    channels.failing.clear()
+    [own, older] = _scheduled(moto_bucket, channels, _run(next_day, "age", day=1))
+    assert channels.subjects == ["[diabetes] Data drift: age (2026-01-31 UTC)"]
+    assert (own.mail, older.mail, _stored(moto_bucket, first).mail) == (
+        "not_needed",
+        "sent",
+        "sent",
+    )
+    assert _state(moto_bucket).owed == ()
+
+
+def test_a_run_that_died_before_it_sent_is_made_up_for_by_the_next_days_quiet_run(
+    moto_bucket: Bucket,
+) -> None:
+    channels = Channels(failing={"event": SystemExit()})
+    with pytest.raises(SystemExit):
+        _scheduled(moto_bucket, channels, _run(Outcome.DATA_DRIFT, "age"))
+    channels.failing.clear()
+    later = _alerting(moto_bucket, channels, now=10**13 + CLAIM_MILLIS)
+    later.scheduled([_run(Outcome.STABLE, day=1)])
+    assert channels.subjects == ["[diabetes] Data drift: age (2026-01-31 UTC)"]
+    assert _state(moto_bucket).incident.is_open
+
+
+def test_each_mail_that_is_owed_is_sent_once_and_in_order(moto_bucket: Bucket) -> None:
+    channels = Channels()
+    channels.refuse("mail")
+    _scheduled(moto_bucket, channels, _run(Outcome.DATA_DRIFT, "age"))
+    _scheduled(moto_bucket, channels, _run(Outcome.PREDICTION_DRIFT, "probability", day=1))
+    channels.failing.clear()
+    for day in (2, 3):
+        _scheduled(moto_bucket, channels, _run(Outcome.NO_DATA, day=day))
+    assert channels.subjects == [
+        "[diabetes] Data drift: age (2026-01-31 UTC)",
+        "[diabetes] Worse: Prediction drift: predicted probability (2026-02-01 UTC)",
+    ]
+    assert len(channels.events) == 2
+
+
+REFUSALS: list[tuple[Channel, Exception, str]] = [
+    *(
+        ("mail", client_error(code), f"The mail was not sent: SES answered {code}.")
+        for code in (
+            "MessageRejected",  # the sandbox: an address that isn't verified
+            "TooManyRequestsException",
+            "LimitExceededException",
+            "SendingPausedException",
+        )
+    ),
+    (
+        "mail",
+        ConnectTimeoutError(endpoint_url="https://email.example"),
+        "The mail was not sent: SES answered ConnectTimeoutError.",
+    ),
+    (
+        "topic",
+        client_error("KMSAccessDenied"),
+        "The alert topic took no message (KMSAccessDenied).",
+    ),
+    (
+        "topic",
+        ConnectTimeoutError(endpoint_url="https://sns.example"),
+        "The alert topic took no message (ConnectTimeoutError).",
+    ),
+    (
+        "event",
+        EventRefused("InternalFailure"),
+        "The event DriftDetected was not published (InternalFailure).",
+    ),
+    (
+        "event",
+        client_error("ThrottlingException"),
+        "The event DriftDetected was not published (ThrottlingException).",
+    ),
+]
+
+
+@pytest.mark.parametrize(("channel", "error", "problem"), REFUSALS)
+def test_a_channel_that_refuses_is_named_keeps_no_other_from_being_told_and_is_still_owed(
+    moto_bucket: Bucket, channel: Channel, error: Exception, problem: str
+) -> None:
+    channels = Channels(failing={channel: error})
+    [run] = _scheduled(moto_bucket, channels, _run(Outcome.DATA_DRIFT, "age"))
+    assert (run.mail, run.problems) == ("failed" if channel == "mail" else "sent", (problem,))
+    taken = {"mail": channels.mails, "topic": channels.messages, "event": channels.events}
+    assert {name for name, sent in taken.items() if not sent} == {channel}
+    [owed] = _state(moto_bucket).owed
+    assert (owed.channels, owed.claimed_at) == ((channel,), 0)
+    channels.failing.clear()
+    _scheduled(moto_bucket, channels, _run(Outcome.STABLE, day=1))
+    assert [len(sent) for sent in taken.values()] == [1, 1, 1]
 
 
 @pytest.mark.parametrize(("age", "mails"), [(CLAIM_MILLIS - 1, 0), (CLAIM_MILLIS, 1)])
 def test_only_an_expired_claim_is_taken_over(moto_bucket: Bucket, age: int, mails: int) -> None:
-    claim = Claim(transition=Transition.OPEN, claimed_at=10**13 - age, becomes=OPEN)
-    moto_bucket.put(keys.ALERT_STATE, AlertState(Incident(), claim).to_json())
+    run = _run(Outcome.DATA_DRIFT, "age")
+    claimed = replace(OWED, run_ids=(run.run_id,), channels=CHANNELS, claimed_at=10**13 - age)
+    opened = replace(OPEN, moved_to=run.end)
+    moto_bucket.put(keys.ALERT_STATE, AlertState(opened, owed=(claimed,)).to_json())
     channels = Channels()
-    _alerting(moto_bucket, channels).scheduled([_run(Outcome.DATA_DRIFT, "age")])
+    _scheduled(moto_bucket, channels, run)
     assert len(channels.mails) == mails
+
+
+def test_an_announcement_whose_runs_are_gone_is_forgotten(moto_bucket: Bucket) -> None:
+    moto_bucket.put(keys.ALERT_STATE, AlertState(OPEN, owed=(OWED,)).to_json())
+    channels = Channels()
+    _scheduled(moto_bucket, channels, _run(Outcome.STABLE))
+    assert (channels.mails, _state(moto_bucket).owed) == ([], ())
+
+
+def test_only_so_many_announcements_wait() -> None:
+    state = AlertState()
+    for number in range(MAXIMUM_OWED + 3):
+        state = state.owing(replace(OWED, run_ids=(str(number),)))
+    assert [owed.run_ids[0] for owed in state.owed] == [str(n) for n in range(3, MAXIMUM_OWED + 3)]
 
 
 def test_an_unreadable_state_costs_a_mail_and_not_the_run(moto_bucket: Bucket) -> None:
@@ -205,8 +441,8 @@ def test_several_versions_of_one_window_make_one_mail(moto_bucket: Bucket) -> No
     channels = Channels()
     runs = [
         _run(Outcome.STABLE),
-        replace(_run(Outcome.DATA_DRIFT, "age"), version="2-0a1b2c3d"),
-        replace(_run(Outcome.PREDICTION_DRIFT, "probability"), version="3-0a1b2c3d"),
+        _run(Outcome.DATA_DRIFT, "age", version="2-0a1b2c3d"),
+        _run(Outcome.PREDICTION_DRIFT, "probability", version="3-0a1b2c3d"),
     ]
     told = _alerting(moto_bucket, channels).scheduled(runs)
     assert [summary.mail for summary in told] == ["not_needed", "sent", "sent"]

@@ -1,5 +1,6 @@
 """The whole job over a day of the log: what it finds, publishes and tells."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from domain.contract import Contract
 from domain.drift import Outcome
 from domain.run_index import RunIndex
 from domain.summary import Summary
-from monitoring_job import reports
+from monitoring_job import publishing, reports
 from tests.unit.monitoring import DAY, World, log, publish_model, records, scored
 
 
@@ -111,9 +112,41 @@ def test_a_repeated_run_overwrites_itself_and_mails_once(world: World) -> None:
     assert len(index(world).entries) == len(world.channels.mails) == 1
 
 
+def test_a_repeat_on_demand_wipes_out_neither_the_mail_nor_the_schedule(world: World) -> None:
+    drifted_day(world, publish_model(world.bucket, world.contract))
+    world.run(scheduled=True)
+    [repeated] = world.run()
+    assert (repeated.scheduled, repeated.mail) == (True, "sent")
+    assert stored(world, repeated) == repeated
+    [entry] = index(world).entries
+    assert (entry.scheduled, entry.mail) == (True, "sent")
+
+
+def test_a_slow_run_beside_a_faster_one_leaves_what_that_one_mailed(world: World) -> None:
+    drifted_day(world, publish_model(world.bucket, world.contract))
+    [first] = world.run(scheduled=True)
+    behind = replace(first, mail="not_needed", scheduled=False, problems=("slow",))
+    publishing.publish_summary(world.bucket, behind)
+    publishing.index_runs(world.bucket, [behind])
+    assert stored(world, first) == replace(first, problems=("slow",))
+    assert [(e.mail, e.scheduled) for e in index(world).entries] == [("sent", True)]
+
+
+def test_a_report_that_a_repeat_does_not_draw_says_so_under_its_old_link(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drifted_day(world, publish_model(world.bucket, world.contract))
+    [first] = world.run()
+    monkeypatch.setattr(reports, "data_drift", lambda **_: 1 / 0)
+    world.run()
+    page = world.bucket.get(keys.report(first.id, "data_drift"))
+    assert page is not None
+    assert page.data == publishing.REPLACED.encode()
+
+
 def test_when_mail_is_refused_the_reports_are_there_and_the_run_says_so(world: World) -> None:
     drifted_day(world, publish_model(world.bucket, world.contract))
-    world.channels.refuse_mail = True
+    world.channels.refuse("mail")
     [summary] = world.run(scheduled=True)
     assert stored(world, summary).mail == "failed"
     assert "data_drift.html" in published(world, summary)

@@ -18,7 +18,7 @@ from domain.contract import Contract
 from domain.drift import SMALLEST_GROUP, Outcome
 from domain.performance import test_figures as figures_of
 from domain.summary import Summary
-from monitoring_job import performance
+from monitoring_job import performance, reports
 from monitoring_job.models import Models
 from tests.unit.conftest import ROOT
 from tests.unit.monitoring import DAY, NOON, World, log, publish_model, records, scored
@@ -88,6 +88,25 @@ def test_labels_bring_target_drift_performance_and_their_reports(world: World) -
         assert b"Labels: known for 60.0 %" in page.data
         assert len(page.data) <= 5_000_000
     assert Summary.from_json(summary.to_json()) == summary
+
+
+def test_labels_that_come_ten_days_late_are_one_mail_of_the_weekly_look_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in keys.REPORTS:
+        monkeypatch.setattr(reports, name, lambda **_: "a page")  # drawing takes a second each
+    version = publish_model(world.bucket, world.contract)
+    world.bucket.put(keys.card(version), json.dumps({"metrics": {"f1": 0.99}}).encode())
+    frame = scored(1_000, seed=2)
+    table = records(frame, world.contract, version=version)
+    log(world.bucket, table)
+    for days in (0, 1, 9):  # of the daily runs until then
+        world.run(day=DAY + timedelta(days=days), scheduled=True)
+    label(world, labelled(table, ~frame["label"].to_numpy()), late=10)
+    for days in (10, 17, 24):
+        world.run(day=DAY + timedelta(days=days), scheduled=True)
+        world.run(day=DAY + timedelta(days=days), days=28, scheduled=True)
+    assert world.channels.subjects == ["[diabetes] Performance drop (2026-01-14 to 2026-02-10 UTC)"]
 
 
 def test_the_summary_obeys_its_published_schema(world: World) -> None:

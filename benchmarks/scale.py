@@ -78,6 +78,7 @@ def _prepare(folder: Path) -> tuple[str, float]:
         raw_prefix=keys.RAW,
         salt="scale",
         bad_row_share=0.01,
+        execution="prepare",
         say=lambda _: None,
     )
     return made["dataset_id"], time.process_time() - began

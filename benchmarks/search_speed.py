@@ -55,6 +55,7 @@ def measure(seed: int) -> Iterator[Figure]:
             raw_prefix=keys.RAW,
             salt="speed",
             bad_row_share=0.01,
+            execution="prepare",
             say=lambda _: None,
         )["dataset_id"]
         splits = {

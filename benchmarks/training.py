@@ -78,6 +78,7 @@ def _train(laptop: Laptop, path: Path, *, salt: str, seed: int) -> tuple[dict[st
         raw_prefix=keys.RAW,
         salt=salt,
         bad_row_share=0.01,
+        execution="prepare",
         say=lambda _: None,
     )
     common: dict[str, Any] = {

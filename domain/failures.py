@@ -9,7 +9,7 @@ ADVICE = {
     "ExportDisagrees": "Go back to the pinned version of XGBoost; nothing was registered.",
     "RegistryUnavailable": "See that the MLflow server is up, then train again.",
     "RegistryRefused": "Read the MLflow server's log and its access rules, then train again.",
-    "AwsUnavailable": "Wait until AWS answers (its health page, the account's limits), then again.",
+    "AwsUnavailable": "Wait until AWS answers again (its health page says), then start again.",
     "Interrupted": "It was tried again in vain: see in the task's log why, then train anew.",
     "OutOfMemory": "Give the training task more memory (training_memory in cdk.json).",
     "TaskFailedToStart": "See that the task's image and network are there, then train again.",

@@ -3,6 +3,7 @@
 data bucket
     raw/**.csv | .csv.gz | .parquet
     datasets/<dataset_id>/{train,valid,test,quarantine}.parquet, manifest.json
+    datasets/refused/<execution>/quarantine.parquet   the rows for which raw files were refused
     scoring/**                                    what batch scoring reads and writes
 models bucket
     mlflow/...                                    MLflow's artifacts
@@ -34,6 +35,8 @@ from domain import times
 from domain.errors import BadKey
 
 RAW = "raw/"
+FORMATS = (".csv", ".csv.gz", ".parquet")
+"""How the name of a file ends that holds rows, in upper or lower case."""
 DATASETS = "datasets/"
 SCORING = "scoring/"
 BATCH_LOGS = "log/dt=*/batch-*"
@@ -82,6 +85,16 @@ def registry_number(text: str) -> str:
 def dataset(dataset_id: str, part: str) -> str:
     """Parquet object of one part (a split or the quarantine) of a dataset."""
     return f"{DATASETS}{dataset_id}/{part}.parquet"
+
+
+def is_table(key: str) -> bool:
+    """Whether the object holds rows, by its name."""
+    return key.lower().endswith(FORMATS)
+
+
+def refused_rows(execution: str) -> str:
+    """Parquet object of the bad rows of a training that had too many."""
+    return f"{DATASETS}refused/{execution}/{QUARANTINE}.parquet"
 
 
 def manifest(dataset_id: str) -> str:
@@ -153,6 +166,11 @@ def scoring_part(output: str, file: int, part: int) -> str:
 def scoring_plan(output: str) -> str:
     """What a batch scoring set out to do."""
     return f"{output}plan.json"
+
+
+def scoring_progress(output: str) -> str:
+    """How far it is."""
+    return f"{output}progress.json"
 
 
 def scoring_summary(output: str) -> str:

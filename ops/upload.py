@@ -8,8 +8,6 @@ from ops.console import Progress
 from ops.errors import OpsError
 from ops.target import Target
 
-FORMATS = (".csv", ".csv.gz", ".parquet")
-
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Files, and `--replace`."""
@@ -47,7 +45,7 @@ def check(files: list[Path]) -> None:
     """Name every file that can't be uploaded at once; raises OpsError."""
     problems = [f"{file} is not there" for file in files if not file.is_file()]
     problems += [
-        f"{f} is none of {', '.join(FORMATS)}" for f in files if not f.name.endswith(FORMATS)
+        f"{f} is none of {', '.join(keys.FORMATS)}" for f in files if not keys.is_table(f.name)
     ]
     problems += [f"{f} is empty" for f in files if f.is_file() and not f.stat().st_size]
     names = [file.name for file in files]

@@ -18,7 +18,7 @@ MAXIMUM_TRIALS = 1000
 class ExecutionInput:
     """Every field is optional; None means the setting's default.
 
-    `trials`: 1 to 1,000. `raw_prefix`: a folder under ``raw/``. `seed`: of the sampler.
+    `trials`: 1 to 1,000. `raw_prefix`: a folder under ``raw/``, or a file. `seed`: of the sampler.
     `minimum_f1`: 0 to 1. `rollback` goes back to the previous champion, `promote_version` to
     a named one, `check` compares registry, pointer and ledger, `score` scores files; each skips
     the training.
@@ -89,7 +89,8 @@ def _truth(value: object) -> bool:
 
 
 def _raw_prefix(value: object) -> bool:
-    return isinstance(value, str) and value.startswith(keys.RAW) and len(value) <= 512
+    under = isinstance(value, str) and value.startswith(keys.RAW) and len(value) <= 512
+    return under and (str(value).endswith("/") or keys.is_table(str(value)))
 
 
 def _version(value: object) -> bool:
@@ -102,7 +103,7 @@ def _version(value: object) -> bool:
 
 _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "trials": (_whole(1, MAXIMUM_TRIALS), f"must be a whole number from 1 to {MAXIMUM_TRIALS}"),
-    "raw_prefix": (_raw_prefix, f"must be a prefix under {keys.RAW}"),
+    "raw_prefix": (_raw_prefix, f"must be a folder under {keys.RAW}, ending with /, or a file"),
     "seed": (_whole(0, 2**31 - 1), "must be a whole number from 0 to 2147483647"),
     "minimum_f1": (_share, "must be a number from 0 to 1"),
     "rollback": (_truth, "must be true or false"),

@@ -2,28 +2,25 @@
 
 import contextlib
 import json
-import tempfile
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet
 
 from adapters.s3 import Bucket
 from domain import keys
 from domain.contract import Contract
-from training_job import dataset, hashing, reading
+from training_job import dataset, hashing, reading, tables
 from training_job.errors import BadData
 from training_job.profile import compare, profile
+from training_job.quarantine import Quarantine
 from training_job.validation import Columns, check, target_feature
 
-TOP_REASONS = 5
+NAMED = 20
+"""So many ignored files are named in the log; the manifest names all."""
 
 
 @dataclass(slots=True)
@@ -31,7 +28,8 @@ class Collected:
     """What the raw files held, column by column."""
 
     parts: list[Columns] = field(default_factory=list)
-    quarantine: list[tuple[str, int, str]] = field(default_factory=list)
+    quarantine: Quarantine = field(default_factory=Quarantine)
+    ignored: list[str] = field(default_factory=list)
     files: dict[str, int] = field(default_factory=dict)
     extra: dict[str, list[str]] = field(default_factory=dict)
 
@@ -45,11 +43,6 @@ class Collected:
         names = list(self.parts[0])
         return {name: np.concatenate([part.pop(name) for part in self.parts]) for name in names}
 
-    def top_reasons(self) -> list[dict[str, Any]]:
-        """The most frequent reasons of quarantine."""
-        counted = Counter(reason for _, _, reason in self.quarantine).most_common(TOP_REASONS)
-        return [{"reason": reason, "rows": rows} for reason, rows in counted]
-
 
 def prepare(
     *,
@@ -58,14 +51,16 @@ def prepare(
     raw_prefix: str,
     salt: str,
     bad_row_share: float,
+    execution: str,
     say: Callable[[str], None],
 ) -> dict[str, Any]:
     """Make a dataset of everything under `raw_prefix`; returns its id and counts.
 
-    The same rows give the same dataset, in any order and split over any files. Raises BadData.
+    The same rows give the same dataset, in any order and split over any files. Raises BadData; when
+    too many rows are bad they are all listed under the execution's name.
     """
     collected = _collect(contract=contract, bucket=bucket, raw_prefix=raw_prefix, say=say)
-    _refuse_bad_rows(collected, bad_row_share)
+    _refuse_bad_rows(collected, bad_row_share, bucket, keys.refused_rows(execution))
     columns = collected.columns()
     features = hashing.feature_hashes(columns, contract)
     hashes = hashing.row_hashes(features, columns[contract.target])
@@ -81,10 +76,11 @@ def prepare(
         "target": contract.target,
         "salt": salt,
         "files": collected.files,
+        "ignored_files": collected.ignored,
         "extra_columns": collected.extra,
         "rows_read": collected.rows,
         "rows_quarantined": len(collected.quarantine),
-        "top_reasons": collected.top_reasons(),
+        "top_reasons": collected.quarantine.top_reasons(),
         "duplicates_removed": duplicates,
         "splits": counts,
         "columns": profile(columns, contract),
@@ -99,8 +95,9 @@ def prepare(
     for name in keys.SPLITS:
         rows = side == name
         part = dataset.to_table({n: values[rows] for n, values in columns.items()}, contract)
-        _upload(part, bucket, keys.dataset(dataset_id, name))
-    _upload(_quarantine(collected.quarantine), bucket, keys.dataset(dataset_id, keys.QUARANTINE))
+        tables.store(part, bucket, keys.dataset(dataset_id, name))
+    bad = collected.quarantine.table()
+    tables.store(bad, bucket, keys.dataset(dataset_id, keys.QUARANTINE))
     document = json.dumps(manifest, indent=2, sort_keys=True).encode()
     bucket.put(keys.manifest(dataset_id), document, content_type="application/json")
     return {
@@ -115,18 +112,26 @@ def prepare(
 def _collect(
     *, contract: Contract, bucket: Bucket, raw_prefix: str, say: Callable[[str], None]
 ) -> Collected:
-    listed = [entry for entry in bucket.list(raw_prefix) if entry.key.endswith(reading.FORMATS)]
+    listed, ignored = tables.find(bucket, raw_prefix)
     if not listed:
         raise BadData(
-            f"There is no {', '.join(reading.FORMATS)} file under {raw_prefix}; upload one first."
+            f"There is no {', '.join(keys.FORMATS)} file under {raw_prefix}; upload one first."
         )
     names = [*(feature.name for feature in contract.features), target_feature(contract).name]
-    collected = Collected()
+    collected = Collected(ignored=ignored)
+    if ignored:
+        say(f"ignored, being none of {', '.join(keys.FORMATS)}: {', '.join(ignored[:NAMED])}")
     for entry in listed:
-        with _local(bucket, entry.key) as path:
-            collected.extra[entry.key] = reading.extra_columns(path, entry.key, names)
+        with tables.fetched(bucket, entry.key) as path:
+            extra = reading.extra_columns(path, entry.key, names)
             _collect_file(collected, path, entry.key, contract, names)
-        say(f"read {entry.key}: {collected.files[entry.key]:,} rows")
+        collected.extra[entry.key] = extra
+        say(
+            f"read {entry.key}: {collected.files[entry.key]:,} rows"
+            + (f", further columns ignored: {', '.join(extra)}" if extra else "")
+        )
+    if not collected.rows:
+        raise BadData(f"No file under {raw_prefix} holds any row: {', '.join(collected.files)}.")
     return collected
 
 
@@ -135,37 +140,23 @@ def _collect_file(
 ) -> None:
     rows = 0
     for batch in reading.read(path, key, names):
-        if isinstance(batch, reading.Malformed):
-            collected.quarantine += [(key, number, reading.MALFORMED) for number in batch.numbers]
-            rows += len(batch.numbers)
-            continue
         checked = check(batch.table, contract)
         collected.parts.append(checked.columns)
-        bad = batch.numbers[~checked.valid].tolist()
-        collected.quarantine += [(key, n, why) for n, why in zip(bad, checked.reasons, strict=True)]
-        rows += batch.table.num_rows
-    if not rows:
-        raise BadData(f"{key} is an empty file: it has a header but no rows.")
+        collected.quarantine.add_batch(key, batch, checked)
+        rows += batch.table.num_rows + len(batch.malformed)
     collected.files[key] = rows
 
 
-@contextmanager
-def _local(bucket: Bucket, key: str) -> Iterator[Path]:
-    """An object as a temporary file."""
-    with tempfile.TemporaryDirectory(prefix="raw-") as folder:
-        path = Path(folder) / "file"
-        bucket.download(key, path)
-        yield path
-
-
-def _refuse_bad_rows(collected: Collected, bad_row_share: float) -> None:
+def _refuse_bad_rows(collected: Collected, bad_row_share: float, bucket: Bucket, key: str) -> None:
     bad, rows = len(collected.quarantine), collected.rows
     if bad <= bad_row_share * rows and bad < rows:
         return
-    reasons = ". ".join(f"{r['rows']:,} rows: {r['reason']}" for r in collected.top_reasons())
+    tables.store(collected.quarantine.table(), bucket, key)
+    top = collected.quarantine.top_reasons()
+    reasons = ". ".join(f"{found['rows']:,} rows: {found['reason']}" for found in top)
     raise BadData(
         f"{bad:,} of {rows:,} rows break the contract, more than the allowed share of "
-        f"{bad_row_share:.1%}. {reasons}."
+        f"{bad_row_share:.1%}. {reasons}. Each of them is listed in {bucket.uri(key)}."
     )
 
 
@@ -208,21 +199,3 @@ def _previous(bucket: Bucket, dataset_id: str) -> dict[str, Any] | None:
             manifest: dict[str, Any] = json.loads(stored.data if stored else b"")
             return manifest
     return None
-
-
-def _quarantine(rows: list[tuple[str, int, str]]) -> pa.Table:
-    files, numbers, reasons = zip(*rows, strict=True) if rows else ((), (), ())
-    return pa.table(
-        {
-            "file": pa.array(files, pa.string()),
-            "row": pa.array(numbers, pa.int64()),
-            "reason": pa.array(reasons, pa.string()),
-        }
-    )
-
-
-def _upload(table: pa.Table, bucket: Bucket, key: str) -> None:
-    with tempfile.TemporaryDirectory(prefix="dataset-") as folder:
-        path = Path(folder) / "part.parquet"
-        pyarrow.parquet.write_table(table, path, compression="zstd")
-        bucket.upload(path, key)

@@ -7,16 +7,16 @@ from typing import Any
 from domain import keys
 from domain.errors import BadKey
 
-READABLE = (keys.RAW, keys.DATASETS, keys.SCORING)
+READABLE = (keys.RAW, keys.SCORING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreRequest:
     """Keys in the data bucket.
 
-    `input`: a file, or the prefix of many. `output`: a folder under ``scoring/``, ending with a
-    slash. `version`: of the model; None is the champion. `log`: whether the predictions join the
-    prediction log, with the source ``batch``.
+    `input`: a file, or a folder of them, ending with a slash. `output`: a folder under
+    ``scoring/``, ending with a slash. `version`: of the model; None is the champion. `log`: whether
+    the predictions join the prediction log, with the source ``batch``.
     """
 
     input: str
@@ -33,8 +33,11 @@ class ScoreRequest:
         known = ("input", "output", "version", "log")
         problems = [f"score.{name} is not known" for name in fields if name not in known]
         source, output = fields.get("input"), fields.get("output")
-        if not _under(source, READABLE):
-            problems.append(f"score.input must be a key or prefix under {', '.join(READABLE)}")
+        if not _under(source, READABLE) or not _is_place(str(source)):
+            problems.append(
+                f"score.input must be a file under {' or '.join(READABLE)}, or a folder there,"
+                " ending with /"
+            )
         if not _under(output, (keys.SCORING,)) or not str(output).endswith("/"):
             problems.append(f"score.output must be a folder under {keys.SCORING}, ending with /")
         elif str(output).startswith(str(source)):
@@ -48,6 +51,10 @@ class ScoreRequest:
 
 def _under(key: object, prefixes: tuple[str, ...]) -> bool:
     return isinstance(key, str) and key.startswith(prefixes) and len(key) <= 512
+
+
+def _is_place(source: str) -> bool:
+    return source.endswith("/") or keys.is_table(source)
 
 
 def _version(value: object) -> bool:

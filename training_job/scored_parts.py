@@ -14,7 +14,9 @@ from domain.records import SAMPLE_KEYS, prediction_log_columns
 from training_job.batch_scorer import BatchScorer
 from training_job.dataset import to_arrays
 from training_job.model import Probabilities
-from training_job.validation import Columns
+from training_job.quarantine import Quarantine
+from training_job.reading import RawBatch
+from training_job.validation import Checked, Columns
 
 ARROW_TYPES = {
     "string": pa.string(),
@@ -26,16 +28,28 @@ ARROW_TYPES = {
 
 @dataclass(slots=True)
 class Part:
-    """Rows of one file as they are read: good ones as columns, bad ones with their reason."""
+    """Rows of one file as they are read: good ones as columns, bad ones with their reason.
 
+    `share`: of the file that has been read by its end.
+    """
+
+    file: str
     columns: list[Columns] = field(default_factory=list)
     numbers: list[npt.NDArray[np.int64]] = field(default_factory=list)
-    bad: dict[int, str] = field(default_factory=dict)
+    refused: Quarantine = field(default_factory=Quarantine)
+    share: float = 0.0
+
+    def add(self, batch: RawBatch, checked: Checked) -> None:
+        """Put a batch in."""
+        self.columns.append(checked.columns)
+        self.numbers.append(batch.numbers[checked.valid])
+        self.refused.add_batch(self.file, batch, checked)
+        self.share = batch.share
 
     @property
     def rows(self) -> int:
         """Good and bad ones."""
-        return sum(map(len, self.numbers)) + len(self.bad)
+        return sum(map(len, self.numbers)) + len(self.refused)
 
     def joined(self, contract: Contract) -> tuple[Columns, npt.NDArray[np.int64]]:
         """All good rows' columns, and their numbers in the file."""
@@ -53,31 +67,32 @@ def scores(
     numbers: npt.NDArray[np.int64],
     probabilities: Probabilities,
     threshold: float,
-    bad: dict[int, str],
+    refused: Quarantine,
     ids: list[str] | None,
 ) -> pa.Table:
     """A row per row of the input, in its order: file, row, probability, predicted, reason.
 
     A bad row has a reason and no score; `ids`: prediction ids of the good ones, a further column.
     """
-    good, refused = len(numbers), len(bad)
-    nothing = [None] * refused
+    good, bad = len(numbers), refused.table()
+    rows = good + bad.num_rows
+    nothing = [None] * bad.num_rows
     scored = probabilities.astype(np.float64)
     columns: dict[str, Any] = {
-        "file": pa.array([file], pa.string()).take(pa.array(np.zeros(good + refused, np.int64))),
-        "row": np.concatenate([numbers, np.fromiter(bad, np.int64, refused)]),
+        "file": pa.array([file], pa.string()).take(pa.array(np.zeros(rows, np.int64))),
+        "row": np.concatenate([numbers, bad["row"].to_numpy()]),
         "probability": pa.chunked_array([pa.array(scored), pa.array(nothing, pa.float64())]),
         "predicted": pa.chunked_array(
             [pa.array(scored >= threshold), pa.array(nothing, pa.bool_())]
         ),
         "reason": pa.chunked_array(
-            [pa.nulls(good, pa.string()), pa.array(list(bad.values()), pa.string())]
+            [pa.nulls(good, pa.string()), *bad["reason"].cast(pa.string()).chunks]
         ),
     }
     if ids is not None:
         columns["prediction_id"] = pa.array(ids + nothing, pa.string())
     table = pa.table(columns)
-    return table.sort_by("row") if bad else table
+    return table.sort_by("row") if bad.num_rows else table
 
 
 def prediction_ids(batch: uuid.UUID, file: int, numbers: npt.NDArray[np.int64]) -> list[str]:

@@ -75,6 +75,7 @@ def prepare(context: Context) -> Result:
         raw_prefix=context.state.input.raw_prefix,
         salt=context.settings.split_salt,
         bad_row_share=context.settings.bad_row_share,
+        execution=context.name,
         say=context.say,
     )
 

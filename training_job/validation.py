@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -20,18 +19,22 @@ Columns = dict[str, npt.NDArray[np.generic]]
 float64 for a number (NaN is missing), int8 for a flag (-1 is missing)."""
 
 MISSING = -1
+NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+"""A text that Arrow parses as a finite number, or as one too large for any range."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
     """A batch after the rules: valid rows' values, the mask, and why the others failed.
 
-    `valid`: bool per row of the batch. `reasons`: one text per invalid row, in order.
+    `valid`: bool per row of the batch. `reasons`: the distinct ones; `why`: an index into them per
+    invalid row, in order.
     """
 
     columns: Columns
     valid: npt.NDArray[np.bool_]
     reasons: list[str]
+    why: npt.NDArray[np.intp]
 
 
 def target_feature(contract: Contract) -> Feature:
@@ -57,14 +60,18 @@ def check(table: pa.Table, contract: Contract, *, labelled: bool = True) -> Chec
         valid &= ~bad
     if failures:
         columns = {name: values[valid] for name, values in columns.items()}
-    return Checked(columns, valid, _reasons(failures, ~valid))
+    return Checked(columns, valid, *_reasons(failures, ~valid))
 
 
 def _reasons(
     failures: Mapping[str, npt.NDArray[np.bool_]], invalid: npt.NDArray[np.bool_]
-) -> list[str]:
-    rows = np.flatnonzero(invalid)
-    return ["; ".join(text for text, bad in failures.items() if bad[row]) for row in rows]
+) -> tuple[list[str], npt.NDArray[np.intp]]:
+    if not failures:
+        return [], np.empty(0, np.intp)
+    broken = np.array([bad[invalid] for bad in failures.values()])
+    kinds, why = np.unique(broken, axis=1, return_inverse=True)
+    texts = list(failures)
+    return ["; ".join(np.array(texts)[kind]) for kind in kinds.T], why.ravel()
 
 
 def _column(
@@ -95,12 +102,15 @@ def _as_text(array: pa.Array) -> pa.Array:
 
 
 def _numbers(array: pa.Array) -> npt.NDArray[np.float64]:
-    """Float64 values; NaN where there is none or where it isn't a number."""
+    """Float64 values; NaN where there is none or where it isn't a number.
+
+    One parser reads every text, whatever else is in the batch: another one might differ in the
+    last bit, and with it the row's hash and side.
+    """
     try:
         numbers = pc.cast(array, pa.float64())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        texts = array.to_pandas()
-        numbers = pd.to_numeric(texts, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    else:
-        numbers = numbers.to_numpy(zero_copy_only=False)
-    return np.asarray(numbers, dtype=np.float64)
+        texts = _as_text(array)
+        numeric = pc.if_else(pc.match_substring_regex(texts, NUMBER), texts, None)
+        numbers = pc.cast(numeric, pa.float64())
+    return np.asarray(numbers.to_numpy(zero_copy_only=False), dtype=np.float64)

@@ -108,6 +108,7 @@ def world(contract: Contract, moto_bucket: Bucket) -> World:
         raw_prefix=keys.RAW,
         salt="s",
         bad_row_share=0.01,
+        execution="prepare",
         say=lambda _: None,
     )
     return World(contract, moto_bucket, result["dataset_id"])

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,8 @@ from tests.unit.patients import csv, patients
 from training_job import hashing
 from training_job.errors import BadData
 from training_job.prepare import prepare
+from training_job.quarantine import Quarantine
+from training_job.reading import RawBatch
 from training_job.validation import check
 
 FRAME = patients(2_000, seed=1)
@@ -38,9 +41,8 @@ def run(moto_bucket: Bucket, contract: Contract) -> Run:
         for name, content in files.items():
             moto_bucket.put(f"{keys.RAW}{name}", content)
         defaults = {"raw_prefix": keys.RAW, "salt": "s", "bad_row_share": 0.01}
-        return prepare(
-            contract=contract, bucket=moto_bucket, say=lambda _: None, **{**defaults, **options}
-        )
+        defaults |= {"execution": "e", "say": lambda _: None}
+        return prepare(contract=contract, bucket=moto_bucket, **{**defaults, **options})
 
     return upload_and_prepare
 
@@ -65,7 +67,7 @@ def test_the_same_rows_are_the_same_dataset_in_any_order_and_format(run: Run) ->
         {
             "b/1.csv": csv(shuffled[:700]),
             "b/2.csv.gz": gzip.compress(csv(shuffled[700:1500])),
-            "c.parquet": _parquet(shuffled[1500:]),
+            "c.PARQUET": _parquet(shuffled[1500:]),
             "ignored.txt": b"not data",
         }
     )
@@ -197,8 +199,9 @@ def test_the_manifest_accounts_for_every_row(run: Run, moto_bucket: Bucket) -> N
 
 BAD_FILES = {
     "no file": ({}, "There is no .csv"),
-    "empty file": ({"a.csv": b""}, "a.csv is an empty file"),
-    "header only": ({"a.csv": csv(FRAME[:0])}, "has a header but no rows"),
+    "empty file": ({"a.csv": b""}, "No file under raw/ holds any row: raw/a.csv"),
+    "header only": ({"a.csv": csv(FRAME[:0])}, "No file under raw/ holds any row"),
+    "empty gzip": ({"a.csv.gz": gzip.compress(b"")}, "No file under raw/ holds any row"),
     "missing columns": (
         {"a.csv": csv(FRAME.drop(columns=["age", "bmi"]))},
         "a.csv lacks the columns age, bmi",
@@ -226,4 +229,70 @@ def test_files_that_cannot_be_trained_on_are_refused_and_leave_nothing(
 ) -> None:
     with pytest.raises(BadData, match=message):
         run(files)
-    assert [] == list(moto_bucket.list(keys.DATASETS))
+    left = {entry.key for entry in moto_bucket.list(keys.DATASETS)}
+    assert left <= {keys.refused_rows("e")}
+
+
+def _with_bad_rows(bad: int, rows: int) -> bytes:
+    frame = FRAME[:rows].astype(object)
+    frame.loc[frame.index[:bad], "age"] = 999
+    return csv(frame)
+
+
+@pytest.mark.parametrize("bad", [5, 10])
+def test_bad_rows_up_to_the_allowed_share_are_left_out(run: Run, bad: int) -> None:
+    assert bad == run({"a.csv": _with_bad_rows(bad, 1_000)})["rows_quarantined"]
+
+
+def test_too_many_bad_rows_are_refused_and_all_of_them_are_listed(
+    run: Run, moto_bucket: Bucket
+) -> None:
+    sentence = (
+        "20 of 1,000 rows break the contract, more than the allowed share of 1.0%. 20 rows: age"
+        " must be a number from 0 to 120. Each of them is listed in"
+        " s3://unit/datasets/refused/e/quarantine.parquet."
+    )
+    with pytest.raises(BadData) as found:
+        run({"a.csv": _with_bad_rows(20, 1_000)})
+    assert sentence == str(found.value)
+    listed = _table(moto_bucket, keys.refused_rows("e"))
+    assert list(range(2, 22)) == listed["row"].tolist()
+    assert {("raw/a.csv", "age must be a number from 0 to 120")} == set(
+        zip(listed["file"], listed["reason"], strict=True)
+    )
+
+
+def test_what_is_skipped_is_said_and_stops_nothing(run: Run, moto_bucket: Bucket) -> None:
+    said: list[str] = []
+    whole = run({"a.csv": csv(FRAME)})
+    files = {"a.csv": csv(FRAME.assign(note="x")), "b.csv": b"", "c.csv": csv(FRAME[:0])}
+    found = run(files | {"d.json": b"{}"}, say=said.append)
+    assert whole == found
+    assert "ignored, being none of .csv, .csv.gz, .parquet: raw/d.json" in said
+    assert "read raw/a.csv: 2,000 rows, further columns ignored: note" in said
+    assert "read raw/b.csv: 0 rows" in said
+    stored = moto_bucket.get(keys.manifest(found["dataset_id"]))
+    assert stored is not None
+    assert ["raw/d.json"] == json.loads(stored.data)["ignored_files"]
+
+
+def test_a_folder_is_that_folder_and_a_file_that_file(run: Run) -> None:
+    files = {"2024/a.csv": csv(FRAME), "2024-old/b.csv": csv(FRAME[:9]), "c.csv": csv(FRAME[:9])}
+    assert 2000 == run(files, raw_prefix="raw/2024/")["rows_read"]
+    assert 2000 == run(files, raw_prefix="raw/2024/a.csv")["rows_read"]
+
+
+def test_a_million_bad_rows_take_little_memory(contract: Contract) -> None:
+    quarantine = Quarantine()
+    table = pa.Table.from_pandas(FRAME.assign(age=999.0), preserve_index=False)
+    numbers, none = np.arange(len(FRAME)), np.empty(0, np.int64)
+    tracemalloc.start()
+    for _ in range(500):
+        batch = RawBatch(table, numbers, none, 0.0)
+        quarantine.add_batch("raw/a.csv", batch, check(table, contract))
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 1_000_000 == len(quarantine)
+    assert kept < 20 * len(quarantine)
+    reason = "age must be a number from 0 to 120"
+    assert [{"reason": reason, "rows": 1_000_000}] == quarantine.top_reasons()

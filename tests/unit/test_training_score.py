@@ -1,6 +1,7 @@
 """Batch scoring: every row gets a score or a reason, once, wherever it is interrupted."""
 
 import io
+import json
 import uuid
 from typing import Any
 
@@ -18,6 +19,7 @@ from domain.errors import BadBundle
 from domain.records import prediction_log_columns, sample_key
 from tests.unit.fakes import random_forest
 from tests.unit.patients import csv, patients
+from training_job import reading, tables
 from training_job import score as scoring
 from training_job.errors import BadData, BadInput, NothingToScoreWith
 from training_job.inputs import ExecutionInput
@@ -49,10 +51,9 @@ def bucket(moto_bucket: Bucket, bundle: Bundle) -> Bucket:
 
 
 def run(bucket: Bucket, **options: Any) -> dict[str, Any]:
+    say = options.pop("say", lambda _: None)
     request = ScoreRequest(**{"input": INPUT, "output": OUTPUT, **options})
-    return score(
-        request=request, data=bucket, models=bucket, predictions=bucket, say=lambda _: None
-    )
+    return score(request=request, data=bucket, models=bucket, predictions=bucket, say=say)
 
 
 def table(bucket: Bucket, prefix: str) -> pd.DataFrame:
@@ -105,19 +106,19 @@ def test_an_interrupted_scoring_goes_on_and_scores_no_row_twice(
         bucket.put(f"{keys.SCORING}in/{name}.csv", csv(FRAME[:300]))
     monkeypatch.setattr(scoring, "PART_ROWS", 200)
     written: list[str] = []
-    upload = scoring._upload
+    store = tables.store
 
-    def dies_at_the_third(part: Any, target: Bucket, key: str) -> None:
+    def dies_at_the_third(part: Any, target: Bucket, key: str, **options: Any) -> None:
         if len(written) == 3:
             raise KeyboardInterrupt
-        upload(part, target, key)
+        store(part, target, key, **options)
         written.append(key)
 
-    monkeypatch.setattr(scoring, "_upload", dies_at_the_third)
+    monkeypatch.setattr(tables, "store", dies_at_the_third)
     with pytest.raises(KeyboardInterrupt):
         run(bucket, input=f"{keys.SCORING}in/", log=True)
     first = list(written)
-    monkeypatch.setattr(scoring, "_upload", upload)
+    monkeypatch.setattr(tables, "store", store)
     summary = run(bucket, input=f"{keys.SCORING}in/", log=True)
     again = run(bucket, input=f"{keys.SCORING}in/", log=True)
     assert summary == again
@@ -139,6 +140,47 @@ def test_logged_rows_look_like_the_predictors_records(bucket: Bucket, contract: 
     np.testing.assert_allclose(FRAME["HbA1c_level"], logged["hba1c_level"])
 
 
+def test_parts_follow_each_other_in_the_order_of_rows_malformed_ones_too(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scoring, "PART_ROWS", 100)
+    monkeypatch.setattr(reading, "BLOCK_BYTES", 4_096)
+    lines = csv(FRAME).decode().splitlines()
+    malformed = [3, 4, 90, 400, 401, 999, 1008, 1009]  # rows of the file; the first is the header
+    for row in malformed:
+        lines.insert(row - 1, "too,few")
+    bucket.put(INPUT, "\n".join(lines).encode())
+    run(bucket)
+    scored = table(bucket, OUTPUT)
+    assert list(range(2, 1010)) == scored["row"].tolist()
+    refused = scored["row"][scored["reason"].notna()]
+    assert malformed == refused.tolist()
+
+
+def test_how_far_it_is_can_be_read_while_it_goes_on(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scoring, "PART_ROWS", 4_000)
+    monkeypatch.setattr(reading, "BLOCK_BYTES", 4_096)
+    whole = csv(pd.concat([FRAME] * 10))
+    for name in ("a", "b"):
+        bucket.put(f"{keys.SCORING}in/{name}.csv", whole)
+    told: list[dict[str, Any]] = []
+
+    def look(_: str) -> None:
+        stored = bucket.get(keys.scoring_progress(OUTPUT))
+        assert stored is not None
+        told.append(json.loads(stored.data))
+
+    run(bucket, input=f"{keys.SCORING}in/", say=look)
+    size = 2 * len(whole)
+    assert {size} == {progress["of"] for progress in told}
+    shares = [progress["bytes"] / size for progress in told]
+    assert shares == sorted(shares)
+    assert (1.0, 20_000) == (shares[-1], told[-1]["rows"])
+    assert 0 < shares[0] < 0.5
+
+
 def test_another_request_may_not_continue_an_output(bucket: Bucket) -> None:
     run(bucket)
     bucket.put(INPUT, csv(FRAME[:10]))
@@ -148,7 +190,7 @@ def test_another_request_may_not_continue_an_output(bucket: Bucket) -> None:
 
 def test_without_input_or_model_nothing_is_written(bucket: Bucket) -> None:
     with pytest.raises(BadData, match=r"There is no \.csv"):
-        run(bucket, input=f"{keys.SCORING}in/none")
+        run(bucket, input=f"{keys.SCORING}in/none/")
     with pytest.raises(NothingToScoreWith, match="7-0a1b2c3d"):
         run(bucket, version="7-0a1b2c3d")
     bucket.delete(keys.CHAMPION)
@@ -171,7 +213,15 @@ def test_a_bundle_whose_bytes_changed_is_not_loaded(bucket: Bucket) -> None:
     [
         ("x", "must be a JSON object"),
         ({}, "score.input must be.*; score.output must be"),
-        ({"input": "mlflow/x", "output": OUTPUT}, "score.input must be a key or prefix under"),
+        (
+            {"input": "mlflow/x", "output": OUTPUT},
+            "score.input must be a file under raw/ or scoring/",
+        ),
+        (
+            {"input": "datasets/0/test.parquet", "output": OUTPUT},
+            "score.input must be a file under",
+        ),
+        ({"input": "raw/2024", "output": OUTPUT}, "or a folder there, ending with /"),
         ({"input": "raw/", "output": "raw/out/"}, "score.output must be a folder under"),
         ({"input": "scoring/", "output": OUTPUT}, "must lie outside"),
         ({"input": "raw/", "output": OUTPUT, "log": 1}, "score.log must be true or false"),

@@ -59,6 +59,7 @@ def data(moto_bucket: Bucket, contract: Contract) -> dict[str, Any]:
         raw_prefix=keys.RAW,
         salt="s",
         bad_row_share=0.0,
+        execution="prepare",
         say=lambda _: None,
     )
     return {

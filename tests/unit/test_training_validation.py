@@ -54,7 +54,7 @@ def test_a_batch_is_valid_exactly_where_each_instance_is(
 
     expected = [is_valid(row) for row in rows]
     assert expected == checked.valid.tolist()
-    assert len(rows) - sum(expected) == len(checked.reasons)
+    assert len(rows) - sum(expected) == len(checked.why)
 
 
 @given(data=st.data())
@@ -65,6 +65,27 @@ def test_a_column_is_encoded_as_each_row_is(data: st.DataObject, contract: Contr
     table = pa.table({f.name: pa.array(columns[f.name], types[f.kind]) for f in contract.features})
     one_by_one = np.array([Encoder(contract).encode(row) for row in rows], dtype=np.float32)
     np.testing.assert_array_equal(one_by_one, encode(table, contract))
+
+
+@given(
+    numbers=st.lists(st.floats(10, 100), min_size=1, max_size=20),
+    bad=st.sampled_from(["heavy", "", " 40", "0x28", "1_0", "1e400", "-", "."]),
+    whole=st.booleans(),
+)
+def test_a_numbers_value_does_not_depend_on_its_neighbours(
+    numbers: list[float], bad: str, whole: bool
+) -> None:
+    """Its last bit decides on the row's hash, and so on its side and on who is its duplicate."""
+    bmi = Feature(name="bmi", kind="number", minimum=10, maximum=100)
+    contract = Contract(features=(bmi,), target="diabetes", segments=())
+    texts = [str(int(number)) if whole else repr(number) for number in numbers]
+
+    def parsed(column: list[str]) -> list[float]:
+        table = pa.table({"bmi": pa.array(column, pa.string())})
+        values: list[float] = check(table, contract, labelled=False).columns["bmi"].tolist()
+        return values
+
+    assert parsed(texts) == parsed([*texts, bad]) == [float(text) for text in texts]
 
 
 @pytest.mark.parametrize("text", ["forty", "4O", "", " ", "1e400", "inf"])

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, Self, get_args
 
@@ -46,6 +46,10 @@ class DriftRequest:
         return cls(window=window.parse(fields, now=now), late="days" in fields, **flags)
 
 
+RUN_MILLIS = 15 * 60 * 1000
+"""The longest run: Lambda ends it then."""
+CUT_OFF = "The run was cut off before it ended; ask for fewer days or rows."
+
 Status = Literal["pending", "running", "done", "failed"]
 _ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
@@ -55,16 +59,30 @@ class RequestRecord:
     """`requests/<id>.json`: a run that somebody asked for, and what became of it.
 
     Who asks writes it as `pending` and puts a `DriftRequested` event whose detail is `detail`; the
-    drift function does the rest. `id` is a UUID, `requested_at` UTC milliseconds, `request` what
-    `domain.window.parse` reads, with an optional `mail`. `problem` is a sentence.
+    drift function does the rest. `id` is a UUID, `requested_at` and `started_at` UTC milliseconds,
+    `request` what `domain.window.parse` reads, with an optional `mail`. `problem` is a sentence.
     """
 
     id: str
     requested_at: int
     request: Mapping[str, Any]
     status: Status = "pending"
+    started_at: int | None = None
     run_ids: tuple[str, ...] = ()
     problem: str | None = None
+
+    def is_taken(self, now: int) -> bool:
+        """Whether it is done, or somebody is at it at `now` (UTC ms)."""
+        return self.status == "done" or (self.status == "running" and not self._is_cut_off(now))
+
+    def seen(self, now: int) -> Self:
+        """As people should see it at `now`: a run that never came to an end has failed."""
+        if self.status == "running" and self._is_cut_off(now):
+            return replace(self, status="failed", problem=CUT_OFF)
+        return self
+
+    def _is_cut_off(self, now: int) -> bool:
+        return self.started_at is None or now - self.started_at >= RUN_MILLIS
 
     @property
     def detail(self) -> dict[str, Any]:
@@ -82,6 +100,9 @@ class RequestRecord:
             fields = json.loads(data)
             if fields["status"] not in get_args(Status) or not isinstance(fields["request"], dict):
                 raise ValueError("status")
+            times = (fields["requested_at"], fields.get("started_at", 0) or 0)
+            if not all(type(time) is int and 0 <= time < 10**14 for time in times):
+                raise ValueError("time")
             return cls(
                 **{**fields, "id": checked_id(fields["id"]), "run_ids": (*fields["run_ids"],)}
             )

@@ -1,15 +1,19 @@
-"""What wakes somebody up: answers that failed, and drift runs that did not happen."""
+"""What wakes somebody up: failed answers, records not delivered, drift runs that did not happen."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from domain import metrics
+from stacks.delivery import Delivery
 from stacks.serving import ServingStack
 from stacks.stage import Stage
+from stacks.storage import StorageStack
+
+DELIVERY_SECONDS = 900
+"""So long after the buffer's time Firehose must have delivered: the longest that it may buffer."""
 
 
 class Alarms(Construct):
@@ -21,12 +25,12 @@ class Alarms(Construct):
         construct_id: str,
         *,
         stage: Stage,
-        topic: sns.ITopic,
+        storage: StorageStack,
         drift: lambda_.IFunction,
         serving: ServingStack,
     ) -> None:
         super().__init__(scope, construct_id)
-        self._action = actions.SnsAction(topic)
+        self._action = actions.SnsAction(storage.topic)
         five, hour = Duration.minutes(5), Duration.hours(1)
         self._at_least(
             stage.alarm_errors,
@@ -50,26 +54,68 @@ class Alarms(Construct):
         self._at_least(
             1,
             "RefusedMails",
-            _drift_metric(metrics.REFUSED_MAILS, day),
+            _own_metric("drift", metrics.REFUSED_MAILS, day),
             "A drift mail was refused: verify sender and recipient in SES, and its sandbox.",
         )
         self._alarm(
             "NoDriftRun",
-            _drift_metric(metrics.RUNS, day),
+            _own_metric("drift", metrics.RUNS, day),
             "No drift run for days: look at the schedule and the drift function's log.",
             periods=stage.alarm_drift_days,
             comparison=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
             missing=cloudwatch.TreatMissingData.BREACHING,
         )
+        self._model()
+        self._records("Prediction", "predictor", storage.prediction_log.stream, stage)
+        self._records("Label", "labels", storage.labels.stream, stage)
+
+    def _model(self) -> None:
+        self._at_least(
+            1,
+            "BundleTrouble",
+            _own_metric("predictor", metrics.BUNDLE_TROUBLE, Duration.minutes(5)),
+            "The champion can't be loaded, so another model may answer: GET /health says why.",
+            periods=2,  # what is mended at the next look wakes nobody
+        )
+
+    def _records(self, what: str, service: metrics.Service, stream: Delivery, stage: Stage) -> None:
+        """A log's records: refused by the stream, not delivered, not readable by the table."""
+        five = Duration.minutes(5)
+        self._at_least(
+            1,
+            f"{what}Fallbacks",
+            _own_metric(service, metrics.LOG_FALLBACKS, five),
+            f"{what}s went to the fallback, where they are safe: the stream refuses them.",
+        )
+        self._at_least(
+            DELIVERY_SECONDS + stage.stream_seconds,
+            f"{what}sNotDelivered",
+            stream.metric("DeliveryToS3.DataFreshness", five, "Maximum"),
+            f"{what}s wait in Firehose, which gives up after 24 hours: look into the stream's log.",
+        )
+        self._at_least(
+            1,
+            f"{what}sRejected",
+            stream.metric("FailedConversion.Records", five, "Sum"),
+            f"{what}s don't fit their table and lie under rejected/ for {stage.rejected_days} days:"
+            " docs/api.md says how to get them back.",
+        )
 
     def _at_least(
-        self, threshold: int, construct_id: str, metric: cloudwatch.IMetric, description: str
+        self,
+        threshold: int,
+        construct_id: str,
+        metric: cloudwatch.IMetric,
+        description: str,
+        *,
+        periods: int = 1,
     ) -> None:
         self._alarm(
             construct_id,
             metric,
             description,
             threshold=threshold,
+            periods=periods,
             comparison=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             missing=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
@@ -98,12 +144,12 @@ class Alarms(Construct):
         alarm.add_alarm_action(self._action)
 
 
-def _drift_metric(name: str, period: Duration) -> cloudwatch.Metric:
-    """What the drift function says about itself."""
+def _own_metric(service: metrics.Service, name: str, period: Duration) -> cloudwatch.Metric:
+    """What a function says about itself."""
     return cloudwatch.Metric(
         namespace=metrics.NAMESPACE,
         metric_name=name,
-        dimensions_map={"service": "drift"},
+        dimensions_map={"service": service},
         period=period,
         statistic="Sum",
     )

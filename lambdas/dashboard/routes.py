@@ -91,7 +91,7 @@ class Dashboard:
 
     def request(self, request: Request, _: Observation) -> Answer:
         """GET /monitoring/requests/{id}."""
-        return answer(HTTPStatus.OK, self.run_now.find(request.path["id"]))
+        return answer(HTTPStatus.OK, self.run_now.find(request.path["id"], now=self.clock()))
 
     def latest_predictions(self, request: Request, _: Observation) -> Answer:
         """GET /predictions?day=&version=."""

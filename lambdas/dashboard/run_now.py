@@ -41,7 +41,7 @@ class RunNow:
             raise
         return record
 
-    def find(self, request_id: str) -> dict[str, Any]:
+    def find(self, request_id: str, *, now: datetime) -> dict[str, Any]:
         """A request and what became of it; raises Problem (404)."""
         try:
             stored = self.reports.get(keys.request(checked_id(request_id)))
@@ -49,7 +49,7 @@ class RunNow:
             stored = None
         if stored is None:
             raise Problem(HTTPStatus.NOT_FOUND, "Not found", "There is no such request.")
-        return asdict(RequestRecord.from_json(stored.data))
+        return asdict(RequestRecord.from_json(stored.data).seen(times.to_millis(now)))
 
     def _write(self, record: RequestRecord) -> None:
         self.reports.put(keys.request(record.id), record.to_json(), content_type="application/json")

@@ -5,27 +5,46 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from adapters.telemetry import Telemetry
-from domain import times
+from adapters.telemetry import Observation, Telemetry
+from domain import metrics, times
 from domain.drift_request import DriftRequest
+from domain.errors import BadWindow
 from domain.summary import Summary
 from lambdas.drift.answer import answer
 from lambdas.drift.clients import notifier, stores
 from lambdas.drift.observation import observed
 from lambdas.drift.requested import Desk
 from monitoring_job.monitor import monitor
-from monitoring_job.publishing import last_run
+from monitoring_job.publishing import last_scheduled
 from monitoring_job.settings import Settings
 
 
+class RunFailed(Exception):
+    """A run that failed: the error's type alone, for its text may quote what is in the log."""
+
+
 def handler(event: Mapping[str, Any], _: object) -> dict[str, Any]:
-    """Run the monitoring job over the window that the event asks for; raises BadWindow."""
+    """Run the monitoring job over the window that the event asks for; raises BadWindow, RunFailed.
+
+    What it raises gets into its log, and by way of the topic into the operator's mailbox.
+    """
+    telemetry = Telemetry("drift")
+    try:
+        return _handled(event, telemetry)
+    except Exception as error:
+        telemetry.log_failure("the run failed", error)
+        telemetry.emit(Observation(counts={metrics.FAILED_RUNS: 1}))
+        if isinstance(error, BadWindow):  # a sentence of ours
+            raise
+        raise RunFailed(f"{type(error).__name__}; the log says where.") from None
+
+
+def _handled(event: Mapping[str, Any], telemetry: Telemetry) -> dict[str, Any]:
     now, settings = datetime.now(UTC), Settings.from_env(os.environ)
     buckets, channels = stores(settings), notifier(settings)
-    last = last_run(buckets.reports)
 
     def run(request: DriftRequest) -> Sequence[Summary]:
-        return monitor(
+        summaries = monitor(
             request=request,
             now=now,
             stores=buckets,
@@ -33,7 +52,8 @@ def handler(event: Mapping[str, Any], _: object) -> dict[str, Any]:
             minimum_rows=settings.minimum_rows,
             sample_rows=settings.sample_rows,
         )
+        last, millis = last_scheduled(buckets.reports), times.to_millis(now)
+        telemetry.emit(observed(summaries, scheduled=request.scheduled, last=last, now=millis))
+        return summaries
 
-    summaries = Desk(buckets.reports).serve(event, now=now, run=run)
-    Telemetry("drift").emit(observed(summaries, last=last, now=times.to_millis(now)))
-    return answer(summaries, channels.links)
+    return answer(Desk(buckets.reports).serve(event, now=now, run=run), channels.links)

@@ -7,12 +7,15 @@ from domain import metrics
 from domain.summary import Summary
 
 
-def observed(summaries: Sequence[Summary], *, last: int | None, now: int) -> Observation:
-    """`last`: when the run before this one was computed, `now`: this one (UTC ms)."""
+def observed(
+    summaries: Sequence[Summary], *, scheduled: bool, last: int | None, now: int
+) -> Observation:
+    """`last`: end of the latest window that was judged on schedule (UTC ms)."""
     observation = Observation()
     for summary in summaries:
         rows = summary.rows
         observation.count(metrics.RUNS)
+        observation.count(metrics.SCHEDULED_RUNS, scheduled)
         observation.count(metrics.DRIFTED_RUNS, summary.outcome.is_drift)
         observation.count(metrics.UNDECIDED_RUNS, not summary.outcome.is_verdict)
         observation.count(metrics.ROWS, rows.distinct)

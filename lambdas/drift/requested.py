@@ -1,11 +1,12 @@
 """Keep the books of a run that somebody asked for: `requests/<id>.json`."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from adapters.s3 import Bucket
+from adapters.s3 import Bucket, Conflict
 from domain import keys, times
 from domain.drift_request import DriftRequest, RequestRecord, checked_id
 from domain.errors import BadRecord, BadWindow
@@ -24,13 +25,15 @@ class Desk:
         """Run what the event asks for; raises BadWindow for a request without an id.
 
         With an id the outcome is noted, a bad window included: nobody waits for the answer. A
-        request that is done isn't run again: events come twice, mails shouldn't.
+        request that is done, or that another invocation is at, isn't run: events come twice, mails
+        shouldn't.
         """
         detail = event.get("detail")
         if not isinstance(detail, Mapping) or "request_id" not in detail:
             return run(DriftRequest.parse(event, now=now))
-        record = self._record(detail, now)
-        if record.status == "done":
+        record, etag = self._record(detail, now)
+        started = times.to_millis(now)
+        if record.is_taken(started):
             return []
         try:
             # "Now" is when it was asked, so that a repeated event means the same last rows.
@@ -39,7 +42,11 @@ class Desk:
         except BadWindow as error:
             self._write(replace(record, status="failed", problem=str(error)))
             return []
-        self._write(replace(record, status="running"))
+        record = replace(record, status="running", started_at=started, problem=None)
+        try:
+            self.reports.put_if(keys.request(record.id), record.to_json(), etag=etag)
+        except Conflict:  # the same event, delivered twice at once
+            return []
         try:
             summaries = run(request)
         except Exception as error:
@@ -49,17 +56,16 @@ class Desk:
         self._write(replace(record, status="done", run_ids=tuple(s.run_id for s in summaries)))
         return summaries
 
-    def _record(self, detail: Mapping[str, Any], now: datetime) -> RequestRecord:
-        """As it was written when the run was asked for, or from the event alone."""
+    def _record(self, detail: Mapping[str, Any], now: datetime) -> tuple[RequestRecord, str | None]:
+        """As it was written when the run was asked for, with its ETag, or from the event alone."""
         request_id = checked_id(detail["request_id"])
         stored = self.reports.get(keys.request(request_id))
-        try:
-            if stored is not None:
-                return RequestRecord.from_json(stored.data)
-        except BadRecord:
-            pass  # the event says the same
+        if stored is not None:
+            with suppress(BadRecord):  # the event says the same
+                return RequestRecord.from_json(stored.data), stored.etag
         request = {name: value for name, value in detail.items() if name != "request_id"}
-        return RequestRecord(id=request_id, requested_at=times.to_millis(now), request=request)
+        record = RequestRecord(id=request_id, requested_at=times.to_millis(now), request=request)
+        return record, stored.etag if stored else None
 
     def _write(self, record: RequestRecord) -> None:
         self.reports.put(keys.request(record.id), record.to_json(), content_type="application/json")

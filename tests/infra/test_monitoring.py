@@ -82,7 +82,7 @@ def test_every_alarm_says_what_to_look_at_and_tells_the_topic(aws: Assembly) -> 
 def test_a_day_without_a_run_is_alarming_even_when_nothing_reports_it(aws: Assembly) -> None:
     alarm = aws.resource("AWS::CloudWatch::Alarm", "AlarmsNoDriftRun").properties
     assert (alarm["MetricName"], alarm["TreatMissingData"], alarm["ComparisonOperator"]) == (
-        "Runs",
+        "ScheduledRuns",  # a run on demand must not hide a dead schedule
         "breaching",
         "LessThanThreshold",
     )
@@ -120,6 +120,38 @@ def test_a_stage_can_use_identities_that_the_account_has_already(
 def test_one_address_is_one_identity(varied: Callable[..., Assembly]) -> None:
     assembly = varied("emulator", context={"mail_to": "sender@example.org"})
     assert len(list(assembly.resources("AWS::SES::EmailIdentity"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "metric", "dimensions", "threshold"),
+    [
+        ("PredictionFallbacks", "LogFallbacks", {"service": "predictor"}, 1),
+        ("LabelFallbacks", "LogFallbacks", {"service": "labels"}, 1),
+        ("BundleTrouble", "BundleTrouble", {"service": "predictor"}, 1),
+        ("PredictionsRejected", "FailedConversion.Records", "PredictionLogDeliveryStream", 1),
+        ("LabelsRejected", "FailedConversion.Records", "LabelsDeliveryStream", 1),
+        (
+            "PredictionsNotDelivered",
+            "DeliveryToS3.DataFreshness",
+            "PredictionLogDeliveryStream",
+            960,
+        ),
+        ("LabelsNotDelivered", "DeliveryToS3.DataFreshness", "LabelsDeliveryStream", 960),
+    ],
+)
+def test_records_that_are_not_delivered_and_models_that_do_not_load_are_alarming(
+    aws: Assembly, name: str, metric: str, dimensions: dict[str, str] | str, threshold: int
+) -> None:
+    alarm = aws.resource("AWS::CloudWatch::Alarm", f"Alarms{name}").properties
+    found = {d["Name"]: aws.text(d["Value"]) for d in alarm["Dimensions"]}
+    own = isinstance(dimensions, dict)
+    assert found == (dimensions if own else {"DeliveryStreamName": f"{{{dimensions}}}"})
+    assert (alarm["Namespace"], alarm["MetricName"]) == (
+        "Circle" if own else "AWS/Firehose",
+        metric,
+    )
+    assert (alarm["Threshold"], alarm["TreatMissingData"]) == (threshold, "notBreaching")
+    assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
 
 
 def test_bounces_and_complaints_reach_the_topic(aws: Assembly) -> None:

@@ -2,10 +2,13 @@
 
 import argparse
 import json
+import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ConnectionClosedError, HTTPClientError, ReadTimeoutError
@@ -13,11 +16,13 @@ from botocore.exceptions import ConnectionClosedError, HTTPClientError, ReadTime
 from adapters.s3 import Bucket
 from domain import keys, times
 from domain.drift import Outcome
-from domain.drift_request import DriftRequest, RequestRecord
+from domain.drift_request import RUN_MILLIS, DriftRequest, RequestRecord
 from domain.errors import BadRecord, BadWindow
 from domain.window import LastRows
+from lambdas.drift.handler import RunFailed, handler
 from lambdas.drift.observation import observed
 from lambdas.drift.requested import Desk
+from monitoring_job import publishing
 from ops import drift
 from ops.errors import OpsError
 from ops.target import Target
@@ -46,7 +51,16 @@ def test_a_record_survives_its_encoding() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"id": "../x"}, {"status": "lost"}, {"request": []}, {"run_ids": None}, {"more": 1}]
+    "change",
+    [
+        {"id": "../x"},
+        {"status": "lost"},
+        {"request": []},
+        {"run_ids": None},
+        {"more": 1},
+        {"requested_at": "1"},
+        {"started_at": 10**20},
+    ],
 )
 def test_what_is_no_record_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(BadRecord):
@@ -92,11 +106,86 @@ def test_a_forged_id_touches_nothing(moto_bucket: Bucket) -> None:
     assert list(moto_bucket.list("")) == []
 
 
-def test_the_monitor_counts_its_runs_rows_and_age() -> None:
-    runs = [_run(Outcome.STABLE), _run(Outcome.DATA_DRIFT, "age"), _run(Outcome.NO_DATA)]
-    counts = observed(runs, last=1_000, now=61_000).counts
+def test_one_event_delivered_five_times_at_once_is_one_run(moto_bucket: Bucket) -> None:
+    moto_bucket.put(keys.request(ID), ASKED.to_json())
+    barrier, runs = threading.Barrier(5), []
+
+    def run(request: DriftRequest) -> list[Any]:
+        runs.append(request)
+        return [_run(Outcome.STABLE)]
+
+    def deliver() -> None:
+        barrier.wait()
+        Desk(moto_bucket).serve(event(ASKED), now=NOW, run=run)
+
+    threads = [threading.Thread(target=deliver) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(runs) == 1
+
+
+@pytest.mark.parametrize(("age", "runs", "seen"), [(-1, 0, "running"), (0, 1, "failed")])
+def test_a_run_that_was_cut_off_counts_as_failed_and_may_be_run_again(
+    moto_bucket: Bucket, age: int, runs: int, seen: str
+) -> None:
+    started = times.to_millis(NOW) - RUN_MILLIS - age
+    record = replace(ASKED, status="running", started_at=started)
+    moto_bucket.put(keys.request(ID), record.to_json())
+    ran: list[DriftRequest] = []
+
+    def run(request: DriftRequest) -> list[Any]:
+        ran.append(request)
+        return []
+
+    Desk(moto_bucket).serve(event(record), now=NOW, run=run)
+    assert (len(ran), record.seen(times.to_millis(NOW)).status) == (runs, seen)
+
+
+def test_a_failed_run_tells_its_log_and_its_caller_the_kind_of_error_and_no_text(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], moto_bucket: Bucket
+) -> None:
+    def monitor(**_: Any) -> None:
+        raise ValueError("could not convert string to float: 'a value'")
+
+    room = "lambdas.drift.handler"
+    monkeypatch.setattr(f"{room}.Settings.from_env", lambda _: Mock())
+    monkeypatch.setattr(f"{room}.stores", lambda _: SimpleNamespace(reports=moto_bucket))
+    monkeypatch.setattr(f"{room}.notifier", lambda _: Mock())
+    monkeypatch.setattr(f"{room}.monitor", monitor)
+    with pytest.raises(RunFailed, match="ValueError") as raised:
+        handler({"day": "2026-01-31"}, None)
+    told = capsys.readouterr().out
+    assert "ValueError" in told
+    assert '"FailedRuns"' in told
+    assert "a value" not in told + str(raised.value)
+
+
+def test_a_bad_window_may_say_what_is_wrong(
+    monkeypatch: pytest.MonkeyPatch, moto_bucket: Bucket
+) -> None:
+    room = "lambdas.drift.handler"
+    monkeypatch.setattr(f"{room}.Settings.from_env", lambda _: Mock())
+    monkeypatch.setattr(f"{room}.stores", lambda _: SimpleNamespace(reports=moto_bucket))
+    monkeypatch.setattr(f"{room}.notifier", lambda _: Mock())
+    with pytest.raises(BadWindow, match="A day looks like"):
+        handler({"day": "soon"}, None)
+
+
+def test_the_age_is_that_of_the_latest_window_on_schedule(moto_bucket: Bucket) -> None:
+    runs = [replace(_run(Outcome.STABLE, day=day), scheduled=day < 2) for day in range(4)]
+    publishing.index_runs(moto_bucket, runs)
+    assert publishing.last_scheduled(moto_bucket) == runs[1].end
+
+
+@pytest.mark.parametrize(("scheduled", "runs"), [(True, 3), (False, 0)])
+def test_the_monitor_counts_its_runs_rows_and_age(scheduled: bool, runs: int) -> None:
+    summaries = [_run(Outcome.STABLE), _run(Outcome.DATA_DRIFT, "age"), _run(Outcome.NO_DATA)]
+    counts = observed(summaries, scheduled=scheduled, last=1_000, now=61_000).counts
     assert counts == {
         "Runs": 3,
+        "ScheduledRuns": runs,
         "DriftedRuns": 1,
         "UndecidedRuns": 1,
         "Rows": 0,

@@ -23,6 +23,7 @@ from requests.exceptions import RequestException
 
 CHAMPION = "champion"
 EXECUTION_TAG = "circle.execution"
+ERROR_TAG = "circle.error"
 SHA256_TAG = "circle.bundle_sha256"
 
 
@@ -64,14 +65,17 @@ class Tracking:
         """Id of the run that belongs to an execution: found, or created."""
         experiment = self.experiment_id()
         with _translated():
-            found = self.client.search_runs(
-                [experiment], f"tags.`{EXECUTION_TAG}` = '{execution}'", max_results=1
-            )
-            if found:
-                return str(found[0].info.run_id)
+            found = self._run_of(experiment, execution)
+            if found is not None:
+                return found
             name = execution.rsplit(":", 1)[-1]
             tags = {EXECUTION_TAG: execution, MLFLOW_RUN_NAME: f"training-{name}"}
             return str(self.client.create_run(experiment, tags=tags).info.run_id)
+
+    def _run_of(self, experiment: str, execution: str) -> str | None:
+        tagged = f"tags.`{EXECUTION_TAG}` = '{execution}'"
+        found = self.client.search_runs([experiment], tagged, max_results=1)
+        return str(found[0].info.run_id) if found else None
 
     def log_trial(
         self,
@@ -150,6 +154,18 @@ class Tracking:
         """Close the execution's run."""
         with _translated():
             self.client.set_terminated(run_id)
+
+    def fail(self, execution: str, error: str) -> None:
+        """Close the run of an execution that failed with that error, if it has one.
+
+        A retried state finds the run again, and `finish` closes it anew.
+        """
+        with _translated():
+            experiment = self.client.get_experiment_by_name(self.model_name)
+            run_id = experiment and self._run_of(str(experiment.experiment_id), execution)
+            if run_id:
+                self.client.set_tag(run_id, ERROR_TAG, error)
+                self.client.set_terminated(run_id, status="FAILED")
 
     def register(self, *, run_id: str, booster: Any, example: Any, sha256: str) -> str:
         """Log the booster with its signature and register it; returns the version's number.

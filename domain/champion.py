@@ -143,6 +143,20 @@ class LedgerEntry:
         """The inverse of `to_json`; raises BadRecord."""
         try:
             fields: dict[str, Any] = json.loads(data)
-            return cls(**{**fields, "reasons": tuple(fields["reasons"])})
+            entry = cls(**{**fields, "reasons": tuple(fields["reasons"])})
+            entry._check()
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise BadRecord(f"A ledger entry can't be decoded ({type(error).__name__}).") from None
+        return entry
+
+    def _check(self) -> None:
+        """Raise ValueError or TypeError for fields of a wrong type."""
+        if type(self.seq) is not int or type(self.promoted_at) is not int or self.seq < 1:
+            raise TypeError("numbers")
+        if self.action not in get_args(Action) or not isinstance(self.execution, str):
+            raise TypeError("texts")
+        keys.checked_version(self.version)
+        if self.previous_version is not None:
+            keys.checked_version(self.previous_version)
+        if not all(isinstance(reason, str) for reason in self.reasons):
+            raise TypeError("reasons")

@@ -4,6 +4,7 @@ import argparse
 
 from domain import keys, times
 from domain.champion import LedgerEntry
+from domain.errors import BadRecord
 from ops.console import table
 from ops.target import Target
 
@@ -14,8 +15,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(_: argparse.Namespace, target: Target) -> str:
     """The command."""
-    listed = entries(target)
-    if not listed:
+    listed, damaged = entries(target)
+    if not listed and not damaged:
         print("The ledger is empty: nothing was promoted yet.")
         return target.command("train")
     print(
@@ -34,11 +35,19 @@ def run(_: argparse.Namespace, target: Target) -> str:
             ],
         )
     )
-    return target.command("rollback") + " [--to VERSION]"
+    for line in damaged:
+        print(line)
+    return target.command("status --check" if damaged else "rollback [--to VERSION]")
 
 
-def entries(target: Target) -> list[LedgerEntry]:
-    """All entries, oldest first."""
+def entries(target: Target) -> tuple[list[LedgerEntry], list[str]]:
+    """All that can be read, oldest first, and a line for each that can't."""
     models = target.bucket("models")
-    stored = (models.get(listed.key) for listed in models.list(keys.LEDGER))
-    return [LedgerEntry.from_json(found.data) for found in stored if found is not None]
+    found, damaged = [], []
+    for listed in models.list(keys.LEDGER):
+        stored = models.get(listed.key)
+        try:
+            found.append(LedgerEntry.from_json(stored.data if stored else b""))
+        except BadRecord as error:
+            damaged.append(f"{listed.key}: {error}")
+    return found, damaged

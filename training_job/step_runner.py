@@ -3,10 +3,18 @@
 Importing this is cheap, because the parent process does it too.
 """
 
-from collections.abc import Mapping
-from typing import Any
+import contextlib
+import functools
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+
+if TYPE_CHECKING:
+    from adapters.registry import Tracking
+
+LOGGED = ("tune", "evaluate")
+"""Steps that work in the execution's MLflow run."""
 
 
 def run_step(step: str, environ: Mapping[str, str]) -> Mapping[str, Any]:
@@ -14,8 +22,6 @@ def run_step(step: str, environ: Mapping[str, str]) -> Mapping[str, Any]:
 
     `environ`: the settings, EXECUTION (ARN) and STATE_INPUT (JSON).
     """
-    from boto3.exceptions import Boto3Error
-
     from training_job.inputs import State
     from training_job.settings import Settings
     from training_job.steps import STEPS, Context
@@ -27,9 +33,29 @@ def run_step(step: str, environ: Mapping[str, str]) -> Mapping[str, Any]:
         say=lambda text: print(f"{step}: {text}", flush=True),  # noqa: T201 - the container's log
     )
     try:
-        return STEPS[step](context)
+        return _execute(functools.partial(STEPS[step], context))
+    except Exception as error:
+        if step in LOGGED:
+            _close_run(context.tracking, context.name, error)
+        raise
+
+
+def _execute(step: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+    from boto3.exceptions import Boto3Error
+
+    try:
+        return step()
     except (BotoCoreError, ClientError, Boto3Error) as error:
         raise _named(error) from error
+
+
+def _close_run(tracking: "Tracking", execution: str, error: Exception) -> None:
+    """Nobody shall see a run that seems to go on for ever; without MLflow it has to."""
+    from adapters.registry import RegistryUnavailable
+
+    if not isinstance(error, RegistryUnavailable):
+        with contextlib.suppress(RegistryUnavailable):
+            tracking.fail(execution, type(error).__name__)
 
 
 def _named(error: Exception) -> Exception:

@@ -47,7 +47,7 @@ def test_the_champion_is_the_same_in_pointer_ledger_and_registry(circle: Circle)
     champion = _champion(circle)
     name = MODEL
     alias = _mlflow(circle).get_model_version_by_alias(name, "champion")
-    (entry,) = ledger.entries(circle.target)
+    (entry,), _ = ledger.entries(circle.target)
     assert circle.figures["champion"]["version"] == champion.version
     assert (champion.seq, champion.version, champion.execution) == (
         entry.seq,

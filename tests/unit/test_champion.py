@@ -102,9 +102,31 @@ def test_what_is_no_pointer_is_refused(data: bytes) -> None:
 
 
 @pytest.mark.parametrize("fields", [{}, {"reasons": None}, {"reasons": 1}, {"seq": 1}])
-def test_what_is_no_ledger_entry_is_refused(fields: dict[str, Any]) -> None:
+def test_what_lacks_fields_is_no_ledger_entry(fields: dict[str, Any]) -> None:
     with pytest.raises(BadRecord):
         LedgerEntry.from_json(json.dumps(fields).encode())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seq": "1"},
+        {"seq": 0},
+        {"promoted_at": None},
+        {"promoted_at": "today"},
+        {"action": "demote"},
+        {"action": []},
+        {"version": "../x"},
+        {"version": None},
+        {"previous_version": 7},
+        {"execution": None},
+        {"reasons": [1]},
+    ],
+)
+def test_a_field_of_another_type_is_no_ledger_entry(change: dict[str, Any]) -> None:
+    entry = json.loads(LedgerEntry.of(_pointer(), ("Because.",)).to_json())
+    with pytest.raises(BadRecord):
+        LedgerEntry.from_json(json.dumps(entry | change).encode())
 
 
 def test_an_entry_keeps_the_pointers_facts() -> None:

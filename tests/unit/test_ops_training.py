@@ -7,10 +7,10 @@ import pytest
 
 from adapters.s3 import Bucket
 from domain import keys
-from domain.champion import Champion, ModelRef
+from domain.champion import Champion, LedgerEntry, ModelRef
 from domain.consistency import Consistency
 from domain.failures import ADVICE, OTHERWISE, UNEXPECTED, explained, split
-from ops import console, rollback, status, train
+from ops import console, ledger, rollback, status, train
 from ops.errors import OpsError
 
 VERSIONS = [ModelRef.of(number, f"{number}" * 64) for number in (1, 2, 3)]
@@ -112,6 +112,22 @@ def test_a_rollback_that_makes_no_sense_starts_nothing(
 ) -> None:
     with pytest.raises(OpsError, match=complaint):
         _rollback(monkeypatch, target, *words)
+
+
+def test_a_damaged_entry_is_a_line_below_the_ledger(
+    target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    champion = target.champion()
+    assert champion is not None
+    entry = LedgerEntry.of(champion, ("Better.",))
+    target.bucket("models").put(entry.key, entry.to_json())
+    damaged = keys.ledger_entry(1, "promote", VERSIONS[0].version)
+    target.bucket("models").put(damaged, b"{")
+    place: Any = target
+    assert "ops status --check" == ledger.run(argparse.Namespace(), place)
+    *table, last = capsys.readouterr().out.splitlines()
+    assert f"{damaged}: A ledger entry can't be decoded (JSONDecodeError)." == last
+    assert [VERSIONS[1].version in line for line in table][-1]
 
 
 def test_status_shows_what_the_last_check_found(target: FakeTarget) -> None:

@@ -2,6 +2,8 @@
 
 import os
 import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,10 +11,11 @@ from boto3.exceptions import Boto3Error, RetriesExceededError, S3UploadFailedErr
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 from mlflow import environment_variables as mlflow_environment
 
+from adapters.registry import ERROR_TAG, RegistryUnavailable, Tracking
 from tests.unit.fakes import client_error
 from training_job import __main__ as entry
 from training_job import steps
-from training_job.errors import AwsUnavailable
+from training_job.errors import AwsUnavailable, BadData
 from training_job.settings import Settings
 from training_job.step_runner import run_step
 from training_job.supervisor import Outcome
@@ -87,3 +90,44 @@ def test_what_waiting_may_cure_at_aws_has_one_name(
         run_step("check", SETTINGS.to_env())
     assert name == found.type.__name__
     assert (found.type is AwsUnavailable) == (name == "AwsUnavailable")
+
+
+def _failing(error: Exception) -> Any:
+    def fail(_: Any) -> dict[str, Any]:
+        raise error
+
+    return fail
+
+
+def test_a_step_that_fails_closes_its_mlflow_run_and_a_retry_finds_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings = replace(SETTINGS, mlflow_tracking_uri=f"sqlite:///{tmp_path}/mlflow.db")
+    environ = settings.to_env() | {"EXECUTION": "arn:execution:one"}
+    tracking = Tracking(settings.mlflow_tracking_uri, settings.model_name)
+    run_id = tracking.run_of("one")
+    for step in ("prepare", "tune"):
+        monkeypatch.setitem(steps.STEPS, step, _failing(BadData("made up")))
+        with pytest.raises(BadData):
+            run_step(step, environ)
+        run = tracking.client.get_run(run_id)
+        expected = ("RUNNING", None) if step == "prepare" else ("FAILED", "BadData")
+        assert expected == (run.info.status, run.data.tags.get(ERROR_TAG))
+    assert run_id == tracking.run_of("one")
+    tracking.finish(run_id)
+    assert "FINISHED" == tracking.client.get_run(run_id).info.status
+    tracking.fail("two", "BadData")
+    assert 1 == len(tracking.client.search_runs([tracking.experiment_id()]))
+
+
+@pytest.mark.parametrize("error", [BadData("made up"), RegistryUnavailable("made up")])
+def test_without_mlflow_the_steps_own_error_is_what_is_told(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def down(*_: str) -> None:
+        raise RegistryUnavailable("down")
+
+    monkeypatch.setitem(steps.STEPS, "tune", _failing(error))
+    monkeypatch.setattr(Tracking, "fail", down)
+    with pytest.raises(type(error), match="made up"):
+        run_step("tune", SETTINGS.to_env())

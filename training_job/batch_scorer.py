@@ -17,8 +17,8 @@ from domain.feature import Value
 from training_job.choice import named
 from training_job.encoding import encode_columns
 from training_job.errors import ExportDisagrees, NothingToPromote, NothingToScoreWith
-from training_job.export import TOLERANCE
 from training_job.model import Probabilities, predict
+from training_job.proof import TOLERANCE
 from training_job.rebuild import rebuild
 from training_job.validation import MISSING, Columns
 

@@ -65,9 +65,20 @@ class Split:
         table = pyarrow.parquet.read_table(path, read_dictionary=dictionaries)
         return cls(table, table.column(contract.target).to_numpy().astype(np.int8))
 
+    def head(self, rows: int) -> "Split":
+        """A copy of the first rows, which doesn't keep the others in memory."""
+        first = np.arange(min(rows, len(self.labels)))
+        return Split(self.table.take(pa.array(first)), self.labels[first])
+
+    def batches(self) -> Iterator["Split"]:
+        """The same rows, a few at a time."""
+        for start in range(0, len(self.labels), BATCH_ROWS):
+            rows = slice(start, start + BATCH_ROWS)
+            yield Split(self.table.slice(start, BATCH_ROWS), self.labels[rows])
+
     def rows(self, contract: Contract) -> Iterator[tuple[Value, ...]]:
-        """The features row by row in the contract's order, None for missing; a batch at a time."""
-        features = self.table.select([f.name for f in contract.features])
-        for start in range(0, features.num_rows, BATCH_ROWS):
-            batch = features.slice(start, BATCH_ROWS)
-            yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        """The features row by row in the contract's order, None for missing."""
+        names = [feature.name for feature in contract.features]
+        for batch in self.batches():
+            columns = (batch.table.column(name).to_pylist() for name in names)
+            yield from zip(*columns, strict=True)

@@ -1,17 +1,11 @@
-"""From a booster to data: the trees as flat arrays, and the proof that they score the same."""
+"""From a booster to data: the trees as flat arrays."""
 
 import json
 import math
-from collections.abc import Iterable
 
-import numpy as np
 import xgboost as xgb
 
-from domain.bundle import Bundle
 from domain.scorer import LEAF, Forest
-from training_job.errors import ExportDisagrees
-
-TOLERANCE = 1e-6
 
 
 def export(booster: xgb.Booster) -> Forest:
@@ -42,17 +36,3 @@ def export(booster: xgb.Booster) -> Forest:
 
 
 _NODE_FIELDS = ("feature", "threshold", "left", "right", "default_left", "cover")
-
-
-def prove(bundle: Bundle, rows: Iterable[tuple[object, ...]], expected: np.ndarray) -> None:
-    """Compare the bundle's own scorer with XGBoost's probabilities, row by row.
-
-    `rows`: features in the contract's order. Raises ExportDisagrees above a difference of 1e-6.
-    """
-    scored = np.array([bundle.probability(row) for row in rows])  # type: ignore[arg-type]  # rows come from the contract's own columns
-    difference = float(np.max(np.abs(scored - expected), initial=0.0))
-    if not difference <= TOLERANCE:
-        raise ExportDisagrees(
-            f"The exported model differs from XGBoost by {difference:.2g} on the test rows, more "
-            f"than {TOLERANCE:g}: this XGBoost version can't be exported. Nothing was registered."
-        )

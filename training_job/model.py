@@ -155,6 +155,12 @@ def predict(booster: xgb.Booster, matrix: Matrix) -> Probabilities:
     return np.asarray(booster.inplace_predict(matrix), dtype=np.float32)
 
 
+def predict_split(booster: xgb.Booster, split: Split, contract: Contract) -> Probabilities:
+    """The same for a split, whose matrix never is in memory whole."""
+    parts = [predict(booster, encode(part.table, contract)) for part in split.batches()]
+    return np.concatenate([np.empty(0, np.float32), *parts])
+
+
 def f1_score(labels: Labels, probabilities: npt.ArrayLike, threshold: float) -> float:
     """F1 of ``probability >= threshold``."""
     return float(metrics.f1_score(labels, np.asarray(probabilities) >= threshold))

@@ -25,7 +25,10 @@ POINTS = 400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """What the pictures show. `history`: each trial's validation F1 in order, None if given up."""
+    """What the pictures show. `matrix`: the first encoded rows, at least EXPLAINED_ROWS or all.
+
+    `history`: each trial's validation F1 in order, None if given up.
+    """
 
     contract: Contract
     booster: xgb.Booster
@@ -52,21 +55,22 @@ def contributions(judged: Judged) -> dict[str, Floats]:
     return dict(sorted(sums.items(), key=lambda item: -float(np.abs(item[1]).mean())))
 
 
-def draw(judged: Judged, folder: Path) -> list[Path]:
-    """Write each picture as a PNG into `folder`; returns their paths."""
+def draw(judged: Judged, folder: Path) -> list[str]:
+    """Write each picture as a PNG into `folder`; returns the names of those that failed."""
     # Not pyplot: it keeps every figure, and chooses a backend by what the machine has.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    paths = []
+    failed = []
     for name, paint in PICTURES.items():
         figure = Figure(figsize=(5.5, 4.5), layout="tight")
-        paint(judged, figure.add_subplot())
-        path = folder / f"{name}.png"
         FigureCanvasAgg(figure)
-        figure.savefig(path)
-        paths.append(path)
-    return paths
+        try:
+            paint(judged, figure.add_subplot())
+            figure.savefig(folder / f"{name}.png")
+        except Exception:  # a registered model doesn't depend on its pictures
+            failed.append(name)
+    return failed
 
 
 def _roc(judged: Judged, axes: "Axes") -> None:

@@ -18,9 +18,9 @@ from training_job.model import Fitted, predict
 REFERENCE_ROWS = 10_000
 
 
-def reference(valid: Split, fitted: Fitted, contract: Contract) -> pa.Table:
-    """The version's own sample: the first rows in the order of hashes, which is random."""
-    table = valid.table.slice(0, REFERENCE_ROWS)
+def reference(sample: Split, fitted: Fitted, contract: Contract) -> pa.Table:
+    """The version's own sample: the first validation rows by their hashes, which is at random."""
+    table = sample.table
     probabilities = predict(fitted.booster, encode(table, contract)).astype(np.float64)
     columns: dict[str, Any] = {}
     for feature in contract.features:
@@ -32,7 +32,7 @@ def reference(valid: Split, fitted: Fitted, contract: Contract) -> pa.Table:
         | {
             "probability": probabilities,
             "predicted": probabilities >= fitted.threshold,
-            "label": valid.labels[:REFERENCE_ROWS].astype(bool),
+            "label": sample.labels.astype(bool),
         }
     )
 

@@ -69,8 +69,8 @@ class World:
             params=params,
             execution=execution,
             seed=1,
-            say=lambda _: None,
             **{
+                "say": lambda _: None,
                 "contract": self.contract,
                 "dataset_id": self.dataset_id,
                 "limits": LIMITS,
@@ -140,6 +140,30 @@ def test_the_first_model_gets_a_card_with_intervals_segments_and_pictures(world:
     text = world.tracking.files["judgement/model_card.md"].decode()
     assert f"# Model card: diabetes {result['version']}" in text
     assert "| gender=Female |" in text
+
+
+def test_a_picture_that_fails_is_said_and_costs_nothing_else(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise ValueError("no font")
+
+    monkeypatch.setitem(PICTURES, "calibration", fail)
+    said: list[str] = []
+    world.evaluate("one", PARAMS, say=said.append)
+    assert [line for line in said if "calibration could not be drawn" in line]
+    names = {name.removeprefix("judgement/") for name in world.tracking.files}
+    assert {f"{name}.png" for name in PICTURES} - names == {"calibration.png"}
+
+
+def test_the_proof_sees_every_row_twice_in_whatever_batches(
+    quick: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training_job.dataset.BATCH_ROWS", 100)
+    said: list[str] = []
+    result = quick.evaluate("one", PARAMS, say=said.append)
+    rows = quick.card(result)["rows"]["test"]
+    assert f"the exported scorer agrees with XGBoost on {2 * rows:,} rows" == said[0]
 
 
 def test_the_same_model_again_is_a_tie_and_a_worse_champion_is_replaced(quick: World) -> None:

@@ -59,8 +59,8 @@ class Alarms(Construct):
         )
         self._alarm(
             "NoDriftRun",
-            _own_metric("drift", metrics.RUNS, day),
-            "No drift run for days: look at the schedule and the drift function's log.",
+            _own_metric("drift", metrics.SCHEDULED_RUNS, day),
+            "No scheduled drift run for days: look at the schedule and the drift function's log.",
             periods=stage.alarm_drift_days,
             comparison=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
             missing=cloudwatch.TreatMissingData.BREACHING,

@@ -1,6 +1,7 @@
 """A Firehose stream that writes JSON records as Parquet, under a role that may do just that."""
 
-from aws_cdk import Aws, RemovalPolicy, Stack
+from aws_cdk import Aws, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesisfirehose as firehose
@@ -23,7 +24,7 @@ _Stream = firehose.CfnDeliveryStream
 class Delivery(Construct):
     """The stream of one log: Parquet in ``<name>/dt=.../``, what can't be read in ``rejected/``.
 
-    CDK's `DeliveryStream` would let its role read, list and delete the whole bucket.
+    CDK's `DeliveryStream` would let its role read, write and delete in the whole bucket.
     """
 
     def __init__(
@@ -88,6 +89,16 @@ class Delivery(Construct):
         """The stream's name."""
         return self._stream.ref
 
+    def metric(self, name: str, period: Duration, statistic: str) -> cloudwatch.Metric:
+        """One of the metrics that Firehose itself keeps about the stream."""
+        return cloudwatch.Metric(
+            namespace="AWS/Firehose",
+            metric_name=name,
+            dimensions_map={"DeliveryStreamName": self.stream_name},
+            period=period,
+            statistic=statistic,
+        )
+
     def grant_put(self, role: iam.IRole) -> None:
         """Let the role put records in."""
         role.add_to_principal_policy(
@@ -98,7 +109,11 @@ class Delivery(Construct):
 
 
 def _grant(role: iam.Role, bucket: s3.IBucket, name: str) -> None:
-    grants.write(role, bucket, f"{name}/*", f"{keys.rejected(name)}*")
+    """What Firehose's documentation lists for a destination in S3, on the stream's own folders."""
+    folders = (f"{name}/*", f"{keys.rejected(name)}*")
+    grants.read(role, bucket, *folders)
+    grants.write(role, bucket, *folders)
+    grants.list_keys(role, bucket)
     role.add_to_policy(
         iam.PolicyStatement(
             actions=["s3:GetBucketLocation", "s3:ListBucketMultipartUploads"],

@@ -84,7 +84,7 @@ class MonitoringStack(Stack):
             self,
             "Alarms",
             stage=settings.stage,
-            topic=storage.topic,
+            storage=storage,
             drift=drift,
             serving=serving,
         )

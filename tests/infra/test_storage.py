@@ -129,15 +129,15 @@ def test_a_stream_is_created_after_its_roles_policy(aws: Assembly, stream: str) 
 
 
 @pytest.mark.parametrize(("stream", "folder"), [("PredictionLog", "log"), ("Labels", "labels")])
-def test_a_streams_role_writes_only_its_own_folders_and_reads_nothing(
+def test_a_streams_role_may_do_what_firehose_documents_in_its_own_folders(
     aws: Assembly, stream: str, folder: str
 ) -> None:
     allowed = aws.allowed(f"{stream}DeliveryRole")
-    assert allowed["s3:PutObject"] == {
-        f"{{Predictions.Arn}}/{folder}/*",
-        f"{{Predictions.Arn}}/rejected/{folder}/*",
-    }
-    assert "s3:GetObject" not in allowed
+    folders = {f"{{Predictions.Arn}}/{name}/*" for name in (folder, f"rejected/{folder}")}
+    for action in ("s3:PutObject", "s3:AbortMultipartUpload", "s3:GetObject"):
+        assert allowed[action] == folders
+    for action in ("s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"):
+        assert allowed[action] == {"{Predictions.Arn}"}
     assert "s3:DeleteObject" not in allowed
 
 

@@ -66,7 +66,7 @@ def test_its_environment_is_what_its_settings_read(aws: Assembly, emulator: Asse
 
 
 def test_a_run_that_fails_for_good_reaches_the_topic(aws: Assembly) -> None:
-    config = aws.resource("AWS::Lambda::EventInvokeConfig").properties
+    config = aws.resource("AWS::Lambda::EventInvokeConfig", "DriftFunction").properties
     failure = config["DestinationConfig"]["OnFailure"]
     assert aws.text(failure["Destination"]) == "{OperationsTopic}"
 

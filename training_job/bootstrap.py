@@ -68,6 +68,9 @@ def score_intervals(
     `values`: the exact figures, whose names choose what is computed. The resamples see the scores
     in at most SCORE_GROUPS groups of neighbours, so that the work is the same for any number of
     rows; a group keeps its rows' mean losses, and what grouping changes is taken off again.
+
+    So is what resampling adds to the calibration error: distances have no sign, so chance makes
+    each resample's larger, and the plain percentiles of a good model lie above its value.
     """
     groups = _Groups.of(labels, scores)
     grouped = groups.metrics(groups.cells[None, :])
@@ -75,12 +78,13 @@ def score_intervals(
         groups.metrics(_resampled(groups.cells, seed + start, min(BLOCK, resamples - start)))
         for start in range(0, resamples, BLOCK)
     ]
-    return {
-        name: _interval(
-            value, np.concatenate([block[name] for block in blocks]) + (value - grouped[name])
-        )
-        for name, value in values.items()
-    }
+    found = {}
+    for name, value in values.items():
+        drawn = np.concatenate([block[name] for block in blocks])
+        centre = drawn.mean() if name == "calibration_error" else grouped[name]
+        # None of these figures can be negative.
+        found[name] = _interval(value, np.maximum(drawn + (value - centre), 0.0))
+    return found
 
 
 def calibration_error(labels: Bools, scores: Floats, bins: int = CALIBRATION_BINS) -> float:

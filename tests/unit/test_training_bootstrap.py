@@ -31,12 +31,16 @@ def _sample(seed: int = 1) -> tuple[Any, Any]:
     return rng.random(ROWS) < 1 / (1 + np.exp(-margin)), 1 / (1 + np.exp(-0.8 * margin))
 
 
-def _by_rows(figure: Callable[[Any], float]) -> Interval:
-    """The same interval the slow way: each resample is a list of row numbers."""
+def _by_rows(figure: Callable[[Any], float], *, centred: bool = False) -> Interval:
+    """The same interval the slow way: each resample is a list of row numbers.
+
+    `centred`: around the value, whatever resampling adds to the figure.
+    """
     rng = np.random.default_rng(9)
-    values = [figure(rng.integers(0, ROWS, ROWS)) for _ in range(600)]
-    low, high = np.percentile(values, (2.5, 97.5))
-    return Interval(figure(np.arange(ROWS)), float(low), float(high))
+    values = np.array([figure(rng.integers(0, ROWS, ROWS)) for _ in range(600)])
+    value = figure(np.arange(ROWS))
+    low, high = np.percentile(values + (value - values.mean() if centred else 0), (2.5, 97.5))
+    return Interval(value, float(low), float(high))
 
 
 def _close(found: Interval, expected: Interval) -> None:
@@ -51,7 +55,9 @@ def test_score_intervals_are_those_of_resampled_rows(name: str) -> None:
     labels, scores = _sample()
     values = {name: float(FIGURES[name](labels, scores))}
     found = score_intervals(labels, scores, values, seed=1)[name]
-    _close(found, _by_rows(lambda rows: FIGURES[name](labels[rows], scores[rows])))
+    centred = name == "calibration_error"
+    slow = _by_rows(lambda rows: FIGURES[name](labels[rows], scores[rows]), centred=centred)
+    _close(found, slow)
 
 
 @pytest.mark.parametrize(
@@ -110,6 +116,17 @@ def test_one_seed_gives_one_interval() -> None:
     assert score_intervals(labels, scores, values, seed=4) == score_intervals(
         labels, scores, values, seed=4
     )
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_well_calibrated_models_error_lies_in_its_own_interval(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    scores = rng.beta(0.5, 3, ROWS)
+    labels = rng.random(ROWS) < scores
+    value = calibration_error(labels, scores)
+    found = score_intervals(labels, scores, {"calibration_error": value}, seed=1)
+    interval = found["calibration_error"]
+    assert interval.low <= value <= interval.high
 
 
 def test_a_perfectly_calibrated_score_has_no_error_and_a_shifted_one_its_shift() -> None:

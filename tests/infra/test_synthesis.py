@@ -5,9 +5,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aws_cdk import App
+from aws_cdk import aws_sns as sns
 
 from app import build
 from stacks import assets
@@ -43,3 +45,13 @@ def test_without_the_layer_everything_is_written_and_synth_says_what_to_do(
     with pytest.raises(RuntimeError, match="build/layer/python is missing: run `make setup`"):
         app.synth()
     assert len(list(tmp_path.glob("*.template.json"))) == 4
+
+
+def test_a_finding_of_cdk_nag_that_nobody_accepted_stops_synth(tmp_path: Path) -> None:
+    context = {"target": "aws", "mail_from": "sender@example.org"}
+    app = App(context=cdk_context() | context, outdir=str(tmp_path))
+    build(app, Settings.from_context(app.node.try_get_context, ROOT))
+    storage: Any = app.node.find_child("Circle-dev-Storage")
+    sns.Topic(storage, "Planted")
+    with pytest.raises(RuntimeError, match="AwsSolutions-SNS3"):
+        app.synth()

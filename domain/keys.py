@@ -153,9 +153,14 @@ def stream(name: str, day: date) -> str:
     return f"{name}/{partition(day)}"
 
 
-def scoring_upload(name: str) -> str:
-    """Where a local file goes that is to be scored."""
-    return f"{SCORING}in/{name}"
+def scoring_upload(sha256: str, name: str) -> str:
+    """Where a local file goes that is to be scored: by its content, so that it goes there once."""
+    return f"{SCORING}in/{sha256[:12]}/{name}"
+
+
+def scoring_output(sha256: str, version: str, *, log: bool) -> str:
+    """Folder of the scores of an input, whose hash it is, by a model: the same one for a repeat."""
+    return f"{SCORING}out/{sha256[:12]}-{version}{'-logged' if log else ''}/"
 
 
 def scoring_part(output: str, file: int, part: int) -> str:

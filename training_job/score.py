@@ -76,7 +76,6 @@ def score(
                 "rows": tally.rows,
                 "refused": tally.refused,
                 "bytes": passed + int(part.share * size),
-                "of": todo.bytes,
             }
             data.put(keys.scoring_progress(request.output), json.dumps(progress).encode())
             speed = tally.rows / (time.monotonic() - began)

@@ -21,11 +21,6 @@ class Plan:
     began: int
     files: dict[str, int]
 
-    @property
-    def bytes(self) -> int:
-        """Of all files."""
-        return sum(self.files.values())
-
 
 def plan(request: ScoreRequest, data: Bucket, models: Bucket) -> Plan:
     """The folder's plan: this request's, or the same request's from an earlier attempt.

@@ -53,6 +53,8 @@ TROUBLE = (VALIDATION_ERRORS, UNAVAILABLE, UNEXPECTED, BUNDLE_TROUBLE)
 """What it says of one that failed, and FieldErrors for each bad field."""
 DAILY = (
     RUNS,
+    SCHEDULED_RUNS,
+    FAILED_RUNS,
     DRIFTED_RUNS,
     UNDECIDED_RUNS,
     ROWS,
@@ -60,4 +62,4 @@ DAILY = (
     REFUSED_MAILS,
     LAST_RUN_AGE,
 )
-"""What the drift function says of every run."""
+"""What the drift function says of its runs."""

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache, partial
 from typing import Any
 
 from adapters.telemetry import Observation, Telemetry
@@ -41,14 +42,15 @@ def handler(event: Mapping[str, Any], _: object) -> dict[str, Any]:
 
 def _handled(event: Mapping[str, Any], telemetry: Telemetry) -> dict[str, Any]:
     now, settings = datetime.now(UTC), Settings.from_env(os.environ)
-    buckets, channels = stores(settings), notifier(settings)
+    buckets = stores(settings)
+    channels = cache(partial(notifier, settings))  # a request that is refused needs no secret
 
     def run(request: DriftRequest) -> Sequence[Summary]:
         summaries = monitor(
             request=request,
             now=now,
             stores=buckets,
-            notifier=channels,
+            notifier=channels(),
             minimum_rows=settings.minimum_rows,
             sample_rows=settings.sample_rows,
         )
@@ -56,4 +58,4 @@ def _handled(event: Mapping[str, Any], telemetry: Telemetry) -> dict[str, Any]:
         telemetry.emit(observed(summaries, scheduled=request.scheduled, last=last, now=millis))
         return summaries
 
-    return answer(Desk(buckets.reports).serve(event, now=now, run=run), channels.links)
+    return answer(Desk(buckets.reports).serve(event, now=now, run=run), channels().links)

@@ -98,7 +98,7 @@ def test_a_metric_is_paid_by_the_hour_in_which_it_is_emitted(dev: Stage) -> None
     # Four names, and FieldErrors for each of the contract's eight features.
     assert usd(1_000_000)["12 of refused requests"] == pytest.approx(12 * 0.30 * 50 / 730)
     daily = {line.what: line.usd for line in drift_runs(dev)}
-    assert daily["its metrics"] == pytest.approx(7 * 0.30 * 30 / 730)
+    assert daily["its metrics"] == pytest.approx(9 * 0.30 * 30 / 730)
 
 
 def test_every_metric_has_its_place_in_the_bill() -> None:

@@ -162,13 +162,16 @@ def test_a_failed_run_tells_its_log_and_its_caller_the_kind_of_error_and_no_text
     assert "a value" not in told + str(raised.value)
 
 
-def test_a_bad_window_may_say_what_is_wrong(
-    monkeypatch: pytest.MonkeyPatch, moto_bucket: Bucket
+def test_a_bad_window_may_say_what_is_wrong_and_asks_aws_nothing(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    def asked(_: Any) -> None:
+        raise AssertionError("the secret was read")
+
     room = "lambdas.drift.handler"
     monkeypatch.setattr(f"{room}.Settings.from_env", lambda _: Mock())
-    monkeypatch.setattr(f"{room}.stores", lambda _: SimpleNamespace(reports=moto_bucket))
-    monkeypatch.setattr(f"{room}.notifier", lambda _: Mock())
+    monkeypatch.setattr(f"{room}.stores", lambda _: SimpleNamespace(reports=None))
+    monkeypatch.setattr(f"{room}.notifier", asked)
     with pytest.raises(BadWindow, match="A day looks like"):
         handler({"day": "soon"}, None)
 

@@ -31,6 +31,10 @@ class Target(Protocol):
         """The image of the training tasks."""
         ...
 
+    def tuning_processes(self, cpu_units: int) -> int:
+        """How many processes search in a task of so many CPU units; 0: one per CPU it sees."""
+        ...
+
     def drift_function(
         self, scope: Construct, architecture: lambda_.Architecture, **options: Any
     ) -> lambda_.Function:
@@ -67,6 +71,10 @@ class Aws:
             ignore_mode=IgnoreMode.DOCKER,
             platform=assets.platform(architecture),
         )
+
+    def tuning_processes(self, cpu_units: int) -> int:
+        """One per whole vCPU: a small task sees more CPUs than it may use."""
+        return max(1, cpu_units // 1024)
 
     def mlflow_image(self, architecture: lambda_.Architecture) -> ecs.ContainerImage:
         """Built from `mlflow_server/Dockerfile`; an emulator's tracking server is a process."""
@@ -113,6 +121,10 @@ class Emulator:
     def training_image(self, architecture: lambda_.Architecture) -> ecs.ContainerImage:  # noqa: ARG002 - sources fit any
         """A name only: the task agent runs the task's command from the checkout."""
         return ecs.ContainerImage.from_registry("circle/training:source")
+
+    def tuning_processes(self, cpu_units: int) -> int:  # noqa: ARG002 - tasks are processes here
+        """As many as the machine has CPUs."""
+        return 0
 
     def drift_function(
         self, scope: Construct, architecture: lambda_.Architecture, **options: Any

@@ -57,7 +57,7 @@ class TrainingTaskDefinition(Construct):
                 mlflow_tracking_uri=mlflow_url,
                 model_name=settings.contract.target,
                 contract=settings.contract_text,
-                **stage.training,
+                **{"processes": target.tuning_processes(stage.training_cpu), **stage.training},
             ).to_env(),
             logging=ecs.LogDrivers.aws_logs(
                 stream_prefix=CONTAINER, log_group=log_group(self, stage)

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from adapters.task_token import VARIABLE
 from tests.infra.assembly import Assembly
 from tests.infra.conftest import ROOT
+from training_job.__main__ import STEP_NAMES as STEPS
 from training_job.settings import Settings as TrainingSettings
 
-STEPS = ("prepare", "tune", "evaluate", "promote", "check", "score")
 RUN_TASK_LIMIT = 8192
 LONGEST_TOKEN = 2048
 
@@ -42,7 +43,7 @@ def test_each_step_runs_its_command_with_the_token_the_execution_and_the_input(
     assert override["Command"] == ["python", "-m", "training_job", step]
     environment = {v["Name"]: v["Value.$"] for v in override["Environment"]}
     assert environment == {
-        "TASK_TOKEN": "$$.Task.Token",
+        VARIABLE: "$$.Task.Token",
         "EXECUTION": "$$.Execution.Id",
         "STATE_INPUT": "States.JsonToString($)",
     }
@@ -217,10 +218,21 @@ def test_a_stage_may_set_what_its_training_demands(
     }
     shipped = {f.name: f.default for f in fields(TrainingSettings) if f.name in table}
     for assembly, expected in ((varied("emulator", training=table), table), (aws, shipped)):
-        task = assembly.resource("AWS::ECS::TaskDefinition", "StepsTask").properties
-        variables = task["ContainerDefinitions"][0]["Environment"]
-        found = TrainingSettings.from_env({v["Name"]: assembly.text(v["Value"]) for v in variables})
+        found = _settings(assembly)
         assert {name: getattr(found, name) for name in table} == expected
+
+
+def _settings(assembly: Assembly) -> TrainingSettings:
+    task = assembly.resource("AWS::ECS::TaskDefinition", "StepsTask").properties
+    variables = task["ContainerDefinitions"][0]["Environment"]
+    return TrainingSettings.from_env({v["Name"]: assembly.text(v["Value"]) for v in variables})
+
+
+def test_a_task_searches_with_a_process_per_vcpu_that_it_paid_for(
+    aws: Assembly, prod: Assembly, emulator: Assembly
+) -> None:
+    found = [_settings(assembly).processes for assembly in (aws, prod, emulator)]
+    assert [2, 4, 0] == found
 
 
 def test_no_training_is_scheduled_unless_the_stage_says_so(

@@ -19,8 +19,13 @@ _PROBLEMS = {
     "413": f"The body is larger than {MAXIMUM_BYTES:,} bytes.",
     "415": "The body is not application/json in UTF-8.",
     "429": "Too many requests; wait and send it again.",
+    "500": "A defect, which has been logged.",
+    "502": "The function ended without an answer; send it again.",
     "503": "No model serves yet, or a store did not answer; send it again later.",
+    "504": "It took longer than the gateway waits; send it again, or fewer instances.",
 }
+_ANYWHERE = ("500", "502", "504")
+"""What no operation plans and each may end in, through the gateway or a defect."""
 
 
 def document(contract: Contract) -> dict[str, Any]:
@@ -163,4 +168,5 @@ def _responses(schema: Schema, *problems: str) -> dict[str, Any]:
 
 def _problems(*statuses: str) -> dict[str, Any]:
     content = {"application/problem+json": {"schema": ref("Problem")}}
-    return {s: {"description": _PROBLEMS[s], "content": content} for s in statuses}
+    documented = (*statuses, *_ANYWHERE)
+    return {s: {"description": _PROBLEMS[s], "content": content} for s in documented}

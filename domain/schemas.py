@@ -112,11 +112,14 @@ def components(contract: Contract) -> dict[str, Schema]:
         "Problem": {
             "type": "object",
             "description": "RFC 9457.",
-            "required": ["type", "title", "status", "detail"],
+            "required": ["type", "title", "detail"],
             "properties": {
                 "type": text,
                 "title": text,
-                "status": {"type": "integer"},
+                "status": {
+                    "type": "integer",
+                    "description": "As in the status line; missing in some answers of the gateway.",
+                },
                 "detail": text,
                 "errors": {
                     "type": "array",

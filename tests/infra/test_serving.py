@@ -2,10 +2,17 @@
 
 import json
 import re
+from pathlib import Path
 
+import jsonschema
 import pytest
 
+from domain import openapi
+from domain.contract import Contract
+from stacks.api import PROBLEMS
 from tests.infra.assembly import Assembly
+
+ROOT = Path(__file__).parents[2]
 
 KEYLESS = {
     "GET /openapi.json",
@@ -106,11 +113,43 @@ def test_what_the_gateway_answers_itself_is_problem_json(aws: Assembly) -> None:
     assert {"DEFAULT_4XX", "DEFAULT_5XX"} <= set(statuses)
 
 
+def test_what_the_gateway_answers_itself_is_documented() -> None:
+    contract = Contract.parse((ROOT / "contract.toml").read_text())
+    document = openapi.document(contract)
+    operations = [operation for item in document["paths"].values() for operation in item.values()]
+    documented = {status for operation in operations for status in operation["responses"]}
+    assert {status for status, _, _ in PROBLEMS.values() if status} <= documented
+    validator = jsonschema.Draft202012Validator(document["components"]["schemas"]["Problem"])
+    for _, title, detail in PROBLEMS.values():
+        validator.validate({"type": "about:blank", "title": title, "detail": detail})
+
+
+def test_nothing_is_traced(aws: Assembly) -> None:
+    """A trace would hold what clients of AWS were called with."""
+    for function in aws.resources("AWS::Lambda::Function"):
+        assert function.properties.get("TracingConfig", {"Mode": "PassThrough"}) == {
+            "Mode": "PassThrough"
+        }
+    assert not aws.resource("AWS::ApiGateway::Stage").properties.get("TracingEnabled")
+    for machine in aws.resources("AWS::StepFunctions::StateMachine"):
+        tracing = machine.properties.get("TracingConfiguration", {"Enabled": False})
+        assert tracing == {"Enabled": False}
+
+
+def test_the_predictor_has_most_of_a_processor(aws: Assembly) -> None:
+    function = aws.resource("AWS::Lambda::Function", "PredictorFunction").properties
+    assert function["MemorySize"] == 1024
+
+
 def test_the_predictor_reads_models_and_writes_only_its_stream_and_fallback(
     aws: Assembly,
 ) -> None:
     allowed = aws.allowed("PredictorRole")
-    assert allowed["s3:GetObject"] == {"{Models.Arn}/serving/*"}
+    assert allowed["s3:GetObject"] == {
+        "{Models.Arn}/serving/champion.json",
+        "{Models.Arn}/serving/bundles/*/bundle.json.gz",
+        "{Models.Arn}/serving/bundles/*/card.json",
+    }  # and no reference.parquet, which holds patients' values
     assert allowed["s3:ListBucket"] == {"{Models.Arn}"}
     assert allowed["s3:PutObject"] == {"{Predictions.Arn}/fallback/log/*"}
     assert allowed["firehose:PutRecordBatch"] == {"{PredictionLogDeliveryStream.Arn}"}

@@ -65,6 +65,13 @@ def test_only_the_document_the_page_and_reports_need_no_key(contract: Contract) 
     assert {"/openapi.json", "/reports/{run_id}/{report}", "/", "/assets/{file}"} == keyless
 
 
+def test_every_operation_documents_what_any_may_end_in(contract: Contract) -> None:
+    paths = openapi.document(contract)["paths"]
+    for item in paths.values():
+        for operation in item.values():
+            assert {"429", "500", "502", "504"} <= set(operation["responses"])
+
+
 @given(contracts())
 def test_every_reference_leads_somewhere_and_every_schema_is_one(contract: Contract) -> None:
     document = openapi.document(contract)

@@ -51,7 +51,9 @@ def measure(seed: int) -> Iterator[Figure]:
     yield Figure(f"test F1, mean ({prefix})", mean(f1), "", ">= 0.803" if real else "")
     yield Figure("test F1, standard deviation between salts", stdev(f1), "")
     yield Figure("test ROC AUC, mean", mean(auc), "", ">= 0.978" if real else "")
-    yield Figure("seconds per training, mean", mean(s for _, s in results), "s", "<= 180")
+    seconds = [taken for _, taken in results]
+    yield Figure("seconds per training, mean", mean(seconds), "s")
+    yield Figure("seconds per training, longest", max(seconds), "s", "<= 180")
 
 
 def _sample(folder: Path, seed: int) -> Path:

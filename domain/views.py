@@ -13,30 +13,46 @@ and they are always those of this version of the code.
 """
 
 import re
+from datetime import date
 
 from domain.records import LABEL_COLUMNS, PREDICTION_COLUMNS
 
 
-def _whole(table: str, columns: dict[str, str]) -> str:
+def _whole(table: str, columns: dict[str, str], where: str = "") -> str:
     """Both parts of a log; the emulator guesses types of JSON, so they are said."""
     types = {"string": "varchar"}
     names = ", ".join(f"CAST({c} AS {types.get(t, t)}) AS {c}" for c, t in columns.items())
     parts = (table, f"{table}_fallback")
-    return " UNION ALL ".join(f"SELECT dt, {names} FROM {part}" for part in parts)  # noqa: S608 - texts of our own
+    return " UNION ALL ".join(f"SELECT dt, {names} FROM {part}{where}" for part in parts)  # noqa: S608 - texts of our own
 
 
-def _first(table: str, columns: dict[str, str], order: str) -> str:
+def _first(table: str, columns: dict[str, str], order: str, where: str = "") -> str:
     """One row per prediction_id: the first in this order."""
     names = ", ".join(columns)
     return (
         f"SELECT dt, {names} FROM (SELECT dt, {names}, row_number() OVER "  # noqa: S608 - texts of our own
         f"(PARTITION BY prediction_id ORDER BY {order}) AS place "
-        f"FROM ({_whole(table, columns)}) AS whole) AS ordered WHERE place = 1"
+        f"FROM ({_whole(table, columns, where)}) AS whole) AS ordered WHERE place = 1"
     )
 
 
+_EARLIEST = "predicted_at, dt, model_version"
+
+LOG = f"({_whole('prediction_log', PREDICTION_COLUMNS)}) AS log"
+"""Every stored prediction record, copies included, for a FROM."""
+
+
+def predictions_between(first: date, last: date) -> str:
+    """The view `predictions` over the folders of these days only, for a FROM.
+
+    Copies of a record may be in folders that lie some time apart: take more days than you want.
+    """
+    where = f" WHERE dt BETWEEN '{first.isoformat()}' AND '{last.isoformat()}'"
+    return f"({_first('prediction_log', PREDICTION_COLUMNS, _EARLIEST, where)}) AS log"
+
+
 VIEWS = {
-    "predictions": _first("prediction_log", PREDICTION_COLUMNS, "predicted_at, dt, model_version"),
+    "predictions": _first("prediction_log", PREDICTION_COLUMNS, _EARLIEST),
     "outcomes": _first("labels", LABEL_COLUMNS, "observed_at DESC, received_at DESC, label DESC"),
     "labelled": """
         SELECT p.dt, p.prediction_id, p.predicted_at, p.model_version, p.probability, p.threshold,

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from domain import times
+from domain import times, views
 from domain.champion import Champion
 from ops import mail, query, sample_data, scenarios, train, up, upload
 from ops.api import Api
@@ -167,7 +167,7 @@ def _counts(target: Target, rows: int, batch: Batch) -> dict[str, int]:
     days = sorted({batch.start.date().isoformat(), batch.end.date().isoformat()})
     _, found = query.query(
         target,
-        f"SELECT count(*), count(DISTINCT prediction_id) FROM {query.LOG}"  # noqa: S608 - texts and numbers of our own
+        f"SELECT count(*), count(DISTINCT prediction_id) FROM {views.LOG}"  # noqa: S608 - texts and numbers of our own
         f" WHERE dt IN ({', '.join(repr(day) for day in days)})"
         f" AND predicted_at >= {times.to_millis(batch.start)}"
         f" AND predicted_at < {times.to_millis(batch.end)}",

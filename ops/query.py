@@ -8,19 +8,11 @@ from ops.console import table
 from ops.errors import OpsError
 from ops.target import Target
 
-LOG = """(
-    SELECT dt, prediction_id, predicted_at, model_version, probability FROM prediction_log
-    UNION ALL
-    SELECT dt, prediction_id, predicted_at, model_version, probability FROM prediction_log_fallback
-) AS log"""
-"""The whole log: what Firehose delivered, and what it refused."""
-
-DEFAULT = f"""
+DEFAULT = """
 SELECT dt AS day, model_version, count(*) AS predictions,
-       count(DISTINCT prediction_id) AS distinct_ids,
        round(avg(probability), 4) AS mean_probability
-FROM {LOG} GROUP BY dt, model_version ORDER BY dt, model_version
-"""  # noqa: S608 - texts of our own
+FROM predictions GROUP BY dt, model_version ORDER BY dt, model_version
+"""
 MAXIMUM_ROWS = 1000
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from adapters.athena import Athena
 from adapters.rest import Problem
-from domain import keys, times
+from domain import keys, times, views
 from domain.errors import BadKey
 
 LATEST = 100
@@ -29,7 +29,7 @@ class Predictions:
         """Up to LATEST records of a day (else of the last RECENT_DAYS), the newest first."""
         first, after = _span(day, now)
         _, rows = self.athena.query(
-            f"SELECT {COLUMNS} FROM {_distinct(first, after, _version(version))} "  # noqa: S608 - days and a version, parsed
+            f"SELECT {COLUMNS} {_of_days(first, after, _version(version))} "
             f"ORDER BY predicted_at DESC LIMIT {LATEST}"
         )
         return {
@@ -45,9 +45,9 @@ class Predictions:
         # Days by integer division: both Athena's Trino and an emulator's DuckDB know it.
         day = "CAST(floor(predicted_at / 86400000.0) AS bigint)"
         _, rows = self.athena.query(
-            f"SELECT {day} AS day, count(*) AS predictions, "  # noqa: S608 - days only
+            f"SELECT {day} AS day, count(*) AS predictions, "
             "sum(CASE WHEN predicted THEN 1 ELSE 0 END) AS positives "
-            f"FROM {_distinct(first, after, None)} GROUP BY 1 ORDER BY 1"
+            f"{_of_days(first, after, None)} GROUP BY 1 ORDER BY 1"
         )
         counted = {int(d or 0): (int(n or 0), int(p or 0)) for d, n, p in rows}
         days = [first + times.DAY * n for n in range(TRAFFIC_DAYS)]
@@ -73,25 +73,16 @@ def _version(version: str | None) -> str | None:
         raise Problem(HTTPStatus.BAD_REQUEST, "Bad version", str(error)) from None
 
 
-def _distinct(first: date, after: date, version: str | None) -> str:
-    """The log's records of ``first <= day < after``, without copies.
+def _of_days(first: date, after: date, version: str | None) -> str:
+    """FROM the log's records of ``first <= day < after``, without copies.
 
     Firehose dates a partition by its object's oldest record, so the neighbours are read too.
     """
     start, end = (times.to_millis(times.start_of(d)) for d in (first, after))
-    low, high = (first - times.DAY).isoformat(), after.isoformat()
-    where = f"dt BETWEEN '{low}' AND '{high}' AND predicted_at >= {start} AND predicted_at < {end}"
+    where = f"predicted_at >= {start} AND predicted_at < {end}"
     if version:
         where += f" AND model_version = '{version}'"
-    both = " UNION ALL ".join(
-        f"SELECT {COLUMNS} FROM {table} WHERE {where}"  # noqa: S608 - texts of our own
-        for table in ("prediction_log", "prediction_log_fallback")
-    )
-    numbered = (
-        f"SELECT {COLUMNS}, row_number() OVER "  # noqa: S608 - texts of our own
-        f"(PARTITION BY prediction_id ORDER BY predicted_at) AS copy FROM ({both}) AS records"
-    )
-    return f"(SELECT {COLUMNS} FROM ({numbered}) AS numbered WHERE copy = 1) AS log"  # noqa: S608 - texts of our own
+    return f"FROM {views.predictions_between(first - times.DAY, after)} WHERE {where}"
 
 
 def _record(row: list[str | None]) -> dict[str, Any]:
@@ -102,8 +93,11 @@ def _record(row: list[str | None]) -> dict[str, Any]:
         "threshold": float,
     }
     for name, kind in numbers.items():
-        fields[name] = kind(fields[name])
-    return {**fields, "predicted": str(fields["predicted"]).lower() == "true"}
+        if fields[name] is not None:  # an old record has no value in a column that came later
+            fields[name] = kind(fields[name])
+    if fields["predicted"] is not None:
+        fields["predicted"] = str(fields["predicted"]).lower() == "true"
+    return fields
 
 
 def _day(day: date, counted: Mapping[int, tuple[int, int]]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -45,7 +45,7 @@ class FakeBus:
 class FakeAthena:
     """Answers every query with `rows`; `state` is how each execution ends, or stays."""
 
-    rows: list[list[str]] = field(default_factory=list)
+    rows: Sequence[Sequence[str | None]] = field(default_factory=list)
     state: str = "SUCCEEDED"
     sql: list[str] = field(default_factory=list)
     stopped: int = 0
@@ -64,7 +64,7 @@ class FakeAthena:
         return self
 
     def paginate(self, **_: Any) -> list[dict[str, Any]]:
-        rows = [["header"] * 7, *self.rows]
+        rows: list[Sequence[str | None]] = [["header"] * 7, *self.rows]
         return [{"ResultSet": {"Rows": [{"Data": [{"VarCharValue": c} for c in r]} for r in rows]}}]
 
 

@@ -275,6 +275,17 @@ def test_predictions_are_records_without_a_feature() -> None:
     assert [expected] == found["predictions"]
 
 
+def test_a_record_from_before_a_column_existed_has_no_value_there() -> None:
+    old = ["id-1", "1769860800000", VERSION, "0.7", None, None, None]
+    (found,) = World(athena=FakeAthena(rows=[old])).get("/predictions")["predictions"]
+    assert (0.7, None, None, None) == (
+        found["probability"],
+        found["threshold"],
+        found["predicted"],
+        found["source"],
+    )
+
+
 def test_a_day_is_looked_for_one_partition_back_and_ahead_and_filtered() -> None:
     world = World()
     world.get("/predictions", query={"day": "2026-01-31", "version": VERSION})

@@ -1,14 +1,20 @@
 """The views over both logs, run by DuckDB on tables as Glue defines them."""
 
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
+from domain import keys
 from domain.records import LABEL_COLUMNS, PREDICTION_COLUMNS
-from domain.views import VIEWS, expanded
+from domain.views import LOG, VIEWS, expanded, predictions_between
+from ops.query import DEFAULT
+from tests.unit.predictor_world import World, ok
+from tests.unit.test_contract import VALID
 
 DOCUMENTED = Path(__file__).parents[2] / "docs" / "api.md"
 DUCKDB_TYPES = {"string": "VARCHAR", "bigint": "BIGINT", "double": "DOUBLE", "boolean": "BOOLEAN"}
@@ -108,6 +114,50 @@ def test_coverage_per_day_counts_unknown_ids_apart(logs: duckdb.DuckDBPyConnecti
     ] == _rows(logs, "label_coverage")
     joined = "SELECT prediction_id, label, predicted FROM labelled ORDER BY 1"
     assert [("a", False, True), ("b", True, True)] == _rows(logs, joined)
+
+
+def test_the_predictions_of_some_days_are_those_of_the_view_and_read_no_other_day(
+    logs: duckdb.DuckDBPyConnection,
+) -> None:
+    _insert(logs, "prediction_log", [_prediction("a", 5), _prediction("a", 5, model_version="2")])
+    _insert(
+        logs, "prediction_log_fallback", [_prediction("a", 3), _prediction("b", dt="2026-01-04")]
+    )
+    some = predictions_between(date(2025, 12, 31), date(2026, 1, 2))
+    assert [("a", 3)] == _rows(logs, f"SELECT prediction_id, predicted_at FROM {some}")  # noqa: S608 - of our own
+    whole = predictions_between(date(2025, 12, 31), date(2026, 1, 4))
+    found = _rows(logs, f"SELECT * FROM {whole} ORDER BY prediction_id")  # noqa: S608 - of our own
+    assert found == _rows(logs, "SELECT * FROM predictions ORDER BY prediction_id")
+
+
+def test_the_default_query_counts_each_prediction_once(logs: duckdb.DuckDBPyConnection) -> None:
+    twice = [_prediction("a", probability=0.25), _prediction("b", probability=0.5)]
+    _insert(logs, "prediction_log", twice)
+    _insert(logs, "prediction_log_fallback", twice)
+    assert [("2026-01-01", "1-aaaaaaaa", 2, 0.375)] == _rows(logs, DEFAULT)
+    assert [(4,)] == _rows(logs, f"SELECT count(*) FROM {LOG}")  # noqa: S608 - of our own
+
+
+def test_a_request_sent_again_after_a_503_counts_once(
+    logs: duckdb.DuckDBPyConnection, world: World
+) -> None:
+    """Of the first try some records reach the stream, and the rest can be stored nowhere."""
+    world.firehose.refuses = lambda line: zlib.crc32(line) % 2 == 0
+    world.s3.failing[keys.FALLBACK] = "offline"
+    batch, headers = {"instances": [VALID] * 40}, {"Idempotency-Key": "visit-1"}
+    assert 503 == world.predict(batch, headers=headers)["statusCode"]
+    assert 0 < len(world.firehose.rows) < 40
+    world.s3.failing.clear()
+    answers = ok(world.predict(batch, headers=headers))["predictions"]
+    for table, rows in (
+        ("prediction_log", world.firehose.rows),
+        ("prediction_log_fallback", world.fallback_rows),
+    ):
+        own = [{n: r[n] for n in PREDICTION_COLUMNS} | {"dt": "2026-01-01"} for r in rows]
+        _insert(logs, table, own)
+    stored = _rows(logs, "SELECT prediction_id FROM predictions")
+    assert sorted((a["prediction_id"],) for a in answers) == sorted(stored)
+    assert len(world.firehose.rows) + len(world.fallback_rows) > len(answers)
 
 
 @pytest.mark.parametrize("view", VIEWS)

@@ -92,6 +92,11 @@ def is_table(key: str) -> bool:
     return key.lower().endswith(FORMATS)
 
 
+def place(given: str) -> str:
+    """Where rows are, as somebody typed it: a file, or a folder, which gets its slash."""
+    return given if is_table(given) else f"{given.rstrip('/')}/"
+
+
 def refused_rows(execution: str) -> str:
     """Parquet object of the bad rows of a training that had too many."""
     return f"{DATASETS}refused/{execution}/{QUARANTINE}.parquet"

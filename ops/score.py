@@ -61,7 +61,7 @@ def _source(bucket: Bucket, given: str) -> str:
     """The key or folder to score; a local file is uploaded first, unless it is there."""
     path = Path(given)
     if not path.exists():
-        return given if keys.is_table(given) else f"{given.rstrip('/')}/"
+        return keys.place(given)
     check([path])
     with path.open("rb") as file:
         key = keys.scoring_upload(hashlib.file_digest(file, "sha256").hexdigest(), path.name)

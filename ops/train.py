@@ -23,7 +23,9 @@ METRICS = ("f1", "roc_auc", "pr_auc", "precision", "recall", "brier")
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The execution's input."""
     parser.add_argument("--trials", type=int, help="how many parameter sets to try")
-    parser.add_argument("--raw-prefix", help=f"train on this folder (all of {keys.RAW})")
+    parser.add_argument(
+        "--raw-prefix", type=keys.place, help=f"train on this folder or file (all of {keys.RAW})"
+    )
     parser.add_argument("--seed", type=int, help="of the search")
     parser.add_argument("--minimum-f1", type=float, help="the gate's least F1")
     parser.add_argument("--no-wait", action="store_true", help="start it and return")

@@ -10,6 +10,7 @@ from domain import keys
 from domain.errors import BadKey
 
 VERSION = "7-0a1b2c3d"
+SHA256 = "0a1b2c3d4e5f6"
 DAY = date(2026, 1, 31)
 _INSTANTS = st.datetimes(datetime(1970, 1, 2), datetime(9999, 1, 1)).map(
     lambda instant: instant.replace(microsecond=0, tzinfo=UTC)
@@ -21,6 +22,16 @@ _INSTANTS = st.datetimes(datetime(1970, 1, 2), datetime(9999, 1, 1)).map(
     [
         ("datasets/abc/train.parquet", keys.dataset("abc", "train")),
         ("datasets/abc/manifest.json", keys.manifest("abc")),
+        ("datasets/refused/run-1/quarantine.parquet", keys.refused_rows("run-1")),
+        ("scoring/in/0a1b2c3d4e5f/a.csv", keys.scoring_upload("0a1b2c3d4e5f6", "a.csv")),
+        (f"scoring/out/0a1b2c3d4e5f-{VERSION}/", keys.scoring_output(SHA256, VERSION, log=False)),
+        (
+            f"scoring/out/0a1b2c3d4e5f-{VERSION}-logged/",
+            keys.scoring_output(SHA256, VERSION, log=True),
+        ),
+        ("raw/", keys.place("raw")),
+        ("raw/2024/", keys.place("raw/2024/")),
+        ("raw/A.CSV.GZ", keys.place("raw/A.CSV.GZ")),
         (f"serving/bundles/{VERSION}/bundle.json.gz", keys.bundle(VERSION)),
         (f"serving/bundles/{VERSION}/reference.parquet", keys.reference(VERSION)),
         (f"serving/bundles/{VERSION}/card.json", keys.card(VERSION)),

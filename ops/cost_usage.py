@@ -39,12 +39,14 @@ def predictions(stage: Stage, count: int) -> list[Line]:
 
 
 def drift_runs(stage: Stage) -> list[Line]:
-    """One run a day, which mails; and the page's queries of the log."""
+    """One run a day, which mails, a look back a week; and the page's queries of the log."""
     use, assumed = prices()["use"], prices()["assumed"]
-    seconds = DAYS * assumed["drift_seconds"]
+    drift, weeks = _function(stage, "Drift"), DAYS / 7
+    daily, weekly = DAYS * assumed["drift_seconds"], weeks * assumed["look_back_seconds"]
     scanned = DAYS * assumed["queries_a_day"] * assumed["query_gb"]
     return [
-        Line("drift function", "a run a day", _gb_seconds(_function(stage, "Drift"), seconds)),
+        Line("drift function", "a run a day", _gb_seconds(drift, daily)),
+        Line("drift function", "a look back a week", _gb_seconds(drift, weekly)),
         Line("CloudWatch", "its metrics", _metric_usd(len(metrics.DAILY), DAYS)),
         Line("SES", "a mail a day", DAYS / 1000 * use["mail_thousand"]),
         Line("Athena", "the page's queries", scanned / 1024 * use["athena_tb"]),

@@ -8,6 +8,7 @@ from constructs import Construct
 
 from domain import metrics
 from stacks.delivery import Delivery
+from stacks.metric import own_metric
 from stacks.serving import ServingStack
 from stacks.stage import Stage
 from stacks.storage import StorageStack
@@ -31,6 +32,7 @@ class Alarms(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._action = actions.SnsAction(storage.topic)
+        self.alarms: list[cloudwatch.IAlarm] = []
         five, hour = Duration.minutes(5), Duration.hours(1)
         self._at_least(
             stage.alarm_errors,
@@ -54,12 +56,12 @@ class Alarms(Construct):
         self._at_least(
             1,
             "RefusedMails",
-            _own_metric("drift", metrics.REFUSED_MAILS, day),
+            own_metric("drift", metrics.REFUSED_MAILS, day),
             "A drift mail was refused: verify sender and recipient in SES, and its sandbox.",
         )
         self._alarm(
             "NoDriftRun",
-            _own_metric("drift", metrics.SCHEDULED_RUNS, day),
+            own_metric("drift", metrics.SCHEDULED_RUNS, day),
             "No scheduled drift run for days: look at the schedule and the drift function's log.",
             periods=stage.alarm_drift_days,
             comparison=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
@@ -73,7 +75,7 @@ class Alarms(Construct):
         self._at_least(
             1,
             "BundleTrouble",
-            _own_metric("predictor", metrics.BUNDLE_TROUBLE, Duration.minutes(5)),
+            own_metric("predictor", metrics.BUNDLE_TROUBLE, Duration.minutes(5)),
             "The champion can't be loaded, so another model may answer: GET /health says why.",
             periods=2,  # what is mended at the next look wakes nobody
         )
@@ -84,7 +86,7 @@ class Alarms(Construct):
         self._at_least(
             1,
             f"{what}Fallbacks",
-            _own_metric(service, metrics.LOG_FALLBACKS, five),
+            own_metric(service, metrics.LOG_FALLBACKS, five),
             f"{what}s went to the fallback, where they are safe: the stream refuses them.",
         )
         self._at_least(
@@ -142,14 +144,4 @@ class Alarms(Construct):
             alarm_description=description,
         )
         alarm.add_alarm_action(self._action)
-
-
-def _own_metric(service: metrics.Service, name: str, period: Duration) -> cloudwatch.Metric:
-    """What a function says about itself."""
-    return cloudwatch.Metric(
-        namespace=metrics.NAMESPACE,
-        metric_name=name,
-        dimensions_map={"service": service},
-        period=period,
-        statistic="Sum",
-    )
+        self.alarms.append(alarm)

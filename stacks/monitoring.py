@@ -1,8 +1,8 @@
-"""Monitoring: the drift function, when it runs, how it mails, and alarms."""
+"""Monitoring: the drift function, when it runs, how it mails, alarms and their dashboard."""
 
 import json
 
-from aws_cdk import Stack
+from aws_cdk import Aws, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -13,6 +13,7 @@ from constructs import Construct
 
 from domain.events import SOURCE
 from stacks.alarms import Alarms
+from stacks.board import Board
 from stacks.drift import DriftFunction
 from stacks.operator_mail import OperatorMail
 from stacks.outputs import publish
@@ -25,6 +26,9 @@ from stacks.training import TrainingStack
 
 RETRIES = 3
 """Of a start that failed; a run is idempotent by its run_id."""
+WEEKLY = "cron(0 16 ? * MON *)"
+LOOK_BACK_DAYS = 28
+"""Labels come late: so many days are judged again every week, for their performance alone."""
 
 
 class MonitoringStack(Stack):
@@ -71,7 +75,7 @@ class MonitoringStack(Stack):
             api_url=serving.api_url,
             configuration=configuration,
         ).function
-        self._run_daily(drift, settings.stage.drift_schedule)
+        self._schedule(drift, settings.stage.drift_schedule)
         events.Rule(
             self,
             "DriftRequested",
@@ -80,13 +84,21 @@ class MonitoringStack(Stack):
             targets=[targets.LambdaFunction(drift, retry_attempts=RETRIES)],
         )
         RetrainGuard(self, "Retraining", stage=settings.stage, storage=storage, training=training)
-        Alarms(
+        alarms = Alarms(
             self,
             "Alarms",
             stage=settings.stage,
             storage=storage,
             drift=drift,
             serving=serving,
+        )
+        Board(
+            self,
+            "Board",
+            stage=settings.stage.name,
+            serving=serving,
+            drift=drift,
+            alarms=alarms.alarms,
         )
         OperatorMail(self, "OperatorMail", topic=storage.topic, address=settings.mail_to)
         publish(self, drift_function=drift.function_name, mail_recipient=settings.mail_to)
@@ -97,26 +109,36 @@ class MonitoringStack(Stack):
         if recipient != sender:
             ses.EmailIdentity(self, "Recipient", identity=ses.Identity.email(recipient))
 
-    def _run_daily(self, drift: lambda_.IFunction, expression: str) -> None:
-        """For the day before; the function is told for which time it was meant to run."""
-        clock = iam.Role(self, "Clock", assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com"))
+    def _schedule(self, drift: lambda_.IFunction, daily: str) -> None:
+        """The day before, daily, and a look back over weeks, weekly.
+
+        The function is told for which time it was meant to run.
+        """
+        here = {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
+        scheduler_ = iam.ServicePrincipal("scheduler.amazonaws.com").with_conditions(here)
+        clock = iam.Role(self, "Clock", assumed_by=scheduler_)
         clock.add_to_policy(
             iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[drift.function_arn])
         )
-        daily = {"time": scheduler.ContextAttribute.scheduled_time, "scheduled": True}
-        scheduler.CfnSchedule(
-            self,
-            "Daily",
-            description="Drift run of the day before",
-            schedule_expression=expression,
-            schedule_expression_timezone="UTC",
-            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
-            target=scheduler.CfnSchedule.TargetProperty(
-                arn=drift.function_arn,
-                role_arn=clock.role_arn,
-                input=json.dumps(daily),
-                retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
-                    maximum_retry_attempts=RETRIES, maximum_event_age_in_seconds=7200
+        asked = {"time": scheduler.ContextAttribute.scheduled_time, "scheduled": True}
+        look_back = {**asked, "days": LOOK_BACK_DAYS}
+        for construct_id, purpose, expression, request in (
+            ("Daily", "Drift run of the day before", daily, asked),
+            ("Weekly", "Drift run that looks back for late labels", WEEKLY, look_back),
+        ):
+            scheduler.CfnSchedule(
+                self,
+                construct_id,
+                description=purpose,
+                schedule_expression=expression,
+                schedule_expression_timezone="UTC",
+                flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
+                target=scheduler.CfnSchedule.TargetProperty(
+                    arn=drift.function_arn,
+                    role_arn=clock.role_arn,
+                    input=json.dumps(request),
+                    retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
+                        maximum_retry_attempts=RETRIES, maximum_event_age_in_seconds=7200
+                    ),
                 ),
-            ),
-        )
+            )

@@ -9,7 +9,7 @@ OPERATIONS = {
         {"AlarmName": _EXISTS},  # an alarm
         {"eventType": _EXISTS},  # a drift mail that bounced, was refused or complained about
         {"detail-type": _EXISTS},  # an event: a training execution that failed
-        {"responseContext": {"functionError": _EXISTS}},  # a drift run that failed for good
+        {"requestContext": {"condition": _EXISTS}},  # a drift run that failed, or never began
     ]
 }
 """Messages of the topic that are mailed. Drift runs send their own, better mail."""

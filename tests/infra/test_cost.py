@@ -101,6 +101,13 @@ def test_a_metric_is_paid_by_the_hour_in_which_it_is_emitted(dev: Stage) -> None
     assert daily["its metrics"] == pytest.approx(9 * 0.30 * 30 / 730)
 
 
+def test_the_weekly_look_back_and_the_dashboard_are_on_the_bill(dev: Stage) -> None:
+    lines = {line.what: line.usd for line in (*drift_runs(dev), *idle(dev))}
+    seconds = 30 / 7 * 300
+    assert lines["a look back a week"] == pytest.approx(seconds * 3008 / 1024 * 0.0000133334)
+    assert lines["dashboard"] == 3.0
+
+
 def test_every_metric_has_its_place_in_the_bill() -> None:
     names = {value for name, value in vars(metrics).items() if name.isupper() and _is_name(value)}
     priced = {*metrics.REGULAR, *metrics.TROUBLE, *metrics.DAILY, metrics.FIELD_ERRORS}

@@ -2,23 +2,53 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from domain import metrics
+from domain.drift_request import DriftRequest
+from domain.window import Window
 from monitoring_job.settings import Settings
 from tests.infra.assembly import Assembly
 
 
-def test_it_runs_daily_at_14_utc_and_is_told_for_which_time(aws: Assembly) -> None:
-    schedule = aws.resource("AWS::Scheduler::Schedule").properties
-    assert schedule["ScheduleExpression"] == "cron(0 14 * * ? *)"
+@pytest.mark.parametrize(
+    ("name", "expression", "asked"),
+    [("Daily", "cron(0 14 * * ? *)", {}), ("Weekly", "cron(0 16 ? * MON *)", {"days": 28})],
+)
+def test_it_runs_on_schedule_and_is_told_for_which_time(
+    aws: Assembly, name: str, expression: str, asked: dict[str, int]
+) -> None:
+    schedule = aws.resource("AWS::Scheduler::Schedule", name).properties
+    assert schedule["ScheduleExpression"] == expression
     assert schedule["ScheduleExpressionTimezone"] == "UTC"
-    assert json.loads(schedule["Target"]["Input"]) == {
-        "time": "<aws.scheduler.scheduled-time>",
-        "scheduled": True,
-    }
+    event = json.loads(schedule["Target"]["Input"])
+    assert event == {"time": "<aws.scheduler.scheduled-time>", "scheduled": True, **asked}
     assert aws.text(schedule["Target"]["Arn"]) == "{DriftFunction.Arn}"
+    monday = datetime(2026, 2, 2, 16, tzinfo=UTC)
+    request = DriftRequest.parse({**event, "time": monday.isoformat()}, now=monday)
+    days = asked.get("days", 1)
+    midnight = datetime(2026, 2, 2, tzinfo=UTC)
+    assert request.window == Window(midnight - timedelta(days=days), midnight)
+    assert (request.scheduled, request.late) == (True, bool(asked))
+
+
+def test_its_clock_may_do_nothing_else_and_is_this_accounts(aws: Assembly) -> None:
     assert aws.allowed("Clock") == {"lambda:InvokeFunction": {"{DriftFunction.Arn}"}}
+    role = aws.resource("AWS::IAM::Role", "Clock").properties
+    [trust] = role["AssumeRolePolicyDocument"]["Statement"]
+    account = trust["Condition"]["StringEquals"]["aws:SourceAccount"]
+    assert aws.text(account) == "{AWS::AccountId}"
+
+
+def test_every_metric_and_every_alarm_of_the_stack_is_on_the_dashboard(aws: Assembly) -> None:
+    board = aws.resource("AWS::CloudWatch::Dashboard").properties
+    body = aws.text(board["DashboardBody"])
+    names = {*metrics.REGULAR, *metrics.TROUBLE, *metrics.DAILY, metrics.FIELD_ERRORS}
+    assert [name for name in names if f'"{name}' not in body] == []
+    alarms = list(aws.resources("AWS::CloudWatch::Alarm", "Monitoring"))
+    assert [a.name for a in alarms if f"{{{a.name}.Arn}}" not in body] == []
 
 
 def test_it_runs_when_somebody_asks_on_the_bus(aws: Assembly) -> None:
@@ -166,4 +196,4 @@ def test_the_operator_is_mailed_about_trouble_but_not_twice_about_drift(aws: Ass
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "team@example.org")
     assert subscription["FilterPolicyScope"] == "MessageBody"
     fields = {next(iter(rule)) for rule in subscription["FilterPolicy"]["$or"]}
-    assert fields == {"AlarmName", "eventType", "detail-type", "responseContext"}
+    assert fields == {"AlarmName", "eventType", "detail-type", "requestContext"}

@@ -41,7 +41,10 @@ def plan(request: ScoreRequest, data: Bucket, models: Bucket) -> Plan:
         except Conflict:  # somebody else's, or this one's whose answer got lost
             return plan(request, data, models)
         return made
-    known = Plan(**json.loads(stored.data))
+    try:
+        known = Plan(**json.loads(stored.data))
+    except (ValueError, TypeError):
+        raise BadInput(f"{key} can't be read: name another output.") from None
     asked = (request.version or known.version, request.log, files)
     if asked != (known.version, known.log, known.files):
         raise BadInput(

@@ -148,10 +148,11 @@ def test_the_manifest_profiles_each_column_and_compares_with_the_dataset_before(
     assert all(index < 0.02 for index in indices.values())
 
 
+@pytest.mark.parametrize("manifest", [b"{", b"{}", b"[]", b'{"columns": 1}', b'{"columns": {}}'])
 def test_a_damaged_manifest_of_an_earlier_dataset_is_no_obstacle(
-    run: Run, moto_bucket: Bucket
+    manifest: bytes, run: Run, moto_bucket: Bucket
 ) -> None:
-    moto_bucket.put(keys.manifest("0" * 16), b"{")
+    moto_bucket.put(keys.manifest("0" * 16), manifest)
     assert run({"a.csv": csv(FRAME)})["rows_read"] == 2000
 
 

@@ -187,6 +187,13 @@ def test_another_request_may_not_continue_an_output(bucket: Bucket) -> None:
         run(bucket)
 
 
+@pytest.mark.parametrize("content", [b"{", b"[1]", b'{"version": "1"}'])
+def test_an_output_whose_plan_is_damaged_is_left_alone(bucket: Bucket, content: bytes) -> None:
+    bucket.put(keys.scoring_plan(OUTPUT), content)
+    with pytest.raises(BadInput, match="can't be read: name another output"):
+        run(bucket)
+
+
 def test_without_input_or_model_nothing_is_written(bucket: Bucket) -> None:
     with pytest.raises(BadData, match=r"There is no \.csv"):
         run(bucket, input=f"{keys.SCORING}in/none/")

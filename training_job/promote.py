@@ -15,7 +15,7 @@ from domain import keys
 from domain.champion import Champion, LedgerEntry, ModelRef
 from domain.errors import BadBundle, BadRecord
 from training_job.choice import Choice
-from training_job.errors import NothingToPromote
+from training_job.errors import AwsUnavailable, NothingToPromote
 
 CHANGED = "Kept: the champion changed since the evaluation; nothing was overwritten."
 COMPLETED_LATER = "Recorded by the promotion that followed."
@@ -35,7 +35,7 @@ def promote(
     promoted already is found in the pointer or the ledger, so that nothing is chosen again and
     only what follows the write is completed. Returns ``promoted``, ``seq``, ``version``,
     ``reasons`` and ``registry`` (see `align_registry`). Raises NothingToPromote when the bundle is
-    missing or damaged.
+    missing or damaged, AwsUnavailable when S3 refuses the write for no other's sake.
     """
     current, seen = _pointer(models)
     made = _made_by(models, current, execution, choice.reasons)
@@ -50,8 +50,10 @@ def promote(
         if seen == etag:
             _swap(models, successor, etag)
         # Read again: a write whose answer got lost is repeated by the client, and then loses.
-        current, _ = _pointer(models)
+        current, now = _pointer(models)
         made = _made_by(models, current, execution, choice.reasons)
+        if made is None and now == etag:
+            raise AwsUnavailable("S3 refused to replace the champion pointer, which is unchanged.")
         if made is None:
             say(CHANGED)
             kept = _result(False, current.seq if current else 0, model.version, current, (CHANGED,))

@@ -16,7 +16,7 @@ from domain.contract import Contract
 from domain.scorer import Forest
 from training_job.check import check
 from training_job.choice import Choice
-from training_job.errors import NothingToPromote
+from training_job.errors import AwsUnavailable, NothingToPromote
 from training_job.inputs import ExecutionInput, State
 from training_job.promote import promote
 
@@ -60,6 +60,15 @@ class WatchedBucket(Bucket):
     def put_if(self, key: str, data: bytes, **options: Any) -> str:
         written: str = self.writes.around(lambda: Bucket.put_if(self, key, data, **options))
         return written
+
+
+class Refusing(Bucket):
+    """A bucket that answers 409 to the pointer's write, as S3 may while another request runs."""
+
+    def put_if(self, key: str, data: bytes, **options: Any) -> str:
+        if key == keys.CHAMPION:
+            raise Conflict(key)
+        return Bucket.put_if(self, key, data, **options)
 
 
 class AnswerLost(Bucket):
@@ -232,6 +241,20 @@ def test_a_promotion_whose_answer_got_lost_is_a_promotion(world: World) -> None:
     assert (True, 2, "done") == (result["promoted"], result["seq"], result["registry"])
     assert [world.models[n].version for n in (1, 2)] == world.history()
     assert [] == world.check()["problems"]
+
+
+def test_a_write_that_is_refused_for_nobodys_sake_is_worth_a_retry(world: World) -> None:
+    seen, model = world.etag(), world.models[2]
+    client: Any = RegistryClient(world.registry, Writes())
+    with pytest.raises(AwsUnavailable):
+        promote(
+            models=Refusing(world.bucket.client, world.bucket.name),
+            tracking=client,
+            choice=Choice(lambda: (model, seen), "promote", ("better",)),
+            execution="two",
+            say=lambda _: None,
+        )
+    assert world.models[1].version == world.champion().version
 
 
 @pytest.mark.parametrize("asked", [{"rollback": True}, {"promote_version": 1}])

@@ -22,8 +22,6 @@ Q_THRESHOLD = 0.01
 alarms with at most this probability. There are two, the columns' and the segments', and two
 windows in a hundred may alarm: hence half of that.
 """
-SMALLEST_GROUP = 11
-"""Groups with fewer rows are not shown: with some knowledge, they could be told apart."""
 MINIMUM_VALUES = 100
 """A column with fewer valid values in the window is not judged by its values."""
 

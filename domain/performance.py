@@ -32,15 +32,17 @@ class Interval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Performance:
-    """Measured on the predictions of the sample whose label has come.
+    """Measured on the predictions of the sample whose label has come, eleven or more.
 
     `coverage`: their share of the sample. `test`: the same figures on the test rows, from the
-    version's card. `judged`: whether there are labels enough for a verdict.
+    version's card. `judged`: whether there are labels enough for a verdict. What would tell about
+    fewer than eleven rows is None: `labelled` and `coverage` when as few have no label,
+    `positives` and the figures when as few have one truth or one answer.
     """
 
-    labelled: int
-    coverage: float
-    positives: int
+    labelled: int | None
+    coverage: float | None
+    positives: int | None
     figures: Mapping[str, Interval | None] = field(default_factory=dict)
     test: Mapping[str, float] = field(default_factory=dict)
     judged: bool = False

@@ -5,7 +5,7 @@ It holds counts, shares, means and distances: never the value of a single row.
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Self, TypeVar
 
 from domain import times
@@ -18,6 +18,7 @@ from domain.performance import Expectation, Performance
 FORMAT = "mlops.circle/drift-summary/1"
 
 Nested = TypeVar("Nested")
+Basis = Literal["labels", "estimate"]
 MailStatus = Literal["not_needed", "not_asked", "sent", "failed"]
 
 
@@ -47,17 +48,16 @@ class RowCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """One column in one data set.
+    """One column in one data set. All shares are of its rows.
 
-    Shares are of all rows; `shares` and the moments of valid values, and only of groups of eleven
-    or more.
-
-    `mean` and `deviation` are None for categories and flags, and where no valid value is.
+    What would tell about fewer than eleven rows is None; in `shares` such groups are one, named
+    ``a or b``, with the next smallest. `mean` and `deviation` are None for categories and flags,
+    and where there are too few valid values.
     """
 
-    rows: int
-    missing: float
-    invalid: float
+    rows: int | None
+    missing: float | None
+    invalid: float | None
     mean: float | None = None
     deviation: float | None = None
     shares: Mapping[str, float] = field(default_factory=dict)
@@ -65,13 +65,15 @@ class Profile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Test:
-    """One comparison of window and reference; `rows`: how many of the window it rests on."""
+    """One comparison of window and reference; `rows`: how many of the window it rests on, None
+    where that would tell how few have no valid value.
+    """
 
     __test__ = False  # pytest takes every class of this name for a test
 
     aspect: Aspect
     method: Method
-    rows: int
+    rows: int | None
     effect: float
     p_value: float
     q_value: float
@@ -95,6 +97,16 @@ class ColumnDrift:
         """Whether any of its tests found drift."""
         return any(test.drifted for test in self.tests)
 
+    def without_rows(self, *, reference: bool, current: bool) -> Self:
+        """The same, without the rows of either side, if they are not to be told."""
+        old, new = self.reference, self.current
+        return replace(
+            self,
+            reference=replace(old, rows=None) if reference else old,
+            current=replace(new, rows=None) if current else new,
+            tests=tuple(replace(test, rows=None) if current else test for test in self.tests),
+        )
+
     @property
     def strongest(self) -> Test | None:
         """The test to show: a drifted one before others, then the largest effect."""
@@ -115,12 +127,13 @@ class ColumnDrift:
 class SegmentDrift:
     """One segment compared, e.g. ``gender=Male``: every column, the probability last.
 
-    A segment with too few rows on either side has no `columns`.
+    A segment with too few rows on either side has no `columns`; rows that would tell about fewer
+    than eleven are None.
     """
 
     name: str
-    rows: int
-    reference_rows: int
+    rows: int | None
+    reference_rows: int | None
     columns: tuple[ColumnDrift, ...] = ()
 
     @property
@@ -183,6 +196,20 @@ class Summary:
     def drifted_segments(self) -> tuple[SegmentDrift, ...]:
         """The segments with drift."""
         return tuple(segment for segment in self.segments if segment.drifted)
+
+    @property
+    def basis(self) -> Basis | None:
+        """What a verdict on performance rests on: labels where there are enough of them."""
+        if self.performance is not None and self.performance.judged:
+            return "labels"
+        return "estimate" if self.expectation is not None else None
+
+    @property
+    def dropped(self) -> bool:
+        """Whether performance has dropped, measured or else expected."""
+        if self.performance is not None and self.performance.judged:
+            return self.performance.dropped
+        return self.expectation is not None and self.expectation.dropped
 
     @property
     def told(self) -> tuple[str, ...]:

@@ -1,20 +1,21 @@
 """What of Evidently's pictures may be shown: bars of groups that are large enough.
 
 Lines over the index average a handful of rows each, and points are rows, so pictures that aren't
-bars alone are taken out; bars of fewer than `SMALLEST_GROUP` rows are emptied. Values at the edge
-of an axis belong to somebody too: `shown` pulls them in to a value that enough rows lie beyond.
+bars alone are taken out; bars that `domain.disclosure` hides are emptied. Categories that it hides
+are drawn as one. Values at the edge of an axis belong to somebody too: `shown` pulls them in to a
+value that enough rows lie beyond.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from domain.drift import SMALLEST_GROUP
-from monitoring_job.profiles import Column
+from domain.disclosure import SMALLEST_GROUP, hidden
+from monitoring_job.profiles import VALID, Column, Group, joined, together
 from monitoring_job.safe_html import DATA_LINE
 
 PICTURES = frozenset({"bar", "heatmap"})
@@ -22,17 +23,31 @@ PICTURES = frozenset({"bar", "heatmap"})
 Sizes = Mapping[str, tuple[int, int]]
 
 
-def is_showable(column: Column) -> bool:
-    """Whether there are values enough to show a distribution."""
-    return len(column.present) >= 2 * SMALLEST_GROUP
+def is_showable(reference: Column, current: Column) -> bool:
+    """Whether there are values enough to show their distribution, of more than one group."""
+    apart = joined(reference, current)
+    return all(
+        len(side.present) >= 2 * SMALLEST_GROUP
+        and (side.feature.kind == "number" or not side.groups.keys() <= apart | {None})
+        for side in (reference, current)
+    )
 
 
-def shown(column: Column) -> "pd.Series[Any]":
-    """The values, numbers clipped so that at least SMALLEST_GROUP rows hold each extreme."""
-    if column.feature.kind != "number":
-        return column.values
-    ordered = np.sort(column.present.to_numpy(dtype=np.float64))
-    return column.values.clip(ordered[SMALLEST_GROUP - 1], ordered[-SMALLEST_GROUP])
+def shown(column: Column, apart: Set[Group]) -> "pd.Series[Any]":
+    """The values as they may be drawn. `apart`: groups that are drawn as one.
+
+    Numbers are clipped so that at least SMALLEST_GROUP rows hold each extreme; where it is secret
+    how many are missing, so is how many there are.
+    """
+    if column.feature.kind == "number":
+        values = column.present.astype(np.float64)
+        ordered = np.sort(values.to_numpy())
+        drawn = len(values) - len(values) % (2 * SMALLEST_GROUP if VALID in column.hidden else 1)
+        return values.clip(ordered[SMALLEST_GROUP - 1], ordered[-SMALLEST_GROUP]).iloc[:drawn]
+    one = column.values.isin([name for name in apart if name is not None])
+    if None in apart:
+        one |= column.values.isna()
+    return column.values.mask(one, together(apart)) if apart else column.values
 
 
 def only_aggregates(page: str, sizes: Sizes) -> str:
@@ -84,14 +99,17 @@ def _is_forbidden(entry: Any) -> bool:
 
 def _empty_small_bars(traces: list[dict[str, Any]]) -> None:
     """Counts and percentages of one data set bear the same name; counts come first."""
-    small: dict[str, list[bool]] = {}
+    small: dict[str, frozenset[int]] = {}
     for trace in traces:
         if trace["type"] != "bar":
             continue
-        counts = small.setdefault(
-            str(trace.get("name")), [0 < y < SMALLEST_GROUP for y in trace["y"]]
-        )
-        trace["y"] = [0 if hide else y for y, hide in zip(trace["y"], counts, strict=True)]
+        empty = small.setdefault(str(trace.get("name")), _hidden(trace["y"]))
+        trace["y"] = [0 if i in empty else y for i, y in enumerate(trace["y"])]
+
+
+def _hidden(counts: list[float]) -> frozenset[int]:
+    """Which of all bars of one data set must not be told."""
+    return hidden({i: round(count) for i, count in enumerate(counts)})
 
 
 def _row(row: dict[str, Any], sizes: Sizes) -> dict[str, Any]:
@@ -107,10 +125,8 @@ def _row(row: dict[str, Any], sizes: Sizes) -> dict[str, Any]:
 
 def _without_small(x: list[Any], y: list[float], rows: int) -> list[float]:
     """Numbers are drawn as densities between edges, categories as counts."""
-    if len(x) == len(y):
-        return [0 if v < SMALLEST_GROUP else v for v in y]
-    widths = [high - low for low, high in pairwise(x)]
-    return [
-        0.0 if v * width * rows < SMALLEST_GROUP - 0.5 else v
-        for v, width in zip(y, widths, strict=True)
-    ]
+    counts = y
+    if len(x) != len(y):
+        counts = [v * (high - low) * rows for v, (low, high) in zip(y, pairwise(x), strict=True)]
+    empty = _hidden(counts)
+    return [0 if i in empty else v for i, v in enumerate(y)]

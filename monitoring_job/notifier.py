@@ -101,8 +101,11 @@ def _facts(section: Section) -> dict[str, Any]:
     }
 
 
-def _f1(summary: Summary) -> dict[str, float | None]:
-    """Measured, on the test rows, expected, and expected on the reference; None where unknown."""
+def _f1(summary: Summary) -> dict[str, float | str | None]:
+    """Measured, on the test rows, expected, and expected on the reference; None where unknown.
+
+    `basis` is which of both a verdict rests on.
+    """
     measured, expected = summary.performance, summary.expectation
     figure = measured.figures.get("f1") if measured else None
     return {
@@ -110,6 +113,7 @@ def _f1(summary: Summary) -> dict[str, float | None]:
         "test": measured.test.get("f1") if measured else None,
         "expected": expected.f1.value if expected else None,
         "expected_reference": expected.reference_f1 if expected else None,
+        "basis": summary.basis,
     }
 
 

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from domain.bundle import Bundle
+from domain.disclosure import SMALLEST_GROUP
 from domain.performance import Expectation, Performance, test_figures
 from domain.summary import ColumnDrift
 from monitoring_job import performance, profiles
@@ -25,12 +26,17 @@ class Side:
     truth: Bools
     predicted: Bools
 
+    @property
+    def may_be_told(self) -> bool:
+        """Whether no figure rests on fewer than eleven rows."""
+        return performance.may_be_told(self.truth, self.predicted)
+
 
 @dataclass(frozen=True, slots=True)
 class Verified:
     """`target`: the labels of reference and window as columns, None without labels there.
 
-    `sides`: reference and window, None likewise.
+    `sides`: reference and window, None likewise, or where a figure would rest on too few rows.
     """
 
     expectation: Expectation | None = None
@@ -60,7 +66,7 @@ def verify(
         threshold=bundle.threshold,
     )
     known = labels != UNKNOWN
-    if not known.any():
+    if np.count_nonzero(known) < SMALLEST_GROUP:
         return Verified(expectation)
     here = Side(labels[known] == 1, probabilities[known] >= bundle.threshold)
     measured = performance.realised(
@@ -75,7 +81,13 @@ def verify(
     there = Side(truth, old >= bundle.threshold)
     target = tuple(profiles.target(bundle.contract.target, side.truth) for side in (there, here))
     [drift] = judged([compared(*target)], minimum_rows)
-    return Verified(expectation, measured, drift, (target[0], target[1]), (there, here))
+    return Verified(
+        expectation,
+        measured,
+        drift.without_rows(reference=False, current=measured.labelled is None),
+        (target[0], target[1]),
+        (there, here) if there.may_be_told and here.may_be_told else None,
+    )
 
 
 def _numbers(table: pa.Table) -> npt.NDArray[np.float64]:

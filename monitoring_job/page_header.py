@@ -9,8 +9,9 @@ from monitoring_job import wording
 
 NOTE = (
     f"A column has drifted when its effect size is at least {EFFECT_THRESHOLD}, its q-value below "
-    f"{Q_THRESHOLD} and it has enough rows. The picture below marks the effect size alone; groups "
-    "of fewer than eleven rows are left out of it."
+    f"{Q_THRESHOLD} and it has enough rows. The picture below is drawn, and its effect sizes are "
+    "computed, after the ends of each axis were pulled in and small groups made one, so that none "
+    "of fewer than eleven rows is told: where it differs, the figures above count."
 )
 
 
@@ -19,8 +20,8 @@ def title(name: str, summary: Summary) -> str:
     return html.escape(f"{wording.REPORT_TITLES[name]}, {wording.window(summary)}")
 
 
-def header(name: str, summary: Summary) -> str:
-    """Verdict, window, rows and version, and what has drifted, as HTML."""
+def header(name: str, summary: Summary, *notes: str) -> str:
+    """Verdict, window, rows and version, what has drifted, and `notes`, as HTML."""
     changes = "".join(
         _row(
             change.name,
@@ -37,7 +38,7 @@ def header(name: str, summary: Summary) -> str:
         f"model {summary.version or 'none'}",
         wording.counts(summary),
     )
-    lines = "".join(_line(text) for text in wording.performance(summary))
+    lines = "".join(_line(text) for text in (*wording.performance(summary), *notes) if text)
     return (
         "<header style='font:15px/1.5 system-ui,sans-serif;max-width:1100px;margin:24px auto 0;"
         "padding:0 24px'>"

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import numpy.typing as npt
 
+from domain.disclosure import hidden, significant
 from domain.performance import (
     MINIMUM_LABELS,
     MINIMUM_POSITIVES,
@@ -30,35 +31,44 @@ def realised(
     test: Mapping[str, float],
     sampled: int,
 ) -> Performance:
-    """Of predictions with known `labels` (0 or 1), at least one; `sampled`: with the unknown.
+    """Of predictions with known `labels` (0 or 1), eleven or more; `sampled`: with the unknown.
 
     F1, precision and recall by bootstrap (resampling rows is resampling the confusion matrix),
     ROC AUC by DeLong's method.
     """
-    truth = labels == 1
-    drawn, cells = _resampled(truth, probabilities >= threshold)
-    figures: dict[str, Interval | None] = {}
-    for name, of in _RATIOS.items():
-        figures[name] = _interval(of(cells), of(drawn))
+    truth, predicted = labels == 1, probabilities >= threshold
+    drawn, cells = _resampled(truth, predicted)
+    figures: dict[str, Interval | None] = {
+        name: _interval(of(cells), of(drawn)) for name, of in _RATIOS.items()
+    }
     figures["roc_auc"] = roc_auc(truth, probabilities)
     positives = int(truth.sum())
-    f1 = figures["f1"]
     judged = len(labels) >= MINIMUM_LABELS and positives >= MINIMUM_POSITIVES and "f1" in test
+    is_told = not hidden({"labelled": len(labels), "not": sampled - len(labels)})
     return Performance(
-        labelled=len(labels),
-        coverage=round(len(labels) / sampled, 6),
-        positives=positives,
-        figures=figures,
+        labelled=len(labels) if is_told else None,
+        coverage=significant(len(labels) / sampled) if is_told else None,
+        positives=None if hidden(_halves(truth)) else positives,
+        figures=figures if may_be_told(truth, predicted) else dict.fromkeys(figures),
         test=dict(test),
         judged=judged,
         dropped=judged
-        and f1 is not None
         and has_dropped(
-            value=f1.value,
+            value=float(_RATIOS["f1"](cells)),
             bound=float(np.nanpercentile(_RATIOS["f1"](drawn), 99.5)),
             before=test["f1"],
         ),
     )
+
+
+def may_be_told(truth: npt.NDArray[np.bool_], predicted: npt.NDArray[np.bool_]) -> bool:
+    """Whether none of the groups that the figures are ratios of is too small."""
+    return not hidden(_halves(truth)) and not hidden(_halves(predicted))
+
+
+def _halves(which: npt.NDArray[np.bool_]) -> dict[bool, int]:
+    held = int(np.count_nonzero(which))
+    return {True: held, False: len(which) - held}
 
 
 def _resampled(
@@ -94,9 +104,7 @@ def _interval(value: Floats, drawn: Floats) -> Interval | None:
     if np.isnan(value):
         return None
     low, high = np.nanpercentile(drawn, [2.5, 97.5])
-    return Interval(
-        value=round(float(value), 6), low=round(float(low), 6), high=round(float(high), 6)
-    )
+    return Interval(value=significant(float(value)), low=significant(low), high=significant(high))
 
 
 def roc_auc(truth: npt.NDArray[np.bool_], probabilities: Floats) -> Interval | None:
@@ -117,9 +125,9 @@ def roc_auc(truth: npt.NDArray[np.bool_], probabilities: Floats) -> Interval | N
 
 def _around(value: float, error: float) -> Interval:
     return Interval(
-        value=round(value, 6),
-        low=round(max(0.0, value - Z95 * error), 6),
-        high=round(min(1.0, value + Z95 * error), 6),
+        value=significant(value),
+        low=significant(max(0.0, value - Z95 * error)),
+        high=significant(min(1.0, value + Z95 * error)),
     )
 
 
@@ -155,7 +163,7 @@ def expected(
     (value, error), (before, _) = here, there
     return Expectation(
         f1=_around(value, error),
-        reference_f1=round(before, 6),
+        reference_f1=significant(before),
         calibrated=calibrated is not None,
         dropped=has_dropped(value=value, bound=value + Z99 * error, before=before),
     )

@@ -1,5 +1,7 @@
-"""A column as the statistics see it, and what it looks like in numbers."""
+"""A column as the statistics see it, and what may be told of it in numbers."""
 
+import math
+from collections.abc import Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,7 +12,8 @@ import pandas as pd
 import pyarrow as pa
 
 from domain.contract import Contract
-from domain.drift import OTHER, SMALLEST_GROUP
+from domain.disclosure import SMALLEST_GROUP, hidden, significant
+from domain.drift import OTHER
 from domain.feature import Feature
 from domain.summary import Profile
 from monitoring_job.rows import feature_values
@@ -18,6 +21,8 @@ from monitoring_job.rows import feature_values
 VALID, MISSING, INVALID = "valid", "missing", "invalid"
 PROBABILITY = Feature(name="probability", kind="number", minimum=0.0, maximum=1.0)
 """The prediction is compared like a feature."""
+Group = str | None
+"""A part of a column's rows: a category, `OTHER`, VALID numbers; None for the missing ones."""
 
 
 @dataclass(frozen=True)
@@ -43,27 +48,71 @@ class Column:
         return Column(self.feature, self.values[rows], self.state[rows])
 
     @cached_property
-    def profile(self) -> Profile:
-        """Counts, shares and moments of groups that may be shown; never a row."""
-        rows = len(self.state)
+    def groups(self) -> dict[Group, int]:
+        """The rows of each part."""
         states = self.state.value_counts()
-        is_number = self.feature.kind == "number"
-        shares = {} if is_number else _shares(self.present)
-        moments = self.present if is_number and len(self.present) >= SMALLEST_GROUP else None
-        return Profile(
-            rows=rows,
-            missing=round(int(states.get(MISSING, 0)) / rows, 6) if rows else 0.0,
-            invalid=round(int(states.get(INVALID, 0)) / rows, 6) if rows else 0.0,
-            mean=None if moments is None else round(float(moments.mean()), 6),
-            deviation=None if moments is None else round(float(moments.std(ddof=0)), 6),
-            shares=shares,
-        )
+        found: dict[Group, int] = {None: int(states.get(MISSING, 0))}
+        if self.feature.kind == "number":
+            return found | {OTHER: int(states.get(INVALID, 0)), VALID: int(states.get(VALID, 0))}
+        counts = self.present.value_counts().sort_index()
+        return found | {str(name): int(count) for name, count in counts.items()}
+
+    @cached_property
+    def hidden(self) -> frozenset[Group]:
+        """The parts that must not be told."""
+        return hidden(self.groups, last=UNUSUAL)
 
 
-def _shares(values: "pd.Series[Any]") -> dict[str, float]:
-    counts = values.value_counts().sort_index()
-    enough = counts[counts >= SMALLEST_GROUP]
-    return {str(name): round(int(count) / len(values), 6) for name, count in enough.items()}
+UNUSUAL: frozenset[Group] = frozenset({None, OTHER})
+"""What people look for, so that it is the last to be hidden for another's sake."""
+
+
+def joined(reference: Column, current: Column) -> frozenset[Group]:
+    """The groups that are shown as one, in both so that they can be compared."""
+    return reference.hidden | current.hidden
+
+
+def together(groups: Set[Group]) -> str:
+    """The name of several groups shown as one."""
+    return " or ".join(sorted("missing" if name is None else name for name in groups))
+
+
+def profile(column: Column, apart: Set[Group]) -> Profile:
+    """Shares and moments of groups that may be told; never a row. `apart`: see `joined`."""
+    rows, groups = len(column.state), column.groups
+    mean, deviation = _moments(column)
+    return Profile(
+        rows=rows,
+        missing=None if None in column.hidden else _share(groups.get(None, 0), rows),
+        invalid=None if OTHER in column.hidden else _share(groups.get(OTHER, 0), rows),
+        mean=mean,
+        deviation=deviation,
+        shares={} if column.feature.kind == "number" else _shares(groups, apart, rows),
+    )
+
+
+def _share(part: int, rows: int) -> float:
+    return significant(part / rows) if rows else 0.0
+
+
+def _shares(groups: dict[Group, int], apart: Set[Group], rows: int) -> dict[str, float]:
+    shares = {
+        name: _share(count, rows)
+        for name, count in groups.items()
+        if name is not None and name not in apart
+    }
+    rest = sum(groups.get(name, 0) for name in apart)
+    return shares | ({together(apart): _share(rest, rows)} if shares and rest else {})
+
+
+def _moments(column: Column) -> tuple[float | None, float | None]:
+    """Mean and deviation; None where they are undefined or beyond what a float holds."""
+    if column.feature.kind != "number" or len(column.present) < SMALLEST_GROUP:
+        return None, None
+    with np.errstate(over="ignore", invalid="ignore"):
+        moments = float(column.present.mean()), float(column.present.std(ddof=0))
+    mean, deviation = (significant(of) if math.isfinite(of) else None for of in moments)
+    return mean, deviation
 
 
 def columns(contract: Contract, table: pa.Table) -> dict[str, Column]:

@@ -1,36 +1,66 @@
 """Evidently's pages: the picture beside the truth of `summary.json`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from domain.contract import Contract
-from domain.drift import EFFECT_THRESHOLD, SMALLEST_GROUP
+from domain.disclosure import SMALLEST_GROUP
+from domain.drift import EFFECT_THRESHOLD
 from domain.summary import ColumnDrift, Summary
 from monitoring_job.aggregates import is_showable, only_aggregates, shown
 from monitoring_job.outcome import Side
 from monitoring_job.page_header import header, title
-from monitoring_job.profiles import PROBABILITY, Column
+from monitoring_job.profiles import PROBABILITY, Column, joined
 from monitoring_job.safe_html import harden
 from monitoring_job.statistics import METHODS
 
+MAXIMUM_BYTES = 5_000_000
+"""Of a page, most of them Evidently's script: larger ones open too slowly on a phone."""
+
+
+class PageTooLarge(Exception):
+    """Even the least that a report can draw is too much for a page."""
+
 
 def data_drift(
-    *,
+    *, summary: Summary, reference: Mapping[str, Column], current: Mapping[str, Column]
+) -> str:
+    """The page about the features whose values could be compared: as many as fit, those with the
+    largest effects first.
+    """
+    able = [
+        c.column
+        for c in sorted(summary.columns, key=_rank, reverse=True)
+        if _is_drawable(c) and is_showable(reference[c.column], current[c.column])
+    ]
+    for drawn in halved(able):
+        page = _data_drift(summary, reference, current, drawn, len(able))
+        if len(page.encode()) <= MAXIMUM_BYTES:
+            return page
+    raise PageTooLarge
+
+
+def halved(columns: list[str]) -> Iterator[list[str]]:
+    """All of them, then the first half, and so on: a page of many columns has to leave some out."""
+    while columns:
+        yield columns
+        columns = columns[: len(columns) // 2]
+
+
+def _rank(column: ColumnDrift) -> tuple[bool, float]:
+    return column.drifted, column.strongest.effect if column.strongest else 0.0
+
+
+def _data_drift(
     summary: Summary,
-    contract: Contract,
     reference: Mapping[str, Column],
     current: Mapping[str, Column],
+    drawn: list[str],
+    able: int,
 ) -> str:
-    """The page about the features whose values could be compared."""
     from evidently.presets import DataDriftPreset
 
-    drawn = [
-        c.column
-        for c in summary.columns
-        if _is_drawable(c) and is_showable(current[c.column]) and is_showable(reference[c.column])
-    ]
     preset = DataDriftPreset(
         columns=drawn,
         num_method=METHODS["number"],
@@ -39,14 +69,14 @@ def data_drift(
         cat_threshold=EFFECT_THRESHOLD,
         drift_share=1 / max(len(drawn), 1),  # our rule: one drifted column is drift
     )
-    features = [f for f in contract.features if f.column in drawn]
-    return _finished(
-        "data_drift",
-        summary,
+    names = [column.column for column in summary.columns if column.column in drawn]
+    page = _drawn(
         preset,
-        current=[current[f.column] for f in features],
-        reference=[reference[f.column] for f in features],
+        current=[current[name] for name in names],
+        reference=[reference[name] for name in names],
     )
+    few = f"Drawn: the {len(drawn)} of {able} columns that moved most." if able > len(drawn) else ""
+    return _headed("data_drift", summary, page, few)
 
 
 def prediction_drift(
@@ -57,13 +87,8 @@ def prediction_drift(
 
     column = PROBABILITY.column
     metric = ValueDrift(column=column, method=METHODS["number"], threshold=EFFECT_THRESHOLD)
-    return _finished(
-        "prediction_drift",
-        summary,
-        metric,
-        current=[current[column]],
-        reference=[reference[column]],
-    )
+    page = _drawn(metric, current=[current[column]], reference=[reference[column]])
+    return _hardened("prediction_drift", summary, page)
 
 
 def target_drift(*, summary: Summary, reference: Column, current: Column) -> str:
@@ -73,7 +98,8 @@ def target_drift(*, summary: Summary, reference: Column, current: Column) -> str
     metric = ValueDrift(
         column=reference.feature.column, method=METHODS["flag"], threshold=EFFECT_THRESHOLD
     )
-    return _finished("target_drift", summary, metric, current=[current], reference=[reference])
+    page = _drawn(metric, current=[current], reference=[reference])
+    return _hardened("target_drift", summary, page)
 
 
 def performance(*, summary: Summary, reference: Side, current: Side) -> str:
@@ -115,38 +141,41 @@ def _decisions(side: Side) -> Any:
     return pd.DataFrame({name: np.where(of, "1", "0") for name, of in texts.items()})
 
 
-def _finished(
-    name: str, summary: Summary, metric: Any, *, current: list[Column], reference: list[Column]
-) -> str:
-    sizes = {
-        new.feature.column: (len(old.present), len(new.present))
-        for old, new in zip(reference, current, strict=True)
-    }
-    return _hardened(name, summary, only_aggregates(_page(metric, current, reference), sizes))
-
-
 def _hardened(name: str, summary: Summary, page: str) -> str:
-    return harden(page, title=title(name, summary), header=header(name, summary))
+    headed = _headed(name, summary, page)
+    if len(headed.encode()) > MAXIMUM_BYTES:
+        raise PageTooLarge
+    return headed
+
+
+def _headed(name: str, summary: Summary, page: str, *notes: str) -> str:
+    return harden(page, title=title(name, summary), header=header(name, summary, *notes))
 
 
 def _is_drawable(column: ColumnDrift) -> bool:
     return any(test.aspect == "values" for test in column.tests)
 
 
-def _page(metric: Any, current: list[Column], reference: list[Column]) -> str:
+def _drawn(metric: Any, *, current: list[Column], reference: list[Column]) -> str:
     from evidently import DataDefinition, Dataset, Report
 
+    old, new = _frames(reference, current)
     numbers = [c.feature.column for c in current if c.feature.kind == "number"]
     categories = [c.feature.column for c in current if c.feature.kind != "number"]
     definition = DataDefinition(numerical_columns=numbers, categorical_columns=categories)
     snapshot = Report([metric], include_tests=False).run(
-        Dataset.from_pandas(_frame(current), data_definition=definition),
-        Dataset.from_pandas(_frame(reference), data_definition=definition),
+        Dataset.from_pandas(new, data_definition=definition),
+        Dataset.from_pandas(old, data_definition=definition),
     )
-    return str(snapshot.get_html_str(as_iframe=False))
+    sizes = {str(name): (int(old[name].count()), int(new[name].count())) for name in new.columns}
+    return only_aggregates(str(snapshot.get_html_str(as_iframe=False)), sizes)
 
 
-def _frame(columns: list[Column]) -> Any:
+def _frames(reference: list[Column], current: list[Column]) -> tuple[Any, Any]:
     import pandas as pd
 
-    return pd.DataFrame({column.feature.column: shown(column) for column in columns})
+    old, new = {}, {}
+    for before, after in zip(reference, current, strict=True):
+        apart, name = joined(before, after), after.feature.column
+        old[name], new[name] = shown(before, apart), shown(after, apart)
+    return pd.DataFrame(old), pd.DataFrame(new)

@@ -99,7 +99,7 @@ def _judged(
     )
     draw = {
         "data_drift": lambda: reports.data_drift(
-            summary=judged, contract=contract, reference=reference, current=current
+            summary=judged, reference=reference, current=current
         ),
         "prediction_drift": lambda: reports.prediction_drift(
             summary=judged, reference=reference, current=current
@@ -119,19 +119,13 @@ def _judged(
 
 
 def _findings(summary: Summary) -> tuple[Outcome, ...]:
-    """Measured performance, where it can be judged, overrules the expected one."""
     inside = [column.column for segment in summary.segments for column in segment.drifted]
-    measured, expected = summary.performance, summary.expectation
-    if measured is not None and measured.judged:
-        dropped = measured.dropped
-    else:
-        dropped = expected is not None and expected.dropped
     found = {
         Outcome.DATA_DRIFT: any(c.drifted for c in summary.columns)
         or any(name != PROBABILITY.column for name in inside),
         Outcome.PREDICTION_DRIFT: bool(summary.prediction and summary.prediction.drifted)
         or PROBABILITY.column in inside,
-        Outcome.PERFORMANCE_DROP: dropped,
+        Outcome.PERFORMANCE_DROP: summary.dropped,
     }
     return tuple(outcome for outcome, holds in found.items() if holds)
 

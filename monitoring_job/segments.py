@@ -1,6 +1,6 @@
 """The contract's segments, each compared with the same segment of the reference."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,10 +9,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from domain.contract import Contract
+from domain.disclosure import hidden
 from domain.drift import MINIMUM_VALUES
 from domain.feature import Feature, Segment
-from domain.summary import SegmentDrift
-from monitoring_job.profiles import Column
+from domain.summary import ColumnDrift, SegmentDrift
+from monitoring_job.profiles import UNUSUAL, Column, Group
 from monitoring_job.statistics import compared, judged
 
 Mask = npt.NDArray[np.bool_]
@@ -31,18 +32,26 @@ def compare_segments(
         for segment in contract.segments
         for group in _groups(contract, segment, reference, current)
     ]
-    columns = judged([c for s in segments for c in s.columns], MINIMUM_VALUES)
-    each = iter(columns)
-    return tuple(replace(s, columns=tuple(next(each) for _ in s.columns)) for s in segments)
+    each = iter(judged([c for s in segments for c in s.columns], MINIMUM_VALUES))
+    return tuple(_published(s, [next(each) for _ in s.columns]) for s in segments)
+
+
+def _published(segment: SegmentDrift, columns: list[ColumnDrift]) -> SegmentDrift:
+    """What isn't told of the segment isn't told by its columns."""
+    old, new = segment.reference_rows is None, segment.rows is None
+    return replace(
+        segment, columns=tuple(c.without_rows(reference=old, current=new) for c in columns)
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """Which rows of both sides belong to a segment."""
+    """Which rows of both sides belong to a segment, and whether their number may be told."""
 
     name: str
     reference: Mask
     current: Mask
+    is_told: tuple[bool, bool]
 
 
 def _segment(
@@ -50,7 +59,12 @@ def _segment(
 ) -> SegmentDrift:
     """`own`: the column that makes the segment. q-values are still open."""
     rows, reference_rows = int(group.current.sum()), int(group.reference.sum())
-    found = SegmentDrift(name=group.name, rows=rows, reference_rows=reference_rows)
+    old, new = group.is_told
+    found = SegmentDrift(
+        name=group.name,
+        rows=rows if new else None,
+        reference_rows=reference_rows if old else None,
+    )
     if min(rows, reference_rows) < MINIMUM_VALUES:
         return found
     return replace(
@@ -71,18 +85,34 @@ def _groups(
 ) -> Iterator["_Group"]:
     """A row without a valid value is in none of them."""
     feature = contract.feature(segment.feature)
-    old, new = (
-        _codes(segment, feature, side[feature.column].values) for side in (reference, current)
-    )
-    for code, label in enumerate(segment.labels(feature)):
-        yield _Group(label, old == code, new == code)
+    before, after = reference[feature.column], current[feature.column]
+    old, new = (_codes(segment, feature, side.values) for side in (before, after))
+    labels = segment.labels(feature)
+    names = labels if segment.bounds else _listed(feature)
+    secret_before, secret_after = _secret(before, names, old), _secret(after, names, new)
+    for code, (label, name) in enumerate(zip(labels, names, strict=True)):
+        is_told = name not in secret_before, name not in secret_after
+        yield _Group(label, old == code, new == code, is_told)
+
+
+def _secret(column: Column, names: Sequence[str], codes: npt.NDArray[np.int64]) -> Set[Group]:
+    """The groups whose size must not be told; those of categories are the column's own."""
+    if column.feature.kind != "number":
+        return column.hidden
+    rows = {name: int(np.count_nonzero(codes == code)) for code, name in enumerate(names)}
+    unusual = {name: column.groups[name] for name in UNUSUAL}
+    return hidden({**rows, **unusual}, last=UNUSUAL)
+
+
+def _listed(feature: Feature) -> Sequence[str]:
+    return feature.categories if feature.kind == "category" else ("0", "1")
 
 
 def _codes(segment: Segment, feature: Feature, values: "pd.Series[Any]") -> npt.NDArray[np.int64]:
     """Each row's group, -1 for none."""
     if not segment.bounds:
-        listed = feature.categories if feature.kind == "category" else ("0", "1")
-        return np.asarray(pd.Index(listed).get_indexer(pd.Index(values.to_numpy(dtype=object))))
+        listed = pd.Index(_listed(feature))
+        return np.asarray(listed.get_indexer(pd.Index(values.to_numpy(dtype=object))))
     numbers = values.to_numpy(dtype=np.float64)
     codes = np.searchsorted(np.asarray(segment.bounds), numbers, side="right")
     return np.where(np.isnan(numbers), -1, codes)

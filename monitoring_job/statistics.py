@@ -1,5 +1,6 @@
 """Compare a window with its reference, column by column."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -8,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from domain.contract import Contract
+from domain.disclosure import significant
 from domain.drift import MINIMUM_VALUES, Aspect, Method, is_drifted
-from domain.summary import ColumnDrift, Test
+from domain.summary import ColumnDrift, Profile, Test
 from monitoring_job.distances import distance
-from monitoring_job.profiles import PROBABILITY, VALID, Column
+from monitoring_job.profiles import PROBABILITY, VALID, Column, joined, profile
 
 METHODS: Mapping[str, Method] = {
     "number": "wasserstein",
@@ -54,12 +56,13 @@ def compared(reference: Column, current: Column) -> ColumnDrift:
     if (reference.state != VALID).any() or (current.state != VALID).any():
         results.append(_test("validity", "jensenshannon", reference.state, current.state))
     problems = [result for result in results if isinstance(result, str)]
+    apart = joined(reference, current)
     return ColumnDrift(
         name=reference.feature.name,
         column=reference.feature.column,
         kind=reference.feature.kind,
-        reference=reference.profile,
-        current=current.profile,
+        reference=profile(reference, apart),
+        current=profile(current, apart),
         tests=tuple(result for result in results if isinstance(result, Test)),
         problem=" ".join(problems) or None,
     )
@@ -74,12 +77,14 @@ def _test(
         p_value = _p_value(method, reference, current)
     except Exception as error:  # whatever a column holds, the others are judged
         return f"The {aspect} could not be compared ({type(error).__name__})."
+    if not math.isfinite(effect) or not math.isfinite(p_value):
+        return f"The {aspect} could not be compared (their difference is no finite number)."
     return Test(
         aspect=aspect,
         method=method,
         rows=len(current),
-        effect=round(effect, 6),
-        p_value=p_value,
+        effect=significant(effect),
+        p_value=significant(p_value),
         q_value=1.0,
         drifted=False,
     )
@@ -111,18 +116,26 @@ def judged(columns: list[ColumnDrift], minimum_rows: int) -> list[ColumnDrift]:
         replace(
             column,
             tests=tuple(
-                _with_q(test, float(next(q_values)), minimum_rows) for test in column.tests
+                _with_q(test, float(next(q_values)), minimum_rows, column.current)
+                for test in column.tests
             ),
         )
         for column in columns
     ]
 
 
-def _with_q(test: Test, q_value: float, minimum_rows: int) -> Test:
+def _with_q(test: Test, q_value: float, minimum_rows: int, profile: Profile) -> Test:
+    """The test as it may be published: its rows count those that have no value, too."""
     drifted = is_drifted(
         effect=test.effect,
         q_value=q_value,
-        rows=test.rows,
+        rows=test.rows or 0,
         minimum=min(minimum_rows, MINIMUM_VALUES),
     )
-    return replace(test, q_value=q_value, drifted=drifted)
+    is_secret = test.aspect == "values" and None in (profile.missing, profile.invalid)
+    return replace(
+        test,
+        rows=None if is_secret else test.rows,
+        q_value=significant(q_value),
+        drifted=drifted,
+    )

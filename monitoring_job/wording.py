@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from domain import times
-from domain.drift import OTHER, SMALLEST_GROUP, Outcome
+from domain.drift import OTHER, Outcome
 from domain.performance import Interval
 from domain.summary import ColumnDrift, Summary
 
@@ -31,19 +31,33 @@ REPORT_TITLES = {
 }
 METRICS = {"f1": "F1", "precision": "Precision", "recall": "Recall", "roc_auc": "ROC AUC"}
 PROBABILITY = "predicted probability"
+EXPECTED_DROP = (
+    "The model is expected to perform worse than on its reference sample: an estimate from its own "
+    "probabilities, until labels tell."
+)
+NOT_SHOWN = "not shown"
+"""In place of what would tell about fewer than eleven rows."""
 
 
 def headline(summary: Summary) -> str:
     """Every finding, the most serious first: ``Prediction drift, data drift``."""
-    findings = sorted(summary.findings, key=lambda o: o.severity, reverse=True)
-    names = [HEADLINES[finding] for finding in findings or [summary.outcome]]
+    names = [HEADLINES[finding] for finding in _findings(summary)]
+    if names[0] == HEADLINES[Outcome.PERFORMANCE_DROP] and summary.basis == "estimate":
+        names[0] = f"Expected {names[0].lower()}"
     return ", ".join([names[0], *(name.lower() for name in names[1:])])
 
 
 def explanation(summary: Summary) -> str:
     """What the outcome means, as a sentence for each finding."""
-    findings = sorted(summary.findings, key=lambda o: o.severity, reverse=True)
-    return " ".join(EXPLANATIONS[finding] for finding in findings or [summary.outcome])
+    estimated = {Outcome.PERFORMANCE_DROP: EXPECTED_DROP} if summary.basis == "estimate" else {}
+    sentences = EXPLANATIONS | estimated
+    return " ".join(sentences[finding] for finding in _findings(summary))
+
+
+def _findings(summary: Summary) -> list[Outcome]:
+    """The most serious first."""
+    found = sorted(summary.findings, key=lambda o: o.severity, reverse=True)
+    return found or [summary.outcome]
 
 
 def window(summary: Summary) -> str:
@@ -66,9 +80,13 @@ def counts(summary: Summary) -> str:
         text += f", compared with {summary.reference_rows:,} reference rows"
     malformed = sum(rows.malformed.values())
     if malformed:
-        text += f"; {malformed:,} malformed rows left out"
+        most = sorted(rows.malformed.items(), key=lambda reason: -reason[1])
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in most)
+        text += f"; {malformed:,} malformed rows left out ({reasons})"
     if rows.unreadable_objects:
         text += f"; {rows.unreadable_objects:,} unreadable objects left out"
+    if rows.copies:
+        text += f"; {rows.copies:,} copies left out"
     return text
 
 
@@ -77,15 +95,17 @@ def performance(summary: Summary) -> list[str]:
     lines = []
     measured, expected = summary.performance, summary.expectation
     if measured is None:
-        lines.append("Labels: none have come for these predictions yet.")
+        lines.append("Labels: none have come for these predictions yet, or too few to show.")
     else:
-        share = f"{_percent(measured.coverage)} of the predictions ({measured.labelled:,})"
+        share = "nearly all of the predictions"
+        if measured.labelled is not None:
+            share = f"{_percent(measured.coverage)} of the predictions ({measured.labelled:,})"
         few = "" if measured.judged else ", too few to judge by"
         lines.append(f"Labels: known for {share}{few}.")
         lines += [
             f"{METRICS[name]}: {_figure(figure)}{_before(measured.test.get(name))}"
             for name, figure in measured.figures.items()
-            if figure is not None and measured.positives >= SMALLEST_GROUP
+            if figure is not None
         ]
     if expected is not None:
         lines.append(
@@ -142,21 +162,26 @@ def _measure(column: ColumnDrift, *, by_validity: bool) -> tuple[str, str, str]:
     """What to show of a column, in the reference and in the window."""
     old, new = column.reference, column.current
     if by_validity:
-        if abs(new.invalid - old.invalid) > abs(new.missing - old.missing):
+        invalid, missing = _move(old.invalid, new.invalid), _move(old.missing, new.missing)
+        if invalid > missing:
             return "outside the contract", _percent(old.invalid), _percent(new.invalid)
         return "missing", _percent(old.missing), _percent(new.missing)
     if old.mean is not None and new.mean is not None:
-        return "mean", f"{old.mean:.4g}", f"{new.mean:.4g}"
+        return "mean", f"{old.mean:g}", f"{new.mean:g}"
     moved = {
         group: abs(new.shares.get(group, 0.0) - old.shares.get(group, 0.0))
         for group in sorted({*old.shares, *new.shares})
     }
     if not moved:
-        return "every group", "small", "small"
+        return "every group", NOT_SHOWN, NOT_SHOWN
     group = max(moved, key=lambda g: moved[g])
     label = "share outside the contract" if group == OTHER else f"share of {group}"
     return label, _percent(old.shares.get(group, 0.0)), _percent(new.shares.get(group, 0.0))
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+def _move(old: float | None, new: float | None) -> float:
+    return abs((new or 0.0) - (old or 0.0))
+
+
+def _percent(share: float | None) -> str:
+    return NOT_SHOWN if share is None else f"{100 * share:.1f} %"

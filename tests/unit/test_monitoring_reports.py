@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pyarrow as pa
@@ -12,19 +13,22 @@ import pytest
 from domain.contract import Contract
 from domain.drift import Outcome
 from domain.incident import Transition
+from domain.performance import Expectation, Interval, Performance
 from domain.summary import RowCounts, Summary, run_id
 from monitoring_job import profiles, reports, wording
 from monitoring_job.links import Links
 from monitoring_job.mails import Section, compose
 from monitoring_job.safe_html import UnexpectedPage, harden
 from monitoring_job.statistics import compare
-from tests.unit.monitoring import SECRET, scored
+from tests.unit.monitoring import SECRET, Channels, scored
 
 HOSTILE = "</script><script>document.title='owned'</script>"
 START, END = 1769817600000, 1769904000000  # 2026-01-31
 
 
-def drifted(contract: Contract) -> tuple[Summary, dict[str, str]]:
+def drifted(
+    contract: Contract, *, names: Sequence[str] = ("data_drift", "prediction_drift")
+) -> tuple[Summary, dict[str, str]]:
     """A run with drift of every kind, over hostile values, and its pages."""
     current = scored(1_000, seed=5)
     current["age"] += 12
@@ -49,13 +53,10 @@ def drifted(contract: Contract) -> tuple[Summary, dict[str, str]]:
         prediction=prediction,
         reports=("data_drift", "prediction_drift"),
     )
-    pages = {
-        "data_drift": reports.data_drift(
-            summary=summary, contract=contract, reference=old, current=new
-        ),
-        "prediction_drift": reports.prediction_drift(summary=summary, reference=old, current=new),
+    draw = {"data_drift": reports.data_drift, "prediction_drift": reports.prediction_drift}
+    return summary, {
+        name: draw[name](summary=summary, reference=old, current=new) for name in names
     }
-    return summary, pages
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +144,7 @@ def test_the_mail_says_what_drifted_from_what_to_what(
     subject = "[diabetes] Prediction drift, data drift: age, bmi, predicted probability and 1 more"
     assert mail.subject == f"{subject} (2026-01-31 UTC)"
     for line in (
-        r"\* age: mean 4\d\.\d+ -> 5\d\.\d+ \(effect 0\.\d\d, q < 0\.0001\)",
+        r"\* age: mean 4[\d.]+ -> 5[\d.]+ \(effect 0\.\d\d, q < 0\.0001\)",
         r"\* bmi: missing 0\.0 % -> 20\.0 %",
         r"\* gender: share outside the contract 0\.0 % -> 10\.0 %",
         r"\* predicted probability: mean 0\.\d+ -> 0\.\d+",
@@ -180,6 +181,83 @@ def test_every_outcome_has_its_words(run: tuple[Summary, dict[str, str]], outcom
 
 
 @pytest.mark.parametrize(
+    ("judged", "headline", "sentence", "basis"),
+    [
+        (True, "Performance drop", "performs worse than when it was promoted", "labels"),
+        (False, "Expected performance drop", "is expected to perform worse", "estimate"),
+    ],
+)
+def test_an_estimated_drop_is_told_as_an_estimate(
+    run: tuple[Summary, dict[str, str]], judged: bool, headline: str, sentence: str, basis: str
+) -> None:
+    f1 = Interval(value=0.6, low=0.5, high=0.7)
+    dropped = replace(
+        run[0],
+        outcome=Outcome.PERFORMANCE_DROP,
+        findings=(Outcome.DATA_DRIFT, Outcome.PERFORMANCE_DROP),
+        performance=Performance(
+            labelled=200, coverage=0.2, positives=40, judged=judged, dropped=judged
+        ),
+        expectation=Expectation(f1=f1, reference_f1=0.8, calibrated=True, dropped=True),
+    )
+    channels = Channels()
+    channels.notifier().announce(target="diabetes", transition=Transition.OPEN, summaries=[dropped])
+    assert f"[diabetes] {headline}, data drift: age" in channels.subjects[0]
+    assert sentence in wording.explanation(dropped)
+    facts = json.loads(channels.messages[0]["Message"])["runs"][0]["f1"]
+    assert facts["basis"] == basis
+
+
+def test_what_was_left_out_is_told_by_reason(run: tuple[Summary, dict[str, str]]) -> None:
+    rows = RowCounts(
+        logged=1_012, sampled=1_000, copies=12, malformed={"prediction_id": 2, "probability": 3}
+    )
+    assert wording.counts(replace(run[0], rows=rows)).endswith(
+        "; 5 malformed rows left out (3 probability, 2 prediction_id); 12 copies left out"
+    )
+
+
+def test_what_would_tell_about_too_few_rows_is_said_to_be_hidden(
+    run: tuple[Summary, dict[str, str]],
+) -> None:
+    column = next(c for c in run[0].columns if c.column == "bmi")
+    hidden = replace(column, reference=replace(column.reference, missing=None))
+    [change] = wording.changes(replace(run[0], columns=(hidden,), prediction=None, segments=()))
+    assert (change.measure, change.before, change.after) == ("missing", "not shown", "20.0 %")
+
+
+@pytest.mark.parametrize(("labelled", "told"), [(None, "nearly all of"), (200, "20.0 % of")])
+def test_how_many_have_a_label_is_told_unless_as_few_have_none(
+    run: tuple[Summary, dict[str, str]], labelled: int | None, told: str
+) -> None:
+    measured = Performance(labelled=labelled, coverage=labelled and 0.2, positives=40)
+    [line] = wording.performance(replace(run[0], performance=measured))
+    assert line.startswith(f"Labels: known for {told} the predictions")
+
+
+@pytest.mark.parametrize(
+    ("limit", "drawn"), [(10_000_000, None), (3_760_000, "4 of 8"), (3_720_000, "2 of 8")]
+)
+def test_a_page_that_would_be_too_large_draws_what_moved_most(
+    contract: Contract, monkeypatch: pytest.MonkeyPatch, limit: int, drawn: str | None
+) -> None:
+    monkeypatch.setattr(reports, "MAXIMUM_BYTES", limit)
+    page = drifted(contract, names=("data_drift",))[1]["data_drift"]
+    assert len(page.encode()) <= limit
+    assert (f"Drawn: the {drawn} columns that moved most." in page) == (drawn is not None)
+    assert ('"age"' in page, '"heart_disease"' in page) == (True, drawn is None)
+
+
+def test_a_page_that_is_too_large_anyhow_is_refused(
+    contract: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reports, "MAXIMUM_BYTES", 1_000_000)
+    for name in ("data_drift", "prediction_drift"):
+        with pytest.raises(reports.PageTooLarge):
+            drifted(contract, names=(name,))
+
+
+@pytest.mark.parametrize(
     ("start", "end", "expected"),
     [
         (START, END, "2026-01-31 UTC"),
@@ -200,5 +278,5 @@ def test_a_sampled_window_says_so(run: tuple[Summary, dict[str, str]]) -> None:
     text = wording.counts(replace(run[0], rows=rows))
     assert text == (
         "about 900,000 predictions, 90,000 of them sampled, compared with 5,000 reference rows; "
-        "2 unreadable objects left out"
+        "2 unreadable objects left out; 10,000 copies left out"
     )

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Each route once, with curl. Set API to the ApiUrl output of the serving stack
+# Each route that needs no id of something, with curl. Set API to the ApiUrl output of the serving stack
 # (`python -m ops status` prints it) and KEY to an API key of it.
 set -eu
 : "${API:?set API to the base URL, without a slash at its end}"
@@ -31,6 +31,13 @@ post "/predict?explain=true" predict.json
 # Sent again with the same key and body, it is answered with the same prediction_ids.
 post /predict predict.json --header "Idempotency-Key: visit-2026-0001"
 post /labels labels.json
+get /predictions
+get /models
+get /monitoring/overview
+get /monitoring/traffic
+get /monitoring/runs
+# A drift run over the latest predictions, answered by where its outcome will be.
+post /monitoring/runs run.json
 # The description of all this needs no key.
 curl --fail-with-body --silent --show-error "$API/openapi.json"
 echo

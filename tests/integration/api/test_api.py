@@ -14,40 +14,13 @@ import pyarrow.parquet as pq
 import pytest
 import requests
 
-from domain import keys
-from domain.bundle import Bundle, digest
-from domain.champion import Champion, ModelRef
-from domain.contract import Contract
-from ops import deploy
 from ops.api import Api
-from ops.laptop import ROOT, Laptop
+from ops.laptop import ROOT
 from ops.query import query
 from ops.target import Target
-from tests.unit.fakes import random_forest
 from tests.unit.test_contract import VALID
 
 HOOKS = "tests.integration.schemathesis_hooks"
-
-
-@pytest.fixture(scope="module")
-def target(emulator: Laptop) -> Target:
-    """The deployed stacks with a champion that was never trained."""
-    deploy.deploy(emulator, os.environ, contract=None, mail_to=None)
-    target = Target.on_laptop(emulator)
-    contract = Contract.parse((ROOT / "contract.toml").read_text())
-    content = Bundle(contract, random_forest(contract, 1), 0.3).to_bytes()
-    ref = ModelRef.of(1, digest(content))
-    models = target.bucket("models")
-    models.put(ref.bundle_key, content)
-    champion = Champion.succeeding(None, ref, action="promote", execution="e", now=1)
-    models.put_if(keys.CHAMPION, champion.to_json(), etag=None)
-    return target
-
-
-@pytest.fixture(scope="module")
-def api(target: Target) -> Api:
-    """The API with its key."""
-    return Api(target.deployment.api_url, target.api_key())
 
 
 def test_wrong_methods_are_405_at_the_gateway_too(api: Api) -> None:

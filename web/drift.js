@@ -11,8 +11,11 @@ const Q_THRESHOLD = 0.01; // domain.drift.Q_THRESHOLD; likewise
 
 const MISSING = {
   target_drift: "Target drift needs labels: POST /labels hands in what turned out true.",
-  performance: "Performance needs labels, or enough predictions to estimate it from.",
+  performance: "The performance report needs labels, of eleven predictions with each outcome and each answer.",
 };
+
+// What would tell about fewer than eleven people is null.
+const told = (value, as = count) => (value === null ? "not shown" : as(value));
 
 function reports(links, frame, close) {
   const buttons = REPORTS.map((name) => {
@@ -39,6 +42,21 @@ function reports(links, frame, close) {
 
 const strongest = (column) => [...column.tests].sort((a, b) => b.drifted - a.drifted || b.effect - a.effect)[0];
 
+/** Mean, or the share of the category that moved most, in the reference and in the window. */
+function moved({ reference, current }) {
+  if (Number.isFinite(reference.mean) && Number.isFinite(current.mean)) return `${reference.mean} → ${current.mean}`;
+  const [before, after] = [reference, current].map((side) => new Map(Object.entries(side.shares)));
+  const by = (name) => Math.abs((after.get(name) ?? 0) - (before.get(name) ?? 0));
+  const [name] = [...new Set([...before.keys(), ...after.keys()])].sort((a, b) => by(b) - by(a));
+  return name === undefined ? "–" : `${name} ${percent(before.get(name) ?? 0)} → ${percent(after.get(name) ?? 0)}`;
+}
+
+function leftOut({ malformed, unreadable_objects: objects, copies }) {
+  const reasons = Object.entries(malformed).sort((a, b) => b[1] - a[1]).map(([reason, rows]) => `${count(rows)} ${reason}`);
+  const parts = [reasons.length ? `malformed rows: ${reasons.join(", ")}` : null, objects ? `unreadable objects: ${count(objects)}` : null, copies ? `copies: ${count(copies)}` : null];
+  return parts.filter(Boolean).join("; ") || "nothing";
+}
+
 function columnTable(compared, history) {
   const rows = compared.map((column) => ({ column, test: strongest(column), points: history[column.column] ?? [] }));
   rows.sort((a, b) => Boolean(b.test?.drifted) - Boolean(a.test?.drifted) || (b.test?.effect ?? -1) - (a.test?.effect ?? -1));
@@ -48,10 +66,10 @@ function columnTable(compared, history) {
     { title: "Effect size", number: true, cell: ({ test }) => fixed(test?.effect) },
     { title: "q-value", number: true, cell: ({ test }) => tiny(test?.q_value) },
     { title: "Over runs", cell: ({ points }) => points.length ? sparkline(points, THRESHOLD) : "–" },
-    { title: "Missing", number: true, cell: ({ column }) => percent(column.current.missing) },
-    { title: "Invalid", number: true, cell: ({ column }) => percent(column.current.invalid) },
-    { title: "Reference → window", cell: ({ column }) => Number.isFinite(column.current.mean) ? `${fixed(column.reference.mean, 2)} → ${fixed(column.current.mean, 2)}` : "–" },
-    { title: "Rows", number: true, cell: ({ test }) => test ? count(test.rows) : "–" },
+    { title: "Missing", number: true, cell: ({ column }) => told(column.current.missing, percent) },
+    { title: "Invalid", number: true, cell: ({ column }) => told(column.current.invalid, percent) },
+    { title: "Reference → window", cell: ({ column }) => moved(column) },
+    { title: "Rows", number: true, cell: ({ test }) => test ? told(test.rows) : "–" },
   ], rows);
 }
 
@@ -60,9 +78,10 @@ function performance(summary) {
   if (!measured && !expected) return null;
   const figures = Object.entries(measured?.figures ?? {}).filter(([, figure]) => figure);
   return card("Performance", {},
-    measured && [h("p", {}, `Measured on ${count(measured.labelled)} predictions whose label has come (${percent(measured.coverage)} of the sample)${measured.dropped ? ": it has dropped" : measured.judged ? "" : ": too few for a verdict"}.`),
-      h("dl", { class: "figures wide" }, figures.map(([name, figure]) => h("div", {}, h("dt", {}, METRICS.find(([key]) => key === name)?.[1] ?? words(name)), h("dd", {}, fixed(figure.value), interval(figure), Number.isFinite(measured.test[name]) ? h("span", { class: "interval" }, `test rows ${fixed(measured.test[name])}`) : null))))],
-    expected && [h("p", {}, `Expected F1 ${fixed(expected.f1.value)}, against ${fixed(expected.reference_f1)} on the reference${expected.dropped ? ": it has dropped" : ""}. `, interval(expected.f1)), h("p", { class: "note" }, expected.note)]);
+    measured && [h("p", {}, `Measured on ${measured.labelled === null ? "nearly all predictions of the sample" : `${count(measured.labelled)} predictions whose label has come (${percent(measured.coverage)} of the sample)`}${measured.dropped ? ": it has dropped" : measured.judged ? "" : ": too few for a verdict"}.`),
+      h("dl", { class: "figures wide" }, figures.map(([name, figure]) => h("div", {}, h("dt", {}, METRICS.find(([key]) => key === name)?.[1] ?? words(name)), h("dd", {}, fixed(figure.value), interval(figure), Number.isFinite(measured.test[name]) ? h("span", { class: "interval" }, `test rows ${fixed(measured.test[name])}`) : null)))),
+      figures.length ? null : h("p", { class: "note" }, "The figures aren't shown: they rest on fewer than eleven predictions with one outcome or one answer.")],
+    expected && [h("p", {}, `Expected F1 ${fixed(expected.f1.value)}, against ${fixed(expected.reference_f1)} on the reference${expected.dropped ? ": by this estimate it has dropped" : ""}. `, interval(expected.f1)), h("p", { class: "note" }, expected.note)]);
 }
 
 const byLargest = (columns) => [...columns].filter((c) => c.tests.length).sort((a, b) => strongest(b).effect - strongest(a).effect);
@@ -77,8 +96,8 @@ function segments(summary) {
     { title: "Drifted columns", cell: (entry) => !entry.columns.length ? h("span", { class: "note" }, "too few rows") : drifted(entry).map((c) => c.name).join(", ") || "–" },
     { title: "Largest effect", cell: (entry) => { const [c] = byLargest(entry.columns); return c ? `${c.name} ${fixed(strongest(c).effect)}` : "–"; } },
     { title: "q-value", number: true, cell: (entry) => { const [c] = byLargest(entry.columns); return c ? tiny(strongest(c).q_value) : "–"; } },
-    { title: "Rows", number: true, cell: (entry) => count(entry.rows) },
-    { title: "Reference rows", number: true, cell: (entry) => count(entry.reference_rows) },
+    { title: "Rows", number: true, cell: (entry) => told(entry.rows) },
+    { title: "Reference rows", number: true, cell: (entry) => told(entry.reference_rows) },
   ], entries));
 }
 
@@ -95,13 +114,14 @@ export async function run({ signal, parameter }) {
     title: "Drift run",
     content: h("div", { class: "stack" },
       h("p", { class: "crumbs" }, h("a", { href: "#/drift" }, "Drift"), " / run"),
-      h("div", { class: "title-row" }, h("h1", {}, span(summary.start, summary.end)), badge(summary.outcome), findings.map(badge)),
+      h("div", { class: "title-row" }, h("h1", {}, span(summary.start, summary.end)), badge(summary.outcome), findings.map(badge), summary.findings.includes("performance_drop") && !summary.performance?.judged ? h("span", { class: "note" }, "performance: an estimate, without labels enough") : null),
       card("Run", {}, facts([
         ["Version", summary.version ? h("a", { href: `#/models/${summary.version}` }, summary.version) : "none"],
         ["Rows", count(rows)],
         ["Reference rows", count(summary.reference_rows)],
         ["Sample", percent(summary.rows.sample_share, 0)],
-        ["Computed", `${moment(summary.computed_at)} UTC`],
+        ["Left out", leftOut(summary.rows)],
+        ["Computed (UTC)", moment(summary.computed_at)],
         ["Started", summary.scheduled ? "by the schedule" : "on demand"],
         ["Mail", words(summary.mail).toLowerCase()],
       ]), summary.problems.length ? h("ul", { class: "problems" }, summary.problems.map((p) => h("li", {}, p))) : null, explain ?? null),

@@ -22,7 +22,7 @@ from ops.deploy import deploy
 from ops.laptop import ROOT, Laptop
 from ops.processes import free_port
 from ops.target import Target
-from tests.integration.dashboard_world import Stores, contract
+from tests.integration.dashboard.world import Stores, contract
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -101,7 +101,7 @@ export async function model({ signal, parameter }) {
         ["Target", found.target],
         ["Threshold", fixed(found.threshold)],
         ["Trees", found.trees && count(found.trees)],
-        ["Registered", found.registered_at && `${moment(found.registered_at)} UTC`],
+        ["Registered (UTC)", found.registered_at && moment(found.registered_at)],
         ["Prevalence", found.prevalence && percent(found.prevalence)],
         ["Rows", found.rows && Object.entries(found.rows).map(([side, n]) => `${side} ${count(n)}`).join(", ")],
         ["Reference rows", found.reference_rows && count(found.reference_rows)],

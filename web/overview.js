@@ -105,11 +105,12 @@ function champion(data) {
     { class: "span-4", aside: h("a", { href: `#/models/${pointer.version}` }, "Card") },
     h("p", { class: "headline" }, pointer.version, h("small", {}, `${pointer.action === "rollback" ? "rolled back" : "promoted"} ${ago(pointer.promoted_at)}`)),
     shown.length ? h("dl", { class: "figures" }, shown.map(([title, found]) => h("div", {}, h("dt", {}, title), h("dd", {}, fixed(found.value), interval(found))))) : h("p", { class: "note" }, "This version has no model card."),
-    facts([["Promoted", `${moment(pointer.promoted_at)} UTC`], ["Threshold", model ? fixed(model.threshold) : null], ["Before it", pointer.previous?.version ?? "none"]]),
+    facts([["Promoted (UTC)", moment(pointer.promoted_at)], ["Threshold", model ? fixed(model.threshold) : null], ["Before it", pointer.previous?.version ?? "none"]]),
   );
 }
 
 function incident(data) {
+  if (data.problems.length) return h("div", { class: "strip", "data-state": "alarm" }, h("strong", {}, "Incident not known"), h("span", {}, data.problems.join(" ")));
   const open = data.incident;
   if (!open) {
     const told = data.runs_total ? "No open incident. A scheduled run that finds drift opens one and sends a mail." : "No open incident, and no drift run yet that could open one.";

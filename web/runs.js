@@ -49,7 +49,7 @@ function runNow(signal) {
     try {
       const record = await follow(await ask(), signal);
       const again = () => watch(() => call(`monitoring/requests/${record.id}`, { signal }));
-      if (record.status === "failed") told.replaceChildren(failure({ title: "The run failed", detail: `${record.problem ?? "The drift function's log says why."} A failed run is repeated by itself, twice within a few minutes.` }, again, "Look again"));
+      if (record.status === "failed") told.replaceChildren(failure({ title: "The run failed", detail: `${record.problem ?? "The drift function's log says why."} It may be tried again by itself within a few minutes.` }, again, "Look again"));
       else show(record.run_ids);
     } catch (error) {
       if (signal.aborted) return;

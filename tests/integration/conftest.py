@@ -17,7 +17,8 @@ from ops.processes import free_port
 
 
 @contextmanager
-def _running(folder: Path) -> Iterator[Laptop]:
+def running(folder: Path) -> Iterator[Laptop]:
+    """An emulator on a free port, and AWS_* variables that lead plain boto3 there."""
     laptop = Laptop(folder=folder, aws_port=free_port(), mlflow_port=free_port())
     emulator_process.start(laptop, os.environ)
     foreign = {name for name in os.environ if name.startswith("AWS_")}
@@ -33,14 +34,7 @@ def _running(folder: Path) -> Iterator[Laptop]:
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
     """A running emulator; its AWS_* variables are set, so that plain boto3 goes there too."""
-    with _running(tmp_path_factory.mktemp("laptop")) as laptop:
-        yield laptop
-
-
-@pytest.fixture(scope="module")
-def own_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
-    """The same, for a module that must find nothing deployed by another."""
-    with _running(tmp_path_factory.mktemp("own-laptop")) as laptop:
+    with running(tmp_path_factory.mktemp("laptop")) as laptop:
         yield laptop
 
 

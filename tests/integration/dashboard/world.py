@@ -1,26 +1,34 @@
-"""A deployment's stores, filled with what a year of work leaves: models, runs and a log."""
+"""A deployment's stores, filled with what a year of work leaves: models, runs, log and labels.
+
+The champion has a reference sample like the log, so that drift runs of these data are real ones.
+"""
 
 import io
 import json
 import random
 import uuid
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from adapters.s3 import Bucket
 from domain import keys, times
+from domain.alert_state import AlertState
 from domain.bundle import Bundle, digest
 from domain.champion import Action, Champion, LedgerEntry, ModelRef
 from domain.contract import Contract
 from domain.drift import Outcome
-from domain.incident import AlertState, Incident
+from domain.feature import Feature
+from domain.incident import Incident
 from domain.keys import RunId
+from domain.performance import Expectation, Interval, Performance
 from domain.run_index import IndexEntry, RunIndex
-from domain.summary import ColumnDrift, Profile, RowCounts, Summary, Test
+from domain.summary import ColumnDrift, Profile, RowCounts, SegmentDrift, Summary, Test
 from tests.unit.fakes import random_forest
 
 ATTACK = "<img src=x onerror=\"document.title='owned'\">"
@@ -40,6 +48,12 @@ document.getElementById("told").textContent = told.join(", ");
 """A page that says how far its script came."""
 
 
+THRESHOLD = 0.42
+REFERENCE_ROWS = 5_000
+SERVES_DAYS = 4
+"""So long the champion has been back; before, another version served."""
+NO_DATA, INSUFFICIENT = 9, 10
+"""So many days ago there was no prediction, and there were too few."""
 TYPICAL = {
     "age": (41.9, 22.5),
     "bmi": (27.3, 6.6),
@@ -64,12 +78,6 @@ class Stores:
     predictions: Bucket
     reports: Bucket
 
-    def clear(self) -> None:
-        """Back to what a first deployment finds."""
-        for bucket in (self.models, self.predictions, self.reports):
-            for found in list(bucket.list("")):
-                bucket.delete(found.key)
-
     def fill(
         self, contract: Contract, *, now: datetime, runs: int, predictions: int, seed: int = 1
     ) -> list[str]:
@@ -77,10 +85,11 @@ class Stores:
         rng = random.Random(seed)
         versions = self._models(contract, now, rng)
         ids = self._runs(contract, versions[-1], now, runs, rng)
-        self._log(contract, versions[-1], now, predictions, rng)
+        self._log(contract, versions, now, predictions, rng)
         return ids
 
     def _models(self, contract: Contract, now: datetime, rng: random.Random) -> list[str]:
+        """The versions, the champion last."""
         champion: Champion | None = None
         refs: list[ModelRef] = []
         steps: list[tuple[Action, int, float, str]] = [
@@ -104,13 +113,15 @@ class Stores:
             self.models.put(entry.key, entry.to_json())
         assert champion is not None
         self.models.put(keys.CHAMPION, champion.to_json())
+        rows = [_scored(contract, rng) for _ in range(REFERENCE_ROWS)]
+        self.models.put(keys.reference(champion.version), _parquet(rows))
         return [ref.version for ref in (refs[0], refs[2], refs[1])]
 
     def _model(
         self, contract: Contract, number: int, f1: float, now: datetime, rng: random.Random
     ) -> ModelRef:
         forest = random_forest(contract, rng.randrange(1000), trees=20, depth=4)
-        data = Bundle(contract, forest, 0.42).to_bytes()
+        data = Bundle(contract, forest, THRESHOLD).to_bytes()
         ref = ModelRef.of(number, digest(data))
         figures = {"f1": f1, "precision": 0.94, "recall": 0.71, "roc_auc": 0.978, "pr_auc": 0.88}
         figures |= {"brier": 0.024, "log_loss": 0.085}
@@ -120,7 +131,7 @@ class Stores:
             "dataset_id": "a3" * 32,
             "contract_version": contract.version,
             "target": contract.target,
-            "threshold": 0.42,
+            "threshold": THRESHOLD,
             "trees": 20,
             "params": {"max_depth": 4, "learning_rate": 0.0734, "subsample": 0.8},
             "metrics": figures,
@@ -169,15 +180,20 @@ class Stores:
         return [found.run_id for found in summaries]
 
     def _log(
-        self, contract: Contract, version: str, now: datetime, count: int, rng: random.Random
+        self, contract: Contract, versions: list[str], now: datetime, count: int, rng: random.Random
     ) -> None:
+        """The champion's predictions since it came back, another version's before; labels."""
         today = now.astimezone(UTC).date()
         for back in range(30):
             day = today - times.DAY * back
+            version = versions[-1] if back < SERVES_DAYS else versions[-2]
             rows = [_record(contract, version, day, now, rng) for _ in range(count // 30)]
-            sink = io.BytesIO()
-            pq.write_table(pa.Table.from_pylist(rows), sink)
-            self.predictions.put(f"{keys.stream('log', day)}seed.parquet", sink.getvalue())
+            labels = [_label(row) for row in rows]
+            for row in rows:
+                del row["label"]
+            self.predictions.put(f"{keys.stream('log', day)}seed.parquet", _parquet(rows))
+            if back < SERVES_DAYS:
+                self.predictions.put(f"{keys.stream('labels', day)}seed.parquet", _parquet(labels))
 
 
 def _summary(
@@ -210,24 +226,71 @@ def _summary(
         reports=("data_drift", "prediction_drift"),
         mail="sent" if back == 3 else "not_needed",
     )
-    return summary if back > 1 else replace(summary, reports=keys.REPORTS)
+    if back == 1:
+        return _with_labels(summary, rng)
+    if back in (NO_DATA, INSUFFICIENT):
+        return _unjudged(summary, Outcome.NO_DATA if back == NO_DATA else Outcome.INSUFFICIENT_DATA)
+    return summary
+
+
+def _with_labels(summary: Summary, rng: random.Random) -> Summary:
+    """The same with all that a run can say."""
+    drifted = replace(summary.columns[6], tests=(_test("number", True, rng),))
+    figures = {
+        "f1": Interval(value=0.774, low=0.741, high=0.805),
+        "precision": Interval(value=0.93, low=0.9, high=0.955),
+        "recall": Interval(value=0.663, low=0.62, high=0.705),
+        "roc_auc": None,
+    }
+    return replace(
+        summary,
+        reports=keys.REPORTS,
+        segments=(
+            SegmentDrift(
+                name=f"smoking_history={ATTACK}", rows=912, reference_rows=2_890, columns=(drifted,)
+            ),
+            SegmentDrift(
+                name="gender=Female", rows=1_690, reference_rows=5_820, columns=summary.columns[1:2]
+            ),
+            SegmentDrift(name="gender=Other", rows=3, reference_rows=7),
+        ),
+        target=_column("diabetes", "label", "flag", False, rng),
+        performance=Performance(
+            labelled=640,
+            coverage=640 / 3000,
+            positives=71,
+            figures=figures,
+            test={"f1": 0.806, "precision": 0.94, "recall": 0.71, "roc_auc": 0.978},
+            judged=True,
+        ),
+        expectation=Expectation(
+            f1=Interval(value=0.781, low=0.752, high=0.808),
+            reference_f1=0.801,
+            calibrated=True,
+            dropped=False,
+        ),
+    )
+
+
+def _unjudged(summary: Summary, outcome: Outcome) -> Summary:
+    rows = 0 if outcome is Outcome.NO_DATA else 41
+    return replace(
+        summary,
+        outcome=outcome,
+        findings=(),
+        rows=RowCounts(logged=rows, sampled=rows),
+        reference_rows=0,
+        columns=(),
+        prediction=None,
+        reports=(),
+    )
 
 
 def _column(name: str, column: str, kind: str, drifted: bool, rng: random.Random) -> ColumnDrift:
-    effect = rng.uniform(0.15, 0.3) if drifted else abs(rng.gauss(0.03, 0.015))
-    q_value = 0.0001 if drifted else rng.uniform(0.2, 0.9)
-    test = Test(
-        aspect="values",
-        method="wasserstein" if kind == "number" else "jensenshannon",
-        rows=3000,
-        effect=effect,
-        p_value=q_value / 2,
-        q_value=q_value,
-        drifted=drifted,
-    )
+    test = _test(kind, drifted, rng)
     mean, deviation = TYPICAL[name] if kind == "number" else (None, None)
     reference = Profile(rows=10_000, missing=0.01, invalid=0.0, mean=mean, deviation=deviation)
-    shift = mean + effect * deviation if mean and deviation else None
+    shift = mean + test.effect * deviation if mean and deviation else None
     current = replace(reference, rows=3000, mean=shift)
     return ColumnDrift(
         name=name,
@@ -239,28 +302,63 @@ def _column(name: str, column: str, kind: str, drifted: bool, rng: random.Random
     )
 
 
+def _test(kind: str, drifted: bool, rng: random.Random) -> Test:
+    effect = rng.uniform(0.15, 0.3) if drifted else abs(rng.gauss(0.03, 0.015))
+    q_value = 0.0001 if drifted else rng.uniform(0.2, 0.9)
+    return Test(
+        aspect="values",
+        method="wasserstein" if kind == "number" else "jensenshannon",
+        rows=3000,
+        effect=effect,
+        p_value=q_value / 2,
+        q_value=q_value,
+        drifted=drifted,
+    )
+
+
+def _scored(contract: Contract, rng: random.Random) -> dict[str, object]:
+    """Features, score and truth of one made-up patient."""
+    probability = rng.betavariate(0.4, 4)
+    return {
+        **{feature.column: _value(feature, rng) for feature in contract.features},
+        "probability": probability,
+        "predicted": probability >= THRESHOLD,
+        "label": (probability >= THRESHOLD) != (rng.random() < 0.01),
+    }
+
+
+def _value(feature: Feature, rng: random.Random) -> str | int | float:
+    if feature.kind == "category":
+        return rng.choice(feature.categories)
+    if feature.kind == "flag":
+        return int(rng.random() < 0.1)
+    number = round(rng.gauss(*TYPICAL[feature.name]), 1)
+    return min(max(number, feature.minimum), feature.maximum)
+
+
 def _record(
     contract: Contract, version: str, day: date, now: datetime, rng: random.Random
-) -> dict[str, object]:
+) -> dict[str, Any]:
     start, end = times.start_of(day), min(times.start_of(day) + times.DAY, now)
-    probability = rng.betavariate(0.4, 4)
-    features = {
-        f.column: rng.choice(f.categories)
-        if f.kind == "category"
-        else int(rng.random() < 0.1)
-        if f.kind == "flag"
-        else rng.uniform(f.minimum, f.maximum)
-        for f in contract.features
-    }
     return {
+        **_scored(contract, rng),
         "prediction_id": str(uuid.UUID(int=rng.getrandbits(128), version=4)),
         "predicted_at": rng.randrange(times.to_millis(start), times.to_millis(end)),
         "model_version": version,
         "contract_version": contract.version,
-        "probability": probability,
-        "threshold": 0.42,
-        "predicted": probability >= 0.42,
+        "threshold": THRESHOLD,
         "source": "api",
         "sample_key": rng.randrange(10_000),
-        **features,
     }
+
+
+def _label(record: Mapping[str, Any]) -> dict[str, Any]:
+    at = record["predicted_at"]
+    own = {name: record[name] for name in ("prediction_id", "label")}
+    return {**own, "observed_at": at, "received_at": at}
+
+
+def _parquet(rows: list[dict[str, Any]]) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), sink)
+    return sink.getvalue()

@@ -1,0 +1,73 @@
+"""The overview, and every page while there is nothing to show."""
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from domain import keys
+from domain.run_index import RunIndex
+from tests.integration.dashboard.conftest import Seen
+from tests.integration.dashboard.visits import PAGES, Deployed, Visit
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Route
+
+
+@pytest.mark.parametrize(
+    ("place", "hint"),
+    [
+        ("#/overview", "python -m ops train"),
+        ("#/overview", "Run now"),
+        ("#/overview", "python -m ops simulate"),
+        ("#/drift", "No drift run yet"),
+        ("#/drift", "python -m ops simulate"),
+        ("#/predictions", "No model"),
+        ("#/predictions", "None in the last seven days"),
+        ("#/models", "python -m ops train"),
+    ],
+)
+def test_without_champion_runs_and_predictions_each_page_says_what_to_do(
+    before_data: dict[str, Seen], place: str, hint: str
+) -> None:
+    assert hint in before_data[place].text
+
+
+@pytest.mark.parametrize("place", PAGES)
+def test_no_empty_page_has_a_serious_barrier(before_data: dict[str, Seen], place: str) -> None:
+    assert before_data[place].barriers == []
+
+
+def test_the_overview_shows_champion_intervals_traffic_incident_timeline_and_runs(
+    visit: Visit, deployed: Deployed
+) -> None:
+    page = visit("#/overview")
+    champion = deployed.target.champion()
+    assert champion is not None
+    text = page.inner_text("#main")
+    for shown in (champion.version, "0.806", "0.794 \u2013 0.817", "Open incident", "365 runs"):
+        assert shown in text
+    total = re.search(r"([\d,]+) predictions in 30 days", text)
+    assert total is not None
+    assert int(total[1].replace(",", "")) in range(99_990, 100_000)  # and those of other tests
+    assert 365 == page.locator(".tick").count()
+    assert 8 == page.get_by_role("region", name="Latest drift runs").locator("tbody tr").count()
+
+
+def test_an_incident_that_cant_be_read_is_said_to_be_unknown(visit: Visit) -> None:
+    page = visit("#/models")
+    problem = "Whether an incident is open can't be read."
+
+    def damaged(route: "Route") -> None:
+        route.fulfill(json={**route.fetch().json(), "incident": None, "problems": [problem]})
+
+    page.route("**/monitoring/overview", damaged)
+    page.get_by_role("link", name="Overview").click()
+    page.get_by_text(problem).wait_for()
+    assert "All quiet" not in page.inner_text("#main")
+
+
+def test_the_seeded_year_is_what_the_index_holds(deployed: Deployed, runs: list[str]) -> None:
+    stored = deployed.stores.reports.get(keys.RUN_INDEX)
+    assert stored is not None
+    assert runs == [entry.run_id for entry in RunIndex.from_json(stored.data).entries]

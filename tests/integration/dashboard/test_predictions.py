@@ -1,0 +1,108 @@
+"""The page of predictions: the form, and the latest records of the log."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from tests.integration.dashboard.visits import PHONE, Deployed, Visit, barriers, hold, settle
+from tests.integration.dashboard.world import ATTACK
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+LOG = "Latest predictions"
+
+
+def _column(page: "Page", name: str) -> list[str]:
+    table = page.get_by_role("region", name=LOG)
+    heads = table.locator("thead th").all_inner_texts()
+    return table.locator(f"tbody tr > :nth-child({heads.index(name) + 1})").all_inner_texts()
+
+
+def test_a_row_is_scored_by_a_form_made_from_the_contract_and_explained(visit: Visit) -> None:
+    page = visit("#/predictions")
+    assert 8 == page.locator(".fields [name]").count()
+    assert ATTACK in page.get_by_label("smoking_history").inner_text()
+    page.get_by_label("smoking_history").select_option(label=ATTACK)
+    page.get_by_label("bmi").fill("")
+    page.get_by_role("button", name="Score").click()
+    page.locator(".result").wait_for()
+    assert re.fullmatch(r"\d+\.\d %", page.locator(".result .headline").inner_text().split("\n")[0])
+    assert 8 == page.locator(".contributions li").count()
+    assert barriers(page) == []
+
+
+def test_a_row_is_scored_on_a_phone(visit: Visit) -> None:
+    page = visit("#/predictions", viewport=PHONE, has_touch=True)
+    page.get_by_label("age", exact=True).fill("61")
+    page.get_by_role("button", name="Score").tap()
+    page.locator(".result").wait_for()
+    assert barriers(page) == []
+
+
+def test_a_refused_form_names_its_fields(visit: Visit) -> None:
+    page = visit("#/predictions")
+    problem = {
+        "title": "Invalid",
+        "status": 400,
+        "detail": "1 field.",
+        "errors": [{"pointer": "#/age", "detail": "must be a number from 0 to 120"}],
+    }
+    page.route("**/predict?*", lambda route: route.fulfill(status=400, json=problem))
+    page.get_by_role("button", name="Score").click()
+    page.get_by_role("alert").wait_for()
+    assert "#/age must be a number from 0 to 120" in page.inner_text("[role=alert]")
+
+
+def test_the_log_shows_no_feature(visit: Visit) -> None:
+    page = visit("#/predictions")
+    table = page.get_by_role("region", name=LOG)
+    assert table.locator("thead th").all_inner_texts() == [
+        "Time (UTC)",
+        "Probability",
+        "Answer",
+        "Threshold",
+        "Version",
+        "Source",
+        "Prediction id",
+    ]
+    assert 100 == table.locator("tbody tr").count()
+
+
+def test_the_log_filters_by_version(visit: Visit, deployed: Deployed) -> None:
+    page = visit("#/predictions")
+    champion = deployed.target.champion()
+    assert champion is not None
+    assert champion.previous is not None
+    assert {champion.version} == set(_column(page, "Version"))
+    page.locator("#version option").nth(1).wait_for(state="attached")
+    page.get_by_label("Version", exact=True).select_option(champion.previous.version)
+    page.get_by_role("button", name="Show").click()
+    settle(page)
+    assert [champion.previous.version] * 100 == _column(page, "Version")
+
+
+def test_the_log_filters_by_day(visit: Visit) -> None:
+    page = visit("#/predictions")
+    day = (datetime.now(UTC) - timedelta(days=2)).date().isoformat()
+    page.get_by_label("Day").fill(day)
+    page.get_by_role("button", name="Show").click()
+    settle(page)
+    assert {day} == {time.split(" ")[0] for time in _column(page, "Time (UTC)")}
+    page.get_by_label("Day").fill("2024-02-01")
+    page.get_by_role("button", name="Show").click()
+    page.get_by_text("No prediction here").wait_for()
+
+
+def test_an_older_question_is_dropped_when_a_newer_one_is_asked(visit: Visit) -> None:
+    page = visit("#/predictions")
+    hold(page, "**/predictions?day=2024-02-01")
+    page.get_by_label("Day").fill("2024-02-01")
+    with page.expect_request("**/predictions?day=2024-02-01"):
+        page.get_by_role("button", name="Show").click()
+    day = datetime.now(UTC).date().isoformat()
+    page.get_by_label("Day").fill(day)
+    with page.expect_event("requestfailed", lambda request: "2024-02-01" in request.url):
+        page.get_by_role("button", name="Show").click()
+    settle(page)
+    assert {day} == {time.split(" ")[0] for time in _column(page, "Time (UTC)")}

@@ -15,7 +15,5 @@ def load(models: Bucket, model: ModelRef) -> Bundle:
     if stored is None:
         raise BadBundle("The bundle is missing.")
     if len(stored.data) > MAXIMUM_STORED_BYTES:
-        raise BadBundle(
-            f"The bundle is larger than {MAXIMUM_STORED_BYTES:,} bytes."
-        )
+        raise BadBundle(f"The bundle is larger than {MAXIMUM_STORED_BYTES:,} bytes.")
     return Bundle.from_bytes(stored.data, model.sha256)

@@ -37,12 +37,12 @@ class Function:
         answer: dict[str, Any] = json.loads(body)
         return answer, when
 
-    def peak_mebibytes(self) -> float:
+    def peak_megabytes(self) -> float:
         """Largest resident size that the process ever had."""
         assert self.process is not None
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         line = next(text for text in status.splitlines() if text.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024
+        return int(line.split()[1]) * 1024 / 1e6
 
 
 @contextmanager
@@ -74,7 +74,7 @@ def running(handler: str, environ: Mapping[str, str]) -> Iterator[Function]:
             "AWS_LAMBDA_RUNTIME_API": address,
             "AWS_LAMBDA_FUNCTION_NAME": "f",
             "AWS_LAMBDA_FUNCTION_VERSION": "1",
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
         }
         function.began = time.perf_counter()
         function.process = subprocess.Popen(

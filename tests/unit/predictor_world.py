@@ -1,5 +1,6 @@
 """A predictor with everything around it in memory."""
 
+import base64
 import json
 import sys
 from collections.abc import Mapping
@@ -60,6 +61,8 @@ class World:
         return ref
 
     def predict(self, body: Any, **options: Any) -> dict[str, Any]:
+        if isinstance(body, bytes):
+            body, options = base64.b64encode(body).decode(), options | {"isBase64Encoded": True}
         text = body if isinstance(body, str) else json.dumps(body)
         return self.respond(api_event("POST", "/predict", text, **options))
 

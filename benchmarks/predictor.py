@@ -4,8 +4,8 @@
 behind Flask. The model: 200 trees of depth 6 or less, fitted to sample data. The predictor runs as
 on Lambda: its own handler, in the process with the log call stubbed at the client, and as a process
 of its own under awslambdaric with S3 and Firehose answered by this one. All have a whole processor
-of this machine; on AWS the function has 0.58 of one (1,024 MB), so what computes takes about 1.7 times
-as long there, a cold start included.
+of this machine; on AWS the function has 0.58 of one (1,024 MB), so what computes takes about 1.7
+times as long there, a cold start included.
 """
 
 import io

@@ -187,7 +187,7 @@ BAD_FILES = {
     "column missing": (_csv(HEADER.replace("bmi", "weight") + ",diabetes"), "lacks the column bmi"),
     "unknown category": (_csv(smoking="sometimes"), "smoking_history must be one of"),
     "text for a number": (_csv(glucose="high"), "blood_glucose_level must be a number"),
-    "empty": ("", "is an empty file"),
+    "empty": ("", "holds any row"),
     "one class": (_csv(label=0), "a classifier needs both classes"),
 }
 

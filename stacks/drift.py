@@ -71,7 +71,7 @@ class DriftFunction(Construct):
 
     def _grant_objects(self, storage: StorageStack) -> None:
         role = self._role
-        grants.read(role, storage.models, f"{keys.SERVING}*")
+        grants.read(role, storage.models, keys.CHAMPION, f"{keys.BUNDLES}*")
         grants.read(role, storage.predictions, "log/*", "labels/*", f"{keys.FALLBACK}*")
         own = (f"{keys.RUNS}*", f"{keys.REQUESTS}*", keys.ALERT_STATE)
         grants.read(role, storage.reports, *own)

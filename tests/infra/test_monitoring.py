@@ -71,7 +71,8 @@ def test_it_reads_logs_and_models_and_writes_only_reports(aws: Assembly) -> None
         "{Reports.Arn}/alerts/state.json",
     }
     logs = {f"{{Predictions.Arn}}/{prefix}/*" for prefix in ("log", "labels", "fallback")}
-    assert allowed["s3:GetObject"] == reports | logs | {"{Models.Arn}/serving/*"}
+    models = {f"{{Models.Arn}}/serving/{key}" for key in ("champion.json", "bundles/*")}
+    assert allowed["s3:GetObject"] == reports | logs | models
     assert allowed["s3:PutObject"] == reports
     assert "s3:DeleteObject" not in allowed
 

@@ -5,6 +5,7 @@ import { card, failure, h, operator, say, waiting } from "./parts.js";
 
 // A page's module comes when it is first looked at: each file is one more request of a first visit.
 const PAGES = {
+  __proto__: null,
   overview: [async () => (await import("./overview.js")).overview],
   drift: [async () => (await import("./runs.js")).runs, async () => (await import("./drift.js")).run],
   predictions: [async () => (await import("./predictions.js")).predictions],

@@ -108,7 +108,8 @@ export async function run({ signal, parameter }) {
   const findings = summary.findings.filter((name) => name !== summary.outcome);
   const explain = {
     no_data: empty("No prediction in this window", "Nothing was asked of the model then. Choose another window, or send predictions first."),
-    insufficient_data: empty("Too few predictions to judge", "The window holds too few distinct predictions for a verdict. Run again with a longer window."),
+    // A run that could not be judged for another reason names it among its problems.
+    insufficient_data: summary.problems.length ? null : empty("Too few predictions to judge", "The window holds too few distinct predictions for a verdict. Run again with a longer window."),
   }[summary.outcome];
   return {
     title: "Drift run",

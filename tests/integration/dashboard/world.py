@@ -22,6 +22,7 @@ from domain.alert_state import AlertState
 from domain.bundle import Bundle, digest
 from domain.champion import Action, Champion, LedgerEntry, ModelRef
 from domain.contract import Contract
+from domain.disclosure import significant
 from domain.drift import Outcome
 from domain.feature import Feature
 from domain.incident import Incident
@@ -62,6 +63,14 @@ TYPICAL = {
     "probability": (0.085, 0.21),
 }
 """Mean and deviation of the numbers, so that a picture of the page looks like a real one."""
+SHARES = {
+    "gender": {"Female": 0.585, "Male": 0.405},
+    "smoking_history": {"never": 0.351, "No Info": 0.358, "former": 0.0935, "current": 0.0929},
+    "hypertension": {"0": 0.915, "1": 0.0749},
+    "heart_disease": {"0": 0.951, "1": 0.0394},
+    "diabetes": {"0": 0.915, "1": 0.085},
+}
+"""Shares of the groups of the other columns, likewise."""
 
 
 def contract(text: str) -> Contract:
@@ -252,7 +261,7 @@ def _with_labels(summary: Summary, rng: random.Random) -> Summary:
             SegmentDrift(
                 name="gender=Female", rows=1_690, reference_rows=5_820, columns=summary.columns[1:2]
             ),
-            SegmentDrift(name="gender=Other", rows=3, reference_rows=7),
+            SegmentDrift(name="gender=Other", rows=None, reference_rows=None),
         ),
         target=_column("diabetes", "label", "flag", False, rng),
         performance=Performance(
@@ -289,9 +298,13 @@ def _unjudged(summary: Summary, outcome: Outcome) -> Summary:
 def _column(name: str, column: str, kind: str, drifted: bool, rng: random.Random) -> ColumnDrift:
     test = _test(kind, drifted, rng)
     mean, deviation = TYPICAL[name] if kind == "number" else (None, None)
-    reference = Profile(rows=10_000, missing=0.01, invalid=0.0, mean=mean, deviation=deviation)
-    shift = mean + test.effect * deviation if mean and deviation else None
-    current = replace(reference, rows=3000, mean=shift)
+    shares = SHARES.get(name, {})
+    reference = Profile(
+        rows=10_000, missing=0.01, invalid=0.0, mean=mean, deviation=deviation, shares=shares
+    )
+    shift = significant(mean + test.effect * deviation) if mean and deviation else None
+    moved = {group: significant(share * rng.uniform(0.98, 1.01)) for group, share in shares.items()}
+    current = replace(reference, rows=3000, mean=shift, shares=moved)
     return ColumnDrift(
         name=name,
         column=column,

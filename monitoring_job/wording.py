@@ -35,6 +35,8 @@ EXPECTED_DROP = (
     "The model is expected to perform worse than on its reference sample: an estimate from its own "
     "probabilities, until labels tell."
 )
+LONGEST_NAME = 80
+"""Characters of a category that a sentence repeats."""
 NOT_SHOWN = "not shown"
 """In place of what would tell about fewer than eleven rows."""
 
@@ -175,7 +177,8 @@ def _measure(column: ColumnDrift, *, by_validity: bool) -> tuple[str, str, str]:
     if not moved:
         return "every group", NOT_SHOWN, NOT_SHOWN
     group = max(moved, key=lambda g: moved[g])
-    label = "share outside the contract" if group == OTHER else f"share of {group}"
+    named = group if len(group) <= LONGEST_NAME else f"{group[:LONGEST_NAME]}..."
+    label = "share outside the contract" if group == OTHER else f"share of {named}"
     return label, _percent(old.shares.get(group, 0.0)), _percent(new.shares.get(group, 0.0))
 
 

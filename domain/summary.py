@@ -211,12 +211,6 @@ class Summary:
             return self.performance.dropped
         return self.expectation is not None and self.expectation.dropped
 
-    @property
-    def told(self) -> tuple[str, ...]:
-        """What has drifted, as names for an incident: columns, and ``column in segment``."""
-        within = (f"{c.column} in {s.name}" for s in self.drifted_segments for c in s.drifted)
-        return (*(column.column for column in self.drifted), *within)
-
     def to_json(self) -> bytes:
         """The object's content."""
         document = {"format": FORMAT, **asdict(self)}

@@ -20,6 +20,13 @@ def world(moto_bucket: Bucket, contract: Contract) -> World:
     return World(moto_bucket, contract)
 
 
+@pytest.fixture
+def plain_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing takes a second each, and these tests look at other things."""
+    for name in keys.REPORTS:
+        monkeypatch.setattr(reports, name, lambda **_: "a page")
+
+
 def quiet_day(world: World, version: str, *, rows: int = 1_000) -> None:
     log(world.bucket, records(scored(rows, seed=2), world.contract, version=version))
 
@@ -112,6 +119,7 @@ def test_a_repeated_run_overwrites_itself_and_mails_once(world: World) -> None:
     assert len(index(world).entries) == len(world.channels.mails) == 1
 
 
+@pytest.mark.usefixtures("plain_pages")
 def test_a_repeat_on_demand_wipes_out_neither_the_mail_nor_the_schedule(world: World) -> None:
     drifted_day(world, publish_model(world.bucket, world.contract))
     world.run(scheduled=True)
@@ -122,6 +130,7 @@ def test_a_repeat_on_demand_wipes_out_neither_the_mail_nor_the_schedule(world: W
     assert (entry.scheduled, entry.mail) == (True, "sent")
 
 
+@pytest.mark.usefixtures("plain_pages")
 def test_a_slow_run_beside_a_faster_one_leaves_what_that_one_mailed(world: World) -> None:
     drifted_day(world, publish_model(world.bucket, world.contract))
     [first] = world.run(scheduled=True)
@@ -132,6 +141,7 @@ def test_a_slow_run_beside_a_faster_one_leaves_what_that_one_mailed(world: World
     assert [(e.mail, e.scheduled) for e in index(world).entries] == [("sent", True)]
 
 
+@pytest.mark.usefixtures("plain_pages")
 def test_a_report_that_a_repeat_does_not_draw_says_so_under_its_old_link(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

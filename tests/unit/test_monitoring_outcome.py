@@ -19,7 +19,7 @@ from domain.disclosure import SMALLEST_GROUP
 from domain.drift import Outcome
 from domain.performance import test_figures as figures_of
 from domain.summary import Summary
-from monitoring_job import performance, reports
+from monitoring_job import performance, reports, wording
 from monitoring_job.models import Models
 from tests.unit.conftest import ROOT
 from tests.unit.monitoring import DAY, NOON, World, log, publish_model, records, scored
@@ -215,7 +215,7 @@ def test_drift_inside_a_segment_is_named_with_it(world: World) -> None:
     version = publish_model(world.bucket, world.contract)
     log(world.bucket, records(frame, world.contract, version=version))
     summary = run(world)
-    assert "hypertension in age>=70" in summary.told
+    assert "hypertension in age>=70" in [change.name for change in wording.changes(summary)]
     assert summary.outcome is Outcome.DATA_DRIFT
 
 

@@ -38,10 +38,10 @@ class Transition(StrEnum):
 class Incident:
     """What has been told so far.
 
-    `moved_to`: end of the last scheduled window that moved it. `outcome` and `drifted` are the
-    worst that was told, `opened_at` the end of the window that opened it, `told_at` of the last
-    one that was told; all empty while closed. `calm_since`: end of the first quiet window after
-    the last one with drift.
+    `moved_to`: end of the last scheduled window that moved it. `outcome` and `drifted` (columns,
+    or versions that do worse, by what the incident is about) are the worst that was told,
+    `opened_at` the end of the window that opened it, `told_at` of the last one that was told; all
+    empty while closed. `calm_since`: end of the first quiet window after the last one with drift.
     """
 
     moved_to: int = 0
@@ -59,11 +59,11 @@ class Incident:
     def after(
         self, *, outcome: Outcome, drifted: Iterable[str], end: int
     ) -> "tuple[Transition, Incident]":
-        """How a scheduled window changes it; `drifted` columns, `end` in UTC milliseconds.
+        """How a scheduled window changes it; `end` of the window in UTC milliseconds.
 
         A window that doesn't end after the last one changes nothing, nor does one without a
         verdict. It gets worse with a more serious outcome, or, PAUSE_MILLIS after the last
-        mail, with a column that hasn't been told.
+        mail, with a name in `drifted` that hasn't been told.
         """
         if end <= self.moved_to or not outcome.is_verdict:
             return Transition.NONE, self

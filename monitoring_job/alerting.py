@@ -101,11 +101,16 @@ class Alerting:
 
 
 def _moved(state: AlertState, *, summaries: Sequence[Summary], late: bool) -> AlertState | None:
-    """The state after a scheduled window, with what is to be told about it."""
+    """The state after a scheduled window, with what is to be told about it.
+
+    News of a look back is another version that does worse, of other windows another column.
+    """
     verdicts = {s.run_id: _measured(s) if late else s.outcome for s in summaries}
+    dropped = [s.version for s in summaries if s.version and verdicts[s.run_id].is_drift]
+    columns = [column.column for s in summaries for column in s.drifted]
     transition, becomes = (state.late if late else state.incident).after(
         outcome=worst(verdicts.values()),
-        drifted=[] if late else [column.column for s in summaries for column in s.drifted],
+        drifted=dropped if late else columns,
         end=max(summary.end for summary in summaries),
     )
     if transition is Transition.NONE:

@@ -25,6 +25,7 @@ from domain.contract import Contract
 from domain.drift import Outcome
 from domain.errors import BadRecord
 from domain.incident import CALM_MILLIS, PAUSE_MILLIS, Incident, Transition
+from domain.performance import Performance
 from domain.summary import ColumnDrift, Profile, SegmentDrift, Summary, Test, run_id
 from monitoring_job import profiles, publishing
 from monitoring_job.alerting import Alerting
@@ -346,6 +347,42 @@ def test_each_mail_that_is_owed_is_sent_once_and_in_order(moto_bucket: Bucket) -
         "[diabetes] Worse: Prediction drift: predicted probability (2026-02-01 UTC)",
     ]
     assert len(channels.events) == 2
+
+
+def _measured(*, day: int, version: str = VERSION, dropped: bool, judged: bool = True) -> Summary:
+    performance = Performance(
+        labelled=500, coverage=0.5, positives=50, judged=judged, dropped=dropped
+    )
+    return replace(
+        _run(Outcome.DATA_DRIFT, "age", day=day, version=version), performance=performance
+    )
+
+
+def test_the_weekly_look_back_tells_each_version_that_does_worse_once_and_nothing_else(
+    moto_bucket: Bucket,
+) -> None:
+    channels = Channels()
+    other = "2-0a1b2c3d"
+    weeks = [
+        [_measured(day=0, dropped=False)],  # drifted, which the daily runs have told
+        [_measured(day=7, dropped=True)],
+        [_measured(day=14, dropped=True), _measured(day=14, version=other, dropped=False)],
+        [_measured(day=21, dropped=True), _measured(day=21, version=other, dropped=True)],
+        [_measured(day=28, version=other, dropped=True)],
+        [_measured(day=35, dropped=False, judged=False)],
+        [_measured(day=42, dropped=False)],
+        [_measured(day=49, dropped=False)],
+    ]
+    mails = []
+    for runs in weeks:
+        published = [publishing.publish_run(moto_bucket, run, {}) for run in runs]
+        told = _alerting(moto_bucket, channels).scheduled(published, late=True)
+        mails.append([run.mail for run in told])
+    quiet, sent = ["not_needed"], ["sent"]
+    both = [quiet * 2, sent * 2]
+    assert mails == [quiet, sent, *both, quiet, quiet, quiet, quiet]
+    state = _state(moto_bucket)
+    assert (len(channels.mails), state.late.is_open, state.incident) == (2, False, Incident())
 
 
 REFUSALS: list[tuple[Channel, Exception, str]] = [

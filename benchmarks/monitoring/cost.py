@@ -8,6 +8,7 @@ the log and its labels to the published reports. Prints ``name=value`` pairs: `p
 
 import importlib
 import io
+import os
 import resource
 import sys
 import time
@@ -43,6 +44,7 @@ from ops import diabetes_rows
 from ops.laptop import ROOT
 
 DAY = datetime(2026, 1, 31, tzinfo=UTC)
+CORES = 2
 LABELLED = 0.6
 """Share of the predictions whose outcome comes to be known."""
 SAMPLE_ROWS = 100_000
@@ -186,6 +188,7 @@ def main(step: str, folder: Path, rows: int, seed: int) -> None:
         # What is measured begins after the imports.
         for name in ("evidently.presets", "scipy.stats", "sklearn.linear_model"):
             importlib.import_module(name)
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     began, cpu = time.perf_counter(), time.process_time()
     if step == "run":
         summary = whole(folder)

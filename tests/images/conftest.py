@@ -58,6 +58,15 @@ def docker(*arguments: str) -> str:
     return result.stdout
 
 
+def logs(name: str) -> str:
+    """What a container said, on both of its streams."""
+    command = ["docker", "logs", name]
+    merged = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True
+    )
+    return merged.stdout
+
+
 @pytest.fixture(scope="session")
 def image(synthesise: Callable[[str, str], Assembly]) -> Callable[[str], Image]:  # noqa: F811 - pytest's way
     """``image("mlflow_server/Dockerfile")``: that image of stage dev, built once."""

@@ -6,7 +6,7 @@ from queue import Empty
 import pytest
 
 from domain import keys
-from tests.images.conftest import Image, docker
+from tests.images.conftest import Image, logs
 from tests.images.runtime import runtime
 from tests.integration.conftest import aws, bucket, emulator  # noqa: F401 - fixtures
 from tests.integration.test_drift import CONTRACT, Stage, stage  # noqa: F401 - a fixture
@@ -26,9 +26,9 @@ def test_a_day_of_older_patients_is_judged_and_drawn_under_a_read_only_root(
         environ = variables | {"AWS_LAMBDA_RUNTIME_API": address}
         with built.running(environ, "lambdas.drift.handler.handler") as name:
             try:
-                kind, document = answers.get(timeout=180)
+                kind, document = answers.get(timeout=300)
             except Empty:
-                pytest.fail(docker("logs", name))
+                pytest.fail(logs(name))
     assert kind == "response", document
     [run] = document["runs"]
     assert (run["outcome"], run["rows"], run["drifted"]) == ("data_drift", 1_000, ["age"])

@@ -8,7 +8,7 @@ import pytest
 from mlflow_server.settings import Database
 from mlflow_server.settings import Settings as MlflowSettings
 from ops.processes import free_port, wait_until
-from tests.images.conftest import Image, docker
+from tests.images.conftest import Image, logs
 from tests.integration import postgres
 
 TRAINING = "training_job/Dockerfile"
@@ -107,4 +107,4 @@ def test_the_tracking_server_comes_up_on_a_real_database(image: Build) -> None:
             def healthy() -> bool:
                 return subprocess.run(check, capture_output=True, check=False).returncode == 0
 
-            assert wait_until(healthy, seconds=180, pause=1), docker("logs", container)
+            assert wait_until(healthy, seconds=180, pause=1), logs(container)

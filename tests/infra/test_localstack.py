@@ -10,14 +10,21 @@ import requests
 
 from tests.infra.assembly import Assembly
 
-STACK = "circle-free-core"
 KNOWN = frozenset(
     {
+        "AWS::ApiGateway::Account",
+        "AWS::ApiGateway::ApiKey",
+        "AWS::ApiGateway::GatewayResponse",
+        "AWS::ApiGateway::Resource",
+        "AWS::ApiGateway::RestApi",
+        "AWS::CloudWatch::Alarm",
         "AWS::Events::EventBus",
         "AWS::Events::Rule",
         "AWS::IAM::Policy",
         "AWS::IAM::Role",
         "AWS::KMS::Key",
+        "AWS::Logs::LogGroup",
+        "AWS::Logs::LogStream",
         "AWS::S3::Bucket",
         "AWS::S3::BucketPolicy",
         "AWS::SNS::Subscription",
@@ -27,7 +34,8 @@ KNOWN = frozenset(
         "AWS::SecretsManager::Secret",
     }
 )
-"""Types of the Storage stack, and of what may come to it, that the core's CloudFormation makes."""
+"""Types that the core's CloudFormation makes without Docker, a licence or a download."""
+STACKS = ("Storage", "Training", "Serving", "Monitoring")
 
 
 @pytest.fixture
@@ -42,8 +50,9 @@ def localstack() -> str:
     return url
 
 
-def test_the_free_part_of_the_storage_stack_deploys(localstack: str, emulator: Assembly) -> None:
-    template = part(emulator.templates["Storage"])
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_free_part_of_a_stack_deploys(localstack: str, emulator: Assembly, stack: str) -> None:
+    template = part(emulator.templates[stack])
     client = boto3.client(
         "cloudformation",
         endpoint_url=localstack,
@@ -51,23 +60,35 @@ def test_the_free_part_of_the_storage_stack_deploys(localstack: str, emulator: A
         aws_access_key_id="test",
         aws_secret_access_key="test",
     )
+    name = f"circle-free-core-{stack.lower()}"
     client.create_stack(
-        StackName=STACK, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_NAMED_IAM"]
+        StackName=name, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_NAMED_IAM"]
     )
     try:
         client.get_waiter("stack_create_complete").wait(
-            StackName=STACK, WaiterConfig={"Delay": 1, "MaxAttempts": 120}
+            StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 120}
         )
-        made = client.list_stack_resources(StackName=STACK)["StackResourceSummaries"]
+        made = client.list_stack_resources(StackName=name)["StackResourceSummaries"]
         assert {r["LogicalResourceId"] for r in made} == set(template["Resources"])
     finally:
-        client.delete_stack(StackName=STACK)
+        client.delete_stack(StackName=name)
 
 
-def test_the_part_is_whole_in_itself(emulator: Assembly) -> None:
-    template = part(emulator.templates["Storage"])
-    kinds = {resource["Type"] for resource in template["Resources"].values()}
-    assert {"AWS::S3::Bucket", "AWS::KMS::Key", "AWS::SNS::Topic", "AWS::Events::EventBus"} <= kinds
+@pytest.mark.parametrize(
+    ("stack", "among"),
+    [
+        (
+            "Storage",
+            {"AWS::S3::Bucket", "AWS::KMS::Key", "AWS::SNS::Topic", "AWS::Events::EventBus"},
+        ),
+        ("Training", {"AWS::IAM::Role", "AWS::Logs::LogGroup"}),
+        ("Serving", {"AWS::ApiGateway::RestApi", "AWS::ApiGateway::GatewayResponse"}),
+        ("Monitoring", {"AWS::IAM::Role", "AWS::Logs::LogGroup"}),
+    ],
+)
+def test_the_part_is_whole_in_itself(emulator: Assembly, stack: str, among: set[str]) -> None:
+    template = part(emulator.templates[stack])
+    assert among <= {resource["Type"] for resource in template["Resources"].values()}
     assert not references(template["Resources"]) - set(template["Resources"])
 
 
@@ -80,7 +101,7 @@ def part(template: dict[str, Any]) -> dict[str, Any]:
 
 
 def references(value: Any) -> set[str]:
-    """Logical ids that a value names; pseudo-parameters aside."""
+    """Logical ids, and other stacks' exports, that a value names; pseudo-parameters aside."""
     if isinstance(value, list):
         return {name for item in value for name in references(item)}
     if not isinstance(value, dict):
@@ -89,7 +110,7 @@ def references(value: Any) -> set[str]:
     match value:
         case {"Ref": str(name)} if not name.startswith("AWS::"):
             found.add(name)
-        case {"Fn::GetAtt": [str(name), _]}:
+        case {"Fn::GetAtt": [str(name), _]} | {"Fn::ImportValue": str(name)}:
             found.add(name)
     depends = value.get("DependsOn", [])
     return found | set(depends if isinstance(depends, list) else [depends])

@@ -48,7 +48,7 @@ function moved({ reference, current }) {
   const [before, after] = [reference, current].map((side) => new Map(Object.entries(side.shares)));
   const by = (name) => Math.abs((after.get(name) ?? 0) - (before.get(name) ?? 0));
   const [name] = [...new Set([...before.keys(), ...after.keys()])].sort((a, b) => by(b) - by(a));
-  return name === undefined ? "–" : `${name} ${percent(before.get(name) ?? 0)} → ${percent(after.get(name) ?? 0)}`;
+  return name === undefined ? "–" : `${name}: ${percent(before.get(name) ?? 0)} → ${percent(after.get(name) ?? 0)}`;
 }
 
 function leftOut({ malformed, unreadable_objects: objects, copies }) {

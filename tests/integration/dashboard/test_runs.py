@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page, Request, Route
 
 ID = "0b8f8c1e-6a35-4a0b-9f0e-2f3c1f6a7b10"
-RUN_SECONDS = 120
+RUN_SECONDS = 300
 """A real run starts Evidently on a machine that may be busy."""
 
 
@@ -109,6 +109,14 @@ def test_run_now_leads_through_the_deployed_function_to_its_run_and_four_reports
     page.get_by_role("button", name="Data drift", exact=True).click()
     page.frame_locator("iframe").locator(".MuiCard-root").first.wait_for()
     assert "u003cimg src=x" in page.frames[-1].content()  # the hostile category, escaped
+    reached = "() => { try { return localStorage.length } catch { return 'refused' } }"
+    assert "refused" == page.frames[-1].evaluate(reached)
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="Open in a tab of its own").click()
+    opened.value.locator(".MuiCard-root").first.wait_for()
+    held = "() => JSON.stringify({...localStorage, ...sessionStorage})"
+    assert deployed.key in page.evaluate(held)
+    assert deployed.key not in opened.value.evaluate(held)
 
 
 @dataclass

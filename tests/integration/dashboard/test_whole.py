@@ -33,7 +33,6 @@ IMAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "phone": ("#/overview", {"viewport": PHONE}),
     "drift-run": ("#/drift/{run}", {}),
     "run-phone": ("#/drift/{run}", {"viewport": PHONE}),
-    "predictions": ("#/predictions", {}),
 }
 
 

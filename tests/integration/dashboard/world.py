@@ -193,10 +193,13 @@ class Stores:
     ) -> None:
         """The champion's predictions since it came back, another version's before; labels."""
         today = now.astimezone(UTC).date()
-        for back in range(30):
-            day = today - times.DAY * back
+        days = [today - times.DAY * back for back in range(30)]
+        weights = [rng.uniform(0.9, 1.1) * (0.5 if day.weekday() > 4 else 1.0) for day in days]
+        counts = [int(count * weight / sum(weights)) for weight in weights]
+        counts[1] += count - sum(counts)
+        for back, (day, number) in enumerate(zip(days, counts, strict=True)):
             version = versions[-1] if back < SERVES_DAYS else versions[-2]
-            rows = [_record(contract, version, day, now, rng) for _ in range(count // 30)]
+            rows = [_record(contract, version, day, now, rng) for _ in range(number)]
             labels = [_label(row) for row in rows]
             for row in rows:
                 del row["label"]

@@ -64,6 +64,7 @@ class Sample:
         self._cutoff = min(self._cutoff, fits + is_empty)
         tables, self._tables, self._held = self._tables, [], 0
         self._hold([pa.concat_tables(tables)])
+        del tables  # before the release below
         if is_empty and self._held > self.limit:
             # No hash puts that many rows under one key: the log's keys are wrong. By their ids, so
             # that the order of reading doesn't matter here either.

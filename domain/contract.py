@@ -94,6 +94,11 @@ class Contract:
         """The same of each retired feature."""
         return {feature.column: COLUMN_TYPES[feature.kind] for feature in self.retired}
 
+    def lost_columns(self, older: "Contract") -> list[str]:
+        """The older contract's columns that this one's log lacks, or has in another type."""
+        kept = self.log_columns() | self.retired_columns()
+        return [name for name, kind in older.log_columns().items() if kept.get(name) != kind]
+
     def validate(self, instance: object, at: str = "#") -> list[FieldProblem]:
         """Every problem of one decoded JSON instance; an empty list means valid."""
         if not isinstance(instance, dict):

@@ -6,10 +6,10 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from ops import deploy, emulator, mlflow_server, task_agent
+from ops import deploy, emulator, log_columns, mlflow_server, task_agent
 from ops.console import facts
 from ops.errors import OpsError
-from ops.laptop import AWS_PORT, MLFLOW_PORT, Laptop
+from ops.laptop import AWS_PORT, MLFLOW_PORT, ROOT, Laptop
 from ops.target import Target
 
 MINIMUM_FREE_BYTES = 2 * 1024**3
@@ -46,6 +46,7 @@ def up(args: argparse.Namespace, target: Target) -> Laptop:
     emulator.start(laptop, os.environ)
     laptop.save()
     os.environ.update(laptop.aws_env())
+    log_columns.check(Target.on_laptop(laptop), args.contract or ROOT / "contract.toml")
     deploy.deploy(laptop, os.environ, contract=args.contract, mail_to=args.mail_to)
     deployment = Target.on_laptop(laptop).deployment
     mlflow_server.start(laptop, deployment, os.environ)

@@ -67,6 +67,32 @@ def test_a_retired_feature_is_a_column_and_nothing_else(contract: Contract) -> N
     assert ["#/Weight"] == [p.pointer for p in changed.validate(VALID | {"Weight": 70})]
 
 
+@pytest.mark.parametrize(
+    ("change", "lost"),
+    [
+        ({}, []),
+        ({"age": {"name": "years"}}, ["age"]),
+        ({"age": {"kind": "flag", "minimum": None, "maximum": None}}, ["age"]),
+        ({"age": {"maximum": 130}, "bmi": {"nullable": False}}, []),
+        ({"HbA1c_level": {"name": "hba1c_LEVEL"}}, []),
+        ({"gender": {"name": "sex"}, "bmi": {"name": "mass"}}, ["gender", "bmi"]),
+    ],
+)
+def test_columns_that_a_newer_contract_forgets_are_named(
+    contract: Contract, change: dict[str, Any], lost: list[str]
+) -> None:
+    document = contract.to_dict() | {"segments": []}
+    entries = [f | change.get(f["name"], {}) for f in document["features"]]
+    document["features"] = [{k: v for k, v in f.items() if v is not None} for f in entries]
+    newer = Contract.from_dict(document)
+    assert lost == newer.lost_columns(contract)
+    kinds = {feature.name: feature.kind for feature in contract.features}
+    taken = {feature.column for feature in newer.features}
+    retired = [{"name": n, "kind": kinds[n]} for n in lost if n not in taken]
+    kept = Contract.from_dict(document | {"retired": retired})
+    assert [n for n in lost if n in taken] == kept.lost_columns(contract)
+
+
 def test_the_reserved_names_are_those_of_logs_and_answers(contract: Contract) -> None:
     schemas = components(contract)
     fields = {*schemas["Prediction"]["properties"], *schemas["Label"]["properties"], "labels"}

@@ -50,10 +50,11 @@ function compare(found, signal) {
 function back(found) {
   const to = found.champion?.previous?.version;
   if (!found.champion) return null;
+  const other = to ?? found.versions.find((name) => name !== found.champion.version);
   return card("Roll back", {},
     to ? [h("p", {}, "Back to ", version(to), ", what served before. The registry follows; predictions change within a minute."), command(found.rollback_command)]
       : h("p", { class: "note" }, "The first champion serves: there is nothing before it to go back to."),
-    h("p", { class: "note" }, "To any other version:"), command(`${found.rollback_command} ${to ?? found.champion.version}`));
+    other ? [h("p", { class: "note" }, "To any other version:"), command(`${found.rollback_command} ${other}`)] : null);
 }
 
 export async function models({ signal }) {

@@ -1,7 +1,7 @@
 """A prepared split in Parquet: written by `prepare`, read by `tune` and `evaluate`."""
 
-import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from adapters.s3 import Bucket
 from domain import keys
 from domain.contract import Contract
 from domain.feature import Value
+from training_job.tables import fetched
 from training_job.validation import MISSING, Columns
 
 BATCH_ROWS = 20_000
@@ -51,9 +52,7 @@ class Split:
     @classmethod
     def download(cls, bucket: Bucket, dataset_id: str, side: str, contract: Contract) -> "Split":
         """One side of a dataset from the data bucket."""
-        with tempfile.TemporaryDirectory(prefix="split-") as folder:
-            path = Path(folder) / "split.parquet"
-            bucket.download(keys.dataset(dataset_id, side), path)
+        with fetched(bucket, keys.dataset(dataset_id, side)) as path:
             return cls.read(path, contract)
 
     @classmethod
@@ -65,20 +64,46 @@ class Split:
         table = pyarrow.parquet.read_table(path, read_dictionary=dictionaries)
         return cls(table, table.column(contract.target).to_numpy().astype(np.int8))
 
-    def head(self, rows: int) -> "Split":
-        """A copy of the first rows, which doesn't keep the others in memory."""
-        first = np.arange(min(rows, len(self.labels)))
-        return Split(self.table.take(pa.array(first)), self.labels[first])
-
-    def batches(self) -> Iterator["Split"]:
-        """The same rows, a few at a time."""
-        for start in range(0, len(self.labels), BATCH_ROWS):
-            rows = slice(start, start + BATCH_ROWS)
-            yield Split(self.table.slice(start, BATCH_ROWS), self.labels[rows])
+    def batches(self, rows: int) -> Iterator["Split"]:
+        """The same rows, so many at a time."""
+        for start in range(0, len(self.labels), rows):
+            yield Split(self.table.slice(start, rows), self.labels[start : start + rows])
 
     def rows(self, contract: Contract) -> Iterator[tuple[Value, ...]]:
         """The features row by row in the contract's order, None for missing."""
         names = [feature.name for feature in contract.features]
-        for batch in self.batches():
+        for batch in self.batches(BATCH_ROWS):
             columns = (batch.table.column(name).to_pylist() for name in names)
             yield from zip(*columns, strict=True)
+
+
+@dataclass(frozen=True, slots=True)
+class SplitFile:
+    """The same in a file, of which only the labels are in memory."""
+
+    path: Path
+    contract: Contract
+    labels: npt.NDArray[np.int8]
+
+    @classmethod
+    def open(cls, path: Path, contract: Contract) -> "SplitFile":
+        """A split's Parquet file, which has to stay there."""
+        target = pyarrow.parquet.read_table(path, columns=[contract.target])
+        return cls(path, contract, target.column(contract.target).to_numpy().astype(np.int8))
+
+    def batches(self, rows: int) -> Iterator[Split]:
+        """Its rows, so many at a time."""
+        texts = [f.name for f in self.contract.features if f.kind == "category"]
+        start = 0
+        with pyarrow.parquet.ParquetFile(self.path, read_dictionary=texts) as file:
+            for batch in file.iter_batches(rows, use_threads=False):
+                end = start + batch.num_rows
+                yield Split(pa.Table.from_batches([batch]), self.labels[start:end])
+                start = end
+
+
+@contextmanager
+def opened(bucket: Bucket, dataset_id: str, side: str, contract: Contract) -> Iterator[SplitFile]:
+    """One side of a dataset as a temporary file."""
+    with fetched(bucket, keys.dataset(dataset_id, side)) as path:
+        yield SplitFile.open(path, contract)

@@ -8,7 +8,7 @@ import numpy as np
 
 from adapters.s3 import Bucket
 from domain.contract import Contract
-from training_job.dataset import Split
+from training_job.dataset import Split, opened
 from training_job.model import Fitted, TrainingData, fit
 
 
@@ -31,14 +31,13 @@ def fit_final(
     seed: int,
     sample_rows: int,
 ) -> Final:
-    """Fit on train; early stopping and the threshold come from valid.
-
-    Binned rows need their tables no more: memory holds both only while they are binned.
-    """
-    train = Split.download(data, dataset_id, "train", contract)
-    valid = Split.download(data, dataset_id, "valid", contract)
+    """Fit on train; early stopping and the threshold come from valid."""
+    with (
+        opened(data, dataset_id, "train", contract) as train,
+        opened(data, dataset_id, "valid", contract) as valid,
+    ):
+        binned = TrainingData.of(train, valid, contract)
+        sample = next(valid.batches(sample_rows))
     rows = {"train": len(train.labels), "valid": len(valid.labels)}
-    prevalence, sample = float(np.mean(train.labels)), valid.head(sample_rows)
-    binned = TrainingData.of(train, valid, contract)
-    del train, valid
-    return Final(fit(binned, params, seed=seed), sample, rows, prevalence)
+    fitted = fit(binned, params, seed=seed)
+    return Final(fitted, sample, rows, float(np.mean(train.labels)))

@@ -10,7 +10,7 @@ import xgboost as xgb
 from sklearn import metrics
 
 from domain.contract import Contract
-from training_job.dataset import Split
+from training_job.dataset import Split, SplitFile
 from training_job.encoding import Matrix, encode
 
 Probabilities = npt.NDArray[np.float32]
@@ -42,23 +42,22 @@ class Pruned(Exception):
 class _Batches(xgb.DataIter):
     """A split encoded a batch at a time, so that its float32 matrix never is in memory whole."""
 
-    def __init__(self, split: Split, contract: Contract) -> None:
+    def __init__(self, split: Split | SplitFile, contract: Contract) -> None:
         super().__init__()
-        self._split, self._contract, self._start = split, contract, 0
+        self._split, self._contract = split, contract
+        self._left = split.batches(BATCH_ROWS)
 
     def next(self, input_data: Callable[..., None]) -> bool:
         """Hand over the next batch; false after the last."""
-        start, labels = self._start, self._split.labels
-        if start >= len(labels):
+        batch = next(self._left, None)
+        if batch is None:
             return False
-        matrix = encode(self._split.table.slice(start, BATCH_ROWS), self._contract)
-        input_data(data=matrix, label=labels[start : start + BATCH_ROWS])
-        self._start += BATCH_ROWS
+        input_data(data=encode(batch.table, self._contract), label=batch.labels)
         return True
 
     def reset(self) -> None:
         """Begin again: XGBoost reads the data several times."""
-        self._start = 0
+        self._left = self._split.batches(BATCH_ROWS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,9 @@ class TrainingData:
         return cls(binned, other, valid_labels)
 
     @classmethod
-    def of(cls, train: Split, valid: Split, contract: Contract) -> "TrainingData":
+    def of(
+        cls, train: Split | SplitFile, valid: Split | SplitFile, contract: Contract
+    ) -> "TrainingData":
         """Bin the splits; `valid` takes the cuts of `train`."""
         binned = xgb.QuantileDMatrix(_Batches(train, contract), nthread=1)
         other = xgb.QuantileDMatrix(_Batches(valid, contract), ref=binned, nthread=1)
@@ -157,7 +158,7 @@ def predict(booster: xgb.Booster, matrix: Matrix) -> Probabilities:
 
 def predict_split(booster: xgb.Booster, split: Split, contract: Contract) -> Probabilities:
     """The same for a split, whose matrix never is in memory whole."""
-    parts = [predict(booster, encode(part.table, contract)) for part in split.batches()]
+    parts = [predict(booster, encode(part.table, contract)) for part in split.batches(BATCH_ROWS)]
     return np.concatenate([np.empty(0, np.float32), *parts])
 
 

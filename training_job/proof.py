@@ -10,7 +10,7 @@ import xgboost as xgb
 from domain.bundle import Bundle
 from domain.contract import Contract
 from domain.feature import Value
-from training_job.dataset import Split
+from training_job.dataset import BATCH_ROWS, Split
 from training_job.encoding import encode
 from training_job.errors import ExportDisagrees
 from training_job.model import Probabilities, predict
@@ -24,7 +24,7 @@ def prove(bundle: Bundle, booster: xgb.Booster, test: Split) -> int:
     Returns the number of comparisons; raises ExportDisagrees above a difference of 1e-6.
     """
     compared = 0
-    for part in test.batches():
+    for part in test.batches(BATCH_ROWS):
         for rows in (part, _blanked(part, bundle.contract)):
             expected = predict(booster, encode(rows.table, bundle.contract))
             agree(bundle, rows.rows(bundle.contract), expected)

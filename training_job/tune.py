@@ -18,7 +18,7 @@ from adapters.s3 import Bucket
 from domain import keys
 from domain.contract import Contract
 from domain.feature import Kind
-from training_job.dataset import Split
+from training_job.dataset import opened
 from training_job.fitters import Fitters
 from training_job.model import TrainingData
 from training_job.search import Search
@@ -55,11 +55,11 @@ def tune(
         if remaining > 0:
             say(f"{remaining} of {trials} trials to go, parent run {parent_run}")
             count = min(processes or os.cpu_count() or 1, remaining)
-            binned = TrainingData.of(
-                Split.download(data, dataset_id, "train", contract),
-                Split.download(data, dataset_id, "valid", contract),
-                contract,
-            )
+            with (
+                opened(data, dataset_id, "train", contract) as train,
+                opened(data, dataset_id, "valid", contract) as valid,
+            ):
+                binned = TrainingData.of(train, valid, contract)
             with (
                 Fitters(binned, count=count, seed=seed) as fitters,  # forked before any thread
                 TrialLog(tracking, parent_run, tracking.experiment_id()) as log,

@@ -25,6 +25,7 @@ def runtime(event: dict[str, Any]) -> Iterator[tuple[str, "Queue[tuple[str, Any]
             self.send_header("Lambda-Runtime-Aws-Request-Id", REQUEST)
             self.send_header("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:x:1:function:f")
             self.send_header("Lambda-Runtime-Deadline-Ms", "4102444800000")
+            self.send_header("Content-Type", "application/json")  # without it awslambdaric crashes
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

@@ -43,9 +43,10 @@ def data_drift(
 
 def halved(columns: list[str]) -> Iterator[list[str]]:
     """All of them, then the first half, and so on: a page of many columns has to leave some out."""
-    while columns:
-        yield columns
+    yield columns
+    while len(columns) > 1:
         columns = columns[: len(columns) // 2]
+        yield columns
 
 
 def _rank(column: ColumnDrift) -> tuple[bool, float]:

@@ -11,6 +11,7 @@ from domain import keys
 from domain.drift import Outcome, worst
 from domain.summary import RowCounts, Summary
 from monitoring_job import profiles, reports
+from monitoring_job.aggregates import is_showable
 from monitoring_job.labels import Labels
 from monitoring_job.log_objects import Damage
 from monitoring_job.models import Models, NoReference
@@ -105,7 +106,7 @@ def _judged(
             summary=judged, reference=reference, current=current
         ),
     }
-    if verified.target:
+    if verified.target and is_showable(*verified.target):
         old, new = verified.target
         draw["target_drift"] = lambda: reports.target_drift(
             summary=judged, reference=old, current=new

@@ -110,6 +110,25 @@ def test_labels_that_come_ten_days_late_are_one_mail_of_the_weekly_look_back(
     assert world.channels.subjects == ["[diabetes] Performance drop (2026-01-14 to 2026-02-10 UTC)"]
 
 
+@pytest.mark.parametrize(("labels", "positives"), [(4, 2), (60, 5), (60, 55)])
+def test_labels_of_too_few_people_bring_neither_figures_nor_reports(
+    world: World, labels: int, positives: int
+) -> None:
+    version = publish_model(world.bucket, world.contract)
+    table = records(scored(320, seed=2), world.contract, version=version)
+    log(world.bucket, table)
+    label(world, labelled(table.slice(0, labels), np.arange(labels) < positives))
+    summary = run(world)
+    assert summary.reports == ("data_drift", "prediction_drift")
+    assert (summary.performance is None, summary.target is None) == (labels < 11, labels < 11)
+    document = json.loads(summary.to_json())
+    if labels >= 11:
+        measured, target = document["performance"], document["target"]
+        assert (measured["labelled"], measured["positives"]) == (labels, None)
+        assert set(measured["figures"].values()) == {None}
+        assert target["current"]["shares"] == {}
+
+
 def test_the_summary_obeys_its_published_schema(world: World) -> None:
     import jsonschema
 

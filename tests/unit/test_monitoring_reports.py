@@ -7,6 +7,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -246,6 +248,38 @@ def test_a_page_that_would_be_too_large_draws_what_moved_most(
     assert len(page.encode()) <= limit
     assert (f"Drawn: the {drawn} columns that moved most." in page) == (drawn is not None)
     assert ('"age"' in page, '"heart_disease"' in page) == (True, drawn is None)
+
+
+@pytest.mark.slow
+def test_a_page_of_a_hundred_columns_keeps_the_limit_and_the_one_that_drifted() -> None:
+    random = np.random.default_rng(1)
+    features = [
+        {"name": f"f{i}", "kind": "number", "minimum": -99, "maximum": 99} for i in range(100)
+    ]
+    wide = Contract.from_dict({"target": {"name": "t"}, "features": features, "segments": []})
+    sides = []
+    for rows, shift in ((1_000, 0), (500, 1)):
+        frame = pd.DataFrame({f"f{i}": random.normal(size=rows) for i in range(100)})
+        frame["f70"] += shift
+        table = pa.Table.from_pandas(frame.assign(probability=random.random(rows)))
+        sides.append(profiles.columns(wide, table))
+    old, new = sides
+    columns, prediction = compare(contract=wide, reference=old, current=new, minimum_rows=300)
+    summary = Summary(
+        run_id=str(run_id(start=START, end=END, version=None)),
+        version=None,
+        start=START,
+        end=END,
+        computed_at=END,
+        scheduled=True,
+        outcome=Outcome.DATA_DRIFT,
+        columns=columns,
+        prediction=prediction,
+    )
+    page = reports.data_drift(summary=summary, reference=old, current=new)
+    assert len(page.encode()) <= 5_000_000
+    assert "Drawn: the 50 of 100 columns that moved most." in page
+    assert '"f70"' in page
 
 
 def test_a_page_that_is_too_large_anyhow_is_refused(

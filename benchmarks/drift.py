@@ -32,7 +32,7 @@ from ops import sample_data
 from ops.laptop import ROOT
 
 WINDOWS, SHIFTED, PROCESSES = 200, 100, 2
-REFERENCE_ROWS, TEST_ROWS, TRAINED, VALID = 10_000, 10_000, 0.4, 0.2
+REFERENCE_ROWS, TRAINED, TEST, VALID = 10_000, 0.3, 0.1, 0.2
 LOGS = {"small": 100_000, "large": 10_000_000}
 
 
@@ -66,7 +66,8 @@ def world(source: str, seed: int) -> World:
 
     contract = Contract.parse((ROOT / "contract.toml").read_text())
     frame = pd.read_csv(source).sample(frac=1, random_state=seed).reset_index(drop=True)
-    train, valid = (round(len(frame) * share) for share in (TRAINED, TRAINED + VALID))
+    ends = np.cumsum([TRAINED, TEST, VALID])
+    train, test, valid = (round(len(frame) * float(end)) for end in ends)
     labels = frame[contract.target].to_numpy(np.int8)
     inputs = frame[[feature.name for feature in contract.features]]
 
@@ -74,7 +75,7 @@ def world(source: str, seed: int) -> World:
         return encode(pa.Table.from_pandas(rows, preserve_index=False), contract)
 
     data = TrainingData.build(
-        encoded(inputs[:train]), labels[:train], encoded(inputs[train:valid]), labels[train:valid]
+        encoded(inputs[:train]), labels[:train], encoded(inputs[test:valid]), labels[test:valid]
     )
     fitted = fit(data, {"max_depth": 4, "eta": 0.1}, seed=seed)
 
@@ -85,10 +86,10 @@ def world(source: str, seed: int) -> World:
         probability=score(inputs), label=labels.astype(bool)
     )
     # As in training, the reference comes from the validation rows.
-    reference = unseen[train : train + REFERENCE_ROWS].reset_index(drop=True)
-    test = unseen[valid : valid + TEST_ROWS]
-    pool = unseen[valid + TEST_ROWS :].reset_index(drop=True)
-    f1 = f1_score(test["label"], test["probability"] >= fitted.threshold)
+    reference = unseen[test : test + REFERENCE_ROWS].reset_index(drop=True)
+    tested = unseen[train:test]
+    pool = unseen[valid:].reset_index(drop=True)
+    f1 = f1_score(tested["label"], tested["probability"] >= fitted.threshold)
     return World(contract, score, fitted.threshold, reference, pool, {"f1": float(f1)})
 
 

@@ -12,8 +12,8 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from functools import cache, partial
+from dataclasses import dataclass, replace
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +50,9 @@ class World:
     pool: pd.DataFrame
     test: dict[str, float]
 
-    @property
+    @cached_property
     def old(self) -> dict[str, Column]:
-        """The reference as columns."""
+        """The reference as columns, whose profiles are cached in them."""
         return profiles.columns(self.contract, pa.Table.from_pandas(self.reference))
 
 
@@ -110,7 +110,7 @@ class Verdict:
 def judged(of: World, window: pd.DataFrame) -> Verdict:
     """As a run judges: measured performance, where it can be judged, overrules the expected."""
     current = profiles.columns(of.contract, pa.Table.from_pandas(window, preserve_index=False))
-    old = _old(of)
+    old = of.old
     columns, prediction = compare(
         contract=of.contract, reference=old, current=current, minimum_rows=300
     )
@@ -139,14 +139,6 @@ def _performance(of: World, window: pd.DataFrame) -> tuple[Expectation | None, P
         sampled=len(window),
     )
     return expected, measured
-
-
-_OLD: dict[int, dict[str, Column]] = {}
-
-
-def _old(of: World) -> dict[str, Column]:
-    """The reference's columns, whose profiles are cached in them."""
-    return _OLD.setdefault(id(of), of.old)
 
 
 def quiet(source: str, seed: int, rows: int, window: int) -> tuple[bool, bool]:
@@ -212,17 +204,24 @@ SHIFTS: dict[str, tuple[str, Callable[[pd.DataFrame, np.random.Generator], None]
 }
 
 
+@cache
+def shifted(source: str, seed: int, shift: str) -> World:
+    """The world after the shift: what windows are drawn from has it, the reference has not."""
+    of = world(source, seed)
+    column, apply = SHIFTS[shift]
+    pool = of.pool.copy()
+    apply(pool, np.random.default_rng([seed, len(shift)]))
+    if column != "gender":  # the API refuses an unknown category: such rows bring their own score
+        named = pool.rename(columns={f.column: f.name for f in of.contract.features})
+        pool["probability"] = of.score(named[[f.name for f in of.contract.features]])
+    return replace(of, pool=pool)
+
+
 def found(source: str, seed: int, shift: str, window: int) -> bool:
     """Whether the shifted column is named."""
-    of = world(source, seed)
-    random = np.random.default_rng([seed, window, len(shift)])
-    frame = drawn(of, 1_000, random)
-    column, apply = SHIFTS[shift]
-    apply(frame, random)
-    if column != "gender":  # the API refuses an unknown category: such rows bring their own score
-        named = frame.rename(columns={f.column: f.name for f in of.contract.features})
-        frame["probability"] = of.score(named[[f.name for f in of.contract.features]])
-    return column in judged(of, frame).columns
+    of = shifted(source, seed, shift)
+    frame = drawn(of, 1_000, np.random.default_rng([seed, window, len(shift)]))
+    return SHIFTS[shift][0] in judged(of, frame).columns
 
 
 def estimate(source: str, seed: int, window: int) -> bool:

@@ -3,7 +3,6 @@
 import io
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import mlflow
@@ -14,10 +13,10 @@ from domain import keys
 from domain.bundle import Bundle
 from domain.champion import Champion
 from ops import ledger, mail, query
+from tests.browser import chromium
 from tests.e2e.conftest import PREDICTIONS, TRIALS, BeforeTraining, Circle, ops
 
 MODEL = "diabetes"
-CHROMIUM = Path("/usr/bin/chromium")
 
 
 def _champion(circle: Circle) -> Champion:
@@ -127,14 +126,7 @@ def _report_link(circle: Circle) -> str:
 
 
 def test_the_mails_link_opens_the_report_in_a_browser(circle: Circle) -> None:
-    if not CHROMIUM.exists():
-        pytest.skip("needs Debian's Chromium: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"]
-        )
+    with chromium() as browser:
         page = browser.new_page()
         errors: list[str] = []
         page.on("pageerror", lambda error: errors.append(str(error)))
@@ -143,7 +135,6 @@ def test_the_mails_link_opens_the_report_in_a_browser(circle: Circle) -> None:
         assert page.get_by_text("blood_glucose_level").first.is_visible()
         assert page.url.startswith("http://127.0.0.1:")  # another origin than the API's
         assert [] == errors
-        browser.close()
 
 
 @pytest.mark.parametrize("change", [lambda t: t[:-1] + "!", lambda _: "", lambda t: t[::-1]])

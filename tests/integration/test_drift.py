@@ -19,11 +19,11 @@ from lambdas.drift.handler import handler
 from monitoring_job.settings import Settings
 from ops import mail
 from ops.laptop import ACCOUNT, REGION, Laptop
+from tests.browser import chromium
 from tests.integration.record_streams import create_stream
 from tests.unit.monitoring import DAY, SECRET, log, publish_model, records, scored
 from tests.unit.test_monitoring_reports import HOSTILE, drifted
 
-CHROMIUM = Path("/usr/bin/chromium")
 CONTRACT = Contract.parse((Path(__file__).parents[2] / "contract.toml").read_text())
 
 
@@ -188,17 +188,10 @@ def test_an_event_carries_its_request_in_its_detail(stage: Stage) -> None:
 def test_the_published_page_draws_itself_in_a_browser_and_reaches_nobody(
     bucket: Bucket,
 ) -> None:
-    if not CHROMIUM.exists():
-        pytest.skip("needs Debian's Chromium: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
     _, pages = drifted(CONTRACT)
     key = "runs/x/data_drift.html"
     bucket.put(key, pages["data_drift"].encode(), content_type="text/html; charset=utf-8")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"]
-        )
+    with chromium() as browser:
         page = browser.new_page()
         asked: list[str] = []
         errors: list[str] = []
@@ -216,7 +209,6 @@ def test_the_published_page_draws_itself_in_a_browser_and_reaches_nobody(
         )
         assert ran == 0
         assert len([url for url in asked if not url.startswith(("data:", "blob:"))]) == 1
-        browser.close()
 
 
 def test_what_a_category_says_never_reaches_a_published_page(stage: Stage) -> None:

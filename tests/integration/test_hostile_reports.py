@@ -1,7 +1,6 @@
 """Evidently's pages over a contract whose categories attack, as published, in a browser."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +12,7 @@ from domain import keys
 from domain.contract import Contract
 from domain.errors import BadContract
 from domain.summary import Summary
+from tests.browser import chromium
 from tests.unit.conftest import ROOT
 from tests.unit.monitoring import NOON, World, log, publish_model, records, scored
 from tests.unit.test_monitoring_outcome import label, labelled
@@ -20,7 +20,6 @@ from tests.unit.test_monitoring_outcome import label, labelled
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-CHROMIUM = Path("/usr/bin/chromium")
 CATEGORIES = (
     "</script><script>document.title='owned'</script>",
     "<!--<script>document.title='owned'",
@@ -53,14 +52,8 @@ def test_a_name_of_a_column_is_an_identifier_so_that_only_categories_can_attack(
 
 @pytest.fixture(scope="module")
 def browser() -> "Iterator[Browser]":
-    if not CHROMIUM.exists():
-        pytest.skip("needs Debian's Chromium: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 def _frame(rows: int, *, seed: int, shift: int) -> pd.DataFrame:

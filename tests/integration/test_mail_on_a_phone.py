@@ -3,7 +3,6 @@
 import itertools
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,13 +13,13 @@ from domain.incident import Transition
 from domain.summary import SegmentDrift, Summary
 from monitoring_job.links import Links
 from monitoring_job.mails import CHANGES, RUNS, Section, compose
+from tests.browser import chromium
 from tests.unit.monitoring import SECRET
 from tests.unit.test_incident import _run
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-CHROMIUM = Path("/usr/bin/chromium")
 PHONE = {"width": 360, "height": 740}
 LINKS = Links("https://abcdefghij.execute-api.eu-central-1.amazonaws.com/v1", SECRET)
 REPORTS = ("data_drift", "prediction_drift", "target_drift", "performance")
@@ -59,14 +58,8 @@ MAILS = {
 
 @pytest.fixture(scope="module")
 def phone() -> "Iterator[Page]":
-    if not CHROMIUM.exists():
-        pytest.skip("needs Debian's Chromium: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
         yield browser.new_page(viewport=PHONE, is_mobile=True, has_touch=True)  # type: ignore[arg-type]  # a size
-        browser.close()
 
 
 @pytest.mark.parametrize("kind", MAILS)

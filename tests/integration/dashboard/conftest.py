@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,14 +11,13 @@ import pytest
 from ops.deploy import deploy
 from ops.laptop import ROOT
 from ops.target import Target
+from tests.browser import chromium
 from tests.integration.conftest import running
 from tests.integration.dashboard.visits import DESKTOP, PAGES, Deployed, Visit, barriers, enter
 from tests.integration.dashboard.world import Stores, contract
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
-
-CHROMIUM = Path("/usr/bin/chromium")
 
 
 @pytest.fixture(scope="package")
@@ -34,14 +32,8 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
 
 @pytest.fixture(scope="package")
 def browser() -> "Iterator[Browser]":
-    if not CHROMIUM.exists():
-        pytest.skip("needs Debian's Chromium: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @dataclass(frozen=True)

@@ -31,22 +31,26 @@ class Figure:
 
 
 def main(name: str, measure: Callable[[int], Iterable[Figure]]) -> None:
-    """Run `measure(seed)`, print a table, write JSON if asked; exits 1 when a target is missed."""
+    """Print each figure of `measure(seed)` once it is measured, write JSON if asked.
+
+    Exits 1 when a target is missed.
+    """
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, help="write the figures there")
     args = parser.parse_args()
-    figures = list(measure(args.seed))
-    print_table(figures)
+    figures = []
+    for figure in measure(args.seed):
+        print(_line(figure), flush=True)
+        figures.append(figure)
     if args.json:
         rows = [asdict(figure) | {"holds": figure.holds} for figure in figures]
         args.json.write_text(json.dumps(rows, indent=2) + "\n")
     sys.exit(0 if all(figure.holds for figure in figures) else 1)
 
 
-def print_table(figures: Iterable[Figure]) -> None:
+def _line(figure: Figure) -> str:
     """Figure, value, unit, target, verdict."""
-    for figure in figures:
-        verdict = ("holds" if figure.holds else "MISSED") if figure.target else ""
-        value = f"{figure.value:,.4g}" if abs(figure.value) < 1000 else f"{figure.value:,.0f}"
-        print(f"{figure.figure:58} {value:>10} {figure.unit:8} {figure.target:10} {verdict}")
+    verdict = ("holds" if figure.holds else "MISSED") if figure.target else ""
+    value = f"{figure.value:,.4g}" if abs(figure.value) < 1000 else f"{figure.value:,.0f}"
+    return f"{figure.figure:58} {value:>10} {figure.unit:8} {figure.target:10} {verdict}"

@@ -39,9 +39,9 @@ def compared(
 @pytest.mark.parametrize(
     ("effect", "q_value", "rows", "expected"),
     [
-        (0.1, 0.009, 100, True),
+        (0.1, 0.0009, 100, True),
         (0.099, 0.0, 10_000, False),
-        (0.9, 0.01, 10_000, False),
+        (0.9, 0.001, 10_000, False),
         (0.9, 0.0, 99, False),
         (math.nan, 0.0, 10_000, False),
         (0.9, math.nan, 10_000, False),

@@ -14,8 +14,7 @@ from domain.summary import SegmentDrift, Summary
 from monitoring_job.links import Links
 from monitoring_job.mails import CHANGES, RUNS, Section, compose
 from tests.browser import chromium
-from tests.unit.monitoring import SECRET
-from tests.unit.test_incident import _run
+from tests.unit.monitoring import SECRET, drift_summary
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -28,7 +27,7 @@ REPORTS = ("data_drift", "prediction_drift", "target_drift", "performance")
 def _worst() -> Summary:
     """Everything has drifted, in every segment, and the contract has endless names."""
     names = [f"column_{number}" for number in range(20)]
-    run = _run(Outcome.PERFORMANCE_DROP, *names, "probability")
+    run = drift_summary(Outcome.PERFORMANCE_DROP, *names, "probability")
     findings = (Outcome.DATA_DRIFT, Outcome.PREDICTION_DRIFT, Outcome.PERFORMANCE_DROP)
     segments = tuple(
         SegmentDrift(
@@ -49,7 +48,7 @@ def _mail(summary: Summary, *, versions: int = 1) -> Message:
 
 
 MAILS = {
-    "of one column": _mail(_run(Outcome.DATA_DRIFT, "age")),
+    "of one column": _mail(drift_summary(Outcome.DATA_DRIFT, "age")),
     "of everything": _mail(_worst()),
     "of segments with endless names": _mail(replace(_worst(), columns=())),
     "of ten versions": _mail(_worst(), versions=10),

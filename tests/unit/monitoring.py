@@ -2,7 +2,7 @@
 
 import io
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -20,11 +20,12 @@ from domain.alert_state import Channel
 from domain.bundle import Bundle, digest
 from domain.champion import Champion, ModelRef
 from domain.contract import Contract
+from domain.drift import Outcome
 from domain.drift_request import DriftRequest
 from domain.records import prediction_log_columns, sample_key
 from domain.report_token import ReportSecret
 from domain.scorer import Forest
-from domain.summary import Summary
+from domain.summary import ColumnDrift, Profile, Summary, Test, run_id
 from domain.window import Window
 from monitoring_job.links import Links
 from monitoring_job.monitor import Stores, monitor
@@ -190,3 +191,44 @@ class World:
             minimum_rows=300,
             sample_rows=100_000,
         )
+
+
+VERSION = "1-0a1b2c3d"
+
+
+def drift_summary(outcome: Outcome, *columns: str, day: int = 0, version: str = VERSION) -> Summary:
+    """A day's run that found `columns` drifted, `day` days after DAY."""
+    start = times.to_millis(DAY + timedelta(days=day))
+    profile = Profile(rows=1_000, missing=0.0, invalid=0.0, mean=41.0, deviation=3.0)
+    test = Test(
+        aspect="values",
+        method="wasserstein",
+        rows=1_000,
+        effect=0.3,
+        p_value=0.0,
+        q_value=0.0,
+        drifted=True,
+    )
+    end = start + 86_400_000
+    return Summary(
+        run_id=str(run_id(start=start, end=end, version=version)),
+        version=version,
+        start=start,
+        end=end,
+        computed_at=end,
+        scheduled=True,
+        outcome=outcome,
+        findings=(outcome,) if outcome.is_drift else (),
+        columns=tuple(
+            ColumnDrift(
+                name=column,
+                column=column,
+                kind="number",
+                reference=profile,
+                current=profile,
+                tests=(test,),
+            )
+            for column in columns
+        ),
+        reports=("data_drift",),
+    )

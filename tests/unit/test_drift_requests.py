@@ -26,7 +26,7 @@ from monitoring_job import publishing
 from ops import drift
 from ops.errors import OpsError
 from ops.target import Target
-from tests.unit.test_incident import _run
+from tests.unit.monitoring import drift_summary
 
 ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 NOW = datetime(2026, 2, 1, 14, tzinfo=UTC)
@@ -69,7 +69,7 @@ def test_what_is_no_record_is_refused(change: dict[str, Any]) -> None:
 
 def test_a_request_is_done_once_and_means_the_moment_it_was_asked(moto_bucket: Bucket) -> None:
     moto_bucket.put(keys.request(ID), ASKED.to_json())
-    summary, seen = _run(Outcome.STABLE), []
+    summary, seen = drift_summary(Outcome.STABLE), []
 
     def run(request: DriftRequest) -> list[Any]:
         seen.append((request.window, stored(moto_bucket).status))
@@ -84,7 +84,10 @@ def test_a_request_is_done_once_and_means_the_moment_it_was_asked(moto_bucket: B
 
 def test_a_bad_window_is_noted_and_not_tried_again(moto_bucket: Bucket) -> None:
     bad = RequestRecord(id=ID, requested_at=1, request={"day": "soon"})
-    assert Desk(moto_bucket).serve(event(bad), now=NOW, run=lambda _: [_run(Outcome.STABLE)]) == []
+    assert (
+        Desk(moto_bucket).serve(event(bad), now=NOW, run=lambda _: [drift_summary(Outcome.STABLE)])
+        == []
+    )
     assert stored(moto_bucket).problem == "A day looks like 2026-01-31."
 
 
@@ -112,7 +115,7 @@ def test_one_event_delivered_five_times_at_once_is_one_run(moto_bucket: Bucket) 
 
     def run(request: DriftRequest) -> list[Any]:
         runs.append(request)
-        return [_run(Outcome.STABLE)]
+        return [drift_summary(Outcome.STABLE)]
 
     def deliver() -> None:
         barrier.wait()
@@ -177,14 +180,18 @@ def test_a_bad_window_may_say_what_is_wrong_and_asks_aws_nothing(
 
 
 def test_the_age_is_that_of_the_latest_window_on_schedule(moto_bucket: Bucket) -> None:
-    runs = [replace(_run(Outcome.STABLE, day=day), scheduled=day < 2) for day in range(4)]
+    runs = [replace(drift_summary(Outcome.STABLE, day=day), scheduled=day < 2) for day in range(4)]
     publishing.index_runs(moto_bucket, runs)
     assert publishing.last_scheduled(moto_bucket) == runs[1].end
 
 
 @pytest.mark.parametrize(("scheduled", "runs"), [(True, 3), (False, 0)])
 def test_the_monitor_counts_its_runs_rows_and_age(scheduled: bool, runs: int) -> None:
-    summaries = [_run(Outcome.STABLE), _run(Outcome.DATA_DRIFT, "age"), _run(Outcome.NO_DATA)]
+    summaries = [
+        drift_summary(Outcome.STABLE),
+        drift_summary(Outcome.DATA_DRIFT, "age"),
+        drift_summary(Outcome.NO_DATA),
+    ]
     counts = observed(summaries, scheduled=scheduled, last=1_000, now=61_000).counts
     assert counts == {
         "Runs": 3,

@@ -1,4 +1,4 @@
-"""Reading the log: windows, versions, copies, damage, samples."""
+"""Reading the log: windows, versions, copies, damage."""
 
 import io
 import json
@@ -17,14 +17,13 @@ from domain import keys, times
 from domain.contract import Contract
 from domain.drift import OTHER
 from domain.errors import BadBundle
-from domain.records import SAMPLE_KEYS, sample_key
+from domain.records import SAMPLE_KEYS
 from domain.window import LastRows, Window
 from monitoring_job import log_objects
 from monitoring_job.labels import UNKNOWN, join_labels
 from monitoring_job.log_objects import Damage, LogObjects, partitions
 from monitoring_job.models import Models, NoReference
 from monitoring_job.reading import Contents, read_window, resolve
-from monitoring_job.sample import Sample
 from tests.unit.monitoring import DAY, NOON, log, publish_model, records, scored
 
 START = times.to_millis(DAY)
@@ -288,57 +287,6 @@ def test_large_objects_pass_through_a_file(
     log(moto_bucket, table.slice(0, 30))
     fall_back(moto_bucket, lines(table.slice(30)))
     assert read(moto_bucket).samples[version].logged == 50
-
-
-def _rows(count: int, *, first: int = 0) -> pa.Table:
-    ids = [f"id-{number}" for number in range(first, first + count)]
-    return pa.table(
-        {
-            "prediction_id": ids,
-            "predicted_at": pa.array(range(first, first + count), pa.int64()),
-            "sample_key": [sample_key(text) for text in ids],
-        }
-    )
-
-
-def test_a_sample_depends_on_the_rows_and_not_on_their_order() -> None:
-    parts = [_rows(700, first=first) for first in range(0, 14_000, 700)]
-    forwards, backwards = Sample(2_000), Sample(2_000)
-    for part in parts:
-        forwards.add(part)
-    for part in reversed(parts):
-        backwards.add(part)
-    assert forwards.taken().table.equals(backwards.taken().table)
-    assert forwards.taken().share == backwards.taken().share
-    assert 1_800 <= forwards.taken().table.num_rows <= 2_000
-
-
-def test_a_sample_never_holds_much_more_than_its_limit() -> None:
-    sample = Sample(1_000)
-    held = []
-    for first in range(0, 50_000, 500):
-        sample.add(_rows(500, first=first))
-        held.append(sample._held)
-    assert max(held) <= 1_500
-    assert sample.logged == 50_000
-
-
-def test_a_sample_is_bounded_even_when_all_rows_bear_one_key() -> None:
-    parts = [_rows(500, first=first) for first in range(0, 10_000, 500)]
-    parts = [part.set_column(2, "sample_key", pa.array([7] * 500)) for part in parts]
-    forwards, backwards = Sample(1_000), Sample(1_000)
-    for part, other in zip(parts, reversed(parts), strict=True):
-        forwards.add(part)
-        backwards.add(other)
-        assert forwards._held <= 1_500
-    assert forwards.taken().table.equals(backwards.taken().table)
-    assert forwards.taken().table.num_rows == 1_000
-
-
-def test_a_sample_that_fits_is_everything() -> None:
-    sample = Sample(1_000)
-    sample.add(_rows(1_000))
-    assert (sample.taken().table.num_rows, sample.taken().share) == (1_000, 1.0)
 
 
 @pytest.mark.parametrize(("wanted", "first"), [(1, 99), (40, 60), (100, 0), (500, 0)])

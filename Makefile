@@ -99,7 +99,7 @@ deploy: setup  ## to that account: make deploy STAGE=dev MAIL_FROM=you@example.o
 
 # --- checks -----------------------------------------------------------------
 
-CODE := app.py domain adapters lambdas training_job monitoring_job mlflow_server ops stacks benchmarks tests
+CODE := app.py domain adapters tabular lambdas training_job monitoring_job mlflow_server ops stacks benchmarks tests
 
 test: check unit integration e2e  ## every check and every test
 

@@ -7,14 +7,14 @@ from aws_cdk import App, Tags, Validations
 from cdk_nag import AwsSolutionsChecks
 
 from domain.deployment import PROJECT, stack_name
-from stacks.monitoring import MonitoringStack
-from stacks.serving import ServingStack
+from stacks.monitoring.monitoring import MonitoringStack
+from stacks.serving.serving import ServingStack
 from stacks.settings import Settings
 from stacks.stage import SettingsError
-from stacks.storage import StorageStack
+from stacks.storage.storage import StorageStack
 from stacks.target import EMULATOR_NETWORK, Aws, Emulator, Target, TaskNetwork
-from stacks.tracking import TrackingStack, mlflow_url
-from stacks.training import TrainingStack
+from stacks.tracking.tracking import TrackingStack, mlflow_url
+from stacks.training.training import TrainingStack
 
 
 def build(app: App, settings: Settings) -> None:

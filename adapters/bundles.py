@@ -1,9 +1,9 @@
 """Loading a model from the models bucket: one way for who serves it, judges it or promotes it."""
 
 from adapters.s3 import Bucket
-from domain.bundle import MAXIMUM_STORED_BYTES, Bundle
-from domain.champion import ModelRef
 from domain.errors import BadBundle
+from domain.model.bundle import MAXIMUM_STORED_BYTES, Bundle
+from domain.model.champion import ModelRef
 
 
 def load(models: Bucket, model: ModelRef) -> Bundle:

@@ -15,8 +15,9 @@ from adapters.request import Request
 from adapters.rest import Answer, Problem
 from adapters.streams import StreamUnavailable
 from adapters.telemetry import Observation, Telemetry
-from domain import metrics, requests
-from domain.field_problem import FieldProblem
+from domain import metrics
+from domain.api import requests
+from domain.contract.field_problem import FieldProblem
 
 Route = Callable[[Request, Observation], Answer]
 """Raises Problem or an error of the table; what it did goes into the observation."""

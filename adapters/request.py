@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from domain import requests
+from domain.api import requests
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from domain.field_problem import FieldProblem
+from domain.contract.field_problem import FieldProblem
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from domain.report_token import ReportSecret
+from domain.api.report_token import ReportSecret
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.harness import Figure, main
-from ops import emulator
-from ops.deploy import deploy
 from ops.laptop import ROOT, Laptop
-from ops.processes import free_port
+from ops.local import emulator
+from ops.local.deploy import deploy
+from ops.local.processes import free_port
 from ops.target import Target
 from tests.integration.dashboard.world import Stores, contract
 

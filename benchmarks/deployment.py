@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.harness import Figure, main
-from ops.cost import synthesise, total
-from ops.cost_idle import Stage, idle
-from ops.cost_usage import drift_runs
+from ops.bill.cost_idle import Stage, idle
+from ops.bill.cost_usage import drift_runs
+from ops.commands.cost import synthesise, total
 
 PREDICTOR = "Predictor/Function/Code"
 

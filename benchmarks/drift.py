@@ -22,13 +22,13 @@ import pandas as pd
 import pyarrow as pa
 
 from benchmarks.harness import Figure, main
-from domain.contract import Contract
-from domain.performance import Expectation, Performance
-from monitoring_job import performance, profiles
-from monitoring_job.profiles import Column
-from monitoring_job.segments import compare_segments
-from monitoring_job.statistics import compare
-from ops import sample_data
+from domain.contract.contract import Contract
+from domain.drift.performance import Expectation, Performance
+from monitoring_job.statistics import performance, profiles
+from monitoring_job.statistics.profiles import Column
+from monitoring_job.statistics.segments import compare_segments
+from monitoring_job.statistics.statistics import compare
+from ops.commands import sample_data
 from ops.laptop import ROOT
 
 WINDOWS, SHIFTED, PROCESSES = 200, 100, 2
@@ -61,8 +61,8 @@ def world(source: str, seed: int) -> World:
     """`source`: a CSV's path. Depends on it and the seed alone, so every process makes the same."""
     from sklearn.metrics import f1_score
 
-    from training_job.encoding import encode
-    from training_job.model import TrainingData, fit, predict
+    from training_job.model.encoding import encode
+    from training_job.model.model import TrainingData, fit, predict
 
     contract = Contract.parse((ROOT / "contract.toml").read_text())
     frame = pd.read_csv(source).sample(frac=1, random_state=seed).reset_index(drop=True)

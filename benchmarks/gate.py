@@ -25,13 +25,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from benchmarks.harness import Figure, main
-from domain.contract import Contract
-from domain.gate import Evidence, Interval, Limits, judge
-from ops import diabetes_rows
+from domain.contract.contract import Contract
+from domain.model.gate import Evidence, Interval, Limits, judge
 from ops.laptop import ROOT
-from training_job.encoding import encode
-from training_job.judgement import compare, segment_masks
-from training_job.model import TrainingData, fit, predict
+from ops.samples import diabetes_rows
+from training_job.evaluation.evaluation import compare, segment_masks
+from training_job.model.encoding import encode
+from training_job.model.model import TrainingData, fit, predict
 
 REPEATS = 200
 TEST_ROWS = 12_500

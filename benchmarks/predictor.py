@@ -30,15 +30,16 @@ import xgboost as xgb
 from benchmarks.harness import Figure, main
 from benchmarks.serving import baselines, lambda_runtime
 from benchmarks.serving.stores import stores
-from domain import keys, shap
-from domain.bundle import Bundle, digest
-from domain.champion import Champion, ModelRef
-from domain.contract import Contract
+from domain import keys
+from domain.contract.contract import Contract
+from domain.model import shap
+from domain.model.bundle import Bundle, digest
+from domain.model.champion import Champion, ModelRef
 from lambdas.predictor.settings import Settings
-from ops import sample_data
+from ops.commands import sample_data
 from ops.laptop import ROOT
-from training_job.encoding import encode
-from training_job.export import export
+from training_job.model.encoding import encode
+from training_job.model.export import export
 
 HANDLER = "lambdas.predictor.handler.handler"
 ROWS = 20_000
@@ -164,7 +165,7 @@ def _explanations(case: Case) -> Iterator[Figure]:
 
 
 def _asset() -> Iterator[Figure]:
-    from stacks import assets
+    from stacks.common import assets
 
     files = {
         path.relative_to(base): path

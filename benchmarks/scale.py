@@ -19,10 +19,10 @@ from adapters.s3 import Bucket
 from benchmarks.folder_bucket import FolderS3
 from benchmarks.harness import Figure, main
 from domain import keys
-from domain.bundle import Bundle, digest
-from domain.champion import Champion, ModelRef
-from domain.contract import Contract
-from ops import sample_data
+from domain.contract.contract import Contract
+from domain.model.bundle import Bundle, digest
+from domain.model.champion import Champion, ModelRef
+from ops.commands import sample_data
 from ops.laptop import ROOT
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _contract() -> Contract:
 
 
 def _prepare(folder: Path) -> tuple[str, float]:
-    from training_job.prepare import prepare
+    from training_job.dataset.prepare import prepare
 
     began = time.process_time()
     made = prepare(
@@ -96,11 +96,11 @@ def _prepare(folder: Path) -> tuple[str, float]:
 
 def _evaluate(folder: Path, dataset_id: str) -> tuple[int, float]:
     """Fit, prove, judge against a champion, store; returns the bytes of train as float32."""
-    from domain.gate import Limits
-    from training_job.dataset import opened
-    from training_job.evaluate import evaluate
-    from training_job.export import export
-    from training_job.model import TrainingData, fit
+    from domain.model.gate import Limits
+    from training_job.dataset.dataset import opened
+    from training_job.evaluation.evaluate import evaluate
+    from training_job.model.export import export
+    from training_job.model.model import TrainingData, fit
 
     contract, buckets = _contract(), FolderS3(folder)
     data, models = buckets.bucket("data"), buckets.bucket("models")
@@ -152,9 +152,9 @@ def _crown(models: Bucket, content: bytes, *, number: int = 1) -> None:
 
 
 def _score(folder: Path) -> tuple[int, float]:
-    from training_job.batch_scorer import load
-    from training_job.score import score
-    from training_job.score_request import ScoreRequest
+    from training_job.scoring.batch_scorer import load
+    from training_job.scoring.score import score
+    from training_job.scoring.score_request import ScoreRequest
 
     buckets = FolderS3(folder)
     models = buckets.bucket("models")

@@ -22,15 +22,15 @@ from adapters.registry import Tracking
 from benchmarks.folder_bucket import FolderS3
 from benchmarks.harness import Figure, main
 from domain import keys
-from domain.contract import Contract
-from ops import sample_data
+from domain.contract.contract import Contract
+from ops.commands import sample_data
 from ops.laptop import ROOT
-from training_job.dataset import Split
-from training_job.encoding import encode
-from training_job.model import TrainingData, f1_score, fit, predict
-from training_job.prepare import prepare
-from training_job.study import space
-from training_job.tune import tune
+from training_job.dataset.dataset import Split
+from training_job.dataset.prepare import prepare
+from training_job.model.encoding import encode
+from training_job.model.model import TrainingData, f1_score, fit, predict
+from training_job.search.study import space
+from training_job.search.tune import tune
 
 TRIALS = 12
 WARM_UP_TRIALS = 2

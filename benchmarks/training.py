@@ -17,14 +17,15 @@ from adapters.registry import Tracking
 from adapters.s3 import Bucket
 from benchmarks.harness import Figure, main
 from domain import keys
-from domain.contract import Contract
-from domain.gate import Limits
-from ops import emulator, sample_data
+from domain.contract.contract import Contract
+from domain.model.gate import Limits
+from ops.commands import sample_data
 from ops.laptop import ROOT, Laptop
-from ops.processes import free_port
-from training_job.evaluate import evaluate
-from training_job.prepare import prepare
-from training_job.tune import tune
+from ops.local import emulator
+from ops.local.processes import free_port
+from training_job.dataset.prepare import prepare
+from training_job.evaluation.evaluate import evaluate
+from training_job.search.tune import tune
 
 SALTS = 10
 TRIALS = 30

@@ -7,19 +7,19 @@ from datetime import datetime
 
 from adapters.s3 import Bucket
 from domain import times
-from domain.drift import Outcome
-from domain.drift_request import DriftRequest
+from domain.drift.drift import Outcome
+from domain.drift.drift_request import DriftRequest
+from domain.drift.summary import Summary, run_id
 from domain.errors import BadBundle
-from domain.summary import Summary, run_id
 from monitoring_job import publishing
-from monitoring_job.alerting import Alerting
-from monitoring_job.labels import join_labels
-from monitoring_job.log_objects import LogObjects
-from monitoring_job.models import Models
-from monitoring_job.notifier import Notifier
-from monitoring_job.reading import read_window, resolve
+from monitoring_job.alerts.alerting import Alerting
+from monitoring_job.alerts.notifier import Notifier
 from monitoring_job.run import judge, row_counts
-from monitoring_job.sample import Taken
+from tabular.labels import join_labels
+from tabular.log_objects import LogObjects
+from tabular.models import Models
+from tabular.reading import read_window, resolve
+from tabular.sample import Taken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from adapters.s3 import Bucket, Conflict, Stored
 from domain import keys
+from domain.drift.run_index import IndexEntry, RunIndex, lasting
+from domain.drift.summary import Summary
 from domain.errors import BadRecord
-from domain.run_index import IndexEntry, RunIndex, lasting
-from domain.summary import Summary
 
 ATTEMPTS = 20
 REPLACED = (

@@ -8,18 +8,19 @@ import pyarrow as pa
 
 from adapters.aws import UNREACHABLE
 from domain import keys
-from domain.drift import Outcome, worst
-from domain.summary import RowCounts, Summary
-from monitoring_job import profiles, reports
-from monitoring_job.aggregates import is_showable
-from monitoring_job.labels import Labels
-from monitoring_job.log_objects import Damage
-from monitoring_job.models import Models, NoReference
-from monitoring_job.outcome import verify
-from monitoring_job.profiles import PROBABILITY
-from monitoring_job.sample import Taken
-from monitoring_job.segments import compare_segments
-from monitoring_job.statistics import compare
+from domain.drift.drift import Outcome, worst
+from domain.drift.summary import RowCounts, Summary
+from monitoring_job.reports import reports
+from monitoring_job.reports.aggregates import is_showable
+from monitoring_job.statistics import profiles
+from monitoring_job.statistics.ground_truth import verify
+from monitoring_job.statistics.profiles import PROBABILITY
+from monitoring_job.statistics.segments import compare_segments
+from monitoring_job.statistics.statistics import compare
+from tabular.labels import Labels
+from tabular.log_objects import Damage
+from tabular.models import Models, NoReference
+from tabular.sample import Taken
 
 log = logging.getLogger(__name__)
 

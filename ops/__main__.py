@@ -116,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _module(command: str) -> str:
-    return f"ops.{command.replace('-', '_')}"
+    return f"ops.commands.{command.replace('-', '_')}"
 
 
 def _target(stage: str | None, folder: Path) -> Target:

@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 from adapters import aws
 from adapters.s3 import Bucket
 from domain import keys
-from domain.champion import Champion
 from domain.deployment import PARTS, Deployment, NotDeployed, stack_name
+from domain.model.champion import Champion
 from ops.errors import OpsError
 from ops.laptop import STAGE, Laptop
 

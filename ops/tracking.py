@@ -5,7 +5,7 @@ from typing import Any
 
 from domain.deployment import stack_name
 from ops.errors import OpsError
-from ops.processes import wait_until
+from ops.local.processes import wait_until
 from ops.target import Target
 
 PATIENCE_SECONDS = 1800.0

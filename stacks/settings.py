@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, cast
 
-from domain.contract import Contract
+from domain.contract.contract import Contract
 from domain.errors import BadContract
 from stacks.stage import SettingsError, Stage
 

@@ -13,7 +13,7 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from stacks import assets
+from stacks.common import assets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

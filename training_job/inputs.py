@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from domain import keys
+from domain.drift.retraining import INSTEAD
 from domain.errors import BadKey
-from domain.retraining import INSTEAD
 from training_job.errors import BadInput
-from training_job.score_request import ScoreRequest
+from training_job.scoring.score_request import ScoreRequest
 
 MAXIMUM_TRIALS = 1000
 

@@ -12,8 +12,8 @@ class Settings(Environment):
     `contract`: the contract's TOML text. `split_salt` decides which side a row falls on. `trials`,
     `seed` and `minimum_f1` are defaults that an execution's input may override. The latter,
     `maximum_calibration_error` and `segment_margin`, the loss of F1 that a segment may bear, are
-    the gate's (`domain.gate`). `bad_row_share`: how many rows may break the contract. `processes`:
-    parallel tuning processes; 0 means one per vCPU.
+    the gate's (`domain.model.gate`). `bad_row_share`: how many rows may break the contract.
+    `processes`: parallel tuning processes; 0 means one per vCPU.
     """
 
     data_bucket: str

@@ -8,13 +8,13 @@ from typing import Any
 from adapters import aws, executions
 from adapters.registry import Tracking
 from adapters.s3 import Bucket
-from domain.contract import Contract
-from domain.gate import Limits
-from training_job import lock
-from training_job import promote as promotion
-from training_job.choice import Choice
+from domain.contract.contract import Contract
+from domain.model.gate import Limits
 from training_job.errors import BadInput
 from training_job.inputs import State
+from training_job.promotion import lock
+from training_job.promotion import promote as promotion
+from training_job.promotion.choice import Choice
 from training_job.settings import Settings
 
 Result = dict[str, Any]
@@ -63,7 +63,7 @@ class Context:
 
 def prepare(context: Context) -> Result:
     """Take the training lock, then make the dataset."""
-    from training_job.prepare import prepare as run
+    from training_job.dataset.prepare import prepare as run
 
     sfn = aws.client("stepfunctions")
     lock.take(
@@ -82,7 +82,7 @@ def prepare(context: Context) -> Result:
 
 def tune(context: Context) -> Result:
     """Search the parameters."""
-    from training_job.tune import tune as run
+    from training_job.search.tune import tune as run
 
     settings, asked = context.settings, context.state.input
     return run(
@@ -101,7 +101,7 @@ def tune(context: Context) -> Result:
 
 def evaluate(context: Context) -> Result:
     """Fit the final model and judge it."""
-    from training_job.evaluate import evaluate as run
+    from training_job.evaluation.evaluate import evaluate as run
 
     settings, asked = context.settings, context.state.input
     promotion.align_registry(context.models, context.tracking)
@@ -146,14 +146,14 @@ def promote(context: Context) -> Result:
 
 def check(context: Context) -> Result:
     """Compare registry, pointer and ledger; nothing is changed."""
-    from training_job.check import check as run
+    from training_job.promotion.check import check as run
 
     return run(models=context.models, tracking=context.tracking, say=context.say)
 
 
 def score(context: Context) -> Result:
     """Score files with the champion, or with a named version."""
-    from training_job.score import score as run
+    from training_job.scoring.score import score as run
 
     request = context.state.input.score
     if request is None:

@@ -6,8 +6,8 @@ import { count, fixed, moment, percent, span, tiny, words } from "./format.js";
 import { METRICS, badge, card, empty, facts, h, interval, say, table, waiting } from "./parts.js";
 
 const REPORTS = ["data_drift", "prediction_drift", "target_drift", "performance"];
-const THRESHOLD = 0.1; // domain.drift.EFFECT_THRESHOLD; a test compares them
-const Q_THRESHOLD = 0.001; // domain.drift.Q_THRESHOLD; likewise
+const THRESHOLD = 0.1; // domain.drift.drift.EFFECT_THRESHOLD; a test compares them
+const Q_THRESHOLD = 0.001; // domain.drift.drift.Q_THRESHOLD; likewise
 
 const MISSING = {
   target_drift: "Target drift needs labels: POST /labels hands in what turned out true.",

@@ -24,24 +24,24 @@ import pyarrow.parquet as pq
 from adapters.s3 import Bucket
 from benchmarks.folder_bucket import FolderS3
 from domain import keys, times
-from domain.bundle import Bundle, digest
-from domain.champion import ModelRef
-from domain.contract import Contract
-from domain.drift_request import DriftRequest
-from domain.records import SAMPLE_KEYS
-from domain.report_token import ReportSecret
-from domain.scorer import Forest
-from domain.summary import Summary
-from domain.window import Window
-from monitoring_job.links import Links
-from monitoring_job.log_objects import LogObjects
-from monitoring_job.models import Models
+from domain.api.report_token import ReportSecret
+from domain.contract.contract import Contract
+from domain.contract.records import SAMPLE_KEYS
+from domain.drift.drift_request import DriftRequest
+from domain.drift.summary import Summary
+from domain.drift.window import Window
+from domain.model.bundle import Bundle, digest
+from domain.model.champion import ModelRef
+from domain.model.scorer import Forest
+from monitoring_job.alerts.links import Links
+from monitoring_job.alerts.notifier import Notifier
 from monitoring_job.monitor import Stores, monitor
-from monitoring_job.notifier import Notifier
-from monitoring_job.reading import read_window
-from monitoring_job.sample import Sample
-from ops import diabetes_rows
 from ops.laptop import ROOT
+from ops.samples import diabetes_rows
+from tabular.log_objects import LogObjects
+from tabular.models import Models
+from tabular.reading import read_window
+from tabular.sample import Sample
 
 DAY = datetime(2026, 1, 31, tzinfo=UTC)
 CORES = 2

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.laptop import ROOT
-from ops.processes import free_port
+from ops.local.processes import free_port
 
 START_SECONDS = 180
 

@@ -7,8 +7,8 @@ from typing import Any
 from adapters.rest import Problem
 from adapters.s3 import Bucket
 from domain import keys
-from domain.champion import Champion
 from domain.errors import BadKey
+from domain.model.champion import Champion
 from lambdas.dashboard.stored import document, documents
 
 ENTRIES = 100

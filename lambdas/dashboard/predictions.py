@@ -8,7 +8,8 @@ from typing import Any
 
 from adapters.athena import Athena
 from adapters.rest import Problem
-from domain import keys, times, views
+from domain import keys, times
+from domain.contract import views
 from domain.errors import BadKey
 
 LATEST = 100

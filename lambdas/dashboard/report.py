@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from adapters.s3 import Bucket
 from domain import keys
+from domain.api.report_token import ReportSecret
 from domain.errors import BadKey, DomainError
-from domain.report_token import ReportSecret
 
 MAXIMUM_SECONDS = 900
 TRUSTED_SECONDS = 300.0

@@ -11,9 +11,9 @@ from adapters.events import EventBus, EventRefused
 from adapters.rest import Problem
 from adapters.s3 import Bucket
 from domain import keys, times
-from domain.drift_request import DriftRequest, RequestRecord, checked_id
+from domain.contract.field_problem import FieldProblem
+from domain.drift.drift_request import DriftRequest, RequestRecord, checked_id
 from domain.errors import BadWindow
-from domain.field_problem import FieldProblem
 
 FIELDS = ("day", "start", "end", "last_rows", "mail")
 NOT_SENT = "The event bus refused the request; send it again."

@@ -8,12 +8,12 @@ from typing import Any
 from adapters.rest import Problem
 from adapters.s3 import Bucket
 from domain import keys
-from domain.alert_state import AlertState
-from domain.champion import Champion
+from domain.drift.alert_state import AlertState
+from domain.drift.incident import Incident
+from domain.drift.run_index import IndexEntry, RunIndex
+from domain.drift.summary import Summary
 from domain.errors import BadKey, BadRecord
-from domain.incident import Incident
-from domain.run_index import IndexEntry, RunIndex
-from domain.summary import Summary
+from domain.model.champion import Champion
 from lambdas.dashboard.report import SecretCache
 from lambdas.dashboard.stored import document, objects
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from domain.summary import Summary
-from monitoring_job.links import Links
+from domain.drift.summary import Summary
+from monitoring_job.alerts.links import Links
 
 
 def answer(summaries: Sequence[Summary], links: Links) -> dict[str, Any]:

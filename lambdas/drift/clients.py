@@ -8,11 +8,11 @@ from adapters.mail import Mailer
 from adapters.s3 import Bucket
 from adapters.secrets import report_secret
 from adapters.topic import Topic
-from monitoring_job.links import Links
-from monitoring_job.log_objects import PARALLEL
+from monitoring_job.alerts.links import Links
+from monitoring_job.alerts.notifier import Notifier
 from monitoring_job.monitor import Stores
-from monitoring_job.notifier import Notifier
 from monitoring_job.settings import Settings
+from tabular.log_objects import PARALLEL
 
 
 @cache

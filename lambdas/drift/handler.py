@@ -8,9 +8,9 @@ from typing import Any
 
 from adapters.telemetry import Observation, Telemetry
 from domain import metrics, times
-from domain.drift_request import DriftRequest
+from domain.drift.drift_request import DriftRequest
+from domain.drift.summary import Summary
 from domain.errors import BadWindow
-from domain.summary import Summary
 from lambdas.drift.answer import answer
 from lambdas.drift.clients import notifier, stores
 from lambdas.drift.observation import observed

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from adapters.telemetry import Observation
 from domain import metrics
-from domain.summary import Summary
+from domain.drift.summary import Summary
 
 
 def observed(

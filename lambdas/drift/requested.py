@@ -8,9 +8,9 @@ from typing import Any
 
 from adapters.s3 import Bucket, Conflict
 from domain import keys, times
-from domain.drift_request import DriftRequest, RequestRecord, checked_id
+from domain.drift.drift_request import DriftRequest, RequestRecord, checked_id
+from domain.drift.summary import Summary
 from domain.errors import BadRecord, BadWindow
-from domain.summary import Summary
 
 Run = Callable[[DriftRequest], Sequence[Summary]]
 

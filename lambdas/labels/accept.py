@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from adapters.streams import RecordStream
-from domain import requests, times
-from domain.field_problem import FieldProblem, pointer_token
-from domain.records import LabelRecord
+from domain import times
+from domain.api import requests
+from domain.contract.field_problem import FieldProblem, pointer_token
+from domain.contract.records import LabelRecord
 
 WRAPPER = "labels"
 CLOCK_SKEW = timedelta(minutes=5)

@@ -12,9 +12,9 @@ from adapters import bundles
 from adapters.aws import UNREACHABLE, error_code
 from adapters.s3 import Bucket
 from domain import keys
-from domain.bundle import Bundle
-from domain.champion import Champion, ModelRef
 from domain.errors import BadBundle, BadRecord, DomainError
+from domain.model.bundle import Bundle
+from domain.model.champion import Champion, ModelRef
 
 ABSENCE_SECONDS = 1.0
 """How long "no model" is believed: the first promotion is seen at once."""

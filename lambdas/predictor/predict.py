@@ -8,12 +8,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from adapters.streams import RecordStream
-from domain import records, requests
-from domain.bundle import Bundle
-from domain.contract import Contract
-from domain.feature import Value
-from domain.field_problem import FieldProblem
-from domain.records import PredictionRecord
+from domain.api import requests
+from domain.contract import records
+from domain.contract.contract import Contract
+from domain.contract.feature import Value
+from domain.contract.field_problem import FieldProblem
+from domain.contract.records import PredictionRecord
+from domain.model.bundle import Bundle
 from lambdas.predictor.model_cache import Model
 
 WRAPPER = "instances"
@@ -109,6 +110,6 @@ def predict(
 
 
 def _explanation(bundle: Bundle, row: Sequence[Value]) -> dict[str, Any]:
-    from domain.shap import explain  # a cold start without explanations does without it
+    from domain.model.shap import explain  # a cold start without explanations does without it
 
     return asdict(explain(bundle, row))

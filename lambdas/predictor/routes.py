@@ -10,7 +10,8 @@ from adapters.rest import Answer, answer
 from adapters.s3 import Bucket
 from adapters.streams import RecordStream
 from adapters.telemetry import Observation, Telemetry
-from domain import metrics, requests
+from domain import metrics
+from domain.api import requests
 from lambdas.predictor.model_cache import ModelCache, NoModel, Snapshot
 from lambdas.predictor.predict import id_maker, predict, validated
 
@@ -74,7 +75,7 @@ class Predictor:
 
     def openapi(self, _: Request, observation: Observation) -> Answer:
         """GET /openapi.json, by the contract of the loaded bundle."""
-        from domain import openapi  # only here: a cold start of POST /predict does without it
+        from domain.api import openapi  # only here: a cold start of POST /predict does without it
 
         model = self._observed(observation).serving()
         return answer(HTTPStatus.OK, openapi.document(model.bundle.contract))

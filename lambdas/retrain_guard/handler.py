@@ -9,7 +9,7 @@ from typing import Any
 from adapters import aws
 from adapters.events import EventBus
 from adapters.s3 import Bucket
-from domain.retraining import DetectedDrift
+from domain.drift.retraining import DetectedDrift
 from lambdas.retrain_guard.retrain import Training, retrain
 from lambdas.retrain_guard.settings import Settings
 

@@ -9,7 +9,7 @@ from adapters import executions
 from adapters.events import EventBus
 from adapters.s3 import Bucket
 from domain import keys, times
-from domain.retraining import STARTED, Decision, DetectedDrift, Situation, decide, trains
+from domain.drift.retraining import STARTED, Decision, DetectedDrift, Situation, decide, trains
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient

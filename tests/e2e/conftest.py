@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from ops import mail
 from ops.api import Api
-from ops.drift import drift
+from ops.commands import mail
+from ops.commands.drift import drift
 from ops.laptop import ROOT, Laptop
-from ops.processes import free_port
+from ops.local.processes import free_port
 from ops.target import Target
 
 PREDICTIONS = 400

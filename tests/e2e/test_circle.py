@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from domain import keys
-from domain.bundle import Bundle
-from domain.champion import Champion
-from ops import ledger, mail, query
+from domain.model.bundle import Bundle
+from domain.model.champion import Champion
+from ops.commands import ledger, mail, query
 from tests.browser import chromium
 from tests.e2e.conftest import PREDICTIONS, TRIALS, BeforeTraining, Circle, ops
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from domain import keys
-from domain.bundle import Bundle, digest
-from domain.champion import Champion, ModelRef
-from ops import ledger, train
-from ops.processes import wait_until
+from domain.model.bundle import Bundle, digest
+from domain.model.champion import Champion, ModelRef
+from ops.commands import ledger, train
+from ops.local.processes import wait_until
 from tests.e2e.conftest import Circle, ops
 
 

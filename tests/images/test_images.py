@@ -7,7 +7,7 @@ import pytest
 
 from mlflow_server.settings import Database
 from mlflow_server.settings import Settings as MlflowSettings
-from ops.processes import free_port, wait_until
+from ops.local.processes import free_port, wait_until
 from tests.images.conftest import Image, logs
 from tests.integration import postgres
 
@@ -35,8 +35,12 @@ def test_an_image_stays_small(
 @pytest.mark.parametrize(
     ("dockerfile", "modules"),
     [
-        (TRAINING, "training_job.steps, training_job.tune, training_job.evaluate, mlflow, xgboost"),
-        (DRIFT, "lambdas.drift.handler, monitoring_job.reports, evidently, awslambdaric"),
+        (
+            TRAINING,
+            "training_job.steps, training_job.search.tune, training_job.evaluation.evaluate, "
+            "mlflow, xgboost",
+        ),
+        (DRIFT, "lambdas.drift.handler, monitoring_job.reports.reports, evidently, awslambdaric"),
         (MLFLOW, "mlflow_server.database, mlflow.server, psycopg2, boto3"),
     ],
 )

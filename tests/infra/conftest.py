@@ -12,8 +12,7 @@ from aws_cdk import App
 from app import build
 from stacks.settings import Settings
 from tests.infra.assembly import Assembly
-
-ROOT = Path(__file__).parents[2]
+from tests.repository import ROOT
 
 
 def cdk_context() -> dict[str, object]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stacks.assets import LAYER
+from stacks.common.assets import LAYER
 from tests.infra.assembly import Assembly, files, top
 
 ZIPPED_LIMIT = 5 * 1024 * 1024

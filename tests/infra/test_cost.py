@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from domain import metrics
-from ops.cost import arguments, total
-from ops.cost_idle import Stage, idle, prices
-from ops.cost_usage import drift_runs, predictions, trainings
+from ops.bill.cost_idle import Stage, idle, prices
+from ops.bill.cost_usage import drift_runs, predictions, trainings
+from ops.commands.cost import arguments, total
 from ops.errors import OpsError
 from tests.infra.assembly import Assembly
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from domain import metrics
-from domain.drift_request import DriftRequest
-from domain.window import Window
+from domain.drift.drift_request import DriftRequest
+from domain.drift.window import Window
 from monitoring_job.settings import Settings
 from tests.infra.assembly import Assembly
 

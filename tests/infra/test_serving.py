@@ -2,17 +2,15 @@
 
 import json
 import re
-from pathlib import Path
 
 import jsonschema
 import pytest
 
-from domain import openapi
-from domain.contract import Contract
-from stacks.api import PROBLEMS
+from domain.api import openapi
+from domain.contract.contract import Contract
+from stacks.serving.api import PROBLEMS
 from tests.infra.assembly import Assembly
-
-ROOT = Path(__file__).parents[2]
+from tests.repository import ROOT
 
 KEYLESS = {
     "GET /openapi.json",

@@ -8,7 +8,8 @@ import pytest
 
 from stacks.settings import Settings
 from stacks.stage import SettingsError, Stage
-from tests.infra.conftest import ROOT, cdk_context
+from tests.infra.conftest import cdk_context
+from tests.repository import ROOT
 
 
 def settings(root: Path = ROOT, **context: Any) -> Settings:

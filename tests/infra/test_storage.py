@@ -1,20 +1,19 @@
 """What is kept is private, encrypted, and laid out as the domain says."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from aws_cdk import App
 from aws_cdk.assertions import Template
 
-from domain.contract import Contract
-from domain.records import LABEL_COLUMNS, prediction_log_columns
+from domain.contract.contract import Contract
+from domain.contract.records import LABEL_COLUMNS, prediction_log_columns
 from stacks.stage import Stage
-from stacks.storage import StorageStack
+from stacks.storage.storage import StorageStack
 from tests.infra.assembly import Assembly
 from tests.infra.conftest import cdk_context
+from tests.repository import ROOT
 
-ROOT = Path(__file__).parents[2]
 BUCKETS = ("Data", "Models", "Predictions", "Reports")
 
 

@@ -12,9 +12,10 @@ from aws_cdk import App
 from aws_cdk import aws_sns as sns
 
 from app import build
-from stacks import assets
+from stacks.common import assets
 from stacks.settings import Settings
-from tests.infra.conftest import ROOT, cdk_context
+from tests.infra.conftest import cdk_context
+from tests.repository import ROOT
 
 
 def synth(**context: str) -> subprocess.CompletedProcess[str]:

@@ -9,7 +9,7 @@ import pytest
 
 from adapters.task_token import VARIABLE
 from tests.infra.assembly import Assembly
-from tests.infra.conftest import ROOT
+from tests.repository import ROOT
 from training_job.__main__ import STEP_NAMES as STEPS
 from training_job.settings import Settings as TrainingSettings
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.infra.conftest import ROOT
+from tests.repository import ROOT
 
 REQUIREMENTS = (
     "training_job/requirements.txt",

@@ -11,9 +11,9 @@ import pytest
 from localstack_client.session import Session
 
 from adapters.s3 import Bucket
-from ops import emulator as emulator_process
 from ops.laptop import REGION, Laptop
-from ops.processes import free_port
+from ops.local import emulator as emulator_process
+from ops.local.processes import free_port
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from psycopg2 import sql
 
-from ops.processes import free_port
+from ops.local.processes import free_port
 
 SUPERUSER = "superuser"
 PASSWORD = "made-up"

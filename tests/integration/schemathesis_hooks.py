@@ -6,7 +6,7 @@ from typing import Any
 import schemathesis
 from hypothesis import strategies as st
 
-from domain.requests import MAXIMUM_ENTRIES, MAXIMUM_EXPLAINED
+from domain.api.requests import MAXIMUM_ENTRIES, MAXIMUM_EXPLAINED
 
 # When something was observed lies in the past.
 schemathesis.openapi.format(

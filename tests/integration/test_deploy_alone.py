@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from domain.deployment import Deployment
-from ops.deploy import CLI
 from ops.laptop import ACCOUNT, REGION, Laptop
-from tests.infra.conftest import ROOT
+from ops.local.deploy import CLI
+from tests.repository import ROOT
 
 
 @pytest.mark.slow

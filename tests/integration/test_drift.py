@@ -4,7 +4,6 @@ import json
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,19 +11,20 @@ import pytest
 
 from adapters.s3 import Bucket
 from domain import keys, times
-from domain.contract import Contract
-from domain.records import PREDICTION_COLUMNS, PredictionRecord, prediction_log_columns
-from domain.summary import Summary
+from domain.contract.contract import Contract
+from domain.contract.records import PREDICTION_COLUMNS, PredictionRecord, prediction_log_columns
+from domain.drift.summary import Summary
 from lambdas.drift.handler import handler
 from monitoring_job.settings import Settings
-from ops import mail
+from ops.commands import mail
 from ops.laptop import ACCOUNT, REGION, Laptop
 from tests.browser import chromium
 from tests.integration.record_streams import create_stream
+from tests.repository import CONTRACT_TOML
 from tests.unit.monitoring import DAY, SECRET, log, publish_model, records, scored
-from tests.unit.test_monitoring_reports import HOSTILE, drifted
+from tests.unit.monitoring_job.reports.test_reports import HOSTILE, drifted
 
-CONTRACT = Contract.parse((Path(__file__).parents[2] / "contract.toml").read_text())
+CONTRACT = Contract.parse(CONTRACT_TOML.read_text())
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ import boto3
 import pytest
 
 from adapters.s3 import Bucket
-from ops import emulator as emulator_process
 from ops.errors import OpsError
 from ops.laptop import REGION, Laptop
-from ops.processes import free_port, wait_until
+from ops.local import emulator as emulator_process
+from ops.local.processes import free_port, wait_until
 
 
 def test_plain_boto3_reaches_the_emulator(bucket: Bucket) -> None:

@@ -10,8 +10,8 @@ import pytest
 from adapters import executions
 from adapters.s3 import Bucket
 from domain import keys
-from training_job import lock
 from training_job.errors import TrainingInProgress
+from training_job.promotion import lock
 
 WAIT = {"StartAt": "Work", "States": {"Work": {"Type": "Wait", "Seconds": 600, "End": True}}}
 

@@ -9,13 +9,13 @@ import pytest
 
 from adapters.s3 import Bucket
 from domain import keys
-from domain.contract import Contract
+from domain.contract.contract import Contract
+from domain.drift.summary import Summary
 from domain.errors import BadContract
-from domain.summary import Summary
 from tests.browser import chromium
-from tests.unit.conftest import ROOT
+from tests.repository import ROOT
 from tests.unit.monitoring import NOON, World, log, publish_model, records, scored
-from tests.unit.test_monitoring_outcome import label, labelled
+from tests.unit.monitoring_job.statistics.test_ground_truth import label, labelled
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

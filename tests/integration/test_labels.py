@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from adapters.s3 import Bucket
-from domain import keys, records
+from domain import keys
+from domain.contract import records
 from lambdas.labels import handler as room
 from lambdas.labels.settings import Settings
 from tests.integration.record_streams import create_stream, read_stream

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from adapters.mail import Message
-from domain.drift import Outcome
-from domain.incident import Transition
-from domain.summary import SegmentDrift, Summary
-from monitoring_job.links import Links
-from monitoring_job.mails import CHANGES, RUNS, Section, compose
+from domain.drift.drift import Outcome
+from domain.drift.incident import Transition
+from domain.drift.summary import SegmentDrift, Summary
+from monitoring_job.alerts.links import Links
+from monitoring_job.alerts.mails import CHANGES, RUNS, Section, compose
 from tests.browser import chromium
 from tests.unit.monitoring import SECRET, drift_summary
 

@@ -16,10 +16,10 @@ from mlflow.exceptions import MlflowException
 
 from domain.environment import Environment
 from mlflow_server.settings import Database, Settings
-from ops.processes import free_port, wait_until
-from tests.infra.conftest import ROOT
+from ops.local.processes import free_port, wait_until
 from tests.integration import postgres
 from tests.integration.postgres import Postgres
+from tests.repository import ROOT
 
 PATIENCE = 180.0
 CLOUD_MAP = "mlflow.circle-dev.internal"

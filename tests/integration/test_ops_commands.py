@@ -12,12 +12,12 @@ import pytest
 from adapters.s3 import Bucket
 from domain import keys
 from domain.deployment import Deployment
-from ops import mail, train
+from ops.commands import mail, train
+from ops.commands.query import query
+from ops.commands.upload import upload
 from ops.errors import OpsError
 from ops.laptop import Laptop
-from ops.query import query
 from ops.target import Target
-from ops.upload import upload
 
 SENDER = "mlops@example.org"
 

@@ -3,24 +3,25 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
 from adapters.s3 import Bucket
-from domain import keys, records
-from domain.bundle import Bundle, digest
-from domain.champion import Champion, ModelRef
-from domain.contract import Contract
+from domain import keys
+from domain.contract import records
+from domain.contract.contract import Contract
+from domain.model.bundle import Bundle, digest
+from domain.model.champion import Champion, ModelRef
 from lambdas.predictor import handler as room
 from lambdas.predictor.settings import Settings
 from tests.integration.record_streams import create_stream, read_stream
+from tests.repository import CONTRACT_TOML
+from tests.unit.domain.contract.test_contract import VALID
 from tests.unit.fakes import api_event, random_forest
-from tests.unit.test_contract import VALID
 
-CONTRACT = Contract.parse((Path(__file__).parents[2] / "contract.toml").read_text())
+CONTRACT = Contract.parse(CONTRACT_TOML.read_text())
 
 
 @dataclass

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from adapters.s3 import Bucket
-from domain.report_token import ReportSecret
+from domain.api.report_token import ReportSecret
 from lambdas.dashboard import handler as room
 from lambdas.dashboard.settings import Settings
 from tests.unit.fakes import api_event

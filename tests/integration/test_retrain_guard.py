@@ -12,10 +12,10 @@ from adapters import executions
 from adapters.events import EventBus
 from adapters.s3 import Bucket
 from domain import keys, times
-from domain.incident import Transition
-from domain.retraining import STARTED, Decision, DetectedDrift
+from domain.drift.incident import Transition
+from domain.drift.retraining import STARTED, Decision, DetectedDrift
 from lambdas.retrain_guard.retrain import Training, retrain
-from ops.processes import wait_until
+from ops.local.processes import wait_until
 
 MACHINE = {
     "StartAt": "How?",

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from ops.laptop import Laptop
-from ops.processes import wait_until
-from ops.task_agent import Agent
+from ops.local.processes import wait_until
+from ops.local.task_agent import Agent
 
 SUCCEED = """
 import boto3, json, os

@@ -1,17 +1,15 @@
 """What unit tests share: the shipped contract, and a bucket in memory."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import boto3
 import pytest
 from moto import mock_aws
 
 from adapters.s3 import Bucket
-from domain.contract import Contract
+from domain.contract.contract import Contract
+from tests.repository import ROOT
 from tests.unit.predictor_world import World
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")

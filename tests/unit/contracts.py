@@ -5,9 +5,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from domain.contract import Contract
-from domain.feature import Feature
-from domain.reserved_names import RESERVED_COLUMNS, RESERVED_FIELDS
+from domain.contract.contract import Contract
+from domain.contract.feature import Feature
+from domain.contract.reserved_names import RESERVED_COLUMNS, RESERVED_FIELDS
 
 _NAMES = st.text(string.ascii_letters + "_", min_size=1, max_size=12).filter(
     lambda name: name.lower() not in RESERVED_COLUMNS and name not in RESERVED_FIELDS

@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from domain.bundle import MAXIMUM_BYTES, MAXIMUM_STORED_BYTES
+from domain.model.bundle import MAXIMUM_BYTES, MAXIMUM_STORED_BYTES
 
 
 class _Bomb:

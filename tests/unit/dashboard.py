@@ -11,7 +11,7 @@ from adapters.athena import Athena
 from adapters.events import EventBus
 from adapters.proxy import Api
 from adapters.telemetry import Telemetry
-from domain.report_token import ReportSecret
+from domain.api.report_token import ReportSecret
 from lambdas.dashboard.models import Models
 from lambdas.dashboard.page import Page
 from lambdas.dashboard.predictions import Predictions

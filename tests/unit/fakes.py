@@ -13,10 +13,10 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from adapters.s3 import Bucket
 from domain import keys
-from domain.bundle import Bundle, digest
-from domain.champion import Champion, ModelRef
-from domain.contract import Contract
-from domain.scorer import Forest
+from domain.contract.contract import Contract
+from domain.model.bundle import Bundle, digest
+from domain.model.champion import Champion, ModelRef
+from domain.model.scorer import Forest
 
 
 def client_error(code: str, operation: str = "Call") -> ClientError:

@@ -16,20 +16,20 @@ from adapters.mail import Mailer
 from adapters.s3 import Bucket
 from adapters.topic import Topic
 from domain import keys, times
-from domain.alert_state import Channel
-from domain.bundle import Bundle, digest
-from domain.champion import Champion, ModelRef
-from domain.contract import Contract
-from domain.drift import Outcome
-from domain.drift_request import DriftRequest
-from domain.records import prediction_log_columns, sample_key
-from domain.report_token import ReportSecret
-from domain.scorer import Forest
-from domain.summary import ColumnDrift, Profile, Summary, Test, run_id
-from domain.window import Window
-from monitoring_job.links import Links
+from domain.api.report_token import ReportSecret
+from domain.contract.contract import Contract
+from domain.contract.records import prediction_log_columns, sample_key
+from domain.drift.alert_state import Channel
+from domain.drift.drift import Outcome
+from domain.drift.drift_request import DriftRequest
+from domain.drift.summary import ColumnDrift, Profile, Summary, Test, run_id
+from domain.drift.window import Window
+from domain.model.bundle import Bundle, digest
+from domain.model.champion import Champion, ModelRef
+from domain.model.scorer import Forest
+from monitoring_job.alerts.links import Links
+from monitoring_job.alerts.notifier import Notifier
 from monitoring_job.monitor import Stores, monitor
-from monitoring_job.notifier import Notifier
 from tests.unit.patients import patients
 
 DAY = datetime(2026, 1, 31, tzinfo=UTC)

@@ -11,9 +11,9 @@ from adapters.proxy import Api
 from adapters.streams import RecordStream
 from adapters.telemetry import Telemetry
 from domain import keys
-from domain.bundle import Bundle
-from domain.champion import ModelRef
-from domain.contract import Contract
+from domain.contract.contract import Contract
+from domain.model.bundle import Bundle
+from domain.model.champion import ModelRef
 from lambdas.predictor.routes import build
 from tests.unit.fakes import (
     FakeFirehose,

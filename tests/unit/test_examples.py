@@ -2,15 +2,15 @@
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
-from domain.contract import Contract
+from domain.contract.contract import Contract
 from lambdas.labels.accept import validated as valid_labels
 from lambdas.predictor.predict import validated as valid_instances
+from tests.repository import ROOT
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = ROOT / "examples"
 
 
 @pytest.mark.parametrize(("name", "count"), [("predict.json", 1), ("predict-batch.json", 2)])

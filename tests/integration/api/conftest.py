@@ -5,12 +5,12 @@ import os
 import pytest
 
 from domain import keys
-from domain.bundle import Bundle, digest
-from domain.champion import Champion, ModelRef
-from domain.contract import Contract
-from ops import deploy
+from domain.contract.contract import Contract
+from domain.model.bundle import Bundle, digest
+from domain.model.champion import Champion, ModelRef
 from ops.api import Api
 from ops.laptop import ROOT, Laptop
+from ops.local import deploy
 from ops.target import Target
 from tests.unit.fakes import random_forest
 

@@ -15,10 +15,10 @@ import pytest
 import requests
 
 from ops.api import Api
+from ops.commands.query import query
 from ops.laptop import ROOT
-from ops.query import query
 from ops.target import Target
-from tests.unit.test_contract import VALID
+from tests.unit.domain.contract.test_contract import VALID
 
 HOOKS = "tests.integration.schemathesis_hooks"
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from domain import keys
-from ops import emulator as emulator_process
 from ops.api import Api
 from ops.laptop import Laptop
+from ops.local import emulator as emulator_process
 from ops.target import Target
-from tests.unit.test_contract import VALID
+from tests.unit.domain.contract.test_contract import VALID
 
 BUCKETS = ("data", "models", "predictions", "reports")
 TEXTS = [f"canary-{n:02d}-{random.Random(n).randrange(10**9):09d}" for n in range(25)]

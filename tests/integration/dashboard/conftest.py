@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ops.deploy import deploy
 from ops.laptop import ROOT
+from ops.local.deploy import deploy
 from ops.target import Target
 from tests.browser import chromium
 from tests.integration.conftest import running

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from domain import keys
-from domain.run_index import RunIndex
+from domain.drift.run_index import RunIndex
 from tests.integration.dashboard.conftest import Seen
 from tests.integration.dashboard.visits import PAGES, Deployed, Visit
 

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from domain.drift import EFFECT_THRESHOLD, Q_THRESHOLD
-from domain.report_token import ReportSecret
-from monitoring_job.links import Links
+from domain.api.report_token import ReportSecret
+from domain.drift.drift import EFFECT_THRESHOLD, Q_THRESHOLD
+from monitoring_job.alerts.links import Links
 from ops.laptop import ROOT
 from tests.integration.dashboard.visits import PHONE, Deployed, Visit, barriers
 from tests.integration.dashboard.world import ATTACK, INSUFFICIENT, NO_DATA

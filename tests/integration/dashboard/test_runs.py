@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from domain import keys
-from domain.drift_request import RequestRecord
-from domain.run_index import RunIndex
+from domain.drift.drift_request import RequestRecord
+from domain.drift.run_index import RunIndex
 from tests.integration.dashboard.visits import Deployed, Visit, hold, settle
 
 if TYPE_CHECKING:

@@ -18,18 +18,18 @@ import pyarrow.parquet as pq
 
 from adapters.s3 import Bucket
 from domain import keys, times
-from domain.alert_state import AlertState
-from domain.bundle import Bundle, digest
-from domain.champion import Action, Champion, LedgerEntry, ModelRef
-from domain.contract import Contract
-from domain.disclosure import significant
-from domain.drift import Outcome
-from domain.feature import Feature
-from domain.incident import Incident
+from domain.contract.contract import Contract
+from domain.contract.feature import Feature
+from domain.drift.alert_state import AlertState
+from domain.drift.disclosure import significant
+from domain.drift.drift import Outcome
+from domain.drift.incident import Incident
+from domain.drift.performance import Expectation, Interval, Performance
+from domain.drift.run_index import IndexEntry, RunIndex
+from domain.drift.summary import ColumnDrift, Profile, RowCounts, SegmentDrift, Summary, Test
 from domain.keys import RunId
-from domain.performance import Expectation, Interval, Performance
-from domain.run_index import IndexEntry, RunIndex
-from domain.summary import ColumnDrift, Profile, RowCounts, SegmentDrift, Summary, Test
+from domain.model.bundle import Bundle, digest
+from domain.model.champion import Action, Champion, LedgerEntry, ModelRef
 from tests.unit.fakes import random_forest
 
 ATTACK = "<img src=x onerror=\"document.title='owned'\">"

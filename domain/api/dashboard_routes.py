@@ -1,0 +1,155 @@
+"""The dashboard's routes as data: for the gateway and for the API's description."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from domain import keys
+from domain.drift.window import MAXIMUM_ROWS
+
+Schema = dict[str, object]
+
+TEXT: Schema = {"type": "string"}
+DAY: Schema = {"type": "string", "format": "date"}
+TIME: Schema = {"type": "string", "description": "ISO 8601; UTC when no offset is given."}
+OBJECT: Schema = {"type": "object"}
+VERSION: Schema = {"type": "string", "pattern": "^[1-9][0-9]{0,8}-[0-9a-f]{8}$"}
+WINDOW: Schema = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "day": DAY,
+        "start": TIME,
+        "end": TIME,
+        "last_rows": {"type": "integer", "minimum": 1, "maximum": MAXIMUM_ROWS},
+        "mail": {"type": "boolean", "description": "Whether drift is mailed; else it isn't."},
+    },
+    "oneOf": [{"required": ["day"]}, {"required": ["start", "end"]}, {"required": ["last_rows"]}],
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One operation; `path_fields` and `query_fields` go by name, `problems` are statuses.
+
+    A redirecting one answers with a `Location` in place of content.
+    """
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    problems: tuple[str, ...] = ("403", "429", "503")
+    path_fields: Mapping[str, Schema] = field(default_factory=dict)
+    query_fields: Mapping[str, Schema] = field(default_factory=dict)
+    body: Schema | None = None
+    keyless: bool = False
+    status: str = "200"
+    media_type: str = "application/json"
+
+    @property
+    def redirects(self) -> bool:
+        """Whether it leads elsewhere."""
+        return self.status.startswith("3")
+
+
+_FOUND = ("403", "404", "429", "503")
+
+ROUTES = (
+    Route(
+        method="get",
+        path="/",
+        name="dashboard",
+        summary="The dashboard, for a browser; it asks for the key itself.",
+        problems=("429",),
+        keyless=True,  # it holds no data: what it shows, it asks for with the key
+        media_type="text/html",
+    ),
+    Route(
+        method="get",
+        path="/assets/{file}",
+        name="asset",
+        summary="A file of the dashboard.",
+        problems=("404", "429"),
+        path_fields={"file": TEXT},
+        keyless=True,
+        media_type="*/*",
+    ),
+    Route(
+        method="get",
+        path="/reports/{run_id}/{report}",
+        name="report",
+        summary="A drift report, for a few minutes; the link with its token comes by mail.",
+        problems=("404", "429", "503"),
+        path_fields={"run_id": TEXT, "report": {"enum": list(keys.REPORTS)}},
+        query_fields={"t": TEXT},
+        keyless=True,  # a mail client has no key; the link's own token opens that one report
+        status="302",
+    ),
+    Route(
+        method="get",
+        path="/monitoring/overview",
+        name="overview",
+        summary="Champion, open incident, timeline and latest drift runs.",
+    ),
+    Route(
+        method="get",
+        path="/monitoring/traffic",
+        name="traffic",
+        summary="Predictions and positive ones per UTC day of the last 30.",
+    ),
+    Route(
+        method="get",
+        path="/monitoring/runs",
+        name="runs",
+        summary="Drift runs, the newest window first; `next` is the next page's cursor.",
+        problems=("400", "403", "429", "503"),
+        query_fields={"cursor": TEXT},
+    ),
+    Route(
+        method="post",
+        path="/monitoring/runs",
+        name="run_now",
+        summary="Compare a window with the reference now; `follow` is where to look for it.",
+        problems=("400", "403", "413", "415", "429", "503"),
+        body=WINDOW,
+        status="202",
+    ),
+    Route(
+        method="get",
+        path="/monitoring/runs/{run_id}",
+        name="run",
+        summary="A run's summary, links to its reports, its columns' latest effects.",
+        problems=_FOUND,
+        path_fields={"run_id": TEXT},
+    ),
+    Route(
+        method="get",
+        path="/monitoring/requests/{id}",
+        name="request",
+        summary="A run that was asked for: its status and, once done, its run_ids.",
+        problems=_FOUND,
+        path_fields={"id": {"type": "string", "format": "uuid"}},
+    ),
+    Route(
+        method="get",
+        path="/predictions",
+        name="predictions",
+        summary="The latest records of the log, without features.",
+        problems=("400", "403", "429", "503"),
+        query_fields={"day": DAY, "version": VERSION},
+    ),
+    Route(
+        method="get",
+        path="/models",
+        name="models",
+        summary="The champion, the ledger of promotions and rollbacks, every version.",
+    ),
+    Route(
+        method="get",
+        path="/models/{version}",
+        name="card",
+        summary="A version's model card.",
+        problems=_FOUND,
+        path_fields={"version": VERSION},
+    ),
+)

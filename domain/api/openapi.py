@@ -1,0 +1,172 @@
+"""The API as an OpenAPI 3.1 document, derived from a contract.
+
+What a schema says here is what the functions enforce: a valid body by this document is accepted
+(but for times in the future, which no schema can name), an invalid one refused.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from domain.api.dashboard_routes import ROUTES, Route
+from domain.api.requests import MAXIMUM_BYTES, MAXIMUM_ENTRIES, MAXIMUM_EXPLAINED
+from domain.api.schemas import Schema, components, either, example, ref
+from domain.contract.contract import Contract
+
+_PROBLEMS = {
+    "400": "The request breaks the contract; `errors` names every bad field.",
+    "403": "The API key is missing or wrong.",
+    "404": "There is no such thing.",
+    "413": f"The body is larger than {MAXIMUM_BYTES:,} bytes.",
+    "415": "The body is not application/json in UTF-8.",
+    "429": "Too many requests; wait and send it again.",
+    "500": "A defect, which has been logged.",
+    "502": "The function ended without an answer; send it again.",
+    "503": "No model serves yet, or a store did not answer; send it again later.",
+    "504": "It took longer than the gateway waits; send it again, or fewer instances.",
+}
+_ANYWHERE = ("500", "502", "504")
+"""What no operation plans and each may end in, through the gateway or a defect."""
+
+
+def document(contract: Contract) -> dict[str, Any]:
+    """The whole document; `contract` decides the bodies."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": f"Predictions of {contract.target}",
+            "version": contract.version,
+            "description": "Scores by the champion model; each prediction is logged before it is "
+            "answered. The version of this document is the contract's.",
+        },
+        "servers": [{"url": "."}],
+        "security": [{"ApiKey": []}],
+        "paths": _paths(contract) | _dashboard_paths(),
+        "components": {
+            "securitySchemes": {
+                "ApiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+            },
+            "schemas": components(contract),
+        },
+    }
+
+
+def _paths(contract: Contract) -> dict[str, Any]:
+    instance = example(contract)
+    an_id = "0b8f8c1e-6a35-4a0b-9f0e-2f3c1f6a7b10"
+    label = {"prediction_id": an_id, contract.target: True}
+    return {
+        "/predict": {
+            "post": {
+                "operationId": "predict",
+                "summary": f"Score one instance, or up to {MAXIMUM_ENTRIES:,}.",
+                "parameters": [_IDEMPOTENCY_KEY, _EXPLAIN],
+                "requestBody": _body(("Instance", "Instances"), instance),
+                "responses": _responses(
+                    either("Prediction", "Predictions"), "400", "403", "413", "415", "429", "503"
+                ),
+            }
+        },
+        "/labels": {
+            "post": {
+                "operationId": "labels",
+                "summary": f"Hand in what turned out true, for up to {MAXIMUM_ENTRIES:,} ids.",
+                "requestBody": _body(("Label", "Labels"), {"labels": [label]}),
+                "responses": _responses(ref("Accepted"), "400", "403", "413", "415", "429", "503"),
+            }
+        },
+        "/model": {
+            "get": {
+                "operationId": "model",
+                "summary": "The champion's card.",
+                "responses": _responses(ref("Model"), "403", "429", "503"),
+            }
+        },
+        "/health": {
+            "get": {
+                "operationId": "health",
+                "summary": "Which version is loaded, and why it may not be the champion.",
+                "responses": _responses(ref("Health"), "403", "429", "503"),
+            }
+        },
+        "/openapi.json": {
+            "get": {
+                "operationId": "openapi",
+                "summary": "This document.",
+                "security": [],
+                "responses": _responses({"type": "object"}, "429", "503"),
+            }
+        },
+    }
+
+
+def _dashboard_paths() -> dict[str, Any]:
+    paths: dict[str, Any] = {}
+    for route in ROUTES:
+        paths.setdefault(route.path, {})[route.method] = _operation(route)
+    return paths
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    schema = {"type": "object"} if route.media_type == "application/json" else {"type": "string"}
+    success = {"description": "Done.", "content": {route.media_type: {"schema": schema}}}
+    if route.redirects:
+        success = {"description": "It is there.", "headers": {"Location": {"schema": _URI}}}
+    parameters = [_parameter(name, "path", dict(s)) for name, s in route.path_fields.items()]
+    parameters += [
+        _parameter(name, "query", dict(s)) | {"required": False}
+        for name, s in route.query_fields.items()
+    ]
+    operation = {
+        "operationId": route.name,
+        "summary": route.summary,
+        "parameters": parameters,
+        "responses": {route.status: success, **_problems(*route.problems)},
+    }
+    if route.keyless:
+        operation["security"] = []
+    if route.body:
+        content = {"application/json": {"schema": dict(route.body)}}
+        operation["requestBody"] = {"required": True, "content": content}
+    return operation
+
+
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "A repeated request with the same key and body gets the same prediction_ids.",
+    "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+}
+
+
+_EXPLAIN = {
+    "name": "explain",
+    "in": "query",
+    "required": False,
+    "description": "With each prediction what every feature contributed to its log-odds (exact "
+    f"path-dependent TreeSHAP); for up to {MAXIMUM_EXPLAINED} instances.",
+    "schema": {"type": "boolean", "default": False},
+}
+
+
+_URI = {"type": "string", "format": "uri"}
+
+
+def _parameter(name: str, where: str, schema: Schema) -> dict[str, Any]:
+    return {"name": name, "in": where, "required": True, "schema": schema}
+
+
+def _body(names: Sequence[str], shown: Any) -> dict[str, Any]:
+    content = {"application/json": {"schema": either(*names), "example": shown}}
+    return {"required": True, "content": content}
+
+
+def _responses(schema: Schema, *problems: str) -> dict[str, Any]:
+    success = {"description": "Done.", "content": {"application/json": {"schema": schema}}}
+    return {"200": success, **_problems(*problems)}
+
+
+def _problems(*statuses: str) -> dict[str, Any]:
+    content = {"application/problem+json": {"schema": ref("Problem")}}
+    documented = (*statuses, *_ANYWHERE)
+    return {s: {"description": _PROBLEMS[s], "content": content} for s in documented}

@@ -1,0 +1,164 @@
+"""Request bodies, read strictly: what a JSON parser would let pass is refused here.
+
+Duplicate keys, NaN and infinities, half surrogate pairs, deep nesting and other encodings than
+UTF-8 all end as a BadRequest with a sentence; no message repeats what was sent.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from domain.contract.field_problem import FieldProblem, pointer_token
+from domain.errors import DomainError
+
+MAXIMUM_BYTES = 1024 * 1024
+MAXIMUM_ENTRIES = 1_000
+MAXIMUM_EXPLAINED = 50
+"""Explaining an instance takes some hundred times as long as scoring it."""
+LISTED_PROBLEMS = 1_000
+"""A refusal lists so many problems at most, and says how many there are."""
+
+
+class BadRequest(DomainError):
+    """A body that can't be accepted; `problems` names the fields when it is about fields."""
+
+    def __init__(self, message: str, problems: Sequence[FieldProblem] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems[:LISTED_PROBLEMS])
+        self.by_field = Counter(p.field for p in problems if p.field)
+        """How many problems each field that the contract knows has, unlisted ones included."""
+
+    @classmethod
+    def listing(cls, problems: Sequence[FieldProblem]) -> "BadRequest":
+        """The refusal that lists bad fields."""
+        count, listed = len(problems), min(len(problems), LISTED_PROBLEMS)
+        sentence = "1 field is not valid." if count == 1 else f"{count:,} fields are not valid."
+        more = f" The first {listed:,} are listed." if count > listed else ""
+        return cls(sentence + more, problems)
+
+
+class TooLarge(BadRequest):
+    """A body above MAXIMUM_BYTES."""
+
+
+class UnsupportedMediaType(BadRequest):
+    """A body that doesn't say that it is plain JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One object of a request and the pointer to it: ``#``, or ``#/instances/3``."""
+
+    value: Any
+    at: str
+
+
+def check_media_type(content_type: str | None, content_encoding: str | None = None) -> None:
+    """Accept ``application/json`` in UTF-8, uncompressed; raises UnsupportedMediaType."""
+    media, *parameters = (part.strip() for part in (content_type or "").lower().split(";"))
+    charsets = [p.partition("=")[2].strip('" ') for p in parameters if p.startswith("charset=")]
+    if media != "application/json" or any(charset != "utf-8" for charset in charsets):
+        raise UnsupportedMediaType("Send the body as Content-Type: application/json, in UTF-8.")
+    if content_encoding and content_encoding.strip().lower() != "identity":
+        raise UnsupportedMediaType("Send the body uncompressed, without Content-Encoding.")
+
+
+def parse_json(body: bytes) -> Any:
+    """Decode one strict JSON document; raises BadRequest or TooLarge.
+
+    An integer of more digits than any range holds becomes a float (infinite, if need be), so that
+    the field it stands in is named like any other that is out of range.
+    """
+    if len(body) > MAXIMUM_BYTES:
+        raise TooLarge(f"The body is larger than {MAXIMUM_BYTES:,} bytes; send fewer instances.")
+    if not body.strip():
+        raise BadRequest("The body is empty; send a JSON object.")
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        raise BadRequest("The body is not UTF-8.") from None
+    if text.startswith("\ufeff"):
+        raise BadRequest("The body starts with a byte order mark; send UTF-8 without one.")
+    try:
+        document = json.loads(
+            text,
+            object_pairs_hook=_object,
+            parse_constant=_no_constant,
+            parse_int=_integer,
+        )
+        if "\\ud" in text.lower():
+            _refuse_half_surrogates(document)
+    except RecursionError:
+        raise BadRequest("The body is nested too deeply.") from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise BadRequest(f"The body is not JSON: {error.msg} at {where}.") from None
+    return document
+
+
+def flag(query: Mapping[str, Sequence[str]], name: str) -> bool:
+    """The one query parameter that a route takes: ``true``, ``false`` or absent.
+
+    `query`: every value of each parameter. Raises BadRequest for anything else in it.
+    """
+    if set(query) - {name}:
+        raise BadRequest(f"The only query parameter here is {name}.")
+    values = query.get(name, ("false",))
+    if len(values) != 1 or values[0] not in ("true", "false"):
+        raise BadRequest(f"The query parameter {name} must be true or false, and sent once.")
+    return values[0] == "true"
+
+
+def entries(
+    document: Any, wrapper: str, maximum: int = MAXIMUM_ENTRIES
+) -> tuple[list[Entry], bool]:
+    """The objects of a request, and whether they came as ``{wrapper: [...]}`` or one alone.
+
+    Raises BadRequest unless there are 1 to `maximum` and nothing stands beside the wrapper.
+    """
+    if not isinstance(document, dict):
+        raise BadRequest.listing([FieldProblem("#", "must be a JSON object")])
+    if wrapper not in document:
+        return [Entry(document, "#")], False
+    values = document[wrapper]
+    problems = [
+        FieldProblem(f"#/{pointer_token(name)}", f"is not a field beside {wrapper}")
+        for name in document
+        if name != wrapper
+    ]
+    if not isinstance(values, list) or not 1 <= len(values) <= maximum:
+        detail = f"must be a list of 1 to {maximum:,} objects"
+        problems.append(FieldProblem(f"#/{wrapper}", detail))
+    if problems:
+        raise BadRequest.listing(problems)
+    return [Entry(value, f"#/{wrapper}/{index}") for index, value in enumerate(values)], True
+
+
+def refuse(problems: Iterable[FieldProblem]) -> None:
+    """Raise BadRequest when there is any problem."""
+    if found := list(problems):
+        raise BadRequest.listing(found)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise BadRequest("The body has an object with the same key twice.")
+    return document
+
+
+def _no_constant(_: str) -> None:
+    raise BadRequest("The body holds NaN or an infinity, which JSON doesn't have.")
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= 32 else float(digits)
+
+
+def _refuse_half_surrogates(document: Any) -> None:
+    try:
+        json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise BadRequest("The body holds half of a surrogate pair, which is no text.") from None

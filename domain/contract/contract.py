@@ -1,0 +1,128 @@
+"""The data contract: which features exist, what their values may be, what is predicted.
+
+Everything that names a feature derives from it: request validation, the encoder,
+OpenAPI, the columns of the prediction log, the checks of `prepare`, segments.
+The text of a contract is read by entry points; this module only parses it.
+"""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any
+
+from domain.contract import contract_document
+from domain.contract.feature import COLUMN_TYPES, DIRECTIONS, Feature, Segment, Value
+from domain.contract.field_problem import FieldProblem, pointer_token
+from domain.errors import BadContract
+
+
+@dataclass(frozen=True)
+class Contract:
+    """Features in order, the target's name, and the segments judged separately.
+
+    `retired`: features of earlier contracts, of which only name and kind are left. The log's table
+    keeps their columns, for a champion that still answers by its own contract; nothing else knows
+    them, and no bundle carries them.
+    """
+
+    features: tuple[Feature, ...]
+    target: str
+    segments: tuple[Segment, ...] = field(default=())
+    retired: tuple[Feature, ...] = field(default=(), compare=False)
+
+    @classmethod
+    def parse(cls, text: str) -> "Contract":
+        """Read a contract from TOML; raises BadContract naming every problem at once."""
+        try:
+            document = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise BadContract(f"The contract is not valid TOML: {error}.") from None
+        return cls.from_dict(document)
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> "Contract":
+        """The inverse of `to_dict`; raises BadContract naming every problem at once."""
+        return cls(*contract_document.read(document))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data that `from_dict` reads back to an equal contract."""
+        return contract_document.write(self.features, self.target, self.segments)
+
+    @cached_property
+    def version(self) -> str:
+        """Hash of names, order, kinds, ranges, categories, nullability and target only."""
+        identity = {
+            "features": [
+                {k: v for k, v in asdict(feature).items() if k != "monotone"}
+                for feature in self.features
+            ],
+            "target": self.target,
+        }
+        text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The features' names."""
+        return frozenset(feature.name for feature in self.features)
+
+    @cached_property
+    def encoded_names(self) -> tuple[str, ...]:
+        """Names of the encoder's columns, in order."""
+        return tuple(name for f in self.features for name in f.encoded_names)
+
+    @cached_property
+    def monotone(self) -> tuple[int, ...]:
+        """Per encoded column 1 (increasing), -1 (decreasing) or 0, as XGBoost wants them."""
+        return tuple(DIRECTIONS[f.monotone] for f in self.features for _ in f.encoded_names)
+
+    def feature(self, name: str) -> Feature:
+        """The feature of that name; raises KeyError."""
+        for feature in self.features:
+            if feature.name == name:
+                return feature
+        raise KeyError(name)
+
+    def log_columns(self) -> dict[str, str]:
+        """Glue column name → Glue type of each feature, in order."""
+        return {feature.column: COLUMN_TYPES[feature.kind] for feature in self.features}
+
+    def retired_columns(self) -> dict[str, str]:
+        """The same of each retired feature."""
+        return {feature.column: COLUMN_TYPES[feature.kind] for feature in self.retired}
+
+    def lost_columns(self, older: "Contract") -> list[str]:
+        """The older contract's columns that this one's log lacks, or has in another type."""
+        kept = self.log_columns() | self.retired_columns()
+        return [name for name, kind in older.log_columns().items() if kept.get(name) != kind]
+
+    def validate(self, instance: object, at: str = "#") -> list[FieldProblem]:
+        """Every problem of one decoded JSON instance; an empty list means valid."""
+        if not isinstance(instance, dict):
+            return [FieldProblem(at, "must be an object with the features as fields")]
+        problems = [
+            FieldProblem(f"{at}/{pointer_token(name)}", "is not a feature")
+            for name in instance
+            if name not in self.names
+        ]
+        for feature in self.features:
+            value = instance.get(feature.name)
+            if not feature.accepts(value):
+                missing = value is None and feature.name not in instance
+                detail = (
+                    "is required and " + feature.expectation if missing else feature.expectation
+                )
+                problems.append(
+                    FieldProblem(f"{at}/{pointer_token(feature.name)}", detail, feature.name)
+                )
+        return problems
+
+    def row(self, instance: Mapping[str, Any]) -> tuple[Value, ...]:
+        """The values of a valid instance in the contract's order, None for missing.
+
+        JSON knows one kind of number, the log two: numbers become float, flags int.
+        """
+        return tuple(feature.cast(instance.get(feature.name)) for feature in self.features)

@@ -1,0 +1,186 @@
+"""Reading the document behind a contract: each entry checked, every problem noted."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from domain.contract.feature import DIRECTIONS, KINDS, Feature, Kind, Segment
+from domain.contract.reserved_names import RESERVED_COLUMNS, RESERVED_FIELDS
+from domain.errors import BadContract
+
+Parts = tuple[tuple[Feature, ...], str, tuple[Segment, ...], tuple[Feature, ...]]
+"""Features, the target's name, segments, and features that the log alone still knows."""
+
+
+def read(document: Mapping[str, Any]) -> Parts:
+    """What the document says; raises BadContract naming every problem at once."""
+    problems: list[str] = []
+    unknown = sorted(set(document) - {"target", "features", "segments", "retired"})
+    problems += [f"unknown table [{name}]" for name in unknown]
+    features = tuple(
+        _feature(index, entry, problems)
+        for index, entry in enumerate(_entries(document, "features", problems))
+    )
+    segments = tuple(
+        _segment(index, entry, features, problems)
+        for index, entry in enumerate(_entries(document, "segments", problems))
+    )
+    retired = tuple(
+        _retired(index, entry, problems)
+        for index, entry in enumerate(_entries(document, "retired", problems))
+    )
+    target = document.get("target")
+    name = target.get("name") if isinstance(target, Mapping) else None
+    if not isinstance(name, str) or not _is_name(name):
+        problems.append("[target] needs a name of letters, digits and underscores")
+        name = ""
+    if not features:
+        problems.append("at least one [[features]] entry is needed")
+    problems += _clashes(features, name, retired)
+    if problems:
+        raise BadContract("The contract can't be used: " + "; ".join(problems) + ".")
+    return features, name, segments, retired
+
+
+def write(features: Sequence[Feature], target: str, segments: Sequence[Segment]) -> dict[str, Any]:
+    """Plain data that `read` takes back."""
+    return {
+        "target": {"name": target},
+        "features": [_plain(feature) for feature in features],
+        "segments": [
+            {"feature": s.feature, **({"bounds": list(s.bounds)} if s.bounds else {})}
+            for s in segments
+        ],
+    }
+
+
+def _is_name(name: str) -> bool:
+    return name.isascii() and name.isidentifier()
+
+
+def _entries(document: Mapping[str, Any], key: str, problems: list[str]) -> Sequence[Any]:
+    entries = document.get(key, [])
+    if isinstance(entries, list):
+        return entries
+    problems.append(f"{key} must be written as [[{key}]] entries")
+    return []
+
+
+def _number(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return -sys.float_info.max <= value <= sys.float_info.max  # false for NaN, safe for 10**400
+
+
+def _named(where: str, entry: Any, problems: list[str]) -> tuple[str, Kind | None]:
+    """Name and kind of an entry; an empty name or no kind after noting what is wrong with it."""
+    if not isinstance(entry, Mapping):
+        problems.append(f"{where} must be a table")
+        return "", None
+    name, kind = entry.get("name"), entry.get("kind")
+    if not isinstance(name, str) or not _is_name(name):
+        problems.append(f"{where} needs a name of letters, digits and underscores")
+        name = ""
+    if kind not in KINDS:
+        problems.append(f"{name or where}: kind must be one of {', '.join(KINDS)}")
+        return name, None
+    return name, kind
+
+
+def _retired(index: int, entry: Any, problems: list[str]) -> Feature:
+    """A column that the log keeps for versions whose contract still has the feature."""
+    where = f"retired[{index}]"
+    name, kind = _named(where, entry, problems)
+    if isinstance(entry, Mapping) and set(entry) - {"name", "kind"}:
+        problems.append(f"{where} takes name and kind")
+    return Feature(name=name, kind=kind or "flag")
+
+
+def _feature(index: int, entry: Any, problems: list[str]) -> Feature:
+    """Parse one entry; notes problems and returns a harmless stand-in on the way."""
+    name, kind = _named(f"features[{index}]", entry, problems)
+    where = name or f"features[{index}]"
+    if kind is None:
+        return Feature(name=name, kind="flag")
+    wanted = {"category": {"categories"}, "number": {"minimum", "maximum"}, "flag": set()}[kind]
+    allowed = wanted | {"name", "kind", "nullable"}
+    if kind != "category":
+        allowed.add("monotone")
+    problems += [f"{where}: unknown key {key}" for key in sorted(set(entry) - allowed)]
+    problems += [f"{where}: {key} is missing" for key in sorted(wanted - set(entry))]
+    nullable = entry.get("nullable", False)
+    if not isinstance(nullable, bool):
+        problems.append(f"{where}: nullable must be true or false")
+    monotone = entry.get("monotone", "")
+    if kind != "category" and not (isinstance(monotone, str) and monotone in DIRECTIONS):
+        problems.append(f"{where}: monotone must be increasing or decreasing")
+        monotone = ""
+    low, high, categories = (
+        entry.get("minimum", 0),
+        entry.get("maximum", 1),
+        entry.get("categories", []),
+    )
+    if not (_number(low) and _number(high) and low < high):
+        problems.append(f"{where}: minimum must be a number below maximum")
+        low, high = 0, 1
+    is_texts = isinstance(categories, list) and all(isinstance(c, str) and c for c in categories)
+    if not is_texts or len(set(categories)) != len(categories):
+        problems.append(f"{where}: categories must be different, non-empty texts")
+        categories = []
+    elif kind == "category" and len(categories) < 2:
+        problems.append(f"{where}: at least two categories are needed")
+    return Feature(
+        name=name,
+        kind=kind,
+        minimum=float(low),
+        maximum=float(high),
+        categories=tuple(categories),
+        nullable=bool(nullable),
+        monotone=monotone,
+    )
+
+
+def _segment(index: int, entry: Any, features: Sequence[Feature], problems: list[str]) -> Segment:
+    where = f"segments[{index}]"
+    if not isinstance(entry, Mapping) or set(entry) - {"feature", "bounds"}:
+        problems.append(f"{where} takes feature and bounds")
+        return Segment("")
+    name, bounds = entry.get("feature"), entry.get("bounds", [])
+    known = {feature.name: feature for feature in features}
+    if not isinstance(name, str) or name not in known:
+        problems.append(f"{where}: feature must name a feature")
+        return Segment("")
+    ascending = (
+        isinstance(bounds, list) and all(map(_number, bounds)) and bounds == sorted(set(bounds))
+    )
+    if not ascending:
+        problems.append(f"{where}: bounds must be ascending numbers")
+        return Segment(name)
+    if bool(bounds) != (known[name].kind == "number"):
+        problems.append(f"{where}: bounds are needed for a number and only there")
+    return Segment(name, tuple(float(bound) for bound in bounds))
+
+
+def _clashes(features: Sequence[Feature], target: str, retired: Sequence[Feature]) -> list[str]:
+    """Names that would collide once Glue has lower-cased them."""
+    problems, seen = [], set(RESERVED_COLUMNS)
+    for feature in (*features, *retired):
+        if feature.name and feature.column in seen:
+            problems.append(f"{feature.name}: the log already has a column {feature.column}")
+        seen.add(feature.column)
+    if target and (target in RESERVED_FIELDS or target.lower() in {f.column for f in features}):
+        problems.append(f"[target] name {target} is taken")
+    return problems
+
+
+def _plain(feature: Feature) -> dict[str, Any]:
+    plain: dict[str, Any] = {"name": feature.name, "kind": feature.kind}
+    if feature.kind == "category":
+        plain["categories"] = list(feature.categories)
+    if feature.kind == "number":
+        plain |= {"minimum": feature.minimum, "maximum": feature.maximum}
+    if feature.nullable:
+        plain["nullable"] = True
+    if feature.monotone:
+        plain["monotone"] = feature.monotone
+    return plain

@@ -1,0 +1,92 @@
+"""The list of drift runs that dashboards and people page through."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
+
+from domain.drift.drift import Outcome
+from domain.drift.summary import MailStatus, Summary
+from domain.errors import BadRecord
+
+MAXIMUM = 1_000
+"""Runs the index keeps; older ones are still there, under their own keys."""
+
+
+def lasting(before: MailStatus, now: MailStatus) -> MailStatus:
+    """A run's mail after a repeat of it: sent stays sent, and refused stays so until it is sent."""
+    return before if before == "sent" or (before == "failed" and now != "sent") else now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexEntry:
+    """A run as lists show it."""
+
+    run_id: str
+    version: str | None
+    start: int
+    end: int
+    computed_at: int
+    scheduled: bool
+    outcome: Outcome
+    rows: int
+    drifted: tuple[str, ...]
+    reports: tuple[str, ...]
+    mail: MailStatus
+
+    @classmethod
+    def of(cls, summary: Summary) -> Self:
+        """The entry of one run."""
+        return cls(
+            run_id=summary.run_id,
+            version=summary.version,
+            start=summary.start,
+            end=summary.end,
+            computed_at=summary.computed_at,
+            scheduled=summary.scheduled,
+            outcome=summary.outcome,
+            rows=summary.rows.distinct,
+            drifted=tuple(column.column for column in summary.drifted),
+            reports=summary.reports,
+            mail=summary.mail,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RunIndex:
+    """`runs/index.json`: the latest runs, the newest window first."""
+
+    entries: tuple[IndexEntry, ...] = ()
+
+    def with_run(self, entry: IndexEntry) -> "RunIndex":
+        """The index after a run: a repeat replaces its entry but for what lasts, the oldest fall
+        off.
+        """
+        for before in self.entries:
+            if before.run_id == entry.run_id:
+                scheduled, mail = before.scheduled, lasting(before.mail, entry.mail)
+                entry = replace(entry, scheduled=entry.scheduled or scheduled, mail=mail)
+        others = [other for other in self.entries if other.run_id != entry.run_id]
+        ordered = sorted([*others, entry], key=lambda e: (e.end, e.computed_at), reverse=True)
+        return RunIndex(tuple(ordered[:MAXIMUM]))
+
+    def to_json(self) -> bytes:
+        """The object's content."""
+        return json.dumps({"runs": [asdict(entry) for entry in self.entries]}).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> "RunIndex":
+        """The inverse of `to_json`; raises BadRecord."""
+        try:
+            return cls(tuple(map(_index_entry, json.loads(data)["runs"])))
+        except (ValueError, KeyError, TypeError) as error:
+            raise BadRecord(f"The run index can't be decoded ({type(error).__name__}).") from None
+
+
+def _index_entry(fields: Mapping[str, Any]) -> IndexEntry:
+    nested = {
+        "outcome": Outcome(fields["outcome"]),
+        "drifted": tuple(fields["drifted"]),
+        "reports": tuple(fields["reports"]),
+    }
+    return IndexEntry(**{**fields, **nested})

@@ -1,0 +1,129 @@
+"""Tell people and machines about a window: mail, topic, event."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from adapters.events import EventBus, EventRefused
+from adapters.mail import Mailer, MailRefused
+from adapters.topic import Topic
+from domain.drift.alert_state import CHANNELS, Channel
+from domain.drift.incident import Transition
+from domain.drift.summary import Summary
+from domain.events import DetailType
+from monitoring_job.alerts.links import Links
+from monitoring_job.alerts.mails import Section, compose
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The channels that refused, each with a sentence."""
+
+    refused: Mapping[Channel, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notifier:
+    """The three channels. None of them keeps the others from being tried."""
+
+    mailer: Mailer
+    topic: Topic
+    bus: EventBus
+    links: Links
+
+    def announce(
+        self,
+        *,
+        target: str,
+        transition: Transition,
+        summaries: Sequence[Summary],
+        channels: Sequence[Channel] = CHANNELS,
+    ) -> Delivery:
+        """Tell about the runs of one window; `Transition.NONE` for runs on demand."""
+        ordered = sorted(summaries, key=lambda s: s.outcome.severity, reverse=True)
+        sections = [
+            Section(summary, self._links(summary), self.links.dashboard(summary.run_id))
+            for summary in ordered
+        ]
+        message = compose(target=target, transition=transition, sections=sections)
+        facts = {"transition": transition.value, "runs": [_facts(s) for s in sections]}
+        recovered = transition is Transition.RECOVER
+        event: DetailType = "DriftRecovered" if recovered else "DriftDetected"
+        ways: dict[Channel, tuple[str, Callable[[], object]]] = {
+            # Links are capabilities: people on the topic get them, the bus doesn't.
+            "event": (
+                f"The event {event} was not published ({{}}).",
+                partial(self.bus.publish, event, _without_links(facts)),
+            ),
+            "topic": (
+                "The alert topic took no message ({}).",
+                partial(self.topic.publish, subject=message.subject, message=facts),
+            ),
+            "mail": (
+                "The mail was not sent: SES answered {}.",
+                partial(self.mailer.send, message),
+            ),
+        }
+        refused: dict[Channel, str] = {}
+        for channel in channels:
+            sentence, send = ways[channel]
+            try:
+                send()
+            except (EventRefused, MailRefused, ClientError, BotoCoreError) as error:
+                refused[channel] = sentence.format(_code(error))
+        return Delivery(refused)
+
+    def _links(self, summary: Summary) -> dict[str, str]:
+        return {name: self.links.report(summary.run_id, name) for name in summary.reports}
+
+
+def _facts(section: Section) -> dict[str, Any]:
+    summary = section.summary
+    return {
+        "run_id": summary.run_id,
+        "version": summary.version,
+        "start": summary.start,
+        "end": summary.end,
+        "outcome": summary.outcome.value,
+        "rows": summary.rows.distinct,
+        "drifted": {
+            column.column: column.strongest.effect if column.strongest else None
+            for column in summary.drifted
+        },
+        "segments": {s.name: [c.column for c in s.drifted] for s in summary.drifted_segments},
+        "label_coverage": summary.performance.coverage if summary.performance else 0.0,
+        "f1": _f1(summary),
+        "reports": dict(section.links),
+        "dashboard": section.page,
+    }
+
+
+def _f1(summary: Summary) -> dict[str, float | str | None]:
+    """Measured, on the test rows, expected, and expected on the reference; None where unknown.
+
+    `basis` is which of both a verdict rests on.
+    """
+    measured, expected = summary.performance, summary.expectation
+    figure = measured.figures.get("f1") if measured else None
+    return {
+        "measured": figure.value if figure else None,
+        "test": measured.test.get("f1") if measured else None,
+        "expected": expected.f1.value if expected else None,
+        "expected_reference": expected.reference_f1 if expected else None,
+        "basis": summary.basis,
+    }
+
+
+def _without_links(facts: dict[str, Any]) -> dict[str, Any]:
+    runs = [{k: v for k, v in run.items() if k != "reports"} for run in facts["runs"]]
+    return {**facts, "runs": runs}
+
+
+def _code(error: Exception) -> str:
+    """An error's code; never its message, which may name addresses."""
+    if isinstance(error, ClientError):
+        return str(error.response.get("Error", {}).get("Code", "unknown"))
+    return str(error) if isinstance(error, EventRefused | MailRefused) else type(error).__name__

@@ -1,0 +1,132 @@
+"""What of Evidently's pictures may be shown: bars of groups that are large enough.
+
+Lines over the index average a handful of rows each, and points are rows, so pictures that aren't
+bars alone are taken out; bars that `domain.drift.disclosure` hides are emptied. Categories that it
+hides are drawn as one. Values at the edge of an axis belong to somebody too: `shown` pulls them in
+to a value that enough rows lie beyond.
+"""
+
+import json
+from collections.abc import Mapping, Set
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from domain.drift.disclosure import SMALLEST_GROUP, hidden
+from monitoring_job.reports.safe_html import DATA_LINE
+from monitoring_job.statistics.profiles import VALID, Column, Group, joined, together
+
+PICTURES = frozenset({"bar", "heatmap"})
+"""A heatmap is a confusion matrix, drawn only when each of its cells is large enough."""
+Sizes = Mapping[str, tuple[int, int]]
+
+
+def is_showable(reference: Column, current: Column) -> bool:
+    """Whether there are values enough to show their distribution, of more than one group."""
+    apart = joined(reference, current)
+    return all(
+        len(side.present) >= 2 * SMALLEST_GROUP
+        and (side.feature.kind == "number" or not side.groups.keys() <= apart | {None})
+        for side in (reference, current)
+    )
+
+
+def shown(column: Column, apart: Set[Group]) -> "pd.Series[Any]":
+    """The values as they may be drawn. `apart`: groups that are drawn as one.
+
+    Numbers are clipped so that at least SMALLEST_GROUP rows hold each extreme; where it is secret
+    how many are missing, so is how many there are.
+    """
+    if column.feature.kind == "number":
+        values = column.present.astype(np.float64)
+        ordered = np.sort(values.to_numpy())
+        drawn = len(values) - len(values) % (2 * SMALLEST_GROUP if VALID in column.hidden else 1)
+        return values.clip(ordered[SMALLEST_GROUP - 1], ordered[-SMALLEST_GROUP]).iloc[:drawn]
+    one = column.values.isin([name for name in apart if name is not None])
+    if None in apart:
+        one |= column.values.isna()
+    return column.values.mask(one, together(apart)) if apart else column.values
+
+
+def only_aggregates(page: str, sizes: Sizes) -> str:
+    """The page without what is more than an aggregate.
+
+    `sizes`: column → how many values of reference and window were drawn.
+    """
+    lines = page.split("\n")
+    data = [i for i, line in enumerate(lines) if line.startswith(DATA_LINE)]
+    for i in data:
+        name, _, text = lines[i].partition(" = ")
+        cleaned = _cleaned(json.loads(text.rstrip().removesuffix(";")), sizes)
+        lines[i] = f"{name} = {json.dumps(cleaned)};"
+    return "\n".join(lines)
+
+
+def _cleaned(node: Any, sizes: Sizes) -> Any:
+    if isinstance(node, list):
+        kept = (_cleaned(entry, sizes) for entry in node if not _is_forbidden(entry))
+        return list(kept)
+    if not isinstance(node, dict):
+        return node
+    if "column_name" in node and "details" in node:
+        return _row(node, sizes)
+    if _traces(node):
+        _empty_small_bars(node["params"]["data"])
+        return node
+    return {key: _cleaned(value, sizes) for key, value in node.items() if not _is_forbidden(value)}
+
+
+def _traces(widget: Any) -> list[Any]:
+    """The traces of a picture; empty for anything else."""
+    params = widget.get("params") if isinstance(widget, dict) else None
+    data = params.get("data") if isinstance(params, dict) else None
+    if not isinstance(data, list) or not all(isinstance(trace, dict) for trace in data):
+        return []
+    return data if any("type" in trace for trace in data) else []
+
+
+def _is_forbidden(entry: Any) -> bool:
+    """A picture, or a tab that holds one, of anything but groups."""
+    inside = entry.get("widget", entry) if isinstance(entry, dict) else entry
+    return any(
+        trace.get("type") not in PICTURES
+        or not isinstance(trace.get("z" if trace["type"] == "heatmap" else "y"), list)
+        for trace in _traces(inside)
+    )
+
+
+def _empty_small_bars(traces: list[dict[str, Any]]) -> None:
+    """Counts and percentages of one data set bear the same name; counts come first."""
+    small: dict[str, frozenset[int]] = {}
+    for trace in traces:
+        if trace["type"] != "bar":
+            continue
+        empty = small.setdefault(str(trace.get("name")), _hidden(trace["y"]))
+        trace["y"] = [0 if i in empty else y for i, y in enumerate(trace["y"])]
+
+
+def _hidden(counts: list[float]) -> frozenset[int]:
+    """Which of all bars of one data set must not be told."""
+    return hidden({i: round(count) for i, count in enumerate(counts)})
+
+
+def _row(row: dict[str, Any], sizes: Sizes) -> dict[str, Any]:
+    """A column's line of the table: its small histograms, and its pictures but the line."""
+    drawn = sizes.get(str(row["column_name"]), (0, 0))
+    for side, rows in zip(("reference_distribution", "current_distribution"), drawn, strict=True):
+        histogram = row.get(side)
+        if isinstance(histogram, dict):
+            histogram["y"] = _without_small(histogram["x"], histogram["y"], rows)
+    parts = [part for part in row["details"]["parts"] if part.get("title") != "DATA DRIFT"]
+    return {**row, "details": {**row["details"], "parts": parts}}
+
+
+def _without_small(x: list[Any], y: list[float], rows: int) -> list[float]:
+    """Numbers are drawn as densities between edges, categories as counts."""
+    counts = y
+    if len(x) != len(y):
+        counts = [v * (high - low) * rows for v, (low, high) in zip(y, pairwise(x), strict=True)]
+    empty = _hidden(counts)
+    return [0 if i in empty else v for i, v in enumerate(y)]

@@ -1,0 +1,182 @@
+"""Evidently's pages: the picture beside the truth of `summary.json`."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from domain.drift.disclosure import SMALLEST_GROUP
+from domain.drift.drift import EFFECT_THRESHOLD
+from domain.drift.summary import ColumnDrift, Summary
+from monitoring_job.reports.aggregates import is_showable, only_aggregates, shown
+from monitoring_job.reports.page_header import header, title
+from monitoring_job.reports.safe_html import harden
+from monitoring_job.statistics.ground_truth import Side
+from monitoring_job.statistics.profiles import PROBABILITY, Column, joined
+from monitoring_job.statistics.statistics import METHODS
+
+MAXIMUM_BYTES = 5_000_000
+"""Of a page, most of them Evidently's script: larger ones open too slowly on a phone."""
+
+
+class PageTooLarge(Exception):
+    """Even the least that a report can draw is too much for a page."""
+
+
+def data_drift(
+    *, summary: Summary, reference: Mapping[str, Column], current: Mapping[str, Column]
+) -> str:
+    """The page about the features whose values could be compared: as many as fit, those with the
+    largest effects first.
+    """
+    able = [
+        c.column
+        for c in sorted(summary.columns, key=_rank, reverse=True)
+        if _is_drawable(c) and is_showable(reference[c.column], current[c.column])
+    ]
+    for drawn in halved(able):
+        page = _data_drift(summary, reference, current, drawn, len(able))
+        if len(page.encode()) <= MAXIMUM_BYTES:
+            return page
+    raise PageTooLarge
+
+
+def halved(columns: list[str]) -> Iterator[list[str]]:
+    """All of them, then the first half, and so on: a page of many columns has to leave some out."""
+    yield columns
+    while len(columns) > 1:
+        columns = columns[: len(columns) // 2]
+        yield columns
+
+
+def _rank(column: ColumnDrift) -> tuple[bool, float]:
+    return column.drifted, column.strongest.effect if column.strongest else 0.0
+
+
+def _data_drift(
+    summary: Summary,
+    reference: Mapping[str, Column],
+    current: Mapping[str, Column],
+    drawn: list[str],
+    able: int,
+) -> str:
+    from evidently.presets import DataDriftPreset
+
+    preset = DataDriftPreset(
+        columns=drawn,
+        num_method=METHODS["number"],
+        cat_method=METHODS["category"],
+        num_threshold=EFFECT_THRESHOLD,
+        cat_threshold=EFFECT_THRESHOLD,
+        drift_share=1 / max(len(drawn), 1),  # our rule: one drifted column is drift
+    )
+    names = [column.column for column in summary.columns if column.column in drawn]
+    page = _drawn(
+        preset,
+        current=[current[name] for name in names],
+        reference=[reference[name] for name in names],
+    )
+    few = f"Drawn: the {len(drawn)} of {able} columns that moved most." if able > len(drawn) else ""
+    return _headed("data_drift", summary, page, few)
+
+
+def prediction_drift(
+    *, summary: Summary, reference: Mapping[str, Column], current: Mapping[str, Column]
+) -> str:
+    """The page about the predicted probability."""
+    from evidently.metrics import ValueDrift
+
+    column = PROBABILITY.column
+    metric = ValueDrift(column=column, method=METHODS["number"], threshold=EFFECT_THRESHOLD)
+    page = _drawn(metric, current=[current[column]], reference=[reference[column]])
+    return _hardened("prediction_drift", summary, page)
+
+
+def target_drift(*, summary: Summary, reference: Column, current: Column) -> str:
+    """The page about the labels that came."""
+    from evidently.metrics import ValueDrift
+
+    metric = ValueDrift(
+        column=reference.feature.column, method=METHODS["flag"], threshold=EFFECT_THRESHOLD
+    )
+    page = _drawn(metric, current=[current], reference=[reference])
+    return _hardened("target_drift", summary, page)
+
+
+def performance(*, summary: Summary, reference: Side, current: Side) -> str:
+    """The page about decisions and labels: figures, and the confusion matrix when no cell of it
+    is too small to be shown.
+    """
+    from evidently import BinaryClassification, DataDefinition, Dataset, Report
+    from evidently.metrics.classification import Accuracy, F1Score, Precision, Recall
+
+    definition = DataDefinition(
+        classification=[
+            BinaryClassification(target="truth", prediction_labels="predicted", pos_label="1")
+        ],
+        categorical_columns=["truth", "predicted"],
+    )
+    matrix = min(_smallest_cell(reference), _smallest_cell(current)) >= SMALLEST_GROUP
+    metrics = [
+        F1Score(conf_matrix=matrix),
+        Precision(conf_matrix=False),
+        Recall(conf_matrix=False),
+        Accuracy(conf_matrix=False),
+    ]
+    snapshot = Report(metrics, include_tests=False).run(
+        Dataset.from_pandas(_decisions(current), data_definition=definition),
+        Dataset.from_pandas(_decisions(reference), data_definition=definition),
+    )
+    page = only_aggregates(str(snapshot.get_html_str(as_iframe=False)), {})
+    return _hardened("performance", summary, page)
+
+
+def _smallest_cell(side: Side) -> int:
+    return int(np.bincount(2 * side.truth + side.predicted, minlength=4).min())
+
+
+def _decisions(side: Side) -> Any:
+    import pandas as pd
+
+    texts = {"truth": side.truth, "predicted": side.predicted}
+    return pd.DataFrame({name: np.where(of, "1", "0") for name, of in texts.items()})
+
+
+def _hardened(name: str, summary: Summary, page: str) -> str:
+    headed = _headed(name, summary, page)
+    if len(headed.encode()) > MAXIMUM_BYTES:
+        raise PageTooLarge
+    return headed
+
+
+def _headed(name: str, summary: Summary, page: str, *notes: str) -> str:
+    return harden(page, title=title(name, summary), header=header(name, summary, *notes))
+
+
+def _is_drawable(column: ColumnDrift) -> bool:
+    return any(test.aspect == "values" for test in column.tests)
+
+
+def _drawn(metric: Any, *, current: list[Column], reference: list[Column]) -> str:
+    from evidently import DataDefinition, Dataset, Report
+
+    old, new = _frames(reference, current)
+    numbers = [c.feature.column for c in current if c.feature.kind == "number"]
+    categories = [c.feature.column for c in current if c.feature.kind != "number"]
+    definition = DataDefinition(numerical_columns=numbers, categorical_columns=categories)
+    snapshot = Report([metric], include_tests=False).run(
+        Dataset.from_pandas(new, data_definition=definition),
+        Dataset.from_pandas(old, data_definition=definition),
+    )
+    sizes = {str(name): (int(old[name].count()), int(new[name].count())) for name in new.columns}
+    return only_aggregates(str(snapshot.get_html_str(as_iframe=False)), sizes)
+
+
+def _frames(reference: list[Column], current: list[Column]) -> tuple[Any, Any]:
+    import pandas as pd
+
+    old, new = {}, {}
+    for before, after in zip(reference, current, strict=True):
+        apart, name = joined(before, after), after.feature.column
+        old[name], new[name] = shown(before, apart), shown(after, apart)
+    return pd.DataFrame(old), pd.DataFrame(new)

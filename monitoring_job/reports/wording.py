@@ -1,0 +1,190 @@
+"""How a verdict reads, in mails and above reports."""
+
+from dataclasses import dataclass
+
+from domain import times
+from domain.drift.drift import OTHER, Outcome
+from domain.drift.performance import Interval
+from domain.drift.summary import ColumnDrift, Summary
+
+HEADLINES = {
+    Outcome.NO_DATA: "No predictions",
+    Outcome.INSUFFICIENT_DATA: "Not enough predictions",
+    Outcome.STABLE: "No drift",
+    Outcome.DATA_DRIFT: "Data drift",
+    Outcome.PREDICTION_DRIFT: "Prediction drift",
+    Outcome.PERFORMANCE_DROP: "Performance drop",
+}
+EXPLANATIONS = {
+    Outcome.NO_DATA: "No prediction was logged in this window.",
+    Outcome.INSUFFICIENT_DATA: "There are too few predictions in this window to judge.",
+    Outcome.STABLE: "Inputs and predictions look like the model's reference sample.",
+    Outcome.DATA_DRIFT: "The inputs no longer look like the model's reference sample.",
+    Outcome.PREDICTION_DRIFT: "The predictions no longer look like those of the reference sample.",
+    Outcome.PERFORMANCE_DROP: "The model performs worse than when it was promoted.",
+}
+REPORT_TITLES = {
+    "data_drift": "Data drift report",
+    "prediction_drift": "Prediction drift report",
+    "target_drift": "Target drift report",
+    "performance": "Performance report",
+}
+METRICS = {"f1": "F1", "precision": "Precision", "recall": "Recall", "roc_auc": "ROC AUC"}
+PROBABILITY = "predicted probability"
+EXPECTED_DROP = (
+    "The model is expected to perform worse than on its reference sample: an estimate from its own "
+    "probabilities, until labels tell."
+)
+LONGEST_NAME = 80
+"""Characters of a category that a sentence repeats."""
+NOT_SHOWN = "not shown"
+"""In place of what would tell about fewer than eleven rows."""
+
+
+def headline(summary: Summary) -> str:
+    """Every finding, the most serious first: ``Prediction drift, data drift``."""
+    names = [HEADLINES[finding] for finding in _findings(summary)]
+    if names[0] == HEADLINES[Outcome.PERFORMANCE_DROP] and summary.basis == "estimate":
+        names[0] = f"Expected {names[0].lower()}"
+    return ", ".join([names[0], *(name.lower() for name in names[1:])])
+
+
+def explanation(summary: Summary) -> str:
+    """What the outcome means, as a sentence for each finding."""
+    estimated = {Outcome.PERFORMANCE_DROP: EXPECTED_DROP} if summary.basis == "estimate" else {}
+    sentences = EXPLANATIONS | estimated
+    return " ".join(sentences[finding] for finding in _findings(summary))
+
+
+def _findings(summary: Summary) -> list[Outcome]:
+    """The most serious first."""
+    found = sorted(summary.findings, key=lambda o: o.severity, reverse=True)
+    return found or [summary.outcome]
+
+
+def window(summary: Summary) -> str:
+    """``2026-01-31 UTC``, ``2026-01-30 to 2026-01-31 UTC``, or two instants."""
+    start, end = times.from_millis(summary.start), times.from_millis(summary.end)
+    if start == times.start_of(start.date()) and end == times.start_of(end.date()):
+        first, last = start.date(), end.date() - times.DAY
+        return f"{first} UTC" if first == last else f"{first} to {last} UTC"
+    return f"{start:%Y-%m-%d %H:%M:%S} to {end:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def counts(summary: Summary) -> str:
+    """How much the verdict rests on."""
+    rows = summary.rows
+    about = "" if rows.sample_share == 1.0 else "about "
+    text = f"{about}{rows.distinct:,} predictions"
+    if rows.sample_share < 1.0:
+        text += f", {rows.sampled:,} of them sampled"
+    if summary.reference_rows:
+        text += f", compared with {summary.reference_rows:,} reference rows"
+    malformed = sum(rows.malformed.values())
+    if malformed:
+        most = sorted(rows.malformed.items(), key=lambda reason: -reason[1])
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in most)
+        text += f"; {malformed:,} malformed rows left out ({reasons})"
+    if rows.unreadable_objects:
+        text += f"; {rows.unreadable_objects:,} unreadable objects left out"
+    if rows.copies:
+        text += f"; {rows.copies:,} copies left out"
+    return text
+
+
+def performance(summary: Summary) -> list[str]:
+    """How well the model does, as sentences: measured with its label coverage, and expected."""
+    lines = []
+    measured, expected = summary.performance, summary.expectation
+    if measured is None:
+        lines.append("Labels: none have come for these predictions yet, or too few to show.")
+    else:
+        share = "nearly all of the predictions"
+        if measured.labelled is not None:
+            share = f"{_percent(measured.coverage)} of the predictions ({measured.labelled:,})"
+        few = "" if measured.judged else ", too few to judge by"
+        lines.append(f"Labels: known for {share}{few}.")
+        lines += [
+            f"{METRICS[name]}: {_figure(figure)}{_before(measured.test.get(name))}"
+            for name, figure in measured.figures.items()
+            if figure is not None
+        ]
+    if expected is not None:
+        lines.append(
+            f"Expected F1: {_figure(expected.f1)}; on the reference {expected.reference_f1:.3f}. "
+            f"{expected.note}"
+        )
+    return lines
+
+
+def _figure(interval: Interval) -> str:
+    return f"{interval.value:.3f} ({interval.low:.3f} to {interval.high:.3f})"
+
+
+def _before(test: float | None) -> str:
+    return "" if test is None else f"; {test:.3f} on the test rows"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One drifted column in words."""
+
+    name: str
+    measure: str
+    before: str
+    after: str
+    effect: str
+    q_value: str
+
+
+def changes(summary: Summary) -> list[Change]:
+    """A line for each drifted column, the largest effect first; then those of segments."""
+    within = [
+        _change(column, f" in {segment.name}")
+        for segment in summary.drifted_segments
+        for column in segment.drifted
+    ]
+    return [*(_change(column) for column in summary.drifted), *within]
+
+
+def name(column: ColumnDrift) -> str:
+    """What people call it."""
+    return PROBABILITY if column.column == "probability" else column.name
+
+
+def _change(column: ColumnDrift, where: str = "") -> Change:
+    test = column.strongest
+    assert test is not None  # noqa: S101 - a drifted column has a test
+    measure, before, after = _measure(column, by_validity=test.aspect == "validity")
+    q_value = "< 0.0001" if test.q_value < 0.0001 else f"{test.q_value:.4f}"
+    return Change(name(column) + where, measure, before, after, f"{test.effect:.2f}", q_value)
+
+
+def _measure(column: ColumnDrift, *, by_validity: bool) -> tuple[str, str, str]:
+    """What to show of a column, in the reference and in the window."""
+    old, new = column.reference, column.current
+    if by_validity:
+        invalid, missing = _move(old.invalid, new.invalid), _move(old.missing, new.missing)
+        if invalid > missing:
+            return "outside the contract", _percent(old.invalid), _percent(new.invalid)
+        return "missing", _percent(old.missing), _percent(new.missing)
+    if old.mean is not None and new.mean is not None:
+        return "mean", f"{old.mean:g}", f"{new.mean:g}"
+    moved = {
+        group: abs(new.shares.get(group, 0.0) - old.shares.get(group, 0.0))
+        for group in sorted({*old.shares, *new.shares})
+    }
+    if not moved:
+        return "every group", NOT_SHOWN, NOT_SHOWN
+    group = max(moved, key=lambda g: moved[g])
+    named = group if len(group) <= LONGEST_NAME else f"{group[:LONGEST_NAME]}..."
+    label = "share outside the contract" if group == OTHER else f"share of {named}"
+    return label, _percent(old.shares.get(group, 0.0)), _percent(new.shares.get(group, 0.0))
+
+
+def _move(old: float | None, new: float | None) -> float:
+    return abs((new or 0.0) - (old or 0.0))
+
+
+def _percent(share: float | None) -> str:
+    return NOT_SHOWN if share is None else f"{100 * share:.1f} %"

@@ -1,0 +1,161 @@
+"""A column as the statistics see it, and what may be told of it in numbers."""
+
+import math
+from collections.abc import Set
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from domain.contract.contract import Contract
+from domain.contract.feature import Feature
+from domain.drift.disclosure import SMALLEST_GROUP, hidden, significant
+from domain.drift.drift import OTHER
+from domain.drift.summary import Profile
+from tabular.rows import feature_values
+
+VALID, MISSING, INVALID = "valid", "missing", "invalid"
+PROBABILITY = Feature(name="probability", kind="number", minimum=0.0, maximum=1.0)
+"""The prediction is compared like a feature."""
+Group = str | None
+"""A part of a column's rows: a category, `OTHER`, VALID numbers; None for the missing ones."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of one data set.
+
+    `values`: per row the category (`OTHER` for one outside the contract, None for a missing
+    one), flag ("0", "1", `OTHER`, None) or number (NaN when missing or invalid). `state`: per row
+    whether it is valid, missing or invalid.
+    """
+
+    feature: Feature
+    values: "pd.Series[Any]"
+    state: "pd.Series[str]"
+
+    @cached_property
+    def present(self) -> "pd.Series[Any]":
+        """The values that can be compared."""
+        return self.values.dropna()
+
+    def only(self, rows: npt.NDArray[np.bool_]) -> "Column":
+        """Those rows of it."""
+        return Column(self.feature, self.values[rows], self.state[rows])
+
+    @cached_property
+    def groups(self) -> dict[Group, int]:
+        """The rows of each part."""
+        states = self.state.value_counts()
+        found: dict[Group, int] = {None: int(states.get(MISSING, 0))}
+        if self.feature.kind == "number":
+            return found | {OTHER: int(states.get(INVALID, 0)), VALID: int(states.get(VALID, 0))}
+        counts = self.present.value_counts().sort_index()
+        return found | {str(name): int(count) for name, count in counts.items()}
+
+    @cached_property
+    def hidden(self) -> frozenset[Group]:
+        """The parts that must not be told."""
+        return hidden(self.groups, last=UNUSUAL)
+
+
+UNUSUAL: frozenset[Group] = frozenset({None, OTHER})
+"""What people look for, so that it is the last to be hidden for another's sake."""
+
+
+def joined(reference: Column, current: Column) -> frozenset[Group]:
+    """The groups that are shown as one, in both so that they can be compared."""
+    return reference.hidden | current.hidden
+
+
+def together(groups: Set[Group]) -> str:
+    """The name of several groups shown as one."""
+    return " or ".join(sorted("missing" if name is None else name for name in groups))
+
+
+def profile(column: Column, apart: Set[Group]) -> Profile:
+    """Shares and moments of groups that may be told; never a row. `apart`: see `joined`."""
+    rows, groups = len(column.state), column.groups
+    mean, deviation = _moments(column)
+    return Profile(
+        rows=rows,
+        missing=None if None in column.hidden else _share(groups.get(None, 0), rows),
+        invalid=None if OTHER in column.hidden else _share(groups.get(OTHER, 0), rows),
+        mean=mean,
+        deviation=deviation,
+        shares={} if column.feature.kind == "number" else _shares(groups, apart, rows),
+    )
+
+
+def _share(part: int, rows: int) -> float:
+    return significant(part / rows) if rows else 0.0
+
+
+def _shares(groups: dict[Group, int], apart: Set[Group], rows: int) -> dict[str, float]:
+    shares = {
+        name: _share(count, rows)
+        for name, count in groups.items()
+        if name is not None and name not in apart
+    }
+    rest = sum(groups.get(name, 0) for name in apart)
+    return shares | ({together(apart): _share(rest, rows)} if shares and rest else {})
+
+
+def _moments(column: Column) -> tuple[float | None, float | None]:
+    """Mean and deviation; None where they are undefined or beyond what a float holds."""
+    if column.feature.kind != "number" or len(column.present) < SMALLEST_GROUP:
+        return None, None
+    with np.errstate(over="ignore", invalid="ignore"):
+        moments = float(column.present.mean()), float(column.present.std(ddof=0))
+    mean, deviation = (significant(of) if math.isfinite(of) else None for of in moments)
+    return mean, deviation
+
+
+def columns(contract: Contract, table: pa.Table) -> dict[str, Column]:
+    """Every feature of the contract and the probability, by column name.
+
+    `table`: columns of the log or of a reference sample; a missing column is all missing.
+    """
+    return {
+        feature.column: _column(
+            feature,
+            feature_values(
+                table[feature.column] if feature.column in table.column_names else None,
+                feature,
+                np.arange(table.num_rows),
+            ),
+        )
+        for feature in (*contract.features, PROBABILITY)
+    }
+
+
+def target(name: str, labels: npt.NDArray[np.bool_]) -> Column:
+    """The labels as a column, to be compared like a feature."""
+    text = pd.Series(np.where(labels, "1", "0"), dtype="str")
+    return Column(Feature(name=name, kind="flag"), text, _valid(len(labels)))
+
+
+def _valid(rows: int) -> "pd.Series[str]":
+    return pd.Series(np.full(rows, VALID), dtype="str")
+
+
+def _column(feature: Feature, values: pa.Array) -> Column:
+    missing = np.asarray(values.is_null())
+    if feature.kind == "number":
+        numbers = values.to_numpy(zero_copy_only=False).astype(np.float64)
+        return Column(feature, pd.Series(numbers), _states(missing, np.isnan(numbers) & ~missing))
+    if feature.kind == "flag":
+        numbers = values.to_numpy(zero_copy_only=False).astype(np.float64)
+        text = np.where(numbers == 1.0, "1", np.where(numbers == 0.0, "0", OTHER)).astype(object)
+        text[missing] = None
+    else:
+        text = values.to_numpy(zero_copy_only=False).astype(object)
+    return Column(feature, pd.Series(text, dtype="str"), _states(missing, text == OTHER))
+
+
+def _states(missing: npt.NDArray[np.bool_], invalid: npt.NDArray[np.bool_]) -> "pd.Series[str]":
+    return pd.Series(np.where(missing, MISSING, np.where(invalid, INVALID, VALID)), dtype="str")

@@ -1,0 +1,141 @@
+"""Compare a window with its reference, column by column."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from domain.contract.contract import Contract
+from domain.drift.disclosure import significant
+from domain.drift.drift import MINIMUM_VALUES, Aspect, Method, is_drifted
+from domain.drift.summary import ColumnDrift, Profile, Test
+from monitoring_job.statistics.distances import distance
+from monitoring_job.statistics.profiles import PROBABILITY, VALID, Column, joined, profile
+
+METHODS: Mapping[str, Method] = {
+    "number": "wasserstein",
+    "category": "jensenshannon",
+    "flag": "jensenshannon",
+}
+"""Fixed by the column's kind: Evidently's own choice changes with the size of the reference."""
+
+
+def compare(
+    *,
+    contract: Contract,
+    reference: Mapping[str, Column],
+    current: Mapping[str, Column],
+    minimum_rows: int,
+) -> tuple[tuple[ColumnDrift, ...], ColumnDrift]:
+    """All features in the contract's order, and the probability.
+
+    `minimum_rows`: on fewer rows nothing counts as drift. A column that can't be compared says so
+    in its `problem` and leaves the others alone.
+    """
+    columns = [
+        compared(reference[feature.column], current[feature.column])
+        for feature in (*contract.features, PROBABILITY)
+    ]
+    *features, prediction = judged(columns, minimum_rows)
+    return tuple(features), prediction
+
+
+def compared(reference: Column, current: Column) -> ColumnDrift:
+    """Both tests of one column, q-values still open."""
+    results: list[Test | str] = []
+    if reference.present.empty:
+        results.append("The reference holds no value of this column.")
+    elif current.present.empty:
+        results.append("The window holds no valid value of this column.")
+    else:
+        method = METHODS[reference.feature.kind]
+        results.append(_test("values", method, reference.present, current.present))
+    if (reference.state != VALID).any() or (current.state != VALID).any():
+        results.append(_test("validity", "jensenshannon", reference.state, current.state))
+    problems = [result for result in results if isinstance(result, str)]
+    apart = joined(reference, current)
+    return ColumnDrift(
+        name=reference.feature.name,
+        column=reference.feature.column,
+        kind=reference.feature.kind,
+        reference=profile(reference, apart),
+        current=profile(current, apart),
+        tests=tuple(result for result in results if isinstance(result, Test)),
+        problem=" ".join(problems) or None,
+    )
+
+
+def _test(
+    aspect: Aspect, method: Method, reference: "pd.Series[Any]", current: "pd.Series[Any]"
+) -> Test | str:
+    """One comparison, or a sentence why there is none."""
+    try:
+        effect = distance(method, reference, current)
+        p_value = _p_value(method, reference, current)
+    except Exception as error:  # whatever a column holds, the others are judged
+        return f"The {aspect} could not be compared ({type(error).__name__})."
+    if not math.isfinite(effect) or not math.isfinite(p_value):
+        return f"The {aspect} could not be compared (their difference is no finite number)."
+    return Test(
+        aspect=aspect,
+        method=method,
+        rows=len(current),
+        effect=significant(effect),
+        p_value=significant(p_value),
+        q_value=1.0,
+        drifted=False,
+    )
+
+
+def _p_value(
+    method: Method,
+    reference: "pd.Series[Any]",
+    current: "pd.Series[Any]",
+) -> float:
+    """Kolmogorov-Smirnov for numbers, Pearson's chi-square for categories."""
+    from scipy import stats
+
+    if method == "wasserstein":
+        return float(stats.ks_2samp(reference, current, method="asymp").pvalue)
+    counts = pd.concat([reference.value_counts(), current.value_counts()], axis=1).fillna(0)
+    if len(counts) < 2:
+        return 1.0  # one category on both sides: nothing can differ
+    return float(stats.chi2_contingency(counts.to_numpy(), correction=False).pvalue)
+
+
+def judged(columns: list[ColumnDrift], minimum_rows: int) -> list[ColumnDrift]:
+    """Benjamini-Hochberg over every test of the run, then the rule."""
+    from scipy import stats
+
+    p_values = [test.p_value for column in columns for test in column.tests]
+    q_values = iter(np.asarray(stats.false_discovery_control(p_values)) if p_values else ())
+    return [
+        replace(
+            column,
+            tests=tuple(
+                _with_q(test, float(next(q_values)), minimum_rows, column.current)
+                for test in column.tests
+            ),
+        )
+        for column in columns
+    ]
+
+
+def _with_q(test: Test, q_value: float, minimum_rows: int, profile: Profile) -> Test:
+    """The test as it may be published: its rows count those that have no value, too."""
+    drifted = is_drifted(
+        effect=test.effect,
+        q_value=q_value,
+        rows=test.rows or 0,
+        minimum=min(minimum_rows, MINIMUM_VALUES),
+    )
+    is_secret = test.aspect == "values" and None in (profile.missing, profile.invalid)
+    return replace(
+        test,
+        rows=None if is_secret else test.rows,
+        q_value=significant(q_value),
+        drifted=drifted,
+    )

@@ -1,0 +1,104 @@
+"""What predictions, daily drift runs and trainings add to a month's bill."""
+
+import math
+from typing import Any
+
+from domain import metrics
+from domain.contract.contract import Contract
+from ops.bill.cost_idle import HOURS, Line, Stage, fargate_hour, prices
+from ops.laptop import ROOT
+
+FIREHOSE_STEP = 5 * 1024
+GB = 1024.0**3
+DAYS = 30
+SECONDS = DAYS * 86_400
+TRAINING = "-training"
+"""End of the name of the training's task family."""
+
+
+def predictions(stage: Stage, count: int) -> list[Line]:
+    """Of so many predictions a month, each a request of its own: the dearest way."""
+    use, assumed = prices()["use"], prices()["assumed"]
+    predictor = _function(stage, "Predictor")
+    record = math.ceil(assumed["stored_bytes"] / FIREHOSE_STEP) * FIREHOSE_STEP
+    seconds = count * assumed["predictor_milliseconds"] / 1000
+    objects = min(count, SECONDS / _buffer_seconds(stage))
+    return [
+        Line("API Gateway", f"{count:,} requests", count / 1e6 * use["api_million"]),
+        Line("predictor", "requests", count / 1e6 * use["lambda_million"]),
+        Line("predictor", "duration", _gb_seconds(predictor, seconds)),
+        Line("Firehose", "records of 5 KB", count * record / GB * use["firehose_gb"]),
+        Line("Firehose", "Parquet", count * record / GB * use["firehose_conversion_gb"]),
+        Line("S3", f"{objects:,.0f} objects", objects / 1000 * use["s3_thousand_puts"]),
+        Line("S3", "log", count * assumed["stored_bytes"] / GB * prices()["month"]["s3_gb"]),
+        Line("KMS", "a data key an object", objects / 10_000 * use["kms_ten_thousand"]),
+        Line("CloudWatch", "log lines", count * assumed["log_bytes"] / GB * use["log_gb"]),
+        *_metrics(count),
+        Line("transfer", "answers", count * assumed["answer_bytes"] / GB * use["transfer_gb"]),
+    ]
+
+
+def drift_runs(stage: Stage) -> list[Line]:
+    """One run a day, which mails, a look back a week; and the page's queries of the log."""
+    use, assumed = prices()["use"], prices()["assumed"]
+    drift, weeks = _function(stage, "Drift"), DAYS / 7
+    daily, weekly = DAYS * assumed["drift_seconds"], weeks * assumed["look_back_seconds"]
+    scanned = DAYS * assumed["queries_a_day"] * assumed["query_gb"]
+    return [
+        Line("drift function", "a run a day", _gb_seconds(drift, daily)),
+        Line("drift function", "a look back a week", _gb_seconds(drift, weekly)),
+        Line("CloudWatch", "its metrics", _metric_usd(len(metrics.DAILY), DAYS)),
+        Line("SES", "a mail a day", DAYS / 1000 * use["mail_thousand"]),
+        Line("Athena", "the page's queries", scanned / 1024 * use["athena_tb"]),
+    ]
+
+
+def trainings(stage: Stage, count: int) -> list[Line]:
+    """At the price without Spot."""
+    task = next(p for _, p in stage.of("AWS::ECS::TaskDefinition") if _trains(p))
+    hours = count * prices()["assumed"]["training_hours"]
+    usd = hours * (fargate_hour(task) + prices()["hour"]["public_address"])
+    steps = count * prices()["assumed"]["transitions"]
+    return [
+        Line("training", f"{count} of {prices()['assumed']['training_hours']:g} h", usd),
+        Line("Step Functions", "transitions", steps / 1000 * prices()["use"]["step_thousand"]),
+    ]
+
+
+def _trains(task: dict[str, Any]) -> bool:
+    return str(task["Family"]).endswith(TRAINING)
+
+
+def _function(stage: Stage, name: str) -> dict[str, Any]:
+    return next(p for n, p in stage.of("AWS::Lambda::Function") if n.startswith(f"{name}Function"))
+
+
+def _gb_seconds(function: dict[str, Any], seconds: float) -> float:
+    (platform,) = function["Architectures"]
+    price = prices()["use"][f"lambda_gb_second_{platform}"]
+    return float(seconds * function["MemorySize"] / 1024 * price)
+
+
+def _buffer_seconds(stage: Stage) -> float:
+    """The shortest buffer of a stream."""
+    return min(
+        float(p["ExtendedS3DestinationConfiguration"]["BufferingHints"]["IntervalInSeconds"])
+        for _, p in stage.of("AWS::KinesisFirehose::DeliveryStream")
+    )
+
+
+def _metrics(count: int) -> list[Line]:
+    """The predictor's: some in every hour with a request, some in those with a refused one."""
+    fields = len(Contract.parse((ROOT / "contract.toml").read_text()).features)
+    regular, trouble = len(metrics.REGULAR), len(metrics.TROUBLE) + fields
+    hours = min(float(count), HOURS)
+    bad_hours = min(hours, prices()["assumed"]["trouble_hours"])
+    return [
+        Line("CloudWatch", f"{regular} metrics", _metric_usd(regular, hours)),
+        Line("CloudWatch", f"{trouble} of refused requests", _metric_usd(trouble, bad_hours)),
+    ]
+
+
+def _metric_usd(count: int, hours: float) -> float:
+    """A metric is paid for in the hours in which it is emitted."""
+    return float(count * hours / HOURS * prices()["month"]["custom_metric"])

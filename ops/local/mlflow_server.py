@@ -1,0 +1,90 @@
+"""The MLflow tracking server as a background process of this machine."""
+
+import http.client
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+
+from domain import keys
+from domain.deployment import Deployment
+from ops.errors import OpsError
+from ops.laptop import ROOT, Laptop
+from ops.local.processes import Daemon, port_taken, wait_until
+
+PATIENCE_SECONDS = 180.0
+"""With a database that isn't up yet the server keeps trying that long."""
+
+
+def daemon(laptop: Laptop) -> Daemon:
+    """The server's process."""
+    return Daemon("mlflow", laptop.folder)
+
+
+def check_port(laptop: Laptop) -> None:
+    """Refuse before anything is started; raises OpsError."""
+    if daemon(laptop).pid() is None and port_taken(laptop.mlflow_port):
+        raise OpsError(
+            f"Port {laptop.mlflow_port} is taken by another program.",
+            "Stop that program, or choose another port: --mlflow-port 5001",
+        )
+
+
+def start(laptop: Laptop, deployment: Deployment, environ: Mapping[str, str]) -> bool:
+    """Start it, artifacts in the models bucket; False when it already ran. `wait` waits."""
+    server = daemon(laptop)
+    if server.pid() is not None:
+        return False
+    check_port(laptop)
+    artifacts = f"s3://{deployment.models_bucket}/{keys.MLFLOW}".rstrip("/")
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
+    command += ["--port", str(laptop.mlflow_port), "--workers", "1"]
+    command += ["--default-artifact-root", artifacts, "--no-serve-artifacts"]
+    server.start(command, env=server_env(laptop, environ), cwd=ROOT)
+    return True
+
+
+def stop(laptop: Laptop) -> bool:
+    """End it; True when it was running."""
+    return daemon(laptop).stop()
+
+
+def wait(laptop: Laptop) -> None:
+    """Until it answers; raises OpsError."""
+    server = daemon(laptop)
+    wait_until(lambda: healthy(laptop) or server.pid() is None, seconds=PATIENCE_SECONDS, pause=0.3)
+    if not healthy(laptop):
+        raise OpsError(
+            f"MLflow doesn't start; its log ends with: {server.last_line() or 'nothing'}",
+            f"Read {server.log}, then: python -m ops down && python -m ops up",
+        )
+
+
+def server_env(laptop: Laptop, environ: Mapping[str, str]) -> dict[str, str]:
+    """Its environment. A database URL may hold a password, so it is no argument."""
+    database = laptop.mlflow_db or f"sqlite:///{laptop.folder / 'mlflow.db'}"
+    hosts = [f"{name}:{laptop.mlflow_port}" for name in ("localhost", "127.0.0.1")]
+    return laptop.env(environ) | {
+        "MLFLOW_BACKEND_STORE_URI": database,
+        "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(hosts),
+        # 2 processes instead of 10.
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def forget(laptop: Laptop) -> None:
+    """Remove the SQLite registry; its models were in an emulator that is gone."""
+    for path in laptop.folder.glob("mlflow.db*"):
+        path.unlink()
+
+
+def healthy(laptop: Laptop) -> bool:
+    """Whether it answers."""
+    try:
+        with urllib.request.urlopen(f"{laptop.mlflow_url}/health", timeout=2) as answer:
+            return bool(answer.status == http.HTTPStatus.OK)
+    except (urllib.error.URLError, http.client.HTTPException, OSError):
+        return False

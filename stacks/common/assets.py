@@ -1,0 +1,45 @@
+"""What goes into each artefact: allow-lists of the repository's paths."""
+
+from pathlib import Path
+
+from aws_cdk import IgnoreMode
+from aws_cdk import aws_ecr_assets as ecr_assets
+from aws_cdk import aws_lambda as lambda_
+
+ROOT = Path(__file__).resolve().parents[2]
+LAYER = ROOT / "build" / "layer"
+
+SHARED = ("domain", "adapters")
+"""What every room may import."""
+
+DRIFT = (*SHARED, "tabular", "monitoring_job", "lambdas/__init__.py", "lambdas/drift")
+TRAINING = (*SHARED, "tabular", "training_job")
+MLFLOW = ("domain", "mlflow_server")
+
+_NEVER = ("**/__pycache__", "**/*.pyc", "**/.DS_Store")
+
+
+def room(name: str) -> tuple[str, ...]:
+    """The paths of one zip function's room."""
+    return (*SHARED, "lambdas/__init__.py", f"lambdas/{name}")
+
+
+def allow_list(*paths: str) -> list[str]:
+    """Docker ignore patterns that let only these paths in; each path is written out in full.
+
+    ``!lambdas/drift`` lets in that folder; ``!lambdas`` would let in its siblings too.
+    """
+    return ["**", *(f"!{path}" for path in paths), *_NEVER]
+
+
+def source(*paths: str) -> lambda_.Code:
+    """A zip of these paths, at the root of the archive as they are in the repository."""
+    return lambda_.Code.from_asset(
+        str(ROOT), exclude=allow_list(*paths), ignore_mode=IgnoreMode.DOCKER
+    )
+
+
+def platform(architecture: lambda_.Architecture) -> ecr_assets.Platform:
+    """The platform an image is built for, whatever the builder's machine is."""
+    arm = architecture.name == lambda_.Architecture.ARM_64.name
+    return ecr_assets.Platform.LINUX_ARM64 if arm else ecr_assets.Platform.LINUX_AMD64

@@ -1,0 +1,89 @@
+"""A small Lambda function in pure Python: a zip of one room, with the layer of its libraries."""
+
+from aws_cdk import Annotations, Duration
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from stacks.common import assets
+from stacks.common.logs import log_group
+from stacks.common.nag import acknowledge
+from stacks.stage import Stage
+
+
+def architecture(stage: Stage) -> lambda_.Architecture:
+    """The stage's processor architecture."""
+    arm = stage.architecture == "arm64"
+    return lambda_.Architecture.ARM_64 if arm else lambda_.Architecture.X86_64
+
+
+def function_role(scope: Construct, group: logs.ILogGroup) -> iam.Role:
+    """A role that may write into this log group, and nothing yet beside it."""
+    role = iam.Role(scope, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    group.grant_write(role)
+    return role
+
+
+class Libraries(Construct):
+    """The layer with the functions' libraries, which `make setup` fills.
+
+    Without it everything is still synthesised, but the CDK CLI deploys nothing and says why.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str) -> None:
+        super().__init__(scope, construct_id)
+        self.layers: list[lambda_.ILayerVersion] = []
+        if not (assets.LAYER / "python").is_dir():
+            Annotations.of(self).add_error(
+                "build/layer/python is missing: run `make setup`, which fills it."
+            )
+            return
+        self.layers.append(
+            lambda_.LayerVersion(
+                self,
+                "Layer",
+                description="Libraries of Circle's functions",
+                code=lambda_.Code.from_asset(str(assets.LAYER), exclude=["**/__pycache__"]),
+                compatible_runtimes=[lambda_.Runtime.PYTHON_3_13],
+            )
+        )
+
+
+class RoomFunction(Construct):
+    """The function of one room of `lambdas`; `files` of the repository go into its zip too."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        room: str,
+        stage: Stage,
+        libraries: Libraries,
+        timeout: Duration,
+        environment: dict[str, str],
+        memory_size: int = 256,
+        files: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(scope, construct_id)
+        group = log_group(self, stage)
+        self.role = function_role(self, group)
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            architecture=architecture(stage),
+            handler=f"lambdas.{room}.handler.handler",
+            code=assets.source(*assets.room(room), *files),
+            layers=libraries.layers,
+            timeout=timeout,
+            memory_size=memory_size,
+            environment=environment,
+            role=self.role,
+            log_group=group,
+        )
+        acknowledge(
+            self.function,
+            {"AwsSolutions-L1": "Python 3.13, as in the images: one version is tested everywhere."},
+        )

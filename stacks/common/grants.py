@@ -1,0 +1,76 @@
+"""Grants on objects under prefixes: narrower than CDK's `grant_read`, which lists and more."""
+
+from aws_cdk import Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sns as sns
+
+from stacks.common.nag import acknowledge, wildcard
+
+
+def read(role: iam.IRole, bucket: s3.IBucket, *keys: str) -> None:
+    """Read the objects `keys`; a ``*`` stands for anything, a trailing one makes a prefix."""
+    _grant(role, bucket, keys, ["s3:GetObject"])
+    if bucket.encryption_key:
+        bucket.encryption_key.grant(role, "kms:Decrypt")
+
+
+def write(role: iam.IRole, bucket: s3.IBucket, *keys: str) -> None:
+    """Write the objects `keys`, in parts too; a trailing ``*`` makes one a prefix."""
+    _grant(role, bucket, keys, ["s3:PutObject", "s3:AbortMultipartUpload"])
+    if bucket.encryption_key:
+        # Decrypt too: S3 reads the parts of a multipart upload when it joins them.
+        bucket.encryption_key.grant(role, "kms:GenerateDataKey", "kms:Decrypt")
+
+
+def list_keys(role: iam.IRole, bucket: s3.IBucket) -> None:
+    """List the bucket's keys, for who must tell a missing object (404) from a forbidden one (403).
+
+    No condition on ``s3:prefix``: a read carries no prefix, so S3 would answer 403 again.
+    """
+    role.add_to_principal_policy(
+        iam.PolicyStatement(actions=["s3:ListBucket"], resources=[bucket.bucket_arn])
+    )
+
+
+def secret(role: iam.IRole, generated: secretsmanager.ISecret) -> None:
+    """Read a secret's value.
+
+    CDK's own grant writes the reader into the key's policy, and so one stack into another.
+    """
+    role.add_to_principal_policy(
+        iam.PolicyStatement(
+            actions=["secretsmanager:GetSecretValue"], resources=[generated.secret_arn]
+        )
+    )
+    if generated.encryption_key:
+        generated.encryption_key.grant(role, "kms:Decrypt")
+
+
+def publish(role: iam.IRole, topic: sns.ITopic) -> None:
+    """Publish to an encrypted topic."""
+    role.add_to_principal_policy(
+        iam.PolicyStatement(actions=["sns:Publish"], resources=[topic.topic_arn])
+    )
+    if topic.master_key:
+        topic.master_key.grant(role, "kms:GenerateDataKey", "kms:Decrypt")
+
+
+def _grant(role: iam.IRole, bucket: s3.IBucket, keys: tuple[str, ...], actions: list[str]) -> None:
+    role.add_to_principal_policy(
+        iam.PolicyStatement(
+            actions=actions, resources=[bucket.arn_for_objects(key) for key in keys]
+        )
+    )
+    reason = "The keys under this prefix are made at run time."
+    arn = _arn_as_reported(role, bucket)
+    acknowledge(role, {wildcard(f"{arn}/{key}"): reason for key in keys if "*" in key})
+
+
+def _arn_as_reported(role: iam.IRole, bucket: s3.IBucket) -> str:
+    """The bucket's ARN as cdk-nag spells it: a name of this stack, or another stack's export."""
+    owner = Stack.of(bucket)
+    if owner is Stack.of(role):
+        return "<{}.{}>".format(*owner.resolve(bucket.bucket_arn)["Fn::GetAtt"])
+    return str(owner.resolve(owner.export_value(bucket.bucket_arn))["Fn::ImportValue"])

@@ -1,0 +1,95 @@
+"""The drift function: what it is told, and the little it may touch."""
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda_destinations as destinations
+from aws_cdk import aws_ses as ses
+from constructs import Construct
+
+from domain import keys
+from monitoring_job.settings import Settings as DriftSettings
+from stacks.common import grants
+from stacks.common.function import architecture, function_role
+from stacks.common.logs import log_group
+from stacks.common.nag import acknowledge
+from stacks.settings import Settings
+from stacks.storage.storage import StorageStack
+from stacks.target import Target
+
+
+class DriftFunction(Construct):
+    """Compares a window of the log with the model's reference, publishes reports, mails.
+
+    `api_url` is the base of the links in its mails.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        target: Target,
+        storage: StorageStack,
+        api_url: str,
+        configuration: ses.ConfigurationSet,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        group = log_group(self, settings.stage)
+        self._role = function_role(self, group)
+        self.function = target.drift_function(
+            self,
+            architecture(settings.stage),
+            description="Drift run: one window, its Evidently reports, its verdict",
+            environment=DriftSettings(
+                models_bucket=storage.models.bucket_name,
+                predictions_bucket=storage.predictions.bucket_name,
+                reports_bucket=storage.reports.bucket_name,
+                event_bus=storage.bus.event_bus_name,
+                topic_arn=storage.topic.topic_arn,
+                report_secret_arn=storage.report_secret.secret_arn,
+                api_url=api_url,
+                mail_from=settings.mail_from,
+                mail_to=settings.mail_to,
+                configuration_set=configuration.configuration_set_name,
+            ).to_env(),
+            timeout=Duration.minutes(15),
+            memory_size=3008,  # also 1.7 vCPUs: Evidently is CPU-bound
+            role=self._role,
+            log_group=group,
+            on_failure=destinations.SnsDestination(storage.topic),
+        )
+        acknowledge(
+            self._role,
+            {"AwsSolutions-IAM5[Action::kms:GenerateDataKey*]": "CDK's grant for `on_failure`."},
+        )
+        self._grant_objects(storage)
+        self._grant_mail({settings.mail_from, settings.mail_to}, configuration)
+        grants.secret(self._role, storage.report_secret)
+        grants.publish(self._role, storage.topic)
+        storage.bus.grant_put_events_to(self._role)
+
+    def _grant_objects(self, storage: StorageStack) -> None:
+        role = self._role
+        grants.read(role, storage.models, keys.CHAMPION, f"{keys.BUNDLES}*")
+        grants.read(role, storage.predictions, "log/*", "labels/*", f"{keys.FALLBACK}*")
+        own = (f"{keys.RUNS}*", f"{keys.REQUESTS}*", keys.ALERT_STATE)
+        grants.read(role, storage.reports, *own)
+        grants.write(role, storage.reports, *own)
+        for bucket in (storage.models, storage.predictions, storage.reports):
+            grants.list_keys(role, bucket)
+
+    def _grant_mail(self, addresses: set[str], configuration: ses.ConfigurationSet) -> None:
+        """In SES's sandbox the recipient is an identity of this account too."""
+        stack = Stack.of(self)
+        named = [("identity", address) for address in sorted(addresses)]
+        named.append(("configuration-set", configuration.configuration_set_name))
+        self._role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["ses:SendEmail"],
+                resources=[
+                    stack.format_arn(service="ses", resource=kind, resource_name=name)
+                    for kind, name in named
+                ],
+            )
+        )

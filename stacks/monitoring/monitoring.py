@@ -1,0 +1,144 @@
+"""Monitoring: the drift function, when it runs, how it mails, alarms and their dashboard."""
+
+import json
+
+from aws_cdk import Aws, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_ses as ses
+from constructs import Construct
+
+from domain.events import SOURCE
+from stacks.common.outputs import publish
+from stacks.monitoring.alarms import Alarms
+from stacks.monitoring.board import Board
+from stacks.monitoring.drift import DriftFunction
+from stacks.monitoring.operator_mail import OperatorMail
+from stacks.serving.serving import ServingStack
+from stacks.settings import Settings
+from stacks.storage.storage import StorageStack
+from stacks.target import Target
+from stacks.training.retraining import RetrainGuard
+from stacks.training.training import TrainingStack
+
+RETRIES = 3
+"""Of a start that failed; a run is idempotent by its run_id."""
+WEEKLY = "cron(0 16 ? * MON *)"
+LOOK_BACK_DAYS = 28
+"""Labels come late: so many days are judged again every week, for their performance alone."""
+
+
+class MonitoringStack(Stack):
+    """Compares yesterday's predictions with the model's reference, and tells people."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        target: Target,
+        storage: StorageStack,
+        training: TrainingStack,
+        serving: ServingStack,
+    ) -> None:
+        super().__init__(scope, construct_id, termination_protection=settings.stage.retain)
+        if settings.stage.mail_identity:
+            self._own_identities(settings.mail_from, settings.mail_to)
+        configuration = ses.ConfigurationSet(
+            self,
+            "Mail",
+            reputation_metrics=True,
+            suppression_reasons=ses.SuppressionReasons.BOUNCES_AND_COMPLAINTS,
+            tls_policy=ses.ConfigurationSetTlsPolicy.REQUIRE,
+        )
+        # Not by CDK's own method, which ties the topic's stack to this one: a cycle.
+        ses.CfnConfigurationSetEventDestination(
+            self,
+            "MailTrouble",
+            configuration_set_name=configuration.configuration_set_name,
+            event_destination={
+                "enabled": True,
+                "matchingEventTypes": ["bounce", "complaint", "reject"],
+                "snsDestination": {"topicArn": storage.topic.topic_arn},
+            },
+        )
+        drift = DriftFunction(
+            self,
+            "Drift",
+            settings=settings,
+            target=target,
+            storage=storage,
+            api_url=serving.api_url,
+            configuration=configuration,
+        ).function
+        self._schedule(drift, settings.stage.drift_schedule)
+        events.Rule(
+            self,
+            "DriftRequested",
+            event_bus=storage.bus,
+            event_pattern=events.EventPattern(source=[SOURCE], detail_type=["DriftRequested"]),
+            targets=[targets.LambdaFunction(drift, retry_attempts=RETRIES)],
+        )
+        RetrainGuard(self, "Retraining", stage=settings.stage, storage=storage, training=training)
+        alarms = Alarms(
+            self,
+            "Alarms",
+            stage=settings.stage,
+            storage=storage,
+            drift=drift,
+            serving=serving,
+        )
+        Board(
+            self,
+            "Board",
+            stage=settings.stage.name,
+            serving=serving,
+            drift=drift,
+            alarms=alarms.alarms,
+        )
+        OperatorMail(self, "OperatorMail", topic=storage.topic, address=settings.mail_to)
+        publish(self, drift_function=drift.function_name, mail_recipient=settings.mail_to)
+
+    def _own_identities(self, sender: str, recipient: str) -> None:
+        """Each gets a mail with a link to verify it; SES's sandbox wants the recipient's too."""
+        ses.EmailIdentity(self, "Sender", identity=ses.Identity.email(sender))
+        if recipient != sender:
+            ses.EmailIdentity(self, "Recipient", identity=ses.Identity.email(recipient))
+
+    def _schedule(self, drift: lambda_.IFunction, daily: str) -> None:
+        """The day before, daily, and a look back over weeks, weekly.
+
+        The function is told for which time it was meant to run.
+        """
+        here = {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
+        scheduler_ = iam.ServicePrincipal("scheduler.amazonaws.com").with_conditions(here)
+        clock = iam.Role(self, "Clock", assumed_by=scheduler_)
+        clock.add_to_policy(
+            iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[drift.function_arn])
+        )
+        asked = {"time": scheduler.ContextAttribute.scheduled_time, "scheduled": True}
+        look_back = {**asked, "days": LOOK_BACK_DAYS}
+        for construct_id, purpose, expression, request in (
+            ("Daily", "Drift run of the day before", daily, asked),
+            ("Weekly", "Drift run that looks back for late labels", WEEKLY, look_back),
+        ):
+            scheduler.CfnSchedule(
+                self,
+                construct_id,
+                description=purpose,
+                schedule_expression=expression,
+                schedule_expression_timezone="UTC",
+                flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
+                target=scheduler.CfnSchedule.TargetProperty(
+                    arn=drift.function_arn,
+                    role_arn=clock.role_arn,
+                    input=json.dumps(request),
+                    retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
+                        maximum_retry_attempts=RETRIES, maximum_event_age_in_seconds=7200
+                    ),
+                ),
+            )

@@ -1,0 +1,99 @@
+"""The dashboard: its page, and the only function behind the API that may read reports."""
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from domain import keys
+from domain.api.dashboard_routes import ROUTES
+from lambdas.dashboard.settings import Settings as DashboardSettings
+from stacks.common import grants
+from stacks.common.function import Libraries, RoomFunction
+from stacks.serving.api import KeyedApi
+from stacks.stage import Stage
+from stacks.storage.storage import StorageStack
+
+WEB = "web"
+TABLES = ("prediction_log", "prediction_log_fallback")
+
+
+class Dashboard(Construct):
+    """The function, what it may touch, and its routes."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        stage: Stage,
+        libraries: Libraries,
+        timeout: Duration,
+        storage: StorageStack,
+        operator_command: str,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        settings = DashboardSettings(
+            reports_bucket=storage.reports.bucket_name,
+            models_bucket=storage.models.bucket_name,
+            report_secret_arn=storage.report_secret.secret_arn,
+            event_bus=storage.bus.event_bus_name,
+            database=storage.database.ref,
+            workgroup=storage.workgroup.name,
+            operator_command=operator_command,
+        )
+        room = RoomFunction(
+            self,
+            "Room",
+            room="dashboard",
+            files=(WEB,),
+            stage=stage,
+            libraries=libraries,
+            timeout=timeout,
+            environment=settings.to_env(),
+            memory_size=512,
+        )
+        self.function = room.function
+        self._grant_stores(room.role, storage)
+        self._grant_queries(room.role, storage)
+
+    def add_routes(self, api: KeyedApi) -> None:
+        """Send the dashboard's routes to its function."""
+        for route in ROUTES:
+            api.add(route.method.upper(), route.path, self.function, keyless=route.keyless)
+
+    def _grant_stores(self, role: iam.IRole, storage: StorageStack) -> None:
+        grants.read(role, storage.reports, f"{keys.RUNS}*", f"{keys.REQUESTS}*", keys.ALERT_STATE)
+        grants.write(role, storage.reports, f"{keys.REQUESTS}*")
+        grants.list_keys(role, storage.reports)
+        cards = f"{keys.BUNDLES}*/card.json"
+        grants.read(role, storage.models, keys.CHAMPION, f"{keys.LEDGER}*", cards)
+        grants.list_keys(role, storage.models)
+        grants.secret(role, storage.report_secret)
+        storage.bus.grant_put_events_to(role)
+
+    def _grant_queries(self, role: iam.IRole, storage: StorageStack) -> None:
+        """Athena reads the log and writes results with the caller's rights."""
+        stack = Stack.of(self)
+        names = ("catalog", f"database/{storage.database.ref}")
+        tables = (f"table/{storage.database.ref}/{table}" for table in TABLES)
+        workgroup = f"workgroup/{storage.workgroup.name}"
+        allow = {
+            (
+                "athena:StartQueryExecution",
+                "athena:GetQueryExecution",
+                "athena:GetQueryResults",
+                "athena:StopQueryExecution",
+            ): [stack.format_arn(service="athena", resource=workgroup)],
+            ("glue:GetDatabase", "glue:GetTable", "glue:GetPartitions"): [
+                stack.format_arn(service="glue", resource=name) for name in (*names, *tables)
+            ],
+            ("s3:GetBucketLocation",): [storage.predictions.bucket_arn],
+        }
+        for actions, resources in allow.items():
+            role.add_to_principal_policy(
+                iam.PolicyStatement(actions=list(actions), resources=resources)
+            )
+        results = f"{keys.ATHENA}*"
+        grants.read(role, storage.predictions, "log/*", f"{keys.FALLBACK}log/*", results)
+        grants.write(role, storage.predictions, results)
+        grants.list_keys(role, storage.predictions)

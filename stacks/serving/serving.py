@@ -1,0 +1,112 @@
+"""Serving: predictor, labels and dashboard behind one keyed API."""
+
+from aws_cdk import Duration, Stack
+from constructs import Construct
+
+from domain import keys
+from lambdas.labels.settings import Settings as LabelsSettings
+from lambdas.predictor.settings import Settings as PredictorSettings
+from stacks.common import grants
+from stacks.common.function import Libraries, RoomFunction
+from stacks.common.outputs import publish
+from stacks.serving.api import KeyedApi
+from stacks.serving.dashboard import Dashboard
+from stacks.settings import Settings
+from stacks.storage.storage import StorageStack
+from stacks.target import Target
+
+GATEWAY_TIMEOUT = Duration.seconds(29)
+"""API Gateway gives up after that; a function that works on would do so for nobody."""
+
+
+class ServingStack(Stack):
+    """The functions that answer people, each with only the objects it needs."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        target: Target,
+        storage: StorageStack,
+    ) -> None:
+        super().__init__(scope, construct_id, termination_protection=settings.stage.retain)
+        self._settings, self._storage = settings, storage
+        self._libraries = Libraries(self, "Libraries")
+        self.predictor = self._predictor()
+        self.labels = self._labels()
+        self.dashboard = Dashboard(
+            self,
+            "Dashboard",
+            stage=settings.stage,
+            libraries=self._libraries,
+            timeout=GATEWAY_TIMEOUT,
+            storage=storage,
+            operator_command=target.operator_command(settings.stage.name),
+        )
+        self.api = KeyedApi(self, "Api", stage=settings.stage)
+        for method, path in (("POST", "/predict"), ("GET", "/model"), ("GET", "/health")):
+            self.api.add(method, path, self.predictor.function)
+        self.api.add("GET", "/openapi.json", self.predictor.function, keyless=True)
+        self.api.add("POST", "/labels", self.labels.function)
+        self.dashboard.add_routes(self.api)
+        self.api_url = target.api_url(self.api.rest_api)
+        publish(self, api_url=self.api_url, api_key_id=self.api.key.key_id)
+
+    def _predictor(self) -> RoomFunction:
+        storage = self._storage
+        room = self._room(
+            "Predictor",
+            "predictor",
+            PredictorSettings(
+                models_bucket=storage.models.bucket_name,
+                predictions_bucket=storage.predictions.bucket_name,
+                log_stream=storage.prediction_log.stream.stream_name,
+            ).to_env(),
+            # 55 MB are used; the rest is for the processor that comes with it, 0.58 of one. What
+            # computes (a cold start, a batch, an explanation) takes half the time it would with 512
+            # MB and costs the same; waiting for the stream costs twice as much, some cents per
+            # 100,000 requests.
+            memory_size=1024,
+        )
+        grants.read(
+            room.role,
+            storage.models,
+            keys.CHAMPION,
+            f"{keys.BUNDLES}*/bundle.json.gz",
+            f"{keys.BUNDLES}*/card.json",
+        )
+        grants.list_keys(room.role, storage.models)
+        storage.prediction_log.stream.grant_put(room.role)
+        grants.write(room.role, storage.predictions, f"{keys.FALLBACK}log/*")
+        return room
+
+    def _labels(self) -> RoomFunction:
+        storage = self._storage
+        room = self._room(
+            "Labels",
+            "labels",
+            LabelsSettings(
+                predictions_bucket=storage.predictions.bucket_name,
+                labels_stream=storage.labels.stream.stream_name,
+                target=self._settings.contract.target,
+            ).to_env(),
+        )
+        storage.labels.stream.grant_put(room.role)
+        grants.write(room.role, storage.predictions, f"{keys.FALLBACK}labels/*")
+        return room
+
+    def _room(
+        self, construct_id: str, room: str, environment: dict[str, str], memory_size: int = 256
+    ) -> RoomFunction:
+        return RoomFunction(
+            self,
+            construct_id,
+            room=room,
+            stage=self._settings.stage,
+            libraries=self._libraries,
+            timeout=GATEWAY_TIMEOUT,
+            environment=environment,
+            memory_size=memory_size,
+        )

@@ -1,0 +1,118 @@
+"""What is kept: buckets, the prediction and label logs, and what every other stack shares."""
+
+from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import aws_athena as athena
+from aws_cdk import aws_events as events
+from aws_cdk import aws_glue as glue
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from domain import keys
+from domain.contract.contract import Contract
+from domain.contract.records import LABEL_COLUMNS, prediction_log_columns
+from stacks.common.bucket import PrivateBucket
+from stacks.common.nag import acknowledge
+from stacks.common.outputs import publish
+from stacks.common.topic import OperationsTopic
+from stacks.stage import Stage
+from stacks.storage.record_log import RecordLog
+
+
+class StorageStack(Stack):
+    """Buckets, tables and streams, event bus, topic and the secret that signs report links."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, stage: Stage, contract: Contract
+    ) -> None:
+        super().__init__(scope, construct_id, termination_protection=stage.retain)
+        self.key = kms.Key(
+            self,
+            "DataKey",
+            description="Everything that Circle stores",
+            enable_key_rotation=True,
+            removal_policy=RemovalPolicy.RETAIN if stage.retain else RemovalPolicy.DESTROY,
+        )
+        self.data = PrivateBucket(self, "Data", stage=stage, key=self.key)
+        self.models = PrivateBucket(self, "Models", stage=stage, key=self.key, versioned=True)
+        self.predictions = PrivateBucket(
+            self,
+            "Predictions",
+            stage=stage,
+            key=self.key,
+            expire={keys.ATHENA: stage.athena_days, keys.REJECTED: stage.rejected_days},
+        )
+        self.reports = PrivateBucket(self, "Reports", stage=stage, key=self.key)
+        self.database = glue.CfnDatabase(
+            self,
+            "Database",
+            catalog_id=self.account,
+            database_input=glue.CfnDatabase.DatabaseInputProperty(name=f"circle_{stage.name}"),
+        )
+        # With the retired features: their champion may answer on until another one is promoted.
+        columns = prediction_log_columns(contract) | contract.retired_columns()
+        self.prediction_log = self._log("PredictionLog", "log", "prediction_log", columns, stage)
+        self.labels = self._log("Labels", "labels", "labels", LABEL_COLUMNS, stage)
+        self.workgroup = self._workgroup(stage)
+        self.bus = events.EventBus(self, "Bus", event_bus_name=f"circle-{stage.name}")
+        self.topic = OperationsTopic(self, "Operations").topic
+        self.report_secret = secretsmanager.Secret(
+            self,
+            "ReportSecret",
+            description="Signs the links to reports; `previous` is accepted too",
+            encryption_key=self.key,
+            generate_secret_string=secretsmanager.SecretStringGenerator(
+                secret_string_template='{"previous": ""}',  # noqa: S106 - the secret is generated
+                generate_string_key="current",
+                password_length=64,
+                exclude_punctuation=True,
+            ),
+        )
+        acknowledge(
+            self.report_secret,
+            {"AwsSolutions-SMG4": "An operator rotates it: `current` moves to `previous`."},
+        )
+        publish(
+            self,
+            data_bucket=self.data.bucket_name,
+            models_bucket=self.models.bucket_name,
+            predictions_bucket=self.predictions.bucket_name,
+            reports_bucket=self.reports.bucket_name,
+            database=self.database.ref,
+            workgroup=self.workgroup.name,
+            event_bus=self.bus.event_bus_name,
+        )
+
+    def _log(
+        self, construct_id: str, name: str, table: str, columns: dict[str, str], stage: Stage
+    ) -> RecordLog:
+        return RecordLog(
+            self,
+            construct_id,
+            name=name,
+            table=table,
+            columns=columns,
+            database=self.database,
+            bucket=self.predictions,
+            key=self.key,
+            stage=stage,
+        )
+
+    def _workgroup(self, stage: Stage) -> athena.CfnWorkGroup:
+        """Queries whose results land, encrypted, where the lifecycle removes them."""
+        return athena.CfnWorkGroup(
+            self,
+            "Workgroup",
+            name=f"circle-{stage.name}",
+            recursive_delete_option=not stage.retain,
+            work_group_configuration=athena.CfnWorkGroup.WorkGroupConfigurationProperty(
+                enforce_work_group_configuration=True,
+                publish_cloud_watch_metrics_enabled=True,
+                result_configuration=athena.CfnWorkGroup.ResultConfigurationProperty(
+                    output_location=self.predictions.s3_url_for_object(keys.ATHENA),
+                    encryption_configuration=athena.CfnWorkGroup.EncryptionConfigurationProperty(
+                        encryption_option="SSE_KMS", kms_key=self.key.key_arn
+                    ),
+                ),
+            ),
+        )

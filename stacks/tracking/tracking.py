@@ -1,0 +1,107 @@
+"""The network of the containers, and the tracking server with its database in it."""
+
+from aws_cdk import Stack
+from aws_cdk import aws_ec2 as ec2
+from constructs import Construct
+
+from mlflow_server.settings import PORT
+from stacks.common.nag import acknowledge
+from stacks.monitoring.budget import MonthlyBudget
+from stacks.settings import Settings
+from stacks.stage import Stage
+from stacks.storage.storage import StorageStack
+from stacks.target import Aws, TaskNetwork
+from stacks.tracking.tracking_database import PORT as DATABASE_PORT
+from stacks.tracking.tracking_database import TrackingDatabase
+from stacks.tracking.tracking_server import TrackingServer, host
+
+
+def mlflow_url(stage: Stage) -> str:
+    """The tracking server as the training tasks reach it."""
+    return f"http://{host(stage)}:{PORT}"
+
+
+class TrackingStack(Stack):
+    """VPC, security groups and all their rules: training -> MLflow -> Postgres, and no other.
+
+    Tasks live in public subnets with a public address and no other ingress, which costs less than
+    a NAT; the isolated subnets are the database's. S3 is reached through a free gateway endpoint.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        target: Aws,
+        storage: StorageStack,
+    ) -> None:
+        stage = settings.stage
+        super().__init__(scope, construct_id, termination_protection=stage.retain)
+        self.vpc = self._network()
+        self.training_group = ec2.SecurityGroup(
+            self,
+            "TrainingGroup",
+            vpc=self.vpc,
+            description="Training tasks: anything out, nothing in",
+            allow_all_outbound=True,
+        )
+        database = TrackingDatabase(
+            self, "Database", stage=stage, vpc=self.vpc, key=storage.key, topic=storage.topic
+        )
+        server = TrackingServer(
+            self,
+            "Mlflow",
+            stage=stage,
+            target=target,
+            vpc=self.vpc,
+            storage=storage,
+            secret=database.secret,
+        )
+        server.service.node.add_dependency(database)
+        server.group.add_ingress_rule(self.training_group, ec2.Port.tcp(PORT), "Training")
+        database.group.add_ingress_rule(server.group, ec2.Port.tcp(DATABASE_PORT), "MLflow")
+        MonthlyBudget(
+            self,
+            "Budget",
+            name=f"circle-{stage.name}",
+            usd=stage.budget_usd,
+            mail_to=settings.mail_to,
+        )
+
+    def _network(self) -> ec2.Vpc:
+        vpc = ec2.Vpc(
+            self,
+            "Network",
+            max_azs=2,
+            nat_gateways=0,
+            restrict_default_security_group=False,  # that would take a custom resource
+            subnet_configuration=[
+                ec2.SubnetConfiguration(
+                    name="Tasks", subnet_type=ec2.SubnetType.PUBLIC, map_public_ip_on_launch=False
+                ),
+                ec2.SubnetConfiguration(
+                    name="Database", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED
+                ),
+            ],
+            gateway_endpoints={
+                "Objects": ec2.GatewayVpcEndpointOptions(
+                    service=ec2.GatewayVpcEndpointAwsService.S3
+                )
+            },
+        )
+        acknowledge(
+            vpc,
+            {"AwsSolutions-VPC7": "Nothing listens here but MLflow, and only to training tasks."},
+        )
+        return vpc
+
+    @property
+    def network(self) -> TaskNetwork:
+        """Where training tasks run."""
+        subnets = self.vpc.select_subnets(subnet_type=ec2.SubnetType.PUBLIC).subnet_ids
+        return TaskNetwork(
+            subnet_ids=tuple(subnets),
+            security_group_ids=(self.training_group.security_group_id,),
+        )

@@ -1,0 +1,71 @@
+"""The retrain guard: drift may start a training, if the rule says so."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk.aws_lambda_destinations import SnsDestination
+from constructs import Construct
+
+from domain.events import SOURCE
+from lambdas.retrain_guard.settings import Settings as GuardSettings
+from stacks.common import grants
+from stacks.common.function import Libraries, RoomFunction
+from stacks.common.nag import acknowledge
+from stacks.stage import Stage
+from stacks.storage.storage import StorageStack
+from stacks.training.training import TrainingStack
+
+RETRIES = 3
+"""Of an event that the guard failed on; one detection starts one training at most. An event that
+fails for good is mailed to the operator."""
+
+
+class RetrainGuard(Construct):
+    """Listens for `DriftDetected`; may start this machine, and nothing beside it."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        stage: Stage,
+        storage: StorageStack,
+        training: TrainingStack,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        machine = training.machine
+        guard = RoomFunction(
+            self,
+            "Guard",
+            room="retrain_guard",
+            stage=stage,
+            libraries=Libraries(self, "Libraries"),
+            timeout=Duration.minutes(1),
+            environment=GuardSettings(
+                data_bucket=storage.data.bucket_name,
+                event_bus=storage.bus.event_bus_name,
+                state_machine_arn=machine.state_machine_arn,
+            ).to_env(),
+        )
+        guard.role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["states:ListExecutions", "states:StartExecution"],
+                resources=[machine.state_machine_arn],
+            )
+        )
+        training.grant_describe(guard.role, "Each may have been the last training.")
+        grants.list_keys(guard.role, storage.data)
+        storage.bus.grant_put_events_to(guard.role)
+        guard.function.configure_async_invoke(on_failure=SnsDestination(storage.topic))
+        acknowledge(
+            guard.role,
+            {"AwsSolutions-IAM5[Action::kms:GenerateDataKey*]": "CDK's grant for `on_failure`."},
+        )
+        events.Rule(
+            self,
+            "DriftDetected",
+            event_bus=storage.bus,
+            event_pattern=events.EventPattern(source=[SOURCE], detail_type=["DriftDetected"]),
+            targets=[targets.LambdaFunction(guard.function, retry_attempts=RETRIES)],
+        )

@@ -1,0 +1,158 @@
+"""Training: the cluster, the state machine, and who watches over them."""
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_scheduler as scheduler
+from constructs import Construct
+
+from stacks.common.function import Libraries, RoomFunction
+from stacks.common.nag import acknowledge, wildcard
+from stacks.common.outputs import publish
+from stacks.settings import Settings
+from stacks.stage import Stage
+from stacks.storage.storage import StorageStack
+from stacks.target import Target, TaskNetwork
+from stacks.training.task_state import TrainingTask
+from stacks.training.training_machine import TrainingMachine
+from stacks.training.training_task import CONTAINER, TrainingTaskDefinition
+
+
+class TrainingStack(Stack):
+    """Runs the steps of `training_job` as Fargate tasks under the training state machine."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        target: Target,
+        storage: StorageStack,
+        network: TaskNetwork,
+        mlflow_url: str,
+    ) -> None:
+        super().__init__(scope, construct_id, termination_protection=settings.stage.retain)
+        stage = settings.stage
+        self._name = name = f"circle-{stage.name}-training"
+        # The L2 cluster would bring a VPC along; this one needs none.
+        self._cluster = ecs.CfnCluster(
+            self, "Cluster", capacity_providers=["FARGATE", "FARGATE_SPOT"]
+        )
+        acknowledge(
+            self._cluster,
+            {"AwsSolutions-ECS4": "Container Insights costs more than the tasks it would watch."},
+        )
+        task = TrainingTaskDefinition(
+            self,
+            "Steps",
+            name=name,
+            settings=settings,
+            target=target,
+            storage=storage,
+            mlflow_url=mlflow_url,
+        ).definition
+        self.machine = TrainingMachine(
+            self,
+            "Training",
+            name=name,
+            bus=storage.bus,
+            task=TrainingTask(
+                cluster_arn=self._cluster.attr_arn,
+                definition_arn=task.task_definition_arn,
+                container=CONTAINER,
+                role_arns=(task.task_role.role_arn, task.obtain_execution_role().role_arn),
+                provider="FARGATE_SPOT" if stage.training_spot else "FARGATE",
+                network=network,
+            ),
+        ).machine
+        if stage.training_schedule:
+            self._train_regularly(stage.training_schedule)
+        self._grant(task.task_role)
+        self._watch(stage)
+        self._announce(storage)
+        publish(
+            self,
+            state_machine_arn=self.machine.state_machine_arn,
+            cluster=self._cluster.ref,
+            task_family=task.family,
+            mlflow_url=mlflow_url,
+        )
+
+    def _train_regularly(self, expression: str) -> None:
+        """With the settings' defaults; of two trainings at once the lock refuses the second."""
+        clock = iam.Role(self, "Clock", assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com"))
+        self.machine.grant_start_execution(clock)
+        scheduler.CfnSchedule(
+            self,
+            "Regular",
+            description="Regular training",
+            schedule_expression=expression,
+            schedule_expression_timezone="UTC",
+            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
+            target=scheduler.CfnSchedule.TargetProperty(
+                arn=self.machine.state_machine_arn, role_arn=clock.role_arn, input="{}"
+            ),
+        )
+
+    def _grant(self, role: iam.IRole) -> None:
+        """Tasks answer their state, and ask if the execution that holds the lock still runs."""
+        self.machine.grant_task_response(role)
+        self.grant_describe(role, "Any execution may be the lock's holder.")
+
+    def grant_describe(self, role: iam.IRole, reason: str) -> None:
+        """Describe any execution; `reason`: why any."""
+        place = f"execution:{self._name}:*"
+        role.add_to_principal_policy(
+            iam.PolicyStatement(
+                actions=["states:DescribeExecution"],
+                resources=[f"arn:{self.partition}:states:{self.region}:{self.account}:{place}"],
+            )
+        )
+        here = "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>"
+        acknowledge(role, {wildcard(f"{here}:{place}"): reason})
+
+    def _watch(self, stage: Stage) -> None:
+        """A task that stops without a word fails its state now, not a heartbeat later."""
+        watcher = RoomFunction(
+            self,
+            "TaskWatcher",
+            room="task_watcher",
+            stage=stage,
+            libraries=Libraries(self, "Libraries"),
+            timeout=Duration.seconds(30),
+            environment={},
+        )
+        watcher.role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["states:SendTaskFailure"], resources=[self.machine.state_machine_arn]
+            )
+        )
+        events.Rule(
+            self,
+            "StoppedTasks",
+            event_pattern=events.EventPattern(
+                source=["aws.ecs"],
+                detail_type=["ECS Task State Change"],
+                detail={"clusterArn": [self._cluster.attr_arn], "lastStatus": ["STOPPED"]},
+            ),
+            targets=[targets.LambdaFunction(watcher.function)],
+        )
+
+    def _announce(self, storage: StorageStack) -> None:
+        """What no Catch can see (timeout, abort, data limit) is told here."""
+        events.Rule(
+            self,
+            "FailedExecutions",
+            event_pattern=events.EventPattern(
+                source=["aws.states"],
+                detail_type=["Step Functions Execution Status Change"],
+                detail={
+                    "stateMachineArn": [self.machine.state_machine_arn],
+                    "status": ["FAILED", "TIMED_OUT", "ABORTED"],
+                },
+            ),
+            targets=[targets.SnsTopic(storage.topic)],
+        )

@@ -1,0 +1,188 @@
+"""The training state machine, as the Step Functions console shows it.
+
+Prepare → Tune → Evaluate → Better? → Promote → Promoted? → AnnouncePromoted
+with Keep → AnnounceKept where the champion stays, AnnounceFailure → Failed where a step fails.
+
+The state accumulates ``{"input": ..., "prepare": ..., "tune": ..., "evaluate": ...}``: the
+execution's input, then each step's result. With ``{"rollback": true}`` or
+``{"promote_version": ...}`` as input it goes to Promote, with ``{"check": true}`` to Check,
+with ``{"score": {...}}`` to Score.
+"""
+
+from collections.abc import Mapping
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
+from constructs import Construct
+
+from domain.events import SOURCE, DetailType
+from stacks.common.nag import acknowledge
+from stacks.training.task_state import TIMEOUT_HOURS, TrainingTask
+
+PROMOTE = "$.promote"
+ERROR = "$.error"
+
+
+class TrainingMachine(Construct):
+    """The machine with a role of its own: run this task, pass its roles, put these events."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        name: str,
+        task: TrainingTask,
+        bus: events.IEventBus,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._task, self._bus = task, bus
+        self._role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
+        self._grant()
+        self.machine = sfn.StateMachine(
+            self,
+            "Machine",
+            state_machine_name=name,
+            role=self._role,
+            definition_body=sfn.DefinitionBody.from_chainable(self._definition()),
+        )
+        acknowledge(
+            self.machine,
+            {
+                "AwsSolutions-SF1": (
+                    "Step Functions keeps each execution's history for 90 days; delivering it to"
+                    " CloudWatch too takes rights on every log group."
+                ),
+                "AwsSolutions-SF2": "Four steps in a row: the history says what a trace would.",
+            },
+        )
+
+    def _grant(self) -> None:
+        task = self._task
+        self._role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["ecs:RunTask"],
+                resources=[task.definition_arn],
+                conditions={"ArnEquals": {"ecs:cluster": task.cluster_arn}},
+            )
+        )
+        self._role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["iam:PassRole"],
+                resources=list(task.role_arns),
+                conditions={"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+            )
+        )
+
+    def _definition(self) -> sfn.IChainable:
+        failed = self._failed()
+        step = {name: self._step(name, failed) for name in TIMEOUT_HOURS}
+        promote = step["promote"]
+        kept = self._announce("AnnounceKept", "ModelKept", failed)
+        promote.next(
+            sfn.Choice(self, "Promoted?")
+            .when(
+                sfn.Condition.boolean_equals(f"{PROMOTE}.promoted", True),
+                self._announce("AnnouncePromoted", "ModelPromoted", failed, seq=True),
+            )
+            .otherwise(kept)
+        )
+        better = (
+            sfn.Choice(self, "Better?")
+            .when(sfn.Condition.boolean_equals("$.evaluate.promote", True), promote)
+            .otherwise(self._keep().next(kept))
+        )
+        training = step["prepare"].next(step["tune"]).next(step["evaluate"]).next(better)
+        return sfn.Pass(self, "Input", parameters={"input": sfn.JsonPath.entire_payload}).next(
+            sfn.Choice(self, "Train?")
+            .when(_names_a_version(), promote)
+            .when(_asks_for("check"), step["check"])
+            .when(_asks_for("score"), step["score"])
+            .otherwise(training)
+        )
+
+    def _step(self, step: str, failed: sfn.IChainable) -> sfn.CustomState:
+        state = sfn.CustomState(
+            self, step.capitalize(), state_json=self._task.state(step, Stack.of(self).partition)
+        )
+        return state.add_catch(failed, errors=["States.ALL"], result_path=ERROR)
+
+    def _keep(self) -> sfn.Pass:
+        """The gate said no: the shape of Promote's result, for the same announcement."""
+        return sfn.Pass(
+            self,
+            "Keep",
+            parameters={
+                "promoted": False,
+                "version": sfn.JsonPath.string_at("$.evaluate.version"),
+                "reasons": sfn.JsonPath.list_at("$.evaluate.reasons"),
+            },
+            result_path=PROMOTE,
+        )
+
+    def _announce(
+        self, construct_id: str, detail_type: DetailType, failed: sfn.IChainable, seq: bool = False
+    ) -> tasks.EventBridgePutEvents:
+        """`seq`: with the number of the promotion, by which an event that comes twice is known."""
+        detail: dict[str, object] = {
+            "execution": sfn.JsonPath.execution_id,
+            "version": sfn.JsonPath.string_at(f"{PROMOTE}.version"),
+            "reasons": sfn.JsonPath.list_at(f"{PROMOTE}.reasons"),
+        }
+        if seq:
+            detail["seq"] = sfn.JsonPath.string_at(f"{PROMOTE}.seq")
+        announce = self._put(construct_id, detail_type, detail)
+        announce.add_catch(failed, errors=["States.ALL"], result_path=ERROR)
+        return announce
+
+    def _failed(self) -> sfn.IChainable:
+        """Tell the bus, then end with the error's name and its sentence."""
+        error, cause = f"{ERROR}.Error", f"{ERROR}.Cause"
+        end = sfn.Fail(self, "Failed", error_path=error, cause_path=cause)
+        detail = {
+            "execution": sfn.JsonPath.execution_id,
+            "error": sfn.JsonPath.string_at(error),
+            "cause": sfn.JsonPath.string_at(cause),
+        }
+        announce = self._put("AnnounceFailure", "TrainingFailed", detail)
+        # An event that can't be put must not hide why the training failed.
+        announce.add_catch(end, errors=["States.ALL"], result_path=sfn.JsonPath.DISCARD)
+        return announce.next(end)
+
+    def _put(
+        self, construct_id: str, detail_type: DetailType, detail: Mapping[str, object]
+    ) -> tasks.EventBridgePutEvents:
+        entry = tasks.EventBridgePutEventsEntry(
+            detail=sfn.TaskInput.from_object(dict(detail)),
+            detail_type=detail_type,
+            event_bus=self._bus,
+            source=SOURCE,
+        )
+        state = tasks.EventBridgePutEvents(
+            self,
+            construct_id,
+            entries=[entry],
+            result_path=sfn.JsonPath.DISCARD,
+            task_timeout=sfn.Timeout.duration(Duration.minutes(1)),
+        )
+        state.add_retry(max_attempts=3, interval=Duration.seconds(2))
+        return state
+
+
+def _names_a_version() -> sfn.Condition:
+    """A rollback or a promotion by name; Promote judges what was written."""
+    return sfn.Condition.or_(
+        sfn.Condition.is_present("$.input.promote_version"), _asks_for("rollback")
+    )
+
+
+def _asks_for(name: str) -> sfn.Condition:
+    """Present and not false: anything else that was written is the step's to refuse."""
+    variable = f"$.input.{name}"
+    return sfn.Condition.and_(
+        sfn.Condition.is_present(variable),
+        sfn.Condition.not_(sfn.Condition.boolean_equals(variable, False)),
+    )

@@ -1,0 +1,81 @@
+"""Join the labels to a window's predictions: they come late, out of order and more than once."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from domain import times
+from domain.contract.records import LABEL_COLUMNS
+from tabular.log_objects import BAD_DATA, Batch, Damage, LogObjects
+from tabular.rows import typed_column
+
+UNKNOWN = -1
+CLOCK_SKEW = 300_000
+"""Milliseconds that a label may have been observed in the future, as the API allows."""
+_ARROW = {"string": pa.string(), "bigint": pa.int64(), "boolean": pa.bool_()}
+
+Labels = npt.NDArray[np.int8]
+
+
+def join_labels(
+    ids: Mapping[str, pa.ChunkedArray], *, log: LogObjects, start: int, now: int, damage: Damage
+) -> dict[str, Labels]:
+    """The label (0, 1 or UNKNOWN) of each prediction id, per version of `ids`.
+
+    Of several labels the one observed last counts, of those the one received last. Labels are read
+    once, from the window's `start` (UTC ms) to `now`, a batch at a time: only what belongs to
+    `ids` is held.
+    """
+    wanted = {version: pd.Index(column.to_pandas()) for version, column in ids.items()}
+    earliest = times.from_millis(start).date() - timedelta(days=1)
+    days = [day for day in log.days("labels") if day >= earliest]
+    # A request that is repeated across a promotion bears one id under two versions.
+    best = _Best(pd.Index(np.concatenate([*wanted.values(), ()])).unique(), now)
+    entries = log.listed(days, since=start, stream="labels")
+    for batch in log.batches(entries, damage, columns=frozenset(LABEL_COLUMNS)):
+        try:
+            best.add(batch, damage)
+        except BAD_DATA:
+            damage.malformed["unreadable"] += batch.rows
+    return {version: best.label[best.index.get_indexer(index)] for version, index in wanted.items()}
+
+
+class _Best:
+    """The label that counts, for each prediction, of those seen so far."""
+
+    def __init__(self, index: "pd.Index[Any]", now: int) -> None:
+        self.index = index
+        self._latest = now + CLOCK_SKEW
+        self._observed = np.full(len(index), -1, dtype=np.int64)
+        self._received = self._observed.copy()
+        self.label: Labels = np.full(len(index), UNKNOWN, dtype=np.int8)
+
+    def add(self, batch: Batch, damage: Damage) -> None:
+        columns = {
+            name: typed_column(name, _ARROW[kind], batch) for name, kind in LABEL_COLUMNS.items()
+        }
+        position = self.index.get_indexer(columns["prediction_id"].to_pandas())
+        label = columns["label"].cast(pa.int8()).fill_null(UNKNOWN).to_numpy()
+        observed, received = (
+            columns[name].fill_null(-1).to_numpy() for name in ("observed_at", "received_at")
+        )
+        good = (label != UNKNOWN) & (observed >= 0) & (observed <= self._latest) & (received >= 0)
+        ours = position >= 0
+        unusable = int(np.count_nonzero(ours & ~good))
+        if unusable:
+            damage.malformed["label"] += unusable
+        order = np.flatnonzero(ours & good)
+        order = order[np.lexsort((label[order], received[order], observed[order]))]
+        at = position[order]
+        later = (observed[order] > self._observed[at]) | (
+            (observed[order] == self._observed[at]) & (received[order] >= self._received[at])
+        )
+        order, at = order[later], at[later]
+        # Of several for one prediction the last assignment stays: the latest, by the order.
+        self._observed[at], self._received[at] = observed[order], received[order]
+        self.label[at] = label[order]

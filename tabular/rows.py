@@ -1,0 +1,213 @@
+"""From raw batches to rows that can be trusted: typed, in the window, one table per version.
+
+A row without usable id, time, version, score or sample key is malformed: counted by its first
+reason and left out. A feature's value is never a reason: what breaks the contract is kept as
+*invalid*, because that is drift of its own. In the typed tables null means missing and invalid
+is NaN for numbers and flags, `OTHER` for categories.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from domain.contract.feature import Feature
+from domain.contract.records import SAMPLE_KEYS
+from domain.drift.drift import OTHER
+from tabular.log_objects import BAD_DATA, Batch, Damage
+
+OWN_COLUMNS = {
+    "prediction_id": pa.string(),
+    "predicted_at": pa.int64(),
+    "model_version": pa.string(),
+    "probability": pa.float64(),
+    "sample_key": pa.int64(),
+}
+MAXIMUM_ID = 128
+INT64 = 2**63
+ASTRAY = 3 * 86_400_000
+"""Milliseconds outside a window that no row can be which its partitions hold rightly: they reach a
+day around it, and an object is dated by its oldest record.
+"""
+
+Mask = npt.NDArray[np.bool_]
+Features = Callable[[str], tuple[Feature, ...] | None]
+
+
+def usable(
+    batches: Iterable[Batch],
+    *,
+    start: int,
+    end: int,
+    features: Features,
+    damage: Damage,
+) -> Iterator[tuple[str, pa.Table]]:
+    """``(version, rows)`` of every batch, rows with ``start <= predicted_at < end`` (ms) only.
+
+    `features` gives the features of a version's contract, None for a version that doesn't exist.
+    """
+    for batch in batches:
+        malformed: Counter[str] = Counter()
+        try:
+            found = list(_tables(batch, start, end, features, malformed))
+        except BAD_DATA:
+            damage.malformed["unreadable"] += batch.rows
+            continue
+        damage.malformed.update(malformed)
+        yield from found
+
+
+def _tables(
+    batch: Batch, start: int, end: int, features: Features, malformed: Counter[str]
+) -> Iterator[tuple[str, pa.Table]]:
+    own = pa.table({name: typed_column(name, kind, batch) for name, kind in OWN_COLUMNS.items()})
+    for version, positions in _by_version(own, start, end, malformed).items():
+        wanted = features(version)
+        if wanted is None:
+            malformed["model_version"] += positions.size
+            continue
+        table = own.take(positions).drop_columns(["model_version"])
+        for feature in wanted:
+            values = feature_values(batch.columns.get(feature.column), feature, positions)
+            table = table.append_column(feature.column, values)
+        yield version, table
+
+
+def _by_version(
+    own: pa.Table, start: int, end: int, malformed: Counter[str]
+) -> dict[str, npt.NDArray[np.int64]]:
+    """Positions of the good rows of each version; counts the others."""
+    times = own["predicted_at"]
+    inside = _within(times, start, end)
+    left = inside | ~_within(times, start - ASTRAY, end + ASTRAY)
+    length = pc.utf8_length(own["prediction_id"])
+    probability, key = own["probability"], own["sample_key"]
+    good = {
+        "predicted_at": inside,
+        "prediction_id": _mask(pc.and_(pc.greater(length, 0), pc.less_equal(length, MAXIMUM_ID))),
+        "probability": _mask(
+            pc.and_(pc.greater_equal(probability, 0.0), pc.less_equal(probability, 1.0))
+        ),
+        "sample_key": _mask(pc.and_(pc.greater_equal(key, 0), pc.less(key, SAMPLE_KEYS))),
+    }
+    for reason, is_good in good.items():
+        malformed[reason] += int(np.count_nonzero(left & ~is_good))
+        left &= is_good
+    versions = own["model_version"].combine_chunks().dictionary_encode()
+    codes = versions.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    malformed["model_version"] += int(np.count_nonzero(left & (codes < 0)))
+    found = {
+        version: np.flatnonzero(left & (codes == code))
+        for code, version in enumerate(versions.dictionary.to_pylist())
+    }
+    return {version: positions for version, positions in found.items() if positions.size}
+
+
+def _within(times: Any, start: int, end: int) -> Mask:
+    return _mask(pc.and_(pc.greater_equal(times, start), pc.less(times, end)))
+
+
+def _mask(condition: Any) -> Mask:
+    """Null conditions are false."""
+    return np.asarray(pc.fill_null(condition, False).to_numpy(), dtype=bool)
+
+
+def typed_column(name: str, kind: pa.DataType, batch: Batch) -> pa.Array:
+    """One of the record's own columns in its type; what isn't of the type is null."""
+    column = batch.columns.get(name)
+    if isinstance(column, pa.Array) and column.type == kind:
+        return column
+    if column is None:
+        return pa.nulls(batch.rows, kind)
+    values = column.to_pylist() if isinstance(column, pa.Array) else column
+    if kind == pa.string():
+        return pa.array([_text(v) for v in values], kind)
+    if kind == pa.bool_():
+        return pa.array([v if isinstance(v, bool) else None for v in values], kind)
+    if kind == pa.int64():
+        return pa.array([v if _is_integer(v) else None for v in values], kind)
+    return pa.array([float(v) if _is_number(v) else None for v in values], kind)
+
+
+def _text(value: Any) -> str | None:
+    """JSON may hold half a surrogate pair, which no Arrow string can."""
+    if not isinstance(value, str):
+        return None
+    return value if value.isascii() else value.encode("utf-8", "replace").decode()
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and -INT64 <= value < INT64
+
+
+def _is_number(value: Any) -> bool:
+    """Numbers a float can hold."""
+    return not isinstance(value, bool) and (
+        isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**1000)
+    )
+
+
+def feature_values(
+    column: Any, feature: Feature, positions: npt.NDArray[np.int64] | None = None
+) -> pa.Array:
+    """A feature's values as text (category) or float64 (number, flag), see the module.
+
+    `column`: Arrow array, list of decoded JSON values, or None when there is none.
+    """
+    if column is None:
+        kind = pa.string() if feature.kind == "category" else pa.float64()
+        return pa.nulls(0 if positions is None else len(positions), kind)
+    if isinstance(column, pa.Array | pa.ChunkedArray):
+        column = column if positions is None else column.take(pa.array(positions))
+        typed = _typed(column, feature)
+        if typed is not None:
+            return typed
+        values = column.to_pylist()
+    else:
+        values = column if positions is None else [column[i] for i in positions]
+    if feature.kind == "category":
+        listed = frozenset(feature.categories)
+        return pa.array([_category(v, listed) for v in values], pa.string())
+    return pa.array([_number(v, feature) for v in values], pa.float64())
+
+
+def _typed(column: Any, feature: Feature) -> pa.Array | None:
+    """The fast way for columns of the log's own type; None for others."""
+    column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if feature.kind == "category":
+        if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+            return None
+        text = column.cast(pa.string())
+        known = pc.or_(pc.is_in(text, pa.array(feature.categories)), pc.is_null(text))
+        return pc.if_else(known, text, OTHER)
+    if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
+        return None
+    number = column.cast(pa.float64(), safe=False)
+    low, high = _range(feature)
+    valid = pc.and_(pc.greater_equal(number, low), pc.less_equal(number, high))
+    if feature.kind == "flag":
+        valid = pc.or_(pc.equal(number, 0.0), pc.equal(number, 1.0))
+    return pc.if_else(valid, number, math.nan)  # null in, null out
+
+
+def _range(feature: Feature) -> tuple[float, float]:
+    return (0.0, 1.0) if feature.kind == "flag" else (feature.minimum, feature.maximum)
+
+
+def _category(value: Any, listed: frozenset[str]) -> str | None:
+    if value is None:
+        return None
+    return value if isinstance(value, str) and value in listed else OTHER
+
+
+def _number(value: Any, feature: Feature) -> float | None:
+    if value is None:
+        return None
+    if not _is_number(value) or not feature.accepts(value):
+        return math.nan
+    return float(value)

@@ -1,0 +1,41 @@
+"""Loading a model: what is missing, too large or damaged is a bad bundle with its own sentence."""
+
+import pytest
+
+from adapters import bundles
+from domain.contract.contract import Contract
+from domain.errors import BadBundle
+from domain.model.bundle import MAXIMUM_STORED_BYTES, Bundle, digest
+from domain.model.champion import ModelRef
+from tests.unit.fakes import FakeS3, random_forest, store_model
+
+
+def test_a_stored_model_is_loaded(contract: Contract) -> None:
+    s3, bundle = FakeS3(), Bundle(contract, random_forest(contract, 1), 0.4)
+    assert bundle == bundles.load(s3.bucket(), store_model(s3, bundle, 1))
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "The bundle is missing."),
+        (bytes(MAXIMUM_STORED_BYTES + 1), "The bundle is larger than 4,194,304 bytes."),
+        (bytes(MAXIMUM_STORED_BYTES), "The bundle can't be read (error)."),
+        (b"", "The bundle is truncated, too large, or followed by something else."),
+    ],
+)
+def test_what_can_not_be_loaded_says_why(content: bytes | None, sentence: str) -> None:
+    s3, ref = FakeS3(), ModelRef.of(1, digest(content or b""))
+    if content is not None:
+        s3.objects[ref.bundle_key] = content
+    with pytest.raises(BadBundle) as raised:
+        bundles.load(s3.bucket(), ref)
+    assert sentence == str(raised.value)
+
+
+def test_another_models_bytes_are_not_loaded(contract: Contract) -> None:
+    s3 = FakeS3()
+    ref = store_model(s3, Bundle(contract, random_forest(contract, 1), 0.4), 1)
+    s3.objects[ref.bundle_key] = Bundle(contract, random_forest(contract, 2), 0.4).to_bytes()
+    with pytest.raises(BadBundle, match="hash"):
+        bundles.load(s3.bucket(), ref)

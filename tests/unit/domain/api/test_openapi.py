@@ -1,0 +1,147 @@
+"""The OpenAPI document says what the functions do."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.api import openapi
+from domain.api.requests import BadRequest
+from domain.api.schemas import example
+from domain.contract.contract import Contract
+from lambdas.labels.accept import validated
+from tests.unit.contracts import contracts, instances
+from tests.unit.domain.contract.test_contract import VALID
+from tests.unit.predictor_world import World
+
+ROUTES = {
+    ("post", "/predict"),
+    ("post", "/labels"),
+    ("get", "/model"),
+    ("get", "/health"),
+    ("get", "/openapi.json"),
+    ("get", "/reports/{run_id}/{report}"),
+    ("get", "/"),
+    ("get", "/assets/{file}"),
+    ("get", "/monitoring/overview"),
+    ("get", "/monitoring/traffic"),
+    ("get", "/monitoring/runs"),
+    ("post", "/monitoring/runs"),
+    ("get", "/monitoring/runs/{run_id}"),
+    ("get", "/monitoring/requests/{id}"),
+    ("get", "/predictions"),
+    ("get", "/models"),
+    ("get", "/models/{version}"),
+}
+
+
+def _validator(document: dict[str, Any], name: str) -> jsonschema.Draft202012Validator:
+    schema = {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
+    return jsonschema.Draft202012Validator(
+        schema, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER
+    )
+
+
+def test_every_route_is_described(contract: Contract) -> None:
+    paths = openapi.document(contract)["paths"]
+    assert ROUTES == {(method, path) for path, item in paths.items() for method in item}
+
+
+def test_the_document_is_the_contracts(contract: Contract) -> None:
+    document = openapi.document(contract)
+    assert ("3.1.0", contract.version) == (document["openapi"], document["info"]["version"])
+    assert set(VALID) == set(document["components"]["schemas"]["Instance"]["properties"])
+
+
+def test_only_the_document_the_page_and_reports_need_no_key(contract: Contract) -> None:
+    paths = openapi.document(contract)["paths"]
+    keyless = {
+        path for path, item in paths.items() for spec in item.values() if spec.get("security") == []
+    }
+    assert {"/openapi.json", "/reports/{run_id}/{report}", "/", "/assets/{file}"} == keyless
+
+
+def test_every_operation_documents_what_any_may_end_in(contract: Contract) -> None:
+    paths = openapi.document(contract)["paths"]
+    for item in paths.values():
+        for operation in item.values():
+            assert {"429", "500", "502", "504"} <= set(operation["responses"])
+
+
+@given(contracts())
+def test_every_reference_leads_somewhere_and_every_schema_is_one(contract: Contract) -> None:
+    document = openapi.document(contract)
+    schemas = document["components"]["schemas"]
+    for schema in schemas.values():
+        jsonschema.Draft202012Validator.check_schema(schema)
+    text = json.dumps(document)
+    referred = {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}
+    assert set(schemas) == referred
+
+
+@given(st.data())
+def test_schema_and_function_agree_on_any_instance(data: st.DataObject) -> None:
+    contract = data.draw(contracts())
+    validator = _validator(openapi.document(contract), "Instance")
+    instance = data.draw(instances(contract))
+    odd = (
+        st.none() | st.booleans() | st.integers(-2, 3) | st.floats(-1e7, 1e7) | st.text(max_size=3)
+    )
+    changed = instance | data.draw(
+        st.dictionaries(st.sampled_from([*contract.names, "other"]), odd, max_size=2)
+    )
+    assert validator.is_valid(instance)
+    assert (contract.validate(changed) == []) == validator.is_valid(changed)
+
+
+@given(contracts())
+def test_the_example_is_valid(contract: Contract) -> None:
+    assert [] == contract.validate(example(contract))
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        {"prediction_id": "0b8f8c1e-6a35-4a0b-9f0e-2f3c1f6a7b10", "diabetes": True},
+        {"prediction_id": "0b8f8c1e-6a35-4a0b-9f0e-2f3c1f6a7b10", "diabetes": 1},
+        {"prediction_id": "0b8f8c1e-6a35-4a0b-9f0e-2f3c1f6a7b10"},
+        {"prediction_id": "x", "diabetes": True},
+        {"diabetes": False},
+        {"prediction_id": "0b8f8c1e-6a35-4a0b-9f0e-2f3c1f6a7b10", "diabetes": True, "x": 1},
+        {
+            "prediction_id": "0b8f8c1e-6a35-4a0b-9f0e-2f3c1f6a7b10",
+            "diabetes": True,
+            "observed_at": 1,
+        },
+    ],
+)
+def test_schema_and_function_agree_on_labels(contract: Contract, label: dict[str, Any]) -> None:
+    try:
+        validated(label, target="diabetes", now=datetime(2026, 1, 31, tzinfo=UTC))
+        accepted = True
+    except BadRequest:
+        accepted = False
+    assert accepted == _validator(openapi.document(contract), "Label").is_valid(label)
+
+
+def test_answers_are_as_the_document_that_is_served_says(contract: Contract) -> None:
+    world = World(contract)
+    world.promote(1)
+    document = json.loads(world.get("/openapi.json")["body"])
+    assert openapi.document(contract) == document
+    cases = {
+        "Prediction": world.predict(VALID),
+        "Predictions": world.predict({"instances": [VALID]}),
+        "Explained": world.predict(VALID, queryStringParameters={"explain": "true"}),
+        "Model": world.get("/model"),
+        "Health": world.get("/health"),
+        "Problem": world.predict({"age": 500}),
+    }
+    for name, answer in cases.items():
+        _validator(document, name.replace("Explained", "Prediction")).validate(
+            json.loads(answer["body"])
+        )

@@ -1,0 +1,340 @@
+"""The contract: what it refuses, what it derives, and that it comes back as it went."""
+
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.api.schemas import components
+from domain.contract.contract import Contract
+from domain.contract.feature import Feature, Segment
+from domain.contract.records import LABEL_COLUMNS, PREDICTION_COLUMNS
+from domain.contract.reserved_names import RESERVED_COLUMNS, RESERVED_FIELDS
+from domain.errors import BadContract
+from tests.unit.contracts import contracts, instances
+
+VALID = {
+    "gender": "Female",
+    "age": 54,
+    "hypertension": 0,
+    "heart_disease": 1,
+    "smoking_history": "never",
+    "bmi": 27.3,
+    "HbA1c_level": 6.6,
+    "blood_glucose_level": 140,
+}
+
+
+def test_the_shipped_contract_names_the_features_of_the_kaggle_data_set(
+    contract: Contract,
+) -> None:
+    assert tuple(VALID) == tuple(feature.name for feature in contract.features)
+    assert contract.target == "diabetes"
+
+
+def test_the_shipped_features_that_may_be_missing(contract: Contract) -> None:
+    nullable = {feature.name for feature in contract.features if feature.nullable}
+    assert {"smoking_history", "bmi", "HbA1c_level", "blood_glucose_level"} == nullable
+
+
+def test_the_log_columns_are_lower_case_and_typed(contract: Contract) -> None:
+    expected = {
+        "gender": "string",
+        "age": "double",
+        "hypertension": "bigint",
+        "heart_disease": "bigint",
+        "smoking_history": "string",
+        "bmi": "double",
+        "hba1c_level": "double",
+        "blood_glucose_level": "double",
+    }
+    assert expected == contract.log_columns()
+
+
+def test_a_retired_feature_is_a_column_and_nothing_else(contract: Contract) -> None:
+    retired = [{"name": "Weight", "kind": "number"}, {"name": "town", "kind": "category"}]
+    changed = Contract.from_dict(contract.to_dict() | {"retired": retired})
+    assert {"weight": "double", "town": "string"} == changed.retired_columns()
+    assert (contract, contract.version, contract.log_columns()) == (
+        changed,
+        changed.version,
+        changed.log_columns(),
+    )
+    assert contract.to_dict() == changed.to_dict()
+    assert ["#/Weight"] == [p.pointer for p in changed.validate(VALID | {"Weight": 70})]
+
+
+@pytest.mark.parametrize(
+    ("change", "lost"),
+    [
+        ({}, []),
+        ({"age": {"name": "years"}}, ["age"]),
+        ({"age": {"kind": "flag", "minimum": None, "maximum": None}}, ["age"]),
+        ({"age": {"maximum": 130}, "bmi": {"nullable": False}}, []),
+        ({"HbA1c_level": {"name": "hba1c_LEVEL"}}, []),
+        ({"gender": {"name": "sex"}, "bmi": {"name": "mass"}}, ["gender", "bmi"]),
+    ],
+)
+def test_columns_that_a_newer_contract_forgets_are_named(
+    contract: Contract, change: dict[str, Any], lost: list[str]
+) -> None:
+    document = contract.to_dict() | {"segments": []}
+    entries = [f | change.get(f["name"], {}) for f in document["features"]]
+    document["features"] = [{k: v for k, v in f.items() if v is not None} for f in entries]
+    newer = Contract.from_dict(document)
+    assert lost == newer.lost_columns(contract)
+    kinds = {feature.name: feature.kind for feature in contract.features}
+    taken = {feature.column for feature in newer.features}
+    retired = [{"name": n, "kind": kinds[n]} for n in lost if n not in taken]
+    kept = Contract.from_dict(document | {"retired": retired})
+    assert [n for n in lost if n in taken] == kept.lost_columns(contract)
+
+
+def test_the_reserved_names_are_those_of_logs_and_answers(contract: Contract) -> None:
+    schemas = components(contract)
+    fields = {*schemas["Prediction"]["properties"], *schemas["Label"]["properties"], "labels"}
+    assert RESERVED_COLUMNS == {*PREDICTION_COLUMNS, *LABEL_COLUMNS, "dt", "instances"}
+    assert RESERVED_FIELDS == fields - {contract.target}
+
+
+def test_a_valid_instance_has_no_problem(contract: Contract) -> None:
+    assert contract.validate(VALID) == []
+
+
+@pytest.mark.parametrize("name", ["smoking_history", "bmi", "HbA1c_level", "blood_glucose_level"])
+def test_a_nullable_feature_may_be_null_or_absent(contract: Contract, name: str) -> None:
+    absent = {key: value for key, value in VALID.items() if key != name}
+    assert contract.validate(VALID | {name: None}) + contract.validate(absent) == []
+    assert contract.row(absent) == contract.row(VALID | {name: None})
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("gender", "female"),
+        ("gender", ""),
+        ("gender", None),
+        ("gender", 0),
+        ("gender", ["Female"]),
+        ("gender", {"Female": 1}),
+        ("age", -0.001),
+        ("age", 120.001),
+        ("age", "54"),
+        ("age", True),
+        ("age", None),
+        ("age", math.nan),
+        ("age", math.inf),
+        ("age", -math.inf),
+        ("age", 10**400),
+        ("age", [54]),
+        ("hypertension", 2),
+        ("hypertension", -1),
+        ("hypertension", 0.5),
+        ("hypertension", True),
+        ("hypertension", "0"),
+        ("hypertension", None),
+        ("bmi", 9.99),
+        ("bmi", "27.3"),
+        ("HbA1c_level", 2.99),
+        ("blood_glucose_level", 701),
+        ("smoking_history", "No info"),
+    ],
+)
+def test_a_value_outside_the_contract_is_named_and_not_repeated(
+    contract: Contract, field: str, value: object
+) -> None:
+    problems = contract.validate(VALID | {field: value}, "#/instances/3")
+    assert [(f"#/instances/3/{field}", field)] == [(p.pointer, p.field) for p in problems]
+    assert contract.feature(field).expectation == problems[0].detail
+
+
+def test_every_problem_is_listed_at_once(contract: Contract) -> None:
+    problems = contract.validate({"age": 121, "gender": "?", "colour": "blue", "bmi": None})
+    expected = ["#/colour", "#/gender", "#/age", "#/hypertension", "#/heart_disease"]
+    assert expected == [problem.pointer for problem in problems]
+    assert problems[-1].detail == "is required and must be 0 or 1"
+
+
+@pytest.mark.parametrize("instance", [None, 1, "x", [], [VALID], True])
+def test_an_instance_that_is_no_object_is_refused(contract: Contract, instance: object) -> None:
+    assert [p.pointer for p in contract.validate(instance, "#/instances/0")] == ["#/instances/0"]
+
+
+def test_an_unknown_name_is_escaped_and_cut(contract: Contract) -> None:
+    problems = contract.validate(VALID | {"a/b~c" + "x" * 100: 1})
+    assert problems[0].pointer == "#/a~1b~0c" + "x" * 59
+    assert problems[0].field == ""
+
+
+def test_a_row_has_the_types_of_the_log(contract: Contract) -> None:
+    row = contract.row(VALID | {"hypertension": 1.0, "bmi": None})
+    assert row == ("Female", 54.0, 1, 1, "never", None, 6.6, 140.0)
+    assert [str, float, int, int, str, type(None), float, float] == [type(v) for v in row]
+
+
+@given(st.data())
+def test_any_valid_instance_of_any_contract_is_accepted_and_becomes_a_row(
+    data: st.DataObject,
+) -> None:
+    contract = data.draw(contracts())
+    instance = data.draw(instances(contract))
+    assert contract.validate(instance) == []
+    expected = tuple(instance.get(feature.name) for feature in contract.features)
+    assert expected == contract.row(instance)
+
+
+@given(contracts(), st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists))
+def test_validation_never_fails_whatever_is_sent(contract: Contract, value: Any) -> None:
+    anything = {feature.name: value for feature in contract.features} | {"~/": value}
+    assert len(contract.validate(anything)) >= 1
+
+
+@given(contracts())
+def test_a_contract_survives_json(contract: Contract) -> None:
+    again = Contract.from_dict(json.loads(json.dumps(contract.to_dict())))
+    assert contract == again
+    assert contract.version == again.version
+
+
+def test_the_shipped_contract_survives_json_with_its_segments(contract: Contract) -> None:
+    assert contract == Contract.from_dict(json.loads(json.dumps(contract.to_dict())))
+    assert tuple(segment.feature for segment in contract.segments) == ("gender", "age")
+
+
+def _changed(contract: Contract, **fields: Any) -> Contract:
+    return Contract.from_dict(contract.to_dict() | fields)
+
+
+def test_the_version_hashes_what_changes_the_model_and_nothing_else(contract: Contract) -> None:
+    plain = contract.to_dict()
+    features = plain["features"]
+    assert contract.version == _changed(contract, segments=[]).version
+    changes = [
+        _changed(contract, target={"name": "disease"}),
+        _changed(contract, features=features[::-1], segments=[]),
+        _changed(contract, features=[*features[:-1], features[-1] | {"maximum": 701}]),
+        _changed(contract, features=[*features[:-1], features[-1] | {"nullable": False}]),
+        _changed(contract, features=[*features[:-1], features[-1] | {"name": "glucose"}]),
+        _changed(
+            contract, features=[features[0] | {"categories": ["Male", "Female"]}, *features[1:]]
+        ),
+    ]
+    versions = {changed.version for changed in changes}
+    assert len(changes) == len(versions - {contract.version})
+
+
+def test_bands_and_groups_are_named_in_order(contract: Contract) -> None:
+    age, gender = contract.feature("age"), contract.feature("gender")
+    assert Segment("age", (30, 50)).labels(age) == ("age<30", "age 30-50", "age>=50")
+    assert Segment("gender").labels(gender) == ("gender=Female", "gender=Male", "gender=Other")
+    assert Segment("f").labels(Feature(name="f", kind="flag")) == ("f=0", "f=1")
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("", "[target] needs a name"),
+        ("x = ", "not valid TOML"),
+        ("features = 3", "features must be written"),
+        ('[target]\nname = "y"', "at least one"),
+        ('[extra]\n[target]\nname = "y"', "unknown table [extra]"),
+        ('[[features]]\nname = "a b"\nkind = "flag"', "needs a name"),
+        ('[[features]]\nname = "a"\nkind = "text"', "kind must be one of"),
+        ('[[features]]\nname = "a"\nkind = "number"', "a: maximum is missing"),
+        ('[[features]]\nname = "a"\nkind = "flag"\nminimum = 1', "unknown key minimum"),
+        ('[[features]]\nname = "a"\nkind = "number"\nminimum = 2\nmaximum = 1', "below maximum"),
+        ('[[features]]\nname = "a"\nkind = "number"\nminimum = nan\nmaximum = 1', "below maximum"),
+        (
+            f'[[features]]\nname = "a"\nkind = "number"\nminimum = 0\nmaximum = 1{"0" * 400}',
+            "below maximum",
+        ),
+        ('[[features]]\nname = "a"\nkind = "category"\ncategories = ["x"]', "two categories"),
+        ('[[features]]\nname = "a"\nkind = "category"\ncategories = ["x", "x"]', "different"),
+        ('[[features]]\nname = "a"\nkind = "flag"\nnullable = 1', "nullable must be"),
+        ('[[features]]\nname = "Threshold"\nkind = "flag"', "already has a column threshold"),
+        ('[[features]]\nname = "instances"\nkind = "flag"', "already has a column instances"),
+        (
+            '[[features]]\nname = "a"\nkind = "flag"\n[[features]]\nname = "A"\nkind = "flag"',
+            "already has a column a",
+        ),
+        ('[target]\nname = "a"\n[[features]]\nname = "A"\nkind = "flag"', "name a is taken"),
+        ('[target]\nname = "probability"', "name probability is taken"),
+        ('[[features]]\nname = "label"\nkind = "flag"', "already has a column label"),
+        ('[[features]]\nname = "Observed_at"\nkind = "flag"', "already has a column observed_at"),
+        ('[[features]]\nname = "a"\nkind = "flag"\nmonotone = ["x"]', "a: monotone must be"),
+        ('[[features]]\nname = "a"\nkind = "flag"\nmonotone = {}', "a: monotone must be"),
+        ('[[features]]\nname = "a"\nkind = ["flag"]', "a: kind must be one of"),
+        ('[[features]]\nname = ["a"]\nkind = "flag"', "features[0] needs a name"),
+        ('[[retired]]\nname = "a"', "a: kind must be one of"),
+        ('[[retired]]\nkind = "flag"', "retired[0] needs a name"),
+        ('[[retired]]\nname = "a"\nkind = "flag"\nnullable = true', "takes name and kind"),
+        ('[[retired]]\nname = "Label"\nkind = "flag"', "already has a column label"),
+        (
+            '[[features]]\nname = "a"\nkind = "flag"\n[[retired]]\nname = "A"\nkind = "number"',
+            "already has a column a",
+        ),
+        ("retired = [1]", "retired[0] must be a table"),
+        ('[[segments]]\nfeature = ["a"]', "must name a feature"),
+        ('[[segments]]\nfeature = "b"', "must name a feature"),
+        ('[[segments]]\ncolour = "b"', "takes feature and bounds"),
+        (
+            '[[features]]\nname = "a"\nkind = "flag"\n[[segments]]\nfeature = "a"\nbounds = [1]',
+            "bounds are needed for a number",
+        ),
+    ],
+)
+def test_a_bad_contract_is_refused_by_what_is_wrong(text: str, part: str) -> None:
+    with pytest.raises(BadContract) as raised:
+        Contract.parse(text)
+    assert part in str(raised.value)
+
+
+def test_a_bad_contract_names_every_problem() -> None:
+    text = '[[features]]\nname = "a"\nkind = "x"\n[[features]]\nname = "b"\nkind = "number"'
+    with pytest.raises(BadContract) as raised:
+        Contract.parse(text)
+    for part in ("a: kind", "b: minimum", "b: maximum", "[target]"):
+        assert part in str(raised.value)
+
+
+@given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists))
+def test_no_document_raises_anything_but_bad_contract(value: Any) -> None:
+    flag = {"name": "a", "kind": "flag"}
+    features = [value, {"name": value, "kind": "flag"}, flag | {"monotone": value}]
+    document = {"target": value, "features": [*features, flag | {"kind": value}], "segments": value}
+    with pytest.raises(BadContract):
+        Contract.from_dict(document | {"retired": [value]})
+    with pytest.raises(BadContract):
+        Contract.from_dict(document | {"segments": [{"feature": value}], "retired": value})
+
+
+def test_a_monotone_feature_constrains_its_column_and_leaves_the_version_alone(
+    contract: Contract,
+) -> None:
+    document = contract.to_dict()
+    document["features"][1]["monotone"] = "increasing"
+    document["features"][2]["monotone"] = "decreasing"
+    bound = Contract.from_dict(document)
+    assert contract.version == bound.version
+    assert document == bound.to_dict()
+    named = dict(zip(bound.encoded_names, bound.monotone, strict=True))
+    assert {"age": 1, "hypertension": -1} == {name: d for name, d in named.items() if d}
+
+
+@pytest.mark.parametrize(
+    ("feature", "direction", "complaint"),
+    [
+        (1, "up", "age: monotone must be increasing or decreasing"),
+        (0, "increasing", "gender: unknown key monotone"),
+    ],
+)
+def test_a_bad_direction_is_named(
+    contract: Contract, feature: int, direction: str, complaint: str
+) -> None:
+    document = contract.to_dict()
+    document["features"][feature]["monotone"] = direction
+    with pytest.raises(BadContract, match=complaint):
+        Contract.from_dict(document)

@@ -1,0 +1,118 @@
+"""The alert life cycle as a state: how an incident moves, and what its file may hold."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from domain.drift.alert_state import (
+    AlertState,
+    Announcement,
+)
+from domain.drift.drift import Outcome
+from domain.drift.incident import CALM_MILLIS, PAUSE_MILLIS, Incident, Transition
+from domain.errors import BadRecord
+
+VERSION = "1-0a1b2c3d"
+OPEN = Incident(moved_to=10, outcome=Outcome.DATA_DRIFT, drifted=("age",), opened_at=10, told_at=10)
+CALMER = replace(OPEN, moved_to=20, calm_since=20)
+
+
+@pytest.mark.parametrize(
+    ("incident", "outcome", "drifted", "end", "transition"),
+    [
+        (Incident(), Outcome.DATA_DRIFT, ["age"], 20, Transition.OPEN),
+        (Incident(), Outcome.STABLE, [], 20, Transition.SILENT),
+        (Incident(), Outcome.NO_DATA, [], 20, Transition.NONE),
+        (OPEN, Outcome.DATA_DRIFT, ["age"], 20, Transition.SILENT),
+        (OPEN, Outcome.DATA_DRIFT, ["bmi"], 10 + PAUSE_MILLIS, Transition.ESCALATE),
+        (OPEN, Outcome.DATA_DRIFT, ["bmi"], 9 + PAUSE_MILLIS, Transition.SILENT),
+        (OPEN, Outcome.DATA_DRIFT, ["age"], 10 + PAUSE_MILLIS, Transition.SILENT),
+        (OPEN, Outcome.PREDICTION_DRIFT, ["age"], 20, Transition.ESCALATE),
+        (OPEN, Outcome.STABLE, [], 20, Transition.SILENT),
+        (CALMER, Outcome.STABLE, [], 20 + CALM_MILLIS, Transition.RECOVER),
+        (CALMER, Outcome.STABLE, [], 19 + CALM_MILLIS, Transition.SILENT),
+        (CALMER, Outcome.DATA_DRIFT, ["age"], 20 + CALM_MILLIS, Transition.SILENT),
+        (OPEN, Outcome.INSUFFICIENT_DATA, [], 20, Transition.NONE),
+        (OPEN, Outcome.PERFORMANCE_DROP, ["bmi"], 10, Transition.NONE),
+        (OPEN, Outcome.STABLE, [], 9, Transition.NONE),
+    ],
+)
+def test_a_scheduled_window_moves_the_incident(
+    incident: Incident, outcome: Outcome, drifted: list[str], end: int, transition: Transition
+) -> None:
+    moved, after = incident.after(outcome=outcome, drifted=drifted, end=end)
+    assert moved is transition
+    assert after.moved_to == (incident.moved_to if transition is Transition.NONE else end)
+    assert after.is_open is (
+        outcome.is_drift or (incident.is_open and transition is not Transition.RECOVER)
+    )
+
+
+def test_an_escalation_remembers_the_worst_that_was_told() -> None:
+    _, after = OPEN.after(outcome=Outcome.PREDICTION_DRIFT, drifted=["bmi"], end=20)
+    expected = Incident(
+        moved_to=20,
+        outcome=Outcome.PREDICTION_DRIFT,
+        drifted=("age", "bmi"),
+        opened_at=10,
+        told_at=20,
+    )
+    assert after == expected
+
+
+def test_a_column_that_came_too_soon_is_told_when_it_stays() -> None:
+    _, silent = OPEN.after(outcome=Outcome.DATA_DRIFT, drifted=["bmi"], end=20)
+    moved, told = silent.after(outcome=Outcome.DATA_DRIFT, drifted=["bmi"], end=10 + PAUSE_MILLIS)
+    assert (silent.drifted, moved, told.drifted) == (("age",), Transition.ESCALATE, ("age", "bmi"))
+
+
+OWED = Announcement(transition=Transition.OPEN, run_ids=("a", "b"), channels=("mail",))
+STATE = AlertState(OPEN, replace(OPEN, calm_since=30), (OWED, replace(OWED, claimed_at=7)))
+
+
+@pytest.mark.parametrize("state", [AlertState(), STATE])
+def test_the_state_survives_its_encoding(state: AlertState) -> None:
+    assert AlertState.from_json(state.to_json()) == state
+
+
+def test_a_state_of_an_older_kind_keeps_its_incident() -> None:
+    fields = {"moved_to": 10, "outcome": "data_drift", "drifted": ["age"], "opened_at": 10}
+    older = {"incident": {**fields, "calm_since": None}, "claim": None}
+    expected = AlertState(replace(OPEN, told_at=None))
+    assert AlertState.from_json(json.dumps(older).encode()) == expected
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["moved_to", "opened_at", "told_at", "calm_since", "outcome", "drifted"],
+)
+@pytest.mark.parametrize("which", ["incident", "late"])
+def test_a_state_with_a_field_of_another_kind_is_refused(which: str, path: str) -> None:
+    fields = json.loads(STATE.to_json())
+    fields[which][path] = [1.5] if path == "drifted" else "x"
+    with pytest.raises(BadRecord):
+        AlertState.from_json(json.dumps(fields).encode())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"claimed_at": "7"}, {"channels": ["pigeon"]}, {"transition": "x"}, {"run_ids": [1]}],
+)
+def test_an_announcement_with_a_field_of_another_kind_is_refused(change: dict[str, object]) -> None:
+    fields = json.loads(STATE.to_json())
+    fields["owed"][0] |= change
+    with pytest.raises(BadRecord):
+        AlertState.from_json(json.dumps(fields).encode())
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b'{"incident": {}, "owed": []}', b"[1]", b'"x"'])
+def test_what_is_no_state_is_refused(data: bytes) -> None:
+    with pytest.raises(BadRecord):
+        AlertState.from_json(data)
+
+
+def test_the_incident_to_show_is_an_open_one_and_the_more_serious() -> None:
+    late = replace(OPEN, outcome=Outcome.PERFORMANCE_DROP)
+    assert [AlertState(OPEN).worst, AlertState(OPEN, late).worst] == [OPEN, late]
+    assert AlertState(OPEN, replace(late, opened_at=None)).worst == OPEN

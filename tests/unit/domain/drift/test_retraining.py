@@ -1,0 +1,87 @@
+"""When drift starts a training, and when it doesn't."""
+
+from dataclasses import replace
+
+import pytest
+
+from domain.drift.incident import Transition
+from domain.drift.retraining import DetectedDrift, Situation, decide, trains
+from domain.errors import BadRecord
+
+HOUR = 3_600_000
+NOW = 1_000 * HOUR
+OPENED = DetectedDrift(Transition.OPEN, ("run",))
+IDLE = Situation(
+    is_training=False,
+    last_training_at=NOW - 48 * HOUR,
+    seen_until=NOW - 48 * HOUR,
+    newest_data_at=NOW - HOUR,
+)
+
+
+def _decide(drift: DetectedDrift = OPENED, situation: Situation = IDLE) -> tuple[bool, str]:
+    decision = decide(drift, situation, now=NOW, cool_down_millis=24 * HOUR)
+    return decision.start, decision.reason
+
+
+@pytest.mark.parametrize("transition", [Transition.OPEN, Transition.ESCALATE])
+def test_new_or_worse_drift_with_new_data_trains(transition: Transition) -> None:
+    assert _decide(DetectedDrift(transition, ("run",)))[0]
+
+
+def test_the_first_training_needs_no_earlier_one() -> None:
+    assert _decide(situation=replace(IDLE, last_training_at=None, seen_until=None))[0]
+
+
+def test_data_that_only_a_failed_training_has_seen_is_new() -> None:
+    failed = NOW - 30 * HOUR
+    assert _decide(situation=replace(IDLE, last_training_at=failed, newest_data_at=failed - HOUR))[
+        0
+    ]
+
+
+@pytest.mark.parametrize(
+    ("drift", "situation", "reason"),
+    [
+        (DetectedDrift(Transition.NONE, ("run",)), IDLE, "Only a scheduled run"),
+        (DetectedDrift(Transition.SILENT, ("run",)), IDLE, "Only a scheduled run"),
+        (OPENED, replace(IDLE, is_training=True), "is running already"),
+        (OPENED, replace(IDLE, newest_data_at=None), "no training data"),
+        (OPENED, replace(IDLE, newest_data_at=NOW - 49 * HOUR), "no data newer than the last"),
+        (OPENED, replace(IDLE, last_training_at=NOW - 2 * HOUR), "less than 24 hours ago"),
+    ],
+)
+def test_otherwise_nothing_starts_and_a_sentence_says_why(
+    drift: DetectedDrift, situation: Situation, reason: str
+) -> None:
+    start, said = _decide(drift, situation)
+    assert not start
+    assert reason in said
+
+
+@pytest.mark.parametrize(
+    ("document", "training"),
+    [
+        ({}, True),
+        ({"trials": 5}, True),
+        ({"rollback": False, "check": False}, True),
+        ([], True),
+        ({"rollback": True}, False),
+        ({"promote_version": "1-0a1b2c3d"}, False),
+        ({"check": True}, False),
+        ({"score": {}}, False),
+    ],
+)
+def test_an_executions_input_says_whether_it_trains(document: object, training: bool) -> None:
+    assert training == trains(document)
+
+
+def test_an_events_detail_is_decoded() -> None:
+    detail = {"transition": "open", "runs": [{"run_id": "a"}, {"run_id": "b"}]}
+    assert DetectedDrift(Transition.OPEN, ("a", "b")) == DetectedDrift.from_detail(detail)
+
+
+@pytest.mark.parametrize("detail", [{}, {"transition": "x", "runs": []}, {"transition": "open"}])
+def test_another_shape_is_refused(detail: dict[str, object]) -> None:
+    with pytest.raises(BadRecord):
+        DetectedDrift.from_detail(detail)

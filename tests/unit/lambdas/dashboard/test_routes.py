@@ -1,0 +1,457 @@
+"""What the dashboard's function answers about runs, predictions, models, and to bad questions."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from adapters.athena import Athena, QueryTooSlow
+from domain import keys, times
+from domain.api.dashboard_routes import ROUTES
+from domain.api.report_token import ReportSecret
+from domain.drift.alert_state import AlertState
+from domain.drift.drift import Outcome
+from domain.drift.drift_request import RequestRecord
+from domain.drift.incident import Incident
+from domain.drift.run_index import IndexEntry, RunIndex
+from domain.drift.summary import ColumnDrift, Profile, RowCounts, Summary, Test
+from domain.model.champion import LedgerEntry, ModelRef
+from lambdas.dashboard.page import Page
+from tests.repository import ROOT
+from tests.unit.dashboard import NOW, REQUEST_ID, SECRET, FakeAthena, FakeBus, World
+from tests.unit.fakes import point_at, problem_of
+
+VERSION = "7-0a1b2c3d"
+DAY_MILLIS = 86_400_000
+
+
+def _column(effect: float) -> ColumnDrift:
+    test = Test(
+        aspect="values",
+        method="wasserstein",
+        rows=500,
+        effect=effect,
+        p_value=0.01,
+        q_value=0.02,
+        drifted=effect >= 0.1,
+    )
+    profile = Profile(rows=500, missing=0, invalid=0)
+    return ColumnDrift(
+        name="age", column="age", kind="number", reference=profile, current=profile, tests=(test,)
+    )
+
+
+def _summary(day: int, *, version: str = VERSION, effect: float = 0.0) -> Summary:
+    end = times.to_millis(NOW) // DAY_MILLIS * DAY_MILLIS - day * DAY_MILLIS
+    start, stop = (times.to_name(times.from_millis(at)) for at in (end - DAY_MILLIS, end))
+    return Summary(
+        run_id=f"{start}--{stop}--{version}",
+        version=version,
+        start=end - DAY_MILLIS,
+        end=end,
+        computed_at=end,
+        scheduled=True,
+        outcome=Outcome.STABLE,
+        columns=(_column(effect),),
+        reports=("data_drift",),
+    )
+
+
+def _with_runs(summaries: list[Summary]) -> World:
+    world = World()
+    for summary in summaries:
+        world.s3.objects[keys.summary(summary.id)] = summary.to_json()
+    index = RunIndex()
+    for summary in summaries:
+        index = index.with_run(IndexEntry.of(summary))
+    world.s3.objects[keys.RUN_INDEX] = index.to_json()
+    return world
+
+
+def test_the_overview_of_an_empty_deployment_is_empty() -> None:
+    expected: dict[str, Any] = {
+        "champion": None,
+        "card": None,
+        "incident": None,
+        "problems": [],
+        "runs_total": 0,
+        "timeline": [],
+        "latest": [],
+    }
+    assert expected == World().get("/monitoring/overview")
+
+
+def test_the_overview_tells_champion_card_open_incident_and_the_timeline_oldest_first() -> None:
+    world = _with_runs([_summary(day) for day in range(12)])
+    ref = ModelRef.of(7, "0a1b2c3d" * 8)
+    point_at(world.s3, ref)
+    world.s3.objects[keys.card(ref.version)] = b'{"threshold": 0.4}'
+    incident = Incident(moved_to=5, outcome=Outcome.DATA_DRIFT, drifted=("age",), opened_at=4)
+    world.s3.objects[keys.ALERT_STATE] = AlertState(incident).to_json()
+
+    found = world.get("/monitoring/overview")
+
+    assert (ref.version, {"threshold": 0.4}) == (found["champion"]["version"], found["card"])
+    assert ("data_drift", ["age"]) == (found["incident"]["outcome"], found["incident"]["drifted"])
+    assert (12, 12, 8) == (found["runs_total"], len(found["timeline"]), len(found["latest"]))
+    assert found["timeline"][0]["end"] < found["timeline"][-1]["end"] == found["latest"][0]["end"]
+
+
+@pytest.mark.parametrize("data", [b"{", b'{"incident": {"moved_to": "x"}}'])
+def test_an_unreadable_alert_state_costs_a_sentence_and_not_the_overview(data: bytes) -> None:
+    world = World()
+    world.s3.objects[keys.ALERT_STATE] = data
+    found = world.get("/monitoring/overview")
+    assert (None, 1) == (found["incident"], len(found["problems"]))
+
+
+def test_a_performance_drop_of_the_weekly_look_back_is_an_incident_to_show() -> None:
+    world = World()
+    late = Incident(moved_to=5, outcome=Outcome.PERFORMANCE_DROP, opened_at=4)
+    world.s3.objects[keys.ALERT_STATE] = AlertState(Incident(moved_to=6), late).to_json()
+    assert "performance_drop" == world.get("/monitoring/overview")["incident"]["outcome"]
+
+
+def test_a_closed_incident_is_none() -> None:
+    world = World()
+    world.s3.objects[keys.ALERT_STATE] = AlertState(Incident(moved_to=5)).to_json()
+    assert world.get("/monitoring/overview")["incident"] is None
+
+
+@pytest.mark.parametrize("count", [0, 1, 50, 51, 120])
+def test_pages_of_runs_hold_every_run_once_newest_first(count: int) -> None:
+    world = _with_runs([_summary(day) for day in range(count)])
+    seen: list[str] = []
+    cursor = None
+    while True:
+        page = world.get("/monitoring/runs", query={"cursor": cursor} if cursor else None)
+        seen += [run["run_id"] for run in page["runs"]]
+        cursor = page["next"]
+        if cursor is None:
+            break
+    assert [_summary(day).run_id for day in range(count)] == seen
+
+
+def test_a_cursor_of_no_run_is_400() -> None:
+    answer = World().ask("GET", "/monitoring/runs", query={"cursor": "x"})
+    assert 400 == problem_of(answer)["status"]
+
+
+def test_a_run_comes_with_its_summary_and_links_that_open_its_reports_only() -> None:
+    summary = _summary(1)
+    found = _with_runs([summary]).get("/monitoring/runs/{run_id}", run_id=summary.run_id)
+    (link,) = found["links"].values()
+    path, token = link.split("?t=")
+    assert f"/reports/{summary.run_id}/data_drift" == path
+    assert SECRET.verifies(token, summary.run_id, "data_drift")
+    assert not SECRET.verifies(token, summary.run_id, "performance")
+    assert json.loads(summary.to_json()) == found["summary"]
+
+
+def test_the_rows_of_a_run_are_its_distinct_predictions() -> None:
+    summary = replace(_summary(1), rows=RowCounts(logged=1001, sampled=900, copies=100))
+    found = _with_runs([summary]).get("/monitoring/runs/{run_id}", run_id=summary.run_id)
+    assert (summary.rows.distinct, 901) == (found["rows"], found["rows"])
+
+
+def test_a_columns_history_is_of_the_same_version_up_to_the_run_and_oldest_first() -> None:
+    other = _summary(3, version="8-0a1b2c3d", effect=0.9)
+    runs = [_summary(day, effect=0.02 * day) for day in range(6)]
+    shown = runs[2]
+    found = _with_runs([*runs, other]).get("/monitoring/runs/{run_id}", run_id=shown.run_id)
+    assert [0.1, 0.08, 0.06, 0.04] == [point["effect"] for point in found["history"]["age"]]
+    assert [True, False, False, False] == [p["drifted"] for p in found["history"]["age"]]
+
+
+def test_a_history_is_no_longer_than_a_sparkline_shows() -> None:
+    runs = [_summary(day) for day in range(40)]
+    found = _with_runs(runs).get("/monitoring/runs/{run_id}", run_id=runs[0].run_id)
+    assert 20 == len(found["history"]["age"])
+
+
+@pytest.mark.parametrize("stored", [b"{", b"[]", b'{"format": "another"}'])
+def test_a_damaged_summary_of_another_run_costs_one_point_of_the_history(stored: bytes) -> None:
+    runs = [_summary(day) for day in range(3)]
+    world = _with_runs(runs)
+    world.s3.objects[keys.summary(runs[1].id)] = stored
+    found = world.get("/monitoring/runs/{run_id}", run_id=runs[0].run_id)
+    assert 2 == len(found["history"]["age"])
+
+
+@pytest.mark.parametrize(
+    ("resource", "path"),
+    [
+        ("/monitoring/runs/{run_id}", {"run_id": "../alerts"}),
+        ("/monitoring/runs/{run_id}", {"run_id": _summary(1).run_id}),
+        ("/monitoring/requests/{id}", {"id": "../../runs/index"}),
+        ("/monitoring/requests/{id}", {"id": REQUEST_ID}),
+        ("/models/{version}", {"version": "../champion"}),
+        ("/models/{version}", {"version": VERSION}),
+        ("/assets/{file}", {"file": "../handler.py"}),
+        ("/assets/{file}", {"file": "none.js"}),
+    ],
+)
+def test_what_is_not_there_is_404_with_a_sentence(resource: str, path: dict[str, str]) -> None:
+    problem = problem_of(World().ask("GET", resource, **path))  # type: ignore[arg-type]  # path values
+    assert 404 == problem["status"]
+    assert problem["detail"].endswith(".")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"day": "2026-01-31"},
+        {"start": "2026-01-01", "end": "2026-01-03T12:00:00Z"},
+        {"last_rows": 1000},
+        {"last_rows": 1000, "mail": True},
+    ],
+)
+def test_run_now_records_the_request_and_puts_one_event(body: dict[str, Any]) -> None:
+    world = World()
+    answer = world.ask("POST", "/monitoring/runs", body)
+    told = json.loads(answer["body"])
+    assert (202, f"/monitoring/requests/{REQUEST_ID}") == (answer["statusCode"], told["follow"])
+    (event,) = world.bus.events
+    assert "DriftRequested" == event["DetailType"]
+    assert {**body, "request_id": REQUEST_ID} == json.loads(event["Detail"])
+    found = world.get("/monitoring/requests/{id}", id=REQUEST_ID)
+    assert ("pending", body) == (found["status"], found["request"])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [],
+        {},
+        {"mail": True},
+        {"mail": "yes", "last_rows": 5},
+        {"last_rows": 0},
+        {"last_rows": 10**9},
+        {"day": "31.1.2026"},
+        {"day": "9999-12-31"},
+        {"start": "0001-01-01T00:00:00+14:00", "end": "0001-01-02"},
+        {"start": "2026-01-02", "end": "2026-01-01"},
+        {"day": "2026-01-31", "last_rows": 5},
+        {"time": "2026-01-31T14:00:00Z"},
+        {"last_rows": 5, "scheduled": True},
+        {"last_rows": 5, "request_id": REQUEST_ID},
+    ],
+)
+def test_a_window_that_cant_be_is_refused_and_leaves_nothing(body: Any) -> None:
+    world = World()
+    problem = problem_of(world.ask("POST", "/monitoring/runs", body))
+    assert (400, [], {}) == (problem["status"], world.bus.events, world.s3.objects)
+
+
+def test_every_unknown_field_of_a_window_is_named() -> None:
+    problem = problem_of(World().ask("POST", "/monitoring/runs", {"a/b": 1, "days": 2}))
+    assert ["#/a~1b", "#/days"] == [error["pointer"] for error in problem["errors"]]
+
+
+def test_a_bus_that_refuses_is_a_503_and_the_record_says_so() -> None:
+    world = World(bus=FakeBus(refuses=True))
+    answer = world.ask("POST", "/monitoring/runs", {"last_rows": 5})
+    assert 503 == problem_of(answer)["status"]
+    record = RequestRecord.from_json(world.s3.objects[keys.request(REQUEST_ID)])
+    assert "failed" == record.status
+
+
+ROW = ["id-1", "1769860800000", VERSION, "0.7", "0.42", "true", "api"]
+
+
+def test_predictions_are_records_without_a_feature() -> None:
+    world = World(athena=FakeAthena(rows=[ROW]))
+    found = world.get("/predictions")
+    expected = {
+        "prediction_id": "id-1",
+        "predicted_at": 1769860800000,
+        "model_version": VERSION,
+        "probability": 0.7,
+        "threshold": 0.42,
+        "predicted": True,
+        "source": "api",
+    }
+    assert [expected] == found["predictions"]
+
+
+def test_a_record_from_before_a_column_existed_has_no_value_there() -> None:
+    old = ["id-1", "1769860800000", VERSION, "0.7", None, None, None]
+    (found,) = World(athena=FakeAthena(rows=[old])).get("/predictions")["predictions"]
+    assert (0.7, None, None, None) == (
+        found["probability"],
+        found["threshold"],
+        found["predicted"],
+        found["source"],
+    )
+
+
+def test_a_day_is_looked_for_one_partition_back_and_ahead_and_filtered() -> None:
+    world = World()
+    world.get("/predictions", query={"day": "2026-01-31", "version": VERSION})
+    (sql,) = world.athena.sql
+    assert "dt BETWEEN '2026-01-30' AND '2026-02-01'" in sql
+    assert "predicted_at >= 1769817600000 AND predicted_at < 1769904000000" in sql
+    assert f"model_version = '{VERSION}'" in sql
+    assert "prediction_log_fallback" in sql
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"day": "today"}, {"day": "2026-02-30"}, {"day": "' OR 1=1"}, {"version": "7' OR '1'='1"}],
+)
+def test_a_filter_that_cant_be_is_400_and_never_reaches_the_query(query: dict[str, str]) -> None:
+    world = World()
+    assert 400 == problem_of(world.ask("GET", "/predictions", query=query))["status"]
+    assert [] == world.athena.sql
+
+
+def test_traffic_tells_each_of_thirty_days_with_zero_where_nothing_was() -> None:
+    today = str(times.to_millis(NOW) // DAY_MILLIS)
+    world = World(athena=FakeAthena(rows=[[today, "10", "3"]]))
+    days = world.get("/monitoring/traffic")["days"]
+    assert (30, {"day": "2026-02-01", "predictions": 10, "positives": 3}) == (len(days), days[-1])
+    assert 0 == sum(day["predictions"] for day in days[:-1])
+
+
+@pytest.mark.parametrize(("state", "stopped"), [("FAILED", 0), ("RUNNING", 1)])
+def test_a_query_that_fails_or_lasts_is_a_503(state: str, stopped: int) -> None:
+    world = World(athena=FakeAthena(state=state))
+    problem = problem_of(world.ask("GET", "/predictions"))
+    assert (503, stopped) == (problem["status"], world.athena.stopped)
+
+
+def test_a_query_within_its_patience_is_waited_for() -> None:
+    client: Any = FakeAthena(state="RUNNING")
+
+    def finish(_: float) -> None:
+        client.state = "SUCCEEDED"
+
+    athena = Athena(client, "d", "w", patience_seconds=5, sleep=finish, clock=lambda: 0.0)
+    assert [] == list(athena.query("SELECT 1")[1])
+
+
+def test_a_query_past_its_patience_is_stopped() -> None:
+    client: Any = FakeAthena(state="RUNNING")
+    clock = iter([0.0, 1.0, 6.0]).__next__
+    athena = Athena(client, "d", "w", patience_seconds=5, sleep=lambda _: None, clock=clock)
+    with pytest.raises(QueryTooSlow):
+        athena.query("SELECT 1")
+    assert 1 == client.stopped
+
+
+def _promoted(world: World, number: int, reason: str) -> ModelRef:
+    ref = ModelRef.of(number, f"{number:08x}" * 8)
+    champion = point_at(world.s3, ref)
+    entry = LedgerEntry.of(champion, (reason,))
+    world.s3.objects[entry.key] = entry.to_json()
+    world.s3.objects[keys.card(ref.version)] = json.dumps({"version": ref.version}).encode()
+    return ref
+
+
+def test_models_are_the_ledger_newest_first_and_every_version() -> None:
+    world = World()
+    refs = [_promoted(world, number, f"reason {number}") for number in (9, 10)]
+    found = world.get("/models")
+    assert [2, 1] == [entry["seq"] for entry in found["ledger"]]
+    assert [["reason 10"], ["reason 9"]] == [entry["reasons"] for entry in found["ledger"]]
+    assert [refs[1].version, refs[0].version] == found["versions"]
+    assert "python -m ops --stage dev rollback" == found["rollback_command"]
+    card = world.get("/models/{version}", version=refs[0].version)
+    assert {"version": refs[0].version} == card
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        f"{keys.BUNDLES}notes/card.json",
+        f"{keys.BUNDLES}readme.txt",
+        keys.bundle("11-0a1b2c3d"),
+        keys.reference("12-0a1b2c3d"),
+        f"{keys.BUNDLES}13-0a1b2c3d/old/card.json",
+    ],
+)
+def test_versions_are_those_with_a_card_whatever_else_lies_there(key: str) -> None:
+    world = World()
+    ref = _promoted(world, 9, "reason")
+    world.s3.objects[key] = b"{}"
+    assert [ref.version] == world.get("/models")["versions"]
+
+
+def test_no_model_yet_is_an_empty_ledger() -> None:
+    found = World().get("/models")
+    assert (None, [], []) == (found["champion"], found["ledger"], found["versions"])
+
+
+def test_the_function_answers_exactly_the_routes_that_the_gateway_sends_it() -> None:
+    described = {(route.method.upper(), route.path) for route in ROUTES}
+    assert described == set(World().api().routes)
+
+
+def test_the_page_runs_own_files_only_and_frames_the_reports_origin() -> None:
+    answer = World().ask("GET", "/")
+    policy = answer["headers"]["Content-Security-Policy"].split("; ")
+    assert (200, "<html>") == (answer["statusCode"], answer["body"])
+    assert {"default-src 'none'", "script-src 'self'", "style-src 'self'"} <= set(policy)
+    assert "frame-src 'self' https://reports.example" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert not [part for part in policy if "unsafe" in part or "*" in part]
+
+
+def test_the_page_is_told_how_its_deployments_operator_calls_the_command_line() -> None:
+    web = ROOT / "web"
+    page = Page.read(web, report_url="https://r.example/x", operator='ops --stage "dev"')
+    text = page.answer("index.html")["body"]
+    assert '<meta name="operator" content="ops --stage &quot;dev&quot;">' in text
+    assert "{operator}" not in text
+
+
+def test_a_stage_without_its_slash_leads_to_the_page() -> None:
+    from tests.unit.fakes import api_event
+
+    event = api_event("GET", "/", requestContext={"path": "/v1", "stage": "v1"})
+    answer = World().respond(event)
+    assert (302, "/v1/") == (answer["statusCode"], answer["headers"]["Location"])
+
+
+def test_an_unchanged_file_is_a_304() -> None:
+    world = World()
+    first = world.ask("GET", "/assets/{file}", file="app.js")
+    etag = first["headers"]["ETag"]
+    again = world.ask(
+        "GET", "/assets/{file}", headers={"If-None-Match": f"W/{etag}"}, file="app.js"
+    )
+    assert ("text/javascript; charset=utf-8", 304, "") == (
+        first["headers"]["Content-Type"],
+        again["statusCode"],
+        again["body"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("resource", "key", "path"),
+    [
+        ("/monitoring/overview", keys.RUN_INDEX, {}),
+        ("/monitoring/overview", keys.CHAMPION, {}),
+        ("/monitoring/requests/{id}", keys.request(REQUEST_ID), {"id": REQUEST_ID}),
+        ("/monitoring/runs/{run_id}", keys.summary(_summary(1).id), {"run_id": _summary(1).run_id}),
+    ],
+)
+def test_a_damaged_record_is_a_503_without_its_content(
+    resource: str, key: str, path: dict[str, str]
+) -> None:
+    world = World()
+    world.s3.objects[key] = b'{"secret": 1'
+    answer = world.ask("GET", resource, **path)  # type: ignore[arg-type]  # path values
+    assert 503 == problem_of(answer)["status"]
+    assert "secret" not in answer["body"]
+
+
+def test_a_secret_can_be_rotated_and_links_stay_signed_by_the_new_one() -> None:
+    summary = _summary(1)
+    world = _with_runs([summary])
+    new = ReportSecret("n" * 40, previous=SECRET.current)
+    world.secrets = replace(world.secrets, read=lambda: new)
+    found = world.get("/monitoring/runs/{run_id}", run_id=summary.run_id)
+    token = found["links"]["data_drift"].split("?t=")[1]
+    assert ReportSecret("n" * 40).verifies(token, summary.run_id, "data_drift")

@@ -1,0 +1,275 @@
+"""Runs that somebody asked for: their record, their books, and the backfill of days."""
+
+import argparse
+import json
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+from botocore.exceptions import ConnectionClosedError, HTTPClientError, ReadTimeoutError
+
+from adapters.s3 import Bucket
+from domain import keys, times
+from domain.drift.drift import Outcome
+from domain.drift.drift_request import RUN_MILLIS, DriftRequest, RequestRecord
+from domain.drift.window import LastRows
+from domain.errors import BadRecord, BadWindow
+from lambdas.drift.handler import RunFailed, handler
+from lambdas.drift.observation import observed
+from lambdas.drift.requested import Desk
+from monitoring_job import publishing
+from ops.commands import drift
+from ops.errors import OpsError
+from ops.target import Target
+from tests.unit.monitoring import drift_summary
+
+ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
+NOW = datetime(2026, 2, 1, 14, tzinfo=UTC)
+ASKED = RequestRecord(id=ID, requested_at=times.to_millis(NOW) - 60_000, request={"last_rows": 5})
+
+
+def event(record: RequestRecord) -> dict[str, Any]:
+    return {"detail-type": "DriftRequested", "detail": record.detail}
+
+
+def stored(bucket: Bucket) -> RequestRecord:
+    found = bucket.get(keys.request(ID))
+    assert found is not None
+    return RequestRecord.from_json(found.data)
+
+
+def test_a_record_survives_its_encoding() -> None:
+    done = RequestRecord(
+        id=ID, requested_at=1, request={"day": "2026-01-31"}, status="done", run_ids=("a", "b")
+    )
+    assert RequestRecord.from_json(done.to_json()) == done
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": "../x"},
+        {"status": "lost"},
+        {"request": []},
+        {"run_ids": None},
+        {"more": 1},
+        {"requested_at": "1"},
+        {"started_at": 10**20},
+    ],
+)
+def test_what_is_no_record_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(BadRecord):
+        RequestRecord.from_json(json.dumps(json.loads(ASKED.to_json()) | change).encode())
+
+
+def test_a_request_is_done_once_and_means_the_moment_it_was_asked(moto_bucket: Bucket) -> None:
+    moto_bucket.put(keys.request(ID), ASKED.to_json())
+    summary, seen = drift_summary(Outcome.STABLE), []
+
+    def run(request: DriftRequest) -> list[Any]:
+        seen.append((request.window, stored(moto_bucket).status))
+        return [summary]
+
+    for _ in range(2):  # events come twice
+        Desk(moto_bucket).serve(event(ASKED), now=NOW, run=run)
+    asked = times.from_millis(ASKED.requested_at)
+    assert seen == [(LastRows(5, before=asked), "running")]
+    assert (stored(moto_bucket).status, stored(moto_bucket).run_ids) == ("done", (summary.run_id,))
+
+
+def test_a_bad_window_is_noted_and_not_tried_again(moto_bucket: Bucket) -> None:
+    bad = RequestRecord(id=ID, requested_at=1, request={"day": "soon"})
+    assert (
+        Desk(moto_bucket).serve(event(bad), now=NOW, run=lambda _: [drift_summary(Outcome.STABLE)])
+        == []
+    )
+    assert stored(moto_bucket).problem == "A day looks like 2026-01-31."
+
+
+def test_a_failure_is_noted_without_its_text_and_raised(moto_bucket: Bucket) -> None:
+    def run(_: DriftRequest) -> list[Any]:
+        raise ZeroDivisionError("a value")
+
+    with pytest.raises(ZeroDivisionError):
+        Desk(moto_bucket).serve(event(ASKED), now=NOW, run=run)
+    problem = stored(moto_bucket).problem or ""
+    assert (stored(moto_bucket).status, "ZeroDivisionError" in problem) == ("failed", True)
+    assert "a value" not in problem
+
+
+def test_a_forged_id_touches_nothing(moto_bucket: Bucket) -> None:
+    forged = {"detail-type": "DriftRequested", "detail": {"request_id": "../alerts/state"}}
+    with pytest.raises(BadWindow):
+        Desk(moto_bucket).serve(forged, now=NOW, run=lambda _: [])
+    assert list(moto_bucket.list("")) == []
+
+
+def test_one_event_delivered_five_times_at_once_is_one_run(moto_bucket: Bucket) -> None:
+    moto_bucket.put(keys.request(ID), ASKED.to_json())
+    barrier, runs = threading.Barrier(5), []
+
+    def run(request: DriftRequest) -> list[Any]:
+        runs.append(request)
+        return [drift_summary(Outcome.STABLE)]
+
+    def deliver() -> None:
+        barrier.wait()
+        Desk(moto_bucket).serve(event(ASKED), now=NOW, run=run)
+
+    threads = [threading.Thread(target=deliver) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(runs) == 1
+
+
+@pytest.mark.parametrize(("age", "runs", "seen"), [(-1, 0, "running"), (0, 1, "failed")])
+def test_a_run_that_was_cut_off_counts_as_failed_and_may_be_run_again(
+    moto_bucket: Bucket, age: int, runs: int, seen: str
+) -> None:
+    started = times.to_millis(NOW) - RUN_MILLIS - age
+    record = replace(ASKED, status="running", started_at=started)
+    moto_bucket.put(keys.request(ID), record.to_json())
+    ran: list[DriftRequest] = []
+
+    def run(request: DriftRequest) -> list[Any]:
+        ran.append(request)
+        return []
+
+    Desk(moto_bucket).serve(event(record), now=NOW, run=run)
+    assert (len(ran), record.seen(times.to_millis(NOW)).status) == (runs, seen)
+
+
+def test_a_failed_run_tells_its_log_and_its_caller_the_kind_of_error_and_no_text(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], moto_bucket: Bucket
+) -> None:
+    def monitor(**_: Any) -> None:
+        raise ValueError("could not convert string to float: 'a value'")
+
+    room = "lambdas.drift.handler"
+    monkeypatch.setattr(f"{room}.Settings.from_env", lambda _: Mock())
+    monkeypatch.setattr(f"{room}.stores", lambda _: SimpleNamespace(reports=moto_bucket))
+    monkeypatch.setattr(f"{room}.notifier", lambda _: Mock())
+    monkeypatch.setattr(f"{room}.monitor", monitor)
+    with pytest.raises(RunFailed, match="ValueError") as raised:
+        handler({"day": "2026-01-31"}, None)
+    told = capsys.readouterr().out
+    assert "ValueError" in told
+    assert '"FailedRuns"' in told
+    assert "a value" not in told + str(raised.value)
+
+
+def test_a_bad_window_may_say_what_is_wrong_and_asks_aws_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def asked(_: Any) -> None:
+        raise AssertionError("the secret was read")
+
+    room = "lambdas.drift.handler"
+    monkeypatch.setattr(f"{room}.Settings.from_env", lambda _: Mock())
+    monkeypatch.setattr(f"{room}.stores", lambda _: SimpleNamespace(reports=None))
+    monkeypatch.setattr(f"{room}.notifier", asked)
+    with pytest.raises(BadWindow, match="A day looks like"):
+        handler({"day": "soon"}, None)
+
+
+def test_the_age_is_that_of_the_latest_window_on_schedule(moto_bucket: Bucket) -> None:
+    runs = [replace(drift_summary(Outcome.STABLE, day=day), scheduled=day < 2) for day in range(4)]
+    publishing.index_runs(moto_bucket, runs)
+    assert publishing.last_scheduled(moto_bucket) == runs[1].end
+
+
+@pytest.mark.parametrize(("scheduled", "runs"), [(True, 3), (False, 0)])
+def test_the_monitor_counts_its_runs_rows_and_age(scheduled: bool, runs: int) -> None:
+    summaries = [
+        drift_summary(Outcome.STABLE),
+        drift_summary(Outcome.DATA_DRIFT, "age"),
+        drift_summary(Outcome.NO_DATA),
+    ]
+    counts = observed(summaries, scheduled=scheduled, last=1_000, now=61_000).counts
+    assert counts == {
+        "Runs": 3,
+        "ScheduledRuns": runs,
+        "DriftedRuns": 1,
+        "UndecidedRuns": 1,
+        "Rows": 0,
+        "RefusedMails": 0,
+        "SkippedRows": 0,
+        "LastRunAge": 60,
+    }
+
+
+def _args(**given: Any) -> argparse.Namespace:
+    names = ("day", "start", "end", "last_rows", "first", "last", "mail")
+    return argparse.Namespace(**{name: given.get(name) for name in names})
+
+
+def test_a_backfill_runs_each_day_once_in_order(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[str] = []
+
+    def fake(_: Target, request: dict[str, Any]) -> list[dict[str, Any]]:
+        asked.append(request["day"])
+        return [{"run_id": request["day"], "outcome": "stable", "rows": 1, "drifted": []}]
+
+    monkeypatch.setattr(drift, "drift", fake)
+    drift.run(_args(first="2026-01-30", last="2026-02-01"), Target("x", None, Path()))
+    assert asked == ["2026-01-30", "2026-01-31", "2026-02-01"]
+    assert capsys.readouterr().out.count("stable") == 3
+
+
+def test_a_backfill_that_breaks_off_shows_what_is_done_and_how_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fake(_: Target, request: dict[str, Any]) -> list[dict[str, Any]]:
+        if request["day"] == "2026-01-31":
+            raise OpsError("The drift run failed: KeyError", "Read the log.")
+        return [{"run_id": request["day"], "outcome": "stable", "rows": 1, "drifted": []}]
+
+    monkeypatch.setattr(drift, "drift", fake)
+    with pytest.raises(OpsError, match=r"^2026-01-31: The drift run failed") as raised:
+        drift.run(_args(first="2026-01-30", last="2026-02-01"), Target("x", None, Path()))
+    assert raised.value.next_step.endswith("drift --from 2026-01-31 --to 2026-02-01")
+    assert "2026-01-30  stable" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("error", [ReadTimeoutError, ConnectionClosedError])
+def test_a_lost_connection_says_that_the_run_goes_on(
+    monkeypatch: pytest.MonkeyPatch, error: type[HTTPClientError]
+) -> None:
+    class Lambda:
+        def invoke(self, **_: Any) -> None:
+            raise error(endpoint_url="https://lambda.example")
+
+    target = SimpleNamespace(
+        client=lambda *_, **__: Lambda(),
+        deployment=SimpleNamespace(drift_function="drift"),
+        command=lambda name: name,
+    )
+    with pytest.raises(OpsError, match="goes on without it"):
+        drift.drift(target, {"day": "2026-01-31"})  # type: ignore[arg-type]  # what it uses
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"first": "soon"},
+        {"last": "2026-01-31"},
+        {"first": "2026-02-01", "last": "2026-01-01"},
+        {"first": "2020-01-01", "last": "2026-01-01"},
+        {"first": "2026-01-01", "day": "2026-01-01"},
+        {"first": "1969-12-31", "last": "1970-01-02"},
+        {"first": "9999-12-31"},
+        {"first": "9999-12-31", "last": "9999-12-31"},
+    ],
+)
+def test_a_bad_backfill_runs_nothing(given: dict[str, Any]) -> None:
+    with pytest.raises(OpsError):
+        drift.run(_args(**given), Target("x", None, Path()))

@@ -1,0 +1,317 @@
+"""The pages and the mail: what they say, and what they must never carry."""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from domain.contract.contract import Contract
+from domain.drift.drift import Outcome
+from domain.drift.incident import Transition
+from domain.drift.performance import Expectation, Interval, Performance
+from domain.drift.summary import RowCounts, Summary, run_id
+from monitoring_job.alerts.links import Links
+from monitoring_job.alerts.mails import Section, compose
+from monitoring_job.reports import reports, wording
+from monitoring_job.reports.safe_html import UnexpectedPage, harden
+from monitoring_job.statistics import profiles
+from monitoring_job.statistics.statistics import compare
+from tests.unit.monitoring import SECRET, Channels, scored
+
+HOSTILE = "</script><script>document.title='owned'</script>"
+START, END = 1769817600000, 1769904000000  # 2026-01-31
+
+
+def drifted(
+    contract: Contract, *, names: Sequence[str] = ("data_drift", "prediction_drift")
+) -> tuple[Summary, dict[str, str]]:
+    """A run with drift of every kind, over hostile values, and its pages."""
+    current = scored(1_000, seed=5)
+    current["age"] += 12
+    current.loc[:99, "gender"] = HOSTILE
+    current.loc[:199, "bmi"] = None
+    current["probability"] = current["probability"] ** 0.5
+    old = profiles.columns(contract, pa.Table.from_pandas(scored(5_000, seed=1)))
+    new = profiles.columns(contract, pa.Table.from_pandas(current))
+    columns, prediction = compare(contract=contract, reference=old, current=new, minimum_rows=300)
+    summary = Summary(
+        run_id=str(run_id(start=START, end=END, version="3-0a1b2c3d")),
+        version="3-0a1b2c3d",
+        start=START,
+        end=END,
+        computed_at=END,
+        scheduled=True,
+        outcome=Outcome.PREDICTION_DRIFT,
+        findings=(Outcome.DATA_DRIFT, Outcome.PREDICTION_DRIFT),
+        rows=RowCounts(logged=1_000, sampled=1_000, malformed={"probability": 4}),
+        reference_rows=5_000,
+        columns=columns,
+        prediction=prediction,
+        reports=("data_drift", "prediction_drift"),
+    )
+    draw = {"data_drift": reports.data_drift, "prediction_drift": reports.prediction_drift}
+    return summary, {
+        name: draw[name](summary=summary, reference=old, current=new) for name in names
+    }
+
+
+@pytest.fixture(scope="module")
+def run(contract: Contract) -> tuple[Summary, dict[str, str]]:
+    return drifted(contract)
+
+
+@pytest.mark.parametrize("name", ["data_drift", "prediction_drift"])
+def test_a_page_begins_with_the_verdict(run: tuple[Summary, dict[str, str]], name: str) -> None:
+    header = run[1][name].partition("<header")[2].partition("</header>")[0]
+    wanted = ("Prediction drift, data drift", "2026-01-31 UTC", "3-0a1b2c3d", "1,000 predictions")
+    assert [text for text in (*wanted, "4 malformed rows", "age") if text not in header] == []
+
+
+@pytest.mark.parametrize("name", ["data_drift", "prediction_drift"])
+def test_a_page_carries_no_value_from_outside_the_contract(
+    run: tuple[Summary, dict[str, str]], name: str
+) -> None:
+    assert "owned" not in run[1][name]
+    assert len(run[1][name].encode()) < 5_000_000
+
+
+@pytest.mark.parametrize("name", ["data_drift", "prediction_drift"])
+def test_a_page_allows_its_own_scripts_only_and_no_connection(
+    run: tuple[Summary, dict[str, str]], name: str
+) -> None:
+    page = run[1][name]
+    policy = page.partition('Content-Security-Policy" content="')[2].partition('"')[0]
+    scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    digests = [base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts]
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert re.findall(r"'sha256-([^']*)'", policy) == digests
+    assert "script-src 'unsafe" not in policy
+    assert "connect-src" not in policy  # so default-src 'none' holds for connections
+    assert page.index("Content-Security-Policy") < page.index("<script>")
+
+
+def _page(data: str) -> str:
+    lines = ("<html><head>", "<script>", f"    var a = {data};", "    var b = {};", "</script>")
+    return "\n".join((*lines, "</head><body>", "<script>draw(a)</script></body></html>"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HOSTILE,
+        "<!--<script>",
+        "a & b",
+        "line\u2028and\u2029paragraph",
+        "</SCRIPT ><img src=x>",
+        "]]>",
+    ],
+)
+def test_embedded_data_keeps_its_meaning_and_loses_its_markup(text: str) -> None:
+    data = json.dumps({"text": text}, ensure_ascii=False)
+    page = harden(_page(data), title="t", header="")
+    embedded = page.partition("    var a = ")[2].partition(";\n")[0]
+    assert json.loads(embedded) == {"text": text}
+    assert not set("<>&\u2028\u2029") & set(embedded)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "",
+        "<html><head></head><body></body></html>",
+        _page("{}").replace("<head>", ""),
+        _page("{}").replace("    var b = {};\n", ""),
+        _page("{}").replace("    var b", "    var b = 1;\n    var c"),
+        _page("{}").replace("draw(a)", "draw(a)</script><script src='x'>"),
+    ],
+)
+def test_a_page_built_otherwise_is_not_published(page: str) -> None:
+    with pytest.raises(UnexpectedPage):
+        harden(page, title="t", header="")
+
+
+def test_the_mail_says_what_drifted_from_what_to_what(
+    run: tuple[Summary, dict[str, str]],
+) -> None:
+    summary = run[0]
+    links = Links("https://api.example.org/v1/", SECRET)
+    urls = {name: links.report(summary.run_id, name) for name in summary.reports}
+    mail = compose(target="diabetes", transition=Transition.OPEN, sections=[Section(summary, urls)])
+    subject = "[diabetes] Prediction drift, data drift: age, bmi, predicted probability and 1 more"
+    assert mail.subject == f"{subject} (2026-01-31 UTC)"
+    for line in (
+        r"\* age: mean 4[\d.]+ -> 5[\d.]+ \(effect 0\.\d\d, q < 0\.0001\)",
+        r"\* bmi: missing 0\.0 % -> 20\.0 %",
+        r"\* gender: share outside the contract 0\.0 % -> 10\.0 %",
+        r"\* predicted probability: mean 0\.\d+ -> 0\.\d+",
+        r"Rows: 1,000 predictions, compared with 5,000 reference rows; 4 malformed rows left out",
+    ):
+        assert re.search(line, mail.text), line
+    assert [url for url in urls.values() if url not in mail.text] == []
+    assert mail.html.count("https://api.example.org/v1/reports/") == 2
+    assert "owned" not in mail.text + mail.html
+
+
+def test_a_link_opens_its_own_report_only() -> None:
+    url = Links("https://api.example.org/v1/", SECRET).report("run", "data_drift")
+    address, _, token = url.partition("?t=")
+    assert address == "https://api.example.org/v1/reports/run/data_drift"
+    assert SECRET.verifies(token, "run", "data_drift")
+    assert not SECRET.verifies(token, "run", "prediction_drift")
+
+
+@pytest.mark.parametrize("transition", [t for t in Transition if t is not Transition.SILENT])
+def test_every_transition_has_its_words(
+    run: tuple[Summary, dict[str, str]], transition: Transition
+) -> None:
+    mail = compose(target="diabetes", transition=transition, sections=[Section(run[0], {})])
+    assert mail.text.count("\n\n") >= 2
+    assert mail.text.splitlines()[0] in mail.html
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_every_outcome_has_its_words(run: tuple[Summary, dict[str, str]], outcome: Outcome) -> None:
+    summary = replace(run[0], outcome=outcome, findings=())
+    assert wording.headline(summary)
+    assert wording.explanation(summary).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("judged", "headline", "sentence", "basis"),
+    [
+        (True, "Performance drop", "performs worse than when it was promoted", "labels"),
+        (False, "Expected performance drop", "is expected to perform worse", "estimate"),
+    ],
+)
+def test_an_estimated_drop_is_told_as_an_estimate(
+    run: tuple[Summary, dict[str, str]], judged: bool, headline: str, sentence: str, basis: str
+) -> None:
+    f1 = Interval(value=0.6, low=0.5, high=0.7)
+    dropped = replace(
+        run[0],
+        outcome=Outcome.PERFORMANCE_DROP,
+        findings=(Outcome.DATA_DRIFT, Outcome.PERFORMANCE_DROP),
+        performance=Performance(
+            labelled=200, coverage=0.2, positives=40, judged=judged, dropped=judged
+        ),
+        expectation=Expectation(f1=f1, reference_f1=0.8, calibrated=True, dropped=True),
+    )
+    channels = Channels()
+    channels.notifier().announce(target="diabetes", transition=Transition.OPEN, summaries=[dropped])
+    assert f"[diabetes] {headline}, data drift: age" in channels.subjects[0]
+    assert sentence in wording.explanation(dropped)
+    facts = json.loads(channels.messages[0]["Message"])["runs"][0]["f1"]
+    assert facts["basis"] == basis
+
+
+def test_what_was_left_out_is_told_by_reason(run: tuple[Summary, dict[str, str]]) -> None:
+    rows = RowCounts(
+        logged=1_012, sampled=1_000, copies=12, malformed={"prediction_id": 2, "probability": 3}
+    )
+    assert wording.counts(replace(run[0], rows=rows)).endswith(
+        "; 5 malformed rows left out (3 probability, 2 prediction_id); 12 copies left out"
+    )
+
+
+def test_what_would_tell_about_too_few_rows_is_said_to_be_hidden(
+    run: tuple[Summary, dict[str, str]],
+) -> None:
+    column = next(c for c in run[0].columns if c.column == "bmi")
+    hidden = replace(column, reference=replace(column.reference, missing=None))
+    [change] = wording.changes(replace(run[0], columns=(hidden,), prediction=None, segments=()))
+    assert (change.measure, change.before, change.after) == ("missing", "not shown", "20.0 %")
+
+
+@pytest.mark.parametrize(("labelled", "told"), [(None, "nearly all of"), (200, "20.0 % of")])
+def test_how_many_have_a_label_is_told_unless_as_few_have_none(
+    run: tuple[Summary, dict[str, str]], labelled: int | None, told: str
+) -> None:
+    measured = Performance(labelled=labelled, coverage=labelled and 0.2, positives=40)
+    [line] = wording.performance(replace(run[0], performance=measured))
+    assert line.startswith(f"Labels: known for {told} the predictions")
+
+
+@pytest.mark.parametrize(
+    ("limit", "drawn"), [(10_000_000, None), (3_760_000, "4 of 8"), (3_720_000, "2 of 8")]
+)
+def test_a_page_that_would_be_too_large_draws_what_moved_most(
+    contract: Contract, monkeypatch: pytest.MonkeyPatch, limit: int, drawn: str | None
+) -> None:
+    monkeypatch.setattr(reports, "MAXIMUM_BYTES", limit)
+    page = drifted(contract, names=("data_drift",))[1]["data_drift"]
+    assert len(page.encode()) <= limit
+    assert (f"Drawn: the {drawn} columns that moved most." in page) == (drawn is not None)
+    assert ('"age"' in page, '"heart_disease"' in page) == (True, drawn is None)
+
+
+@pytest.mark.slow
+def test_a_page_of_a_hundred_columns_keeps_the_limit_and_the_one_that_drifted() -> None:
+    random = np.random.default_rng(1)
+    features = [
+        {"name": f"f{i}", "kind": "number", "minimum": -99, "maximum": 99} for i in range(100)
+    ]
+    wide = Contract.from_dict({"target": {"name": "t"}, "features": features, "segments": []})
+    sides = []
+    for rows, shift in ((1_000, 0), (500, 1)):
+        frame = pd.DataFrame({f"f{i}": random.normal(size=rows) for i in range(100)})
+        frame["f70"] += shift
+        table = pa.Table.from_pandas(frame.assign(probability=random.random(rows)))
+        sides.append(profiles.columns(wide, table))
+    old, new = sides
+    columns, prediction = compare(contract=wide, reference=old, current=new, minimum_rows=300)
+    summary = Summary(
+        run_id=str(run_id(start=START, end=END, version=None)),
+        version=None,
+        start=START,
+        end=END,
+        computed_at=END,
+        scheduled=True,
+        outcome=Outcome.DATA_DRIFT,
+        columns=columns,
+        prediction=prediction,
+    )
+    page = reports.data_drift(summary=summary, reference=old, current=new)
+    assert len(page.encode()) <= 5_000_000
+    assert "Drawn: the 50 of 100 columns that moved most." in page
+    assert '"f70"' in page
+
+
+def test_a_page_that_is_too_large_anyhow_is_refused(
+    contract: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reports, "MAXIMUM_BYTES", 1_000_000)
+    for name in ("data_drift", "prediction_drift"):
+        with pytest.raises(reports.PageTooLarge):
+            drifted(contract, names=(name,))
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        (START, END, "2026-01-31 UTC"),
+        (START, END + 86_400_000, "2026-01-31 to 2026-02-01 UTC"),
+        (START + 1_000, END, "2026-01-31 00:00:01 to 2026-02-01 00:00:00 UTC"),
+    ],
+)
+def test_a_window_reads_as_days_where_it_is_days(
+    run: tuple[Summary, dict[str, str]], start: int, end: int, expected: str
+) -> None:
+    assert wording.window(replace(run[0], start=start, end=end)) == expected
+
+
+def test_a_sampled_window_says_so(run: tuple[Summary, dict[str, str]]) -> None:
+    rows = RowCounts(
+        logged=1_000_000, sampled=90_000, copies=10_000, sample_share=0.1, unreadable_objects=2
+    )
+    text = wording.counts(replace(run[0], rows=rows))
+    assert text == (
+        "about 900,000 predictions, 90,000 of them sampled, compared with 5,000 reference rows; "
+        "2 unreadable objects left out; 10,000 copies left out"
+    )

@@ -1,0 +1,318 @@
+"""Labels, realised and expected performance, segments, poison, and pages of aggregates."""
+
+import json
+import math
+import re
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from sklearn import metrics
+
+from adapters.s3 import Bucket
+from domain import keys
+from domain.contract.contract import Contract
+from domain.drift.disclosure import SMALLEST_GROUP
+from domain.drift.drift import Outcome
+from domain.drift.performance import test_figures as figures_of
+from domain.drift.summary import Summary
+from monitoring_job.reports import reports, wording
+from monitoring_job.statistics import performance
+from tabular.models import Models
+from tests.repository import ROOT
+from tests.unit.monitoring import DAY, NOON, World, log, publish_model, records, scored
+
+
+@pytest.fixture
+def world(moto_bucket: Bucket, contract: Contract) -> World:
+    return World(moto_bucket, contract)
+
+
+def label(world: World, rows: list[dict[str, Any]], *, late: int = 3, name: str = "a") -> None:
+    """Labels as they arrive, some days after the predictions."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(rows), sink)
+    day = (DAY + timedelta(days=late)).date()
+    world.bucket.put(f"{keys.stream('labels', day)}{name}.parquet", sink.getvalue().to_pybytes())
+
+
+def labelled(table: pa.Table, truth: Any, *, observed: int = NOON) -> list[dict[str, Any]]:
+    return [
+        {"prediction_id": i, "label": bool(t), "observed_at": observed, "received_at": observed}
+        for i, t in zip(table["prediction_id"].to_pylist(), truth, strict=False)
+    ]
+
+
+def run(world: World) -> Summary:
+    [summary] = world.run(now=DAY + timedelta(days=9))
+    return summary
+
+
+def test_of_several_labels_the_one_observed_last_counts_wherever_it_lies(world: World) -> None:
+    version = publish_model(world.bucket, world.contract)
+    frame = scored(1_000, seed=2)
+    table = records(frame, world.contract, version=version)
+    log(world.bucket, table)
+    truth = frame["label"].to_numpy()
+    label(world, labelled(table, truth, observed=NOON + 9), late=1)
+    label(world, labelled(table, ~truth, observed=NOON + 5), late=4)  # older, but later received
+    fallback = keys.fallback("labels", DAY.date(), "u")
+    lines = (json.dumps(row) for row in labelled(table, ~truth, observed=NOON))
+    world.bucket.put(fallback, "\n".join(lines).encode())
+    measured = run(world).performance
+    assert measured is not None
+    expected = metrics.f1_score(truth, frame["probability"] >= 0.5)
+    figure = measured.figures["f1"]
+    assert figure is not None
+    assert (measured.coverage, round(figure.value, 6)) == (1.0, round(float(expected), 3))
+    assert figure.low < figure.value < figure.high
+
+
+def test_labels_bring_target_drift_performance_and_their_reports(world: World) -> None:
+    version = publish_model(world.bucket, world.contract)
+    world.bucket.put(keys.card(version), json.dumps({"metrics": {"f1": 0.99}}).encode())
+    frame = scored(1_000, seed=2)
+    table = records(frame, world.contract, version=version)
+    log(world.bucket, table)
+    label(world, labelled(table.slice(0, 600), ~frame["label"].to_numpy()))
+    summary = run(world)
+    assert summary.performance is not None
+    assert (summary.outcome, summary.performance.coverage) == (Outcome.PERFORMANCE_DROP, 0.6)
+    assert summary.reports == keys.REPORTS
+    assert summary.target is not None
+    assert summary.target.drifted
+    for name in keys.REPORTS:
+        page = world.bucket.get(keys.report(summary.id, name))
+        assert page is not None
+        assert b"Labels: known for 60.0 %" in page.data
+        assert len(page.data) <= 5_000_000
+    assert Summary.from_json(summary.to_json()) == summary
+
+
+def test_labels_that_come_ten_days_late_are_one_mail_of_the_weekly_look_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in keys.REPORTS:
+        monkeypatch.setattr(reports, name, lambda **_: "a page")  # drawing takes a second each
+    version = publish_model(world.bucket, world.contract)
+    world.bucket.put(keys.card(version), json.dumps({"metrics": {"f1": 0.99}}).encode())
+    frame = scored(1_000, seed=2)
+    table = records(frame, world.contract, version=version)
+    log(world.bucket, table)
+    for days in (0, 1, 9):  # of the daily runs until then
+        world.run(day=DAY + timedelta(days=days), scheduled=True)
+    label(world, labelled(table, ~frame["label"].to_numpy()), late=10)
+    for days in (10, 17, 24):
+        world.run(day=DAY + timedelta(days=days), scheduled=True)
+        world.run(day=DAY + timedelta(days=days), days=28, scheduled=True)
+    assert world.channels.subjects == ["[diabetes] Performance drop (2026-01-14 to 2026-02-10 UTC)"]
+
+
+@pytest.mark.parametrize(("labels", "positives"), [(4, 2), (60, 5), (60, 55)])
+def test_labels_of_too_few_people_bring_neither_figures_nor_reports(
+    world: World, labels: int, positives: int
+) -> None:
+    version = publish_model(world.bucket, world.contract)
+    table = records(scored(320, seed=2), world.contract, version=version)
+    log(world.bucket, table)
+    label(world, labelled(table.slice(0, labels), np.arange(labels) < positives))
+    summary = run(world)
+    assert summary.reports == ("data_drift", "prediction_drift")
+    assert (summary.performance is None, summary.target is None) == (labels < 11, labels < 11)
+    document = json.loads(summary.to_json())
+    if labels >= 11:
+        measured, target = document["performance"], document["target"]
+        assert (measured["labelled"], measured["positives"]) == (labels, None)
+        assert set(measured["figures"].values()) == {None}
+        assert target["current"]["shares"] == {}
+
+
+def test_the_summary_obeys_its_published_schema(world: World) -> None:
+    import jsonschema
+
+    version = publish_model(world.bucket, world.contract)
+    frame = scored(1_000, seed=2)
+    table = records(frame, world.contract, version=version)
+    log(world.bucket, table)
+    label(world, labelled(table, frame["label"]))
+    schema = json.loads((ROOT / "docs" / "summary.schema.json").read_text())
+    validator = jsonschema.Draft202012Validator(schema)
+    document = json.loads(run(world).to_json())
+    assert list(validator.iter_errors(document)) == []
+    [empty] = world.run(day=DAY - timedelta(days=5))
+    assert list(validator.iter_errors(json.loads(empty.to_json()))) == []
+    assert list(validator.iter_errors({**document, "outcome": "fine"})) != []
+    assert list(validator.iter_errors({**document, "row": {}})) != []
+
+
+POISON: dict[str, dict[str, Any]] = {
+    "missing key": {"prediction_id": None},
+    "wrong type": {"predicted_at": "noon"},
+    "NaN text": {"probability": "NaN"},
+    "a future time": {"predicted_at": 2**62},
+    "1970": {"predicted_at": 0},
+    "null score": {"probability": None},
+    "score 1.7": {"probability": 1.7},
+    "giant string": {"gender": "x" * 1_000_000},
+    "script text": {"gender": "<script>document.title='owned'</script>"},
+    "giant id": {"prediction_id": "y" * 1_000_000},
+    "no version": {"model_version": None},
+    "text for a number": {"bmi": "NaN"},
+}
+
+
+def test_poison_is_isolated_counted_and_shown_and_fails_no_run(world: World) -> None:
+    version = publish_model(world.bucket, world.contract)
+    table = records(scored(1_000, seed=2), world.contract, version=version)
+    log(world.bucket, table.set_column(table.column_names.index("bmi"), "bmi", pa.nulls(1_000)))
+    template = records(scored(1, seed=8), world.contract, version=version, at=NOON + 7_000_000)
+    good = template.to_pylist()[0]
+    rows = [{**good, **change} for change in POISON.values()]
+    rows.append(table.slice(0, 1).to_pylist()[0])  # a duplicate
+    key = keys.fallback("log", DAY.date(), "u")
+    world.bucket.put(key, b"".join(json.dumps(row).encode() + b"\n" for row in rows))
+    summary = run(world)
+    assert summary.rows.malformed == {
+        "predicted_at": 3,
+        "prediction_id": 2,
+        "probability": 3,
+        "model_version": 1,
+    }
+    page = world.bucket.get(keys.report(summary.id, "data_drift"))
+    assert page is not None
+    assert b"9 malformed rows left out" in page.data
+    assert b"owned" not in page.data
+    assert [c.column for c in summary.drifted] == ["bmi"]
+
+
+def test_damage_among_the_labels_is_counted_once_and_alike_for_every_version(
+    world: World,
+) -> None:
+    frame = scored(320, seed=2)
+    versions = [publish_model(world.bucket, world.contract, number=n) for n in (1, 2)]
+    tables = [records(frame, world.contract, version=version) for version in versions]
+    for version, table in zip(versions, tables, strict=True):
+        log(world.bucket, table, name=version)
+    late = 2**62  # observed in the far future
+    label(world, labelled(tables[0].slice(0, 3), [True] * 3, observed=late))
+    world.bucket.put(f"{keys.stream('labels', DAY.date())}broken.parquet", b"no parquet")
+    world.bucket.put(keys.fallback("labels", DAY.date(), "u"), b"no JSON\n")
+    counts = [summary.rows for summary in world.run(now=DAY + timedelta(days=9))]
+    assert [rows.malformed for rows in counts] == [{"label": 3, "not a JSON object": 1}] * 2
+    assert [rows.unreadable_objects for rows in counts] == [1, 1]
+
+
+def test_a_version_that_cannot_be_judged_leaves_the_others_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions = [publish_model(world.bucket, world.contract, number=n) for n in (1, 2)]
+    for version in versions:
+        table = records(scored(320, seed=2), world.contract, version=version)
+        log(world.bucket, table, name=version)
+    usual = Models.reference
+
+    def reference(models: Models, version: str) -> pa.Table:
+        if version == versions[0]:
+            raise RuntimeError("49.5 is somebody's value")
+        return usual(models, version)
+
+    monkeypatch.setattr(Models, "reference", reference)
+    broken, healthy = world.run()
+    assert (broken.outcome, broken.problems) == (
+        Outcome.INSUFFICIENT_DATA,
+        ("This version could not be judged (RuntimeError).",),
+    )
+    assert healthy.outcome is Outcome.STABLE
+
+
+def test_drift_inside_a_segment_is_named_with_it(world: World) -> None:
+    frame = scored(4_000, seed=2)
+    old = frame["age"] >= 70
+    frame.loc[old, "hypertension"] = 1
+    version = publish_model(world.bucket, world.contract)
+    log(world.bucket, records(frame, world.contract, version=version))
+    summary = run(world)
+    assert "hypertension in age>=70" in [change.name for change in wording.changes(summary)]
+    assert summary.outcome is Outcome.DATA_DRIFT
+
+
+def test_an_interval_covers_the_truth_and_a_perfect_model_has_no_doubt() -> None:
+    labels = np.repeat([1, 0], [50, 450]).astype(np.int8)
+    perfect = performance.realised(
+        labels=labels,
+        probabilities=labels.astype(np.float64) * 0.9,
+        threshold=0.5,
+        test={"f1": 0.8},
+        sampled=1_000,
+    )
+    assert {name: f and f.value for name, f in perfect.figures.items()} == dict.fromkeys(
+        ("f1", "precision", "recall", "roc_auc"), 1.0
+    )
+    assert (perfect.judged, perfect.dropped, perfect.coverage) == (True, False, 0.5)
+
+
+def test_without_a_positive_the_undefined_is_none() -> None:
+    nothing = performance.realised(
+        labels=np.zeros(200, np.int8),
+        probabilities=np.zeros(200),
+        threshold=0.5,
+        test={},
+        sampled=200,
+    )
+    assert nothing.figures == dict.fromkeys(("f1", "precision", "recall", "roc_auc"))
+
+
+def test_expected_f1_is_near_the_realised_though_the_scores_are_not_calibrated() -> None:
+    random = np.random.default_rng(1)
+    chance = random.beta(0.2, 1.5, 60_000)
+    truth = random.random(60_000) < chance
+    score = chance**0.5  # far too sure
+    expected = performance.expected(
+        probabilities=score[:50_000],
+        reference=score[50_000:],
+        reference_labels=truth[50_000:],
+        threshold=0.6,
+    )
+    assert expected is not None
+    realised = metrics.f1_score(truth[:50_000], score[:50_000] >= 0.6)
+    assert math.isclose(expected.f1.value, realised, abs_tol=0.03)
+    assert (expected.calibrated, expected.dropped) == (True, False)
+    assert "concept drift" in expected.note
+
+
+@pytest.mark.parametrize(
+    ("card", "expected"),
+    [
+        ({}, {}),
+        ({"metrics": []}, {}),
+        ({"metrics": {"f1": 0.8, "brier": 0.1, "recall": "x"}}, {"f1": 0.8}),
+        ({"metrics": {"f1": {"value": 0.8, "low": 0.7}}}, {"f1": 0.8}),
+    ],
+)
+def test_a_card_is_read_tolerantly(card: dict[str, Any], expected: dict[str, float]) -> None:
+    assert figures_of(card) == expected
+
+
+def test_pages_show_only_groups_and_no_small_one(world: World) -> None:
+    frame = scored(1_000, seed=2)
+    frame.loc[frame["bmi"].idxmax(), "bmi"] = 99.125  # somebody's own value
+    version = publish_model(world.bucket, world.contract)
+    log(world.bucket, records(frame, world.contract, version=version))
+    summary = run(world)
+    for name in summary.reports:
+        stored = world.bucket.get(keys.report(summary.id, name))
+        assert stored is not None
+        page = stored.data.decode()
+        data = "\n".join(line for line in page.split("\n") if line.startswith("    var "))
+        assert "99.125" not in data
+        assert "Index binned" not in data  # the axis of the line over rows
+        counts = [
+            float(y)
+            for trace in re.findall(r'"visible": true, "x": \[[^]]*\], "y": \[([^]]*)\]', data)
+            for y in trace.split(",")
+        ]
+        assert len(counts) > 2
+        assert [y for y in counts if 0 < y < SMALLEST_GROUP] == []

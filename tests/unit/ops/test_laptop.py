@@ -1,0 +1,328 @@
+"""Processes of this machine, its settings, the CDK's arguments, the demo's judgement."""
+
+import os
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from domain.deployment import Deployment
+from ops.commands import down, up
+from ops.commands.ledger import entries
+from ops.commands.upload import upload
+from ops.console import Progress, facts, table
+from ops.errors import OpsError
+from ops.laptop import Laptop
+from ops.local import deploy, mlflow_server
+from ops.local.demo_figures import Figures, failures
+from ops.local.emulator import emulator_env
+from ops.local.processes import Daemon, port_taken, wait_until
+from ops.target import Target
+
+SLEEPER = [sys.executable, "-c", "import time; print('ready', flush=True); time.sleep(60)"]
+
+
+def _start(daemon: Daemon, command: list[str]) -> None:
+    daemon.start(command, env=os.environ, cwd=Path.cwd())
+    assert wait_until(lambda: "ready" in daemon.last_line(), seconds=10)
+
+
+def test_a_process_is_found_again_and_stopped(tmp_path: Path) -> None:
+    _start(Daemon("sleeper", tmp_path), SLEEPER)
+    again = Daemon("sleeper", tmp_path)
+
+    assert again.pid() is not None
+    assert again.stop() is True
+    assert again.pid() is None
+    assert again.stop() is False
+
+
+def test_a_process_is_not_started_twice(tmp_path: Path) -> None:
+    daemon = Daemon("sleeper", tmp_path)
+    _start(daemon, SLEEPER)
+
+    with pytest.raises(OpsError, match="sleeper is already running"):
+        daemon.start(SLEEPER, env=os.environ, cwd=Path.cwd())
+    daemon.stop()
+
+
+def test_a_process_deaf_to_sigterm_is_killed(tmp_path: Path) -> None:
+    deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); print('ready', flush=True)"
+    daemon = Daemon("deaf", tmp_path)
+    _start(daemon, [sys.executable, "-c", f"{deaf}; time.sleep(60)"])
+
+    assert daemon.stop(seconds=0.2) is True
+    assert daemon.pid() is None
+
+
+def test_a_stale_file_is_no_process(tmp_path: Path) -> None:
+    daemon = Daemon("old", tmp_path)
+    daemon.lock.parent.mkdir(parents=True)
+    daemon.lock.write_text(str(os.getpid()))
+
+    assert daemon.pid() is None
+
+
+def test_settings_of_the_laptop_are_remembered(tmp_path: Path) -> None:
+    laptop = Laptop(folder=tmp_path, aws_port=4601, mlflow_port=5601, mlflow_db="sqlite:///x")
+    laptop.save()
+
+    assert Laptop.load(tmp_path) == laptop
+    assert (tmp_path / "laptop.json").stat().st_mode & 0o077 == 0
+
+
+def test_settings_that_cannot_be_read_are_the_defaults(tmp_path: Path) -> None:
+    (tmp_path / "laptop.json").write_text("{")
+
+    assert Laptop.load(tmp_path) == Laptop(folder=tmp_path)
+
+
+def test_the_emulator_gets_nothing_of_the_users_aws(tmp_path: Path) -> None:
+    laptop = Laptop(folder=tmp_path, aws_port=4601)
+    env = emulator_env(laptop, {"AWS_PROFILE": "hospital", "PATH": "/bin"})
+
+    assert "AWS_PROFILE" not in env
+    assert env["DOCKER_HOST"] == "unix:///nonexistent"
+    assert env["BIND_HOST"] == "127.0.0.1"
+    assert env["PATH"] == "/bin"
+
+
+def test_this_machine_is_reached_without_the_users_proxy(tmp_path: Path) -> None:
+    env = Laptop(folder=tmp_path).env({"NO_PROXY": "intranet"})
+
+    assert env["NO_PROXY"] == "intranet,localhost,127.0.0.1"
+
+
+def test_a_database_password_is_in_no_argument(tmp_path: Path) -> None:
+    laptop = Laptop(folder=tmp_path, mlflow_db="postgresql+psycopg2://u:secret@h/db")
+
+    assert mlflow_server.server_env(laptop, {})["MLFLOW_BACKEND_STORE_URI"] == laptop.mlflow_db
+
+
+def test_the_cdk_is_told_the_ports(tmp_path: Path) -> None:
+    laptop = Laptop(folder=tmp_path, aws_port=4601, mlflow_port=5601)
+    arguments = deploy.context(laptop, contract=None, mail_to=None)
+
+    assert "endpoint=http://localhost:4601" in arguments
+    assert "mlflow_url=http://127.0.0.1:5601" in arguments
+    assert "target=emulator" in arguments
+
+
+def test_the_reason_of_a_failed_deployment_is_its_error_line(tmp_path: Path) -> None:
+    log = tmp_path / "cdk.log"
+    log.write_text("synthesising\nError: the contract is bad.\nsee above\n")
+
+    assert deploy._reason(log) == "Error: the contract is bad"
+
+
+def _arguments(**given: Any) -> Any:
+    import argparse
+
+    parser = argparse.ArgumentParser()
+    up.arguments(parser)
+    args = parser.parse_args([])
+    for name, value in given.items():
+        setattr(args, name, value)
+    return args
+
+
+def test_one_port_for_both_is_refused(tmp_path: Path) -> None:
+    target = Target.on_laptop(Laptop(folder=tmp_path))
+
+    with pytest.raises(OpsError, match="can't share a port"):
+        up.up(_arguments(port=4600, mlflow_port=4600), target)
+
+
+def test_a_missing_contract_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    target = Target.on_laptop(Laptop(folder=tmp_path))
+
+    with pytest.raises(OpsError, match="There is no contract at"):
+        up.up(_arguments(contract=tmp_path / "none.toml"), target)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_too_little_space_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(up, "MINIMUM_FREE_BYTES", 2**62)
+
+    with pytest.raises(OpsError, match="GB free"):
+        up.up(_arguments(), Target.on_laptop(Laptop(folder=tmp_path)))
+
+
+def test_ports_cannot_change_under_a_running_service(tmp_path: Path) -> None:
+    running = Daemon("emulator", tmp_path)
+    _start(running, SLEEPER)
+
+    with pytest.raises(OpsError, match="Running with other settings: emulator"):
+        up.up(_arguments(port=4600), Target.on_laptop(Laptop(folder=tmp_path)))
+    running.stop()
+
+
+def test_forget_removes_what_was_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = tmp_path / "emulator" / "state" / "s3.json"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("{}")
+    (tmp_path / "mlflow.db").write_text("")
+    target = Target.on_laptop(Laptop(folder=tmp_path))
+
+    down.run(_flag(forget=False), target)
+    assert kept.exists()
+    down.run(_flag(forget=True), target)
+    assert not kept.exists()
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+def _flag(**values: bool) -> Any:
+    import argparse
+
+    return argparse.Namespace(**values)
+
+
+def test_bad_files_are_all_named_and_none_is_uploaded(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("x")
+    (tmp_path / "b.csv").write_text("")
+
+    class NoTarget:
+        def bucket(self, name: str) -> None:
+            raise AssertionError(name)
+
+    files = [tmp_path / name for name in ("a.txt", "b.csv", "none.csv")]
+    with pytest.raises(OpsError) as refusal:
+        upload(NoTarget(), files, replace=True)  # type: ignore[arg-type]  # refused before it is used
+    assert "a.txt is none of .csv, .csv.gz, .parquet" in str(refusal.value)
+    assert "b.csv is empty" in str(refusal.value)
+    assert "none.csv is not there" in str(refusal.value)
+
+
+def test_progress_without_a_terminal_is_a_line_a_quarter(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with Progress("work", total=100) as progress:
+        for _ in range(100):
+            progress.advance()
+
+    assert capsys.readouterr().err.splitlines() == [
+        "work: 25 of 100 rows",
+        "work: 50 of 100 rows",
+        "work: 75 of 100 rows",
+        "work: 100 of 100 rows",
+    ]
+
+
+def test_a_table_is_aligned_and_shows_no_control_character() -> None:
+    assert table(("a", "bb"), [("1", None), ("2\x1b[31m", "x")]).splitlines() == [
+        "a       bb",
+        "------  --",
+        "1",
+        "2?[31m  x",
+    ]
+
+
+def test_facts_are_aligned() -> None:
+    assert facts([("a", "1"), ("long", "2")]) == "  a     1\n  long  2"
+
+
+def _figures(**changed: Any) -> Figures:
+    count = {"sent": 10, "answered": 10, "logged": 10, "distinct": 10}
+    figures = Figures(
+        predictions={"undisturbed": dict(count), "shifted": dict(count)},
+        runs={
+            "undisturbed": [{"outcome": "stable"}],
+            "shifted": [{"outcome": "data_drift"}],
+        },
+        mail=[{"subject": "Drift", "opens": ["http://x"]}],
+    )
+    for name, value in changed.items():
+        setattr(figures, name, value)
+    return figures
+
+
+def test_a_closed_circle_has_no_failure() -> None:
+    assert failures(_figures()) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        (
+            {"predictions": {"a": {"sent": 9, "answered": 9, "logged": 9, "distinct": 8}}},
+            "Of 9 a rows 9 were answered and 8 are in the log.",
+        ),
+        (
+            {
+                "runs": {
+                    "undisturbed": [{"outcome": "data_drift"}],
+                    "shifted": [{"outcome": "data_drift"}],
+                }
+            },
+            "The undisturbed run was not quiet: data_drift.",
+        ),
+        (
+            {"runs": {"undisturbed": [{"outcome": "stable"}], "shifted": [{"outcome": "stable"}]}},
+            "The shift was not found: stable.",
+        ),
+        (
+            {"runs": {"undisturbed": [], "shifted": [{"outcome": "data_drift"}]}},
+            "The undisturbed run was not quiet: no run.",
+        ),
+        ({"mail": []}, "No mail came."),
+        ({"mail": [{"opens": []}]}, "The mail has no report link that opens."),
+    ],
+)
+def test_what_did_not_hold_is_a_sentence(changed: dict[str, Any], sentence: str) -> None:
+    assert failures(_figures(**changed)) == [sentence]
+
+
+def test_a_listening_port_is_taken() -> None:
+    import socket
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        assert port_taken(listener.getsockname()[1]) is True
+    assert port_taken(1) is False
+
+
+def test_the_ledger_is_read_in_the_order_of_its_keys() -> None:
+    from domain.model.champion import LedgerEntry
+
+    made = [
+        LedgerEntry(
+            seq=n,
+            action="promote",
+            version=f"{n}-0a1b2c3d",
+            previous_version=None,
+            execution="e",
+            promoted_at=n,
+            reasons=("Better.",),
+        )
+        for n in (1, 2)
+    ]
+
+    class Stored:
+        def __init__(self, entry: LedgerEntry) -> None:
+            self.key, self.data = entry.key, entry.to_json()
+
+    stored = {entry.key: Stored(entry) for entry in made}
+
+    class Models:
+        def list(self, prefix: str) -> list[Stored]:
+            return [stored[key] for key in sorted(stored) if key.startswith(prefix)]
+
+        def get(self, key: str) -> Stored:
+            return stored[key]
+
+    class FakeTarget:
+        def bucket(self, name: str) -> Models:
+            return Models()
+
+    assert entries(FakeTarget()) == (made, [])  # type: ignore[arg-type]  # the part that is used
+
+
+def test_an_accounts_key_is_told_as_the_command_that_prints_it(tmp_path: Path) -> None:
+    target = Target("dev", None, tmp_path)
+    deployment = Deployment(**{field.name: field.name for field in fields(Deployment)})
+    target.__dict__["deployment"] = deployment
+    told = dict(up.urls(target))["API key"]
+    assert told.startswith("aws apigateway get-api-key --api-key api_key_id --include-value")

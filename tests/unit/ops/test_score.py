@@ -1,0 +1,150 @@
+"""`ops score`: where the scores go, how far they are, and how a repeat goes on."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.s3 import Bucket
+from domain import keys
+from domain.model.champion import Champion, ModelRef
+from ops.commands import score, train
+from ops.errors import OpsError
+
+MODELS = [ModelRef.of(number, f"{number}" * 64) for number in (1, 2)]
+SUMMARY = {"model_version": "1", "rows": 2, "refused": 0, "positives": 1, "top_reasons": []}
+
+
+class FakeTarget:
+    """A stage whose executions end as they are told to; its buckets are one."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self.data, self.answers = bucket, [self.ended()]
+        self.model: ModelRef | None = MODELS[0]
+
+    def ended(self, status: str = "SUCCEEDED") -> dict[str, Any]:
+        output = json.dumps({"score": SUMMARY})
+        return {"status": status, "output": output, "error": "BadData", "cause": "a.csv is torn."}
+
+    def bucket(self, _: str) -> Bucket:
+        return self.data
+
+    def client(self, _: str, **__: Any) -> "FakeTarget":
+        return self
+
+    def describe_execution(self, **_: Any) -> dict[str, Any]:
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+    def champion(self) -> Champion | None:
+        if self.model is None:
+            return None
+        return Champion.succeeding(None, self.model, action="promote", execution="e", now=1)
+
+    def command(self, name: str) -> str:
+        return f"ops {name}"
+
+
+@pytest.fixture
+def target(moto_bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> FakeTarget:
+    monkeypatch.setattr(score, "POLL_SECONDS", 0.0)
+    return FakeTarget(moto_bucket)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    documents: list[dict[str, Any]] = []
+
+    def start(_: Any, document: dict[str, Any]) -> str:
+        documents.append(document["score"])
+        return "arn"
+
+    monkeypatch.setattr(train, "start", start)
+    return documents
+
+
+def run(target: FakeTarget, *words: str) -> str:
+    parser = argparse.ArgumentParser()
+    score.arguments(parser)
+    place: Any = target
+    return score.run(parser.parse_args(words), place)
+
+
+def test_the_same_command_goes_on_in_the_same_folder_and_uploads_once(
+    target: FakeTarget, asked: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    file = tmp_path / "ward.csv"
+    file.write_text("age\n40\n")
+    for _ in range(2):
+        run(target, "--input", str(file), "--output", str(tmp_path / "scores"))
+    first, again = asked
+    assert first == again
+    assert MODELS[0].version == first["version"]
+    assert 1 == len(list(target.data.list(keys.SCORING)))
+
+
+def test_another_model_file_or_log_has_another_folder(
+    target: FakeTarget, asked: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    file = tmp_path / "ward.csv"
+    file.write_text("age\n40\n")
+    run(target, "--input", str(file))
+    run(target, "--input", str(file), "--log")
+    target.model = MODELS[1]
+    run(target, "--input", str(file))
+    file.write_text("age\n41\n")
+    run(target, "--input", str(file))
+    assert 4 == len({document["output"] for document in asked})
+
+
+def test_a_folder_of_the_bucket_needs_no_slash_and_its_own_output_keeps_its_model(
+    target: FakeTarget, asked: list[dict[str, Any]]
+) -> None:
+    target.data.put("raw/2024/a.csv", b"age\n40\n")
+    run(target, "--input", "raw/2024", "--output", "scoring/out/july")
+    assert [{"input": "raw/2024/", "output": "scoring/out/july/"}] == asked
+
+
+def test_off_a_terminal_progress_tells_bytes_and_rows(
+    target: FakeTarget, asked: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    target.data.put("raw/a.csv", b"x" * 1_000)
+    target.data.put("scoring/out/x/plan.json", b"{}")
+    running = {"status": "RUNNING"}
+    target.answers = [running, running, target.ended()]
+    described = target.describe_execution
+
+    def half_done(**_: Any) -> dict[str, Any]:
+        if len(target.answers) == 2:
+            progress = {"rows": 12_000, "refused": 3, "bytes": 600}
+            target.data.put("scoring/out/x/progress.json", json.dumps(progress).encode())
+        return described()
+
+    target.describe_execution = half_done  # type: ignore[method-assign]  # what happens meanwhile
+    run(target, "--input", "raw/a.csv", "--output", "scoring/out/x/")
+    lines = capsys.readouterr().err.splitlines()
+    assert ["score: starting", "score: at work"] == lines[:2]
+    assert lines[2].startswith("score: 600 of 1,000 bytes, 12,000 rows, 3 refused, about")
+
+
+def test_a_failed_scoring_says_how_it_goes_on(
+    target: FakeTarget, asked: list[dict[str, Any]]
+) -> None:
+    target.data.put("raw/a.csv", b"age\n40\n")
+    target.answers = [target.ended("FAILED")]
+    with pytest.raises(OpsError, match=r"ended as FAILED: BadData: a\.csv is torn") as found:
+        run(target, "--input", "raw/a.csv")
+    assert "the same command then goes on" in str(found.value.next_step)
+
+
+def test_without_input_or_model_nothing_is_started(
+    target: FakeTarget, asked: list[dict[str, Any]]
+) -> None:
+    with pytest.raises(OpsError, match="neither a local file nor anything to score"):
+        run(target, "--input", "raw/none")
+    target.data.put("raw/a.csv", b"age\n40\n")
+    target.model = None
+    with pytest.raises(OpsError, match="No model serves yet"):
+        run(target, "--input", "raw/a.csv")
+    assert [] == asked

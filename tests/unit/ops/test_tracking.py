@@ -1,0 +1,302 @@
+"""Pause, resume and password rotation of an account's tracking server."""
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from domain.deployment import Deployment, output_key
+from ops import tracking
+from ops.commands import open as open_
+from ops.commands import pause, resume, rotate_db_password
+from ops.errors import OpsError
+from ops.laptop import Laptop
+from ops.target import Target
+
+OLD = {"username": "mlflow", "password": "old", "host": "db", "port": 5432, "dbname": "mlflow"}
+
+
+class Stacks:
+    """CloudFormation, which knows one stack's resources."""
+
+    def __init__(self, resources: dict[str, str]) -> None:
+        self._resources = resources
+
+    def describe_stacks(self, StackName: str) -> dict[str, Any]:
+        values = {output_key(field.name): "-" for field in fields(Deployment)}
+        values[output_key("state_machine_arn")] = MACHINE
+        outputs = [{"OutputKey": k, "OutputValue": v} for k, v in values.items()]
+        return {"Stacks": [{"Outputs": outputs}]}
+
+    def get_paginator(self, operation: str) -> "Stacks":
+        assert operation == "list_stack_resources"
+        return self
+
+    def paginate(self, StackName: str) -> Iterator[dict[str, Any]]:
+        assert StackName == "Circle-dev-Tracking"
+        for kind, name in self._resources.items():
+            yield {"StackResourceSummaries": [{"ResourceType": kind, "PhysicalResourceId": name}]}
+
+
+class Account(Target):
+    """A stage of moto's account."""
+
+    resources: dict[str, str] = {}  # noqa: RUF012 - one account at a time
+    replaced: dict[str, Any] = {}  # noqa: RUF012 - and its clients
+
+    def client(self, service: str, **options: Any) -> Any:
+        if service == "cloudformation":
+            return Stacks(self.resources)
+        return self.replaced.get(service) or super().client(service, **options)
+
+
+class Executions:
+    """Step Functions, which runs so many executions."""
+
+    def __init__(self, running: int) -> None:
+        self._running = running
+
+    def list_executions(self, **options: Any) -> dict[str, Any]:
+        assert (options["stateMachineArn"], options["statusFilter"]) == (MACHINE, "RUNNING")
+        return {"executions": [{}] * self._running}
+
+
+NOTHING = argparse.Namespace()
+MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:circle-dev-training"
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account]:
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    monkeypatch.setattr(tracking, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(tracking, "PATIENCE_SECONDS", 0.2)
+    with mock_aws():
+        boto3.client("rds").create_db_instance(
+            DBInstanceIdentifier="tracking",
+            DBInstanceClass="db.t4g.micro",
+            Engine="postgres",
+            AllocatedStorage=20,
+            MasterUsername="mlflow",
+            MasterUserPassword="old-password",
+        )
+        made = boto3.client("secretsmanager").create_secret(
+            Name="tracking", SecretString=json.dumps(OLD)
+        )
+        resources = {
+            tracking.DATABASE: "tracking",
+            tracking.SECRET: made["ARN"],
+            tracking.SERVICE: "arn:aws:ecs:us-east-1:123456789012:service/ours/mlflow",
+        }
+        monkeypatch.setattr(Account, "resources", resources)
+        monkeypatch.setattr(Account, "replaced", {"stepfunctions": Executions(0)})
+        yield Account("dev", None, tmp_path)
+
+
+@pytest.fixture
+def deployments(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What the service was told; moto's services never settle."""
+    told: list[dict[str, Any]] = []
+    monkeypatch.setattr(
+        tracking.TrackingServer, "update_service", lambda _, __, **changes: told.append(changes)
+    )
+    return told
+
+
+def secret() -> dict[str, Any]:
+    client = boto3.client("secretsmanager")
+    (found,) = client.list_secrets()["SecretList"]
+    value: dict[str, Any] = json.loads(
+        client.get_secret_value(SecretId=found["ARN"], VersionStage="AWSCURRENT")["SecretString"]
+    )
+    return value
+
+
+def database_status() -> str:
+    (found,) = boto3.client("rds").describe_db_instances()["DBInstances"]
+    return str(found["DBInstanceStatus"])
+
+
+def stages() -> list[str]:
+    client = boto3.client("secretsmanager")
+    (found,) = client.list_secrets()["SecretList"]
+    versions = client.describe_secret(SecretId=found["ARN"])["VersionIdsToStages"].values()
+    return sorted(stage for names in versions for stage in names)
+
+
+def test_the_stack_says_what_belongs_to_the_server(account: Account) -> None:
+    server = tracking.TrackingServer.find(account, "pause")
+    assert (server.database, server.cluster) == ("tracking", "ours")
+    assert server.service.endswith("/mlflow")
+
+
+def test_a_rotation_changes_the_password_alone_and_shows_it_nowhere(
+    account: Account, deployments: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    rotate_db_password.run(NOTHING, account)
+    new = secret()
+    assert {name for name in OLD if new[name] != OLD[name]} == {"password"}
+    assert len(new["password"]) == rotate_db_password.LENGTH
+    assert deployments == [{"forceNewDeployment": True}]
+    assert stages() == ["AWSCURRENT", "AWSPREVIOUS"]
+    shown = capsys.readouterr()
+    assert new["password"] not in shown.out + shown.err
+
+
+def test_the_database_gets_the_password_that_waits_in_the_secret(
+    account: Account, deployments: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, given = boto3.client("rds"), []
+
+    class Watched:
+        def modify_db_instance(self, **changes: Any) -> None:
+            given.append(changes["MasterUserPassword"])
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(client, name)
+
+    monkeypatch.setattr(Account, "replaced", {"rds": Watched()})
+    rotate_db_password.run(NOTHING, account)
+    assert given == [secret()["password"]]
+
+
+def test_an_interrupted_rotation_goes_on_with_the_same_password(
+    account: Account, deployments: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = tracking.TrackingServer.find(account, "rotate-db-password")
+    waiting = rotate_db_password._pending(account.client("secretsmanager"), server.secret)
+    assert secret()["password"] == "old"
+    rotate_db_password.run(NOTHING, account)
+    assert secret()["password"] == waiting
+
+
+def test_a_pause_stops_server_and_database_and_a_resume_starts_them(
+    account: Account, deployments: list[dict[str, Any]]
+) -> None:
+    pause.run(NOTHING, account)
+    assert (database_status(), deployments) == ("stopped", [{"desiredCount": 0}])
+    resume.run(NOTHING, account)
+    assert (database_status(), deployments[1:]) == ("available", [{"desiredCount": 1}])
+
+
+def test_what_was_interrupted_can_be_said_again(
+    account: Account, deployments: list[dict[str, Any]]
+) -> None:
+    for _ in range(2):
+        pause.run(NOTHING, account)
+    assert database_status() == "stopped"
+    for _ in range(2):
+        resume.run(NOTHING, account)
+    assert database_status() == "available"
+
+
+class Slow:
+    """RDS, whose database is on its way: it shows each status once, the last one for good."""
+
+    def __init__(self, *statuses: str) -> None:
+        self._statuses = list(statuses)
+        self.told: list[str] = []
+
+    def describe_db_instances(self, **_: Any) -> dict[str, Any]:
+        status = self._statuses.pop(0) if len(self._statuses) > 1 else self._statuses[0]
+        return {"DBInstances": [{"DBInstanceStatus": status}]}
+
+    def stop_db_instance(self, **_: Any) -> None:
+        self.told.append("stop")
+        self._statuses = ["stopping", "stopped"]
+
+    def start_db_instance(self, **_: Any) -> None:
+        self.told.append("start")
+        self._statuses = ["starting", "available"]
+
+
+@pytest.mark.parametrize(
+    ("command", "statuses", "told"),
+    [
+        (pause, ("backing-up", "backing-up", "available"), ["stop"]),
+        (pause, ("stopping", "stopped"), []),
+        (resume, ("stopping", "stopping", "stopped"), ["start"]),
+        (resume, ("starting", "available"), []),
+    ],
+)
+def test_a_database_that_is_on_its_way_is_waited_for(
+    account: Account,
+    deployments: list[dict[str, Any]],
+    command: Any,
+    statuses: tuple[str, ...],
+    told: list[str],
+) -> None:
+    rds = Slow(*statuses)
+    account.replaced["rds"] = rds
+    command.run(NOTHING, account)
+    assert rds.told == told
+
+
+def test_a_running_training_keeps_its_tracking_server(
+    account: Account, deployments: list[dict[str, Any]]
+) -> None:
+    account.replaced["stepfunctions"] = Executions(1)
+    with pytest.raises(OpsError, match="A training runs"):
+        pause.run(NOTHING, account)
+    assert (database_status(), deployments) == ("available", [])
+
+
+def test_a_database_that_does_not_settle_is_a_sentence(account: Account) -> None:
+    server = tracking.TrackingServer.find(account, "pause")
+    with pytest.raises(OpsError, match="The database is not stopped after"):
+        server.await_database(account, "stopped")
+
+
+def test_a_laptop_has_nothing_to_pause(tmp_path: Path) -> None:
+    with pytest.raises(OpsError, match="is for a stage of an account") as error:
+        pause.run(NOTHING, Target.on_laptop(Laptop(folder=tmp_path)))
+    assert error.value.next_step == "python -m ops --stage dev pause"
+
+
+def test_a_half_deployed_stack_is_a_sentence(account: Account) -> None:
+    del account.resources[tracking.DATABASE]
+    with pytest.raises(OpsError, match="missing: AWS::RDS::DBInstance") as error:
+        tracking.TrackingServer.find(account, "pause")
+    assert error.value.next_step == "make deploy STAGE=dev MAIL_FROM=ADDRESS"
+
+
+def test_an_accounts_mlflow_is_not_opened_but_forwarded(account: Account) -> None:
+    with pytest.raises(OpsError, match="inside the stage's network") as error:
+        open_.run(argparse.Namespace(what="mlflow"), account)
+    assert "docs/aws.md" in error.value.next_step
+
+
+def test_the_service_is_waited_for(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, Any]] = []
+
+    class Services:
+        def update_service(self, **options: Any) -> None:
+            asked.append(("update", options))
+
+        def get_waiter(self, name: str) -> "Services":
+            asked.append(("waiter", name))
+            return self
+
+        def wait(self, **options: Any) -> None:
+            asked.append(("wait", options))
+
+    monkeypatch.setattr(Account, "replaced", {"ecs": Services()})
+    server = tracking.TrackingServer.find(account, "pause")
+    server.update_service(account, desiredCount=0)
+    assert asked == [
+        ("update", {"cluster": "ours", "service": server.service, "desiredCount": 0}),
+        ("waiter", "services_stable"),
+        ("wait", {"cluster": "ours", "services": [server.service]}),
+    ]

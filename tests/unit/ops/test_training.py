@@ -1,0 +1,143 @@
+"""How the operator's commands speak of a training: progress, failures, rollback, consistency."""
+
+import argparse
+from typing import Any
+
+import pytest
+
+from adapters.s3 import Bucket
+from domain import keys
+from domain.failures import ADVICE, OTHERWISE, UNEXPECTED, explained, split
+from domain.model.champion import Champion, LedgerEntry, ModelRef
+from domain.model.consistency import Consistency
+from ops import console
+from ops.commands import ledger, rollback, status, train
+from ops.errors import OpsError
+
+VERSIONS = [ModelRef.of(number, f"{number}" * 64) for number in (1, 2, 3)]
+
+
+class FakeTarget:
+    """A stage with a models bucket, whose executions are only noted."""
+
+    laptop = None
+
+    def __init__(self, bucket: Bucket | None) -> None:
+        self._bucket = bucket
+
+    def bucket(self, _: str) -> Bucket:
+        assert self._bucket is not None
+        return self._bucket
+
+    def champion(self) -> Champion | None:
+        stored = self.bucket("models").get(keys.CHAMPION)
+        return Champion.from_json(stored.data) if stored else None
+
+    def command(self, name: str) -> str:
+        return f"ops {name}"
+
+
+@pytest.mark.parametrize("error", ["BadData", "SomethingNew"])
+def test_the_first_line_of_a_cause_says_what_to_do_and_is_found_again(error: str) -> None:
+    cause = explained(error, "raw/a.csv lacks the column age.")
+    todo, why = split(error, cause)
+    assert cause.splitlines()[0] == todo == ADVICE.get(error, OTHERWISE)
+    assert why == "raw/a.csv lacks the column age."
+
+
+def test_a_cause_that_the_machine_made_gets_its_advice_too() -> None:
+    assert split("States.Timeout", "") == (ADVICE["States.Timeout"], "")
+    assert split("States.Runtime", "A path\nis wrong.") == (UNEXPECTED, "A path\nis wrong.")
+
+
+def test_off_a_terminal_progress_tells_trials_best_f1_and_the_time_left(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = iter([0.0, 10.0, 20.0])
+    monkeypatch.setattr("ops.console.time.monotonic", lambda: next(clock))
+    with console.Progress("train", total=20, unit=" trials") as progress:
+        progress.detail("")
+        progress.reach(1)
+        progress.detail("best F1 0.8012")
+        progress.reach(5)
+        progress.reach(10)
+        progress.reach(20)
+    assert capsys.readouterr().err.splitlines() == [
+        "train: 5 of 20 trials, best F1 0.8012, about 30 s left",
+        "train: 10 of 20 trials, best F1 0.8012, about 20 s left",
+        "train: 20 of 20 trials, best F1 0.8012",
+    ]
+
+
+def _rollback(monkeypatch: pytest.MonkeyPatch, target: FakeTarget, *words: str) -> Any:
+    parser = argparse.ArgumentParser()
+    rollback.arguments(parser)
+    started: list[Any] = []
+    monkeypatch.setattr(train, "start", lambda _, document: started.append(document))
+    monkeypatch.setattr(train, "wait", lambda *_: train.Result("arn", {}))
+    rollback.run(parser.parse_args(words), target)  # type: ignore[arg-type]  # a fake
+    return started
+
+
+@pytest.fixture
+def target(moto_bucket: Bucket) -> FakeTarget:
+    first = Champion.succeeding(None, VERSIONS[0], action="promote", execution="a", now=1)
+    second = Champion.succeeding(first, VERSIONS[1], action="promote", execution="b", now=2)
+    moto_bucket.put(keys.CHAMPION, second.to_json())
+    return FakeTarget(moto_bucket)
+
+
+@pytest.mark.parametrize(
+    ("words", "document"),
+    [
+        ((), {"rollback": True}),
+        (("--to", VERSIONS[2].version), {"promote_version": VERSIONS[2].version}),
+        ((VERSIONS[2].version,), {"promote_version": VERSIONS[2].version}),
+    ],
+)
+def test_a_rollback_goes_to_the_previous_or_to_a_named_version(
+    monkeypatch: pytest.MonkeyPatch,
+    target: FakeTarget,
+    words: tuple[str, ...],
+    document: dict[str, Any],
+) -> None:
+    assert [document] == _rollback(monkeypatch, target, *words)
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [(("--to", "latest"), "looks like"), (("--to", VERSIONS[1].version), "serves already")],
+)
+def test_a_rollback_that_makes_no_sense_starts_nothing(
+    monkeypatch: pytest.MonkeyPatch, target: FakeTarget, words: tuple[str, ...], complaint: str
+) -> None:
+    with pytest.raises(OpsError, match=complaint):
+        _rollback(monkeypatch, target, *words)
+
+
+def test_a_damaged_entry_is_a_line_below_the_ledger(
+    target: FakeTarget, capsys: pytest.CaptureFixture[str]
+) -> None:
+    champion = target.champion()
+    assert champion is not None
+    entry = LedgerEntry.of(champion, ("Better.",))
+    target.bucket("models").put(entry.key, entry.to_json())
+    damaged = keys.ledger_entry(1, "promote", VERSIONS[0].version)
+    target.bucket("models").put(damaged, b"{")
+    place: Any = target
+    assert "ops status --check" == ledger.run(argparse.Namespace(), place)
+    *table, last = capsys.readouterr().out.splitlines()
+    assert f"{damaged}: A ledger entry can't be decoded (JSONDecodeError)." == last
+    assert [VERSIONS[1].version in line for line in table][-1]
+
+
+def test_status_shows_what_the_last_check_found(target: FakeTarget) -> None:
+    place: Any = target
+    assert status.consistency(place) == [("consistency", "not checked yet: status --check")]
+    found = Consistency(checked_at=0, version=VERSIONS[1].version, seq=2, problems=())
+    target.bucket("models").put(keys.CHECK, found.to_json())
+    ((_, agreed),) = status.consistency(place)
+    assert agreed == "champion, ledger and registry agree, seq 2, 1970-01-01 00:00:00 UTC"
+    bad = Consistency(checked_at=0, version=None, seq=0, problems=("The ledger lacks seq 1.",))
+    target.bucket("models").put(keys.CHECK, bad.to_json())
+    assert status.consistency(place)[1] == ("problem", "The ledger lacks seq 1.")

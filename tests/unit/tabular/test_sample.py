@@ -1,0 +1,57 @@
+"""The sample of a window: bounded, and the same whatever the order of reading."""
+
+import pyarrow as pa
+
+from domain.contract.records import sample_key
+from tabular.sample import Sample
+
+
+def _rows(count: int, *, first: int = 0) -> pa.Table:
+    ids = [f"id-{number}" for number in range(first, first + count)]
+    return pa.table(
+        {
+            "prediction_id": ids,
+            "predicted_at": pa.array(range(first, first + count), pa.int64()),
+            "sample_key": [sample_key(text) for text in ids],
+        }
+    )
+
+
+def test_a_sample_depends_on_the_rows_and_not_on_their_order() -> None:
+    parts = [_rows(700, first=first) for first in range(0, 14_000, 700)]
+    forwards, backwards = Sample(2_000), Sample(2_000)
+    for part in parts:
+        forwards.add(part)
+    for part in reversed(parts):
+        backwards.add(part)
+    assert forwards.taken().table.equals(backwards.taken().table)
+    assert forwards.taken().share == backwards.taken().share
+    assert 1_800 <= forwards.taken().table.num_rows <= 2_000
+
+
+def test_a_sample_never_holds_much_more_than_its_limit() -> None:
+    sample = Sample(1_000)
+    held = []
+    for first in range(0, 50_000, 500):
+        sample.add(_rows(500, first=first))
+        held.append(sample._held)
+    assert max(held) <= 1_500
+    assert sample.logged == 50_000
+
+
+def test_a_sample_is_bounded_even_when_all_rows_bear_one_key() -> None:
+    parts = [_rows(500, first=first) for first in range(0, 10_000, 500)]
+    parts = [part.set_column(2, "sample_key", pa.array([7] * 500)) for part in parts]
+    forwards, backwards = Sample(1_000), Sample(1_000)
+    for part, other in zip(parts, reversed(parts), strict=True):
+        forwards.add(part)
+        backwards.add(other)
+        assert forwards._held <= 1_500
+    assert forwards.taken().table.equals(backwards.taken().table)
+    assert forwards.taken().table.num_rows == 1_000
+
+
+def test_a_sample_that_fits_is_everything() -> None:
+    sample = Sample(1_000)
+    sample.add(_rows(1_000))
+    assert (sample.taken().table.num_rows, sample.taken().share) == (1_000, 1.0)

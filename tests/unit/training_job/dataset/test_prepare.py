@@ -1,0 +1,299 @@
+"""Prepare: what becomes of raw files, good and bad."""
+
+import gzip
+import io
+import json
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.s3 import Bucket
+from domain import keys
+from domain.contract.contract import Contract
+from tests.repository import ROOT
+from tests.unit.patients import csv, patients
+from training_job.dataset import hashing
+from training_job.dataset.prepare import prepare
+from training_job.dataset.quarantine import Quarantine
+from training_job.dataset.reading import RawBatch
+from training_job.dataset.validation import check
+from training_job.errors import BadData
+
+FRAME = patients(2_000, seed=1)
+Run = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def run(moto_bucket: Bucket, contract: Contract) -> Run:
+    """Upload files by name and prepare them."""
+
+    def upload_and_prepare(files: dict[str, bytes], **options: Any) -> dict[str, Any]:
+        for listed in list(moto_bucket.list(keys.RAW)):
+            moto_bucket.delete(listed.key)
+        for name, content in files.items():
+            moto_bucket.put(f"{keys.RAW}{name}", content)
+        defaults = {"raw_prefix": keys.RAW, "salt": "s", "bad_row_share": 0.01}
+        defaults |= {"execution": "e", "say": lambda _: None}
+        return prepare(contract=contract, bucket=moto_bucket, **{**defaults, **options})
+
+    return upload_and_prepare
+
+
+def _table(bucket: Bucket, key: str) -> pd.DataFrame:
+    stored = bucket.get(key)
+    assert stored is not None
+    frame: pd.DataFrame = pq.read_table(io.BytesIO(stored.data)).to_pandas()
+    return frame
+
+
+def _parquet(frame: pd.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer)
+    return buffer.getvalue()
+
+
+def test_the_same_rows_are_the_same_dataset_in_any_order_and_format(run: Run) -> None:
+    shuffled = FRAME.sample(frac=1, random_state=2)[sorted(FRAME.columns)].assign(extra="x")
+    whole = run({"a.csv": csv(FRAME)})
+    pieces = run(
+        {
+            "b/1.csv": csv(shuffled[:700]),
+            "b/2.csv.gz": gzip.compress(csv(shuffled[700:1500])),
+            "c.PARQUET": _parquet(shuffled[1500:]),
+            "ignored.txt": b"not data",
+        }
+    )
+    assert whole == pieces
+
+
+def test_every_row_lands_once_in_a_split(run: Run, moto_bucket: Bucket) -> None:
+    result = run({"a.csv": csv(pd.concat([FRAME, FRAME[:50]]))})
+    assert 50 == result["duplicates_removed"]
+    parts = [_table(moto_bucket, keys.dataset(result["dataset_id"], s)) for s in keys.SPLITS]
+    together = pd.concat(parts).astype(FRAME.dtypes.to_dict())
+    order = list(FRAME.columns)
+    pd.testing.assert_frame_equal(
+        FRAME.sort_values(order).reset_index(drop=True),
+        together.sort_values(order).reset_index(drop=True),
+    )
+    shares = np.array([len(part) for part in parts]) / len(FRAME)
+    np.testing.assert_allclose(shares, [6 / 8, 1 / 8, 1 / 8], atol=0.03)
+
+
+def test_appending_rows_never_moves_a_row_to_another_side(run: Run, moto_bucket: Bucket) -> None:
+    def sides(result: dict[str, Any]) -> dict[tuple[Any, ...], str]:
+        return {
+            tuple(row): side
+            for side in keys.SPLITS
+            for row in _table(moto_bucket, keys.dataset(result["dataset_id"], side))
+            .astype(object)
+            .itertuples(index=False)
+        }
+
+    before = sides(run({"a.csv": csv(FRAME[:1000])}))
+    after = sides(run({"a.csv": csv(FRAME[:1000]), "b.csv": csv(FRAME[1000:])}))
+    assert before.items() <= after.items()
+
+
+@given(cut=st.integers(1, 399), salt=st.text(max_size=8), seed=st.integers(0, 1000))
+def test_a_rows_side_depends_on_the_row_and_the_salt_alone(cut: int, salt: str, seed: int) -> None:
+    """Whatever is appended, and wherever the rows lie."""
+    contract = Contract.parse((ROOT / "contract.toml").read_text())
+    whole = check(pa.Table.from_pandas(FRAME[:400]), contract).columns
+    order = np.random.default_rng(seed).permutation(400)
+
+    def sides(rows: Any) -> list[str]:
+        columns = {name: values[rows] for name, values in whole.items()}
+        found: list[str] = hashing.sides(hashing.feature_hashes(columns, contract), salt).tolist()
+        return found
+
+    before, after = sides(order[:cut]), sides(order)
+    assert before == after[:cut]
+    assert sides(np.arange(400)) == np.array(after)[np.argsort(order)].tolist()
+
+
+def test_the_manifest_profiles_each_column_and_compares_with_the_dataset_before(
+    run: Run, moto_bucket: Bucket
+) -> None:
+    def manifest(result: dict[str, Any]) -> dict[str, Any]:
+        stored = moto_bucket.get(keys.manifest(result["dataset_id"]))
+        assert stored is not None
+        found: dict[str, Any] = json.loads(stored.data)
+        return found
+
+    first = manifest(run({"a.csv": csv(FRAME)}))
+    shifted = FRAME.assign(blood_glucose_level=FRAME["blood_glucose_level"] + 60)
+    shifted.loc[:199, "bmi"] = None
+    second = manifest(run({"a.csv": csv(shifted)}))
+    glucose = first["columns"]["blood_glucose_level"]
+    assert FRAME["blood_glucose_level"].mean() == pytest.approx(glucose["mean"])
+    assert sorted(glucose["edges"]) == glucose["edges"]
+    female = (FRAME["gender"] == "Female").mean()
+    assert female == pytest.approx(first["columns"]["gender"]["shares"][0])
+    assert "previous" not in first
+    changes = second["previous"]
+    assert first["dataset_id"] == changes["dataset_id"]
+    assert changes["same_contract"]
+    assert 0.1 == pytest.approx(changes["columns"]["bmi"]["missing"])
+    indices = {name: change["stability_index"] for name, change in changes["columns"].items()}
+    assert indices.pop("blood_glucose_level") > 0.5
+    assert all(index < 0.02 for index in indices.values())
+
+
+@pytest.mark.parametrize("manifest", [b"{", b"{}", b"[]", b'{"columns": 1}', b'{"columns": {}}'])
+def test_a_damaged_manifest_of_an_earlier_dataset_is_no_obstacle(
+    manifest: bytes, run: Run, moto_bucket: Bucket
+) -> None:
+    moto_bucket.put(keys.manifest("0" * 16), manifest)
+    assert run({"a.csv": csv(FRAME)})["rows_read"] == 2000
+
+
+def test_rows_that_differ_in_the_label_only_share_a_side(run: Run, moto_bucket: Bucket) -> None:
+    twins = pd.concat([FRAME, FRAME.assign(diabetes=1 - FRAME["diabetes"])])
+    result = run({"a.csv": csv(twins)})
+    for side in keys.SPLITS:
+        table = _table(moto_bucket, keys.dataset(result["dataset_id"], side))
+        per_patient = table.groupby(list(FRAME.columns[:-1]), observed=True).size()
+        assert (per_patient == 2).all()
+
+
+def test_bad_rows_go_to_quarantine_with_file_row_and_reason(run: Run, moto_bucket: Bucket) -> None:
+    frame = FRAME[:1000].astype(object)
+    frame.loc[0, "age"] = 999
+    frame.loc[1, ["gender", "bmi"]] = ["Robot", "heavy"]
+    frame.loc[2, "diabetes"] = None
+    lines = csv(frame).decode().splitlines()
+    lines.insert(5, "too,few,fields")
+    result = run({"a.csv": "\n".join(lines).encode()})
+    quarantine = _table(moto_bucket, keys.dataset(result["dataset_id"], keys.QUARANTINE))
+    assert 4 == result["rows_quarantined"]
+    assert {
+        (2, "age must be a number from 0 to 120"),
+        (
+            3,
+            "gender must be one of: Female, Male, Other; bmi must be a number from 10 to 100",
+        ),
+        (4, "diabetes must be 0 or 1"),
+        (6, "has another number of fields than the header"),
+    } == set(zip(quarantine["row"], quarantine["reason"], strict=True))
+    assert {"raw/a.csv"} == set(quarantine["file"])
+
+
+def test_the_manifest_accounts_for_every_row(run: Run, moto_bucket: Bucket) -> None:
+    result = run({"a.csv": csv(FRAME.assign(note="x")), "b.csv": csv(FRAME[:10])})
+    stored = moto_bucket.get(keys.manifest(result["dataset_id"]))
+    assert stored is not None
+    manifest = json.loads(stored.data)
+    assert {"raw/a.csv": 2000, "raw/b.csv": 10} == manifest["files"]
+    assert {"raw/a.csv": ["note"], "raw/b.csv": []} == manifest["extra_columns"]
+    in_splits = sum(split["rows"] for split in manifest["splits"].values())
+    assert 2010 == in_splits + manifest["duplicates_removed"] + manifest["rows_quarantined"]
+
+
+BAD_FILES = {
+    "no file": ({}, "There is no .csv"),
+    "empty file": ({"a.csv": b""}, "No file under raw/ holds any row: raw/a.csv"),
+    "header only": ({"a.csv": csv(FRAME[:0])}, "No file under raw/ holds any row"),
+    "empty gzip": ({"a.csv.gz": gzip.compress(b"")}, "No file under raw/ holds any row"),
+    "missing columns": (
+        {"a.csv": csv(FRAME.drop(columns=["age", "bmi"]))},
+        "a.csv lacks the columns age, bmi",
+    ),
+    "unknown category": ({"a.csv": csv(FRAME.assign(gender="Robot"))}, "gender must be one of"),
+    "text for a number": (
+        {"a.csv": csv(FRAME.assign(bmi="heavy"))},
+        "2,000 rows: bmi must be a number from 10 to 100",
+    ),
+    "one class": ({"a.csv": csv(FRAME.assign(diabetes=0))}, "needs both classes"),
+    "too few rows": ({"a.csv": csv(FRAME[:4].assign(diabetes=[0, 1, 0, 1]))}, "lacks one of"),
+    "not UTF-8": ({"a.csv": csv(FRAME).replace(b"Female", b"\xff\xfe")}, "damaged"),
+    "not gzip": ({"a.csv.gz": csv(FRAME)}, "damaged"),
+    "not Parquet": ({"a.parquet": csv(FRAME)}, "damaged"),
+    "repeated column": (
+        {"a.csv": csv(FRAME).replace(b"hypertension", b"age", 1)},
+        "lacks the column hypertension",
+    ),
+}
+
+
+@pytest.mark.parametrize(("files", "message"), BAD_FILES.values(), ids=BAD_FILES.keys())
+def test_files_that_cannot_be_trained_on_are_refused_and_leave_nothing(
+    files: dict[str, bytes], message: str, run: Run, moto_bucket: Bucket
+) -> None:
+    with pytest.raises(BadData, match=message):
+        run(files)
+    left = {entry.key for entry in moto_bucket.list(keys.DATASETS)}
+    assert left <= {keys.refused_rows("e")}
+
+
+def _with_bad_rows(bad: int, rows: int) -> bytes:
+    frame = FRAME[:rows].astype(object)
+    frame.loc[frame.index[:bad], "age"] = 999
+    return csv(frame)
+
+
+@pytest.mark.parametrize("bad", [5, 10])
+def test_bad_rows_up_to_the_allowed_share_are_left_out(run: Run, bad: int) -> None:
+    assert bad == run({"a.csv": _with_bad_rows(bad, 1_000)})["rows_quarantined"]
+
+
+def test_too_many_bad_rows_are_refused_and_all_of_them_are_listed(
+    run: Run, moto_bucket: Bucket
+) -> None:
+    sentence = (
+        "20 of 1,000 rows break the contract, more than the allowed share of 1.0%. 20 rows: age"
+        " must be a number from 0 to 120. Each of them is listed in"
+        " s3://unit/datasets/refused/e/quarantine.parquet."
+    )
+    with pytest.raises(BadData) as found:
+        run({"a.csv": _with_bad_rows(20, 1_000)})
+    assert sentence == str(found.value)
+    listed = _table(moto_bucket, keys.refused_rows("e"))
+    assert list(range(2, 22)) == listed["row"].tolist()
+    assert {("raw/a.csv", "age must be a number from 0 to 120")} == set(
+        zip(listed["file"], listed["reason"], strict=True)
+    )
+
+
+def test_what_is_skipped_is_said_and_stops_nothing(run: Run, moto_bucket: Bucket) -> None:
+    said: list[str] = []
+    whole = run({"a.csv": csv(FRAME)})
+    files = {"a.csv": csv(FRAME.assign(note="x")), "b.csv": b"", "c.csv": csv(FRAME[:0])}
+    found = run(files | {"d.json": b"{}"}, say=said.append)
+    assert whole == found
+    assert "ignored, being none of .csv, .csv.gz, .parquet: raw/d.json" in said
+    assert "read raw/a.csv: 2,000 rows, further columns ignored: note" in said
+    assert "read raw/b.csv: 0 rows" in said
+    stored = moto_bucket.get(keys.manifest(found["dataset_id"]))
+    assert stored is not None
+    assert ["raw/d.json"] == json.loads(stored.data)["ignored_files"]
+
+
+def test_a_folder_is_that_folder_and_a_file_that_file(run: Run) -> None:
+    files = {"2024/a.csv": csv(FRAME), "2024-old/b.csv": csv(FRAME[:9]), "c.csv": csv(FRAME[:9])}
+    assert 2000 == run(files, raw_prefix="raw/2024/")["rows_read"]
+    assert 2000 == run(files, raw_prefix="raw/2024/a.csv")["rows_read"]
+
+
+def test_a_million_bad_rows_take_little_memory(contract: Contract) -> None:
+    quarantine = Quarantine()
+    table = pa.Table.from_pandas(FRAME.assign(age=999.0), preserve_index=False)
+    numbers, none = np.arange(len(FRAME)), np.empty(0, np.int64)
+    tracemalloc.start()
+    for _ in range(500):
+        batch = RawBatch(table, numbers, none, 0.0)
+        quarantine.add_batch("raw/a.csv", batch, check(table, contract))
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 1_000_000 == len(quarantine)
+    assert kept < 20 * len(quarantine)
+    reason = "age must be a number from 0 to 120"
+    assert [{"reason": reason, "rows": 1_000_000}] == quarantine.top_reasons()

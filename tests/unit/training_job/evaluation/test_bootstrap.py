@@ -1,0 +1,135 @@
+"""Intervals from counts agree with intervals from resampled rows."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn import metrics
+
+from domain.model.gate import Interval
+from training_job.evaluation.bootstrap import (
+    calibration_error,
+    counted_intervals,
+    f1_change,
+    score_intervals,
+)
+
+ROWS = 4_000
+FIGURES: dict[str, Callable[[Any, Any], float]] = {
+    "roc_auc": metrics.roc_auc_score,
+    "pr_auc": metrics.average_precision_score,
+    "brier": metrics.brier_score_loss,
+    "log_loss": metrics.log_loss,
+    "calibration_error": calibration_error,
+}
+
+
+def _sample(seed: int = 1) -> tuple[Any, Any]:
+    rng = np.random.default_rng(seed)
+    margin = rng.normal(-2.5, 1.5, ROWS)
+    return rng.random(ROWS) < 1 / (1 + np.exp(-margin)), 1 / (1 + np.exp(-0.8 * margin))
+
+
+def _by_rows(figure: Callable[[Any], float], *, centred: bool = False) -> Interval:
+    """The same interval the slow way: each resample is a list of row numbers.
+
+    `centred`: around the value, whatever resampling adds to the figure.
+    """
+    rng = np.random.default_rng(9)
+    values = np.array([figure(rng.integers(0, ROWS, ROWS)) for _ in range(600)])
+    value = figure(np.arange(ROWS))
+    low, high = np.percentile(values + (value - values.mean() if centred else 0), (2.5, 97.5))
+    return Interval(value, float(low), float(high))
+
+
+def _close(found: Interval, expected: Interval) -> None:
+    width = expected.high - expected.low
+    assert found.value == pytest.approx(expected.value, abs=1e-12)
+    assert found.low == pytest.approx(expected.low, abs=0.15 * width)
+    assert found.high == pytest.approx(expected.high, abs=0.15 * width)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_score_intervals_are_those_of_resampled_rows(name: str) -> None:
+    labels, scores = _sample()
+    values = {name: float(FIGURES[name](labels, scores))}
+    found = score_intervals(labels, scores, values, seed=1)[name]
+    centred = name == "calibration_error"
+    slow = _by_rows(lambda rows: FIGURES[name](labels[rows], scores[rows]), centred=centred)
+    _close(found, slow)
+
+
+@pytest.mark.parametrize(
+    ("name", "figure"),
+    [
+        ("f1", metrics.f1_score),
+        ("precision", metrics.precision_score),
+        ("recall", metrics.recall_score),
+    ],
+)
+def test_counted_intervals_are_those_of_resampled_rows(
+    name: str, figure: Callable[[Any, Any], float]
+) -> None:
+    labels, scores = _sample()
+    called = scores >= 0.3
+    found = counted_intervals(labels, called, seed=1)[name]
+    _close(found, _by_rows(lambda rows: figure(labels[rows], called[rows])))
+
+
+def test_the_paired_change_is_that_of_resampled_rows() -> None:
+    labels, scores = _sample()
+    noise = np.random.default_rng(2).normal(0, 0.05, ROWS)
+    one, other = scores >= 0.3, scores + noise >= 0.35
+    found = f1_change(labels, one, other, seed=1)
+    assert found is not None
+    _close(
+        found,
+        _by_rows(
+            lambda rows: float(
+                metrics.f1_score(labels[rows], one[rows])
+                - metrics.f1_score(labels[rows], other[rows])
+            )
+        ),
+    )
+
+
+def test_the_same_predictions_change_nothing() -> None:
+    labels, scores = _sample()
+    assert f1_change(labels, scores > 0.3, scores > 0.3, seed=1) == Interval(0.0, 0.0, 0.0)
+
+
+def test_the_change_is_undefined_where_f1_is() -> None:
+    none = np.zeros(500, dtype=bool)
+    alarm = none.copy()
+    alarm[0] = True
+    assert f1_change(none, none, alarm, seed=1) is None
+    assert f1_change(none, alarm, alarm, seed=1) == Interval(0.0, 0.0, 0.0)
+
+
+def test_one_seed_gives_one_interval() -> None:
+    labels, scores = _sample()
+    values = {"roc_auc": 0.9}
+    assert counted_intervals(labels, scores > 0.3, seed=4) == counted_intervals(
+        labels, scores > 0.3, seed=4
+    )
+    assert score_intervals(labels, scores, values, seed=4) == score_intervals(
+        labels, scores, values, seed=4
+    )
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_well_calibrated_models_error_lies_in_its_own_interval(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    scores = rng.beta(0.5, 3, ROWS)
+    labels = rng.random(ROWS) < scores
+    value = calibration_error(labels, scores)
+    found = score_intervals(labels, scores, {"calibration_error": value}, seed=1)
+    interval = found["calibration_error"]
+    assert interval.low <= value <= interval.high
+
+
+def test_a_perfectly_calibrated_score_has_no_error_and_a_shifted_one_its_shift() -> None:
+    labels = np.arange(1000) % 4 == 0
+    assert calibration_error(labels, np.full(1000, 0.25)) == pytest.approx(0.0, abs=1e-12)
+    assert calibration_error(labels, np.full(1000, 0.45)) == pytest.approx(0.2)

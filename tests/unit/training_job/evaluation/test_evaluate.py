@@ -1,0 +1,244 @@
+"""The evaluation: figures with intervals, the champion on the same rows, card and pictures."""
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from adapters.s3 import Bucket
+from domain import keys
+from domain.contract.contract import Contract
+from domain.model.bundle import Bundle, digest
+from domain.model.champion import Champion, ModelRef
+from domain.model.gate import Limits
+from tests.unit.patients import csv, patients
+from training_job.dataset.prepare import prepare
+from training_job.evaluation.evaluate import evaluate
+from training_job.evaluation.evaluation import segment_masks
+from training_job.evaluation.plots import PICTURES
+
+PARAMS = {"max_depth": 3, "learning_rate": 0.2}
+STUMPS = {"max_depth": 1, "learning_rate": 0.05, "min_child_weight": 200.0}
+LIMITS = Limits(minimum_f1=0.3, maximum_calibration_error=0.1, segment_margin=0.1)
+
+
+@dataclass
+class FakeTracking:
+    """Remembers what it was given."""
+
+    numbers: int = 0
+    metrics: dict[str, float] = field(default_factory=dict)
+    documents: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+
+    def run_of(self, execution: str) -> str:
+        return f"run-{execution}"
+
+    def register(self, **_: Any) -> str:
+        self.numbers += 1
+        return str(self.numbers)
+
+    def log_final(self, _: str, *, metrics: Any, documents: Any, **__: Any) -> None:
+        self.metrics, self.documents = dict(metrics), dict(documents)
+
+    def log_files(self, _: str, folder: Path, name: str) -> None:
+        self.files = {f"{name}/{path.name}": path.read_bytes() for path in folder.iterdir()}
+
+    def finish(self, run_id: str) -> None:
+        assert run_id.startswith("run-")
+
+
+@dataclass
+class World:
+    """A prepared dataset, and evaluations of it."""
+
+    contract: Contract
+    bucket: Bucket
+    dataset_id: str
+    tracking: FakeTracking = field(default_factory=FakeTracking)
+
+    def evaluate(self, execution: str, params: dict[str, Any], **options: Any) -> dict[str, Any]:
+        return evaluate(
+            data=self.bucket,
+            models=self.bucket,
+            tracking=self.tracking,  # type: ignore[arg-type]  # a fake
+            params=params,
+            execution=execution,
+            seed=1,
+            **{
+                "say": lambda _: None,
+                "contract": self.contract,
+                "dataset_id": self.dataset_id,
+                "limits": LIMITS,
+                **options,
+            },
+        )
+
+    def crown(self, result: dict[str, Any]) -> Champion:
+        version = result["version"]
+        model = ModelRef(version, keys.bundle(version), result["sha256"])
+        champion = Champion.succeeding(None, model, action="promote", execution="x", now=1)
+        self.bucket.put(keys.CHAMPION, champion.to_json())
+        return champion
+
+    def card(self, result: dict[str, Any]) -> dict[str, Any]:
+        stored = self.bucket.get(keys.card(result["version"]))
+        assert stored is not None
+        card: dict[str, Any] = json.loads(stored.data)
+        return card
+
+
+@pytest.fixture
+def quick(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """The world without pictures, which take most of the time."""
+    monkeypatch.setattr("training_job.evaluation.evaluate.draw", lambda *_: [])
+    return world
+
+
+@pytest.fixture
+def world(contract: Contract, moto_bucket: Bucket) -> World:
+    moto_bucket.put("raw/a.csv", csv(patients(6_000, seed=3)))
+    result = prepare(
+        contract=contract,
+        bucket=moto_bucket,
+        raw_prefix=keys.RAW,
+        salt="s",
+        bad_row_share=0.01,
+        execution="prepare",
+        say=lambda _: None,
+    )
+    return World(contract, moto_bucket, result["dataset_id"])
+
+
+def test_the_first_model_gets_a_card_with_intervals_segments_and_pictures(world: World) -> None:
+    result = world.evaluate("one", PARAMS)
+    card = world.card(result)
+
+    assert (True, "first") == (result["promote"], result["rule"])
+    assert set(card["metrics"]) == {
+        "f1", "precision", "recall", "roc_auc", "pr_auc", "brier", "log_loss", "calibration_error",
+    }  # fmt: skip
+    assert set(card["intervals"]) == set(card["metrics"])
+    for name, (low, high) in card["intervals"].items():
+        assert low <= card["metrics"][name] <= high, name
+    assert [s["segment"] for s in card["segments"]] == [
+        "gender=Female", "gender=Male", "gender=Other",
+        "age<30", "age 30-50", "age 50-70", "age>=70",
+    ]  # fmt: skip
+    assert sum(s["rows"] for s in card["segments"][3:]) == card["rows"]["test"]
+    assert result["reasons"] == card["verdict"]["reasons"]
+    assert world.tracking.documents["card.json"] == card
+    assert world.tracking.metrics["test_f1_low"] == card["intervals"]["f1"][0]
+    expected = {f"judgement/{name}.png" for name in PICTURES} | {"judgement/model_card.md"}
+    assert expected == set(world.tracking.files)
+    pictures = [data for name, data in world.tracking.files.items() if name.endswith(".png")]
+    assert all(data.startswith(b"\x89PNG") and len(data) > 5_000 for data in pictures)
+    text = world.tracking.files["judgement/model_card.md"].decode()
+    assert f"# Model card: diabetes {result['version']}" in text
+    assert "| gender=Female |" in text
+
+
+def test_a_picture_that_fails_is_said_and_costs_nothing_else(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise ValueError("no font")
+
+    monkeypatch.setitem(PICTURES, "calibration", fail)
+    said: list[str] = []
+    world.evaluate("one", PARAMS, say=said.append)
+    assert [line for line in said if "calibration could not be drawn" in line]
+    names = {name.removeprefix("judgement/") for name in world.tracking.files}
+    assert {f"{name}.png" for name in PICTURES} - names == {"calibration.png"}
+
+
+def test_the_proof_sees_every_row_twice_in_whatever_batches(
+    quick: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training_job.dataset.dataset.BATCH_ROWS", 100)
+    said: list[str] = []
+    result = quick.evaluate("one", PARAMS, say=said.append)
+    rows = quick.card(result)["rows"]["test"]
+    assert f"the exported scorer agrees with XGBoost on {2 * rows:,} rows" == said[0]
+
+
+def test_the_same_model_again_is_a_tie_and_a_worse_champion_is_replaced(quick: World) -> None:
+    weak, strong = quick.evaluate("weak", STUMPS), quick.evaluate("strong", PARAMS)
+    assert weak["metrics"]["f1"] < strong["metrics"]["f1"]
+
+    quick.crown(weak)
+    better = quick.evaluate("two", PARAMS)
+    assert (True, "paired") == (better["promote"], better["rule"])
+    assert better["champion_f1"] == pytest.approx(weak["metrics"]["f1"])
+
+    quick.crown(strong)
+    tie = quick.evaluate("three", PARAMS)
+    assert not tie["promote"]
+    assert tie["champion_f1"] == pytest.approx(strong["metrics"]["f1"])
+    assert "+0.0000" in tie["reasons"][0]
+
+
+def test_a_repeated_evaluation_comes_to_the_same_verdict(quick: World) -> None:
+    quick.crown(quick.evaluate("weak", STUMPS))
+    first, again = quick.evaluate("two", PARAMS), quick.evaluate("two", PARAMS)
+    for result in (first, again):
+        del result["version"]  # this registry gives a new number each time
+    assert first == again
+
+
+@pytest.mark.parametrize("damage", [b"damaged", None])
+def test_a_damaged_champion_is_a_case_of_its_own(quick: World, damage: bytes | None) -> None:
+    champion = quick.crown(quick.evaluate("one", PARAMS))
+    if damage is None:
+        quick.bucket.delete(champion.bundle_key)
+    else:
+        quick.bucket.put(champion.bundle_key, damage)
+    result = quick.evaluate("two", PARAMS)
+    assert (True, "bundle_damaged") == (result["promote"], result["rule"])
+    assert result["champion_version"] == champion.version
+    assert result["champion_f1"] is None
+    assert "its bundle is damaged or gone" in result["reasons"][0]
+
+
+@pytest.mark.parametrize(("recorded", "promote"), [(0.2, True), (0.999, False)])
+def test_a_champion_of_another_contract_is_compared_by_its_card(
+    quick: World, recorded: float, promote: bool
+) -> None:
+    champion = quick.crown(quick.evaluate("one", PARAMS))
+    stored = quick.bucket.get(champion.bundle_key)
+    assert stored is not None
+    other = replace(
+        Bundle.from_bytes(stored.data, champion.sha256),
+        contract=replace(quick.contract, target="stroke"),
+    ).to_bytes()
+    model = ModelRef.of(1, digest(other))
+    quick.bucket.put(model.bundle_key, other)
+    quick.bucket.put(keys.card(model.version), json.dumps({"metrics": {"f1": recorded}}).encode())
+    pointer = Champion.succeeding(None, model, action="promote", execution="x", now=1)
+    quick.bucket.put(keys.CHAMPION, pointer.to_json())
+
+    result = quick.evaluate("two", PARAMS)
+    assert (promote, "contract_changed") == (result["promote"], result["rule"])
+    assert f"{recorded:.4f} that its own card says" in result["reasons"][0]
+
+
+def test_what_the_next_state_gets_stays_small(quick: World) -> None:
+    quick.crown(quick.evaluate("weak", STUMPS))
+    assert len(json.dumps(quick.evaluate("two", PARAMS))) < 2_000
+
+
+def test_a_missing_value_belongs_to_no_segment(contract: Contract) -> None:
+    table = pa.table(
+        {"gender": ["Male", None, "Female"], "age": pa.array([29.9, 30.0, None], pa.float64())}
+    )
+    masks = segment_masks(table, contract)
+    assert {n: list(np.flatnonzero(m)) for n, m in masks.items() if m.any()} == {
+        "gender=Female": [2],
+        "gender=Male": [0],
+        "age<30": [0],
+        "age 30-50": [1],
+    }

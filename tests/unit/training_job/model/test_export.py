@@ -1,0 +1,63 @@
+"""The exported scorer is XGBoost, row by row."""
+
+import numpy as np
+import pytest
+import xgboost as xgb
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.contract.contract import Contract
+from domain.model.bundle import Bundle, digest
+from domain.model.scorer import Forest
+from training_job.errors import ExportDisagrees
+from training_job.model.export import export
+from training_job.model.proof import agree
+
+
+def _booster(seed: int, *, depth: int, rounds: int, missing: float, columns: int) -> xgb.Booster:
+    random = np.random.default_rng(seed)
+    matrix = random.normal(size=(300, columns)).astype(np.float32).round(1)
+    labels = matrix[:, 0] + random.normal(size=300) > 0.5
+    matrix[random.random(matrix.shape) < missing] = np.nan
+    params = {"objective": "binary:logistic", "max_depth": depth, "nthread": 1, "seed": seed}
+    return xgb.train(params, xgb.DMatrix(matrix, labels), num_boost_round=rounds)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    depth=st.integers(1, 6),
+    rounds=st.integers(1, 40),
+    missing=st.sampled_from([0.0, 0.3]),
+)
+def test_any_model_scores_any_row_the_same(
+    seed: int, depth: int, rounds: int, missing: float
+) -> None:
+    columns = 5
+    booster = _booster(seed, depth=depth, rounds=rounds, missing=missing, columns=columns)
+    random = np.random.default_rng(seed + 1)
+    # Rounded values hit thresholds exactly, where < and <= part ways.
+    rows = random.normal(size=(200, columns)).astype(np.float32).round(1)
+    rows[random.random(rows.shape) < 0.2] = np.nan
+    forest = export(booster)
+    scored = [forest.probability(row) for row in rows.tolist()]
+    np.testing.assert_allclose(scored, booster.inplace_predict(rows), rtol=0, atol=1e-6)
+    assert forest == Forest.from_dict(forest.to_dict(), columns)
+
+
+def test_a_bundle_that_scores_differently_is_refused(contract: Contract) -> None:
+    columns = len(contract.encoded_names)
+    booster = _booster(1, depth=3, rounds=5, missing=0.0, columns=columns)
+    bundle = Bundle(contract, export(booster), 0.5)
+    row = ("Male", 40.0, 0, 1, "never", 25.0, 6.1, 120.0)
+    expected = bundle.probability(row)
+    agree(bundle, [row], np.array([expected]))
+    with pytest.raises(ExportDisagrees, match="Nothing was registered"):
+        agree(bundle, [row], np.array([expected + 2e-6]))
+
+
+def test_a_bundle_keeps_every_score_through_its_bytes(contract: Contract) -> None:
+    booster = _booster(2, depth=4, rounds=8, missing=0.1, columns=len(contract.encoded_names))
+    bundle = Bundle(contract, export(booster), 0.37)
+    content = bundle.to_bytes()
+    assert bundle == Bundle.from_bytes(content, digest(content))

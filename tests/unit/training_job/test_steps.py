@@ -1,0 +1,62 @@
+"""The steps by name, wherever they are named, and what they hand to the next state."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from domain.failures import ADVICE
+from stacks.training.task_state import TIMEOUT_HOURS
+from tests.repository import ROOT
+from training_job import steps
+from training_job.__main__ import STEP_NAMES
+from training_job.evaluation import evaluate
+from training_job.inputs import ExecutionInput, State
+from training_job.promotion import promote
+from training_job.settings import Settings
+
+ROOM = 5000
+"""Characters of state for which the overrides of a task have room."""
+SETTINGS = Settings(
+    data_bucket="data",
+    models_bucket="models",
+    predictions_bucket="predictions",
+    mlflow_tracking_uri="http://127.0.0.1:1",
+    model_name="diabetes",
+    contract="",
+)
+
+
+def test_the_container_the_steps_and_the_machine_name_the_same_steps() -> None:
+    assert set(STEP_NAMES) == set(steps.STEPS) == set(TIMEOUT_HOURS)
+
+
+@pytest.mark.parametrize("count", [1, 3, 200])
+def test_a_verdict_of_many_reasons_leaves_room_for_the_state(
+    monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    reasons = [f"Segment number {n} loses 0.1000 of F1, more than allowed." for n in range(count)]
+    monkeypatch.setattr(promote, "align_registry", lambda *_: "done")
+    monkeypatch.setattr(evaluate, "evaluate", lambda **_: {"promote": False, "reasons": reasons})
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    results: dict[str, Any] = {"prepare": {"dataset_id": "d"}, "tune": {"params": {}}}
+    context = steps.Context(
+        settings=replace(SETTINGS, contract=(ROOT / "contract.toml").read_text()),
+        execution="arn:one",
+        state=State(ExecutionInput(), results),
+        say=lambda _: None,
+    )
+    told = steps.evaluate(context)["reasons"]
+    assert len(json.dumps(told)) < ROOM / 2
+    assert reasons[:3] == told[:3]
+    assert (count <= len(told)) == (count <= 3)
+    if count > len(told):
+        assert f"And {count - len(told) + 1} more reasons" in told[-1]
+
+
+def test_every_error_with_an_advice_is_in_the_documentation() -> None:
+    text = (ROOT / "docs" / "training.md").read_text()
+    table = [line for line in text.splitlines() if line.startswith("| `")]
+    described = " ".join(line.split("|")[1] for line in table)
+    assert [] == [error for error in ADVICE if f"`{error}`" not in described]

@@ -1,0 +1,109 @@
+"""A prepared split in Parquet: written by `prepare`, read by `tune` and `evaluate`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet
+
+from adapters.s3 import Bucket
+from domain import keys
+from domain.contract.contract import Contract
+from domain.contract.feature import Value
+from training_job.dataset.tables import fetched
+from training_job.dataset.validation import MISSING, Columns
+
+BATCH_ROWS = 20_000
+"""So many rows are Python objects at a time."""
+
+
+def to_table(columns: Columns, contract: Contract) -> pa.Table:
+    """Checked columns, the target too, as an Arrow table under the contract's own names."""
+    arrays = to_arrays(columns, contract)
+    return pa.table({**arrays, contract.target: pa.array(columns[contract.target])})
+
+
+def to_arrays(columns: Columns, contract: Contract) -> dict[str, pa.Array]:
+    """Checked features as Arrow arrays, null where missing."""
+    arrays: dict[str, pa.Array] = {}
+    for feature in contract.features:
+        values = columns[feature.name]
+        if feature.kind == "category":
+            codes = pa.array(values, mask=values == MISSING)
+            arrays[feature.name] = pa.DictionaryArray.from_arrays(codes, list(feature.categories))
+        elif feature.kind == "flag":
+            arrays[feature.name] = pa.array(values, mask=values == MISSING)
+        else:
+            arrays[feature.name] = pa.array(values, from_pandas=True)
+    return arrays
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """One side of a dataset: a row per patient, the labels 0 or 1."""
+
+    table: pa.Table
+    labels: npt.NDArray[np.int8]
+
+    @classmethod
+    def download(cls, bucket: Bucket, dataset_id: str, side: str, contract: Contract) -> "Split":
+        """One side of a dataset from the data bucket."""
+        with fetched(bucket, keys.dataset(dataset_id, side)) as path:
+            return cls.read(path, contract)
+
+    @classmethod
+    def read(cls, path: Path, contract: Contract) -> "Split":
+        """Load a split's Parquet file."""
+        # This pool gives freed memory back at once: what is binned needs no table any more.
+        pa.set_memory_pool(pa.system_memory_pool())
+        dictionaries = [f.name for f in contract.features if f.kind == "category"]
+        table = pyarrow.parquet.read_table(path, read_dictionary=dictionaries)
+        return cls(table, table.column(contract.target).to_numpy().astype(np.int8))
+
+    def batches(self, rows: int) -> Iterator["Split"]:
+        """The same rows, so many at a time."""
+        for start in range(0, len(self.labels), rows):
+            yield Split(self.table.slice(start, rows), self.labels[start : start + rows])
+
+    def rows(self, contract: Contract) -> Iterator[tuple[Value, ...]]:
+        """The features row by row in the contract's order, None for missing."""
+        names = [feature.name for feature in contract.features]
+        for batch in self.batches(BATCH_ROWS):
+            columns = (batch.table.column(name).to_pylist() for name in names)
+            yield from zip(*columns, strict=True)
+
+
+@dataclass(frozen=True, slots=True)
+class SplitFile:
+    """The same in a file, of which only the labels are in memory."""
+
+    path: Path
+    contract: Contract
+    labels: npt.NDArray[np.int8]
+
+    @classmethod
+    def open(cls, path: Path, contract: Contract) -> "SplitFile":
+        """A split's Parquet file, which has to stay there."""
+        target = pyarrow.parquet.read_table(path, columns=[contract.target])
+        return cls(path, contract, target.column(contract.target).to_numpy().astype(np.int8))
+
+    def batches(self, rows: int) -> Iterator[Split]:
+        """Its rows, so many at a time."""
+        texts = [f.name for f in self.contract.features if f.kind == "category"]
+        start = 0
+        with pyarrow.parquet.ParquetFile(self.path, read_dictionary=texts) as file:
+            for batch in file.iter_batches(rows, use_threads=False):
+                end = start + batch.num_rows
+                yield Split(pa.Table.from_batches([batch]), self.labels[start:end])
+                start = end
+
+
+@contextmanager
+def opened(bucket: Bucket, dataset_id: str, side: str, contract: Contract) -> Iterator[SplitFile]:
+    """One side of a dataset as a temporary file."""
+    with fetched(bucket, keys.dataset(dataset_id, side)) as path:
+        yield SplitFile.open(path, contract)

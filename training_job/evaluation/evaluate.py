@@ -1,0 +1,152 @@
+"""Evaluate: final model, same-rows comparison with the champion, verdict, registration, bundle."""
+
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from adapters.registry import Tracking
+from adapters.s3 import Bucket
+from domain.contract.contract import Contract
+from domain.model import gate
+from domain.model.bundle import Bundle, digest
+from domain.model.champion import ModelRef
+from training_job.dataset.dataset import Split
+from training_job.evaluation import card as cards
+from training_job.evaluation.final import fit_final
+from training_job.evaluation.incumbent import Standing
+from training_job.evaluation.plots import EXPLAINED_ROWS, Judged, draw
+from training_job.evaluation.release import REFERENCE_ROWS, reference, store
+from training_job.evaluation.verdict import judge
+from training_job.model.encoding import encode
+from training_job.model.export import export
+from training_job.model.model import predict_split
+from training_job.model.proof import prove
+from training_job.search import history
+
+
+def evaluate(
+    *,
+    contract: Contract,
+    data: Bucket,
+    models: Bucket,
+    tracking: Tracking,
+    dataset_id: str,
+    params: Mapping[str, Any],
+    execution: str,
+    seed: int,
+    limits: gate.Limits,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    """Fit the best parameters, judge on the test rows, register and export; returns the verdict.
+
+    The final model is fitted on train; early stopping and threshold come from valid, never
+    from test. Raises ExportDisagrees before anything is registered.
+    """
+    final = fit_final(data, dataset_id, contract, params, seed=seed, sample_rows=REFERENCE_ROWS)
+    fitted, test = final.fitted, Split.download(data, dataset_id, "test", contract)
+    bundle = Bundle(contract, export(fitted.booster), fitted.threshold)
+    compared = prove(bundle, fitted.booster, test)
+    say(f"the exported scorer agrees with XGBoost on {compared:,} rows")
+    probabilities = predict_split(fitted.booster, test, contract)
+
+    judged = judge(
+        Standing.read(models, contract),
+        test,
+        contract,
+        probabilities=probabilities,
+        threshold=fitted.threshold,
+        limits=limits,
+        seed=seed,
+    )
+    for reason in judged.verdict.reasons:
+        say(reason)
+
+    content = bundle.to_bytes()
+    run_id = tracking.run_of(execution)
+    first = encode(test.table.slice(0, EXPLAINED_ROWS), contract)
+    example = pd.DataFrame(first[:5], columns=list(contract.encoded_names))
+    number = tracking.register(
+        run_id=run_id, booster=fitted.booster, example=example, sha256=digest(content)
+    )
+    model = ModelRef.of(number, digest(content))
+    card = {
+        "version": model.version,
+        "registered_at": int(time.time() * 1000),
+        "execution": execution,
+        "mlflow_run_id": run_id,
+        "dataset_id": dataset_id,
+        "contract_version": contract.version,
+        "target": contract.target,
+        "threshold": fitted.threshold,
+        "trees": fitted.booster.num_boosted_rounds(),
+        "params": dict(params),
+        "rows": final.rows | {"test": len(test.labels)},
+        "prevalence": final.prevalence,
+        "reference_rows": len(final.sample.labels),
+        **judged.card(),
+    }
+    store(models, model, content, reference(final.sample, fitted, contract), card)
+    _publish(
+        tracking,
+        run_id,
+        card,
+        Judged(
+            contract=contract,
+            booster=fitted.booster,
+            matrix=first,
+            labels=test.labels,
+            scores=probabilities.astype(np.float64),
+            threshold=fitted.threshold,
+            history=history.finished(models, execution),
+        ),
+        say,
+    )
+    f1, standing = judged.measures["f1"], judged.standing
+    return {
+        "promote": judged.verdict.promote,
+        "rule": judged.verdict.rule,
+        "reasons": list(judged.verdict.reasons),
+        "version": model.version,
+        "sha256": model.sha256,
+        "metrics": card["metrics"],
+        "f1_interval": [f1.low, f1.high],
+        "champion_version": standing.champion.version if standing.champion else None,
+        "champion_f1": judged.champion_f1,
+        "champion_etag": standing.etag,
+    }
+
+
+def _publish(
+    tracking: Tracking,
+    run_id: str,
+    card: dict[str, Any],
+    judged: Judged,
+    say: Callable[[str], None],
+) -> None:
+    """The judgement in the execution's run: figures, card, pictures."""
+    bounds = {
+        f"test_{name}_{side}": bound
+        for name, interval in card["intervals"].items()
+        for side, bound in zip(("low", "high"), interval, strict=True)
+    }
+    tracking.log_final(
+        run_id,
+        params=card["params"],
+        metrics={f"test_{name}": value for name, value in card["metrics"].items()} | bounds,
+        tags={
+            "circle.version": card["version"],
+            "circle.verdict": " ".join(card["verdict"]["reasons"]),
+        },
+        documents={"card.json": card, "verdict.json": card["verdict"]},
+    )
+    with tempfile.TemporaryDirectory(prefix="pictures-") as folder:
+        (Path(folder) / "model_card.md").write_text(cards.markdown(card), encoding="utf-8")
+        for name in draw(judged, Path(folder)):
+            say(f"the picture {name} could not be drawn; the model is none the worse")
+        tracking.log_files(run_id, Path(folder), "judgement")
+    tracking.finish(run_id)

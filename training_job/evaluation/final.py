@@ -1,0 +1,43 @@
+"""The final model, and the little that is kept of the rows that made it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from adapters.s3 import Bucket
+from domain.contract.contract import Contract
+from training_job.dataset.dataset import Split, opened
+from training_job.model.model import Fitted, TrainingData, fit
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """`sample`: the first validation rows. `prevalence`: share of positives it was fitted on."""
+
+    fitted: Fitted
+    sample: Split
+    rows: dict[str, int]
+    prevalence: float
+
+
+def fit_final(
+    data: Bucket,
+    dataset_id: str,
+    contract: Contract,
+    params: Mapping[str, Any],
+    *,
+    seed: int,
+    sample_rows: int,
+) -> Final:
+    """Fit on train; early stopping and the threshold come from valid."""
+    with (
+        opened(data, dataset_id, "train", contract) as train,
+        opened(data, dataset_id, "valid", contract) as valid,
+    ):
+        binned = TrainingData.of(train, valid, contract)
+        sample = next(valid.batches(sample_rows))
+    rows = {"train": len(train.labels), "valid": len(valid.labels)}
+    fitted = fit(binned, params, seed=seed)
+    return Final(fitted, sample, rows, float(np.mean(train.labels)))

@@ -1,0 +1,152 @@
+"""Pictures of a judged model for the tracking server. No patient's value is in any of them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import xgboost as xgb
+from sklearn import metrics
+
+from domain.contract.contract import Contract
+from training_job.model.encoding import Matrix
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Floats = npt.NDArray[np.float64]
+
+EXPLAINED_ROWS = 2_000
+POINTS = 400
+"""Points of a curve: more can't be seen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What the pictures show. `matrix`: the first encoded rows, at least EXPLAINED_ROWS or all.
+
+    `history`: each trial's validation F1 in order, None if given up.
+    """
+
+    contract: Contract
+    booster: xgb.Booster
+    matrix: Matrix
+    labels: npt.NDArray[np.int8]
+    scores: Floats
+    threshold: float
+    history: Sequence[float | None]
+
+
+def contributions(judged: Judged) -> dict[str, Floats]:
+    """SHAP values of the first rows by the contract's features, the most important one first.
+
+    XGBoost's `pred_contribs` (exact tree SHAP, in log odds); the columns of a one-hot encoded
+    category are summed, which is what SHAP's additivity allows.
+    """
+    matrix = xgb.DMatrix(judged.matrix[:EXPLAINED_ROWS], nthread=1)
+    values = judged.booster.predict(matrix, pred_contribs=True)
+    sums, start = {}, 0
+    for feature in judged.contract.features:
+        width = len(feature.encoded_names)
+        sums[feature.name] = values[:, start : start + width].sum(axis=1)
+        start += width
+    return dict(sorted(sums.items(), key=lambda item: -float(np.abs(item[1]).mean())))
+
+
+def draw(judged: Judged, folder: Path) -> list[str]:
+    """Write each picture as a PNG into `folder`; returns the names of those that failed."""
+    # Not pyplot: it keeps every figure, and chooses a backend by what the machine has.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    failed = []
+    for name, paint in PICTURES.items():
+        figure = Figure(figsize=(5.5, 4.5), layout="tight")
+        FigureCanvasAgg(figure)
+        try:
+            paint(judged, figure.add_subplot())
+            figure.savefig(folder / f"{name}.png")
+        except Exception:  # a registered model doesn't depend on its pictures
+            failed.append(name)
+    return failed
+
+
+def _roc(judged: Judged, axes: "Axes") -> None:
+    false, true, _ = metrics.roc_curve(judged.labels, judged.scores)
+    axes.plot(*_thin(false, true))
+    axes.plot([0, 1], [0, 1], color="grey", linestyle=":")
+    area = metrics.roc_auc_score(judged.labels, judged.scores)
+    axes.set(title=f"ROC, area {area:.4f}", xlabel="false positive rate", ylabel="recall")
+
+
+def _precision_recall(judged: Judged, axes: "Axes") -> None:
+    precision, recall, _ = metrics.precision_recall_curve(judged.labels, judged.scores)
+    axes.plot(*_thin(recall, precision))
+    area = metrics.average_precision_score(judged.labels, judged.scores)
+    axes.set(title=f"Precision and recall, area {area:.4f}", xlabel="recall", ylabel="precision")
+
+
+def _calibration(judged: Judged, axes: "Axes") -> None:
+    from sklearn.calibration import calibration_curve
+
+    observed, expected = calibration_curve(judged.labels, judged.scores, n_bins=10)
+    axes.plot([0, 1], [0, 1], color="grey", linestyle=":")
+    axes.plot(expected, observed, marker="o")
+    axes.set(title="Calibration", xlabel="mean probability", ylabel="share of positives")
+
+
+def _confusion(judged: Judged, axes: "Axes") -> None:
+    counts = metrics.confusion_matrix(
+        judged.labels, judged.scores >= judged.threshold, labels=[0, 1]
+    )
+    axes.imshow(counts, cmap="Blues", norm="log" if counts.min() > 0 else "linear")
+    for (row, column), count in np.ndenumerate(counts):
+        axes.text(column, row, f"{count:,}", ha="center", va="center")
+    axes.set(
+        title=f"Confusion at {judged.threshold:.4f}",
+        xlabel="predicted",
+        ylabel=judged.contract.target,
+        xticks=[0, 1],
+        yticks=[0, 1],
+    )
+
+
+def _importance(judged: Judged, axes: "Axes") -> None:
+    found = contributions(judged)
+    names = list(found)[::-1]
+    axes.boxplot(
+        [found[name] for name in names],
+        orientation="horizontal",
+        tick_labels=names,
+        whis=(5, 95),
+        sym="",
+    )
+    axes.axvline(0, color="grey", linestyle=":")
+    axes.set(title="SHAP values per feature", xlabel="change of the log odds (5-95 % of the rows)")
+
+
+def _history(judged: Judged, axes: "Axes") -> None:
+    ended = [(n, f1) for n, f1 in enumerate(judged.history, 1) if f1 is not None]
+    if ended:
+        trials, values = zip(*ended, strict=True)
+        axes.plot(trials, values, "o", markersize=4, label="trial")
+        axes.plot(trials, np.maximum.accumulate(values), label="best so far")
+        axes.legend(loc="lower right")
+    axes.set(title="Search", xlabel="trial", ylabel="validation F1")
+
+
+PICTURES: dict[str, Callable[[Judged, Any], None]] = {
+    "roc": _roc,
+    "precision_recall": _precision_recall,
+    "calibration": _calibration,
+    "confusion": _confusion,
+    "feature_importance": _importance,
+    "optimisation_history": _history,
+}
+
+
+def _thin(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    chosen = np.unique(np.linspace(0, len(x) - 1, POINTS).astype(int))
+    return x[chosen], y[chosen]

@@ -1,0 +1,55 @@
+"""A version's immutable objects: its bundle, its reference sample, its card."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+
+from adapters.s3 import Bucket, Conflict
+from domain import keys
+from domain.contract.contract import Contract
+from domain.model.champion import ModelRef
+from training_job.dataset.dataset import Split
+from training_job.model.encoding import encode
+from training_job.model.model import Fitted, predict
+
+REFERENCE_ROWS = 10_000
+
+
+def reference(sample: Split, fitted: Fitted, contract: Contract) -> pa.Table:
+    """The version's own sample: the first validation rows by their hashes, which is at random."""
+    table = sample.table
+    probabilities = predict(fitted.booster, encode(table, contract)).astype(np.float64)
+    columns: dict[str, Any] = {}
+    for feature in contract.features:
+        column = table.column(feature.name)
+        kind = {"category": pa.string(), "flag": pa.int64(), "number": pa.float64()}[feature.kind]
+        columns[feature.column] = column.cast(kind)
+    return pa.table(
+        columns
+        | {
+            "probability": probabilities,
+            "predicted": probabilities >= fitted.threshold,
+            "label": sample.labels.astype(bool),
+        }
+    )
+
+
+def store(
+    models: Bucket, model: ModelRef, content: bytes, reference: pa.Table, card: dict[str, Any]
+) -> None:
+    """Write the version's three objects; one that is already there stays (they are immutable)."""
+    sink = pa.BufferOutputStream()
+    pyarrow.parquet.write_table(reference, sink, compression="zstd")
+    objects = {
+        keys.reference(model.version): (sink.getvalue().to_pybytes(), "application/octet-stream"),
+        keys.card(model.version): (json.dumps(card, indent=2).encode(), "application/json"),
+        model.bundle_key: (content, "application/gzip"),
+    }
+    for key, (body, content_type) in objects.items():
+        try:
+            models.put_if(key, body, etag=None, content_type=content_type)
+        except Conflict:
+            continue

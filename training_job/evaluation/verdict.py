@@ -1,0 +1,72 @@
+"""The judgement: the challenger's figures, the champion on the same rows, and the gate's word."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from domain.contract.contract import Contract
+from domain.model import gate
+from training_job.dataset.dataset import Split
+from training_job.evaluation import card as cards
+from training_job.evaluation.evaluation import compare, measures, segment_figures, segment_masks
+from training_job.evaluation.incumbent import Standing
+from training_job.model.model import Probabilities
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the test rows say, and the verdict. `champion_f1`: None unless it was scored on them."""
+
+    standing: Standing
+    measures: dict[str, gate.Interval]
+    segments: list[dict[str, Any]]
+    verdict: gate.Verdict
+    champion_f1: float | None
+
+    def card(self) -> dict[str, Any]:
+        """Its part of the model card."""
+        champion = self.standing.champion
+        version = champion.version if champion else None
+        return cards.judged(self.measures, self.segments, self.verdict, version)
+
+
+def judge(
+    standing: Standing,
+    test: Split,
+    contract: Contract,
+    *,
+    probabilities: Probabilities,
+    threshold: float,
+    limits: gate.Limits,
+    seed: int,
+) -> Judgement:
+    """Measure the challenger by its `probabilities`, and let the gate compare it with who stands.
+
+    `seed`: of the bootstrap, so that a repeated step comes to the same verdict.
+    """
+    masks = segment_masks(test.table, contract)
+    found = measures(test.labels, probabilities, threshold, seed=seed)
+    predicted = np.asarray(probabilities, dtype=np.float64) >= threshold
+    champion: gate.Paired | gate.Unscorable | None = standing.unscorable
+    if standing.bundle is not None and standing.champion is not None:
+        champion = compare(
+            test.labels,
+            predicted,
+            standing.predicted(test.rows(contract)),
+            masks,
+            version=standing.champion.version,
+            seed=seed,
+        )
+    evidence = gate.Evidence(
+        f1=found["f1"],
+        calibration_error=found["calibration_error"].value,
+        champion=champion,
+    )
+    return Judgement(
+        standing,
+        found,
+        segment_figures(test.labels, predicted, masks, seed=seed),
+        gate.judge(evidence, limits),
+        champion.f1 if isinstance(champion, gate.Paired) else None,
+    )

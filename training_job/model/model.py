@@ -1,0 +1,183 @@
+"""Fit one model, choose its threshold, measure it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xgboost as xgb
+from sklearn import metrics
+
+from domain.contract.contract import Contract
+from training_job.dataset.dataset import Split, SplitFile
+from training_job.model.encoding import Matrix, encode
+
+Probabilities = npt.NDArray[np.float32]
+Labels = npt.NDArray[np.int8]
+
+MAXIMUM_ROUNDS = 600
+EARLY_STOPPING_ROUNDS = 25
+FIXED = {
+    "objective": "binary:logistic",
+    "eval_metric": "logloss",
+    "tree_method": "hist",
+    "nthread": 1,  # two threads on two cores get 6 times slower once anything else runs
+    "verbosity": 0,
+}
+
+
+REPORT_ROUNDS = (10, 20, 40, 80, 160, 320)
+"""After so many rounds a trial says how it is doing, and may be given up."""
+BATCH_ROWS = 262_144
+
+Report = Callable[[int, float], bool]
+"""Told the rounds so far and the validation log loss; true means: give this one up."""
+
+
+class Pruned(Exception):
+    """The model being fitted was given up."""
+
+
+class _Batches(xgb.DataIter):
+    """A split encoded a batch at a time, so that its float32 matrix never is in memory whole."""
+
+    def __init__(self, split: Split | SplitFile, contract: Contract) -> None:
+        super().__init__()
+        self._split, self._contract = split, contract
+        self._left = split.batches(BATCH_ROWS)
+
+    def next(self, input_data: Callable[..., None]) -> bool:
+        """Hand over the next batch; false after the last."""
+        batch = next(self._left, None)
+        if batch is None:
+            return False
+        input_data(data=encode(batch.table, self._contract), label=batch.labels)
+        return True
+
+    def reset(self) -> None:
+        """Begin again: XGBoost reads the data several times."""
+        self._left = self._split.batches(BATCH_ROWS)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """The two matrices every trial shares, binned once, and the contract's monotone constraints.
+
+    `constraints`: per encoded column 1 (increasing), -1 (decreasing) or 0.
+    """
+
+    train: xgb.QuantileDMatrix
+    valid: xgb.QuantileDMatrix
+    valid_labels: Labels
+    constraints: tuple[int, ...] = ()
+
+    @classmethod
+    def build(
+        cls, train: Matrix, train_labels: Labels, valid: Matrix, valid_labels: Labels
+    ) -> "TrainingData":
+        """Bin matrices that are encoded already, without constraints."""
+        binned = xgb.QuantileDMatrix(train, train_labels, nthread=1)
+        other = xgb.QuantileDMatrix(valid, valid_labels, ref=binned, nthread=1)
+        return cls(binned, other, valid_labels)
+
+    @classmethod
+    def of(
+        cls, train: Split | SplitFile, valid: Split | SplitFile, contract: Contract
+    ) -> "TrainingData":
+        """Bin the splits; `valid` takes the cuts of `train`."""
+        binned = xgb.QuantileDMatrix(_Batches(train, contract), nthread=1)
+        other = xgb.QuantileDMatrix(_Batches(valid, contract), ref=binned, nthread=1)
+        return cls(binned, other, valid.labels, contract.monotone)
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A booster cut at its best round, its threshold, and its F1 on the validation rows."""
+
+    booster: xgb.Booster
+    threshold: float
+    valid_f1: float
+
+
+class _Reporter(xgb.callback.TrainingCallback):
+    def __init__(self, report: Report) -> None:
+        super().__init__()
+        self._report = report
+
+    def after_iteration(self, _model: Any, epoch: int, evals_log: Any) -> bool:
+        if epoch + 1 in REPORT_ROUNDS and self._report(
+            epoch + 1, evals_log["valid"]["logloss"][-1]
+        ):
+            raise Pruned
+        return False
+
+
+def fit(
+    data: TrainingData, params: Mapping[str, Any], *, seed: int, report: Report | None = None
+) -> Fitted:
+    """Train with early stopping on the validation rows, which also choose the threshold.
+
+    Raises Pruned when `report` says so.
+    """
+    constraints = {"monotone_constraints": data.constraints} if any(data.constraints) else {}
+    booster = xgb.train(
+        {**FIXED, **constraints, **params, "seed": seed},
+        data.train,
+        num_boost_round=MAXIMUM_ROUNDS,
+        evals=[(data.valid, "valid")],
+        early_stopping_rounds=EARLY_STOPPING_ROUNDS,
+        callbacks=[_Reporter(report)] if report else None,
+        verbose_eval=False,
+    )
+    booster = booster[: booster.best_iteration + 1]
+    threshold, f1 = best_threshold(data.valid_labels, booster.predict(data.valid))
+    return Fitted(booster, threshold, f1)
+
+
+def best_threshold(labels: Labels, probabilities: Probabilities) -> tuple[float, float]:
+    """``(threshold, F1)`` that maximises F1 of ``probability >= threshold``.
+
+    The threshold lies midway between two neighbouring probabilities.
+    """
+    order = np.argsort(-probabilities, kind="stable")
+    ordered = probabilities[order].astype(np.float64)
+    hits = np.cumsum(labels[order])
+    f1 = 2 * hits / (np.arange(1, len(order) + 1) + hits[-1])
+    f1[:-1][ordered[:-1] == ordered[1:]] = 0  # no threshold separates equal probabilities
+    best = int(np.argmax(f1))
+    below = ordered[best + 1] if best + 1 < len(ordered) else 0.0
+    return float((ordered[best] + below) / 2), float(f1[best])
+
+
+def predict(booster: xgb.Booster, matrix: Matrix) -> Probabilities:
+    """Probabilities of the positive class, one per row."""
+    booster.set_param({"nthread": 1})
+    return np.asarray(booster.inplace_predict(matrix), dtype=np.float32)
+
+
+def predict_split(booster: xgb.Booster, split: Split, contract: Contract) -> Probabilities:
+    """The same for a split, whose matrix never is in memory whole."""
+    parts = [predict(booster, encode(part.table, contract)) for part in split.batches(BATCH_ROWS)]
+    return np.concatenate([np.empty(0, np.float32), *parts])
+
+
+def f1_score(labels: Labels, probabilities: npt.ArrayLike, threshold: float) -> float:
+    """F1 of ``probability >= threshold``."""
+    return float(metrics.f1_score(labels, np.asarray(probabilities) >= threshold))
+
+
+def quality(labels: Labels, probabilities: npt.ArrayLike, threshold: float) -> dict[str, float]:
+    """The figures of a model card: F1, precision, recall at the threshold; the rest without one."""
+    scores = np.asarray(probabilities, dtype=np.float64)
+    predicted = scores >= threshold
+    values = {
+        "f1": metrics.f1_score(labels, predicted),
+        "precision": metrics.precision_score(labels, predicted, zero_division=0.0),
+        "recall": metrics.recall_score(labels, predicted),
+        "roc_auc": metrics.roc_auc_score(labels, scores),
+        "pr_auc": metrics.average_precision_score(labels, scores),
+        "brier": metrics.brier_score_loss(labels, scores),
+        "log_loss": metrics.log_loss(labels, scores),
+    }
+    return {name: float(value) for name, value in values.items()}

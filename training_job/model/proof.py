@@ -1,0 +1,55 @@
+"""The proof that an exported model scores as XGBoost does, before anybody may use it."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import xgboost as xgb
+
+from domain.contract.contract import Contract
+from domain.contract.feature import Value
+from domain.model.bundle import Bundle
+from training_job.dataset.dataset import BATCH_ROWS, Split
+from training_job.errors import ExportDisagrees
+from training_job.model.encoding import encode
+from training_job.model.model import Probabilities, predict
+
+TOLERANCE = 1e-6
+
+
+def prove(bundle: Bundle, booster: xgb.Booster, test: Split) -> int:
+    """Compare both scorers on every row, and again with a nullable feature of each row blanked.
+
+    Returns the number of comparisons; raises ExportDisagrees above a difference of 1e-6.
+    """
+    compared = 0
+    for part in test.batches(BATCH_ROWS):
+        for rows in (part, _blanked(part, bundle.contract)):
+            expected = predict(booster, encode(rows.table, bundle.contract))
+            agree(bundle, rows.rows(bundle.contract), expected)
+            compared += len(expected)
+    return compared
+
+
+def agree(bundle: Bundle, rows: Iterable[tuple[Value, ...]], expected: Probabilities) -> None:
+    """`rows`: features in the contract's order, as many as probabilities."""
+    scored = np.fromiter((bundle.probability(row) for row in rows), np.float64, len(expected))
+    difference = float(np.max(np.abs(scored - expected), initial=0.0))
+    if not difference <= TOLERANCE:
+        raise ExportDisagrees(
+            f"The exported model differs from XGBoost by {difference:.2g} on the test rows, more "
+            f"than {TOLERANCE:g}: this XGBoost version can't be exported. Nothing was registered."
+        )
+
+
+def _blanked(split: Split, contract: Contract) -> Split:
+    """One nullable feature of each row blanked, in turns; nothing when there is none."""
+    nullable = [feature.name for feature in contract.features if feature.nullable]
+    table = split.table if nullable else split.table.slice(0, 0)
+    turns = np.arange(table.num_rows) % max(len(nullable), 1)
+    for turn, name in enumerate(nullable):
+        column = table.column(name)
+        values = pc.if_else(pa.array(turns == turn), pa.scalar(None, column.type), column)
+        table = table.set_column(table.schema.get_field_index(name), name, values)
+    return Split(table, split.labels[: table.num_rows])

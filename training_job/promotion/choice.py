@@ -1,0 +1,75 @@
+"""Which model shall serve: the evaluated one, the previous champion, or one that is named."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.s3 import Bucket
+from domain import keys
+from domain.errors import BadRecord
+from domain.model.bundle import digest
+from domain.model.champion import Action, Champion, ModelRef
+from training_job.errors import NothingToPromote
+from training_job.inputs import State
+
+Resolve = Callable[[], tuple[ModelRef, str | None]]
+"""Names the model, and the ETag of the pointer that it may replace; raises NothingToPromote."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What to promote, and how the ledger speaks of it."""
+
+    resolve: Resolve
+    action: Action
+    reasons: tuple[str, ...]
+
+    @classmethod
+    def of(cls, models: Bucket, state: State) -> "Choice":
+        """What the execution's input asks for; back to a version that has served is a rollback."""
+        asked = state.input
+        if asked.rollback:
+            return cls(lambda: previous(models), "rollback", ("Rolled back by an operator.",))
+        version = asked.promote_version
+        if version is None:
+            return _evaluated(state.results["evaluate"])
+        if _has_served(models, version):
+            reasons = ("Rolled back by an operator.",)
+            return cls(lambda: named(models, version), "rollback", reasons)
+        return cls(lambda: named(models, version), "promote", ("Promoted by an operator.",))
+
+
+def _evaluated(judged: Mapping[str, Any]) -> Choice:
+    version, etag = judged["version"], judged["champion_etag"]
+    model = ModelRef(version, keys.bundle(version), judged["sha256"])
+    return Choice(lambda: (model, etag), "promote", tuple(judged["reasons"]))
+
+
+def previous(models: Bucket) -> tuple[ModelRef, str]:
+    """``(model, etag)`` to roll back to: the pointer's previous model; raises NothingToPromote."""
+    stored = models.get(keys.CHAMPION)
+    if stored is None:
+        raise NothingToPromote("There is no champion yet, so nothing to roll back to.")
+    model = Champion.from_json(stored.data).previous
+    if model is None:
+        raise NothingToPromote("The first champion serves: there is nothing to roll back to.")
+    return model, stored.etag
+
+
+def named(models: Bucket, version: str) -> tuple[ModelRef, str | None]:
+    """``(model, etag)`` of a version by name; raises NothingToPromote."""
+    bundle = models.get(keys.bundle(version))
+    if bundle is None:
+        raise NothingToPromote(f"There is no bundle of version {version}.")
+    try:
+        model = ModelRef(version, keys.bundle(version), digest(bundle.data))
+    except BadRecord:
+        sentence = f"The bundle of version {version} is damaged: its hash differs."
+        raise NothingToPromote(sentence) from None
+    stored = models.get(keys.CHAMPION)
+    return model, stored.etag if stored else None
+
+
+def _has_served(models: Bucket, version: str) -> bool:
+    """Whether the ledger knows it."""
+    return any(entry.key.endswith(f"-{version}.json") for entry in models.list(keys.LEDGER))

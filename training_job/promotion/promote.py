@@ -1,0 +1,137 @@
+"""Promote: the pointer by compare-and-set, then the ledger, then the registry's alias.
+
+Whatever happens between two of these writes, the next promoter completes what is missing.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+from adapters import bundles
+from adapters.registry import RegistryUnavailable, Tracking
+from adapters.s3 import Bucket, Conflict
+from domain import keys
+from domain.errors import BadBundle, BadRecord
+from domain.model.champion import Champion, LedgerEntry, ModelRef
+from training_job.errors import AwsUnavailable, NothingToPromote
+from training_job.promotion.choice import Choice
+
+CHANGED = "Kept: the champion changed since the evaluation; nothing was overwritten."
+COMPLETED_LATER = "Recorded by the promotion that followed."
+
+
+def promote(
+    *,
+    models: Bucket,
+    tracking: Tracking,
+    choice: Choice,
+    execution: str,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    """Make the chosen model the champion, if the pointer still has exactly the choice's ETag.
+
+    Safe to repeat: what this execution has
+    promoted already is found in the pointer or the ledger, so that nothing is chosen again and
+    only what follows the write is completed. Returns ``promoted``, ``seq``, ``version``,
+    ``reasons`` and ``registry`` (see `align_registry`). Raises NothingToPromote when the bundle is
+    missing or damaged, AwsUnavailable when S3 refuses the write for no other's sake.
+    """
+    current, seen = _pointer(models)
+    made = _made_by(models, current, execution, choice.reasons)
+    if made is None:
+        model, etag = choice.resolve()
+        _check(models, model)
+        if current is not None:
+            _record(models, LedgerEntry.of(current, (COMPLETED_LATER,)))
+        successor = Champion.succeeding(
+            current, model, action=choice.action, execution=execution, now=time.time_ns() // 10**6
+        )
+        if seen == etag:
+            _swap(models, successor, etag)
+        # Read again: a write whose answer got lost is repeated by the client, and then loses.
+        current, now = _pointer(models)
+        made = _made_by(models, current, execution, choice.reasons)
+        if made is None and now == etag:
+            raise AwsUnavailable("S3 refused to replace the champion pointer, which is unchanged.")
+        if made is None:
+            say(CHANGED)
+            kept = _result(False, current.seq if current else 0, model.version, current, (CHANGED,))
+            return kept | {"registry": "untouched"}
+    _record(models, made)
+    registry = align_registry(models, tracking)
+    say(f"champion {made.version}, seq {made.seq}, registry {registry}")
+    result = _result(True, made.seq, made.version, current, choice.reasons)
+    return result | {"registry": registry}
+
+
+def align_registry(models: Bucket, tracking: Tracking) -> str:
+    """Let the alias name what the pointer names: ``done``, ``pending`` or ``unknown_version``.
+
+    ``pending``: MLflow can't be reached. ``unknown_version``: the registry has another model under
+    that number, or none, as after its database was rebuilt; the alias stays where it is. The
+    pointer is read again after each write, so that of two promoters the last one's model wins.
+    """
+    try:
+        while True:
+            champion, _ = _pointer(models)
+            if champion is None:
+                return "done"
+            number = keys.registry_number(champion.version)
+            if tracking.sha256_of(number) != champion.sha256:
+                return "unknown_version"
+            if tracking.champion() == number:
+                return "done"
+            tracking.set_champion(number)
+    except RegistryUnavailable:
+        return "pending"
+
+
+def _pointer(models: Bucket) -> tuple[Champion | None, str | None]:
+    stored = models.get(keys.CHAMPION)
+    return (Champion.from_json(stored.data), stored.etag) if stored else (None, None)
+
+
+def _made_by(
+    models: Bucket, current: Champion | None, execution: str, reasons: tuple[str, ...]
+) -> LedgerEntry | None:
+    """What the execution has promoted, though it may have been replaced since; None for nothing."""
+    if current is None or current.execution == execution:
+        return LedgerEntry.of(current, reasons) if current else None
+    for listed in reversed(list(models.list(keys.LEDGER))):
+        stored = models.get(listed.key)
+        with contextlib.suppress(BadRecord):
+            entry = LedgerEntry.from_json(stored.data if stored else b"")
+            if entry.execution == execution:
+                return entry
+    return None
+
+
+def _check(models: Bucket, model: ModelRef) -> None:
+    """Load the bundle as the predictor will."""
+    try:
+        bundles.load(models, model)
+    except BadBundle as error:
+        raise NothingToPromote(f"Version {model.version} can't be served: {error}") from None
+
+
+def _swap(models: Bucket, champion: Champion, etag: str | None) -> None:
+    with contextlib.suppress(Conflict):  # who won is read from the pointer
+        models.put_if(keys.CHAMPION, champion.to_json(), etag=etag)
+
+
+def _record(models: Bucket, entry: LedgerEntry) -> None:
+    with contextlib.suppress(Conflict):  # it is already recorded
+        models.put_if(entry.key, entry.to_json(), etag=None)
+
+
+def _result(
+    promoted: bool, seq: int, version: str, serving: Champion | None, reasons: tuple[str, ...]
+) -> dict[str, Any]:
+    return {
+        "promoted": promoted,
+        "seq": seq,
+        "version": version,
+        "champion_version": serving.version if serving else None,
+        "reasons": list(reasons),
+    }

@@ -1,0 +1,94 @@
+"""A model over whole columns, in XGBoost, proved against the bundle's own scorer."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import xgboost as xgb
+
+from adapters import bundles
+from adapters.s3 import Bucket
+from domain import keys
+from domain.contract.contract import Contract
+from domain.contract.feature import Value
+from domain.errors import BadBundle
+from domain.model.bundle import Bundle
+from domain.model.champion import Champion
+from training_job.dataset.validation import MISSING, Columns
+from training_job.errors import ExportDisagrees, NothingToPromote, NothingToScoreWith
+from training_job.model.encoding import encode_columns
+from training_job.model.model import Probabilities, predict
+from training_job.model.proof import TOLERANCE
+from training_job.model.rebuild import rebuild
+from training_job.promotion.choice import named
+
+PROVED_ROWS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class BatchScorer:
+    """A version's bundle and the booster made from it."""
+
+    version: str
+    bundle: Bundle
+    booster: xgb.Booster
+
+    @classmethod
+    def of(cls, version: str, bundle: Bundle) -> Self:
+        """Rebuild the booster; raises BadBundle."""
+        columns = len(bundle.contract.encoded_names)
+        return cls(version, bundle, rebuild(bundle.forest, columns))
+
+    @property
+    def contract(self) -> Contract:
+        """The bundle's own contract."""
+        return self.bundle.contract
+
+    def probabilities(self, columns: Columns) -> Probabilities:
+        """One per valid row."""
+        return predict(self.booster, encode_columns(columns, self.contract))
+
+    def prove(self, columns: Columns) -> None:
+        """Compare both scorers on the first rows; raises ExportDisagrees."""
+        some = {name: values[:PROVED_ROWS] for name, values in columns.items()}
+        slow = [self.bundle.probability(row) for row in _rows(some, self.contract)]
+        difference = float(np.max(np.abs(self.probabilities(some) - slow), initial=0.0))
+        if not difference <= TOLERANCE:
+            raise ExportDisagrees(
+                f"XGBoost scores version {self.version} differently from its bundle, by"
+                f" {difference:.2g}: nothing was scored. Promote a model trained with this version"
+                " of the code, then score again."
+            )
+
+
+def load(models: Bucket, version: str | None) -> BatchScorer:
+    """The named version, or the champion; raises NothingToScoreWith.
+
+    The bundle's bytes are checked against the pointer's hash, or the one in the version's name.
+    """
+    pointer = models.get(keys.CHAMPION)
+    champion = Champion.from_json(pointer.data) if pointer else None
+    try:
+        if champion is not None and version in (None, champion.version):
+            model = champion.model
+        elif version is not None:
+            model, _ = named(models, version)
+        else:
+            raise NothingToScoreWith("No model serves yet: train one, then score again.")
+        return BatchScorer.of(model.version, bundles.load(models, model))
+    except (BadBundle, NothingToPromote) as error:
+        raise NothingToScoreWith(f"The model can't be used: {error}") from None
+
+
+def _rows(columns: Columns, contract: Contract) -> list[tuple[Value, ...]]:
+    """Checked columns row by row in the contract's order, None for missing."""
+    listed: list[list[Value]] = []
+    for feature in contract.features:
+        values = columns[feature.name].tolist()
+        if feature.kind == "category":
+            listed.append([None if v == MISSING else feature.categories[v] for v in values])
+        elif feature.kind == "flag":
+            listed.append([None if v == MISSING else v for v in values])
+        else:
+            listed.append([None if v != v else v for v in values])  # noqa: PLR0124 - NaN differs from itself
+    return list(zip(*listed, strict=True))

@@ -1,0 +1,166 @@
+"""Score: a file or a folder of them → probabilities, in a stream, going on where it was.
+
+The output folder holds ``plan.json`` (what was set out to do), ``progress.json`` (how far it is), a
+Parquet part per half million rows and, at the end, ``summary.json``. A part that is there is not
+made again.
+"""
+
+import json
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet
+
+from adapters.s3 import Bucket
+from domain import keys, times
+from training_job.dataset import reading, tables
+from training_job.dataset.quarantine import TOP_REASONS
+from training_job.dataset.validation import Columns, check
+from training_job.model.model import Probabilities
+from training_job.scoring.batch_scorer import BatchScorer, load
+from training_job.scoring.score_plan import Plan, plan
+from training_job.scoring.score_request import ScoreRequest
+from training_job.scoring.scored_parts import Part, log_records, prediction_ids, scores
+
+PART_ROWS = 500_000
+
+
+@dataclass(slots=True)
+class Tally:
+    """What has been done."""
+
+    rows: int = 0
+    refused: int = 0
+    positives: int = 0
+    reasons: "Counter[str]" = field(default_factory=Counter)
+
+    def add(self, table: pa.Table) -> None:
+        """Count one part."""
+        refused = table.num_rows - table["reason"].null_count
+        self.rows += table.num_rows
+        self.refused += refused
+        self.positives += pc.sum(table["predicted"]).as_py() or 0
+        if refused:
+            counted = pc.value_counts(table["reason"].drop_null().combine_chunks())
+            self.reasons.update({c["values"]: c["counts"] for c in counted.to_pylist()})
+
+
+def score(
+    *,
+    request: ScoreRequest,
+    data: Bucket,
+    models: Bucket,
+    predictions: Bucket,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    """Score every row of the input; returns the counts and where the scores are.
+
+    A row that breaks the model's contract gets a reason instead of a score. Raises BadInput,
+    BadData, NothingToScoreWith.
+    """
+    todo = plan(request, data, models)
+    scorer = load(models, todo.version)
+    tally, began, passed = Tally(), time.monotonic(), 0
+    writer = _Writer(request, todo, data, predictions, scorer)
+    for number, (key, size) in enumerate(todo.files.items()):
+        for index, part in enumerate(_parts(data, key, scorer)):
+            tally.add(writer.write(key, number, index, part))
+            progress = {
+                "rows": tally.rows,
+                "refused": tally.refused,
+                "bytes": passed + int(part.share * size),
+            }
+            data.put(keys.scoring_progress(request.output), json.dumps(progress).encode())
+            speed = tally.rows / (time.monotonic() - began)
+            say(
+                f"file {number + 1} of {len(todo.files)}: {tally.rows:,} rows scored,"
+                f" {tally.refused:,} refused, {speed:,.0f} rows/s"
+            )
+        passed += size
+    summary = {
+        "model_version": todo.version,
+        "threshold": scorer.bundle.threshold,
+        "output": request.output,
+        "logged": todo.log,
+        "rows": tally.rows,
+        "refused": tally.refused,
+        "positives": tally.positives,
+        "top_reasons": [
+            {"reason": reason, "rows": rows}
+            for reason, rows in tally.reasons.most_common(TOP_REASONS)
+        ],
+    }
+    document = json.dumps(summary, indent=2).encode()
+    data.put(keys.scoring_summary(request.output), document, content_type="application/json")
+    return summary
+
+
+def _parts(data: Bucket, key: str, scorer: BatchScorer) -> Iterator[Part]:
+    """The rows of one file in parts of at least PART_ROWS, the same at each attempt."""
+    names = [feature.name for feature in scorer.contract.features]
+    part = Part(key)
+    with tables.fetched(data, key) as path:
+        for batch in reading.read(path, key, names):
+            part.add(batch, check(batch.table, scorer.contract, labelled=False))
+            if part.rows >= PART_ROWS:
+                yield part
+                part = Part(key)
+    if part.rows:
+        yield part
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    request: ScoreRequest
+    plan: Plan
+    data: Bucket
+    predictions: Bucket
+    scorer: BatchScorer
+
+    def write(self, key: str, file: int, index: int, part: Part) -> pa.Table:
+        """Score and store one part, unless it is there; returns its scores.
+
+        The log comes first: a part that is there is in the log too, and one that is made again
+        writes the same records over the same object.
+        """
+        target = keys.scoring_part(self.request.output, file, index)
+        if self.data.exists(target):
+            with tables.fetched(self.data, target) as path:
+                return pyarrow.parquet.read_table(path, columns=["predicted", "reason"])
+        columns, numbers = part.joined(self.scorer.contract)
+        probabilities = self._probabilities(columns)
+        ids = None
+        if self.plan.log:
+            batch = uuid.uuid5(
+                uuid.NAMESPACE_URL, f"{self.data.uri(self.request.output)}\n{self.plan.began}"
+            )
+            ids = prediction_ids(batch, file, numbers)
+            if ids:
+                day = times.from_millis(self.plan.began).date()
+                records = log_records(self.scorer, columns, probabilities, ids, self.plan.began)
+                logged = keys.batch_log(day, batch.hex[:12], file, index)
+                tables.store(records, self.predictions, logged, compression="snappy")
+        threshold = self.scorer.bundle.threshold
+        table = scores(
+            file=key,
+            numbers=numbers,
+            probabilities=probabilities,
+            threshold=threshold,
+            refused=part.refused,
+            ids=ids,
+        )
+        tables.store(table, self.data, target, compression="snappy")
+        return table
+
+    def _probabilities(self, columns: Columns) -> Probabilities:
+        if not columns:
+            return np.empty(0, np.float32)
+        self.scorer.prove(columns)
+        return self.scorer.probabilities(columns)

@@ -1,0 +1,130 @@
+"""One part of a batch scoring as Arrow tables: the scores, and the prediction log's records."""
+
+import uuid
+import zlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from domain.contract.contract import Contract
+from domain.contract.records import SAMPLE_KEYS, prediction_log_columns
+from training_job.dataset.dataset import to_arrays
+from training_job.dataset.quarantine import Quarantine
+from training_job.dataset.reading import RawBatch
+from training_job.dataset.validation import Checked, Columns
+from training_job.model.model import Probabilities
+from training_job.scoring.batch_scorer import BatchScorer
+
+ARROW_TYPES = {
+    "string": pa.string(),
+    "bigint": pa.int64(),
+    "double": pa.float64(),
+    "boolean": pa.bool_(),
+}
+
+
+@dataclass(slots=True)
+class Part:
+    """Rows of one file as they are read: good ones as columns, bad ones with their reason.
+
+    `share`: of the file that has been read by its end.
+    """
+
+    file: str
+    columns: list[Columns] = field(default_factory=list)
+    numbers: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    refused: Quarantine = field(default_factory=Quarantine)
+    share: float = 0.0
+
+    def add(self, batch: RawBatch, checked: Checked) -> None:
+        """Put a batch in."""
+        self.columns.append(checked.columns)
+        self.numbers.append(batch.numbers[checked.valid])
+        self.refused.add_batch(self.file, batch, checked)
+        self.share = batch.share
+
+    @property
+    def rows(self) -> int:
+        """Good and bad ones."""
+        return sum(map(len, self.numbers)) + len(self.refused)
+
+    def joined(self, contract: Contract) -> tuple[Columns, npt.NDArray[np.int64]]:
+        """All good rows' columns, and their numbers in the file."""
+        columns = {
+            f.name: np.concatenate([part[f.name] for part in self.columns])
+            for f in contract.features
+            if self.columns
+        }
+        return columns, np.concatenate([np.empty(0, np.int64), *self.numbers])
+
+
+def scores(
+    *,
+    file: str,
+    numbers: npt.NDArray[np.int64],
+    probabilities: Probabilities,
+    threshold: float,
+    refused: Quarantine,
+    ids: list[str] | None,
+) -> pa.Table:
+    """A row per row of the input, in its order: file, row, probability, predicted, reason.
+
+    A bad row has a reason and no score; `ids`: prediction ids of the good ones, a further column.
+    """
+    good, bad = len(numbers), refused.table()
+    rows = good + bad.num_rows
+    nothing = [None] * bad.num_rows
+    scored = probabilities.astype(np.float64)
+    columns: dict[str, Any] = {
+        "file": pa.array([file], pa.string()).take(pa.array(np.zeros(rows, np.int64))),
+        "row": np.concatenate([numbers, bad["row"].to_numpy()]),
+        "probability": pa.chunked_array([pa.array(scored), pa.array(nothing, pa.float64())]),
+        "predicted": pa.chunked_array(
+            [pa.array(scored >= threshold), pa.array(nothing, pa.bool_())]
+        ),
+        "reason": pa.chunked_array(
+            [pa.nulls(good, pa.string()), *bad["reason"].cast(pa.string()).chunks]
+        ),
+    }
+    if ids is not None:
+        columns["prediction_id"] = pa.array(ids + nothing, pa.string())
+    table = pa.table(columns)
+    return table.sort_by("row") if bad.num_rows else table
+
+
+def prediction_ids(batch: uuid.UUID, file: int, numbers: npt.NDArray[np.int64]) -> list[str]:
+    """A UUID per row, the same at each attempt: of the batch, the file and the row's number."""
+    start = str(uuid.uuid5(batch, str(file)))[:24]
+    return [f"{start}{number:012x}" for number in numbers.tolist()]
+
+
+def log_records(
+    scorer: BatchScorer, columns: Columns, probabilities: Probabilities, ids: list[str], now: int
+) -> pa.Table:
+    """The part's predictions with the prediction log's columns; `now` in UTC milliseconds."""
+    contract, rows = scorer.contract, len(ids)
+    scored = probabilities.astype(np.float64)
+    start = zlib.crc32(ids[0][:24].encode()) if ids else 0
+    sample_keys = [zlib.crc32(i[24:].encode(), start) % SAMPLE_KEYS for i in ids]
+    values: dict[str, Any] = {
+        "prediction_id": ids,
+        "predicted_at": np.full(rows, now),
+        "model_version": [scorer.version] * rows,
+        "contract_version": [contract.version] * rows,
+        "probability": scored,
+        "threshold": np.full(rows, scorer.bundle.threshold),
+        "predicted": scored >= scorer.bundle.threshold,
+        "source": ["batch"] * rows,
+        "sample_key": sample_keys,
+    }
+    arrays = to_arrays(columns, contract)
+    values |= {feature.column: arrays[feature.name] for feature in contract.features}
+    types = prediction_log_columns(contract)
+    return pa.table({name: _typed(values[name], ARROW_TYPES[kind]) for name, kind in types.items()})
+
+
+def _typed(values: Any, kind: pa.DataType) -> pa.Array:
+    return values.cast(kind) if isinstance(values, pa.Array) else pa.array(values, kind)

@@ -1,0 +1,186 @@
+"""Processes that fit models, all sharing one binned copy of the data.
+
+They are forked once the data is there, so a further process costs neither its memory nor its
+start. Each has a pipe of its own and shares no lock: one that dies takes only its own work along.
+"""
+
+import multiprocessing
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from types import TracebackType
+from typing import Any, Self
+
+from training_job.model.model import Pruned, TrainingData, fit
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A model to fit."""
+
+    number: int
+    params: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How a model is doing after some rounds; answered by whether to give it up."""
+
+    number: int
+    rounds: int
+    log_loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A fitted model in figures; `f1` is None when it was given up. Times in seconds."""
+
+    number: int
+    began: float
+    seconds: float
+    f1: float | None = None
+    threshold: float = 0.0
+    trees: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The fitting raised."""
+
+    number: int
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class Died:
+    """The process is gone, and its model with it."""
+
+    number: int
+    exit_code: int | None
+
+
+Message = Report | Done | Failed | Died
+
+
+class Fitters:
+    """`count` processes; use as a context, give work to the idle, read `messages`."""
+
+    def __init__(self, data: TrainingData, *, count: int, seed: int) -> None:
+        context = multiprocessing.get_context("fork")
+        self._processes: dict[Connection, BaseProcess] = {}
+        self._busy: dict[Connection, int] = {}
+        for _ in range(count):
+            ours, theirs = context.Pipe()
+            process = context.Process(
+                target=_serve, args=(theirs, (ours, *self._processes), data, seed), daemon=True
+            )
+            process.start()
+            theirs.close()
+            self._processes[ours] = process
+
+    @property
+    def alive(self) -> int:
+        """How many processes are left."""
+        return len(self._processes)
+
+    @property
+    def busy(self) -> bool:
+        """Whether any model is being fitted."""
+        return bool(self._busy)
+
+    @property
+    def process_ids(self) -> list[int]:
+        """Of the processes that are left."""
+        return [process.pid for process in self._processes.values() if process.pid is not None]
+
+    def idle(self) -> bool:
+        """Whether a process waits for work."""
+        return len(self._busy) < len(self._processes)
+
+    def start(self, task: Task) -> Died | None:
+        """Give it to an idle process; says so when that one turns out to be dead."""
+        connection = next(c for c in self._processes if c not in self._busy)
+        self._busy[connection] = task.number
+        try:
+            connection.send(task)
+        except OSError:
+            return self._bury(connection)
+        return None
+
+    def messages(self) -> Iterator[Message]:
+        """What the busy ones say next; waits for at least one word."""
+        for connection in wait(list(self._busy)):
+            assert isinstance(connection, Connection)  # noqa: S101 - only connections are waited for
+            try:
+                message: Report | Done | Failed = connection.recv()
+            except (EOFError, OSError):
+                yield self._bury(connection)
+                continue
+            if not isinstance(message, Report):
+                del self._busy[connection]
+            yield message
+
+    def answer(self, number: int, give_up: bool) -> None:
+        """Reply to the report of that model."""
+        connection = next(c for c, busy in self._busy.items() if busy == number)
+        try:
+            connection.send(give_up)
+        except OSError:
+            return  # it died meanwhile: `messages` will say so
+
+    def _bury(self, connection: Connection) -> Died:
+        process = self._processes.pop(connection)
+        process.join()
+        connection.close()
+        return Died(self._busy.pop(connection), process.exitcode)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for connection, process in self._processes.items():
+            # Not terminate(): a fork inherits whatever its parent does about SIGTERM.
+            process.kill()
+            process.join()
+            connection.close()
+        self._processes.clear()
+        self._busy.clear()
+
+
+def _serve(
+    connection: Connection, others: Sequence[Connection], data: TrainingData, seed: int
+) -> None:
+    """In the child: fit what comes, until the pipe closes."""
+    for other in others:
+        other.close()  # or a pipe would stay open after the parent's death
+    try:
+        while True:
+            connection.send(_fit(connection, connection.recv(), data, seed))
+    except (EOFError, OSError):
+        return  # nobody waits for this process any more
+
+
+def _fit(connection: Connection, task: Task, data: TrainingData, seed: int) -> Done | Failed:
+    def report(rounds: int, log_loss: float) -> bool:
+        connection.send(Report(task.number, rounds, log_loss))
+        return bool(connection.recv())
+
+    clock, began = time.perf_counter(), time.time()
+    try:
+        fitted = fit(data, task.params, seed=seed, report=report)
+    except Pruned:
+        return Done(task.number, began, time.perf_counter() - clock)
+    except (EOFError, OSError):
+        raise
+    except Exception as error:  # a bad fit is one lost trial
+        return Failed(task.number, error)
+    trees = fitted.booster.num_boosted_rounds()
+    seconds = time.perf_counter() - clock
+    return Done(task.number, began, seconds, fitted.valid_f1, fitted.threshold, trees)

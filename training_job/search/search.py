@@ -1,0 +1,102 @@
+"""The trials of a search, handed to processes that fit, and their word handed to the study."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import optuna
+from optuna.trial import TrialState
+
+from training_job.errors import Interrupted, OutOfMemory, TrainingError
+from training_job.search.fitters import Died, Done, Failed, Fitters, Message, Report, Task
+from training_job.search.study import space
+
+
+@dataclass(slots=True)
+class Search:
+    """The trials that are still to be run."""
+
+    study: optuna.Study
+    fitters: Fitters
+    trials: int
+    say: Callable[[str], None]
+    running: dict[int, optuna.Trial] = field(default_factory=dict)
+    done: int = 0
+    best: float = 0.0
+    failure: Exception = field(
+        default_factory=lambda: TrainingError("No trial could be fitted: see the log.")
+    )
+
+    def run(self) -> Iterator[tuple[Done, dict[str, Any]]]:
+        """Yield each finished trial with its parameters.
+
+        A process that dies loses its trial. Raises OutOfMemory or Interrupted when none is left
+        though trials are, else the last trial's own error when none could finish.
+        """
+        began, left = time.monotonic(), self.trials
+        while self.fitters.alive and (left or self.fitters.busy):
+            while left and self.fitters.idle():
+                left -= 1
+                self._start()
+            for message in self.fitters.messages():
+                finished = self._heard(message)
+                if finished is None:
+                    continue
+                self.done += 1
+                yield finished, self.running.pop(finished.number).params
+                seconds = (time.monotonic() - began) / self.done * (self.trials - self.done)
+                self.say(f"{self._line(finished)}; {seconds:.0f} s left")
+        if left or not self.done:
+            raise self.failure
+
+    def _start(self) -> None:
+        trial = self.study.ask()
+        self.running[trial.number] = trial
+        died = self.fitters.start(Task(trial.number, space(trial)))
+        if died is not None:
+            self._heard(died)
+
+    def _heard(self, message: Message) -> Done | None:
+        """Tell the study; returns the message when a trial is finished by it."""
+        trial = self.running[message.number]
+        match message:
+            case Report():
+                trial.report(-message.log_loss, message.rounds)
+                self.fitters.answer(message.number, trial.should_prune())
+                return None
+            case Done(f1=None):
+                self.study.tell(trial, state=TrialState.PRUNED)
+                return message
+            case Done():
+                self.study.tell(trial, message.f1)
+                self.best = max(self.best, message.f1 or 0.0)
+                return message
+            case Failed():
+                self.failure = message.error
+                self.say(f"trial {message.number} failed: {type(message.error).__name__}")
+            case Died():
+                self.failure = self._death(message)
+                self.say(
+                    f"a tuning process died (exit code {message.exit_code}); trial {message.number}"
+                    f" is lost, {self.fitters.alive} processes go on"
+                )
+        self.study.tell(self.running.pop(message.number), state=TrialState.FAIL)
+        return None
+
+    def _death(self, died: Died) -> TrainingError:
+        """What to call it should nobody be left: the kernel kills by SIGKILL for want of memory."""
+        ended = f"{self.done} of {self.trials} trials had ended, all are kept."
+        if died.exit_code == -signal.SIGKILL:
+            return OutOfMemory(f"The tuning processes were killed one after another; {ended}")
+        return Interrupted(
+            f"The tuning processes died, the last with exit code {died.exit_code}; {ended}"
+        )
+
+    def _line(self, done: Done) -> str:
+        outcome = "given up" if done.f1 is None else f"F1 {done.f1:.4f}, {done.trees} trees"
+        return (
+            f"trial {self.done}/{self.trials}: {outcome} in {done.seconds:.1f} s"
+            f" (best {self.best:.4f})"
+        )

@@ -1,0 +1,78 @@
+"""Finished trials on their way to MLflow, in a thread, so that no fit waits for the server."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+from adapters.registry import RegistryUnavailable, Tracking
+from training_job.search.fitters import Done
+
+
+@dataclass(slots=True)
+class TrialLog:
+    """Use as a context; what was not written when it is left never will be."""
+
+    tracking: Tracking
+    parent_run: str
+    experiment: str
+    thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
+    written: "list[Future[None]]" = field(default_factory=list)
+    settling: bool = False
+    down: RegistryUnavailable | None = None
+
+    def add(self, done: Done, params: dict[str, Any]) -> None:
+        """Queue one finished trial."""
+        metrics = {"seconds": done.seconds}
+        if done.f1 is not None:
+            metrics |= {"valid_f1": done.f1, "threshold": done.threshold, "trees": done.trees}
+        self.written.append(
+            self.thread.submit(
+                self._write,
+                experiment=self.experiment,
+                parent_run=self.parent_run,
+                name=f"trial-{done.number}" + (" (given up)" if done.f1 is None else ""),
+                params=params,
+                metrics=metrics,
+                began=done.began,
+            )
+        )
+
+    def settle(self, say: Callable[[str], None]) -> None:
+        """Wait for the queue; say how many were lost; raises RegistryUnavailable when all were.
+
+        What waits for a server that has just failed is given up: each call has its own patience,
+        and a thousand of them would outlast the step.
+        """
+        self.settling = True
+        errors = [error for future in self.written if (error := future.exception())]
+        for error in errors:
+            if not isinstance(error, RegistryUnavailable):
+                raise error
+        if errors:
+            say(f"{len(errors)} of {len(self.written)} trials could not be logged to MLflow")
+        if errors and len(errors) == len(self.written):
+            raise errors[0]
+
+    def _write(self, **trial: Any) -> None:
+        """In the thread: one call, unless it is hopeless by now."""
+        if self.settling and self.down is not None:
+            raise self.down
+        self.down = None
+        try:
+            self.tracking.log_trial(**trial)
+        except RegistryUnavailable as error:
+            self.down = error
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.thread.shutdown(cancel_futures=True)

@@ -1,0 +1,100 @@
+"""Tune: an Optuna study over XGBoost, a process per vCPU, each trial an MLflow run.
+
+One process, this one, asks the study, tells it, and writes its journal; the others only fit.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.trial import TrialState
+
+from adapters.registry import Tracking
+from adapters.s3 import Bucket
+from domain import keys
+from domain.contract.contract import Contract
+from domain.contract.feature import Kind
+from training_job.dataset.dataset import opened
+from training_job.model.model import TrainingData
+from training_job.search.fitters import Fitters
+from training_job.search.search import Search
+from training_job.search.study import abandon_running, finished, open_study, resume
+from training_job.search.trial_log import TrialLog
+
+
+def tune(
+    *,
+    contract: Contract,
+    data: Bucket,
+    models: Bucket,
+    tracking: Tracking,
+    dataset_id: str,
+    execution: str,
+    trials: int,
+    processes: int,
+    seed: int,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    """Run `trials` trials and return the best parameters with their validation F1.
+
+    The study's journal is copied to the models bucket after each trial; a retried step goes on
+    from there. `processes`: 0 means one per vCPU.
+    """
+    parent_run = tracking.run_of(execution)
+    _log_dataset(data, tracking, parent_run, dataset_id, contract)
+    with tempfile.TemporaryDirectory(prefix="tune-") as folder:
+        journal = Path(folder) / "journal.log"
+        resume(models, keys.study(execution), journal)
+        study = open_study(journal, seed)
+        abandon_running(study)
+        remaining = trials - finished(study)
+        if remaining > 0:
+            say(f"{remaining} of {trials} trials to go, parent run {parent_run}")
+            count = min(processes or os.cpu_count() or 1, remaining)
+            with (
+                opened(data, dataset_id, "train", contract) as train,
+                opened(data, dataset_id, "valid", contract) as valid,
+            ):
+                binned = TrainingData.of(train, valid, contract)
+            with (
+                Fitters(binned, count=count, seed=seed) as fitters,  # forked before any thread
+                TrialLog(tracking, parent_run, tracking.experiment_id()) as log,
+            ):
+                for done, params in Search(study, fitters, remaining, say).run():
+                    models.upload(journal, keys.study(execution))
+                    log.add(done, params)
+                log.settle(say)
+        return _best(study, parent_run)
+
+
+def _log_dataset(
+    data: Bucket, tracking: Tracking, run_id: str, dataset_id: str, contract: Contract
+) -> None:
+    stored = data.get(keys.manifest(dataset_id))
+    if stored is not None:
+        tracking.log_dataset(
+            run_id,
+            source=data.uri(f"{keys.DATASETS}{dataset_id}/"),
+            manifest=json.loads(stored.data),
+            columns={f.name: _TYPES[f.kind] for f in contract.features}
+            | {contract.target: _TYPES["flag"]},
+        )
+
+
+_TYPES: dict[Kind, str] = {"category": "string", "flag": "long", "number": "double"}
+
+
+def _best(study: optuna.Study, parent_run: str) -> dict[str, Any]:
+    best = study.best_trial
+    return {
+        "trials": finished(study),
+        "pruned": len(study.get_trials(deepcopy=False, states=(TrialState.PRUNED,))),
+        "best_trial": best.number,
+        "valid_f1": best.value,
+        "params": best.params,
+        "run_id": parent_run,
+    }

@@ -48,7 +48,7 @@ def test_the_emulators_drift_function_holds_the_images_folders(
 ) -> None:
     zipped = files(emulator.file_assets()["Drift/Function/Code"])
     image = files(aws.folder / aws.image_assets()["lambdas/drift/Dockerfile"]["directory"])
-    assert top(zipped) == {"domain", "adapters", "lambdas", "monitoring_job"}
+    assert top(zipped) == {"domain", "adapters", "tabular", "lambdas", "monitoring_job"}
     assert image - zipped == {"constraints.txt"}
     assert top({p for p in zipped if p.startswith("lambdas/")}, depth=2) == {
         "lambdas/__init__.py",
@@ -59,7 +59,7 @@ def test_the_emulators_drift_function_holds_the_images_folders(
 def test_the_training_image_is_built_from_its_own_folders_only(aws: Assembly) -> None:
     source = aws.image_assets()["training_job/Dockerfile"]
     found = files(aws.folder / source["directory"])
-    assert top(found) == {"domain", "adapters", "training_job", "constraints.txt"}
+    assert top(found) == {"domain", "adapters", "tabular", "training_job", "constraints.txt"}
 
 
 def test_the_tracking_servers_image_is_built_from_its_own_folders_only(aws: Assembly) -> None:

@@ -29,7 +29,11 @@ export async function call(path, { method = "GET", body, signal, headers = {} } 
     answer = await fetch(url(path), {
       method,
       cache: "no-store",
-      headers: { "x-api-key": key.get() ?? "", ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...headers },
+      headers: {
+        "x-api-key": key.get() ?? "",
+        ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+        ...headers,
+      },
       body: body === undefined ? undefined : JSON.stringify(body),
       signal: AbortSignal.any(signals),
     });
@@ -37,9 +41,17 @@ export async function call(path, { method = "GET", body, signal, headers = {} } 
   } catch (error) {
     if (signal?.aborted) throw error;
     if (error.name === "TimeoutError") {
-      throw new Failure(0, "The API did not answer in time", "It may be starting up, or the query is a large one. Try again.");
+      throw new Failure(
+        0,
+        "The API did not answer in time",
+        "It may be starting up, or the query is a large one. Try again.",
+      );
     }
-    throw new Failure(0, "The API can't be reached", "Check the network connection, and that the service is up; then try again.");
+    throw new Failure(
+      0,
+      "The API can't be reached",
+      "Check the network connection, and that the service is up; then try again.",
+    );
   }
   let document = null;
   try {

@@ -32,7 +32,11 @@ async function module(page) {
     return await page();
   } catch (error) {
     console.error(error);
-    const told = new Failure(0, "A part of the dashboard did not arrive", "Check the network connection, then load the page again.");
+    const told = new Failure(
+      0,
+      "A part of the dashboard did not arrive",
+      "Check the network connection, then load the page again.",
+    );
     // A browser may remember that a module failed: only a new page asks for it again.
     throw Object.assign(told, { retry: () => location.reload() });
   }
@@ -47,7 +51,14 @@ function askForKey(problem) {
   current.abort();
   current = new AbortController();
   forget.hidden = true;
-  const input = h("input", { id: "key", type: "password", autocomplete: "off", spellcheck: "false", required: true, "aria-describedby": "key-note" });
+  const input = h("input", {
+    id: "key",
+    type: "password",
+    autocomplete: "off",
+    spellcheck: "false",
+    required: true,
+    "aria-describedby": "key-note",
+  });
   const button = h("button", { type: "submit" }, "Open");
   const told = h("div", { "aria-live": "polite" }, problem ? failure(problem) : null);
   const form = h("form", { class: "key-form" }, h("label", { for: "key" }, "API key"), input, button);
@@ -58,14 +69,39 @@ function askForKey(problem) {
     told.replaceChildren(waiting("the dashboard"));
     await open();
   });
-  show("Key", h("div", { class: "gate" }, h("h1", {}, "mlops-circle"), card("Your API key", {},
-    form, told, h("p", { class: "note", id: "key-note" }, "It stays in this tab and is gone when the tab closes. The operator's command ", h("code", {}, operator("open")), " prints it, or says where it is."))));
+  show(
+    "Key",
+    h(
+      "div",
+      { class: "gate" },
+      h("h1", {}, "mlops-circle"),
+      card(
+        "Your API key",
+        {},
+        form,
+        told,
+        h(
+          "p",
+          { class: "note", id: "key-note" },
+          "It stays in this tab and is gone when the tab closes. The operator's command ",
+          h("code", {}, operator("open")),
+          " prints it, or says where it is.",
+        ),
+      ),
+    ),
+  );
   input.focus();
 }
 
 function refused(error) {
   key.forget();
-  askForKey(new Failure(403, "This key was not accepted", "Check it for missing characters, or ask the operator for a valid one."));
+  askForKey(
+    new Failure(
+      403,
+      "This key was not accepted",
+      "Check it for missing characters, or ask the operator for a valid one.",
+    ),
+  );
   say(error.title);
 }
 
@@ -78,7 +114,9 @@ async function open() {
     if (link.hash === `#/${name}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  const patience = setTimeout(() => { if (!mine.signal.aborted) main.replaceChildren(waiting(name)); }, 200);
+  const patience = setTimeout(() => {
+    if (!mine.signal.aborted) main.replaceChildren(waiting(name));
+  }, 200);
   try {
     const draw = await module(page);
     const { title, content, busy } = await draw({ signal: mine.signal, parameter });
@@ -108,7 +146,13 @@ addEventListener("hashchange", async () => {
   main.focus({ preventScroll: true });
 });
 addEventListener("circle-failure", ({ detail }) => fail(detail));
-forget.addEventListener("click", () => { key.forget(); askForKey(); });
+forget.addEventListener("click", () => {
+  key.forget();
+  askForKey();
+});
 document.querySelector(".brand img").src = document.querySelector("link[rel=icon]").href;
-document.getElementById("skip").addEventListener("click", (event) => { event.preventDefault(); main.focus(); });
+document.getElementById("skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
+});
 open();

@@ -11,7 +11,9 @@ function fill(element, attributes, children) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(
+    ...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return element;
 }
 
@@ -22,18 +24,41 @@ export function say(text) {
   document.getElementById("status").textContent = text;
 }
 
-const MARKS = { stable: "●", no_data: "○", insufficient_data: "○", data_drift: "▲", prediction_drift: "▲", performance_drop: "◆" };
+const MARKS = {
+  stable: "●",
+  no_data: "○",
+  insufficient_data: "○",
+  data_drift: "▲",
+  prediction_drift: "▲",
+  performance_drop: "◆",
+};
 
 export const badge = (outcome) =>
-  h("span", { class: "badge", "data-outcome": outcome }, h("span", { "aria-hidden": "true" }, MARKS[outcome] ?? "●"), ` ${words(outcome)}`);
+  h(
+    "span",
+    { class: "badge", "data-outcome": outcome },
+    h("span", { "aria-hidden": "true" }, MARKS[outcome] ?? "●"),
+    ` ${words(outcome)}`,
+  );
 
 export function card(title, attributes, ...children) {
   const { aside, ...rest } = attributes ?? {};
-  return h("section", { ...rest, class: `card ${rest.class ?? ""}` }, h("div", { class: "card-head" }, h("h2", {}, title), aside), ...children);
+  return h(
+    "section",
+    { ...rest, class: `card ${rest.class ?? ""}` },
+    h("div", { class: "card-head" }, h("h2", {}, title), aside),
+    ...children,
+  );
 }
 
 export const facts = (pairs) =>
-  h("dl", { class: "facts" }, pairs.filter(([, value]) => value !== null && value !== undefined).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+  h(
+    "dl",
+    { class: "facts" },
+    pairs
+      .filter(([, value]) => value !== null && value !== undefined)
+      .map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
+  );
 
 // columns: [{title, cell(row), number?}]; the first cell of a row names the row.
 export function table(caption, columns, rows) {
@@ -46,13 +71,32 @@ export function table(caption, columns, rows) {
       "table",
       {},
       h("caption", { class: "visually-hidden" }, caption),
-      h("thead", {}, h("tr", {}, columns.map((c) => h("th", { scope: "col", class: c.number ? "number" : null }, c.title)))),
-      h("tbody", {}, rows.map((row) => h("tr", {}, columns.map((column, index) => cell(column, row, index))))),
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          columns.map((c) => h("th", { scope: "col", class: c.number ? "number" : null }, c.title)),
+        ),
+      ),
+      h(
+        "tbody",
+        {},
+        rows.map((row) =>
+          h(
+            "tr",
+            {},
+            columns.map((column, index) => cell(column, row, index)),
+          ),
+        ),
+      ),
     ),
   );
 }
 
-export const empty = (title, text, ...more) => h("div", { class: "empty" }, h("p", { class: "empty-title" }, title), h("p", {}, text), ...more);
+export const empty = (title, text, ...more) =>
+  h("div", { class: "empty" }, h("p", { class: "empty-title" }, title), h("p", {}, text), ...more);
 
 export function failure(error, retry, label = "Try again") {
   const list = (error.errors ?? []).map((e) => h("li", {}, h("code", {}, e.pointer), ` ${e.detail}`));
@@ -89,7 +133,16 @@ export function command(text) {
 }
 
 export const waiting = (what) =>
-  h("p", { class: "waiting" }, s("svg", { viewBox: "0 0 24 24", width: 18, height: 18, "aria-hidden": "true" }, s("circle", { cx: 12, cy: 12, r: 9 })), `Loading ${what} …`);
+  h(
+    "p",
+    { class: "waiting" },
+    s(
+      "svg",
+      { viewBox: "0 0 24 24", width: 18, height: 18, "aria-hidden": "true" },
+      s("circle", { cx: 12, cy: 12, r: 9 }),
+    ),
+    `Loading ${what} …`,
+  );
 
 const attempts = new WeakMap();
 
@@ -139,7 +192,9 @@ export function figure(of, name) {
 }
 
 export const interval = (found) =>
-  Number.isFinite(found?.low) && Number.isFinite(found?.high) ? h("span", { class: "interval" }, `${fixed(found.low)} – ${fixed(found.high)}`) : null;
+  Number.isFinite(found?.low) && Number.isFinite(found?.high)
+    ? h("span", { class: "interval" }, `${fixed(found.low)} – ${fixed(found.high)}`)
+    : null;
 
 export const runColumns = [
   { title: "Window (UTC)", cell: (run) => h("a", { href: `#/drift/${run.run_id}` }, span(run.start, run.end)) },

@@ -402,7 +402,7 @@ def test_the_page_is_told_how_its_deployments_operator_calls_the_command_line() 
     web = ROOT / "web"
     page = Page.read(web, report_url="https://r.example/x", operator='ops --stage "dev"')
     text = page.answer("index.html")["body"]
-    assert '<meta name="operator" content="ops --stage &quot;dev&quot;">' in text
+    assert '<meta name="operator" content="ops --stage &quot;dev&quot;" />' in text
     assert "{operator}" not in text
 
 

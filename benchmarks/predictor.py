@@ -238,7 +238,7 @@ def _objects(case: Case) -> dict[str, bytes]:
     """The models bucket with this champion."""
     content = case.bundle.to_bytes()
     ref = ModelRef.of(1, digest(content))
-    champion = Champion.succeeding(None, ref, action="promote", execution="benchmark", now=1)
+    champion = Champion.successor(None, ref, action="promote", execution="benchmark", now=1)
     stored = {ref.bundle_key: content, keys.CHAMPION: champion.to_json()}
     return {f"/models/{key}": value for key, value in stored.items()}
 

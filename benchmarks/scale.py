@@ -147,7 +147,7 @@ def _tracking(folder: Path) -> "Tracking":
 def _crown(models: Bucket, content: bytes, *, number: int = 1) -> None:
     model = ModelRef.of(number, digest(content))
     models.put(model.bundle_key, content)
-    champion = Champion.succeeding(None, model, action="promote", execution="scale", now=1)
+    champion = Champion.successor(None, model, action="promote", execution="scale", now=1)
     models.put(keys.CHAMPION, champion.to_json())
 
 

@@ -24,13 +24,13 @@ OTHERWISE = "Correct what the next line names, then start again."
 UNEXPECTED = "This is a defect: read the end of the task's log and report it."
 
 
-def explained(error: str, sentence: str) -> str:
+def explain_failure(error: str, sentence: str) -> str:
     """The cause of a failed state: what to do about `error`, and on the next line the sentence."""
     return f"{ADVICE.get(error, OTHERWISE)}\n{sentence}"
 
 
-def split(error: str, cause: str) -> tuple[str, str]:
-    """``(what to do, why)`` of a failed execution, whether `explained` made its cause or not."""
+def split_cause(error: str, cause: str) -> tuple[str, str]:
+    """Split a cause into ``(what to do, why)``, whether or not `explain_failure` made it."""
     first, _, rest = cause.partition("\n")
     if rest and first in {*ADVICE.values(), OTHERWISE, UNEXPECTED}:
         return first, rest

@@ -46,7 +46,7 @@ def _execute(step: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
     try:
         return step()
     except (BotoCoreError, ClientError, Boto3Error) as error:
-        raise _named(error) from error
+        raise _translate(error) from error
 
 
 def _close_run(tracking: "Tracking", execution: str, error: Exception) -> None:
@@ -58,7 +58,7 @@ def _close_run(tracking: "Tracking", execution: str, error: Exception) -> None:
             tracking.fail(execution, type(error).__name__)
 
 
-def _named(error: Exception) -> Exception:
+def _translate(error: Exception) -> Exception:
     """The service's own error where boto3's transfers hide it; AwsUnavailable if it may pass."""
     from boto3.exceptions import Boto3Error, RetriesExceededError
 

@@ -121,10 +121,10 @@ def evaluate(context: Context) -> Result:
         ),
         say=context.say,
     )
-    return result | {"reasons": _shortened(result["reasons"])}
+    return result | {"reasons": _shorten(result["reasons"])}
 
 
-def _shortened(reasons: list[str]) -> list[str]:
+def _shorten(reasons: list[str]) -> list[str]:
     """As many as the state has room for: ECS takes 8,192 characters of it, with the token."""
     lengths = itertools.accumulate(map(len, reasons))
     kept = [reason for reason, sum_ in zip(reasons, lengths, strict=True) if sum_ <= REASONS_ROOM]

@@ -20,7 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from adapters.task_token import TaskToken, TokenClosed
 from domain.errors import DomainError
-from domain.failures import UNEXPECTED, explained
+from domain.failures import UNEXPECTED, explain_failure
 from training_job.errors import TrainingError
 
 BEAT_SECONDS = 30.0
@@ -44,9 +44,9 @@ class Outcome:
     cause: str = ""
 
     @classmethod
-    def failed(cls, error: str, sentence: str) -> "Outcome":
+    def failure(cls, error: str, sentence: str) -> "Outcome":
         """The error with the line that says what to do before its sentence."""
-        return cls(error=error, cause=explained(error, sentence))
+        return cls(error=error, cause=explain_failure(error, sentence))
 
 
 def supervise(
@@ -96,16 +96,16 @@ def _await(
                 outcome: Outcome = receiver.recv()
             except EOFError:
                 child.join()
-                return _death(child.exitcode)
+                return _explain_death(child.exitcode)
             return outcome
-    return Outcome.failed(*INTERRUPTED)
+    return Outcome.failure(*INTERRUPTED)
 
 
-def _death(exit_code: int | None) -> Outcome:
+def _explain_death(exit_code: int | None) -> Outcome:
     """The outcome of a child that ended without a word."""
     if exit_code == -signal.SIGKILL:
-        return Outcome.failed(*OUT_OF_MEMORY)
-    return Outcome.failed("StepDied", f"The step's process ended with exit code {exit_code}.")
+        return Outcome.failure(*OUT_OF_MEMORY)
+    return Outcome.failure("StepDied", f"The step's process ended with exit code {exit_code}.")
 
 
 def _report(token: TaskToken, outcome: Outcome) -> None:
@@ -135,10 +135,10 @@ def _run(step: Callable[[], Mapping[str, Any]], sender: Connection) -> None:
     try:
         outcome = Outcome(result=step())
     except MemoryError:
-        outcome = Outcome.failed("OutOfMemory", "The step could get no more memory.")
+        outcome = Outcome.failure("OutOfMemory", "The step could get no more memory.")
     except EXPECTED as error:
         name = type(error).__name__
-        outcome = Outcome.failed(name, str(error) or name)
+        outcome = Outcome.failure(name, str(error) or name)
     except Exception as error:  # every error becomes a named failure of the state
         outcome = _unexpected(error)
     sender.send(outcome)
@@ -153,7 +153,7 @@ def _unexpected(error: Exception) -> Outcome:
 
     name = type(error).__name__
     if isinstance(error, RegistryUnavailable):
-        return Outcome.failed(name, str(error))
+        return Outcome.failure(name, str(error))
     print("".join(traceback.format_tb(error.__traceback__)), name, file=sys.stderr, flush=True)  # noqa: T201 - the container's log
     return Outcome(error=name, cause=f"{UNEXPECTED}\nThe step failed with {name}.")
 

@@ -62,7 +62,7 @@ class Bundle:
         """Check the seal, then decode; raises BadBundle for anything that isn't a bundle."""
         if digest(data) != sha256:
             raise BadBundle("The bundle's bytes don't match the hash it was promoted with.")
-        document = _decompressed(data)
+        document = _decompress(data)
         if document.get("format") != FORMAT:
             raise BadBundle("The bundle is of an unknown format.")
         try:
@@ -89,7 +89,7 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _decompressed(data: bytes) -> Mapping[str, Any]:
+def _decompress(data: bytes) -> Mapping[str, Any]:
     decoder = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     try:
         text = decoder.decompress(data, MAXIMUM_BYTES)

@@ -82,7 +82,7 @@ class Champion:
         return champion
 
     @classmethod
-    def succeeding(
+    def successor(
         cls,
         current: "Champion | None",
         model: ModelRef,

@@ -85,7 +85,7 @@ class _Walk:
         for index in range(1, len(path)):
             if path[index][0] == column:  # it decided above: both decisions are one player
                 _, zero, one = path[index]
-                weights = _unwound(weights, zero, one)
+                weights = _unwind(weights, zero, one)
                 path = path[:index] + path[index + 1 :]
                 break
         mean = 0.0
@@ -96,7 +96,7 @@ class _Walk:
             below = self.visit(
                 child,
                 [*path, (column, zero * share, known)],
-                _extended(weights, zero * share, known),
+                _extend(weights, zero * share, known),
             )
             mean += share * below
         return mean
@@ -107,10 +107,10 @@ class _Walk:
         size = len(weights)
         cold = -leaf * sum(w * size / (size - 1 - k) for k, w in enumerate(weights[:-1]))
         for column, zero, one in path[1:]:
-            self.found[column] += _unwound_sum(weights, zero) * (1.0 - zero) * leaf if one else cold
+            self.found[column] += _sum_unwind(weights, zero) * (1.0 - zero) * leaf if one else cold
 
 
-def _extended(weights: list[float], zero: float, one: float) -> list[float]:
+def _extend(weights: list[float], zero: float, one: float) -> list[float]:
     """The weights with one more column on the path."""
     size = len(weights) + 1
     longer = [0.0] * size
@@ -120,8 +120,8 @@ def _extended(weights: list[float], zero: float, one: float) -> list[float]:
     return longer
 
 
-def _unwound(weights: list[float], zero: float, one: float) -> list[float]:
-    """The inverse of `_extended`."""
+def _unwind(weights: list[float], zero: float, one: float) -> list[float]:
+    """The inverse of `_extend`."""
     size = len(weights)
     shorter = [0.0] * (size - 1)
     if one:
@@ -135,8 +135,8 @@ def _unwound(weights: list[float], zero: float, one: float) -> list[float]:
     return shorter
 
 
-def _unwound_sum(weights: list[float], zero: float) -> float:
-    """``sum(_unwound(weights, zero, 1.0))`` without the list: the innermost loop."""
+def _sum_unwind(weights: list[float], zero: float) -> float:
+    """``sum(_unwind(weights, zero, 1.0))`` without the list: the innermost loop."""
     size = len(weights)
     total, rest = 0.0, weights[-1]
     for index in range(size - 2, -1, -1):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from adapters.task_token import VARIABLE, TaskToken, TokenClosed
-from domain.failures import explained
+from domain.failures import explain_failure
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -35,7 +35,7 @@ def watch(*, task: Mapping[str, Any], states: "SFNClient") -> Failure | None:
         return None
     failure = failure_of(task)
     try:
-        TaskToken(states, token).fail(failure.error, explained(failure.error, failure.cause))
+        TaskToken(states, token).fail(failure.error, explain_failure(failure.error, failure.cause))
     except TokenClosed:
         return None
     return failure

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from domain import keys
-from domain.failures import split
+from domain.failures import split_cause
 from ops.console import Progress, facts
 from ops.errors import OpsError
 from ops.target import Target
@@ -82,14 +82,14 @@ def wait(target: Target, execution: str, *, trials: int | None = None) -> Result
             state = _state(client, execution)
             progress.note(state)
             if state == "Tune":
-                ended = history.finished(target.bucket("models"), name)
+                ended = history.read_finished(target.bucket("models"), name)
                 best = max((f1 for f1 in ended if f1 is not None), default=None)
                 progress.detail("" if best is None else f"best F1 {best:.4f}")
                 progress.reach(len(ended))
             time.sleep(POLL_SECONDS)
     if found["status"] != "SUCCEEDED":
         error, cause = _failure(client, execution, found)
-        todo, _ = split(error, cause)
+        todo, _ = split_cause(error, cause)
         raise OpsError(
             f"The execution ended as {found['status']}: {why(client, execution, found)}",
             _advice(target, todo),
@@ -124,7 +124,7 @@ def _state(client: Any, execution: str) -> str:
 def why(client: Any, execution: str, found: Mapping[str, Any]) -> str:
     """A failed execution's error and its sentence."""
     error, cause = _failure(client, execution, found)
-    _, sentence = split(error, cause)
+    _, sentence = split_cause(error, cause)
     return ": ".join(part for part in (error, sentence) if part) or "no reason was given."
 
 

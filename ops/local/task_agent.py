@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from adapters import aws
 from adapters.task_token import TaskToken, TokenClosed
-from domain.failures import explained
+from domain.failures import explain_failure
 from lambdas.task_watcher.watch import token_of
 from ops.errors import OpsError
 from ops.laptop import ROOT, Laptop
@@ -198,7 +198,7 @@ class Agent:
         cause = (task.cause or "The task was stopped.") + (f" Its log is {log}." if log else "")
         try:
             token = TaskToken(self._stepfunctions, task.token)
-            token.fail("ContainerExited", explained("ContainerExited", cause))
+            token.fail("ContainerExited", explain_failure("ContainerExited", cause))
             _say(f"{task.name}: reported ContainerExited")
         except TokenClosed:
             pass

@@ -37,7 +37,7 @@ class World:
         self.bucket.put(ref.bundle_key, content)
         stored = self.bucket.get(keys.CHAMPION)
         current = Champion.from_json(stored.data) if stored else None
-        champion = Champion.succeeding(current, ref, action="promote", execution="e", now=1)
+        champion = Champion.successor(current, ref, action="promote", execution="e", now=1)
         etag = stored.etag if stored else None
         self.bucket.put_if(keys.CHAMPION, champion.to_json(), etag=etag)
         return ref

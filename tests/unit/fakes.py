@@ -168,7 +168,7 @@ def store_model(s3: FakeS3, bundle: Bundle, number: int) -> ModelRef:
 def point_at(s3: FakeS3, ref: ModelRef) -> Champion:
     """Make a model the champion, as promotion does."""
     current = s3.objects.get(keys.CHAMPION)
-    champion = Champion.succeeding(
+    champion = Champion.successor(
         Champion.from_json(current) if current else None,
         ref,
         action="promote",

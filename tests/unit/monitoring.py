@@ -68,7 +68,7 @@ def publish_model(
     models.put(keys.reference(model.version), buffer.getvalue())
     stored = models.get(keys.CHAMPION)
     current = Champion.from_json(stored.data) if stored else None
-    champion = Champion.succeeding(current, model, action="promote", execution="e", now=1)
+    champion = Champion.successor(current, model, action="promote", execution="e", now=1)
     models.put(keys.CHAMPION, champion.to_json())
     return model.version
 

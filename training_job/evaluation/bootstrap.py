@@ -31,7 +31,7 @@ Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 
 
-def counted_intervals(
+def confusion_intervals(
     labels: Bools, predicted: Bools, *, seed: int, resamples: int = RESAMPLES
 ) -> dict[str, Interval]:
     """F1, precision and recall with their 95 % intervals; 0/0 counts as 0, as scikit-learn has it.
@@ -39,8 +39,8 @@ def counted_intervals(
     `labels`, `predicted`: one truth value per row.
     """
     cells = np.bincount(2 * labels + predicted, minlength=4)
-    drawn = _resampled(cells, seed, resamples)
-    values, spread = _counted(cells[None, :]), _counted(drawn)
+    drawn = _resample(cells, seed, resamples)
+    values, spread = _compute_rates(cells[None, :]), _compute_rates(drawn)
     return {name: _interval(float(values[name][0]), spread[name]) for name in values}
 
 
@@ -55,7 +55,7 @@ def f1_change(
     values = [_f1_of(cells[None, :], shift) for shift in (1, 0)]
     if any(np.isnan(value[0]) for value in values):
         return None
-    drawn = _resampled(cells, seed, resamples)
+    drawn = _resample(cells, seed, resamples)
     spread = np.nan_to_num(_f1_of(drawn, 1)) - np.nan_to_num(_f1_of(drawn, 0))
     return _interval(float(values[0][0] - values[1][0]), spread)
 
@@ -75,7 +75,7 @@ def score_intervals(
     groups = _Groups.of(labels, scores)
     grouped = groups.metrics(groups.cells[None, :])
     blocks = [
-        groups.metrics(_resampled(groups.cells, seed + start, min(BLOCK, resamples - start)))
+        groups.metrics(_resample(groups.cells, seed + start, min(BLOCK, resamples - start)))
         for start in range(0, resamples, BLOCK)
     ]
     found = {}
@@ -150,12 +150,12 @@ class _Groups:
         return losses | {"roc_auc": roc_auc, "pr_auc": pr_auc, "calibration_error": calibration}
 
 
-def _resampled(cells: Counts, seed: int, resamples: int) -> Counts:
+def _resample(cells: Counts, seed: int, resamples: int) -> Counts:
     total = int(cells.sum())
     return np.random.default_rng(seed).multinomial(total, cells / total, size=resamples)
 
 
-def _counted(cells: Counts) -> dict[str, Floats]:
+def _compute_rates(cells: Counts) -> dict[str, Floats]:
     """From the cells (label, prediction): ``[tn, fp, fn, tp]`` per line."""
     _, fp, fn, tp = cells.T
     parts = {"f1": (2 * tp, 2 * tp + fp + fn), "precision": (tp, tp + fp), "recall": (tp, tp + fn)}

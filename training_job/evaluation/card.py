@@ -17,7 +17,7 @@ NAMES = {
 }
 
 
-def judged(
+def evaluation_section(
     measures: Mapping[str, Interval],
     segments: Sequence[Mapping[str, Any]],
     verdict: Verdict,

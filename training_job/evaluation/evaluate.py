@@ -18,10 +18,10 @@ from domain.model.champion import ModelRef
 from training_job.dataset.dataset import Split
 from training_job.evaluation import card as cards
 from training_job.evaluation.final import fit_final
-from training_job.evaluation.incumbent import Standing
-from training_job.evaluation.plots import EXPLAINED_ROWS, Judged, draw
+from training_job.evaluation.incumbent import Incumbent
+from training_job.evaluation.plots import EXPLAINED_ROWS, PlotData, draw
 from training_job.evaluation.release import REFERENCE_ROWS, reference, store
-from training_job.evaluation.verdict import judge
+from training_job.evaluation.verdict import evaluate_against
 from training_job.model.encoding import encode
 from training_job.model.export import export
 from training_job.model.model import predict_split
@@ -54,8 +54,8 @@ def evaluate(
     say(f"the exported scorer agrees with XGBoost on {compared:,} rows")
     probabilities = predict_split(fitted.booster, test, contract)
 
-    judged = judge(
-        Standing.read(models, contract),
+    evaluation = evaluate_against(
+        Incumbent.read(models, contract),
         test,
         contract,
         probabilities=probabilities,
@@ -63,7 +63,7 @@ def evaluate(
         limits=limits,
         seed=seed,
     )
-    for reason in judged.verdict.reasons:
+    for reason in evaluation.verdict.reasons:
         say(reason)
 
     content = bundle.to_bytes()
@@ -88,36 +88,36 @@ def evaluate(
         "rows": final.rows | {"test": len(test.labels)},
         "prevalence": final.prevalence,
         "reference_rows": len(final.sample.labels),
-        **judged.card(),
+        **evaluation.card(),
     }
     store(models, model, content, reference(final.sample, fitted, contract), card)
     _publish(
         tracking,
         run_id,
         card,
-        Judged(
+        PlotData(
             contract=contract,
             booster=fitted.booster,
             matrix=first,
             labels=test.labels,
             scores=probabilities.astype(np.float64),
             threshold=fitted.threshold,
-            history=history.finished(models, execution),
+            history=history.read_finished(models, execution),
         ),
         say,
     )
-    f1, standing = judged.measures["f1"], judged.standing
+    f1, incumbent = evaluation.measures["f1"], evaluation.incumbent
     return {
-        "promote": judged.verdict.promote,
-        "rule": judged.verdict.rule,
-        "reasons": list(judged.verdict.reasons),
+        "promote": evaluation.verdict.promote,
+        "rule": evaluation.verdict.rule,
+        "reasons": list(evaluation.verdict.reasons),
         "version": model.version,
         "sha256": model.sha256,
         "metrics": card["metrics"],
         "f1_interval": [f1.low, f1.high],
-        "champion_version": standing.champion.version if standing.champion else None,
-        "champion_f1": judged.champion_f1,
-        "champion_etag": standing.etag,
+        "champion_version": incumbent.champion.version if incumbent.champion else None,
+        "champion_f1": evaluation.champion_f1,
+        "champion_etag": incumbent.etag,
     }
 
 
@@ -125,7 +125,7 @@ def _publish(
     tracking: Tracking,
     run_id: str,
     card: dict[str, Any],
-    judged: Judged,
+    plot_data: PlotData,
     say: Callable[[str], None],
 ) -> None:
     """The judgement in the execution's run: figures, card, pictures."""
@@ -146,7 +146,7 @@ def _publish(
     )
     with tempfile.TemporaryDirectory(prefix="pictures-") as folder:
         (Path(folder) / "model_card.md").write_text(cards.markdown(card), encoding="utf-8")
-        for name in draw(judged, Path(folder)):
+        for name in draw(plot_data, Path(folder)):
             say(f"the picture {name} could not be drawn; the model is none the worse")
-        tracking.log_files(run_id, Path(folder), "judgement")
+        tracking.log_files(run_id, Path(folder), "evaluation")
     tracking.finish(run_id)

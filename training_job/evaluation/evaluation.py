@@ -14,7 +14,7 @@ from domain.model.gate import Interval, Paired, SegmentChange
 from training_job.evaluation.bootstrap import (
     Bools,
     calibration_error,
-    counted_intervals,
+    confusion_intervals,
     f1_change,
     score_intervals,
 )
@@ -54,7 +54,7 @@ def measures(
     scores = np.asarray(probabilities, dtype=np.float64)
     values = quality(np.asarray(labels), scores, threshold)
     values["calibration_error"] = calibration_error(truth, scores)
-    counted = counted_intervals(truth, scores >= threshold, seed=seed)
+    counted = confusion_intervals(truth, scores >= threshold, seed=seed)
     rest = {name: value for name, value in values.items() if name not in COUNTED}
     return counted | score_intervals(truth, scores, rest, seed=seed)
 
@@ -68,7 +68,7 @@ def segment_figures(
     for name, mask in masks.items():
         if not mask.any():
             continue
-        figures = counted_intervals(truth[mask], predicted[mask], seed=seed)
+        figures = confusion_intervals(truth[mask], predicted[mask], seed=seed)
         entry: dict[str, Any] = {
             "segment": name,
             "rows": int(mask.sum()),
@@ -106,5 +106,5 @@ def compare(
         )
         for name, mask in masks.items()
     )
-    f1 = counted_intervals(truth, champion, seed=seed)["f1"].value
+    f1 = confusion_intervals(truth, champion, seed=seed)["f1"].value
     return Paired(version, f1, gain, segments)

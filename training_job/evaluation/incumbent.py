@@ -20,7 +20,7 @@ from training_job.evaluation.bootstrap import Bools
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Incumbent:
     """The pointer with its ETag, and the model behind it, unless that can't be used here.
 
     `etag` and `champion` are None when there is none; `unscorable` says why `bundle` is None.
@@ -32,7 +32,7 @@ class Standing:
     unscorable: Unscorable | None = None
 
     @classmethod
-    def read(cls, models: Bucket, contract: Contract) -> "Standing":
+    def read(cls, models: Bucket, contract: Contract) -> "Incumbent":
         """Look at the pointer and load the model it names."""
         pointer = models.get(keys.CHAMPION)
         if pointer is None:
@@ -48,7 +48,7 @@ class Standing:
         recorded = _recorded_f1(models, champion.version)
         return cls(pointer.etag, champion, unscorable=Unscorable(champion.version, case, recorded))
 
-    def predicted(self, rows: Iterable[tuple[Value, ...]]) -> Bools:
+    def predict(self, rows: Iterable[tuple[Value, ...]]) -> Bools:
         """The champion's answers to rows of the contract it was loaded with."""
         if self.bundle is None:
             raise ValueError("There is no champion that can be scored.")

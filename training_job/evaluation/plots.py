@@ -1,4 +1,4 @@
-"""Pictures of a judged model for the tracking server. No patient's value is in any of them."""
+"""Pictures of a plot_data model for the tracking server. No patient's value is in any of them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ POINTS = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class PlotData:
     """What the pictures show. `matrix`: the first encoded rows, at least EXPLAINED_ROWS or all.
 
     `history`: each trial's validation F1 in order, None if given up.
@@ -39,23 +39,23 @@ class Judged:
     history: Sequence[float | None]
 
 
-def contributions(judged: Judged) -> dict[str, Floats]:
+def contributions(plot_data: PlotData) -> dict[str, Floats]:
     """SHAP values of the first rows by the contract's features, the most important one first.
 
     XGBoost's `pred_contribs` (exact tree SHAP, in log odds); the columns of a one-hot encoded
     category are summed, which is what SHAP's additivity allows.
     """
-    matrix = xgb.DMatrix(judged.matrix[:EXPLAINED_ROWS], nthread=1)
-    values = judged.booster.predict(matrix, pred_contribs=True)
+    matrix = xgb.DMatrix(plot_data.matrix[:EXPLAINED_ROWS], nthread=1)
+    values = plot_data.booster.predict(matrix, pred_contribs=True)
     sums, start = {}, 0
-    for feature in judged.contract.features:
+    for feature in plot_data.contract.features:
         width = len(feature.encoded_names)
         sums[feature.name] = values[:, start : start + width].sum(axis=1)
         start += width
     return dict(sorted(sums.items(), key=lambda item: -float(np.abs(item[1]).mean())))
 
 
-def draw(judged: Judged, folder: Path) -> list[str]:
+def draw(plot_data: PlotData, folder: Path) -> list[str]:
     """Write each picture as a PNG into `folder`; returns the names of those that failed."""
     # Not pyplot: it keeps every figure, and chooses a backend by what the machine has.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -66,55 +66,55 @@ def draw(judged: Judged, folder: Path) -> list[str]:
         figure = Figure(figsize=(5.5, 4.5), layout="tight")
         FigureCanvasAgg(figure)
         try:
-            paint(judged, figure.add_subplot())
+            paint(plot_data, figure.add_subplot())
             figure.savefig(folder / f"{name}.png")
         except Exception:  # a registered model doesn't depend on its pictures
             failed.append(name)
     return failed
 
 
-def _roc(judged: Judged, axes: "Axes") -> None:
-    false, true, _ = metrics.roc_curve(judged.labels, judged.scores)
+def _roc(plot_data: PlotData, axes: "Axes") -> None:
+    false, true, _ = metrics.roc_curve(plot_data.labels, plot_data.scores)
     axes.plot(*_thin(false, true))
     axes.plot([0, 1], [0, 1], color="grey", linestyle=":")
-    area = metrics.roc_auc_score(judged.labels, judged.scores)
+    area = metrics.roc_auc_score(plot_data.labels, plot_data.scores)
     axes.set(title=f"ROC, area {area:.4f}", xlabel="false positive rate", ylabel="recall")
 
 
-def _precision_recall(judged: Judged, axes: "Axes") -> None:
-    precision, recall, _ = metrics.precision_recall_curve(judged.labels, judged.scores)
+def _precision_recall(plot_data: PlotData, axes: "Axes") -> None:
+    precision, recall, _ = metrics.precision_recall_curve(plot_data.labels, plot_data.scores)
     axes.plot(*_thin(recall, precision))
-    area = metrics.average_precision_score(judged.labels, judged.scores)
+    area = metrics.average_precision_score(plot_data.labels, plot_data.scores)
     axes.set(title=f"Precision and recall, area {area:.4f}", xlabel="recall", ylabel="precision")
 
 
-def _calibration(judged: Judged, axes: "Axes") -> None:
+def _calibration(plot_data: PlotData, axes: "Axes") -> None:
     from sklearn.calibration import calibration_curve
 
-    observed, expected = calibration_curve(judged.labels, judged.scores, n_bins=10)
+    observed, expected = calibration_curve(plot_data.labels, plot_data.scores, n_bins=10)
     axes.plot([0, 1], [0, 1], color="grey", linestyle=":")
     axes.plot(expected, observed, marker="o")
     axes.set(title="Calibration", xlabel="mean probability", ylabel="share of positives")
 
 
-def _confusion(judged: Judged, axes: "Axes") -> None:
+def _confusion(plot_data: PlotData, axes: "Axes") -> None:
     counts = metrics.confusion_matrix(
-        judged.labels, judged.scores >= judged.threshold, labels=[0, 1]
+        plot_data.labels, plot_data.scores >= plot_data.threshold, labels=[0, 1]
     )
     axes.imshow(counts, cmap="Blues", norm="log" if counts.min() > 0 else "linear")
     for (row, column), count in np.ndenumerate(counts):
         axes.text(column, row, f"{count:,}", ha="center", va="center")
     axes.set(
-        title=f"Confusion at {judged.threshold:.4f}",
+        title=f"Confusion at {plot_data.threshold:.4f}",
         xlabel="predicted",
-        ylabel=judged.contract.target,
+        ylabel=plot_data.contract.target,
         xticks=[0, 1],
         yticks=[0, 1],
     )
 
 
-def _importance(judged: Judged, axes: "Axes") -> None:
-    found = contributions(judged)
+def _importance(plot_data: PlotData, axes: "Axes") -> None:
+    found = contributions(plot_data)
     names = list(found)[::-1]
     axes.boxplot(
         [found[name] for name in names],
@@ -127,8 +127,8 @@ def _importance(judged: Judged, axes: "Axes") -> None:
     axes.set(title="SHAP values per feature", xlabel="change of the log odds (5-95 % of the rows)")
 
 
-def _history(judged: Judged, axes: "Axes") -> None:
-    ended = [(n, f1) for n, f1 in enumerate(judged.history, 1) if f1 is not None]
+def _history(plot_data: PlotData, axes: "Axes") -> None:
+    ended = [(n, f1) for n, f1 in enumerate(plot_data.history, 1) if f1 is not None]
     if ended:
         trials, values = zip(*ended, strict=True)
         axes.plot(trials, values, "o", markersize=4, label="trial")
@@ -137,7 +137,7 @@ def _history(judged: Judged, axes: "Axes") -> None:
     axes.set(title="Search", xlabel="trial", ylabel="validation F1")
 
 
-PICTURES: dict[str, Callable[[Judged, Any], None]] = {
+PICTURES: dict[str, Callable[[PlotData, Any], None]] = {
     "roc": _roc,
     "precision_recall": _precision_recall,
     "calibration": _calibration,

@@ -10,15 +10,15 @@ from domain.model import gate
 from training_job.dataset.dataset import Split
 from training_job.evaluation import card as cards
 from training_job.evaluation.evaluation import compare, measures, segment_figures, segment_masks
-from training_job.evaluation.incumbent import Standing
+from training_job.evaluation.incumbent import Incumbent
 from training_job.model.model import Probabilities
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Evaluation:
     """What the test rows say, and the verdict. `champion_f1`: None unless it was scored on them."""
 
-    standing: Standing
+    incumbent: Incumbent
     measures: dict[str, gate.Interval]
     segments: list[dict[str, Any]]
     verdict: gate.Verdict
@@ -26,13 +26,13 @@ class Judgement:
 
     def card(self) -> dict[str, Any]:
         """Its part of the model card."""
-        champion = self.standing.champion
+        champion = self.incumbent.champion
         version = champion.version if champion else None
-        return cards.judged(self.measures, self.segments, self.verdict, version)
+        return cards.evaluation_section(self.measures, self.segments, self.verdict, version)
 
 
-def judge(
-    standing: Standing,
+def evaluate_against(
+    incumbent: Incumbent,
     test: Split,
     contract: Contract,
     *,
@@ -40,7 +40,7 @@ def judge(
     threshold: float,
     limits: gate.Limits,
     seed: int,
-) -> Judgement:
+) -> Evaluation:
     """Measure the challenger by its `probabilities`, and let the gate compare it with who stands.
 
     `seed`: of the bootstrap, so that a repeated step comes to the same verdict.
@@ -48,14 +48,14 @@ def judge(
     masks = segment_masks(test.table, contract)
     found = measures(test.labels, probabilities, threshold, seed=seed)
     predicted = np.asarray(probabilities, dtype=np.float64) >= threshold
-    champion: gate.Paired | gate.Unscorable | None = standing.unscorable
-    if standing.bundle is not None and standing.champion is not None:
+    champion: gate.Paired | gate.Unscorable | None = incumbent.unscorable
+    if incumbent.bundle is not None and incumbent.champion is not None:
         champion = compare(
             test.labels,
             predicted,
-            standing.predicted(test.rows(contract)),
+            incumbent.predict(test.rows(contract)),
             masks,
-            version=standing.champion.version,
+            version=incumbent.champion.version,
             seed=seed,
         )
     evidence = gate.Evidence(
@@ -63,8 +63,8 @@ def judge(
         calibration_error=found["calibration_error"].value,
         champion=champion,
     )
-    return Judgement(
-        standing,
+    return Evaluation(
+        incumbent,
         found,
         segment_figures(test.labels, predicted, masks, seed=seed),
         gate.judge(evidence, limits),

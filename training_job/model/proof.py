@@ -25,14 +25,16 @@ def prove(bundle: Bundle, booster: xgb.Booster, test: Split) -> int:
     """
     compared = 0
     for part in test.batches(BATCH_ROWS):
-        for rows in (part, _blanked(part, bundle.contract)):
+        for rows in (part, _blank_in_turns(part, bundle.contract)):
             expected = predict(booster, encode(rows.table, bundle.contract))
-            agree(bundle, rows.rows(bundle.contract), expected)
+            check_agreement(bundle, rows.rows(bundle.contract), expected)
             compared += len(expected)
     return compared
 
 
-def agree(bundle: Bundle, rows: Iterable[tuple[Value, ...]], expected: Probabilities) -> None:
+def check_agreement(
+    bundle: Bundle, rows: Iterable[tuple[Value, ...]], expected: Probabilities
+) -> None:
     """`rows`: features in the contract's order, as many as probabilities."""
     scored = np.fromiter((bundle.probability(row) for row in rows), np.float64, len(expected))
     difference = float(np.max(np.abs(scored - expected), initial=0.0))
@@ -43,7 +45,7 @@ def agree(bundle: Bundle, rows: Iterable[tuple[Value, ...]], expected: Probabili
         )
 
 
-def _blanked(split: Split, contract: Contract) -> Split:
+def _blank_in_turns(split: Split, contract: Contract) -> Split:
     """One nullable feature of each row blanked, in turns; nothing when there is none."""
     nullable = [feature.name for feature in contract.features if feature.nullable]
     table = split.table if nullable else split.table.slice(0, 0)

@@ -29,23 +29,23 @@ class Choice:
         """What the execution's input asks for; back to a version that has served is a rollback."""
         asked = state.input
         if asked.rollback:
-            return cls(lambda: previous(models), "rollback", ("Rolled back by an operator.",))
+            return cls(lambda: find_previous(models), "rollback", ("Rolled back by an operator.",))
         version = asked.promote_version
         if version is None:
-            return _evaluated(state.results["evaluate"])
+            return _choose_evaluated(state.results["evaluate"])
         if _has_served(models, version):
             reasons = ("Rolled back by an operator.",)
-            return cls(lambda: named(models, version), "rollback", reasons)
-        return cls(lambda: named(models, version), "promote", ("Promoted by an operator.",))
+            return cls(lambda: find_named(models, version), "rollback", reasons)
+        return cls(lambda: find_named(models, version), "promote", ("Promoted by an operator.",))
 
 
-def _evaluated(judged: Mapping[str, Any]) -> Choice:
-    version, etag = judged["version"], judged["champion_etag"]
-    model = ModelRef(version, keys.bundle(version), judged["sha256"])
-    return Choice(lambda: (model, etag), "promote", tuple(judged["reasons"]))
+def _choose_evaluated(evaluated: Mapping[str, Any]) -> Choice:
+    version, etag = evaluated["version"], evaluated["champion_etag"]
+    model = ModelRef(version, keys.bundle(version), evaluated["sha256"])
+    return Choice(lambda: (model, etag), "promote", tuple(evaluated["reasons"]))
 
 
-def previous(models: Bucket) -> tuple[ModelRef, str]:
+def find_previous(models: Bucket) -> tuple[ModelRef, str]:
     """``(model, etag)`` to roll back to: the pointer's previous model; raises NothingToPromote."""
     stored = models.get(keys.CHAMPION)
     if stored is None:
@@ -56,7 +56,7 @@ def previous(models: Bucket) -> tuple[ModelRef, str]:
     return model, stored.etag
 
 
-def named(models: Bucket, version: str) -> tuple[ModelRef, str | None]:
+def find_named(models: Bucket, version: str) -> tuple[ModelRef, str | None]:
     """``(model, etag)`` of a version by name; raises NothingToPromote."""
     bundle = models.get(keys.bundle(version))
     if bundle is None:

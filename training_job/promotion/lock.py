@@ -14,7 +14,7 @@ from training_job.errors import TrainingInProgress
 def take(models: Bucket, execution: str, *, is_running: Callable[[str], bool]) -> None:
     """Take the lock for this execution; raises TrainingInProgress."""
     stored = models.get(keys.LOCK)
-    holder = _holder(stored)
+    holder = _read_holder(stored)
     if holder not in (None, execution) and is_running(str(holder)):
         raise TrainingInProgress(_refusal(str(holder)))
     content = json.dumps({"execution": execution}).encode()
@@ -22,11 +22,11 @@ def take(models: Bucket, execution: str, *, is_running: Callable[[str], bool]) -
         models.put_if(keys.LOCK, content, etag=stored.etag if stored else None)
     except Conflict:
         # A write whose answer got lost is repeated by the client, and then loses against itself.
-        if _holder(models.get(keys.LOCK)) != execution:
+        if _read_holder(models.get(keys.LOCK)) != execution:
             raise TrainingInProgress(_refusal("another execution")) from None
 
 
-def _holder(stored: Stored | None) -> str | None:
+def _read_holder(stored: Stored | None) -> str | None:
     """Whose lock it is; one that can't be read is nobody's."""
     try:
         return str(json.loads(stored.data)["execution"]) if stored else None

@@ -37,21 +37,21 @@ def promote(
     ``reasons`` and ``registry`` (see `align_registry`). Raises NothingToPromote when the bundle is
     missing or damaged, AwsUnavailable when S3 refuses the write for no other's sake.
     """
-    current, seen = _pointer(models)
-    made = _made_by(models, current, execution, choice.reasons)
+    current, seen = _read_pointer(models)
+    made = _find_promotion(models, current, execution, choice.reasons)
     if made is None:
         model, etag = choice.resolve()
         _check(models, model)
         if current is not None:
             _record(models, LedgerEntry.of(current, (COMPLETED_LATER,)))
-        successor = Champion.succeeding(
+        successor = Champion.successor(
             current, model, action=choice.action, execution=execution, now=time.time_ns() // 10**6
         )
         if seen == etag:
             _swap(models, successor, etag)
         # Read again: a write whose answer got lost is repeated by the client, and then loses.
-        current, now = _pointer(models)
-        made = _made_by(models, current, execution, choice.reasons)
+        current, now = _read_pointer(models)
+        made = _find_promotion(models, current, execution, choice.reasons)
         if made is None and now == etag:
             raise AwsUnavailable("S3 refused to replace the champion pointer, which is unchanged.")
         if made is None:
@@ -74,7 +74,7 @@ def align_registry(models: Bucket, tracking: Tracking) -> str:
     """
     try:
         while True:
-            champion, _ = _pointer(models)
+            champion, _ = _read_pointer(models)
             if champion is None:
                 return "done"
             number = keys.registry_number(champion.version)
@@ -87,12 +87,12 @@ def align_registry(models: Bucket, tracking: Tracking) -> str:
         return "pending"
 
 
-def _pointer(models: Bucket) -> tuple[Champion | None, str | None]:
+def _read_pointer(models: Bucket) -> tuple[Champion | None, str | None]:
     stored = models.get(keys.CHAMPION)
     return (Champion.from_json(stored.data), stored.etag) if stored else (None, None)
 
 
-def _made_by(
+def _find_promotion(
     models: Bucket, current: Champion | None, execution: str, reasons: tuple[str, ...]
 ) -> LedgerEntry | None:
     """What the execution has promoted, though it may have been replaced since; None for nothing."""

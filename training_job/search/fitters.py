@@ -65,7 +65,7 @@ Message = Report | Done | Failed | Died
 
 
 class Fitters:
-    """`count` processes; use as a context, give work to the idle, read `messages`."""
+    """`count` processes; use as a context, give work to the idle, read `receive`."""
 
     def __init__(self, data: TrainingData, *, count: int, seed: int) -> None:
         context = multiprocessing.get_context("fork")
@@ -74,7 +74,7 @@ class Fitters:
         for _ in range(count):
             ours, theirs = context.Pipe()
             process = context.Process(
-                target=_serve, args=(theirs, (ours, *self._processes), data, seed), daemon=True
+                target=_run_worker, args=(theirs, (ours, *self._processes), data, seed), daemon=True
             )
             process.start()
             theirs.close()
@@ -106,17 +106,17 @@ class Fitters:
         try:
             connection.send(task)
         except OSError:
-            return self._bury(connection)
+            return self._remove_dead(connection)
         return None
 
-    def messages(self) -> Iterator[Message]:
+    def receive(self) -> Iterator[Message]:
         """What the busy ones say next; waits for at least one word."""
         for connection in wait(list(self._busy)):
             assert isinstance(connection, Connection)  # noqa: S101 - only connections are waited for
             try:
                 message: Report | Done | Failed = connection.recv()
             except (EOFError, OSError):
-                yield self._bury(connection)
+                yield self._remove_dead(connection)
                 continue
             if not isinstance(message, Report):
                 del self._busy[connection]
@@ -128,9 +128,9 @@ class Fitters:
         try:
             connection.send(give_up)
         except OSError:
-            return  # it died meanwhile: `messages` will say so
+            return  # it died meanwhile: `receive` will say so
 
-    def _bury(self, connection: Connection) -> Died:
+    def _remove_dead(self, connection: Connection) -> Died:
         process = self._processes.pop(connection)
         process.join()
         connection.close()
@@ -154,7 +154,7 @@ class Fitters:
         self._busy.clear()
 
 
-def _serve(
+def _run_worker(
     connection: Connection, others: Sequence[Connection], data: TrainingData, seed: int
 ) -> None:
     """In the child: fit what comes, until the pipe closes."""

@@ -7,7 +7,7 @@ from adapters.s3 import Bucket
 from domain import keys
 
 
-def finished(models: Bucket, execution: str) -> list[float | None]:
+def read_finished(models: Bucket, execution: str) -> list[float | None]:
     """Validation F1 of each finished trial, in the order of the trials; None for one given up.
 
     Empty while the journal, which is copied after each trial, isn't there yet.

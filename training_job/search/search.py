@@ -40,8 +40,8 @@ class Search:
             while left and self.fitters.idle():
                 left -= 1
                 self._start()
-            for message in self.fitters.messages():
-                finished = self._heard(message)
+            for message in self.fitters.receive():
+                finished = self._handle(message)
                 if finished is None:
                     continue
                 self.done += 1
@@ -56,9 +56,9 @@ class Search:
         self.running[trial.number] = trial
         died = self.fitters.start(Task(trial.number, space(trial)))
         if died is not None:
-            self._heard(died)
+            self._handle(died)
 
-    def _heard(self, message: Message) -> Done | None:
+    def _handle(self, message: Message) -> Done | None:
         """Tell the study; returns the message when a trial is finished by it."""
         trial = self.running[message.number]
         match message:
@@ -77,7 +77,7 @@ class Search:
                 self.failure = message.error
                 self.say(f"trial {message.number} failed: {type(message.error).__name__}")
             case Died():
-                self.failure = self._death(message)
+                self.failure = self._explain_death(message)
                 self.say(
                     f"a tuning process died (exit code {message.exit_code}); trial {message.number}"
                     f" is lost, {self.fitters.alive} processes go on"
@@ -85,7 +85,7 @@ class Search:
         self.study.tell(self.running.pop(message.number), state=TrialState.FAIL)
         return None
 
-    def _death(self, died: Died) -> TrainingError:
+    def _explain_death(self, died: Died) -> TrainingError:
         """What to call it should nobody be left: the kernel kills by SIGKILL for want of memory."""
         ended = f"{self.done} of {self.trials} trials had ended, all are kept."
         if died.exit_code == -signal.SIGKILL:

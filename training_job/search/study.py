@@ -48,7 +48,7 @@ def open_study(journal: Path, seed: int) -> optuna.Study:
     )
 
 
-def finished(study: optuna.Study) -> int:
+def count_finished(study: optuna.Study) -> int:
     """Trials that came to an end, given up or not."""
     return len(study.get_trials(deepcopy=False, states=FINISHED))
 

@@ -22,7 +22,7 @@ from training_job.dataset.dataset import opened
 from training_job.model.model import TrainingData
 from training_job.search.fitters import Fitters
 from training_job.search.search import Search
-from training_job.search.study import abandon_running, finished, open_study, resume
+from training_job.search.study import abandon_running, count_finished, open_study, resume
 from training_job.search.trial_log import TrialLog
 
 
@@ -51,7 +51,7 @@ def tune(
         resume(models, keys.study(execution), journal)
         study = open_study(journal, seed)
         abandon_running(study)
-        remaining = trials - finished(study)
+        remaining = trials - count_finished(study)
         if remaining > 0:
             say(f"{remaining} of {trials} trials to go, parent run {parent_run}")
             count = min(processes or os.cpu_count() or 1, remaining)
@@ -91,7 +91,7 @@ _TYPES: dict[Kind, str] = {"category": "string", "flag": "long", "number": "doub
 def _best(study: optuna.Study, parent_run: str) -> dict[str, Any]:
     best = study.best_trial
     return {
-        "trials": finished(study),
+        "trials": count_finished(study),
         "pruned": len(study.get_trials(deepcopy=False, states=(TrialState.PRUNED,))),
         "best_trial": best.number,
         "valid_f1": best.value,

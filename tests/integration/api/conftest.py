@@ -25,7 +25,7 @@ def target(emulator: Laptop) -> Target:
     ref = ModelRef.of(1, digest(content))
     models = target.bucket("models")
     models.put(ref.bundle_key, content)
-    champion = Champion.succeeding(None, ref, action="promote", execution="e", now=1)
+    champion = Champion.successor(None, ref, action="promote", execution="e", now=1)
     models.put_if(keys.CHAMPION, champion.to_json(), etag=None)
     return target
 

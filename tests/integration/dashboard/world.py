@@ -111,7 +111,7 @@ class Stores:
             if action == "promote":
                 refs.append(self._model(contract, number, f1, now, rng))
             when = now - times.DAY * (40 - 12 * step)
-            champion = Champion.succeeding(
+            champion = Champion.successor(
                 champion,
                 refs[number - 1],
                 action=action,

@@ -40,7 +40,7 @@ class FakeTarget:
     def champion(self) -> Champion | None:
         if self.model is None:
             return None
-        return Champion.succeeding(None, self.model, action="promote", execution="e", now=1)
+        return Champion.successor(None, self.model, action="promote", execution="e", now=1)
 
     def command(self, name: str) -> str:
         return f"ops {name}"

@@ -7,7 +7,7 @@ import pytest
 
 from adapters.s3 import Bucket
 from domain import keys
-from domain.failures import ADVICE, OTHERWISE, UNEXPECTED, explained, split
+from domain.failures import ADVICE, OTHERWISE, UNEXPECTED, explain_failure, split_cause
 from domain.model.champion import Champion, LedgerEntry, ModelRef
 from domain.model.consistency import Consistency
 from ops import console
@@ -39,15 +39,15 @@ class FakeTarget:
 
 @pytest.mark.parametrize("error", ["BadData", "SomethingNew"])
 def test_the_first_line_of_a_cause_says_what_to_do_and_is_found_again(error: str) -> None:
-    cause = explained(error, "raw/a.csv lacks the column age.")
-    todo, why = split(error, cause)
+    cause = explain_failure(error, "raw/a.csv lacks the column age.")
+    todo, why = split_cause(error, cause)
     assert cause.splitlines()[0] == todo == ADVICE.get(error, OTHERWISE)
     assert why == "raw/a.csv lacks the column age."
 
 
 def test_a_cause_that_the_machine_made_gets_its_advice_too() -> None:
-    assert split("States.Timeout", "") == (ADVICE["States.Timeout"], "")
-    assert split("States.Runtime", "A path\nis wrong.") == (UNEXPECTED, "A path\nis wrong.")
+    assert split_cause("States.Timeout", "") == (ADVICE["States.Timeout"], "")
+    assert split_cause("States.Runtime", "A path\nis wrong.") == (UNEXPECTED, "A path\nis wrong.")
 
 
 def test_off_a_terminal_progress_tells_trials_best_f1_and_the_time_left(
@@ -81,8 +81,8 @@ def _rollback(monkeypatch: pytest.MonkeyPatch, target: FakeTarget, *words: str) 
 
 @pytest.fixture
 def target(moto_bucket: Bucket) -> FakeTarget:
-    first = Champion.succeeding(None, VERSIONS[0], action="promote", execution="a", now=1)
-    second = Champion.succeeding(first, VERSIONS[1], action="promote", execution="b", now=2)
+    first = Champion.successor(None, VERSIONS[0], action="promote", execution="a", now=1)
+    second = Champion.successor(first, VERSIONS[1], action="promote", execution="b", now=2)
     moto_bucket.put(keys.CHAMPION, second.to_json())
     return FakeTarget(moto_bucket)
 

@@ -18,7 +18,7 @@ SECOND = ModelRef.of(2, "b" * 64)
 
 
 def _pointer() -> Champion:
-    return Champion.succeeding(None, FIRST, action="promote", execution="e1", now=10)
+    return Champion.successor(None, FIRST, action="promote", execution="e1", now=10)
 
 
 def test_a_model_is_named_by_its_number_and_seal() -> None:
@@ -30,7 +30,7 @@ def test_the_first_champion_has_no_previous_one() -> None:
 
 
 def test_a_successor_remembers_whom_it_replaced() -> None:
-    second = Champion.succeeding(_pointer(), SECOND, action="rollback", execution="e2", now=11)
+    second = Champion.successor(_pointer(), SECOND, action="rollback", execution="e2", now=11)
     assert (
         second.seq,
         second.model,
@@ -45,7 +45,7 @@ def test_a_pointer_and_its_entry_survive_json(
 ) -> None:
     champion = None
     for model in models:
-        champion = Champion.succeeding(
+        champion = Champion.successor(
             champion, model, action="promote", execution=execution, now=now
         )
     assert champion is not None
@@ -56,7 +56,7 @@ def test_a_pointer_and_its_entry_survive_json(
 
 
 def _with(**changes: Any) -> bytes:
-    second = Champion.succeeding(_pointer(), SECOND, action="promote", execution="e2", now=11)
+    second = Champion.successor(_pointer(), SECOND, action="promote", execution="e2", now=11)
     return json.dumps(json.loads(second.to_json()) | changes).encode()
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from domain.failures import explained
+from domain.failures import explain_failure
 from lambdas.task_watcher.watch import Failure, failure_of, token_of, watch
 from tests.unit.fakes import client_error
 
@@ -55,7 +55,7 @@ def test_the_waiting_state_is_told_the_exit_code() -> None:
     failure = _watch(states)
     assert failure is not None
     assert "exit code 1" in failure.cause
-    cause = explained("ContainerExited", failure.cause)
+    cause = explain_failure("ContainerExited", failure.cause)
     expected = {"taskToken": "AQCE...", "error": "ContainerExited", "cause": cause}
     assert [expected] == states.failures
 

@@ -10,7 +10,7 @@ from sklearn import metrics
 from domain.model.gate import Interval
 from training_job.evaluation.bootstrap import (
     calibration_error,
-    counted_intervals,
+    confusion_intervals,
     f1_change,
     score_intervals,
 )
@@ -73,7 +73,7 @@ def test_counted_intervals_are_those_of_resampled_rows(
 ) -> None:
     labels, scores = _sample()
     called = scores >= 0.3
-    found = counted_intervals(labels, called, seed=1)[name]
+    found = confusion_intervals(labels, called, seed=1)[name]
     _close(found, _by_rows(lambda rows: figure(labels[rows], called[rows])))
 
 
@@ -110,7 +110,7 @@ def test_the_change_is_undefined_where_f1_is() -> None:
 def test_one_seed_gives_one_interval() -> None:
     labels, scores = _sample()
     values = {"roc_auc": 0.9}
-    assert counted_intervals(labels, scores > 0.3, seed=4) == counted_intervals(
+    assert confusion_intervals(labels, scores > 0.3, seed=4) == confusion_intervals(
         labels, scores > 0.3, seed=4
     )
     assert score_intervals(labels, scores, values, seed=4) == score_intervals(

@@ -81,7 +81,7 @@ class World:
     def crown(self, result: dict[str, Any]) -> Champion:
         version = result["version"]
         model = ModelRef(version, keys.bundle(version), result["sha256"])
-        champion = Champion.succeeding(None, model, action="promote", execution="x", now=1)
+        champion = Champion.successor(None, model, action="promote", execution="x", now=1)
         self.bucket.put(keys.CHAMPION, champion.to_json())
         return champion
 
@@ -133,11 +133,11 @@ def test_the_first_model_gets_a_card_with_intervals_segments_and_pictures(world:
     assert result["reasons"] == card["verdict"]["reasons"]
     assert world.tracking.documents["card.json"] == card
     assert world.tracking.metrics["test_f1_low"] == card["intervals"]["f1"][0]
-    expected = {f"judgement/{name}.png" for name in PICTURES} | {"judgement/model_card.md"}
+    expected = {f"evaluation/{name}.png" for name in PICTURES} | {"evaluation/model_card.md"}
     assert expected == set(world.tracking.files)
     pictures = [data for name, data in world.tracking.files.items() if name.endswith(".png")]
     assert all(data.startswith(b"\x89PNG") and len(data) > 5_000 for data in pictures)
-    text = world.tracking.files["judgement/model_card.md"].decode()
+    text = world.tracking.files["evaluation/model_card.md"].decode()
     assert f"# Model card: diabetes {result['version']}" in text
     assert "| gender=Female |" in text
 
@@ -152,7 +152,7 @@ def test_a_picture_that_fails_is_said_and_costs_nothing_else(
     said: list[str] = []
     world.evaluate("one", PARAMS, say=said.append)
     assert [line for line in said if "calibration could not be drawn" in line]
-    names = {name.removeprefix("judgement/") for name in world.tracking.files}
+    names = {name.removeprefix("evaluation/") for name in world.tracking.files}
     assert {f"{name}.png" for name in PICTURES} - names == {"calibration.png"}
 
 
@@ -218,7 +218,7 @@ def test_a_champion_of_another_contract_is_compared_by_its_card(
     model = ModelRef.of(1, digest(other))
     quick.bucket.put(model.bundle_key, other)
     quick.bucket.put(keys.card(model.version), json.dumps({"metrics": {"f1": recorded}}).encode())
-    pointer = Champion.succeeding(None, model, action="promote", execution="x", now=1)
+    pointer = Champion.successor(None, model, action="promote", execution="x", now=1)
     quick.bucket.put(keys.CHAMPION, pointer.to_json())
 
     result = quick.evaluate("two", PARAMS)

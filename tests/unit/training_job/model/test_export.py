@@ -11,7 +11,7 @@ from domain.model.bundle import Bundle, digest
 from domain.model.scorer import Forest
 from training_job.errors import ExportDisagrees
 from training_job.model.export import export
-from training_job.model.proof import agree
+from training_job.model.proof import check_agreement
 
 
 def _booster(seed: int, *, depth: int, rounds: int, missing: float, columns: int) -> xgb.Booster:
@@ -51,9 +51,9 @@ def test_a_bundle_that_scores_differently_is_refused(contract: Contract) -> None
     bundle = Bundle(contract, export(booster), 0.5)
     row = ("Male", 40.0, 0, 1, "never", 25.0, 6.1, 120.0)
     expected = bundle.probability(row)
-    agree(bundle, [row], np.array([expected]))
+    check_agreement(bundle, [row], np.array([expected]))
     with pytest.raises(ExportDisagrees, match="Nothing was registered"):
-        agree(bundle, [row], np.array([expected + 2e-6]))
+        check_agreement(bundle, [row], np.array([expected + 2e-6]))
 
 
 def test_a_bundle_keeps_every_score_through_its_bytes(contract: Contract) -> None:

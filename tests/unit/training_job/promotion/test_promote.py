@@ -15,7 +15,7 @@ from domain.model.champion import Champion, LedgerEntry, ModelRef
 from domain.model.scorer import Forest
 from training_job.errors import NothingToPromote, TrainingInProgress
 from training_job.promotion import lock
-from training_job.promotion.choice import Choice, named, previous
+from training_job.promotion.choice import Choice, find_named, find_previous
 from training_job.promotion.promote import align_registry, promote
 
 
@@ -144,7 +144,7 @@ def test_a_rollback_goes_to_the_previous_model_and_back(
     first, second = _store(moto_bucket, contract, 1), _store(moto_bucket, contract, 2)
     _promote(moto_bucket, first, tracking, "one")
     _promote(moto_bucket, second, tracking, "two")
-    target, etag = previous(moto_bucket)
+    target, etag = find_previous(moto_bucket)
     _promote(moto_bucket, target, tracking, "three", action="rollback", etag=etag)
     champion, _ = _pointer(moto_bucket)
     assert champion is not None
@@ -172,18 +172,18 @@ def test_a_damaged_bundle_is_never_promoted(moto_bucket: Bucket, contract: Contr
     with pytest.raises(NothingToPromote, match="can't be served"):
         _promote(moto_bucket, model, FakeTracking(moto_bucket), "one")
     with pytest.raises(NothingToPromote, match="hash differs"):
-        named(moto_bucket, model.version)
+        find_named(moto_bucket, model.version)
     assert (None, None) == _pointer(moto_bucket)
 
 
 def test_there_is_nothing_to_roll_back_to_at_first(moto_bucket: Bucket, contract: Contract) -> None:
     with pytest.raises(NothingToPromote, match="no champion yet"):
-        previous(moto_bucket)
+        find_previous(moto_bucket)
     _promote(moto_bucket, _store(moto_bucket, contract, 1), FakeTracking(moto_bucket), "one")
     with pytest.raises(NothingToPromote, match="nothing to roll back to"):
-        previous(moto_bucket)
+        find_previous(moto_bucket)
     with pytest.raises(NothingToPromote, match="no bundle of version 9-0a1b2c3d"):
-        named(moto_bucket, "9-0a1b2c3d")
+        find_named(moto_bucket, "9-0a1b2c3d")
 
 
 def test_only_one_execution_trains_at_a_time(moto_bucket: Bucket) -> None:

@@ -44,7 +44,7 @@ def bucket(moto_bucket: Bucket, bundle: Bundle) -> Bucket:
     content = bundle.to_bytes()
     model = ModelRef.of(1, digest(content))
     moto_bucket.put(model.bundle_key, content)
-    champion = Champion.succeeding(None, model, action="promote", execution="e", now=1)
+    champion = Champion.successor(None, model, action="promote", execution="e", now=1)
     moto_bucket.put(keys.CHAMPION, champion.to_json())
     moto_bucket.put(INPUT, csv(FRAME))
     return moto_bucket

@@ -7,13 +7,13 @@ from optuna.storages.journal import JournalFileBackend, JournalStorage
 
 from adapters.s3 import Bucket
 from domain import keys
-from training_job.search.history import finished
+from training_job.search.history import read_finished
 
 
 def test_finished_trials_are_told_in_order_with_none_for_one_given_up(
     moto_bucket: Bucket, tmp_path: Path
 ) -> None:
-    assert [] == finished(moto_bucket, "one")
+    assert [] == read_finished(moto_bucket, "one")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     journal = tmp_path / "journal.log"
     storage = JournalStorage(JournalFileBackend(str(journal)))
@@ -23,4 +23,4 @@ def test_finished_trials_are_told_in_order_with_none_for_one_given_up(
     study.tell(study.ask(), 0.8)
     study.ask()  # still running
     moto_bucket.put(keys.study("one"), journal.read_bytes() + b'{"cut sho')
-    assert [0.7, None, 0.8] == finished(moto_bucket, "one")
+    assert [0.7, None, 0.8] == read_finished(moto_bucket, "one")

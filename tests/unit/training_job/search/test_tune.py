@@ -241,7 +241,7 @@ def test_processes_answer_in_any_order_and_end_with_the_context(
         assert not fitters.idle()
         done: list[int] = []
         while fitters.busy:
-            for message in fitters.messages():
+            for message in fitters.receive():
                 assert not isinstance(message, Died)
                 if isinstance(message, Done):
                     done.append(message.number)

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from domain.contract import contract_document
+from domain.contract.context import Context, Role
 from domain.contract.feature import COLUMN_TYPES, DIRECTIONS, Feature, Segment, Value
 from domain.contract.field_problem import FieldProblem, pointer_token
 from domain.errors import BadContract
@@ -26,12 +27,16 @@ class Contract:
     `retired`: features of earlier contracts, of which only name and kind are left. The log's table
     keeps their columns, for a champion that still answers by its own contract; nothing else knows
     them, and no bundle carries them.
+
+    `context`: columns of training files that identify a row or a person. They are never scored, and
+    no bundle carries them.
     """
 
     features: tuple[Feature, ...]
     target: str
     segments: tuple[Segment, ...] = field(default=())
     retired: tuple[Feature, ...] = field(default=(), compare=False)
+    context: tuple[Context, ...] = field(default=(), compare=False)
 
     @classmethod
     def parse(cls, text: str) -> "Contract":
@@ -85,6 +90,10 @@ class Contract:
             if feature.name == name:
                 return feature
         raise KeyError(name)
+
+    def context_column(self, role: Role) -> str | None:
+        """Name of the context column with that role, if the contract has one."""
+        return next((entry.name for entry in self.context if entry.role == role), None)
 
     def log_columns(self) -> dict[str, str]:
         """Glue column name → Glue type of each feature, in order."""

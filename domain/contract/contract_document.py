@@ -4,18 +4,24 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from domain.contract.context import ROLES, Context
 from domain.contract.feature import DIRECTIONS, KINDS, Feature, Kind, Segment
 from domain.contract.reserved_names import RESERVED_COLUMNS, RESERVED_FIELDS
 from domain.errors import BadContract
 
-Parts = tuple[tuple[Feature, ...], str, tuple[Segment, ...], tuple[Feature, ...]]
-"""Features, the target's name, segments, and features that the log alone still knows."""
+Parts = tuple[
+    tuple[Feature, ...], str, tuple[Segment, ...], tuple[Feature, ...], tuple[Context, ...]
+]
+"""Features, the target's name, segments, features that only the log still knows, and context."""
+
+MOST_CATEGORIES = 5_000
+"""A feature with more would take a column of the model's input for each of them."""
 
 
 def read(document: Mapping[str, Any]) -> Parts:
     """What the document says; raises BadContract naming every problem at once."""
     problems: list[str] = []
-    unknown = sorted(set(document) - {"target", "features", "segments", "retired"})
+    unknown = sorted(set(document) - {"target", "features", "segments", "retired", "context"})
     problems += [f"unknown table [{name}]" for name in unknown]
     features = tuple(
         _feature(index, entry, problems)
@@ -29,6 +35,10 @@ def read(document: Mapping[str, Any]) -> Parts:
         _retired(index, entry, problems)
         for index, entry in enumerate(_entries(document, "retired", problems))
     )
+    context = tuple(
+        _context(index, entry, problems)
+        for index, entry in enumerate(_entries(document, "context", problems))
+    )
     target = document.get("target")
     name = target.get("name") if isinstance(target, Mapping) else None
     if not isinstance(name, str) or not _is_name(name):
@@ -37,9 +47,10 @@ def read(document: Mapping[str, Any]) -> Parts:
     if not features:
         problems.append("at least one [[features]] entry is needed")
     problems += _clashes(features, name, retired)
+    problems += _context_clashes(context, features, name, retired)
     if problems:
         raise BadContract("The contract can't be used: " + "; ".join(problems) + ".")
-    return features, name, segments, retired
+    return features, name, segments, retired, context
 
 
 def write(features: Sequence[Feature], target: str, segments: Sequence[Segment]) -> dict[str, Any]:
@@ -129,6 +140,11 @@ def _feature(index: int, entry: Any, problems: list[str]) -> Feature:
         categories = []
     elif kind == "category" and len(categories) < 2:
         problems.append(f"{where}: at least two categories are needed")
+    elif len(categories) > MOST_CATEGORIES:
+        problems.append(
+            f"{where}: {len(categories):,} categories are more than the {MOST_CATEGORIES:,} that a"
+            " feature may have; join the rare ones into one"
+        )
     return Feature(
         name=name,
         kind=kind,
@@ -170,6 +186,46 @@ def _clashes(features: Sequence[Feature], target: str, retired: Sequence[Feature
         seen.add(feature.column)
     if target and (target in RESERVED_FIELDS or target.lower() in {f.column for f in features}):
         problems.append(f"[target] name {target} is taken")
+    return problems
+
+
+def _context(index: int, entry: Any, problems: list[str]) -> Context:
+    """Parse one entry; notes problems and returns a harmless stand-in on the way."""
+    where = f"context[{index}]"
+    if not isinstance(entry, Mapping):
+        problems.append(f"{where} must be a table")
+        return Context("", "subject")
+    name, role = entry.get("name"), entry.get("role")
+    if not isinstance(name, str) or not _is_name(name):
+        problems.append(f"{where} needs a name of letters, digits and underscores")
+        name = ""
+    where = name or where
+    problems += [f"{where}: unknown key {key}" for key in sorted(set(entry) - {"name", "role"})]
+    if role not in ROLES:
+        problems.append(f"{where}: role must be one of {', '.join(ROLES)}")
+        return Context(name, "subject")
+    return Context(name, role)
+
+
+def _context_clashes(
+    context: Sequence[Context],
+    features: Sequence[Feature],
+    target: str,
+    retired: Sequence[Feature],
+) -> list[str]:
+    """Names that something else has already, in any case, and roles that were given twice."""
+    problems = []
+    taken = {feature.column: f"the feature {feature.name}" for feature in (*features, *retired)}
+    taken |= dict.fromkeys(RESERVED_COLUMNS, "a column of the log")
+    taken[target.lower()] = "the target"
+    for entry in context:
+        if entry.name and entry.column in taken:
+            problems.append(f"{entry.name}: the name belongs to {taken[entry.column]}")
+        taken[entry.column] = f"the context column {entry.name}"
+    for role in ROLES:
+        named = [entry.name for entry in context if entry.name and entry.role == role]
+        if len(named) > 1:
+            problems.append(f"{', '.join(named)}: only one column may have the role {role}")
     return problems
 
 

@@ -10,6 +10,8 @@ COLUMN_TYPES: dict[Kind, str] = {"category": "string", "number": "double", "flag
 """Type of a feature's column in Glue."""
 Monotone = Literal["", "increasing", "decreasing"]
 DIRECTIONS: dict[Monotone, int] = {"": 0, "increasing": 1, "decreasing": -1}
+CATEGORIES_LISTED = 30
+"""A longer list of categories is counted in a sentence instead of printed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,8 @@ class Feature:
         """What a valid value is, as the end of a sentence."""
         match self.kind:
             case "category":
+                if len(self.categories) > CATEGORIES_LISTED:
+                    return f"must be one of the contract's {len(self.categories):,} categories"
                 return "must be one of: " + ", ".join(self.categories)
             case "flag":
                 return "must be 0 or 1"

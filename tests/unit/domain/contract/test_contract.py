@@ -67,6 +67,22 @@ def test_a_retired_feature_is_a_column_and_nothing_else(contract: Contract) -> N
     assert ["#/Weight"] == [p.pointer for p in changed.validate(VALID | {"Weight": 70})]
 
 
+def test_context_names_a_row_and_a_person_and_is_never_scored(contract: Contract) -> None:
+    context = [{"name": "visit", "role": "row_id"}, {"name": "Patient", "role": "subject"}]
+    changed = Contract.from_dict(contract.to_dict() | {"context": context})
+    assert "visit" == changed.context_column("row_id")
+    assert "Patient" == changed.context_column("subject")
+    assert contract.context_column("subject") is None
+    assert (contract, contract.version) == (changed, changed.version)
+    assert contract.to_dict() == changed.to_dict()
+    assert ["#/Patient"] == [p.pointer for p in changed.validate(VALID | {"Patient": "p1"})]
+
+
+def test_a_long_list_of_categories_is_counted_in_a_sentence_and_not_printed() -> None:
+    feature = Feature(name="town", kind="category", categories=tuple(map(str, range(5_000))))
+    assert "must be one of the contract's 5,000 categories" == feature.expectation
+
+
 @pytest.mark.parametrize(
     ("change", "lost"),
     [
@@ -277,6 +293,37 @@ def test_bands_and_groups_are_named_in_order(contract: Contract) -> None:
             "already has a column a",
         ),
         ("retired = [1]", "retired[0] must be a table"),
+        ("context = [1]", "context[0] must be a table"),
+        ('[[context]]\nrole = "subject"', "context[0] needs a name"),
+        ('[[context]]\nname = "who"', "who: role must be one of row_id, subject"),
+        ('[[context]]\nname = "who"\nrole = ["subject"]', "who: role must be one of"),
+        ('[[context]]\nname = "who"\nrole = "subject"\nkind = "flag"', "who: unknown key kind"),
+        ('[[context]]\nname = "Source"\nrole = "subject"', "Source: the name belongs to a column"),
+        (
+            '[[features]]\nname = "a"\nkind = "flag"\n[[context]]\nname = "A"\nrole = "row_id"',
+            "A: the name belongs to the feature a",
+        ),
+        (
+            '[[retired]]\nname = "a"\nkind = "flag"\n[[context]]\nname = "A"\nrole = "row_id"',
+            "A: the name belongs to the feature a",
+        ),
+        (
+            '[target]\nname = "ill"\n[[context]]\nname = "Ill"\nrole = "row_id"',
+            "Ill: the name belongs to the target",
+        ),
+        (
+            '[[context]]\nname = "a"\nrole = "row_id"\n[[context]]\nname = "A"\nrole = "subject"',
+            "A: the name belongs to the context column a",
+        ),
+        (
+            '[[context]]\nname = "a"\nrole = "subject"\n[[context]]\nname = "b"\nrole = "subject"',
+            "a, b: only one column may have the role subject",
+        ),
+        (
+            '[[features]]\nname = "town"\nkind = "category"\n'
+            f"categories = {[str(n) for n in range(5_001)]}",
+            "town: 5,001 categories are more than the 5,000 that a feature may have",
+        ),
         ('[[segments]]\nfeature = ["a"]', "must name a feature"),
         ('[[segments]]\nfeature = "b"', "must name a feature"),
         ('[[segments]]\ncolour = "b"', "takes feature and bounds"),
@@ -309,6 +356,9 @@ def test_no_document_raises_anything_but_bad_contract(value: Any) -> None:
         Contract.from_dict(document | {"retired": [value]})
     with pytest.raises(BadContract):
         Contract.from_dict(document | {"segments": [{"feature": value}], "retired": value})
+    for context in (value, [value], [{"name": value, "role": "row_id"}, {"role": value}]):
+        with pytest.raises(BadContract):
+            Contract.from_dict(document | {"context": context})
 
 
 def test_a_monotone_feature_constrains_its_column_and_leaves_the_version_alone(

@@ -109,15 +109,15 @@ def test_a_killed_process_loses_its_own_trial_only(
     data: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     killed: list[int] = []
-    messages = Fitters.messages
+    receive = Fitters.receive
 
     def kill_one(self: Fitters) -> Iterator[Message]:
         if not killed:
             killed.append(self.process_ids[0])
             os.kill(killed[0], signal.SIGKILL)
-        yield from messages(self)
+        yield from receive(self)
 
-    monkeypatch.setattr(Fitters, "messages", kill_one)
+    monkeypatch.setattr(Fitters, "receive", kill_one)
     result, said, tracking = search(data, trials=6)
     (lost,) = (line for line in said if "died" in line)
     assert "exit code -9" in lost
@@ -142,16 +142,16 @@ def test_when_no_process_is_left_the_step_fails_by_name_and_a_retry_goes_on(
     way: int,
     error: type[TrainingError],
 ) -> None:
-    messages = Fitters.messages
+    receive = Fitters.receive
 
     def kill_all_at_the_second_trial(self: Fitters) -> Iterator[Message]:
         if any(number >= processes for number in self._busy.values()):
             for process_id in self.process_ids:
                 os.kill(process_id, way)
-        yield from messages(self)
+        yield from receive(self)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Fitters, "messages", kill_all_at_the_second_trial)
+        patch.setattr(Fitters, "receive", kill_all_at_the_second_trial)
         with pytest.raises(error, match=r"[12] of 6 trials had ended"):
             search(data, processes=processes)
     result, said, _ = search(data, processes=processes)

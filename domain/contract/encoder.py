@@ -20,30 +20,24 @@ class Encoder:
     """
 
     def __init__(self, contract: Contract) -> None:
-        missing: list[tuple[float, ...]] = []
-        tables: list[dict[str, tuple[float, ...]] | None] = []
+        self._empty = array("f", [0.0] * len(contract.encoded_names))
+        self._plan: list[tuple[int, int, dict[str, int] | None]] = []
+        start = 0
         for feature in contract.features:
-            width = len(feature.encoded_names)
-            missing.append((NAN,) * width)
-            tables.append(
-                {c: _one_hot(i, width) for i, c in enumerate(feature.categories)}
-                if feature.kind == "category"
-                else None
-            )
-        self._plan = tuple(zip(tables, missing, strict=True))
+            stop = start + len(feature.encoded_names)
+            positions = {c: start + i for i, c in enumerate(feature.categories)}
+            self._plan.append((start, stop, positions if feature.kind == "category" else None))
+            start = stop
 
     def encode(self, row: Sequence[Value]) -> "array[float]":
         """`row`: valid values in the contract's order → float32 vector of `encoded_names`."""
-        values: list[float] = []
-        for value, (table, missing) in zip(row, self._plan, strict=True):
+        vector = self._empty[:]
+        for value, (start, stop, positions) in zip(row, self._plan, strict=True):
             if value is None:
-                values += missing
-            elif table is None:
-                values.append(value)  # type: ignore[arg-type]  # a valid row has a number here
+                for column in range(start, stop):
+                    vector[column] = NAN
+            elif positions is None:
+                vector[start] = value  # type: ignore[assignment]  # a valid row has a number here
             else:
-                values += table[value]  # type: ignore[index]  # and a listed text here
-        return array("f", values)
-
-
-def _one_hot(index: int, width: int) -> tuple[float, ...]:
-    return tuple(1.0 if position == index else 0.0 for position in range(width))
+                vector[positions[value]] = 1.0  # type: ignore[index]  # and a listed text here
+        return vector

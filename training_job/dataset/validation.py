@@ -15,7 +15,7 @@ from domain.contract.contract import Contract
 from domain.contract.feature import Feature
 
 Columns = dict[str, npt.NDArray[np.generic]]
-"""Feature or target name → its values: int8 codes for a category (-1 is missing),
+"""Feature or target name → its values: int16 codes for a category (-1 is missing),
 float64 for a number (NaN is missing), int8 for a flag (-1 is missing)."""
 
 MISSING = -1
@@ -82,7 +82,7 @@ def _column(
     if feature.kind == "category":
         texts = array if pa.types.is_string(array.type) else _as_text(array)
         found = pc.index_in(texts, value_set=pa.array(feature.categories, pa.string()))
-        codes = pc.fill_null(found, MISSING).to_numpy(zero_copy_only=False).astype(np.int8)
+        codes = pc.fill_null(found, MISSING).to_numpy(zero_copy_only=False).astype(np.int16)
         bad = (codes == MISSING) & (~null | (not feature.nullable))
         return codes, bad
     numbers = _numbers(array)

@@ -11,7 +11,7 @@ from sklearn import metrics
 
 from domain.contract.contract import Contract
 from training_job.dataset.dataset import Split, SplitFile
-from training_job.model.encoding import Matrix, encode
+from training_job.model.encoding import Matrix, encode, rows_per_batch
 
 Probabilities = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int8]
@@ -29,7 +29,6 @@ FIXED = {
 
 REPORT_ROUNDS = (10, 20, 40, 80, 160, 320)
 """After so many rounds a trial says how it is doing, and may be given up."""
-BATCH_ROWS = 262_144
 
 Report = Callable[[int, float], bool]
 """Told the rounds so far and the validation log loss; true means: give this one up."""
@@ -45,7 +44,7 @@ class _Batches(xgb.DataIter):
     def __init__(self, split: Split | SplitFile, contract: Contract) -> None:
         super().__init__()
         self._split, self._contract = split, contract
-        self._left = split.batches(BATCH_ROWS)
+        self.reset()
 
     def next(self, input_data: Callable[..., None]) -> bool:
         """Hand over the next batch; false after the last."""
@@ -57,7 +56,7 @@ class _Batches(xgb.DataIter):
 
     def reset(self) -> None:
         """Begin again: XGBoost reads the data several times."""
-        self._left = self._split.batches(BATCH_ROWS)
+        self._left = self._split.batches(rows_per_batch(self._contract))
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +157,8 @@ def predict(booster: xgb.Booster, matrix: Matrix) -> Probabilities:
 
 def predict_split(booster: xgb.Booster, split: Split, contract: Contract) -> Probabilities:
     """The same for a split, whose matrix never is in memory whole."""
-    parts = [predict(booster, encode(part.table, contract)) for part in split.batches(BATCH_ROWS)]
+    batches = split.batches(rows_per_batch(contract))
+    parts = [predict(booster, encode(part.table, contract)) for part in batches]
     return np.concatenate([np.empty(0, np.float32), *parts])
 
 

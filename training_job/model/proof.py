@@ -12,7 +12,7 @@ from domain.contract.feature import Value
 from domain.model.bundle import Bundle
 from training_job.dataset.dataset import BATCH_ROWS, Split
 from training_job.errors import ExportDisagrees
-from training_job.model.encoding import encode
+from training_job.model.encoding import encode, rows_per_batch
 from training_job.model.model import Probabilities, predict
 
 TOLERANCE = 1e-6
@@ -24,7 +24,7 @@ def prove(bundle: Bundle, booster: xgb.Booster, test: Split) -> int:
     Returns the number of comparisons; raises ExportDisagrees above a difference of 1e-6.
     """
     compared = 0
-    for part in test.batches(BATCH_ROWS):
+    for part in test.batches(min(BATCH_ROWS, rows_per_batch(bundle.contract))):
         for rows in (part, _blank_in_turns(part, bundle.contract)):
             expected = predict(booster, encode(rows.table, bundle.contract))
             check_agreement(bundle, rows.rows(bundle.contract), expected)

@@ -16,7 +16,7 @@ from domain.model.bundle import Bundle
 from domain.model.champion import Champion
 from training_job.dataset.validation import MISSING, Columns
 from training_job.errors import ExportDisagrees, NothingToPromote, NothingToScoreWith
-from training_job.model.encoding import encode_columns
+from training_job.model.encoding import encode_columns, rows_per_batch
 from training_job.model.model import Probabilities, predict
 from training_job.model.proof import TOLERANCE
 from training_job.model.rebuild import rebuild
@@ -46,7 +46,12 @@ class BatchScorer:
 
     def probabilities(self, columns: Columns) -> Probabilities:
         """One per valid row."""
-        return predict(self.booster, encode_columns(columns, self.contract))
+        rows, step = len(next(iter(columns.values()))), rows_per_batch(self.contract)
+        found = np.empty(rows, np.float32)
+        for start in range(0, rows, step):
+            part = {name: values[start : start + step] for name, values in columns.items()}
+            found[start : start + step] = predict(self.booster, encode_columns(part, self.contract))
+        return found
 
     def prove(self, columns: Columns) -> None:
         """Compare both scorers on the first rows; raises ExportDisagrees."""

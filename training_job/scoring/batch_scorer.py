@@ -20,7 +20,7 @@ from training_job.model.encoding import encode_columns, rows_per_batch
 from training_job.model.model import Probabilities, predict
 from training_job.model.proof import TOLERANCE
 from training_job.model.rebuild import rebuild
-from training_job.promotion.choice import named
+from training_job.promotion.choice import find_named
 
 PROVED_ROWS = 200
 
@@ -77,7 +77,7 @@ def load(models: Bucket, version: str | None) -> BatchScorer:
         if champion is not None and version in (None, champion.version):
             model = champion.model
         elif version is not None:
-            model, _ = named(models, version)
+            model, _ = find_named(models, version)
         else:
             raise NothingToScoreWith("No model serves yet: train one, then score again.")
         return BatchScorer.of(model.version, bundles.load(models, model))

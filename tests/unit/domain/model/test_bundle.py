@@ -113,7 +113,7 @@ def test_the_hash_is_checked_before_anything_is_parsed(
 ) -> None:
     parsed: list[Any] = []
     spy: Callable[..., Any] = parsed.append
-    monkeypatch.setattr("domain.model.bundle._decompressed", spy)
+    monkeypatch.setattr("domain.model.bundle._decompress", spy)
     with pytest.raises(BadBundle, match="hash"):
         Bundle.from_bytes(_bundle(contract).to_bytes(), seal)
     assert parsed == []

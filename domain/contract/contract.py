@@ -17,6 +17,7 @@ from domain.contract import contract_document
 from domain.contract.context import Context, Role
 from domain.contract.feature import COLUMN_TYPES, DIRECTIONS, Feature, Segment, Value
 from domain.contract.field_problem import FieldProblem, pointer_token
+from domain.contract.file_format import ColumnFormat, FileColumn, FileFormat
 from domain.errors import BadContract
 
 
@@ -37,6 +38,8 @@ class Contract:
     segments: tuple[Segment, ...] = field(default=())
     retired: tuple[Feature, ...] = field(default=(), compare=False)
     context: tuple[Context, ...] = field(default=(), compare=False)
+    target_in_files: ColumnFormat = field(default_factory=ColumnFormat)
+    files: FileFormat = field(default_factory=FileFormat)
 
     @classmethod
     def parse(cls, text: str) -> "Contract":
@@ -50,18 +53,20 @@ class Contract:
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> "Contract":
         """The inverse of `to_dict`; raises BadContract naming every problem at once."""
-        return cls(*contract_document.read(document))
+        return cls(**contract_document.read(document)._asdict())
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that `from_dict` reads back to an equal contract."""
-        return contract_document.write(self.features, self.target, self.segments)
+        return contract_document.write(
+            self.features, self.target, self.segments, self.target_in_files, self.files
+        )
 
     @cached_property
     def version(self) -> str:
         """Hash of names, order, kinds, ranges, categories, nullability and target only."""
         identity = {
             "features": [
-                {k: v for k, v in asdict(feature).items() if k != "monotone"}
+                {k: v for k, v in asdict(feature).items() if k not in ("monotone", "in_files")}
                 for feature in self.features
             ],
             "target": self.target,
@@ -94,6 +99,18 @@ class Contract:
     def context_column(self, role: Role) -> str | None:
         """Name of the context column with that role, if the contract has one."""
         return next((entry.name for entry in self.context if entry.role == role), None)
+
+    def file_columns(self, *, labelled: bool) -> tuple[FileColumn, ...]:
+        """The columns of a file that is scored or, if `labelled`, trained on."""
+        columns = [
+            FileColumn(f.name, f.in_files.source or f.name, required=not f.nullable)
+            for f in self.features
+        ]
+        if labelled:
+            source = self.target_in_files.source or self.target
+            columns.append(FileColumn(self.target, source, required=True))
+            columns += [FileColumn(c.name, c.name, required=True) for c in self.context]
+        return tuple(columns)
 
     def log_columns(self) -> dict[str, str]:
         """Glue column name → Glue type of each feature, in order."""

@@ -2,17 +2,38 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Set as AbstractSet
+from typing import Any, NamedTuple
 
 from domain.contract.context import ROLES, Context
 from domain.contract.feature import DIRECTIONS, KINDS, Feature, Kind, Segment
+from domain.contract.file_format import ColumnFormat, FileFormat
+from domain.contract.file_format_document import (
+    COLUMN_KEYS,
+    FLAG_KEYS,
+    find_clashes,
+    read_column_format,
+    read_file_format,
+    write_column_format,
+    write_file_format,
+)
 from domain.contract.reserved_names import RESERVED_COLUMNS, RESERVED_FIELDS
 from domain.errors import BadContract
 
-Parts = tuple[
-    tuple[Feature, ...], str, tuple[Segment, ...], tuple[Feature, ...], tuple[Context, ...]
-]
-"""Features, the target's name, segments, features that only the log still knows, and context."""
+TABLES = frozenset({"target", "features", "segments", "retired", "context", "files"})
+
+
+class Parts(NamedTuple):
+    """The fields of a contract; see `domain.contract.contract.Contract`."""
+
+    features: tuple[Feature, ...]
+    target: str
+    segments: tuple[Segment, ...]
+    retired: tuple[Feature, ...]
+    context: tuple[Context, ...]
+    target_in_files: ColumnFormat
+    files: FileFormat
+
 
 MOST_CATEGORIES = 5_000
 """A feature with more would take a column of the model's input for each of them."""
@@ -21,7 +42,7 @@ MOST_CATEGORIES = 5_000
 def read(document: Mapping[str, Any]) -> Parts:
     """What the document says; raises BadContract naming every problem at once."""
     problems: list[str] = []
-    unknown = sorted(set(document) - {"target", "features", "segments", "retired", "context"})
+    unknown = sorted(set(document) - TABLES)
     problems += [f"unknown table [{name}]" for name in unknown]
     features = tuple(
         _feature(index, entry, problems)
@@ -39,24 +60,30 @@ def read(document: Mapping[str, Any]) -> Parts:
         _context(index, entry, problems)
         for index, entry in enumerate(_entries(document, "context", problems))
     )
-    target = document.get("target")
-    name = target.get("name") if isinstance(target, Mapping) else None
-    if not isinstance(name, str) or not _is_name(name):
-        problems.append("[target] needs a name of letters, digits and underscores")
-        name = ""
+    target, target_in_files = _target(document.get("target"), problems)
     if not features:
         problems.append("at least one [[features]] entry is needed")
-    problems += _clashes(features, name, retired)
-    problems += _context_clashes(context, features, name, retired)
+    problems += _clashes(features, target, retired)
+    problems += _context_clashes(context, features, target, retired)
+    problems += find_clashes(features, target, target_in_files)
+    files = read_file_format(document, [*(f.name for f in features), target], problems)
     if problems:
         raise BadContract("The contract can't be used: " + "; ".join(problems) + ".")
-    return features, name, segments, retired, context
+    return Parts(features, target, segments, retired, context, target_in_files, files)
 
 
-def write(features: Sequence[Feature], target: str, segments: Sequence[Segment]) -> dict[str, Any]:
+def write(
+    features: Sequence[Feature],
+    target: str,
+    segments: Sequence[Segment],
+    target_in_files: ColumnFormat,
+    files: FileFormat,
+) -> dict[str, Any]:
     """Plain data that `read` takes back."""
+    written_files = write_file_format(files)
     return {
-        "target": {"name": target},
+        **({"files": written_files} if written_files else {}),
+        "target": {"name": target, **write_column_format(target_in_files)},
         "features": [_plain(feature) for feature in features],
         "segments": [
             {"feature": s.feature, **({"bounds": list(s.bounds)} if s.bounds else {})}
@@ -98,12 +125,27 @@ def _named(where: str, entry: Any, problems: list[str]) -> tuple[str, Kind | Non
     return name, kind
 
 
+def _target(entry: object, problems: list[str]) -> tuple[str, ColumnFormat]:
+    """The target's name, empty after noting what is wrong with it, and how files write it."""
+    table: Mapping[str, Any] = entry if isinstance(entry, Mapping) else {}
+    name = table.get("name")
+    if not isinstance(name, str) or not _is_name(name):
+        problems.append("[target] needs a name of letters, digits and underscores")
+        name = ""
+    problems += _unknown_keys("[target]", table, FLAG_KEYS | {"name"})
+    return name, read_column_format("[target]", table, problems)
+
+
+def _unknown_keys(where: str, entry: Mapping[str, Any], known: AbstractSet[str]) -> list[str]:
+    return [f"{where}: unknown key {key}" for key in sorted(set(entry) - known)]
+
+
 def _retired(index: int, entry: Any, problems: list[str]) -> Feature:
     """A column that the log keeps for versions whose contract still has the feature."""
     where = f"retired[{index}]"
     name, kind = _named(where, entry, problems)
-    if isinstance(entry, Mapping) and set(entry) - {"name", "kind"}:
-        problems.append(f"{where} takes name and kind")
+    if isinstance(entry, Mapping):
+        problems += _unknown_keys(name or where, entry, {"name", "kind"})
     return Feature(name=name, kind=kind or "flag")
 
 
@@ -115,9 +157,10 @@ def _feature(index: int, entry: Any, problems: list[str]) -> Feature:
         return Feature(name=name, kind="flag")
     wanted = {"category": {"categories"}, "number": {"minimum", "maximum"}, "flag": set()}[kind]
     allowed = wanted | {"name", "kind", "nullable"}
+    allowed |= FLAG_KEYS if kind == "flag" else COLUMN_KEYS
     if kind != "category":
         allowed.add("monotone")
-    problems += [f"{where}: unknown key {key}" for key in sorted(set(entry) - allowed)]
+    problems += _unknown_keys(where, entry, allowed)
     problems += [f"{where}: {key} is missing" for key in sorted(wanted - set(entry))]
     nullable = entry.get("nullable", False)
     if not isinstance(nullable, bool):
@@ -153,14 +196,16 @@ def _feature(index: int, entry: Any, problems: list[str]) -> Feature:
         categories=tuple(categories),
         nullable=bool(nullable),
         monotone=monotone,
+        in_files=read_column_format(where, entry, problems),
     )
 
 
 def _segment(index: int, entry: Any, features: Sequence[Feature], problems: list[str]) -> Segment:
     where = f"segments[{index}]"
-    if not isinstance(entry, Mapping) or set(entry) - {"feature", "bounds"}:
-        problems.append(f"{where} takes feature and bounds")
+    if not isinstance(entry, Mapping):
+        problems.append(f"{where} must be a table")
         return Segment("")
+    problems += _unknown_keys(where, entry, {"feature", "bounds"})
     name, bounds = entry.get("feature"), entry.get("bounds", [])
     known = {feature.name: feature for feature in features}
     if not isinstance(name, str) or name not in known:
@@ -200,7 +245,7 @@ def _context(index: int, entry: Any, problems: list[str]) -> Context:
         problems.append(f"{where} needs a name of letters, digits and underscores")
         name = ""
     where = name or where
-    problems += [f"{where}: unknown key {key}" for key in sorted(set(entry) - {"name", "role"})]
+    problems += _unknown_keys(where, entry, {"name", "role"})
     if role not in ROLES:
         problems.append(f"{where}: role must be one of {', '.join(ROLES)}")
         return Context(name, "subject")
@@ -239,4 +284,4 @@ def _plain(feature: Feature) -> dict[str, Any]:
         plain["nullable"] = True
     if feature.monotone:
         plain["monotone"] = feature.monotone
-    return plain
+    return plain | write_column_format(feature.in_files)

@@ -1,7 +1,9 @@
 """One input column of the contract, and the groups that are judged separately by it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+from domain.contract.file_format import ColumnFormat
 
 Kind = Literal["category", "number", "flag"]
 Value = float | int | str | None
@@ -26,6 +28,7 @@ class Feature:
     nullable: bool = False
     monotone: Monotone = ""
     """The only direction in which the probability may follow the value; empty for any."""
+    in_files: ColumnFormat = field(default_factory=ColumnFormat)
 
     @property
     def column(self) -> str:

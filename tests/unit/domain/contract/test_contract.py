@@ -286,7 +286,7 @@ def test_bands_and_groups_are_named_in_order(contract: Contract) -> None:
         ('[[features]]\nname = ["a"]\nkind = "flag"', "features[0] needs a name"),
         ('[[retired]]\nname = "a"', "a: kind must be one of"),
         ('[[retired]]\nkind = "flag"', "retired[0] needs a name"),
-        ('[[retired]]\nname = "a"\nkind = "flag"\nnullable = true', "takes name and kind"),
+        ('[[retired]]\nname = "a"\nkind = "flag"\nnullable = true', "a: unknown key nullable"),
         ('[[retired]]\nname = "Label"\nkind = "flag"', "already has a column label"),
         (
             '[[features]]\nname = "a"\nkind = "flag"\n[[retired]]\nname = "A"\nkind = "number"',
@@ -326,7 +326,7 @@ def test_bands_and_groups_are_named_in_order(contract: Contract) -> None:
         ),
         ('[[segments]]\nfeature = ["a"]', "must name a feature"),
         ('[[segments]]\nfeature = "b"', "must name a feature"),
-        ('[[segments]]\ncolour = "b"', "takes feature and bounds"),
+        ('[[segments]]\ncolour = "b"', "segments[0]: unknown key colour"),
         (
             '[[features]]\nname = "a"\nkind = "flag"\n[[segments]]\nfeature = "a"\nbounds = [1]',
             "bounds are needed for a number",

@@ -1,0 +1,142 @@
+"""Reading the contract's tables and keys about files; every problem is noted."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
+
+from domain.contract.feature import Feature
+from domain.contract.file_format import (
+    DECIMALS,
+    SEPARATORS,
+    ColumnFormat,
+    FileFormat,
+    Separator,
+)
+from domain.contract.file_values import parse_number
+
+FILE_KEYS = frozenset({"separator", "decimal", "encoding", "partition_columns"})
+COLUMN_KEYS = frozenset({"source", "missing"})
+FLAG_KEYS = COLUMN_KEYS | {"true", "false"}
+
+
+def read_column_format(where: str, entry: Mapping[str, Any], problems: list[str]) -> ColumnFormat:
+    """The keys of one feature or of the target that say how files write it."""
+    source = entry.get("source", "")
+    if not isinstance(source, str) or ("source" in entry and not source.strip()):
+        problems.append(f"{where}: source must be the name of the column in files")
+        source = ""
+    words = {key: _words(where, key, entry, problems) for key in ("missing", "true", "false")}
+    found = ColumnFormat(source=source.strip(), **words)
+    problems += _clashing_words(where, found)
+    return found
+
+
+def read_file_format(
+    document: Mapping[str, Any], names: Sequence[str], problems: list[str]
+) -> FileFormat:
+    """The table ``[files]``; `names`: of the features and the target."""
+    entry = document.get("files", {})
+    if not isinstance(entry, Mapping):
+        problems.append("files must be written as a [files] table")
+        return FileFormat()
+    problems += [f"[files]: unknown key {key}" for key in sorted(set(entry) - FILE_KEYS)]
+    separator = entry.get("separator", "")
+    if separator not in get_args(Separator) or (separator == "" and "separator" in entry):
+        problems.append(f"[files]: separator must be one of {' '.join(map(repr, SEPARATORS))}")
+        separator = ""
+    decimal = entry.get("decimal", ".")
+    if decimal not in DECIMALS:
+        problems.append("[files]: decimal must be '.' or ','")
+        decimal = "."
+    if decimal == separator:
+        problems.append("[files]: decimal and separator must differ")
+    return FileFormat(
+        separator=separator,
+        decimal=decimal,
+        encoding=_encoding(entry, problems),
+        partition_columns=_partition_columns(entry, names, problems),
+    )
+
+
+def find_clashes(features: Sequence[Feature], target: str, form: ColumnFormat) -> list[str]:
+    """Words that files and the API would understand differently, and names given twice."""
+    problems = []
+    for feature in features:
+        missing = feature.in_files.missing
+        if set(missing) & set(feature.categories):
+            problems.append(f"{feature.name}: a word of missing is a category too")
+        if feature.kind == "number" and any(map(feature.accepts, map(parse_number, missing))):
+            problems.append(f"{feature.name}: a number of missing lies from minimum to maximum")
+    named = [(f.in_files.source or f.name) for f in features] + [form.source or target]
+    repeated = sorted({name for name in named if name and named.count(name) > 1})
+    return problems + [f"{name}: two columns have this source" for name in repeated]
+
+
+def write_column_format(form: ColumnFormat) -> dict[str, Any]:
+    """Plain data that `read_column_format` reads back."""
+    written: dict[str, Any] = {"source": form.source} if form.source else {}
+    for key, words in (("missing", form.missing), ("true", form.true), ("false", form.false)):
+        if words:
+            written[key] = list(words)
+    return written
+
+
+def write_file_format(form: FileFormat) -> dict[str, Any]:
+    """Plain data that `read_file_format` reads back; nothing where all is as usual."""
+    usual = FileFormat()
+    written: dict[str, Any] = {
+        key: getattr(form, key)
+        for key in ("separator", "decimal", "encoding")
+        if getattr(form, key) != getattr(usual, key)
+    }
+    if form.partition_columns:
+        written["partition_columns"] = list(form.partition_columns)
+    return written
+
+
+def _words(where: str, key: str, entry: Mapping[str, Any], problems: list[str]) -> tuple[str, ...]:
+    """Texts, or numbers, which become the text that a file would have."""
+    words = entry.get(key, [])
+    good = isinstance(words, list) and all(
+        isinstance(word, str | int | float) and not isinstance(word, bool) for word in words
+    )
+    if not good or (key in entry and not words):
+        problems.append(f"{where}: {key} must be a list of texts or numbers")
+        return ()
+    return tuple(word.strip() if isinstance(word, str) else repr(word) for word in words)
+
+
+def _clashing_words(where: str, form: ColumnFormat) -> list[str]:
+    problems = []
+    if bool(form.true) != bool(form.false):
+        problems.append(f"{where}: true and false are declared together")
+    seen: dict[str, str] = {}
+    for key, words in (("true", form.true), ("false", form.false), ("missing", form.missing)):
+        for word in words:
+            before = seen.setdefault(word.casefold(), key)
+            if before != key:
+                problems.append(f"{where}: {before} and {key} share a word")
+    return problems
+
+
+def _encoding(entry: Mapping[str, Any], problems: list[str]) -> str:
+    encoding = entry.get("encoding", "")
+    try:
+        if "encoding" in entry:
+            "a".encode(encoding)
+    except (LookupError, TypeError, ValueError):
+        problems.append(
+            "[files]: encoding must be one that Python knows, such as utf-8, utf-16 or cp1252"
+        )
+        return ""
+    return str(encoding)
+
+
+def _partition_columns(
+    entry: Mapping[str, Any], names: Sequence[str], problems: list[str]
+) -> tuple[str, ...]:
+    columns = entry.get("partition_columns", [])
+    good = isinstance(columns, list) and all(isinstance(name, str) for name in columns)
+    if not good or not set(columns) <= set(names):
+        problems.append("[files]: partition_columns must list features, or the target, by name")
+        return ()
+    return tuple(columns)

@@ -1,0 +1,140 @@
+"""What a text in a file means under the contract: a value, a missing value, or neither.
+
+Files have only texts where JSON has null, numbers and texts. These rules lead from a text to the
+value that the API would be sent, so that a row has one meaning wherever it comes from:
+
+- A category is its own text, so a category called ``NA`` is that category and not a gap. A number
+  that a tool wrote with a fraction of zeros is the category without it: ``1.0`` is ``1``.
+- A flag is 1 or 0, ``true`` or ``false`` in any case, or a word that the contract declares. Once it
+  declares numbers (as in ``true = ["1"]``, ``false = ["2"]``), no other number is a flag.
+- A number is what `NUMBER` matches, with the decimal mark that the contract declares.
+- What the contract declares as missing is missing; after that, the usual texts.
+
+Blanks around a text never count.
+"""
+
+import math
+import re
+from collections import Counter
+
+from domain.contract.feature import Feature
+from domain.contract.file_format import Decimal
+
+MISSING = -1
+UNREADABLE = -2
+
+USUAL_MISSING = frozenset(
+    {"", "na", "n/a", "#n/a", "#na", "<na>", "nan", "+nan", "-nan", "nat", "null", "\\n"}
+)
+"""Texts that tools write for a missing value, in lower case."""
+MISSING_NUMBERS = USUAL_MISSING | {"none"}
+"""The same for numbers and flags; in a column of words ``None`` may well be a word."""
+
+NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
+_NUMBER = re.compile(NUMBER)
+_PLAIN = re.compile(r"(-?[0-9]+)(?:\.([0-9]*?)0*)?")
+
+
+def parse_number(text: str, decimal: Decimal = ".") -> float | None:
+    """The number that a text is, or None; never NaN, infinite where it is too large."""
+    found = text.strip()
+    if decimal == ",":
+        if "." in found:
+            return None
+        found = found.replace(",", ".")
+    return float(found) if _NUMBER.fullmatch(found) else None
+
+
+class CodedText:
+    """Texts of a category or a flag as codes: the category's index, or the flag's 0 or 1."""
+
+    def __init__(self, feature: Feature, decimal: Decimal = ".") -> None:
+        form = feature.in_files
+        self._decimal = decimal
+        self._is_flag = feature.kind == "flag"
+        self._usual = MISSING_NUMBERS if self._is_flag else USUAL_MISSING
+        self._words: dict[str, int] = {}
+        if self._is_flag:
+            declared = dict.fromkeys(form.false, 0) | dict.fromkeys(form.true, 1)
+            self._words = {"true": 1, "false": 0} | {w.casefold(): c for w, c in declared.items()}
+            numbers = {parse_number(word, decimal): code for word, code in declared.items()}
+            numbers.pop(None, None)
+            self._numbers = numbers or {0.0: 0, 1.0: 1}
+        else:
+            self._words = {category: code for code, category in enumerate(feature.categories)}
+            self._plain = _unambiguous(feature.categories)
+        self._missing = _MissingWords(form.missing, decimal)
+
+    def code(self, text: str) -> int:
+        """The code, MISSING or UNREADABLE."""
+        if not self._is_flag and text in self._words:
+            return self._words[text]
+        text = text.strip()
+        word = text.casefold() if self._is_flag else text
+        if word in self._words:
+            return self._words[word]
+        if text in self._missing:
+            return MISSING
+        if self._is_flag:
+            found = self._numbers.get(parse_number(text, self._decimal))
+        else:
+            found = self._plain.get(_plain(text))
+        if found is not None:
+            return found
+        return MISSING if text.casefold() in self._usual else UNREADABLE
+
+
+class NumberText:
+    """Texts of a number."""
+
+    def __init__(self, feature: Feature, decimal: Decimal = ".") -> None:
+        self._decimal = decimal
+        self._missing = _MissingWords(feature.in_files.missing, decimal)
+
+    @property
+    def missing_numbers(self) -> tuple[float, ...]:
+        """Numbers that stand for a missing value."""
+        return tuple(self._missing.numbers)
+
+    def number(self, text: str) -> float | None:
+        """The number, NaN where it is missing, or None where the text is neither."""
+        text = text.strip()
+        if text in self._missing:
+            return math.nan
+        found = parse_number(text, self._decimal)
+        if found is None and text.casefold() in MISSING_NUMBERS:
+            return math.nan
+        return found
+
+
+class _MissingWords:
+    """The texts that a contract declares as missing; a number is one however it is written."""
+
+    def __init__(self, words: tuple[str, ...], decimal: Decimal) -> None:
+        self._words = frozenset(word.casefold() for word in words)
+        parsed = (parse_number(word) for word in words)
+        self.numbers = frozenset(number for number in parsed if number is not None)
+        self._decimal = decimal
+
+    def __contains__(self, text: str) -> bool:
+        if text.casefold() in self._words:
+            return True
+        return bool(self.numbers) and parse_number(text, self._decimal) in self.numbers
+
+
+def _plain(text: str) -> str:
+    """A plain number without the zeros that end its fraction; any other text as it is."""
+    match = _PLAIN.fullmatch(text)
+    if match is None:
+        return text
+    whole, fraction = match.groups()
+    return f"{whole}.{fraction}" if fraction else whole
+
+
+def _unambiguous(categories: tuple[str, ...]) -> dict[str, int]:
+    """Code by plain number, where one category alone has it."""
+    plain = [_plain(category) for category in categories]
+    count = Counter(plain)
+    return {
+        text: code for code, text in enumerate(plain) if count[text] == 1 and _PLAIN.fullmatch(text)
+    }

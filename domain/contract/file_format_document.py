@@ -64,7 +64,8 @@ def find_clashes(features: Sequence[Feature], target: str, form: ColumnFormat) -
         missing = feature.in_files.missing
         if set(missing) & set(feature.categories):
             problems.append(f"{feature.name}: a word of missing is a category too")
-        if feature.kind == "number" and any(map(feature.accepts, map(parse_number, missing))):
+        numbers = [number for number in map(parse_number, missing) if number is not None]
+        if feature.kind == "number" and any(map(feature.accepts, numbers)):
             problems.append(f"{feature.name}: a number of missing lies from minimum to maximum")
     named = [(f.in_files.source or f.name) for f in features] + [form.source or target]
     repeated = sorted({name for name in named if name and named.count(name) > 1})

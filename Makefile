@@ -84,10 +84,11 @@ drift: setup  ## compare a window of predictions with the model's reference
 
 # --- an AWS account -----------------------------------------------------------
 
+NAME ?= circle
 STAGE ?= dev
 MAIL_FROM ?=
 CDK := node node_modules/aws-cdk/bin/cdk
-CONTEXT = -c target=aws -c stage=$(STAGE) -c mail_from=$(MAIL_FROM)
+CONTEXT = -c target=aws -c name=$(NAME) -c stage=$(STAGE) -c mail_from=$(MAIL_FROM)
 
 bootstrap: setup  ## prepare an account and region, once: make bootstrap MAIL_FROM=you@example.org
 	$(CDK) bootstrap --no-notices $(CONTEXT) $(ARGS)

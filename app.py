@@ -6,7 +6,6 @@ from pathlib import Path
 from aws_cdk import App, Tags, Validations
 from cdk_nag import AwsSolutionsChecks
 
-from domain.deployment import PROJECT, stack_name
 from stacks.monitoring.monitoring import MonitoringStack
 from stacks.serving.serving import ServingStack
 from stacks.settings import Settings
@@ -19,14 +18,12 @@ from stacks.training.training import TrainingStack
 
 def build(app: App, settings: Settings) -> None:
     """Add the stage's stacks: Storage <- Tracking <- Training <- Serving <- Monitoring."""
-    name = settings.stage.name
-    storage = StorageStack(
-        app, stack_name(name, "Storage"), stage=settings.stage, contract=settings.contract
-    )
+    names = settings.names
+    storage = StorageStack(app, names.stack("Storage"), settings=settings)
     target, network, tracking_url = _place(app, settings, storage)
     training = TrainingStack(
         app,
-        stack_name(name, "Training"),
+        names.stack("Training"),
         settings=settings,
         target=target,
         storage=storage,
@@ -34,19 +31,19 @@ def build(app: App, settings: Settings) -> None:
         mlflow_url=tracking_url,
     )
     serving = ServingStack(
-        app, stack_name(name, "Serving"), settings=settings, target=target, storage=storage
+        app, names.stack("Serving"), settings=settings, target=target, storage=storage
     )
     MonitoringStack(
         app,
-        stack_name(name, "Monitoring"),
+        names.stack("Monitoring"),
         settings=settings,
         target=target,
         storage=storage,
         training=training,
         serving=serving,
     )
-    Tags.of(app).add("Project", PROJECT)
-    Tags.of(app).add("Stage", name)
+    Tags.of(app).add("Deployment", names.name)
+    Tags.of(app).add("Stage", names.stage)
 
 
 def _place(app: App, settings: Settings, storage: StorageStack) -> tuple[Target, TaskNetwork, str]:
@@ -57,13 +54,13 @@ def _place(app: App, settings: Settings, storage: StorageStack) -> tuple[Target,
     target = Aws(base_image=stage.base_image, rds_bundle_url=stage.rds_bundle_url)
     tracking = TrackingStack(
         app,
-        stack_name(stage.name, "Tracking"),
+        settings.names.stack("Tracking"),
         settings=settings,
         target=target,
         storage=storage,
     )
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
-    return target, tracking.network, mlflow_url(stage)
+    return target, tracking.network, mlflow_url(settings.names)
 
 
 def main() -> None:

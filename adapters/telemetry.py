@@ -37,9 +37,10 @@ class Observation:
 
 @dataclass(frozen=True)
 class Telemetry:
-    """The log and the metrics of one function."""
+    """The log of one function, and its metrics in the deployment's namespace."""
 
     service: metrics.Service
+    namespace: str
 
     @cached_property
     def log(self) -> Logger:
@@ -67,7 +68,7 @@ class Telemetry:
         dimensions: Mapping[str, str],
     ) -> None:
         # One provider per line: nothing of a request can slip into the next one's metrics.
-        line = AmazonCloudWatchEMFProvider(namespace=metrics.NAMESPACE, service=self.service)
+        line = AmazonCloudWatchEMFProvider(namespace=self.namespace, service=self.service)
         for name, value in dimensions.items():
             line.add_dimension(name, value)
         for name, number in counts.items():

@@ -244,7 +244,12 @@ def _objects(case: Case) -> dict[str, bytes]:
 
 
 def _environ(address: str) -> dict[str, str]:
-    settings = Settings(models_bucket="models", predictions_bucket="log", log_stream="log")
+    settings = Settings(
+        models_bucket="models",
+        predictions_bucket="log",
+        log_stream="log",
+        metrics_namespace="circle-dev",
+    )
     kept = {n: v for n, v in os.environ.items() if not n.startswith("AWS_")}
     return (
         kept

@@ -1,26 +1,97 @@
-"""What a deployed stage is called and what it tells about itself.
+"""The names of a deployment, and the outputs of its stacks.
 
-`stacks` writes these outputs, `ops` reads them; both take the names from here.
+`stacks` gives these names and writes these outputs; `ops` looks both up.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Literal, Self
 
 from domain.errors import DomainError
 
-PROJECT = "Circle"
+DEFAULT_NAME = "circle"
 Part = Literal["Storage", "Tracking", "Training", "Serving", "Monitoring"]
 PARTS: tuple[Part, ...] = ("Storage", "Tracking", "Training", "Serving", "Monitoring")
+
+_NAME = re.compile(r"[a-z][a-z0-9]{0,15}")
+_STAGE = re.compile(r"[a-z][a-z0-9]{0,11}")
+
+
+class BadName(DomainError):
+    """A deployment or stage can't be called that."""
 
 
 class NotDeployed(DomainError):
     """A stage lacks stacks or outputs that are needed."""
 
 
-def stack_name(stage: str, part: Part) -> str:
-    """CloudFormation name of one stack, e.g. ``Circle-dev-Storage``."""
-    return f"{PROJECT}-{stage}-{part}"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """What the resources of one deployment are called; raises BadName.
+
+    `name` is the deployment's, `stage` one of its stages. Several deployments and stages share an
+    account and region without sharing a name: every name contains both, and neither may contain
+    the hyphen that joins them. Whatever has no name here (buckets, streams, functions, roles,
+    topics, secrets, alarms, log groups) is named by CloudFormation after its stack.
+    """
+
+    name: str = DEFAULT_NAME
+    stage: str
+
+    def __post_init__(self) -> None:
+        """Refuse what AWS would refuse, and what would make two names equal."""
+        rules = (
+            ("name", self.name, _NAME, 16),
+            ("stage", self.stage, _STAGE, 12),
+        )
+        problems = [
+            f"a {what} has 1 to {longest} lower-case letters and digits, the first one a letter"
+            for what, value, pattern, longest in rules
+            if not pattern.fullmatch(value)
+        ]
+        if problems:
+            raise BadName(
+                f"Deployment {self.name!r} can't have stage {self.stage!r}: {'; '.join(problems)}."
+            )
+
+    @property
+    def base(self) -> str:
+        """``circle-dev``: the event bus, the workgroup, the API, the budget and the board."""
+        return f"{self.name}-{self.stage}"
+
+    def stack(self, part: Part) -> str:
+        """A CloudFormation stack: ``circle-dev-Storage``."""
+        return f"{self.base}-{part}"
+
+    @property
+    def database(self) -> str:
+        """The Glue database, without a hyphen, which SQL would want quoted: ``circle_dev``."""
+        return f"{self.name}_{self.stage}"
+
+    @property
+    def metrics_namespace(self) -> str:
+        """Where CloudWatch keeps the metrics that the functions emit."""
+        return self.base
+
+    @property
+    def training(self) -> str:
+        """The training state machine and the family of its tasks: ``circle-dev-training``."""
+        return f"{self.base}-training"
+
+    @property
+    def tracking(self) -> str:
+        """The family of the tracking server's tasks: ``circle-dev-mlflow``."""
+        return f"{self.base}-mlflow"
+
+    @property
+    def dns_zone(self) -> str:
+        """The private zone in which the training finds the tracking server."""
+        return f"{self.base}.internal"
+
+    def model(self, target: str) -> str:
+        """The MLflow experiment and the registered model that predict `target`."""
+        return f"{self.base}-{target}"
 
 
 def output_key(field: str) -> str:
@@ -43,18 +114,16 @@ class Deployment:
     # Training
     state_machine_arn: str
     cluster: str
-    task_family: str
     mlflow_url: str
     # Serving
     api_url: str
     api_key_id: str
     # Monitoring
     drift_function: str
-    mail_recipient: str
 
     @classmethod
     def from_outputs(cls, outputs: Mapping[str, str]) -> Self:
-        """Build it from all stacks' outputs; raises NotDeployed naming what is missing."""
+        """Read the outputs of all stacks; raises NotDeployed naming every missing one."""
         names = {field.name: output_key(field.name) for field in fields(cls)}
         missing = [key for key in names.values() if key not in outputs]
         if missing:

@@ -1,12 +1,12 @@
 """Names of the metrics that the functions emit, as alarms and graphs need them.
 
-Dimension of all: `service`. FieldErrors has `field` too, one of the contract's. The model's version
-is a property of the log line, never a dimension: each combination of dimensions is a paid metric.
+Each deployment has a namespace of its own (`domain.deployment`), so that two stages in one account
+never count together. Every metric has the dimension `service`; FieldErrors also has `field`, a
+field of the contract. The model's version is a property of the log line, not a dimension, because
+each combination of dimensions is a paid metric.
 """
 
 from typing import Literal
-
-NAMESPACE = "Circle"
 
 Service = Literal["predictor", "labels", "dashboard", "drift"]
 

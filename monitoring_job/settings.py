@@ -24,5 +24,6 @@ class Settings(Environment):
     mail_from: str
     mail_to: str
     configuration_set: str
+    metrics_namespace: str
     minimum_rows: int = 300
     sample_rows: int = 100_000

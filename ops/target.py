@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from adapters import aws
 from adapters.s3 import Bucket
 from domain import keys
-from domain.deployment import PARTS, Deployment, NotDeployed, stack_name
+from domain.deployment import PARTS, Deployment, Names, NotDeployed
 from domain.model.champion import Champion
 from ops.errors import OpsError
 from ops.laptop import STAGE, Laptop
@@ -29,6 +29,11 @@ class Target:
     def on_laptop(cls, laptop: Laptop) -> "Target":
         """This machine."""
         return cls(STAGE, laptop, laptop.folder)
+
+    @property
+    def names(self) -> Names:
+        """The names of what is deployed at the stage."""
+        return Names(stage=self.stage)
 
     def command(self, name: str) -> str:
         """How to call another command for the same target."""
@@ -57,7 +62,7 @@ class Target:
         outputs: dict[str, str] = {}
         client = self.client("cloudformation")
         for part in PARTS:
-            outputs |= _outputs(client, stack_name(self.stage, part))
+            outputs |= _outputs(client, self.names.stack(part))
         if not outputs:
             return None
         try:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-from domain.deployment import stack_name
 from ops.errors import OpsError
 from ops.local.processes import wait_until
 from ops.target import Target
@@ -31,7 +30,7 @@ class TrackingServer:
                 f"`{command}` is for a stage of an account, not for this machine.",
                 f"python -m ops --stage dev {command}",
             )
-        stack = stack_name(target.stage, "Tracking")
+        stack = target.names.stack("Tracking")
         pages = target.client("cloudformation").get_paginator("list_stack_resources")
         found = {
             resource["ResourceType"]: resource["PhysicalResourceId"]

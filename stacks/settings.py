@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, Self, cast
 
 from domain.contract.contract import Contract
+from domain.deployment import DEFAULT_NAME, BadName, Names
 from domain.errors import BadContract
 from stacks.stage import SettingsError, Stage
 
@@ -28,6 +29,7 @@ class Settings:
     target `aws` has its own addresses.
     """
 
+    names: Names
     stage: Stage
     target: TargetName
     contract: Contract
@@ -46,8 +48,10 @@ class Settings:
         target = _one_of("target", get("target") or "aws", TARGETS)
         contract_text = _contract_text(root / str(get("contract") or "contract.toml"))
         mail_from = _mail("mail_from", get("mail_from") or _default_mail(target))
+        stage = _stage(str(get("stage") or "dev"), get("stages"))
         return cls(
-            stage=_stage(str(get("stage") or "dev"), get("stages")),
+            names=_names(str(get("name") or DEFAULT_NAME), stage),
+            stage=stage,
             target=target,
             contract=_contract(contract_text),
             contract_text=contract_text,
@@ -72,6 +76,16 @@ def _stage(name: str, stages: Any) -> Stage:
     if not isinstance(stages[name], Mapping):
         raise SettingsError(f"Stage {name} in cdk.json must be an object of settings.")
     return Stage.parse(name, stages[name])
+
+
+def _names(name: str, stage: Stage) -> Names:
+    try:
+        return Names(name=name, stage=stage.name)
+    except BadName:
+        raise SettingsError(
+            "The deployment's name can't be used: write -c name=NAME, 1 to 16 lower-case letters"
+            " and digits, the first one a letter."
+        ) from None
 
 
 def _default_mail(target: TargetName) -> str:

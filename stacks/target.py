@@ -13,6 +13,7 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from domain.deployment import DEFAULT_NAME, Names
 from stacks.common import assets
 
 
@@ -45,7 +46,7 @@ class Target(Protocol):
         """The URL of the API's stage, without a slash at the end."""
         ...
 
-    def operator_command(self, stage: str) -> str:
+    def operator_command(self, names: Names) -> str:
         """How an operator calls the command line for this deployment."""
         ...
 
@@ -107,9 +108,10 @@ class Aws:
         """API Gateway's own address."""
         return f"https://{api.rest_api_id}.execute-api.{api.env.region}.{api.stack.url_suffix}/v1"
 
-    def operator_command(self, stage: str) -> str:
-        """With the stage, and the operator's own credentials."""
-        return f"python -m ops --stage {stage}"
+    def operator_command(self, names: Names) -> str:
+        """With name and stage, and the operator's own credentials."""
+        name = "" if names.name == DEFAULT_NAME else f" --name {names.name}"
+        return f"python -m ops{name} --stage {names.stage}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +146,7 @@ class Emulator:
         """The path under which the emulator serves the stage ``v1``."""
         return f"{self.endpoint}/restapis/{api.rest_api_id}/v1/_user_request_"
 
-    def operator_command(self, stage: str) -> str:  # noqa: ARG002 - a machine has one stage
+    def operator_command(self, names: Names) -> str:  # noqa: ARG002 - a machine has one
         """Without a stage it works on this machine."""
         return "python -m ops"
 

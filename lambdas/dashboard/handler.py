@@ -50,7 +50,7 @@ def _api() -> Api:
         predictions=Predictions(athena),
         seconds=settings.report_seconds,
     )
-    return build(dashboard, Telemetry("dashboard"))
+    return build(dashboard, Telemetry("dashboard", settings.metrics_namespace))
 
 
 def handler(event: Mapping[str, Any], _: object) -> Answer:

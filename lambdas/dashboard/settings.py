@@ -20,5 +20,6 @@ class Settings(Environment):
     database: str
     workgroup: str
     operator_command: str
+    metrics_namespace: str
     report_seconds: int = 300
     query_seconds: float = 20.0

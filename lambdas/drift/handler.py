@@ -29,9 +29,10 @@ def handler(event: Mapping[str, Any], _: object) -> dict[str, Any]:
 
     What it raises gets into its log, and by way of the topic into the operator's mailbox.
     """
-    telemetry = Telemetry("drift")
+    settings = Settings.from_env(os.environ)
+    telemetry = Telemetry("drift", settings.metrics_namespace)
     try:
-        return _handled(event, telemetry)
+        return _handled(event, settings, telemetry)
     except Exception as error:
         telemetry.log_failure("the run failed", error)
         telemetry.emit(Observation(counts={metrics.FAILED_RUNS: 1}))
@@ -40,9 +41,8 @@ def handler(event: Mapping[str, Any], _: object) -> dict[str, Any]:
         raise RunFailed(f"{type(error).__name__}; the log says where.") from None
 
 
-def _handled(event: Mapping[str, Any], telemetry: Telemetry) -> dict[str, Any]:
-    now, settings = datetime.now(UTC), Settings.from_env(os.environ)
-    buckets = stores(settings)
+def _handled(event: Mapping[str, Any], settings: Settings, telemetry: Telemetry) -> dict[str, Any]:
+    now, buckets = datetime.now(UTC), stores(settings)
     channels = cache(partial(notifier, settings))  # a request that is refused needs no secret
 
     def run(request: DriftRequest) -> Sequence[Summary]:

@@ -24,7 +24,11 @@ def _api() -> Api:
         fallback=Bucket(clients.client("s3"), settings.predictions_bucket),
         name="labels",
     )
-    return build(stream=stream, target=settings.target, telemetry=Telemetry("labels"))
+    return build(
+        stream=stream,
+        target=settings.target,
+        telemetry=Telemetry("labels", settings.metrics_namespace),
+    )
 
 
 def handler(event: Mapping[str, Any], _: object) -> Answer:

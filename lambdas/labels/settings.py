@@ -12,3 +12,4 @@ class Settings(Environment):
     predictions_bucket: str
     labels_stream: str
     target: str
+    metrics_namespace: str

@@ -28,7 +28,7 @@ def _api() -> Api:
             fallback=Bucket(s3, settings.predictions_bucket),
             name="log",
         ),
-        telemetry=Telemetry("predictor"),
+        telemetry=Telemetry("predictor", settings.metrics_namespace),
     )
 
 

@@ -12,4 +12,5 @@ class Settings(Environment):
     models_bucket: str
     predictions_bucket: str
     log_stream: str
+    metrics_namespace: str
     champion_seconds: float = 60.0

@@ -7,8 +7,9 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from domain import metrics
-from stacks.common.metric import own_metric
+from stacks.common.metric import FunctionMetrics
 from stacks.serving.serving import ServingStack
+from stacks.settings import Settings
 from stacks.stage import Stage
 from stacks.storage.delivery import Delivery
 from stacks.storage.storage import StorageStack
@@ -25,12 +26,14 @@ class Alarms(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        stage: Stage,
+        settings: Settings,
         storage: StorageStack,
         drift: lambda_.IFunction,
         serving: ServingStack,
     ) -> None:
         super().__init__(scope, construct_id)
+        stage = settings.stage
+        self._metrics = FunctionMetrics(settings.names.metrics_namespace)
         self._action = actions.SnsAction(storage.topic)
         self.alarms: list[cloudwatch.IAlarm] = []
         five, hour = Duration.minutes(5), Duration.hours(1)
@@ -56,12 +59,12 @@ class Alarms(Construct):
         self._at_least(
             1,
             "RefusedMails",
-            own_metric("drift", metrics.REFUSED_MAILS, day),
+            self._metrics.metric("drift", metrics.REFUSED_MAILS, day),
             "A drift mail was refused: verify sender and recipient in SES, and its sandbox.",
         )
         self._alarm(
             "NoDriftRun",
-            own_metric("drift", metrics.SCHEDULED_RUNS, day),
+            self._metrics.metric("drift", metrics.SCHEDULED_RUNS, day),
             "No scheduled drift run for days: look at the schedule and the drift function's log.",
             periods=stage.alarm_drift_days,
             comparison=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
@@ -75,7 +78,7 @@ class Alarms(Construct):
         self._at_least(
             1,
             "BundleTrouble",
-            own_metric("predictor", metrics.BUNDLE_TROUBLE, Duration.minutes(5)),
+            self._metrics.metric("predictor", metrics.BUNDLE_TROUBLE, Duration.minutes(5)),
             "The champion can't be loaded, so another model may answer: GET /health says why.",
             periods=2,  # what is mended at the next look wakes nobody
         )
@@ -86,7 +89,7 @@ class Alarms(Construct):
         self._at_least(
             1,
             f"{what}Fallbacks",
-            own_metric(service, metrics.LOG_FALLBACKS, five),
+            self._metrics.metric(service, metrics.LOG_FALLBACKS, five),
             f"{what}s went to the fallback, where they are safe: the stream refuses them.",
         )
         self._at_least(

@@ -8,7 +8,8 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from domain import metrics
-from stacks.common.metric import own_metric
+from domain.deployment import Names
+from stacks.common.metric import FunctionMetrics
 from stacks.serving.serving import ServingStack
 
 FIVE, HOUR, DAY = Duration.minutes(5), Duration.hours(1), Duration.days(1)
@@ -17,22 +18,23 @@ WIDTH = 8
 
 
 class Board(Construct):
-    """Alarms, answers, records and drift runs of one stage."""
+    """Alarms, answers, records and drift runs of one deployment."""
 
     def __init__(
         self,
         scope: Construct,
         construct_id: str,
         *,
-        stage: str,
+        names: Names,
         serving: ServingStack,
         drift: lambda_.IFunction,
         alarms: Sequence[cloudwatch.IAlarm],
     ) -> None:
         super().__init__(scope, construct_id)
+        own = FunctionMetrics(names.metrics_namespace)
         api = serving.api.rest_api
         board = cloudwatch.Dashboard(
-            self, "Dashboard", dashboard_name=f"circle-{stage}", default_interval=Duration.days(7)
+            self, "Dashboard", dashboard_name=names.base, default_interval=Duration.days(7)
         )
         board.add_widgets(cloudwatch.AlarmStatusWidget(alarms=list(alarms), width=24, height=3))
         board.add_widgets(
@@ -40,56 +42,53 @@ class Board(Construct):
             _graph(
                 "Errors",
                 api.metric_server_error(period=FIVE),
-                *_of("predictor", metrics.UNAVAILABLE, metrics.UNEXPECTED, metrics.BUNDLE_TROUBLE),
-                own_metric("labels", metrics.UNEXPECTED, FIVE),
-                own_metric("dashboard", metrics.UNEXPECTED, FIVE),
+                *own.sums(
+                    "predictor",
+                    FIVE,
+                    metrics.UNAVAILABLE,
+                    metrics.UNEXPECTED,
+                    metrics.BUNDLE_TROUBLE,
+                ),
+                own.metric("labels", metrics.UNEXPECTED, FIVE),
+                own.metric("dashboard", metrics.UNEXPECTED, FIVE),
             ),
             _graph(
                 "Milliseconds of a prediction",
-                *(own_metric("predictor", metrics.LATENCY, FIVE, p) for p in ("p50", "p95", "p99")),
+                *(own.metric("predictor", metrics.LATENCY, FIVE, p) for p in ("p50", "p95", "p99")),
             ),
         )
         board.add_widgets(
-            _graph("Predictions", *_of("predictor", metrics.INSTANCES, metrics.POSITIVES)),
+            _graph(
+                "Predictions", *own.sums("predictor", FIVE, metrics.INSTANCES, metrics.POSITIVES)
+            ),
             _graph(
                 "Labels, and records sent to the fallback",
-                own_metric("labels", metrics.INSTANCES, FIVE),
-                *(own_metric(room, metrics.LOG_FALLBACKS, FIVE) for room in _WRITERS),
+                own.metric("labels", metrics.INSTANCES, FIVE),
+                *(own.metric(room, metrics.LOG_FALLBACKS, FIVE) for room in _WRITERS),
             ),
             _graph(
                 "Refused requests, and their bad fields",
-                *(own_metric(room, metrics.VALIDATION_ERRORS, FIVE) for room in _WRITERS),
-                cloudwatch.MathExpression(
-                    expression=(
-                        f"SEARCH('{{{metrics.NAMESPACE},field,service}} "
-                        f"MetricName=\"{metrics.FIELD_ERRORS}\"', 'Sum', 3600)"
-                    ),
-                    label="",
-                    period=HOUR,
-                ),
+                *(own.metric(room, metrics.VALIDATION_ERRORS, FIVE) for room in _WRITERS),
+                own.field_errors(HOUR),
             ),
         )
         runs = (metrics.RUNS, metrics.SCHEDULED_RUNS, metrics.DRIFTED_RUNS, metrics.UNDECIDED_RUNS)
         board.add_widgets(
-            _graph("Drift runs", *_of("drift", *runs, period=DAY)),
+            _graph("Drift runs", *own.sums("drift", DAY, *runs)),
             _graph(
                 "Drift runs that failed, mails that were refused",
                 drift.metric_errors(period=DAY),
-                *_of("drift", metrics.FAILED_RUNS, metrics.REFUSED_MAILS, period=DAY),
+                *own.sums("drift", DAY, metrics.FAILED_RUNS, metrics.REFUSED_MAILS),
             ),
             _graph(
                 "Rows judged and skipped",
-                *_of("drift", metrics.ROWS, metrics.SKIPPED_ROWS, period=DAY),
-                right=own_metric("drift", metrics.LAST_RUN_AGE, DAY, "Maximum"),
+                *own.sums("drift", DAY, metrics.ROWS, metrics.SKIPPED_ROWS),
+                right=own.metric("drift", metrics.LAST_RUN_AGE, DAY, "Maximum"),
             ),
         )
 
 
 _WRITERS: tuple[metrics.Service, ...] = ("predictor", "labels")
-
-
-def _of(service: metrics.Service, *names: str, period: Duration = FIVE) -> list[cloudwatch.IMetric]:
-    return [own_metric(service, name, period) for name in names]
 
 
 def _graph(

@@ -52,6 +52,7 @@ class DriftFunction(Construct):
                 mail_from=settings.mail_from,
                 mail_to=settings.mail_to,
                 configuration_set=configuration.configuration_set_name,
+                metrics_namespace=settings.names.metrics_namespace,
             ).to_env(),
             timeout=Duration.minutes(15),
             memory_size=3008,  # also 1.7 vCPUs: Evidently is CPU-bound

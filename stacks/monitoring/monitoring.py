@@ -87,7 +87,7 @@ class MonitoringStack(Stack):
         alarms = Alarms(
             self,
             "Alarms",
-            stage=settings.stage,
+            settings=settings,
             storage=storage,
             drift=drift,
             serving=serving,
@@ -95,13 +95,13 @@ class MonitoringStack(Stack):
         Board(
             self,
             "Board",
-            stage=settings.stage.name,
+            names=settings.names,
             serving=serving,
             drift=drift,
             alarms=alarms.alarms,
         )
         OperatorMail(self, "OperatorMail", topic=storage.topic, address=settings.mail_to)
-        publish(self, drift_function=drift.function_name, mail_recipient=settings.mail_to)
+        publish(self, drift_function=drift.function_name)
 
     def _own_identities(self, sender: str, recipient: str) -> None:
         """Each gets a mail with a link to verify it; SES's sandbox wants the recipient's too."""

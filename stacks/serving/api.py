@@ -6,6 +6,7 @@ from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from domain.deployment import Names
 from stacks.common.logs import log_group
 from stacks.common.nag import acknowledge
 from stacks.stage import Stage
@@ -44,13 +45,13 @@ ACCEPTED = {
 class KeyedApi(Construct):
     """Every method needs the key unless it is added as keyless."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, stage: Stage) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, names: Names, stage: Stage) -> None:
         super().__init__(scope, construct_id)
         self._answered: set[str] = set()
         self.rest_api = apigateway.RestApi(
             self,
             "Rest",
-            rest_api_name=f"circle-{stage.name}",
+            rest_api_name=names.base,
             endpoint_types=[apigateway.EndpointType.REGIONAL],
             cloud_watch_role=True,  # access logs need the account to have one
             deploy_options=apigateway.StageOptions(

@@ -10,7 +10,7 @@ from lambdas.dashboard.settings import Settings as DashboardSettings
 from stacks.common import grants
 from stacks.common.function import Libraries, RoomFunction
 from stacks.serving.api import KeyedApi
-from stacks.stage import Stage
+from stacks.settings import Settings
 from stacks.storage.storage import StorageStack
 
 WEB = "web"
@@ -25,14 +25,14 @@ class Dashboard(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        stage: Stage,
+        settings: Settings,
         libraries: Libraries,
         timeout: Duration,
         storage: StorageStack,
         operator_command: str,
     ) -> None:
         super().__init__(scope, construct_id)
-        settings = DashboardSettings(
+        environment = DashboardSettings(
             reports_bucket=storage.reports.bucket_name,
             models_bucket=storage.models.bucket_name,
             report_secret_arn=storage.report_secret.secret_arn,
@@ -40,16 +40,17 @@ class Dashboard(Construct):
             database=storage.database.ref,
             workgroup=storage.workgroup.name,
             operator_command=operator_command,
+            metrics_namespace=settings.names.metrics_namespace,
         )
         room = RoomFunction(
             self,
             "Room",
             room="dashboard",
             files=(WEB,),
-            stage=stage,
+            stage=settings.stage,
             libraries=libraries,
             timeout=timeout,
-            environment=settings.to_env(),
+            environment=environment.to_env(),
             memory_size=512,
         )
         self.function = room.function

@@ -39,13 +39,13 @@ class ServingStack(Stack):
         self.dashboard = Dashboard(
             self,
             "Dashboard",
-            stage=settings.stage,
+            settings=settings,
             libraries=self._libraries,
             timeout=GATEWAY_TIMEOUT,
             storage=storage,
-            operator_command=target.operator_command(settings.stage.name),
+            operator_command=target.operator_command(settings.names),
         )
-        self.api = KeyedApi(self, "Api", stage=settings.stage)
+        self.api = KeyedApi(self, "Api", names=settings.names, stage=settings.stage)
         for method, path in (("POST", "/predict"), ("GET", "/model"), ("GET", "/health")):
             self.api.add(method, path, self.predictor.function)
         self.api.add("GET", "/openapi.json", self.predictor.function, keyless=True)
@@ -63,6 +63,7 @@ class ServingStack(Stack):
                 models_bucket=storage.models.bucket_name,
                 predictions_bucket=storage.predictions.bucket_name,
                 log_stream=storage.prediction_log.stream.stream_name,
+                metrics_namespace=self._settings.names.metrics_namespace,
             ).to_env(),
             # 55 MB are used; the rest is for the processor that comes with it, 0.58 of one. What
             # computes (a cold start, a batch, an explanation) takes half the time it would with 512
@@ -91,6 +92,7 @@ class ServingStack(Stack):
                 predictions_bucket=storage.predictions.bucket_name,
                 labels_stream=storage.labels.stream.stream_name,
                 target=self._settings.contract.target,
+                metrics_namespace=self._settings.names.metrics_namespace,
             ).to_env(),
         )
         storage.labels.stream.grant_put(room.role)

@@ -9,12 +9,12 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from domain import keys
-from domain.contract.contract import Contract
 from domain.contract.records import LABEL_COLUMNS, prediction_log_columns
 from stacks.common.bucket import PrivateBucket
 from stacks.common.nag import acknowledge
 from stacks.common.outputs import publish
 from stacks.common.topic import OperationsTopic
+from stacks.settings import Settings
 from stacks.stage import Stage
 from stacks.storage.record_log import RecordLog
 
@@ -22,14 +22,13 @@ from stacks.storage.record_log import RecordLog
 class StorageStack(Stack):
     """Buckets, tables and streams, event bus, topic and the secret that signs report links."""
 
-    def __init__(
-        self, scope: Construct, construct_id: str, *, stage: Stage, contract: Contract
-    ) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, settings: Settings) -> None:
+        stage, contract, names = settings.stage, settings.contract, settings.names
         super().__init__(scope, construct_id, termination_protection=stage.retain)
         self.key = kms.Key(
             self,
             "DataKey",
-            description="Everything that Circle stores",
+            description="Everything that the deployment stores",
             enable_key_rotation=True,
             removal_policy=RemovalPolicy.RETAIN if stage.retain else RemovalPolicy.DESTROY,
         )
@@ -47,14 +46,14 @@ class StorageStack(Stack):
             self,
             "Database",
             catalog_id=self.account,
-            database_input=glue.CfnDatabase.DatabaseInputProperty(name=f"circle_{stage.name}"),
+            database_input=glue.CfnDatabase.DatabaseInputProperty(name=names.database),
         )
         # With the retired features: their champion may answer on until another one is promoted.
         columns = prediction_log_columns(contract) | contract.retired_columns()
         self.prediction_log = self._log("PredictionLog", "log", "prediction_log", columns, stage)
         self.labels = self._log("Labels", "labels", "labels", LABEL_COLUMNS, stage)
-        self.workgroup = self._workgroup(stage)
-        self.bus = events.EventBus(self, "Bus", event_bus_name=f"circle-{stage.name}")
+        self.workgroup = self._workgroup(names.base, stage)
+        self.bus = events.EventBus(self, "Bus", event_bus_name=names.base)
         self.topic = OperationsTopic(self, "Operations").topic
         self.report_secret = secretsmanager.Secret(
             self,
@@ -98,12 +97,12 @@ class StorageStack(Stack):
             stage=stage,
         )
 
-    def _workgroup(self, stage: Stage) -> athena.CfnWorkGroup:
+    def _workgroup(self, name: str, stage: Stage) -> athena.CfnWorkGroup:
         """Queries whose results land, encrypted, where the lifecycle removes them."""
         return athena.CfnWorkGroup(
             self,
             "Workgroup",
-            name=f"circle-{stage.name}",
+            name=name,
             recursive_delete_option=not stage.retain,
             work_group_configuration=athena.CfnWorkGroup.WorkGroupConfigurationProperty(
                 enforce_work_group_configuration=True,

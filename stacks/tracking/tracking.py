@@ -4,11 +4,11 @@ from aws_cdk import Stack
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
+from domain.deployment import Names
 from mlflow_server.settings import PORT
 from stacks.common.nag import acknowledge
 from stacks.monitoring.budget import MonthlyBudget
 from stacks.settings import Settings
-from stacks.stage import Stage
 from stacks.storage.storage import StorageStack
 from stacks.target import Aws, TaskNetwork
 from stacks.tracking.tracking_database import PORT as DATABASE_PORT
@@ -16,9 +16,9 @@ from stacks.tracking.tracking_database import TrackingDatabase
 from stacks.tracking.tracking_server import TrackingServer, host
 
 
-def mlflow_url(stage: Stage) -> str:
+def mlflow_url(names: Names) -> str:
     """The tracking server as the training tasks reach it."""
-    return f"http://{host(stage)}:{PORT}"
+    return f"http://{host(names)}:{PORT}"
 
 
 class TrackingStack(Stack):
@@ -53,6 +53,7 @@ class TrackingStack(Stack):
         server = TrackingServer(
             self,
             "Mlflow",
+            names=settings.names,
             stage=stage,
             target=target,
             vpc=self.vpc,
@@ -65,7 +66,7 @@ class TrackingStack(Stack):
         MonthlyBudget(
             self,
             "Budget",
-            name=f"circle-{stage.name}",
+            name=settings.names.base,
             usd=stage.budget_usd,
             mail_to=settings.mail_to,
         )

@@ -7,6 +7,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from domain import keys
+from domain.deployment import Names
 from mlflow_server.settings import PORT, SECRET_PARTS, Settings
 from stacks.common import grants
 from stacks.common.function import architecture
@@ -26,14 +27,9 @@ WRITABLE = {
 }
 
 
-def host(stage: Stage) -> str:
+def host(names: Names) -> str:
     """The server's Cloud Map name."""
-    return f"{CONTAINER}.{namespace(stage)}"
-
-
-def namespace(stage: Stage) -> str:
-    """The private DNS zone of the stage."""
-    return f"circle-{stage.name}.internal"
+    return f"{CONTAINER}.{names.dns_zone}"
 
 
 class TrackingServer(Construct):
@@ -48,6 +44,7 @@ class TrackingServer(Construct):
         scope: Construct,
         construct_id: str,
         *,
+        names: Names,
         stage: Stage,
         target: Aws,
         vpc: ec2.IVpc,
@@ -71,12 +68,12 @@ class TrackingServer(Construct):
                 logging=ecs.ExecuteCommandLogging.NONE  # forwarded ports have nothing to log
             ),
         )
-        cluster.add_default_cloud_map_namespace(name=namespace(stage), vpc=vpc)
+        cluster.add_default_cloud_map_namespace(name=names.dns_zone, vpc=vpc)
         self.service = ecs.FargateService(
             self,
             "Service",
             cluster=cluster,
-            task_definition=self._task(stage, target, storage, secret),
+            task_definition=self._task(names, stage, target, storage, secret),
             desired_count=1,
             min_healthy_percent=0,
             max_healthy_percent=100,
@@ -95,6 +92,7 @@ class TrackingServer(Construct):
 
     def _task(
         self,
+        names: Names,
         stage: Stage,
         target: Aws,
         storage: StorageStack,
@@ -104,7 +102,7 @@ class TrackingServer(Construct):
         task = ecs.FargateTaskDefinition(
             self,
             "Task",
-            family=f"circle-{stage.name}-mlflow",
+            family=names.tracking,
             cpu=stage.mlflow_cpu,
             memory_limit_mib=stage.mlflow_memory,
             runtime_platform=ecs.RuntimePlatform(
@@ -117,7 +115,7 @@ class TrackingServer(Construct):
             image=target.mlflow_image(processor),
             environment=Settings(
                 artifact_root=storage.models.s3_url_for_object(keys.MLFLOW.rstrip("/")),
-                allowed_hosts=f"{host(stage)}:*,localhost:*,127.0.0.1:*",
+                allowed_hosts=f"{host(names)}:*,localhost:*,127.0.0.1:*",
                 sslmode=stage.database_sslmode,
             ).to_env(),
             secrets={

@@ -36,7 +36,7 @@ class TrainingStack(Stack):
     ) -> None:
         super().__init__(scope, construct_id, termination_protection=settings.stage.retain)
         stage = settings.stage
-        self._name = name = f"circle-{stage.name}-training"
+        self._name = name = settings.names.training
         # The L2 cluster would bring a VPC along; this one needs none.
         self._cluster = ecs.CfnCluster(
             self, "Cluster", capacity_providers=["FARGATE", "FARGATE_SPOT"]
@@ -77,7 +77,6 @@ class TrainingStack(Stack):
             self,
             state_machine_arn=self.machine.state_machine_arn,
             cluster=self._cluster.ref,
-            task_family=task.family,
             mlflow_url=mlflow_url,
         )
 

@@ -55,7 +55,7 @@ class TrainingTaskDefinition(Construct):
                 models_bucket=storage.models.bucket_name,
                 predictions_bucket=storage.predictions.bucket_name,
                 mlflow_tracking_uri=mlflow_url,
-                model_name=settings.contract.target,
+                model_name=settings.names.model(settings.contract.target),
                 contract=settings.contract_text,
                 **{"processes": target.tuning_processes(stage.training_cpu), **stage.training},
             ).to_env(),

@@ -16,7 +16,7 @@ from ops.commands import ledger, mail, query
 from tests.browser import chromium
 from tests.e2e.conftest import PREDICTIONS, TRIALS, BeforeTraining, Circle, ops
 
-MODEL = "diabetes"
+MODEL = "circle-dev-diabetes"
 
 
 def _champion(circle: Circle) -> Champion:

@@ -178,7 +178,7 @@ def test_records_that_are_not_delivered_and_models_that_do_not_load_are_alarming
     own = isinstance(dimensions, dict)
     assert found == (dimensions if own else {"DeliveryStreamName": f"{{{dimensions}}}"})
     assert (alarm["Namespace"], alarm["MetricName"]) == (
-        "Circle" if own else "AWS/Firehose",
+        "circle-dev" if own else "AWS/Firehose",
         metric,
     )
     assert (alarm["Threshold"], alarm["TreatMissingData"]) == (threshold, "notBreaching")

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from domain.metrics import NAMESPACE
 from tests.infra.assembly import Assembly, as_list
 
 SENDERS = ["cloudwatch.amazonaws.com", "ses.amazonaws.com"]
@@ -48,7 +47,11 @@ TROUBLE = {
     "a mail that bounced": _bounce("Bounce"),
     "a mail somebody complained about": _bounce("Complaint"),
     "a mail that SES rejected": _bounce("Reject"),
-    "an alarm": {"AlarmName": "x", "NewStateValue": "ALARM", "Trigger": {"Namespace": NAMESPACE}},
+    "an alarm": {
+        "AlarmName": "x",
+        "NewStateValue": "ALARM",
+        "Trigger": {"Namespace": "circle-dev"},
+    },
     "a failed training": {
         "detail-type": "TrainingFailed",
         "source": "mlops.circle",

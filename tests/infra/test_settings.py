@@ -23,6 +23,10 @@ def test_the_shipped_context_with_a_mail_address_is_enough_for_aws() -> None:
     assert parsed.contract.target == "diabetes"
 
 
+def test_a_deployment_is_called_circle_unless_it_is_given_a_name() -> None:
+    assert [settings().names.base, settings(name="heart").names.base] == ["circle-dev", "heart-dev"]
+
+
 def test_the_recipient_is_the_sender_unless_another_is_given() -> None:
     assert settings().mail_to == "sender@example.org"
     assert settings(mail_to="team@example.org").mail_to == "team@example.org"
@@ -47,6 +51,8 @@ def test_another_contract_is_read_from_its_path(tmp_path: Path) -> None:
     [
         ({"stage": "staging"}, "-c stage= one of dev, prod"),
         ({"stage": ""}, None),
+        ({"name": "Heart"}, "-c name=NAME, 1 to 16 lower-case letters"),
+        ({"name": "h" * 17}, "-c name=NAME, 1 to 16 lower-case letters"),
         ({"target": "gcp"}, "-c target= one of aws, emulator"),
         ({"mail_from": None}, "-c mail_from=ADDRESS"),
         ({"mail_from": "nobody"}, "-c mail_from=name@example.org"),

@@ -1,6 +1,6 @@
 """What is kept is private, encrypted, and laid out as the domain says."""
 
-from typing import Any
+from pathlib import Path
 
 import pytest
 from aws_cdk import App
@@ -8,7 +8,7 @@ from aws_cdk.assertions import Template
 
 from domain.contract.contract import Contract
 from domain.contract.records import LABEL_COLUMNS, prediction_log_columns
-from stacks.stage import Stage
+from stacks.settings import Settings
 from stacks.storage.storage import StorageStack
 from tests.infra.assembly import Assembly
 from tests.infra.conftest import cdk_context
@@ -82,13 +82,15 @@ def test_tables_have_the_records_columns_and_one_partition_per_day(
     assert aws.text(parameters["storage.location.template"]) == location + "dt=${dt}/"
 
 
-def test_a_retired_feature_keeps_its_column_in_both_tables_of_the_prediction_log() -> None:
-    stages: Any = cdk_context()["stages"]
+def test_a_retired_feature_keeps_its_column_in_both_tables_of_the_prediction_log(
+    tmp_path: Path,
+) -> None:
     text = (ROOT / "contract.toml").read_text()
-    contract = Contract.parse(text + '\n[[retired]]\nname = "Weight"\nkind = "number"\n')
-    stack = StorageStack(
-        App(), "Storage", stage=Stage.parse("dev", stages["dev"]), contract=contract
+    (tmp_path / "contract.toml").write_text(
+        text + '\n[[retired]]\nname = "Weight"\nkind = "number"\n'
     )
+    context = cdk_context() | {"target": "emulator", "contract": str(tmp_path / "contract.toml")}
+    stack = StorageStack(App(), "Storage", settings=Settings.from_context(context.get, ROOT))
     tables = Template.from_stack(stack).find_resources("AWS::Glue::Table").values()
     inputs = [table["Properties"]["TableInput"] for table in tables]
     kept = {

@@ -52,7 +52,7 @@ def test_a_finding_of_cdk_nag_that_nobody_accepted_stops_synth(tmp_path: Path) -
     context = {"target": "aws", "mail_from": "sender@example.org"}
     app = App(context=cdk_context() | context, outdir=str(tmp_path))
     build(app, Settings.from_context(app.node.try_get_context, ROOT))
-    storage: Any = app.node.find_child("Circle-dev-Storage")
+    storage: Any = app.node.find_child("circle-dev-Storage")
     sns.Topic(storage, "Planted")
     with pytest.raises(RuntimeError, match="AwsSolutions-SNS3"):
         app.synth()

@@ -91,6 +91,7 @@ def stage(
         mail_from=sender,
         mail_to=recipient,
         configuration_set=name,
+        metrics_namespace="circle-dev",
     )
     for variable, value in settings.to_env().items():
         monkeypatch.setenv(variable, value)

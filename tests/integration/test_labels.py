@@ -18,7 +18,12 @@ IDS = [f"00000000-0000-4000-8000-{n:012d}" for n in range(3)]
 
 
 def _settings(bucket: Bucket, stream: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = Settings(predictions_bucket=bucket.name, labels_stream=stream, target="diabetes")
+    settings = Settings(
+        predictions_bucket=bucket.name,
+        labels_stream=stream,
+        target="diabetes",
+        metrics_namespace="circle-dev",
+    )
     for name, value in settings.to_env().items():
         monkeypatch.setenv(name, value)
     room._api.cache_clear()

@@ -64,6 +64,7 @@ def _configure(bucket: Bucket, stream: str, monkeypatch: pytest.MonkeyPatch) -> 
         models_bucket=bucket.name,
         predictions_bucket=bucket.name,
         log_stream=stream,
+        metrics_namespace="circle-dev",
         champion_seconds=0.0,
     )
     for name, value in settings.to_env().items():

@@ -33,6 +33,7 @@ def report(aws: Callable[[str], Any], bucket: Bucket, monkeypatch: pytest.Monkey
         database="none",
         workgroup="primary",
         operator_command="python -m ops",
+        metrics_namespace="circle-dev",
     )
     for name, value in settings.to_env().items():
         monkeypatch.setenv(name, value)

@@ -99,7 +99,7 @@ class World:
             seconds=self.seconds,
             clock=lambda: NOW,
         )
-        return build(dashboard, Telemetry("dashboard"))
+        return build(dashboard, Telemetry("dashboard", "circle-dev"))
 
     def respond(self, event: Mapping[str, Any]) -> dict[str, Any]:
         return self.api().respond(event)

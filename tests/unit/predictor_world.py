@@ -43,7 +43,7 @@ class World:
             models=self.s3.bucket(),
             champion_seconds=self.champion_seconds,
             stream=RecordStream(client, "s", self.s3.bucket(), "log", sleep=lambda _: None),
-            telemetry=Telemetry("predictor"),
+            telemetry=Telemetry("predictor", "circle-dev"),
         )
 
     def respond(self, event: dict[str, Any]) -> dict[str, Any]:

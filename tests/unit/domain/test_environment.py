@@ -11,7 +11,9 @@ from lambdas.dashboard.settings import Settings as DashboardSettings
 from lambdas.labels.settings import Settings as LabelsSettings
 from lambdas.predictor.settings import Settings as PredictorSettings
 
-PREDICTOR = PredictorSettings(models_bucket="m", predictions_bucket="p", log_stream="s")
+PREDICTOR = PredictorSettings(
+    models_bucket="m", predictions_bucket="p", log_stream="s", metrics_namespace="circle-dev"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +45,9 @@ def test_settings_come_back(settings: Example) -> None:
     "settings",
     [
         PREDICTOR,
-        LabelsSettings(predictions_bucket="p", labels_stream="s", target="diabetes"),
+        LabelsSettings(
+            predictions_bucket="p", labels_stream="s", target="diabetes", metrics_namespace="n"
+        ),
         DashboardSettings(
             reports_bucket="r",
             models_bucket="m",
@@ -52,6 +56,7 @@ def test_settings_come_back(settings: Example) -> None:
             database="d",
             workgroup="w",
             operator_command="python -m ops",
+            metrics_namespace="n",
             report_seconds=60,
         ),
     ],

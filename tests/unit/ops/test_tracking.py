@@ -39,7 +39,7 @@ class Stacks:
         return self
 
     def paginate(self, StackName: str) -> Iterator[dict[str, Any]]:
-        assert StackName == "Circle-dev-Tracking"
+        assert StackName == "circle-dev-Tracking"
         for kind, name in self._resources.items():
             yield {"StackResourceSummaries": [{"ResourceType": kind, "PhysicalResourceId": name}]}
 

@@ -153,7 +153,7 @@ def test_a_failed_run_tells_its_log_and_its_caller_the_kind_of_error_and_no_text
         raise ValueError("could not convert string to float: 'a value'")
 
     room = "lambdas.drift.handler"
-    monkeypatch.setattr(f"{room}.Settings.from_env", lambda _: Mock())
+    monkeypatch.setattr(f"{room}.Settings.from_env", lambda _: Mock(metrics_namespace="circle-dev"))
     monkeypatch.setattr(f"{room}.stores", lambda _: SimpleNamespace(reports=moto_bucket))
     monkeypatch.setattr(f"{room}.notifier", lambda _: Mock())
     monkeypatch.setattr(f"{room}.monitor", monitor)
@@ -172,7 +172,7 @@ def test_a_bad_window_may_say_what_is_wrong_and_asks_aws_nothing(
         raise AssertionError("the secret was read")
 
     room = "lambdas.drift.handler"
-    monkeypatch.setattr(f"{room}.Settings.from_env", lambda _: Mock())
+    monkeypatch.setattr(f"{room}.Settings.from_env", lambda _: Mock(metrics_namespace="circle-dev"))
     monkeypatch.setattr(f"{room}.stores", lambda _: SimpleNamespace(reports=None))
     monkeypatch.setattr(f"{room}.notifier", asked)
     with pytest.raises(BadWindow, match="A day looks like"):

@@ -35,7 +35,7 @@ class World:
         api = build(
             stream=RecordStream(client, "s", self.s3.bucket(), "labels", sleep=lambda _: None),
             target="diabetes",
-            telemetry=Telemetry("labels"),
+            telemetry=Telemetry("labels", "circle-dev"),
         )
         text = body if isinstance(body, str) else json.dumps(body)
         return api.respond(api_event("POST", "/labels", text, **options))
@@ -189,5 +189,5 @@ def test_without_stream_and_fallback_nothing_is_acknowledged(world: World) -> No
 def test_only_post_is_taken(world: World, method: str, status: int) -> None:
     client: Any = world.firehose
     stream = RecordStream(client, "s", world.s3.bucket(), "labels")
-    api = build(stream=stream, target="diabetes", telemetry=Telemetry("labels"))
+    api = build(stream=stream, target="diabetes", telemetry=Telemetry("labels", "circle-dev"))
     assert status == problem_of(api.respond(api_event(method, "/labels")))["status"]

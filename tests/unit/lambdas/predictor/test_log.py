@@ -158,7 +158,7 @@ def test_labels_tell_nothing_of_what_was_sent(
     s3, firehose = FakeS3(), FakeFirehose(refuses=lambda _: True)
     client: Any = firehose
     stream = RecordStream(client, "s", s3.bucket(), "labels", sleep=lambda _: None)
-    telemetry = Telemetry("labels")
+    telemetry = Telemetry("labels", "circle-dev")
     handler: Any = telemetry.log.registered_handler
     handler.stream = sys.stdout
     api = build_labels(stream=stream, target="diabetes", telemetry=telemetry)

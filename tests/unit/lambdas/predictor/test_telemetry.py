@@ -45,7 +45,7 @@ def test_the_metrics_of_an_answered_batch(world: World, capsys: pytest.CaptureFi
     )
     assert line["Latency"][0] > 0
     definition = line["_aws"]["CloudWatchMetrics"][0]
-    assert ("Circle", [["service"]]) == (definition["Namespace"], definition["Dimensions"])
+    assert ("circle-dev", [["service"]]) == (definition["Namespace"], definition["Dimensions"])
     assert answers[0]["model_version"] == line["model_version"]
     assert ("c6af9ac6-7b61-11e6-9a41-93e8deadbeef", 200) == (line["correlation_id"], line["status"])
 

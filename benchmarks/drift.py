@@ -27,7 +27,7 @@ from domain.drift.performance import Expectation, Performance
 from monitoring_job.statistics import performance, profiles
 from monitoring_job.statistics.profiles import Column
 from monitoring_job.statistics.segments import compare_segments
-from monitoring_job.statistics.statistics import compare
+from monitoring_job.statistics.statistics import compare_columns
 from ops.commands import sample_data
 from ops.laptop import ROOT
 
@@ -111,7 +111,7 @@ def judged(of: World, window: pd.DataFrame) -> Verdict:
     """As a run judges: measured performance, where it can be judged, overrules the expected."""
     current = profiles.columns(of.contract, pa.Table.from_pandas(window, preserve_index=False))
     old = of.old
-    columns, prediction = compare(
+    columns, prediction = compare_columns(
         contract=of.contract, reference=old, current=current, minimum_rows=300
     )
     segments = compare_segments(contract=of.contract, reference=old, current=current)
@@ -125,13 +125,13 @@ def judged(of: World, window: pd.DataFrame) -> Verdict:
 
 def _performance(of: World, window: pd.DataFrame) -> tuple[Expectation | None, Performance]:
     probabilities = window["probability"].to_numpy()
-    expected = performance.expected(
+    expected = performance.estimate_performance(
         probabilities=probabilities,
         reference=of.reference["probability"].to_numpy(),
         reference_labels=of.reference["label"].to_numpy(),
         threshold=of.threshold,
     )
-    measured = performance.realised(
+    measured = performance.measure_performance(
         labels=window["label"].to_numpy(np.int8),
         probabilities=probabilities,
         threshold=of.threshold,

@@ -1,23 +1,37 @@
-"""Instants as they are written: UTC milliseconds in records, basic ISO 8601 in names."""
+"""How times are written: UTC milliseconds in records, basic ISO 8601 in names.
+
+Also the two durations that several components share: a day, and the clock skew they allow for.
+"""
 
 from datetime import UTC, date, datetime, timedelta
 
 NAME_FORMAT = "%Y%m%dT%H%M%SZ"
 DAY = timedelta(days=1)
+DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
+
+CLOCK_SKEW = timedelta(minutes=5)
+"""How far the clocks of clients, of our functions and of S3 may differ.
+
+Whoever compares times from two clocks adds it on the side that keeps a row: a label may have been
+observed this far in the future, and an object may have been stored this long before the rows in it
+were predicted.
+"""
+CLOCK_SKEW_MS = 300_000
 
 
 def to_millis(instant: datetime) -> int:
-    """An aware instant as UTC milliseconds since the epoch."""
+    """Convert an aware instant to UTC milliseconds since the epoch."""
     return round(instant.timestamp() * 1000)
 
 
 def from_millis(millis: int) -> datetime:
-    """UTC milliseconds since the epoch as an aware instant."""
+    """Convert UTC milliseconds since the epoch to an aware instant."""
     return datetime.fromtimestamp(millis / 1000, UTC)
 
 
 def to_name(instant: datetime) -> str:
-    """``YYYYMMDDTHHMMSSZ``, for object keys and run ids."""
+    """Format as ``YYYYMMDDTHHMMSSZ``, for object keys and run ids."""
     return instant.astimezone(UTC).strftime(NAME_FORMAT)
 
 
@@ -27,5 +41,5 @@ def from_name(text: str) -> datetime:
 
 
 def start_of(day: date) -> datetime:
-    """Midnight UTC at which a day begins."""
+    """Midnight UTC at the start of a day."""
     return datetime(day.year, day.month, day.day, tzinfo=UTC)

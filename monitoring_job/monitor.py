@@ -14,7 +14,7 @@ from domain.errors import BadBundle
 from monitoring_job import publishing
 from monitoring_job.alerts.alerting import Alerting
 from monitoring_job.alerts.notifier import Notifier
-from monitoring_job.run import judge, row_counts
+from monitoring_job.run import evaluate_version, row_counts
 from tabular.labels import join_labels
 from tabular.log_objects import LogObjects
 from tabular.models import Models
@@ -70,7 +70,7 @@ def monitor(
     )
     summaries: list[Summary] = []
     for version, rows in taken.items():
-        run = judge(
+        run = evaluate_version(
             empty=empty(version, rows),
             models=models,
             table=rows.table,
@@ -106,7 +106,7 @@ def _tell(
     """
     alerting = Alerting(reports=reports, notifier=notifier, target=_target(models, summaries))
     told = (
-        alerting.scheduled(summaries, late=request.late)
+        alerting.scheduled(summaries, look_back=request.look_back)
         if request.scheduled
         else alerting.on_demand(summaries, mail=request.mail)
     )

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from adapters.s3 import Bucket, Conflict, Stored
 from domain import keys
-from domain.drift.run_index import IndexEntry, RunIndex, lasting
+from domain.drift.run_index import IndexEntry, RunIndex, keep_mail_status
 from domain.drift.summary import Summary
 from domain.errors import BadRecord
 
@@ -46,7 +46,7 @@ def publish_summary(reports: Bucket, summary: Summary) -> Summary:
         stored = reports.get(key)
         before = _summary(stored)
         if before is not None:
-            mail = lasting(before.mail, summary.mail)
+            mail = keep_mail_status(before.mail, summary.mail)
             scheduled = before.scheduled or summary.scheduled
             summary = replace(summary, scheduled=scheduled, mail=mail)
         try:

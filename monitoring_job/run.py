@@ -13,10 +13,10 @@ from domain.drift.summary import RowCounts, Summary
 from monitoring_job.reports import reports
 from monitoring_job.reports.aggregates import is_showable
 from monitoring_job.statistics import profiles
-from monitoring_job.statistics.ground_truth import verify
+from monitoring_job.statistics.ground_truth import evaluate_labels
 from monitoring_job.statistics.profiles import PROBABILITY
 from monitoring_job.statistics.segments import compare_segments
-from monitoring_job.statistics.statistics import compare
+from monitoring_job.statistics.statistics import compare_columns
 from tabular.labels import Labels
 from tabular.log_objects import Damage
 from tabular.models import Models, NoReference
@@ -33,7 +33,7 @@ class Run:
     pages: dict[str, str]
 
 
-def judge(
+def evaluate_version(
     *,
     empty: Summary,
     models: Models,
@@ -73,10 +73,10 @@ def _judged(
     contract = bundle.contract
     reference = profiles.columns(contract, reference_table)
     current = profiles.columns(contract, table)
-    columns, prediction = compare(
+    columns, prediction = compare_columns(
         contract=contract, reference=reference, current=current, minimum_rows=minimum_rows
     )
-    verified = verify(
+    verified = evaluate_labels(
         models=models,
         version=version,
         bundle=bundle,

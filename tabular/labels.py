@@ -15,8 +15,6 @@ from tabular.log_objects import BAD_DATA, Batch, Damage, LogObjects
 from tabular.rows import typed_column
 
 UNKNOWN = -1
-CLOCK_SKEW = 300_000
-"""Milliseconds that a label may have been observed in the future, as the API allows."""
 _ARROW = {"string": pa.string(), "bigint": pa.int64(), "boolean": pa.bool_()}
 
 Labels = npt.NDArray[np.int8]
@@ -50,7 +48,7 @@ class _Best:
 
     def __init__(self, index: "pd.Index[Any]", now: int) -> None:
         self.index = index
-        self._latest = now + CLOCK_SKEW
+        self._latest = now + times.CLOCK_SKEW_MS  # as the API allows
         self._observed = np.full(len(index), -1, dtype=np.int64)
         self._received = self._observed.copy()
         self.label: Labels = np.full(len(index), UNKNOWN, dtype=np.int8)

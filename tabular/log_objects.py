@@ -30,8 +30,6 @@ SMALL_BYTES = 4 * 1024 * 1024
 BUFFER_BYTES = 256 * 1024
 """Read at a time of a column of a large object."""
 KEPT_BYTES = 64 * 1024 * 1024
-CLOCK_SKEW = 60_000
-"""Milliseconds that the clocks of the predictor and of S3 may differ."""
 UNUSED_COLUMNS = frozenset({"contract_version", "threshold", "predicted", "source"})
 
 BAD_DATA = (pa.ArrowException, ValueError, TypeError, ArithmeticError)
@@ -83,7 +81,10 @@ class LogObjects:
         for day in days:
             for prefix in (keys.stream(stream, day), keys.fallback_day(stream, day)):
                 for entry in self.bucket.list(prefix):
-                    if entry.size and times.to_millis(entry.modified) >= since - CLOCK_SKEW:
+                    if (
+                        entry.size
+                        and times.to_millis(entry.modified) >= since - times.CLOCK_SKEW_MS
+                    ):
                         yield entry
 
     def days(self, stream: str = "log") -> list[date]:

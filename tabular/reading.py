@@ -14,12 +14,11 @@ from domain.contract.feature import Feature
 from domain.drift.window import MAXIMUM_DAYS, LastRows, Window
 from domain.errors import BadBundle
 from tabular import rows
-from tabular.log_objects import CLOCK_SKEW, Damage, LogObjects, partitions
+from tabular.log_objects import Damage, LogObjects, partitions
 from tabular.models import Models
 from tabular.sample import Sample
 
-DAY_MILLIS = 86_400_000
-HANDFUL = 256
+OBJECTS_PER_READ = 256
 DELIVERY = timedelta(hours=1)
 """Firehose buffers for 15 minutes at most; what a day's partition holds is no later than this
 after the day's end.
@@ -83,7 +82,7 @@ def resolve(*, log: LogObjects, models: Models, wanted: Window | LastRows) -> tu
         ):
             latest.add(table["prediction_id"].to_numpy(), table["predicted_at"].to_numpy())
     start = latest.start()
-    return (end - DAY_MILLIS if start is None else start), end
+    return (end - times.DAY_MS if start is None else start), end
 
 
 def _newest_first(log: LogObjects, before: datetime, latest: "_Latest") -> Iterator[list[Listed]]:
@@ -95,9 +94,9 @@ def _newest_first(log: LogObjects, before: datetime, latest: "_Latest") -> Itera
         if day > before.date() + times.DAY:
             continue
         entries = sorted(log.listed([day]), key=lambda entry: entry.modified, reverse=True)
-        for first in range(0, len(entries), HANDFUL):
-            handful = entries[first : first + HANDFUL]
-            if latest.is_certain(before=times.to_millis(handful[0].modified) + CLOCK_SKEW):
+        for first in range(0, len(entries), OBJECTS_PER_READ):
+            handful = entries[first : first + OBJECTS_PER_READ]
+            if latest.is_certain(before=times.to_millis(handful[0].modified) + times.CLOCK_SKEW_MS):
                 break
             yield handful
 

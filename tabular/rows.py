@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from domain.contract.feature import Feature
 from domain.contract.records import SAMPLE_KEYS
 from domain.drift.drift import OTHER
+from domain.times import DAY_MS
 from tabular.log_objects import BAD_DATA, Batch, Damage
 
 OWN_COLUMNS = {
@@ -30,9 +31,11 @@ OWN_COLUMNS = {
 }
 MAXIMUM_ID = 128
 INT64 = 2**63
-ASTRAY = 3 * 86_400_000
-"""Milliseconds outside a window that no row can be which its partitions hold rightly: they reach a
-day around it, and an object is dated by its oldest record.
+MISPLACED_MS = 3 * DAY_MS
+"""A row predicted this long before or after the window cannot belong into the partitions that were
+read for it: they reach one day beyond the window on each side, and an object is filed under the day
+of its oldest record. Such a row is counted as malformed; one that is nearer belongs to another
+window.
 """
 
 Mask = npt.NDArray[np.bool_]
@@ -84,7 +87,7 @@ def _by_version(
     """Positions of the good rows of each version; counts the others."""
     times = own["predicted_at"]
     inside = _within(times, start, end)
-    left = inside | ~_within(times, start - ASTRAY, end + ASTRAY)
+    left = inside | ~_within(times, start - MISPLACED_MS, end + MISPLACED_MS)
     length = pc.utf8_length(own["prediction_id"])
     probability, key = own["probability"], own["sample_key"]
     good = {

@@ -82,16 +82,20 @@ class Segment:
     bounds: tuple[float, ...] = ()
 
     def labels(self, feature: Feature) -> tuple[str, ...]:
-        """Names of the groups, in order, e.g. ``("age<30", "age 30-50", "age>=50")``."""
+        """Names of the groups, in order.
+
+        Bands are named as people read them, ``age under 30``, ``age 30 to under 50``,
+        ``age 50 and over``, because values have fractions; categories are ``gender=Female``.
+        """
         if not self.bounds:
             groups = feature.categories if feature.kind == "category" else ("0", "1")
             return tuple(f"{self.feature}={group}" for group in groups)
         middle = (
-            f"{self.feature} {low:g}-{high:g}"
+            f"{self.feature} {low:g} to under {high:g}"
             for low, high in zip(self.bounds, self.bounds[1:], strict=False)
         )
         return (
-            f"{self.feature}<{self.bounds[0]:g}",
+            f"{self.feature} under {self.bounds[0]:g}",
             *middle,
-            f"{self.feature}>={self.bounds[-1]:g}",
+            f"{self.feature} {self.bounds[-1]:g} and over",
         )

@@ -1,9 +1,13 @@
-"""What has been told and what is still to be told: `alerts/state.json`.
+"""The open incidents and the notifications still to be delivered: `alerts/state.json`.
 
-A run moves the incident and enters its announcement in one compare-and-set, then delivers what is
-owed: it claims an announcement, sends it, strikes it off. So of many parallel or repeated runs of
-one window one sends; a crash in between costs one duplicate at most; and what a channel refused
-is tried again by every scheduled run that comes after, whatever that one finds.
+A scheduled run updates the incident and adds an announcement to the pending ones in a single
+compare-and-swap. It then delivers whatever is pending: it claims an announcement, sends it, and
+removes it. This guarantees:
+
+- of several parallel or repeated runs over one window, one sends;
+- a run that dies while it sends causes one duplicate at most;
+- an announcement that a channel refused is retried by every later scheduled run, whatever that run
+  finds itself.
 """
 
 import json
@@ -17,19 +21,20 @@ from domain.errors import BadRecord
 Channel = Literal["event", "topic", "mail"]
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
 
-CLAIM_MILLIS = 3 * 60 * 1000
-"""A claim this old belongs to a run that died: three channels with three attempts of ten seconds
-take half as long."""
-MAXIMUM_OWED = 10
-"""Announcements that wait for a mail server; the oldest are given up beyond that."""
+CLAIM_MS = 3 * 60 * 1000
+"""A claim older than this belongs to a run that died. Three channels with three attempts of ten
+seconds each take half as long."""
+MAXIMUM_PENDING = 10
+"""Announcements that wait while a channel refuses them. Beyond this number the oldest are dropped.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announcement:
-    """A transition that is to be told, by the runs that made it.
+    """A transition of an incident, and the runs that caused it, to be sent to people and machines.
 
-    `channels` haven't taken it yet. `claimed_at`: since when somebody is sending it (UTC ms), 0
-    for nobody.
+    `channels` are those that have not accepted it yet. `claimed_at` is when a run started to send
+    it (UTC milliseconds), 0 while no run is sending it.
     """
 
     transition: Transition
@@ -38,11 +43,11 @@ class Announcement:
     claimed_at: int = 0
 
     def is_claimed(self, now: int) -> bool:
-        """Whether somebody else is sending it at `now` (UTC milliseconds)."""
-        return now - self.claimed_at < CLAIM_MILLIS
+        """Whether another run is sending it at `now` (UTC milliseconds)."""
+        return now - self.claimed_at < CLAIM_MS
 
     def is_same(self, other: "Announcement") -> bool:
-        """Whether both tell the same, whoever sends them."""
+        """Whether both announce the same transition of the same runs, whoever sends them."""
         return (self.transition, self.run_ids) == (other.transition, other.run_ids)
 
     @classmethod
@@ -52,7 +57,7 @@ class Announcement:
         if not set(channels) <= set(CHANNELS) or type(fields["claimed_at"]) is not int:
             raise ValueError("announcement")
         if not all(isinstance(run_id, str) for run_id in run_ids):
-            raise TypeError("run ids are names")
+            raise TypeError("run ids are strings")
         transition = Transition(fields["transition"])
         nested = {"transition": transition, "run_ids": run_ids, "channels": channels}
         return cls(**{**fields, **nested})
@@ -60,32 +65,38 @@ class Announcement:
 
 @dataclass(frozen=True, slots=True)
 class AlertState:
-    """The incident of the daily runs, that of the weekly look back, and what is owed."""
+    """The incident of the daily runs, the incident of the weekly look-back, pending announcements.
+
+    The methods return a changed copy; storing it is up to the caller.
+    """
 
     incident: Incident = field(default_factory=Incident)
-    late: Incident = field(default_factory=Incident)
-    owed: tuple[Announcement, ...] = ()
+    look_back: Incident = field(default_factory=Incident)
+    pending: tuple[Announcement, ...] = ()
 
     @property
     def worst(self) -> Incident:
         """The incident to show: an open one before a closed one, then the more serious."""
-        return max(self.incident, self.late, key=lambda i: (i.is_open, i.outcome.severity))
+        return max(self.incident, self.look_back, key=lambda i: (i.is_open, i.outcome.severity))
 
-    def owing(self, announcement: Announcement) -> Self:
-        """With one more to tell."""
-        return replace(self, owed=(*self.owed, announcement)[-MAXIMUM_OWED:])
+    def with_pending(self, announcement: Announcement) -> Self:
+        """Add an announcement; beyond MAXIMUM_PENDING the oldest is dropped."""
+        return replace(self, pending=(*self.pending, announcement)[-MAXIMUM_PENDING:])
 
-    def claimed(self, announcement: Announcement, now: int) -> Self | None:
-        """With it claimed at `now` (UTC ms); None when it is told or somebody is sending it."""
-        for known in self.owed:
+    def claim(self, announcement: Announcement, now: int) -> Self | None:
+        """Mark an announcement as being sent since `now` (UTC milliseconds).
+
+        None when it is no longer pending, or when another run is sending it.
+        """
+        for known in self.pending:
             if known.is_same(announcement) and not known.is_claimed(now):
-                return self.settled(known, replace(known, claimed_at=now))
+                return self.replace(known, replace(known, claimed_at=now))
         return None
 
-    def settled(self, old: Announcement, new: Announcement | None) -> Self:
-        """With `new` in the place of `old`, or nothing."""
-        kept = (new if known.is_same(old) else known for known in self.owed)
-        return replace(self, owed=tuple(known for known in kept if known is not None))
+    def replace(self, old: Announcement, new: Announcement | None) -> Self:
+        """Put `new` in the place of `old`; None removes `old`."""
+        kept = (new if known.is_same(old) else known for known in self.pending)
+        return replace(self, pending=tuple(known for known in kept if known is not None))
 
     def to_json(self) -> bytes:
         """The object's content."""
@@ -98,9 +109,8 @@ class AlertState:
             fields = json.loads(data)
             return cls(
                 incident=Incident.from_dict(fields["incident"]),
-                # An older state knows neither.
-                late=Incident.from_dict(fields.get("late") or asdict(Incident())),
-                owed=tuple(map(Announcement.from_dict, fields.get("owed", ()))),
+                look_back=Incident.from_dict(fields["look_back"]),
+                pending=tuple(map(Announcement.from_dict, fields["pending"])),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadRecord(f"The alert state can't be decoded ({type(error).__name__}).") from None

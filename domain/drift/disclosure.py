@@ -13,7 +13,7 @@ SMALLEST_GROUP = 11
 Name = TypeVar("Name", bound=Hashable)
 
 
-def hidden(counts: Mapping[Name, int], *, last: Container[Name] = ()) -> frozenset[Name]:
+def choose_suppressed(counts: Mapping[Name, int], *, last: Container[Name] = ()) -> frozenset[Name]:
     """The parts of a whole that must not be told, given the rows of each part.
 
     Those of one to ten rows; and while all that is hidden is fewer than eleven rows together, the
@@ -28,7 +28,7 @@ def hidden(counts: Mapping[Name, int], *, last: Container[Name] = ()) -> frozens
     return frozenset(found)
 
 
-def significant(value: float) -> float:
+def round_significant(value: float) -> float:
     """Three significant digits: a figure so exact that one row more or less moves it tells about
     that row, to whoever may choose the window.
     """

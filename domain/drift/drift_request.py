@@ -25,7 +25,7 @@ class DriftRequest:
     window: Window | LastRows
     scheduled: bool
     mail: bool
-    late: bool = False
+    look_back: bool = False
 
     @classmethod
     def parse(cls, event: Mapping[str, Any], *, now: datetime) -> Self:
@@ -43,10 +43,10 @@ class DriftRequest:
         wrong = [name for name, value in flags.items() if not isinstance(value, bool)]
         if wrong:
             raise BadWindow(" and ".join(wrong) + " must be true or false.")
-        return cls(window=window.parse(fields, now=now), late="days" in fields, **flags)
+        return cls(window=window.parse(fields, now=now), look_back="days" in fields, **flags)
 
 
-RUN_MILLIS = 15 * 60 * 1000
+LONGEST_RUN_MS = 15 * 60 * 1000
 """The longest run: Lambda ends it then."""
 CUT_OFF = "The run was cut off before it ended; ask for fewer days or rows."
 
@@ -83,7 +83,7 @@ class RequestRecord:
         return self
 
     def _is_cut_off(self, now: int) -> bool:
-        return self.started_at is None or now - self.started_at >= RUN_MILLIS
+        return self.started_at is None or now - self.started_at >= LONGEST_RUN_MS
 
     @property
     def detail(self) -> dict[str, Any]:

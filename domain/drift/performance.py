@@ -79,7 +79,7 @@ def has_dropped(*, value: float, bound: float, before: float) -> bool:
     return value <= before - MARGIN and bound < before
 
 
-def test_figures(card: Mapping[str, Any]) -> dict[str, float]:
+def read_test_figures(card: Mapping[str, Any]) -> dict[str, float]:
     """The figures of a card that are numbers, or carry one as `value`; others are left out."""
     metrics = card.get("metrics")
     found = {}
@@ -91,4 +91,4 @@ def test_figures(card: Mapping[str, Any]) -> dict[str, float]:
     return found
 
 
-test_figures.__test__ = False  # type: ignore[attr-defined]  # pytest takes it for a test
+read_test_figures.__test__ = False  # type: ignore[attr-defined]  # pytest takes it for a test

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from domain.drift.incident import Transition
 from domain.errors import BadRecord
+from domain.times import HOUR_MS
 
 WORSE = (Transition.OPEN, Transition.ESCALATE)
 INSTEAD = ("rollback", "promote_version", "check", "score")
@@ -66,9 +67,7 @@ class Decision:
 STARTED = Decision(True, "Drift was found, and there is data that no training has seen.")
 
 
-def decide(
-    drift: DetectedDrift, situation: Situation, *, now: int, cool_down_millis: int
-) -> Decision:
+def decide(drift: DetectedDrift, situation: Situation, *, now: int, cool_down_ms: int) -> Decision:
     """Apply the rule; `now` in UTC milliseconds."""
     last, seen = situation.last_training_at, situation.seen_until
     newest = situation.newest_data_at
@@ -84,7 +83,7 @@ def decide(
             "There is no data newer than the last training that succeeded: upload recent labelled "
             "data first.",
         )
-    if last is not None and now - last < cool_down_millis:
-        hours = cool_down_millis / 3_600_000
+    if last is not None and now - last < cool_down_ms:
+        hours = cool_down_ms / HOUR_MS
         return Decision(False, f"The last training started less than {hours:g} hours ago.")
     return STARTED

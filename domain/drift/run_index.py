@@ -9,11 +9,11 @@ from domain.drift.drift import Outcome
 from domain.drift.summary import MailStatus, Summary
 from domain.errors import BadRecord
 
-MAXIMUM = 1_000
+MAXIMUM_ENTRIES = 1_000
 """Runs the index keeps; older ones are still there, under their own keys."""
 
 
-def lasting(before: MailStatus, now: MailStatus) -> MailStatus:
+def keep_mail_status(before: MailStatus, now: MailStatus) -> MailStatus:
     """A run's mail after a repeat of it: sent stays sent, and refused stays so until it is sent."""
     return before if before == "sent" or (before == "failed" and now != "sent") else now
 
@@ -64,11 +64,11 @@ class RunIndex:
         """
         for before in self.entries:
             if before.run_id == entry.run_id:
-                scheduled, mail = before.scheduled, lasting(before.mail, entry.mail)
+                scheduled, mail = before.scheduled, keep_mail_status(before.mail, entry.mail)
                 entry = replace(entry, scheduled=entry.scheduled or scheduled, mail=mail)
         others = [other for other in self.entries if other.run_id != entry.run_id]
         ordered = sorted([*others, entry], key=lambda e: (e.end, e.computed_at), reverse=True)
-        return RunIndex(tuple(ordered[:MAXIMUM]))
+        return RunIndex(tuple(ordered[:MAXIMUM_ENTRIES]))
 
     def to_json(self) -> bytes:
         """The object's content."""

@@ -44,7 +44,7 @@ class Predictions:
         after = now.date() + times.DAY
         first = after - timedelta(days=TRAFFIC_DAYS)
         # Days by integer division: both Athena's Trino and an emulator's DuckDB know it.
-        day = "CAST(floor(predicted_at / 86400000.0) AS bigint)"
+        day = f"CAST(floor(predicted_at / {times.DAY_MS}.0) AS bigint)"
         _, rows = self.athena.query(
             f"SELECT {day} AS day, count(*) AS predictions, "
             "sum(CASE WHEN predicted THEN 1 ELSE 0 END) AS positives "
@@ -102,6 +102,6 @@ def _record(row: list[str | None]) -> dict[str, Any]:
 
 
 def _day(day: date, counted: Mapping[int, tuple[int, int]]) -> dict[str, Any]:
-    number = times.to_millis(times.start_of(day)) // 86_400_000
+    number = times.to_millis(times.start_of(day)) // times.DAY_MS
     predictions, positives = counted.get(number, (0, 0))
     return {"day": day.isoformat(), "predictions": predictions, "positives": positives}

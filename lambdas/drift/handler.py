@@ -13,8 +13,8 @@ from domain.drift.summary import Summary
 from domain.errors import BadWindow
 from lambdas.drift.answer import answer
 from lambdas.drift.clients import notifier, stores
-from lambdas.drift.observation import observed
-from lambdas.drift.requested import Desk
+from lambdas.drift.observation import observe
+from lambdas.drift.requested import OnDemandRuns
 from monitoring_job.monitor import monitor
 from monitoring_job.publishing import last_scheduled
 from monitoring_job.settings import Settings
@@ -55,7 +55,7 @@ def _handled(event: Mapping[str, Any], settings: Settings, telemetry: Telemetry)
             sample_rows=settings.sample_rows,
         )
         last, millis = last_scheduled(buckets.reports), times.to_millis(now)
-        telemetry.emit(observed(summaries, scheduled=request.scheduled, last=last, now=millis))
+        telemetry.emit(observe(summaries, scheduled=request.scheduled, last=last, now=millis))
         return summaries
 
-    return answer(Desk(buckets.reports).serve(event, now=now, run=run), channels().links)
+    return answer(OnDemandRuns(buckets.reports).handle(event, now=now, run=run), channels().links)

@@ -7,7 +7,7 @@ from domain import metrics
 from domain.drift.summary import Summary
 
 
-def observed(
+def observe(
     summaries: Sequence[Summary], *, scheduled: bool, last: int | None, now: int
 ) -> Observation:
     """`last`: end of the latest window that was judged on schedule (UTC ms)."""

@@ -16,12 +16,12 @@ Run = Callable[[DriftRequest], Sequence[Summary]]
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class OnDemandRuns:
     """The requests in the reports bucket."""
 
     reports: Bucket
 
-    def serve(self, event: Mapping[str, Any], *, now: datetime, run: Run) -> Sequence[Summary]:
+    def handle(self, event: Mapping[str, Any], *, now: datetime, run: Run) -> Sequence[Summary]:
         """Run what the event asks for; raises BadWindow for a request without an id.
 
         With an id the outcome is noted, a bad window included: nobody waits for the answer. A

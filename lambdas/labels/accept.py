@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from adapters.streams import RecordStream
@@ -12,7 +12,6 @@ from domain.contract.field_problem import FieldProblem, pointer_token
 from domain.contract.records import LabelRecord
 
 WRAPPER = "labels"
-CLOCK_SKEW = timedelta(minutes=5)
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _DATE_TIME = re.compile(
@@ -59,7 +58,7 @@ def _label(
     if not isinstance(fields.get(target), bool):
         problems.append(FieldProblem(f"{at}/{target}", "must be true or false", target))
     observed = _instant(fields["observed_at"]) if "observed_at" in fields else now
-    if observed is None or not times.from_millis(0) <= observed <= now + CLOCK_SKEW:
+    if observed is None or not times.from_millis(0) <= observed <= now + times.CLOCK_SKEW:
         detail = "must be an ISO 8601 time with an offset, not in the future, or left out"
         problems.append(FieldProblem(f"{at}/observed_at", detail, "observed_at"))
     if len(problems) > found or observed is None:

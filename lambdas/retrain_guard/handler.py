@@ -9,6 +9,7 @@ from typing import Any
 from adapters import aws
 from adapters.events import EventBus
 from adapters.s3 import Bucket
+from domain import times
 from domain.drift.retraining import DetectedDrift
 from lambdas.retrain_guard.retrain import Training, retrain
 from lambdas.retrain_guard.settings import Settings
@@ -26,6 +27,6 @@ def handler(event: Mapping[str, Any], _: object) -> dict[str, Any]:
         ),
         bus=EventBus(aws.client("events"), settings.event_bus),
         now=time.time_ns() // 1_000_000,
-        cool_down_millis=round(settings.cool_down_hours * 3_600_000),
+        cool_down_ms=round(settings.cool_down_hours * times.HOUR_MS),
     )
     return asdict(decision)

@@ -48,7 +48,7 @@ class Training:
 
 
 def retrain(
-    *, drift: DetectedDrift, training: Training, bus: EventBus, now: int, cool_down_millis: int
+    *, drift: DetectedDrift, training: Training, bus: EventBus, now: int, cool_down_ms: int
 ) -> Decision:
     """Start at most one training per detection, however often its event comes.
 
@@ -60,7 +60,7 @@ def retrain(
     if executions.exists(training.states, training.machine_arn, name):
         decision = STARTED
     else:
-        decision = decide(drift, training.situation(), now=now, cool_down_millis=cool_down_millis)
+        decision = decide(drift, training.situation(), now=now, cool_down_ms=cool_down_ms)
         if decision.start:
             executions.start(training.states, training.machine_arn, name=name, document={})
     bus.publish(

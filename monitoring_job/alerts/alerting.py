@@ -38,15 +38,15 @@ class Alerting:
             told = {summary.run_id: _noted(summary, CHANNELS, delivery) for summary in drifted}
         return [told.get(summary.run_id, summary) for summary in summaries]
 
-    def scheduled(self, summaries: Sequence[Summary], *, late: bool = False) -> list[Summary]:
+    def scheduled(self, summaries: Sequence[Summary], *, look_back: bool = False) -> list[Summary]:
         """The runs of one scheduled window move the incident, once; then what is owed is told.
 
         `late`: a look back over weeks, which moves an incident of its own. Returns the summaries
         and, behind them, those of older runs that were told now.
         """
-        self._change(partial(_moved, summaries=summaries, late=late))
+        self._change(partial(_moved, summaries=summaries, look_back=look_back))
         told = {summary.run_id: summary for summary in summaries}
-        for owed in self._read()[0].owed:
+        for owed in self._read()[0].pending:
             if self._change(partial(_claimed, announcement=owed, now=self.clock())):
                 told |= self._tell(owed, told)
         return list(told.values())
@@ -65,7 +65,7 @@ class Alerting:
             )
         rest = replace(owed, channels=tuple(delivery.refused), claimed_at=0)
         self._change(
-            lambda state: state.settled(owed, rest if delivery.refused else None),
+            lambda state: state.replace(owed, rest if delivery.refused else None),
         )
         return {run.run_id: _noted(run, owed.channels, delivery) for run in found}
 
@@ -100,32 +100,34 @@ class Alerting:
             return AlertState(), stored.etag  # a mail too many is better than none ever again
 
 
-def _moved(state: AlertState, *, summaries: Sequence[Summary], late: bool) -> AlertState | None:
+def _moved(
+    state: AlertState, *, summaries: Sequence[Summary], look_back: bool
+) -> AlertState | None:
     """The state after a scheduled window, with what is to be told about it.
 
     News of a look back is another version that does worse, of other windows another column.
     """
-    verdicts = {s.run_id: _measured(s) if late else s.outcome for s in summaries}
+    verdicts = {s.run_id: _measured(s) if look_back else s.outcome for s in summaries}
     dropped = [s.version for s in summaries if s.version and verdicts[s.run_id].is_drift]
     columns = [column.column for s in summaries for column in s.drifted]
-    transition, becomes = (state.late if late else state.incident).after(
+    transition, becomes = (state.look_back if look_back else state.incident).advance(
         outcome=worst(verdicts.values()),
-        drifted=dropped if late else columns,
+        drifted=dropped if look_back else columns,
         end=max(summary.end for summary in summaries),
     )
     if transition is Transition.NONE:
         return None
-    moved = replace(state, late=becomes) if late else replace(state, incident=becomes)
+    moved = replace(state, look_back=becomes) if look_back else replace(state, incident=becomes)
     recovers = transition is Transition.RECOVER
     # A month without a drop ends slowly, with the labels of old days: no news for anybody.
-    if not transition.is_announced or (recovers and late):
+    if not transition.is_announced or (recovers and look_back):
         return moved
     run_ids = tuple(run_id for run_id, verdict in verdicts.items() if recovers or verdict.is_drift)
-    return moved.owing(Announcement(transition=transition, run_ids=run_ids))
+    return moved.with_pending(Announcement(transition=transition, run_ids=run_ids))
 
 
 def _claimed(state: AlertState, *, announcement: Announcement, now: int) -> AlertState | None:
-    return state.claimed(announcement, now)
+    return state.claim(announcement, now)
 
 
 def _measured(summary: Summary) -> Outcome:

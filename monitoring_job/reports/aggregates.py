@@ -14,9 +14,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from domain.drift.disclosure import SMALLEST_GROUP, hidden
+from domain.drift.disclosure import SMALLEST_GROUP, choose_suppressed
 from monitoring_job.reports.safe_html import DATA_LINE
-from monitoring_job.statistics.profiles import VALID, Column, Group, joined, together
+from monitoring_job.statistics.profiles import (
+    VALID,
+    Column,
+    Group,
+    find_merged_groups,
+    merged_label,
+)
 
 PICTURES = frozenset({"bar", "heatmap"})
 """A heatmap is a confusion matrix, drawn only when each of its cells is large enough."""
@@ -25,15 +31,15 @@ Sizes = Mapping[str, tuple[int, int]]
 
 def is_showable(reference: Column, current: Column) -> bool:
     """Whether there are values enough to show their distribution, of more than one group."""
-    apart = joined(reference, current)
+    merged_groups = find_merged_groups(reference, current)
     return all(
         len(side.present) >= 2 * SMALLEST_GROUP
-        and (side.feature.kind == "number" or not side.groups.keys() <= apart | {None})
+        and (side.feature.kind == "number" or not side.groups.keys() <= merged_groups | {None})
         for side in (reference, current)
     )
 
 
-def shown(column: Column, apart: Set[Group]) -> "pd.Series[Any]":
+def clip_for_display(column: Column, merged_groups: Set[Group]) -> "pd.Series[Any]":
     """The values as they may be drawn. `apart`: groups that are drawn as one.
 
     Numbers are clipped so that at least SMALLEST_GROUP rows hold each extreme; where it is secret
@@ -42,12 +48,14 @@ def shown(column: Column, apart: Set[Group]) -> "pd.Series[Any]":
     if column.feature.kind == "number":
         values = column.present.astype(np.float64)
         ordered = np.sort(values.to_numpy())
-        drawn = len(values) - len(values) % (2 * SMALLEST_GROUP if VALID in column.hidden else 1)
+        drawn = len(values) - len(values) % (
+            2 * SMALLEST_GROUP if VALID in column.suppressed else 1
+        )
         return values.clip(ordered[SMALLEST_GROUP - 1], ordered[-SMALLEST_GROUP]).iloc[:drawn]
-    one = column.values.isin([name for name in apart if name is not None])
-    if None in apart:
+    one = column.values.isin([name for name in merged_groups if name is not None])
+    if None in merged_groups:
         one |= column.values.isna()
-    return column.values.mask(one, together(apart)) if apart else column.values
+    return column.values.mask(one, merged_label(merged_groups)) if merged_groups else column.values
 
 
 def only_aggregates(page: str, sizes: Sizes) -> str:
@@ -109,7 +117,7 @@ def _empty_small_bars(traces: list[dict[str, Any]]) -> None:
 
 def _hidden(counts: list[float]) -> frozenset[int]:
     """Which of all bars of one data set must not be told."""
-    return hidden({i: round(count) for i, count in enumerate(counts)})
+    return choose_suppressed({i: round(count) for i, count in enumerate(counts)})
 
 
 def _row(row: dict[str, Any], sizes: Sizes) -> dict[str, Any]:

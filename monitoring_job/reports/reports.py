@@ -8,11 +8,11 @@ import numpy as np
 from domain.drift.disclosure import SMALLEST_GROUP
 from domain.drift.drift import EFFECT_THRESHOLD
 from domain.drift.summary import ColumnDrift, Summary
-from monitoring_job.reports.aggregates import is_showable, only_aggregates, shown
+from monitoring_job.reports.aggregates import clip_for_display, is_showable, only_aggregates
 from monitoring_job.reports.page_header import header, title
 from monitoring_job.reports.safe_html import harden
 from monitoring_job.statistics.ground_truth import Side
-from monitoring_job.statistics.profiles import PROBABILITY, Column, joined
+from monitoring_job.statistics.profiles import PROBABILITY, Column, find_merged_groups
 from monitoring_job.statistics.statistics import METHODS
 
 MAXIMUM_BYTES = 5_000_000
@@ -177,6 +177,9 @@ def _frames(reference: list[Column], current: list[Column]) -> tuple[Any, Any]:
 
     old, new = {}, {}
     for before, after in zip(reference, current, strict=True):
-        apart, name = joined(before, after), after.feature.column
-        old[name], new[name] = shown(before, apart), shown(after, apart)
+        merged_groups, name = find_merged_groups(before, after), after.feature.column
+        old[name], new[name] = (
+            clip_for_display(before, merged_groups),
+            clip_for_display(after, merged_groups),
+        )
     return pd.DataFrame(old), pd.DataFrame(new)

@@ -7,12 +7,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from domain.drift.disclosure import SMALLEST_GROUP
-from domain.drift.performance import Expectation, Performance, test_figures
+from domain.drift.performance import Expectation, Performance, read_test_figures
 from domain.drift.summary import ColumnDrift
 from domain.model.bundle import Bundle
 from monitoring_job.statistics import performance, profiles
 from monitoring_job.statistics.profiles import Column
-from monitoring_job.statistics.statistics import compared, judged
+from monitoring_job.statistics.statistics import compare_column, mark_drifted
 from tabular.labels import UNKNOWN, Labels
 from tabular.models import Models
 
@@ -27,13 +27,13 @@ class Side:
     predicted: Bools
 
     @property
-    def may_be_told(self) -> bool:
+    def may_be_shown(self) -> bool:
         """Whether no figure rests on fewer than eleven rows."""
-        return performance.may_be_told(self.truth, self.predicted)
+        return performance.may_be_shown(self.truth, self.predicted)
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class LabelFindings:
     """`target`: the labels of reference and window as columns, None without labels there.
 
     `sides`: reference and window, None likewise, or where a figure would rest on too few rows.
@@ -46,7 +46,7 @@ class Verified:
     sides: tuple[Side, Side] | None = None
 
 
-def verify(
+def evaluate_labels(
     *,
     models: Models,
     version: str,
@@ -55,11 +55,11 @@ def verify(
     table: pa.Table,
     labels: Labels,
     minimum_rows: int,
-) -> Verified:
+) -> LabelFindings:
     """`labels`: of each row of `table`."""
     probabilities, old = _numbers(table), _numbers(reference)
     truth = _truth(reference)
-    expectation = performance.expected(
+    expectation = performance.estimate_performance(
         probabilities=probabilities,
         reference=old,
         reference_labels=truth,
@@ -67,26 +67,26 @@ def verify(
     )
     known = labels != UNKNOWN
     if np.count_nonzero(known) < SMALLEST_GROUP:
-        return Verified(expectation)
+        return LabelFindings(expectation)
     here = Side(labels[known] == 1, probabilities[known] >= bundle.threshold)
-    measured = performance.realised(
+    measured = performance.measure_performance(
         labels=labels[known],
         probabilities=probabilities[known],
         threshold=bundle.threshold,
-        test=test_figures(models.card(version)),
+        test=read_test_figures(models.card(version)),
         sampled=len(labels),
     )
     if truth is None:
-        return Verified(expectation, measured)
+        return LabelFindings(expectation, measured)
     there = Side(truth, old >= bundle.threshold)
     target = tuple(profiles.target(bundle.contract.target, side.truth) for side in (there, here))
-    [drift] = judged([compared(*target)], minimum_rows)
-    return Verified(
+    [drift] = mark_drifted([compare_column(*target)], minimum_rows)
+    return LabelFindings(
         expectation,
         measured,
         drift.without_rows(reference=False, current=measured.labelled is None),
         (target[0], target[1]),
-        (there, here) if there.may_be_told and here.may_be_told else None,
+        (there, here) if there.may_be_shown and here.may_be_shown else None,
     )
 
 

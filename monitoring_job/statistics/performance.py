@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from domain.drift.disclosure import hidden, significant
+from domain.drift.disclosure import choose_suppressed, round_significant
 from domain.drift.performance import (
     MINIMUM_LABELS,
     MINIMUM_POSITIVES,
@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 Calibrator = Callable[[Floats], Floats]
 
 
-def realised(
+def measure_performance(
     *,
     labels: npt.NDArray[np.int8],
     probabilities: Floats,
@@ -44,12 +44,12 @@ def realised(
     figures["roc_auc"] = roc_auc(truth, probabilities)
     positives = int(truth.sum())
     judged = len(labels) >= MINIMUM_LABELS and positives >= MINIMUM_POSITIVES and "f1" in test
-    is_told = not hidden({"labelled": len(labels), "not": sampled - len(labels)})
+    is_told = not choose_suppressed({"labelled": len(labels), "not": sampled - len(labels)})
     return Performance(
         labelled=len(labels) if is_told else None,
-        coverage=significant(len(labels) / sampled) if is_told else None,
-        positives=None if hidden(_halves(truth)) else positives,
-        figures=figures if may_be_told(truth, predicted) else dict.fromkeys(figures),
+        coverage=round_significant(len(labels) / sampled) if is_told else None,
+        positives=None if choose_suppressed(_halves(truth)) else positives,
+        figures=figures if may_be_shown(truth, predicted) else dict.fromkeys(figures),
         test=dict(test),
         judged=judged,
         dropped=judged
@@ -61,9 +61,9 @@ def realised(
     )
 
 
-def may_be_told(truth: npt.NDArray[np.bool_], predicted: npt.NDArray[np.bool_]) -> bool:
+def may_be_shown(truth: npt.NDArray[np.bool_], predicted: npt.NDArray[np.bool_]) -> bool:
     """Whether none of the groups that the figures are ratios of is too small."""
-    return not hidden(_halves(truth)) and not hidden(_halves(predicted))
+    return not choose_suppressed(_halves(truth)) and not choose_suppressed(_halves(predicted))
 
 
 def _halves(which: npt.NDArray[np.bool_]) -> dict[bool, int]:
@@ -104,7 +104,11 @@ def _interval(value: Floats, drawn: Floats) -> Interval | None:
     if np.isnan(value):
         return None
     low, high = np.nanpercentile(drawn, [2.5, 97.5])
-    return Interval(value=significant(float(value)), low=significant(low), high=significant(high))
+    return Interval(
+        value=round_significant(float(value)),
+        low=round_significant(low),
+        high=round_significant(high),
+    )
 
 
 def roc_auc(truth: npt.NDArray[np.bool_], probabilities: Floats) -> Interval | None:
@@ -125,13 +129,15 @@ def roc_auc(truth: npt.NDArray[np.bool_], probabilities: Floats) -> Interval | N
 
 def _around(value: float, error: float) -> Interval:
     return Interval(
-        value=significant(value),
-        low=significant(max(0.0, value - Z95 * error)),
-        high=significant(min(1.0, value + Z95 * error)),
+        value=round_significant(value),
+        low=round_significant(max(0.0, value - Z95 * error)),
+        high=round_significant(min(1.0, value + Z95 * error)),
     )
 
 
-def calibrator(labels: npt.NDArray[np.bool_] | None, probabilities: Floats) -> Calibrator | None:
+def fit_calibration(
+    labels: npt.NDArray[np.bool_] | None, probabilities: Floats
+) -> Calibrator | None:
     """Platt's scaling, fitted on the reference; None without labels of both classes."""
     if labels is None or not 0 < np.count_nonzero(labels) < len(labels):
         return None
@@ -146,7 +152,7 @@ def _log_odds(probabilities: Floats) -> Floats:
     return np.log(inside / (1 - inside)).reshape(-1, 1)
 
 
-def expected(
+def estimate_performance(
     *,
     probabilities: Floats,
     reference: Floats,
@@ -154,7 +160,7 @@ def expected(
     threshold: float,
 ) -> Expectation | None:
     """Expected F1 of a window, and of the reference by the same means; None when undefined."""
-    calibrated = calibrator(reference_labels, reference)
+    calibrated = fit_calibration(reference_labels, reference)
     chance = calibrated or (lambda scores: scores)
     here = _expected_f1(chance(probabilities), probabilities >= threshold)
     there = _expected_f1(chance(reference), reference >= threshold)
@@ -163,7 +169,7 @@ def expected(
     (value, error), (before, _) = here, there
     return Expectation(
         f1=_around(value, error),
-        reference_f1=significant(before),
+        reference_f1=round_significant(before),
         calibrated=calibrated is not None,
         dropped=has_dropped(value=value, bound=value + Z99 * error, before=before),
     )

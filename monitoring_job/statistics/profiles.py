@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from domain.contract.contract import Contract
 from domain.contract.feature import Feature
-from domain.drift.disclosure import SMALLEST_GROUP, hidden, significant
+from domain.drift.disclosure import SMALLEST_GROUP, choose_suppressed, round_significant
 from domain.drift.drift import OTHER
 from domain.drift.summary import Profile
 from tabular.rows import feature_values
@@ -58,51 +58,51 @@ class Column:
         return found | {str(name): int(count) for name, count in counts.items()}
 
     @cached_property
-    def hidden(self) -> frozenset[Group]:
+    def suppressed(self) -> frozenset[Group]:
         """The parts that must not be told."""
-        return hidden(self.groups, last=UNUSUAL)
+        return choose_suppressed(self.groups, last=UNUSUAL)
 
 
 UNUSUAL: frozenset[Group] = frozenset({None, OTHER})
 """What people look for, so that it is the last to be hidden for another's sake."""
 
 
-def joined(reference: Column, current: Column) -> frozenset[Group]:
+def find_merged_groups(reference: Column, current: Column) -> frozenset[Group]:
     """The groups that are shown as one, in both so that they can be compared."""
-    return reference.hidden | current.hidden
+    return reference.suppressed | current.suppressed
 
 
-def together(groups: Set[Group]) -> str:
+def merged_label(groups: Set[Group]) -> str:
     """The name of several groups shown as one."""
     return " or ".join(sorted("missing" if name is None else name for name in groups))
 
 
-def profile(column: Column, apart: Set[Group]) -> Profile:
+def profile(column: Column, merged_groups: Set[Group]) -> Profile:
     """Shares and moments of groups that may be told; never a row. `apart`: see `joined`."""
     rows, groups = len(column.state), column.groups
     mean, deviation = _moments(column)
     return Profile(
         rows=rows,
-        missing=None if None in column.hidden else _share(groups.get(None, 0), rows),
-        invalid=None if OTHER in column.hidden else _share(groups.get(OTHER, 0), rows),
+        missing=None if None in column.suppressed else _share(groups.get(None, 0), rows),
+        invalid=None if OTHER in column.suppressed else _share(groups.get(OTHER, 0), rows),
         mean=mean,
         deviation=deviation,
-        shares={} if column.feature.kind == "number" else _shares(groups, apart, rows),
+        shares={} if column.feature.kind == "number" else _shares(groups, merged_groups, rows),
     )
 
 
 def _share(part: int, rows: int) -> float:
-    return significant(part / rows) if rows else 0.0
+    return round_significant(part / rows) if rows else 0.0
 
 
-def _shares(groups: dict[Group, int], apart: Set[Group], rows: int) -> dict[str, float]:
+def _shares(groups: dict[Group, int], merged_groups: Set[Group], rows: int) -> dict[str, float]:
     shares = {
         name: _share(count, rows)
         for name, count in groups.items()
-        if name is not None and name not in apart
+        if name is not None and name not in merged_groups
     }
-    rest = sum(groups.get(name, 0) for name in apart)
-    return shares | ({together(apart): _share(rest, rows)} if shares and rest else {})
+    rest = sum(groups.get(name, 0) for name in merged_groups)
+    return shares | ({merged_label(merged_groups): _share(rest, rows)} if shares and rest else {})
 
 
 def _moments(column: Column) -> tuple[float | None, float | None]:
@@ -111,7 +111,7 @@ def _moments(column: Column) -> tuple[float | None, float | None]:
         return None, None
     with np.errstate(over="ignore", invalid="ignore"):
         moments = float(column.present.mean()), float(column.present.std(ddof=0))
-    mean, deviation = (significant(of) if math.isfinite(of) else None for of in moments)
+    mean, deviation = (round_significant(of) if math.isfinite(of) else None for of in moments)
     return mean, deviation
 
 

@@ -10,11 +10,11 @@ import pandas as pd
 
 from domain.contract.contract import Contract
 from domain.contract.feature import Feature, Segment
-from domain.drift.disclosure import hidden
+from domain.drift.disclosure import choose_suppressed
 from domain.drift.drift import MINIMUM_VALUES
 from domain.drift.summary import ColumnDrift, SegmentDrift
 from monitoring_job.statistics.profiles import UNUSUAL, Column, Group
-from monitoring_job.statistics.statistics import compared, judged
+from monitoring_job.statistics.statistics import compare_column, mark_drifted
 
 Mask = npt.NDArray[np.bool_]
 
@@ -32,7 +32,7 @@ def compare_segments(
         for segment in contract.segments
         for group in _groups(contract, segment, reference, current)
     ]
-    each = iter(judged([c for s in segments for c in s.columns], MINIMUM_VALUES))
+    each = iter(mark_drifted([c for s in segments for c in s.columns], MINIMUM_VALUES))
     return tuple(_published(s, [next(each) for _ in s.columns]) for s in segments)
 
 
@@ -70,7 +70,7 @@ def _segment(
     return replace(
         found,
         columns=tuple(
-            compared(reference[name].only(group.reference), current[name].only(group.current))
+            compare_column(reference[name].only(group.reference), current[name].only(group.current))
             for name in reference
             if name != own
         ),
@@ -98,10 +98,10 @@ def _groups(
 def _secret(column: Column, names: Sequence[str], codes: npt.NDArray[np.int64]) -> Set[Group]:
     """The groups whose size must not be told; those of categories are the column's own."""
     if column.feature.kind != "number":
-        return column.hidden
+        return column.suppressed
     rows = {name: int(np.count_nonzero(codes == code)) for code, name in enumerate(names)}
     unusual = {name: column.groups[name] for name in UNUSUAL}
-    return hidden({**rows, **unusual}, last=UNUSUAL)
+    return choose_suppressed({**rows, **unusual}, last=UNUSUAL)
 
 
 def _listed(feature: Feature) -> Sequence[str]:

@@ -9,11 +9,17 @@ import numpy as np
 import pandas as pd
 
 from domain.contract.contract import Contract
-from domain.drift.disclosure import significant
+from domain.drift.disclosure import round_significant
 from domain.drift.drift import MINIMUM_VALUES, Aspect, Method, is_drifted
 from domain.drift.summary import ColumnDrift, Profile, Test
 from monitoring_job.statistics.distances import distance
-from monitoring_job.statistics.profiles import PROBABILITY, VALID, Column, joined, profile
+from monitoring_job.statistics.profiles import (
+    PROBABILITY,
+    VALID,
+    Column,
+    find_merged_groups,
+    profile,
+)
 
 METHODS: Mapping[str, Method] = {
     "number": "wasserstein",
@@ -23,7 +29,7 @@ METHODS: Mapping[str, Method] = {
 """Fixed by the column's kind: Evidently's own choice changes with the size of the reference."""
 
 
-def compare(
+def compare_columns(
     *,
     contract: Contract,
     reference: Mapping[str, Column],
@@ -36,14 +42,14 @@ def compare(
     in its `problem` and leaves the others alone.
     """
     columns = [
-        compared(reference[feature.column], current[feature.column])
+        compare_column(reference[feature.column], current[feature.column])
         for feature in (*contract.features, PROBABILITY)
     ]
-    *features, prediction = judged(columns, minimum_rows)
+    *features, prediction = mark_drifted(columns, minimum_rows)
     return tuple(features), prediction
 
 
-def compared(reference: Column, current: Column) -> ColumnDrift:
+def compare_column(reference: Column, current: Column) -> ColumnDrift:
     """Both tests of one column, q-values still open."""
     results: list[Test | str] = []
     if reference.present.empty:
@@ -56,13 +62,13 @@ def compared(reference: Column, current: Column) -> ColumnDrift:
     if (reference.state != VALID).any() or (current.state != VALID).any():
         results.append(_test("validity", "jensenshannon", reference.state, current.state))
     problems = [result for result in results if isinstance(result, str)]
-    apart = joined(reference, current)
+    merged_groups = find_merged_groups(reference, current)
     return ColumnDrift(
         name=reference.feature.name,
         column=reference.feature.column,
         kind=reference.feature.kind,
-        reference=profile(reference, apart),
-        current=profile(current, apart),
+        reference=profile(reference, merged_groups),
+        current=profile(current, merged_groups),
         tests=tuple(result for result in results if isinstance(result, Test)),
         problem=" ".join(problems) or None,
     )
@@ -83,8 +89,8 @@ def _test(
         aspect=aspect,
         method=method,
         rows=len(current),
-        effect=significant(effect),
-        p_value=significant(p_value),
+        effect=round_significant(effect),
+        p_value=round_significant(p_value),
         q_value=1.0,
         drifted=False,
     )
@@ -106,7 +112,7 @@ def _p_value(
     return float(stats.chi2_contingency(counts.to_numpy(), correction=False).pvalue)
 
 
-def judged(columns: list[ColumnDrift], minimum_rows: int) -> list[ColumnDrift]:
+def mark_drifted(columns: list[ColumnDrift], minimum_rows: int) -> list[ColumnDrift]:
     """Benjamini-Hochberg over every test of the run, then the rule."""
     from scipy import stats
 
@@ -136,6 +142,6 @@ def _with_q(test: Test, q_value: float, minimum_rows: int, profile: Profile) -> 
     return replace(
         test,
         rows=None if is_secret else test.rows,
-        q_value=significant(q_value),
+        q_value=round_significant(q_value),
         drifted=drifted,
     )

@@ -59,7 +59,7 @@ def _retrain(
         training=training,
         bus=bus or EventBus(aws("events"), "default"),
         now=time.time_ns() // 1_000_000,
-        cool_down_millis=0,
+        cool_down_ms=0,
     )
 
 

@@ -183,7 +183,7 @@ class World:
                 window=Window(end - days * times.DAY, end),
                 scheduled=scheduled,
                 mail=mail,
-                late=days > 1,
+                look_back=days > 1,
             ),
             now=now or day + 2 * times.DAY,
             stores=self.stores,

@@ -21,7 +21,7 @@ from domain import keys, times
 from domain.contract.contract import Contract
 from domain.contract.feature import Feature
 from domain.drift.alert_state import AlertState
-from domain.drift.disclosure import significant
+from domain.drift.disclosure import round_significant
 from domain.drift.drift import Outcome
 from domain.drift.incident import Incident
 from domain.drift.performance import Expectation, Interval, Performance
@@ -180,7 +180,7 @@ class Stores:
         if summaries and summaries[0].outcome.is_drift:
             drifted = tuple(c.column for c in summaries[0].drifted)
             incident = Incident(
-                moved_to=summaries[0].end,
+                last_window_end=summaries[0].end,
                 outcome=summaries[0].outcome,
                 drifted=drifted,
                 opened_at=summaries[min(2, count - 1)].end,
@@ -305,8 +305,10 @@ def _column(name: str, column: str, kind: str, drifted: bool, rng: random.Random
     reference = Profile(
         rows=10_000, missing=0.01, invalid=0.0, mean=mean, deviation=deviation, shares=shares
     )
-    shift = significant(mean + test.effect * deviation) if mean and deviation else None
-    moved = {group: significant(share * rng.uniform(0.98, 1.01)) for group, share in shares.items()}
+    shift = round_significant(mean + test.effect * deviation) if mean and deviation else None
+    moved = {
+        group: round_significant(share * rng.uniform(0.98, 1.01)) for group, share in shares.items()
+    }
     current = replace(reference, rows=3000, mean=shift, shares=moved)
     return ColumnDrift(
         name=name,

@@ -244,7 +244,11 @@ def test_the_version_hashes_what_changes_the_model_and_nothing_else(contract: Co
 
 def test_bands_and_groups_are_named_in_order(contract: Contract) -> None:
     age, gender = contract.feature("age"), contract.feature("gender")
-    assert Segment("age", (30, 50)).labels(age) == ("age<30", "age 30-50", "age>=50")
+    assert Segment("age", (30, 50)).labels(age) == (
+        "age under 30",
+        "age 30 to under 50",
+        "age 50 and over",
+    )
     assert Segment("gender").labels(gender) == ("gender=Female", "gender=Male", "gender=Other")
     assert Segment("f").labels(Feature(name="f", kind="flag")) == ("f=0", "f=1")
 

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.contract.contract import Contract
-from domain.drift.disclosure import SMALLEST_GROUP, hidden, significant
+from domain.drift.disclosure import SMALLEST_GROUP, choose_suppressed, round_significant
 from domain.drift.drift import OTHER
 from domain.drift.summary import Profile, SegmentDrift
 from monitoring_job.statistics import performance, profiles
 from monitoring_job.statistics.profiles import Column
 from monitoring_job.statistics.segments import compare_segments
-from monitoring_job.statistics.statistics import compare
+from monitoring_job.statistics.statistics import compare_columns
 from tests.unit.monitoring import scored
 
 FEW = (0, 1, 5, 10, 11, 40)
@@ -27,7 +27,7 @@ FEW = (0, 1, 5, 10, 11, 40)
 def test_what_is_hidden_is_hidden_together_with_enough(
     counts: dict[str, int], last: set[str]
 ) -> None:
-    secret = hidden(counts, last=last)
+    secret = choose_suppressed(counts, last=last)
     told = {rows for name, rows in counts.items() if name not in secret}
     assert [rows for rows in told if 0 < rows < SMALLEST_GROUP] == []
     together = sum(counts[name] for name in secret)
@@ -47,14 +47,14 @@ def test_what_is_hidden_is_hidden_together_with_enough(
 def test_the_next_smallest_is_hidden_too_where_the_rest_would_tell(
     counts: dict[str, int], last: tuple[str, ...], expected: set[str]
 ) -> None:
-    assert hidden(counts, last=last) == expected
+    assert choose_suppressed(counts, last=last) == expected
 
 
 @pytest.mark.parametrize(
     ("value", "expected"), [(0.0, 0.0), (138.0641, 138.0), (0.123456, 0.123), (-2.71828, -2.72)]
 )
 def test_a_figure_has_three_significant_digits(value: float, expected: float) -> None:
-    assert significant(value) == expected
+    assert round_significant(value) == expected
 
 
 def few(frame: pd.DataFrame, seed: int) -> pd.DataFrame:
@@ -99,7 +99,9 @@ def test_no_published_figure_tells_about_fewer_than_eleven_rows(
 ) -> None:
     old = columns(contract, rows=900, seed=seed + 100)
     new = columns(contract, rows=400, seed=seed)
-    found, prediction = compare(contract=contract, reference=old, current=new, minimum_rows=300)
+    found, prediction = compare_columns(
+        contract=contract, reference=old, current=new, minimum_rows=300
+    )
     segments = compare_segments(contract=contract, reference=old, current=new)
     leaks: list[Any] = []
     for column in (*found, prediction):
@@ -135,7 +137,9 @@ def test_a_group_too_small_to_show_is_one_with_the_next_on_both_sides(contract: 
     old["gender"] = ["Other"] * 3 + ["Male"] * 417 + ["Female"] * 580
     new["gender"] = ["Other"] * 50 + ["Male"] * 370 + ["Female"] * 580
     sides = [profiles.columns(contract, pa.Table.from_pandas(frame)) for frame in (old, new)]
-    found, _ = compare(contract=contract, reference=sides[0], current=sides[1], minimum_rows=300)
+    found, _ = compare_columns(
+        contract=contract, reference=sides[0], current=sides[1], minimum_rows=300
+    )
     [gender] = [column for column in found if column.column == "gender"]
     shares = {"Female": 0.58, "Male or Other": 0.42}
     assert (gender.reference.shares, gender.current.shares) == (shares, shares)
@@ -147,7 +151,7 @@ def test_a_group_too_small_to_show_is_one_with_the_next_on_both_sides(contract: 
 def test_figures_rest_on_eleven_rows_of_each_truth_and_each_answer(
     positives: int, predicted: int, shown: bool
 ) -> None:
-    measured = performance.realised(
+    measured = performance.measure_performance(
         labels=(np.arange(400) < positives).astype(np.int8),
         probabilities=(np.arange(400) < predicted).astype(np.float64),
         threshold=0.5,
@@ -160,7 +164,7 @@ def test_figures_rest_on_eleven_rows_of_each_truth_and_each_answer(
 
 @pytest.mark.parametrize(("sampled", "labelled"), [(405, None), (411, 400), (400, 400)])
 def test_how_few_have_no_label_is_not_told(sampled: int, labelled: int | None) -> None:
-    measured = performance.realised(
+    measured = performance.measure_performance(
         labels=(np.arange(400) < 40).astype(np.int8),
         probabilities=np.linspace(0, 1, 400),
         threshold=0.5,

@@ -10,12 +10,14 @@ from domain.drift.alert_state import (
     Announcement,
 )
 from domain.drift.drift import Outcome
-from domain.drift.incident import CALM_MILLIS, PAUSE_MILLIS, Incident, Transition
+from domain.drift.incident import ESCALATION_PAUSE_MS, RECOVERY_MS, Incident, Transition
 from domain.errors import BadRecord
 
 VERSION = "1-0a1b2c3d"
-OPEN = Incident(moved_to=10, outcome=Outcome.DATA_DRIFT, drifted=("age",), opened_at=10, told_at=10)
-CALMER = replace(OPEN, moved_to=20, calm_since=20)
+OPEN = Incident(
+    last_window_end=10, outcome=Outcome.DATA_DRIFT, drifted=("age",), opened_at=10, notified_at=10
+)
+CALMER = replace(OPEN, last_window_end=20, quiet_since=20)
 
 
 @pytest.mark.parametrize(
@@ -25,14 +27,14 @@ CALMER = replace(OPEN, moved_to=20, calm_since=20)
         (Incident(), Outcome.STABLE, [], 20, Transition.SILENT),
         (Incident(), Outcome.NO_DATA, [], 20, Transition.NONE),
         (OPEN, Outcome.DATA_DRIFT, ["age"], 20, Transition.SILENT),
-        (OPEN, Outcome.DATA_DRIFT, ["bmi"], 10 + PAUSE_MILLIS, Transition.ESCALATE),
-        (OPEN, Outcome.DATA_DRIFT, ["bmi"], 9 + PAUSE_MILLIS, Transition.SILENT),
-        (OPEN, Outcome.DATA_DRIFT, ["age"], 10 + PAUSE_MILLIS, Transition.SILENT),
+        (OPEN, Outcome.DATA_DRIFT, ["bmi"], 10 + ESCALATION_PAUSE_MS, Transition.ESCALATE),
+        (OPEN, Outcome.DATA_DRIFT, ["bmi"], 9 + ESCALATION_PAUSE_MS, Transition.SILENT),
+        (OPEN, Outcome.DATA_DRIFT, ["age"], 10 + ESCALATION_PAUSE_MS, Transition.SILENT),
         (OPEN, Outcome.PREDICTION_DRIFT, ["age"], 20, Transition.ESCALATE),
         (OPEN, Outcome.STABLE, [], 20, Transition.SILENT),
-        (CALMER, Outcome.STABLE, [], 20 + CALM_MILLIS, Transition.RECOVER),
-        (CALMER, Outcome.STABLE, [], 19 + CALM_MILLIS, Transition.SILENT),
-        (CALMER, Outcome.DATA_DRIFT, ["age"], 20 + CALM_MILLIS, Transition.SILENT),
+        (CALMER, Outcome.STABLE, [], 20 + RECOVERY_MS, Transition.RECOVER),
+        (CALMER, Outcome.STABLE, [], 19 + RECOVERY_MS, Transition.SILENT),
+        (CALMER, Outcome.DATA_DRIFT, ["age"], 20 + RECOVERY_MS, Transition.SILENT),
         (OPEN, Outcome.INSUFFICIENT_DATA, [], 20, Transition.NONE),
         (OPEN, Outcome.PERFORMANCE_DROP, ["bmi"], 10, Transition.NONE),
         (OPEN, Outcome.STABLE, [], 9, Transition.NONE),
@@ -41,34 +43,38 @@ CALMER = replace(OPEN, moved_to=20, calm_since=20)
 def test_a_scheduled_window_moves_the_incident(
     incident: Incident, outcome: Outcome, drifted: list[str], end: int, transition: Transition
 ) -> None:
-    moved, after = incident.after(outcome=outcome, drifted=drifted, end=end)
+    moved, after = incident.advance(outcome=outcome, drifted=drifted, end=end)
     assert moved is transition
-    assert after.moved_to == (incident.moved_to if transition is Transition.NONE else end)
+    assert after.last_window_end == (
+        incident.last_window_end if transition is Transition.NONE else end
+    )
     assert after.is_open is (
         outcome.is_drift or (incident.is_open and transition is not Transition.RECOVER)
     )
 
 
 def test_an_escalation_remembers_the_worst_that_was_told() -> None:
-    _, after = OPEN.after(outcome=Outcome.PREDICTION_DRIFT, drifted=["bmi"], end=20)
+    _, after = OPEN.advance(outcome=Outcome.PREDICTION_DRIFT, drifted=["bmi"], end=20)
     expected = Incident(
-        moved_to=20,
+        last_window_end=20,
         outcome=Outcome.PREDICTION_DRIFT,
         drifted=("age", "bmi"),
         opened_at=10,
-        told_at=20,
+        notified_at=20,
     )
     assert after == expected
 
 
 def test_a_column_that_came_too_soon_is_told_when_it_stays() -> None:
-    _, silent = OPEN.after(outcome=Outcome.DATA_DRIFT, drifted=["bmi"], end=20)
-    moved, told = silent.after(outcome=Outcome.DATA_DRIFT, drifted=["bmi"], end=10 + PAUSE_MILLIS)
+    _, silent = OPEN.advance(outcome=Outcome.DATA_DRIFT, drifted=["bmi"], end=20)
+    moved, told = silent.advance(
+        outcome=Outcome.DATA_DRIFT, drifted=["bmi"], end=10 + ESCALATION_PAUSE_MS
+    )
     assert (silent.drifted, moved, told.drifted) == (("age",), Transition.ESCALATE, ("age", "bmi"))
 
 
 OWED = Announcement(transition=Transition.OPEN, run_ids=("a", "b"), channels=("mail",))
-STATE = AlertState(OPEN, replace(OPEN, calm_since=30), (OWED, replace(OWED, claimed_at=7)))
+STATE = AlertState(OPEN, replace(OPEN, quiet_since=30), (OWED, replace(OWED, claimed_at=7)))
 
 
 @pytest.mark.parametrize("state", [AlertState(), STATE])
@@ -77,15 +83,15 @@ def test_the_state_survives_its_encoding(state: AlertState) -> None:
 
 
 def test_a_state_of_an_older_kind_keeps_its_incident() -> None:
-    fields = {"moved_to": 10, "outcome": "data_drift", "drifted": ["age"], "opened_at": 10}
-    older = {"incident": {**fields, "calm_since": None}, "claim": None}
-    expected = AlertState(replace(OPEN, told_at=None))
+    fields = {"last_window_end": 10, "outcome": "data_drift", "drifted": ["age"], "opened_at": 10}
+    older = {"incident": {**fields, "quiet_since": None}, "claim": None}
+    expected = AlertState(replace(OPEN, notified_at=None))
     assert AlertState.from_json(json.dumps(older).encode()) == expected
 
 
 @pytest.mark.parametrize(
     "path",
-    ["moved_to", "opened_at", "told_at", "calm_since", "outcome", "drifted"],
+    ["last_window_end", "opened_at", "notified_at", "quiet_since", "outcome", "drifted"],
 )
 @pytest.mark.parametrize("which", ["incident", "late"])
 def test_a_state_with_a_field_of_another_kind_is_refused(which: str, path: str) -> None:
@@ -101,12 +107,12 @@ def test_a_state_with_a_field_of_another_kind_is_refused(which: str, path: str) 
 )
 def test_an_announcement_with_a_field_of_another_kind_is_refused(change: dict[str, object]) -> None:
     fields = json.loads(STATE.to_json())
-    fields["owed"][0] |= change
+    fields["pending"][0] |= change
     with pytest.raises(BadRecord):
         AlertState.from_json(json.dumps(fields).encode())
 
 
-@pytest.mark.parametrize("data", [b"", b"{}", b'{"incident": {}, "owed": []}', b"[1]", b'"x"'])
+@pytest.mark.parametrize("data", [b"", b"{}", b'{"incident": {}, "pending": []}', b"[1]", b'"x"'])
 def test_what_is_no_state_is_refused(data: bytes) -> None:
     with pytest.raises(BadRecord):
         AlertState.from_json(data)

@@ -20,7 +20,7 @@ IDLE = Situation(
 
 
 def _decide(drift: DetectedDrift = OPENED, situation: Situation = IDLE) -> tuple[bool, str]:
-    decision = decide(drift, situation, now=NOW, cool_down_millis=24 * HOUR)
+    decision = decide(drift, situation, now=NOW, cool_down_ms=24 * HOUR)
     return decision.start, decision.reason
 
 

@@ -23,7 +23,7 @@ EVIDENCE = Evidence(f1=Interval(0.8, 0.78, 0.82), calibration_error=0.01, champi
 
 def _segment(change: float | None, rows: int = SEGMENT_ROWS) -> SegmentChange:
     interval = None if change is None else Interval(change, change - 0.02, change + 0.02)
-    return SegmentChange("age<30", rows, interval)
+    return SegmentChange("age under 30", rows, interval)
 
 
 def test_a_surely_better_challenger_is_promoted() -> None:

@@ -23,7 +23,7 @@ from tests.unit.dashboard import NOW, REQUEST_ID, SECRET, FakeAthena, FakeBus, W
 from tests.unit.fakes import point_at, problem_of
 
 VERSION = "7-0a1b2c3d"
-DAY_MILLIS = 86_400_000
+DAY_MS = 86_400_000
 
 
 def _column(effect: float) -> ColumnDrift:
@@ -43,12 +43,12 @@ def _column(effect: float) -> ColumnDrift:
 
 
 def _summary(day: int, *, version: str = VERSION, effect: float = 0.0) -> Summary:
-    end = times.to_millis(NOW) // DAY_MILLIS * DAY_MILLIS - day * DAY_MILLIS
-    start, stop = (times.to_name(times.from_millis(at)) for at in (end - DAY_MILLIS, end))
+    end = times.to_millis(NOW) // DAY_MS * DAY_MS - day * DAY_MS
+    start, stop = (times.to_name(times.from_millis(at)) for at in (end - DAY_MS, end))
     return Summary(
         run_id=f"{start}--{stop}--{version}",
         version=version,
-        start=end - DAY_MILLIS,
+        start=end - DAY_MS,
         end=end,
         computed_at=end,
         scheduled=True,
@@ -87,7 +87,9 @@ def test_the_overview_tells_champion_card_open_incident_and_the_timeline_oldest_
     ref = ModelRef.of(7, "0a1b2c3d" * 8)
     point_at(world.s3, ref)
     world.s3.objects[keys.card(ref.version)] = b'{"threshold": 0.4}'
-    incident = Incident(moved_to=5, outcome=Outcome.DATA_DRIFT, drifted=("age",), opened_at=4)
+    incident = Incident(
+        last_window_end=5, outcome=Outcome.DATA_DRIFT, drifted=("age",), opened_at=4
+    )
     world.s3.objects[keys.ALERT_STATE] = AlertState(incident).to_json()
 
     found = world.get("/monitoring/overview")
@@ -98,7 +100,7 @@ def test_the_overview_tells_champion_card_open_incident_and_the_timeline_oldest_
     assert found["timeline"][0]["end"] < found["timeline"][-1]["end"] == found["latest"][0]["end"]
 
 
-@pytest.mark.parametrize("data", [b"{", b'{"incident": {"moved_to": "x"}}'])
+@pytest.mark.parametrize("data", [b"{", b'{"incident": {"last_window_end": "x"}}'])
 def test_an_unreadable_alert_state_costs_a_sentence_and_not_the_overview(data: bytes) -> None:
     world = World()
     world.s3.objects[keys.ALERT_STATE] = data
@@ -108,14 +110,14 @@ def test_an_unreadable_alert_state_costs_a_sentence_and_not_the_overview(data: b
 
 def test_a_performance_drop_of_the_weekly_look_back_is_an_incident_to_show() -> None:
     world = World()
-    late = Incident(moved_to=5, outcome=Outcome.PERFORMANCE_DROP, opened_at=4)
-    world.s3.objects[keys.ALERT_STATE] = AlertState(Incident(moved_to=6), late).to_json()
+    late = Incident(last_window_end=5, outcome=Outcome.PERFORMANCE_DROP, opened_at=4)
+    world.s3.objects[keys.ALERT_STATE] = AlertState(Incident(last_window_end=6), late).to_json()
     assert "performance_drop" == world.get("/monitoring/overview")["incident"]["outcome"]
 
 
 def test_a_closed_incident_is_none() -> None:
     world = World()
-    world.s3.objects[keys.ALERT_STATE] = AlertState(Incident(moved_to=5)).to_json()
+    world.s3.objects[keys.ALERT_STATE] = AlertState(Incident(last_window_end=5)).to_json()
     assert world.get("/monitoring/overview")["incident"] is None
 
 
@@ -307,7 +309,7 @@ def test_a_filter_that_cant_be_is_400_and_never_reaches_the_query(query: dict[st
 
 
 def test_traffic_tells_each_of_thirty_days_with_zero_where_nothing_was() -> None:
-    today = str(times.to_millis(NOW) // DAY_MILLIS)
+    today = str(times.to_millis(NOW) // DAY_MS)
     world = World(athena=FakeAthena(rows=[[today, "10", "3"]]))
     days = world.get("/monitoring/traffic")["days"]
     assert (30, {"day": "2026-02-01", "predictions": 10, "positives": 3}) == (len(days), days[-1])

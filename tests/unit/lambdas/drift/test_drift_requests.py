@@ -16,12 +16,12 @@ from botocore.exceptions import ConnectionClosedError, HTTPClientError, ReadTime
 from adapters.s3 import Bucket
 from domain import keys, times
 from domain.drift.drift import Outcome
-from domain.drift.drift_request import RUN_MILLIS, DriftRequest, RequestRecord
+from domain.drift.drift_request import LONGEST_RUN_MS, DriftRequest, RequestRecord
 from domain.drift.window import LastRows
 from domain.errors import BadRecord, BadWindow
 from lambdas.drift.handler import RunFailed, handler
-from lambdas.drift.observation import observed
-from lambdas.drift.requested import Desk
+from lambdas.drift.observation import observe
+from lambdas.drift.requested import OnDemandRuns
 from monitoring_job import publishing
 from ops.commands import drift
 from ops.errors import OpsError
@@ -76,7 +76,7 @@ def test_a_request_is_done_once_and_means_the_moment_it_was_asked(moto_bucket: B
         return [summary]
 
     for _ in range(2):  # events come twice
-        Desk(moto_bucket).serve(event(ASKED), now=NOW, run=run)
+        OnDemandRuns(moto_bucket).handle(event(ASKED), now=NOW, run=run)
     asked = times.from_millis(ASKED.requested_at)
     assert seen == [(LastRows(5, before=asked), "running")]
     assert (stored(moto_bucket).status, stored(moto_bucket).run_ids) == ("done", (summary.run_id,))
@@ -85,7 +85,9 @@ def test_a_request_is_done_once_and_means_the_moment_it_was_asked(moto_bucket: B
 def test_a_bad_window_is_noted_and_not_tried_again(moto_bucket: Bucket) -> None:
     bad = RequestRecord(id=ID, requested_at=1, request={"day": "soon"})
     assert (
-        Desk(moto_bucket).serve(event(bad), now=NOW, run=lambda _: [drift_summary(Outcome.STABLE)])
+        OnDemandRuns(moto_bucket).handle(
+            event(bad), now=NOW, run=lambda _: [drift_summary(Outcome.STABLE)]
+        )
         == []
     )
     assert stored(moto_bucket).problem == "A day looks like 2026-01-31."
@@ -96,7 +98,7 @@ def test_a_failure_is_noted_without_its_text_and_raised(moto_bucket: Bucket) -> 
         raise ZeroDivisionError("a value")
 
     with pytest.raises(ZeroDivisionError):
-        Desk(moto_bucket).serve(event(ASKED), now=NOW, run=run)
+        OnDemandRuns(moto_bucket).handle(event(ASKED), now=NOW, run=run)
     problem = stored(moto_bucket).problem or ""
     assert (stored(moto_bucket).status, "ZeroDivisionError" in problem) == ("failed", True)
     assert "a value" not in problem
@@ -105,7 +107,7 @@ def test_a_failure_is_noted_without_its_text_and_raised(moto_bucket: Bucket) -> 
 def test_a_forged_id_touches_nothing(moto_bucket: Bucket) -> None:
     forged = {"detail-type": "DriftRequested", "detail": {"request_id": "../alerts/state"}}
     with pytest.raises(BadWindow):
-        Desk(moto_bucket).serve(forged, now=NOW, run=lambda _: [])
+        OnDemandRuns(moto_bucket).handle(forged, now=NOW, run=lambda _: [])
     assert list(moto_bucket.list("")) == []
 
 
@@ -119,7 +121,7 @@ def test_one_event_delivered_five_times_at_once_is_one_run(moto_bucket: Bucket) 
 
     def deliver() -> None:
         barrier.wait()
-        Desk(moto_bucket).serve(event(ASKED), now=NOW, run=run)
+        OnDemandRuns(moto_bucket).handle(event(ASKED), now=NOW, run=run)
 
     threads = [threading.Thread(target=deliver) for _ in range(5)]
     for thread in threads:
@@ -133,7 +135,7 @@ def test_one_event_delivered_five_times_at_once_is_one_run(moto_bucket: Bucket) 
 def test_a_run_that_was_cut_off_counts_as_failed_and_may_be_run_again(
     moto_bucket: Bucket, age: int, runs: int, seen: str
 ) -> None:
-    started = times.to_millis(NOW) - RUN_MILLIS - age
+    started = times.to_millis(NOW) - LONGEST_RUN_MS - age
     record = replace(ASKED, status="running", started_at=started)
     moto_bucket.put(keys.request(ID), record.to_json())
     ran: list[DriftRequest] = []
@@ -142,7 +144,7 @@ def test_a_run_that_was_cut_off_counts_as_failed_and_may_be_run_again(
         ran.append(request)
         return []
 
-    Desk(moto_bucket).serve(event(record), now=NOW, run=run)
+    OnDemandRuns(moto_bucket).handle(event(record), now=NOW, run=run)
     assert (len(ran), record.seen(times.to_millis(NOW)).status) == (runs, seen)
 
 
@@ -192,7 +194,7 @@ def test_the_monitor_counts_its_runs_rows_and_age(scheduled: bool, runs: int) ->
         drift_summary(Outcome.DATA_DRIFT, "age"),
         drift_summary(Outcome.NO_DATA),
     ]
-    counts = observed(summaries, scheduled=scheduled, last=1_000, now=61_000).counts
+    counts = observe(summaries, scheduled=scheduled, last=1_000, now=61_000).counts
     assert counts == {
         "Runs": 3,
         "ScheduledRuns": runs,

@@ -14,8 +14,8 @@ from domain import keys
 from domain.contract.contract import Contract
 from domain.drift.alert_state import (
     CHANNELS,
-    CLAIM_MILLIS,
-    MAXIMUM_OWED,
+    CLAIM_MS,
+    MAXIMUM_PENDING,
     AlertState,
     Announcement,
     Channel,
@@ -27,11 +27,13 @@ from domain.drift.summary import SegmentDrift, Summary
 from monitoring_job import publishing
 from monitoring_job.alerts.alerting import Alerting
 from monitoring_job.statistics import profiles
-from monitoring_job.statistics.statistics import compare
+from monitoring_job.statistics.statistics import compare_columns
 from tests.unit.fakes import client_error
 from tests.unit.monitoring import VERSION, Channels, drift_summary, scored
 
-OPEN = Incident(moved_to=10, outcome=Outcome.DATA_DRIFT, drifted=("age",), opened_at=10, told_at=10)
+OPEN = Incident(
+    last_window_end=10, outcome=Outcome.DATA_DRIFT, drifted=("age",), opened_at=10, notified_at=10
+)
 OWED = Announcement(transition=Transition.OPEN, run_ids=("a", "b"), channels=("mail",))
 
 
@@ -126,14 +128,14 @@ def test_a_month_of_one_lasting_shift_is_two_mails_at_most(contract: Contract) -
         odds = rows["probability"] / (1 - rows["probability"]) * np.exp(0.03 * 8)
         rows["probability"] = odds / (1 + odds)
         current = profiles.columns(contract, pa.Table.from_pandas(rows))
-        columns, prediction = compare(
+        columns, prediction = compare_columns(
             contract=contract, reference=reference, current=current, minimum_rows=300
         )
         found = [column.column for column in (*columns, prediction) if column.drifted]
         outcome = Outcome.STABLE
         if found:
             outcome = Outcome.PREDICTION_DRIFT if prediction.drifted else Outcome.DATA_DRIFT
-        transition, incident = incident.after(
+        transition, incident = incident.advance(
             outcome=outcome, drifted=found, end=(day + 1) * 86_400_000
         )
         told += transition.is_announced
@@ -170,7 +172,7 @@ def test_a_refused_mail_is_sent_by_the_next_days_run_whatever_that_finds(
         "sent",
         "sent",
     )
-    assert _state(moto_bucket).owed == ()
+    assert _state(moto_bucket).pending == ()
 
 
 def test_a_run_that_died_before_it_sent_is_made_up_for_by_the_next_days_quiet_run(
@@ -180,7 +182,7 @@ def test_a_run_that_died_before_it_sent_is_made_up_for_by_the_next_days_quiet_ru
     with pytest.raises(SystemExit):
         _scheduled(moto_bucket, channels, drift_summary(Outcome.DATA_DRIFT, "age"))
     channels.failing.clear()
-    later = _alerting(moto_bucket, channels, now=10**13 + CLAIM_MILLIS)
+    later = _alerting(moto_bucket, channels, now=10**13 + CLAIM_MS)
     later.scheduled([drift_summary(Outcome.STABLE, day=1)])
     assert channels.subjects == ["[diabetes] Data drift: age (2026-01-31 UTC)"]
     assert _state(moto_bucket).incident.is_open
@@ -228,13 +230,13 @@ def test_the_weekly_look_back_tells_each_version_that_does_worse_once_and_nothin
     mails = []
     for runs in weeks:
         published = [publishing.publish_run(moto_bucket, run, {}) for run in runs]
-        told = _alerting(moto_bucket, channels).scheduled(published, late=True)
+        told = _alerting(moto_bucket, channels).scheduled(published, look_back=True)
         mails.append([run.mail for run in told])
     quiet, sent = ["not_needed"], ["sent"]
     both = [quiet * 2, sent * 2]
     assert mails == [quiet, sent, *both, quiet, quiet, quiet, quiet]
     state = _state(moto_bucket)
-    assert (len(channels.mails), state.late.is_open, state.incident) == (2, False, Incident())
+    assert (len(channels.mails), state.look_back.is_open, state.incident) == (2, False, Incident())
 
 
 REFUSALS: list[tuple[Channel, Exception, str]] = [
@@ -284,36 +286,38 @@ def test_a_channel_that_refuses_is_named_keeps_no_other_from_being_told_and_is_s
     assert (run.mail, run.problems) == ("failed" if channel == "mail" else "sent", (problem,))
     taken = {"mail": channels.mails, "topic": channels.messages, "event": channels.events}
     assert {name for name, sent in taken.items() if not sent} == {channel}
-    [owed] = _state(moto_bucket).owed
+    [owed] = _state(moto_bucket).pending
     assert (owed.channels, owed.claimed_at) == ((channel,), 0)
     channels.failing.clear()
     _scheduled(moto_bucket, channels, drift_summary(Outcome.STABLE, day=1))
     assert [len(sent) for sent in taken.values()] == [1, 1, 1]
 
 
-@pytest.mark.parametrize(("age", "mails"), [(CLAIM_MILLIS - 1, 0), (CLAIM_MILLIS, 1)])
+@pytest.mark.parametrize(("age", "mails"), [(CLAIM_MS - 1, 0), (CLAIM_MS, 1)])
 def test_only_an_expired_claim_is_taken_over(moto_bucket: Bucket, age: int, mails: int) -> None:
     run = drift_summary(Outcome.DATA_DRIFT, "age")
     claimed = replace(OWED, run_ids=(run.run_id,), channels=CHANNELS, claimed_at=10**13 - age)
-    opened = replace(OPEN, moved_to=run.end)
-    moto_bucket.put(keys.ALERT_STATE, AlertState(opened, owed=(claimed,)).to_json())
+    opened = replace(OPEN, last_window_end=run.end)
+    moto_bucket.put(keys.ALERT_STATE, AlertState(opened, pending=(claimed,)).to_json())
     channels = Channels()
     _scheduled(moto_bucket, channels, run)
     assert len(channels.mails) == mails
 
 
 def test_an_announcement_whose_runs_are_gone_is_forgotten(moto_bucket: Bucket) -> None:
-    moto_bucket.put(keys.ALERT_STATE, AlertState(OPEN, owed=(OWED,)).to_json())
+    moto_bucket.put(keys.ALERT_STATE, AlertState(OPEN, pending=(OWED,)).to_json())
     channels = Channels()
     _scheduled(moto_bucket, channels, drift_summary(Outcome.STABLE))
-    assert (channels.mails, _state(moto_bucket).owed) == ([], ())
+    assert (channels.mails, _state(moto_bucket).pending) == ([], ())
 
 
 def test_only_so_many_announcements_wait() -> None:
     state = AlertState()
-    for number in range(MAXIMUM_OWED + 3):
-        state = state.owing(replace(OWED, run_ids=(str(number),)))
-    assert [owed.run_ids[0] for owed in state.owed] == [str(n) for n in range(3, MAXIMUM_OWED + 3)]
+    for number in range(MAXIMUM_PENDING + 3):
+        state = state.with_pending(replace(OWED, run_ids=(str(number),)))
+    assert [owed.run_ids[0] for owed in state.pending] == [
+        str(n) for n in range(3, MAXIMUM_PENDING + 3)
+    ]
 
 
 def test_an_unreadable_state_costs_a_mail_and_not_the_run(moto_bucket: Bucket) -> None:

@@ -22,7 +22,7 @@ from monitoring_job.alerts.mails import Section, compose
 from monitoring_job.reports import reports, wording
 from monitoring_job.reports.safe_html import UnexpectedPage, harden
 from monitoring_job.statistics import profiles
-from monitoring_job.statistics.statistics import compare
+from monitoring_job.statistics.statistics import compare_columns
 from tests.unit.monitoring import SECRET, Channels, scored
 
 HOSTILE = "</script><script>document.title='owned'</script>"
@@ -40,7 +40,9 @@ def drifted(
     current["probability"] = current["probability"] ** 0.5
     old = profiles.columns(contract, pa.Table.from_pandas(scored(5_000, seed=1)))
     new = profiles.columns(contract, pa.Table.from_pandas(current))
-    columns, prediction = compare(contract=contract, reference=old, current=new, minimum_rows=300)
+    columns, prediction = compare_columns(
+        contract=contract, reference=old, current=new, minimum_rows=300
+    )
     summary = Summary(
         run_id=str(run_id(start=START, end=END, version="3-0a1b2c3d")),
         version="3-0a1b2c3d",
@@ -265,7 +267,9 @@ def test_a_page_of_a_hundred_columns_keeps_the_limit_and_the_one_that_drifted() 
         table = pa.Table.from_pandas(frame.assign(probability=random.random(rows)))
         sides.append(profiles.columns(wide, table))
     old, new = sides
-    columns, prediction = compare(contract=wide, reference=old, current=new, minimum_rows=300)
+    columns, prediction = compare_columns(
+        contract=wide, reference=old, current=new, minimum_rows=300
+    )
     summary = Summary(
         run_id=str(run_id(start=START, end=END, version=None)),
         version=None,

@@ -17,7 +17,7 @@ from domain import keys
 from domain.contract.contract import Contract
 from domain.drift.disclosure import SMALLEST_GROUP
 from domain.drift.drift import Outcome
-from domain.drift.performance import test_figures as figures_of
+from domain.drift.performance import read_test_figures as figures_of
 from domain.drift.summary import Summary
 from monitoring_job.reports import reports, wording
 from monitoring_job.statistics import performance
@@ -235,13 +235,13 @@ def test_drift_inside_a_segment_is_named_with_it(world: World) -> None:
     version = publish_model(world.bucket, world.contract)
     log(world.bucket, records(frame, world.contract, version=version))
     summary = run(world)
-    assert "hypertension in age>=70" in [change.name for change in wording.changes(summary)]
+    assert "hypertension in age 70 and over" in [change.name for change in wording.changes(summary)]
     assert summary.outcome is Outcome.DATA_DRIFT
 
 
 def test_an_interval_covers_the_truth_and_a_perfect_model_has_no_doubt() -> None:
     labels = np.repeat([1, 0], [50, 450]).astype(np.int8)
-    perfect = performance.realised(
+    perfect = performance.measure_performance(
         labels=labels,
         probabilities=labels.astype(np.float64) * 0.9,
         threshold=0.5,
@@ -255,7 +255,7 @@ def test_an_interval_covers_the_truth_and_a_perfect_model_has_no_doubt() -> None
 
 
 def test_without_a_positive_the_undefined_is_none() -> None:
-    nothing = performance.realised(
+    nothing = performance.measure_performance(
         labels=np.zeros(200, np.int8),
         probabilities=np.zeros(200),
         threshold=0.5,
@@ -270,7 +270,7 @@ def test_expected_f1_is_near_the_realised_though_the_scores_are_not_calibrated()
     chance = random.beta(0.2, 1.5, 60_000)
     truth = random.random(60_000) < chance
     score = chance**0.5  # far too sure
-    expected = performance.expected(
+    expected = performance.estimate_performance(
         probabilities=score[:50_000],
         reference=score[50_000:],
         reference_labels=truth[50_000:],

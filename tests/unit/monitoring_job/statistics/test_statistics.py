@@ -10,15 +10,15 @@ import pyarrow as pa
 import pytest
 
 from domain.contract.contract import Contract
-from domain.drift.disclosure import significant
+from domain.drift.disclosure import round_significant
 from domain.drift.drift import OTHER, Outcome, is_drifted, worst
 from domain.drift.drift_request import UNREPLACED_TIME, DriftRequest
-from domain.drift.run_index import MAXIMUM, IndexEntry, RunIndex
+from domain.drift.run_index import MAXIMUM_ENTRIES, IndexEntry, RunIndex
 from domain.drift.summary import ColumnDrift, Profile, RowCounts, Summary, Test, run_id
 from domain.drift.window import LastRows, Window
 from domain.errors import BadRecord, BadWindow
 from monitoring_job.statistics import distances, profiles, statistics
-from monitoring_job.statistics.statistics import compare
+from monitoring_job.statistics.statistics import compare_columns
 from tests.unit.monitoring import scored
 
 NOW = datetime(2026, 2, 1, 14, tzinfo=UTC)
@@ -27,7 +27,7 @@ NOW = datetime(2026, 2, 1, 14, tzinfo=UTC)
 def compared(
     contract: Contract, current: pd.DataFrame, *, reference_rows: int = 5_000
 ) -> dict[str, ColumnDrift]:
-    columns, prediction = compare(
+    columns, prediction = compare_columns(
         contract=contract,
         reference=profiles.columns(contract, pa.Table.from_pandas(scored(reference_rows, seed=1))),
         current=profiles.columns(contract, pa.Table.from_pandas(current)),
@@ -175,7 +175,7 @@ def test_a_difference_that_is_no_number_is_a_sentence_and_spares_the_others(
     reference, current = scored(5_000, seed=1), scored(1_000, seed=21)
     _age(current)
     reference.loc[0, "bmi"] = None  # the one column of that length
-    columns, _ = compare(
+    columns, _ = compare_columns(
         contract=contract,
         reference=profiles.columns(contract, pa.Table.from_pandas(reference)),
         current=profiles.columns(contract, pa.Table.from_pandas(current)),
@@ -207,7 +207,7 @@ def test_a_column_that_breaks_the_statistics_spares_the_others(
     _age(current)
     reference = profiles.columns(contract, pa.Table.from_pandas(scored(5_000, seed=1)))
     reference["bmi"].values.name = "bmi"
-    columns, _ = compare(
+    columns, _ = compare_columns(
         contract=contract,
         reference=reference,
         current=profiles.columns(contract, pa.Table.from_pandas(current)),
@@ -248,7 +248,7 @@ def test_the_effect_is_the_number_that_evidently_computes(contract: Contract) ->
     shown = [metric["value"] for metric in report.dict()["metrics"]]
     ours = compared(contract, current)
     effects = [ours[name].tests[0].effect for name in ("age", "smoking_history")]
-    assert effects == [significant(score) for score in shown]
+    assert effects == [round_significant(score) for score in shown]
 
 
 def _summary(**changes: object) -> Summary:
@@ -314,13 +314,13 @@ def test_a_run_is_named_by_whole_seconds_around_its_window(
 
 def test_the_index_keeps_the_latest_windows_and_replaces_repeated_runs() -> None:
     index = RunIndex()
-    for day in range(1, MAXIMUM + 3):
+    for day in range(1, MAXIMUM_ENTRIES + 3):
         run = str(run_id(start=0, end=day * 1_000, version=None))
         index = index.with_run(IndexEntry.of(_summary(run_id=run, end=day * 1_000)))
     again = IndexEntry.of(_summary(run_id=run, end=day * 1_000, computed_at=9_000))
     index = RunIndex.from_json(index.with_run(again).to_json())
     ends = [entry.end for entry in index.entries]
-    assert ends == [day * 1_000 for day in range(MAXIMUM + 2, 2, -1)]
+    assert ends == [day * 1_000 for day in range(MAXIMUM_ENTRIES + 2, 2, -1)]
     assert index.entries[0] == again
 
 

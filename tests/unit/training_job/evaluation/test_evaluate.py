@@ -127,7 +127,7 @@ def test_the_first_model_gets_a_card_with_intervals_segments_and_pictures(world:
         assert low <= card["metrics"][name] <= high, name
     assert [s["segment"] for s in card["segments"]] == [
         "gender=Female", "gender=Male", "gender=Other",
-        "age<30", "age 30-50", "age 50-70", "age>=70",
+        "age under 30", "age 30 to under 50", "age 50 to under 70", "age 70 and over",
     ]  # fmt: skip
     assert sum(s["rows"] for s in card["segments"][3:]) == card["rows"]["test"]
     assert result["reasons"] == card["verdict"]["reasons"]
@@ -239,6 +239,6 @@ def test_a_missing_value_belongs_to_no_segment(contract: Contract) -> None:
     assert {n: list(np.flatnonzero(m)) for n, m in masks.items() if m.any()} == {
         "gender=Female": [2],
         "gender=Male": [0],
-        "age<30": [0],
-        "age 30-50": [1],
+        "age under 30": [0],
+        "age 30 to under 50": [1],
     }

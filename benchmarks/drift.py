@@ -119,7 +119,7 @@ def judged(of: World, window: pd.DataFrame) -> Verdict:
     drifted = bool(found) or any(segment.drifted for segment in segments)
     expected, measured = _performance(of, window)
     dropped = expected is not None and expected.dropped
-    labelled = measured.dropped if measured.judged else dropped
+    labelled = measured.dropped if measured.has_enough_labels else dropped
     return Verdict(found, drifted or dropped, drifted or labelled)
 
 

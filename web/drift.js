@@ -103,7 +103,7 @@ function columnTable(compared, history) {
         title: "Verdict",
         cell: ({ column, test }) =>
           !test
-            ? h("span", { class: "note" }, column.problem ?? "not judged")
+            ? h("span", { class: "note" }, column.problem ?? "not compared")
             : h(
                 "span",
                 { class: "badge", "data-outcome": test.drifted ? "data_drift" : "stable" },
@@ -134,7 +134,7 @@ function performance(summary) {
       h(
         "p",
         {},
-        `Measured on ${measured.labelled === null ? "nearly all predictions of the sample" : `${count(measured.labelled)} predictions whose label has come (${percent(measured.coverage)} of the sample)`}${measured.dropped ? ": it has dropped" : measured.judged ? "" : ": too few for a verdict"}.`,
+        `Measured on ${measured.labelled === null ? "nearly all predictions of the sample" : `${count(measured.labelled)} predictions whose label has come (${percent(measured.coverage)} of the sample)`}${measured.dropped ? ": it has dropped" : measured.has_enough_labels ? "" : ": too few for a verdict"}.`,
       ),
       h(
         "dl",
@@ -233,7 +233,7 @@ export async function run({ signal, parameter }) {
       "No prediction in this window",
       "Nothing was asked of the model then. Choose another window, or send predictions first.",
     ),
-    // A run that could not be judged for another reason names it among its problems.
+    // A run that could not be evaluated for another reason names it among its problems.
     insufficient_data: summary.problems.length
       ? null
       : empty(
@@ -253,7 +253,7 @@ export async function run({ signal, parameter }) {
         h("h1", {}, span(summary.start, summary.end)),
         badge(summary.outcome),
         findings.map(badge),
-        summary.findings.includes("performance_drop") && !summary.performance?.judged
+        summary.findings.includes("performance_drop") && !summary.performance?.has_enough_labels
           ? h("span", { class: "note" }, "performance: an estimate, without labels enough")
           : null,
       ),

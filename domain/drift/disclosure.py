@@ -1,35 +1,39 @@
-"""What may be told about people in groups: none of fewer than eleven, not by subtraction either.
+"""Small-cell suppression: no published figure describes fewer than eleven people.
 
-Who knows a group's whole and all of its other parts knows the part that was left out, so leaving
-out the small ones isn't enough (Hundepool et al., *Statistical Disclosure Control*, 2012, ch. 4).
+Leaving out the small groups alone is not enough: whoever knows the total and all other groups finds
+the missing one by subtraction. A second group is then suppressed as well (complementary
+suppression; Hundepool et al., *Statistical Disclosure Control*, 2012, chapter 4).
 """
 
 from collections.abc import Container, Hashable, Mapping
 from typing import TypeVar
 
 SMALLEST_GROUP = 11
-"""Groups with fewer rows are not shown: with some knowledge, they could be told apart."""
+"""Groups with fewer rows are suppressed: with some background knowledge, people in them could be
+recognised."""
 
 Name = TypeVar("Name", bound=Hashable)
 
 
 def choose_suppressed(counts: Mapping[Name, int], *, last: Container[Name] = ()) -> frozenset[Name]:
-    """The parts of a whole that must not be told, given the rows of each part.
+    """Choose which groups must be suppressed, given how many rows each group of a whole has.
 
-    Those of one to ten rows; and while all that is hidden is fewer than eleven rows together, the
-    next smallest too, one of `last` only when no other is left.
+    These are the groups of one to ten rows. While all suppressed groups together have fewer than
+    eleven rows, the next smallest group is added, but one in `last` only when no other is left.
     """
-    found = {name for name, rows in counts.items() if 0 < rows < SMALLEST_GROUP}
+    suppressed = {name for name, rows in counts.items() if 0 < rows < SMALLEST_GROUP}
     others = [name for name, rows in counts.items() if rows >= SMALLEST_GROUP]
     for name in sorted(others, key=lambda other: (other in last, counts[other])):
-        if not found or sum(counts[each] for each in found) >= SMALLEST_GROUP:
+        if not suppressed or sum(counts[each] for each in suppressed) >= SMALLEST_GROUP:
             break
-        found.add(name)
-    return frozenset(found)
+        suppressed.add(name)
+    return frozenset(suppressed)
 
 
 def round_significant(value: float) -> float:
-    """Three significant digits: a figure so exact that one row more or less moves it tells about
-    that row, to whoever may choose the window.
+    """Round to three significant digits.
+
+    An exact figure changes visibly with a single row, so whoever may choose the window could learn
+    about that row from two figures.
     """
     return float(f"{value:.3g}")

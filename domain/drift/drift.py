@@ -1,8 +1,8 @@
-"""What a drift run can find, and the rule that finds it.
+"""What a drift run can find, and the rule that decides it.
 
-A difference counts as drift when it is large (effect size), not luck (q-value over the whole
-family of tests) and based on enough rows. Large samples make tiny differences significant and
-small ones make noise large, so neither measure alone will do.
+A difference counts as drift when it is large (effect size), unlikely to be chance (q-value over the
+whole family of tests), and based on enough rows. Large samples make tiny differences significant,
+and small samples make noise look large, so neither measure is enough alone.
 """
 
 import math
@@ -15,22 +15,24 @@ Aspect = Literal["values", "validity"]
 """What is compared: the distribution of valid values, or how many are valid, missing, invalid."""
 
 EFFECT_THRESHOLD = 0.1
-"""Normed Wasserstein distance (standard deviations of the reference) and Jensen-Shannon
-distance (base e, at most 0.83): the same threshold is Evidently's default for both."""
+"""The smallest effect size that counts as drift. For numbers it is the Wasserstein distance in
+standard deviations of the reference; for categories the Jensen-Shannon distance (base e, at most
+0.83). Evidently's default is the same for both."""
 Q_THRESHOLD = 0.001
-"""Benjamini & Hochberg (1995). Nothing has changed in a quiet log, so there each family of tests
-alarms with at most this probability. There are two, the columns' and the segments': a daily run
-over few rows, where the effect sizes of mere noise are large, is wrong less than once a year.
+"""The bound on Benjamini & Hochberg's (1995) q-value. In a log without any drift, each family of
+tests raises a false alarm with at most this probability. There are two families, columns and
+segments, so a daily run is wrong less than once a year, even over few rows, where the effect sizes
+of pure noise are large.
 """
 MINIMUM_VALUES = 100
-"""A column with fewer valid values in the window is not judged by its values."""
+"""With fewer valid values in the window, a column's values never count as drifted."""
 
 OTHER = "__other__"
-"""Stands for every category outside the contract; the text itself never leaves the log."""
+"""Stands for every category outside the contract. The original text never leaves the log."""
 
 
 class Outcome(StrEnum):
-    """The closed set of what a run can find, from the least to the most serious."""
+    """Everything that a run can conclude, from the least to the most serious."""
 
     NO_DATA = "no_data"
     INSUFFICIENT_DATA = "insufficient_data"
@@ -41,7 +43,7 @@ class Outcome(StrEnum):
 
     @property
     def severity(self) -> int:
-        """Its place in the order above."""
+        """Its position in the order above."""
         return list(Outcome).index(self)
 
     @property
@@ -56,16 +58,16 @@ class Outcome(StrEnum):
 
 
 def worst(outcomes: Iterable[Outcome]) -> Outcome:
-    """The most serious of several; `NO_DATA` of none.
+    """Return the most serious outcome; `NO_DATA` when there is none.
 
-    So prediction drift wins over data drift: inputs may move without any harm, but when the
-    answers move too, somebody is treated differently.
+    Prediction drift outranks data drift: inputs may change without harm, but when the predictions
+    change too, people are treated differently.
     """
     return max(outcomes, key=lambda outcome: outcome.severity, default=Outcome.NO_DATA)
 
 
 def is_drifted(*, effect: float, q_value: float, rows: int, minimum: int) -> bool:
-    """The rule: large enough, significant, and on enough rows. NaN is never drift."""
+    """Whether a difference is large, significant, and based on enough rows; false for NaN."""
     if math.isnan(effect) or math.isnan(q_value):
         return False
     return effect >= EFFECT_THRESHOLD and q_value < Q_THRESHOLD and rows >= minimum

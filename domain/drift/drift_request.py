@@ -1,4 +1,4 @@
-"""What a drift run is asked for, by the scheduler, by an event or by a person."""
+"""Requests for drift runs, from the scheduler, from an event or from a person."""
 
 import json
 import re
@@ -12,14 +12,15 @@ from domain.drift.window import LastRows, Window
 from domain.errors import BadRecord, BadWindow
 
 UNREPLACED_TIME = "<aws.scheduler.scheduled-time>"
-"""What the emulator's scheduler sends where AWS puts the scheduled time."""
+"""AWS replaces this placeholder by the scheduled time; the emulator sends it as it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftRequest:
-    """Which window, whether it moves the incident, and whether a mail is wanted on demand.
+    """One request for a drift run.
 
-    `late`: it looks back over several days, for labels that have come since.
+    `scheduled` runs change the incident. `mail`: whether a run on demand should send a mail when it
+    finds drift. `look_back`: the window spans several days, for labels that arrived late.
     """
 
     window: Window | LastRows
@@ -29,9 +30,9 @@ class DriftRequest:
 
     @classmethod
     def parse(cls, event: Mapping[str, Any], *, now: datetime) -> Self:
-        """Read an invocation's payload; raises BadWindow.
+        """Decode an invocation's payload; raises BadWindow.
 
-        The payload is the request itself, or an EventBridge event that carries it in `detail`.
+        The payload is the request itself, or an EventBridge event whose `detail` is the request.
         """
         request = event["detail"] if "detail-type" in event else event
         if not isinstance(request, Mapping):
@@ -47,8 +48,8 @@ class DriftRequest:
 
 
 LONGEST_RUN_MS = 15 * 60 * 1000
-"""The longest run: Lambda ends it then."""
-CUT_OFF = "The run was cut off before it ended; ask for fewer days or rows."
+"""Lambda stops a run that takes longer."""
+CUT_OFF = "The run took longer than 15 minutes and was stopped; ask for fewer days or rows."
 
 Status = Literal["pending", "running", "done", "failed"]
 _ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
@@ -56,12 +57,12 @@ _ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRecord:
-    """`requests/<id>.json`: a run that somebody asked for, and what became of it.
+    """`requests/<id>.json`: a run that somebody asked for, and its progress.
 
-    Who asks writes it as `pending` and puts a `DriftRequested` event whose detail is `detail`; the
-    drift function does the rest. `id` is a UUID, `requested_at` and `started_at` UTC milliseconds,
-    `request` what `domain.drift.window.parse` reads, with an optional `mail`. `problem` is a
-    sentence.
+    The dashboard writes it as `pending` and publishes a `DriftRequested` event with `detail`; the
+    drift function updates it from then on. `id` is a UUID. `requested_at` and `started_at` are UTC
+    milliseconds. `request` is what `domain.drift.window.parse` reads, with an optional `mail`.
+    `problem` is a sentence.
     """
 
     id: str
@@ -73,11 +74,11 @@ class RequestRecord:
     problem: str | None = None
 
     def is_taken(self, now: int) -> bool:
-        """Whether it is done, or somebody is at it at `now` (UTC ms)."""
+        """Whether the run is done, or in progress at `now` (UTC milliseconds)."""
         return self.status == "done" or (self.status == "running" and not self._is_cut_off(now))
 
-    def seen(self, now: int) -> Self:
-        """As people should see it at `now`: a run that never came to an end has failed."""
+    def as_of(self, now: int) -> Self:
+        """The record as people should see it at `now`: a run that was cut off has failed."""
         if self.status == "running" and self._is_cut_off(now):
             return replace(self, status="failed", problem=CUT_OFF)
         return self
@@ -87,7 +88,7 @@ class RequestRecord:
 
     @property
     def detail(self) -> dict[str, Any]:
-        """The event's detail."""
+        """The detail of the `DriftRequested` event."""
         return {**self.request, "request_id": self.id}
 
     def to_json(self) -> bytes:
@@ -104,15 +105,13 @@ class RequestRecord:
             times = (fields["requested_at"], fields.get("started_at", 0) or 0)
             if not all(type(time) is int and 0 <= time < 10**14 for time in times):
                 raise ValueError("time")
-            return cls(
-                **{**fields, "id": checked_id(fields["id"]), "run_ids": (*fields["run_ids"],)}
-            )
+            return cls(**{**fields, "id": check_id(fields["id"]), "run_ids": (*fields["run_ids"],)})
         except (ValueError, KeyError, TypeError, BadWindow) as error:
             raise BadRecord(f"A request can't be decoded ({type(error).__name__}).") from None
 
 
-def checked_id(text: object) -> str:
-    """The text itself when it is a request's id, a lower-case UUID; raises BadWindow."""
+def check_id(text: object) -> str:
+    """Return the text if it is a request's id, a lower-case UUID; raises BadWindow."""
     if not isinstance(text, str) or not _ID.fullmatch(text):
         raise BadWindow("A request's id is a UUID.")
     return text

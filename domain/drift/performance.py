@@ -1,4 +1,4 @@
-"""How well a model does on a window: measured with labels, or expected without.
+"""How well a model performs on a window: measured with labels, or estimated without.
 
 Undefined figures are None: precision without a positive prediction, recall without a positive
 label, F1 without either, ROC AUC without both classes.
@@ -8,36 +8,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from domain.interval import Interval
+
 METRICS = ("f1", "precision", "recall", "roc_auc")
 MARGIN = 0.05
-"""A drop of F1 smaller than this is nobody's concern, however certain."""
+"""A smaller drop of F1 is ignored, however certain it is."""
 MINIMUM_LABELS = 100
 MINIMUM_POSITIVES = 30
-"""With fewer labels, or fewer sick ones among them, figures are shown and not judged."""
+"""With fewer labels, or fewer positive ones, figures are shown but give no verdict."""
 
 ESTIMATE_NOTE = (
-    "Estimated from the model's own probabilities, calibrated on its reference sample: void "
+    "Estimated from the model's own probabilities, calibrated on its reference sample. Not valid "
     "when the relation between inputs and outcome has changed (concept drift)."
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
-    """A figure and its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Performance:
-    """Measured on the predictions of the sample whose label has come, eleven or more.
+    """Figures measured on those predictions of the sample that have a label, eleven or more.
 
-    `coverage`: their share of the sample. `test`: the same figures on the test rows, from the
-    version's card. `judged`: whether there are labels enough for a verdict. What would tell about
-    fewer than eleven rows is None: `labelled` and `coverage` when as few have no label,
-    `positives` and the figures when as few have one truth or one answer.
+    `coverage` is their share of the sample. `test` holds the same figures on the test rows, from
+    the version's card. `has_enough_labels`: whether there are enough for a verdict; `dropped` is
+    false otherwise.
+
+    What would describe fewer than eleven rows is None: `labelled` and `coverage` when so few have
+    no label, `positives` and the figures when so few have one of the outcomes or answers.
     """
 
     labelled: int | None
@@ -45,7 +40,7 @@ class Performance:
     positives: int | None
     figures: Mapping[str, Interval | None] = field(default_factory=dict)
     test: Mapping[str, float] = field(default_factory=dict)
-    judged: bool = False
+    has_enough_labels: bool = False
     dropped: bool = False
 
     @classmethod
@@ -57,9 +52,10 @@ class Performance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
-    """F1 as the probabilities promise it, here and on the reference; always with its `note`.
+    """F1 estimated from the probabilities, in the window and on the reference.
 
-    `calibrated` is false when the reference has no labels to calibrate with.
+    `calibrated` is false when the reference has no labels to calibrate with. `note` says what the
+    estimate is worth, and is shown wherever the estimate is.
     """
 
     f1: Interval
@@ -75,7 +71,7 @@ class Expectation:
 
 
 def has_dropped(*, value: float, bound: float, before: float) -> bool:
-    """Lower by the margin or more, and with the whole interval (up to `bound`) below."""
+    """Whether `value` is lower by MARGIN or more, and its upper `bound` is below `before` too."""
     return value <= before - MARGIN and bound < before
 
 

@@ -1,8 +1,8 @@
-"""The retraining rule: whether drift shall start one more training.
+"""The retraining rule: whether detected drift starts another training.
 
-Training again helps only where there is data that no training has seen to its end, so the rule
-asks for that, for an end of the running training, and for a pause between two tries. Whether the
-new model then serves is the gate's business.
+Training again helps only if there is data that no successful training has seen. The rule therefore
+requires new data, no training in progress, and a pause since the last one. Whether the new model
+then serves is decided by the gate.
 """
 
 from collections.abc import Mapping
@@ -15,11 +15,11 @@ from domain.times import HOUR_MS
 
 WORSE = (Transition.OPEN, Transition.ESCALATE)
 INSTEAD = ("rollback", "promote_version", "check", "score")
-"""Fields of an execution's input that ask for something else than a training."""
+"""Fields of an execution's input that request something other than a training."""
 
 
-def trains(document: object) -> bool:
-    """Whether an execution of that input is a training, as its state machine sees it."""
+def is_training_input(document: object) -> bool:
+    """Whether the state machine treats an execution with this input as a training."""
     if not isinstance(document, Mapping):
         return True
     return all(document.get(name, False) is False for name in INSTEAD)
@@ -27,7 +27,7 @@ def trains(document: object) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class DetectedDrift:
-    """What a `DriftDetected` event says: the incident's transition, and the runs behind it."""
+    """A `DriftDetected` event: the incident's transition, and the runs that caused it."""
 
     transition: Transition
     run_ids: tuple[str, ...]
@@ -44,10 +44,10 @@ class DetectedDrift:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """Where the training stands. Times in UTC milliseconds; None: there never was one.
+    """The state of training and data. Times are UTC milliseconds, None if it never happened.
 
-    `last_training_at`: when the last one started, however it ended. `seen_until`: when the last
-    one started that succeeded; it has seen all data that was there by then.
+    `last_training_at`: when the last training started, however it ended. `seen_until`: when the
+    last successful training started; it saw all data uploaded by then.
     """
 
     is_training: bool
@@ -58,7 +58,7 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Start a training or not, and why, as a sentence."""
+    """Whether to start a training, and a sentence that says why."""
 
     start: bool
     reason: str
@@ -72,16 +72,18 @@ def decide(drift: DetectedDrift, situation: Situation, *, now: int, cool_down_ms
     last, seen = situation.last_training_at, situation.seen_until
     newest = situation.newest_data_at
     if drift.transition not in WORSE:
-        return Decision(False, "Only a scheduled run that finds something new starts a training.")
+        return Decision(
+            False, "Only a scheduled run that opens or escalates an incident starts a training."
+        )
     if situation.is_training:
-        return Decision(False, "A training is running already.")
+        return Decision(False, "A training is already running.")
     if newest is None:
         return Decision(False, "There is no training data; upload some first.")
     if seen is not None and newest <= seen:
         return Decision(
             False,
-            "There is no data newer than the last training that succeeded: upload recent labelled "
-            "data first.",
+            "There is no data newer than the last successful training: upload recent labelled data "
+            "first.",
         )
     if last is not None and now - last < cool_down_ms:
         hours = cool_down_ms / HOUR_MS

@@ -1,4 +1,4 @@
-"""The list of drift runs that dashboards and people page through."""
+"""The list of drift runs: `runs/index.json`."""
 
 import json
 from collections.abc import Mapping
@@ -10,17 +10,20 @@ from domain.drift.summary import MailStatus, Summary
 from domain.errors import BadRecord
 
 MAXIMUM_ENTRIES = 1_000
-"""Runs the index keeps; older ones are still there, under their own keys."""
+"""The index lists this many runs. Older ones keep their own objects."""
 
 
 def keep_mail_status(before: MailStatus, now: MailStatus) -> MailStatus:
-    """A run's mail after a repeat of it: sent stays sent, and refused stays so until it is sent."""
+    """Merge a run's mail status with that of its repeat.
+
+    A run that was mailed stays `sent`. One whose mail was refused stays `failed` until it is sent.
+    """
     return before if before == "sent" or (before == "failed" and now != "sent") else now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexEntry:
-    """A run as lists show it."""
+    """One run, as lists show it."""
 
     run_id: str
     version: str | None
@@ -36,7 +39,7 @@ class IndexEntry:
 
     @classmethod
     def of(cls, summary: Summary) -> Self:
-        """The entry of one run."""
+        """Make the entry of one run."""
         return cls(
             run_id=summary.run_id,
             version=summary.version,
@@ -54,13 +57,14 @@ class IndexEntry:
 
 @dataclass(frozen=True, slots=True)
 class RunIndex:
-    """`runs/index.json`: the latest runs, the newest window first."""
+    """The latest runs, the newest window first."""
 
     entries: tuple[IndexEntry, ...] = ()
 
     def with_run(self, entry: IndexEntry) -> "RunIndex":
-        """The index after a run: a repeat replaces its entry but for what lasts, the oldest fall
-        off.
+        """Add a run; beyond MAXIMUM_ENTRIES the oldest is dropped.
+
+        A repeat replaces the run's entry, but stays marked as scheduled and as mailed.
         """
         for before in self.entries:
             if before.run_id == entry.run_id:

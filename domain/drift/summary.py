@@ -1,6 +1,6 @@
-"""What a drift run found: `summary.json`, the truth that reports and mails only illustrate.
+"""The result of a drift run: `summary.json`. Reports and mails only illustrate it.
 
-It holds counts, shares, means and distances: never the value of a single row.
+It holds counts, shares, means and distances, and never the value of a single row.
 """
 
 import json
@@ -24,12 +24,14 @@ MailStatus = Literal["not_needed", "not_asked", "sent", "failed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowCounts:
-    """What was in the window.
+    """How many rows the window held, and how many were used.
 
-    `logged` counts every valid row of the version, copies included; `sampled` is how many distinct
-    ones the statistics saw, `copies` how many more the sample held. `sample_share` is 1.0 when the
-    sample was the whole window. `malformed` counts, per reason, the rows of the partitions
-    that could not be used; `unreadable_objects` the objects of which nothing could be read.
+    - `logged`: every valid row of the version, copies included.
+    - `sampled`: the distinct predictions that the statistics saw.
+    - `copies`: further copies of these in the sample.
+    - `sample_share`: the share of predictions in the sample; 1.0 for the whole window.
+    - `malformed`: unusable rows in the partitions that were read, by reason.
+    - `unreadable_objects`: objects that could not be read at all.
     """
 
     logged: int = 0
@@ -41,18 +43,18 @@ class RowCounts:
 
     @property
     def distinct(self) -> int:
-        """Distinct predictions of the window: exact for a whole sample, else estimated."""
+        """Distinct predictions in the window; an estimate when only a part was sampled."""
         seen = self.sampled + self.copies
         return round(self.logged * self.sampled / seen) if seen else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """One column in one data set. All shares are of its rows.
+    """One column of one data set in figures. All shares are shares of its rows.
 
-    What would tell about fewer than eleven rows is None; in `shares` such groups are one, named
-    ``a or b``, with the next smallest. `mean` and `deviation` are None for categories and flags,
-    and where there are too few valid values.
+    What would describe fewer than eleven rows is None. In `shares`, groups that are too small are
+    merged with the next smallest and named ``a or b``. `mean` and `deviation` are None for
+    categories and flags, and when there are too few valid values.
     """
 
     rows: int | None
@@ -65,8 +67,10 @@ class Profile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Test:
-    """One comparison of window and reference; `rows`: how many of the window it rests on, None
-    where that would tell how few have no valid value.
+    """One comparison of window and reference.
+
+    `rows` of the window were compared; None if that number would reveal a small number of rows
+    without a valid value.
     """
 
     __test__ = False  # pytest takes every class of this name for a test
@@ -82,7 +86,7 @@ class Test:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnDrift:
-    """One column compared. `problem` says in a sentence why there are tests missing."""
+    """The comparison of one column. `problem` is a sentence that says why tests are missing."""
 
     name: str
     column: str
@@ -98,7 +102,7 @@ class ColumnDrift:
         return any(test.drifted for test in self.tests)
 
     def without_rows(self, *, reference: bool, current: bool) -> Self:
-        """The same, without the rows of either side, if they are not to be told."""
+        """Suppress the row counts of the reference, of the window, or of both."""
         old, new = self.reference, self.current
         return replace(
             self,
@@ -109,7 +113,7 @@ class ColumnDrift:
 
     @property
     def strongest(self) -> Test | None:
-        """The test to show: a drifted one before others, then the largest effect."""
+        """The test to show: one that found drift before others, then the largest effect."""
         return max(self.tests, key=lambda test: (test.drifted, test.effect), default=None)
 
     @classmethod
@@ -125,10 +129,10 @@ class ColumnDrift:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentDrift:
-    """One segment compared, e.g. ``gender=Male``: every column, the probability last.
+    """The comparison of one segment, e.g. ``gender=Male``: every column, the probability last.
 
-    A segment with too few rows on either side has no `columns`; rows that would tell about fewer
-    than eleven are None.
+    A segment with too few rows on either side has no `columns`. A row count that would describe
+    fewer than eleven people is None.
     """
 
     name: str
@@ -138,7 +142,7 @@ class SegmentDrift:
 
     @property
     def drifted(self) -> tuple[ColumnDrift, ...]:
-        """Its columns with drift."""
+        """The columns that drifted within the segment."""
         return tuple(column for column in self.columns if column.drifted)
 
     @classmethod
@@ -149,11 +153,11 @@ class SegmentDrift:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """One run. Times are UTC milliseconds, the window half-open.
+    """One run. Times are UTC milliseconds; the window excludes `end`.
 
-    `findings` are all outcomes that hold, `outcome` the most serious one. `prediction` is the
-    probability's own comparison, `target` the labels'. `reports` are the names that were
-    published. `problems` are sentences about what could not be done.
+    `findings` are all outcomes that hold, and `outcome` is the most serious of them. `prediction`
+    compares the predicted probability, `target` the labels. `reports` names the published reports.
+    `problems` are sentences about what could not be done.
     """
 
     run_id: str
@@ -183,31 +187,31 @@ class Summary:
 
     @property
     def compared(self) -> tuple[ColumnDrift, ...]:
-        """Every comparison, the prediction's last."""
+        """Every compared column, the predicted probability last."""
         return (*self.columns, self.prediction) if self.prediction else self.columns
 
     @property
     def drifted(self) -> tuple[ColumnDrift, ...]:
-        """The columns with drift, the largest effect first."""
+        """The drifted columns, the largest effect first."""
         found = [column for column in self.compared if column.drifted]
         return tuple(sorted(found, key=_effect, reverse=True))
 
     @property
     def drifted_segments(self) -> tuple[SegmentDrift, ...]:
-        """The segments with drift."""
+        """The segments in which a column drifted."""
         return tuple(segment for segment in self.segments if segment.drifted)
 
     @property
     def basis(self) -> Basis | None:
-        """What a verdict on performance rests on: labels where there are enough of them."""
-        if self.performance is not None and self.performance.judged:
+        """What the verdict on performance rests on: labels if there are enough of them."""
+        if self.performance is not None and self.performance.has_enough_labels:
             return "labels"
         return "estimate" if self.expectation is not None else None
 
     @property
     def dropped(self) -> bool:
-        """Whether performance has dropped, measured or else expected."""
-        if self.performance is not None and self.performance.judged:
+        """Whether performance has dropped: measured, or estimated when labels are too few."""
+        if self.performance is not None and self.performance.has_enough_labels:
             return self.performance.dropped
         return self.expectation is not None and self.expectation.dropped
 
@@ -228,12 +232,11 @@ class Summary:
                 "findings": tuple(map(Outcome, fields["findings"])),
                 "rows": RowCounts(**fields["rows"]),
                 "columns": tuple(map(ColumnDrift.from_dict, fields["columns"])),
-                "prediction": _optional(ColumnDrift.from_dict, fields["prediction"]),
-                # An older run knows none of these.
-                "segments": tuple(map(SegmentDrift.from_dict, fields.get("segments", ()))),
-                "target": _optional(ColumnDrift.from_dict, fields.get("target")),
-                "performance": _optional(Performance.from_dict, fields.get("performance")),
-                "expectation": _optional(Expectation.from_dict, fields.get("expectation")),
+                "prediction": _decode_optional(ColumnDrift.from_dict, fields["prediction"]),
+                "segments": tuple(map(SegmentDrift.from_dict, fields["segments"])),
+                "target": _decode_optional(ColumnDrift.from_dict, fields["target"]),
+                "performance": _decode_optional(Performance.from_dict, fields["performance"]),
+                "expectation": _decode_optional(Expectation.from_dict, fields["expectation"]),
                 "reports": tuple(fields["reports"]),
                 "problems": tuple(fields["problems"]),
             }
@@ -244,7 +247,7 @@ class Summary:
         return summary
 
 
-def _optional(
+def _decode_optional(
     decode: Callable[[Mapping[str, Any]], Nested], fields: Mapping[str, Any] | None
 ) -> Nested | None:
     return decode(fields) if fields else None
@@ -255,7 +258,7 @@ def _effect(column: ColumnDrift) -> float:
 
 
 def run_id(*, start: int, end: int, version: str | None) -> RunId:
-    """Name of the run over ``[start, end)`` (UTC milliseconds), widened to whole seconds."""
+    """Name the run over ``[start, end)`` (UTC milliseconds), widened to whole seconds."""
     whole_end = -(-end // 1000) * 1000
     return RunId(
         times.from_millis(start // 1000 * 1000),

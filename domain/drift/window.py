@@ -1,4 +1,4 @@
-"""Windows of the prediction log: half-open, in UTC."""
+"""Windows of the prediction log, in UTC: the start belongs to a window, the end does not."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ MAXIMUM_ROWS = 1_000_000
 MAXIMUM_DAYS = 366
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 AHEAD = 2 * times.DAY
-"""How far ahead of now a window may end: everybody's today does, whatever the clock and zone."""
+"""How far in the future a window may end: today ends within this time in every time zone."""
 OUTSIDE = "A window must lie between 1970 and the day after tomorrow."
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """``start <= predicted_at < end``."""
+    """All predictions with ``start <= predicted_at < end``."""
 
     start: datetime
     end: datetime
@@ -31,17 +31,17 @@ class Window:
 
     @classmethod
     def of_day(cls, day: date) -> "Window":
-        """A whole UTC day."""
+        """Make the window of a whole UTC day."""
         start = times.start_of(day)
         return cls(start, start + times.DAY)
 
     @classmethod
     def yesterday(cls, now: datetime) -> "Window":
-        """The UTC day before the one that `now` falls in."""
+        """Make the window of the UTC day before `now`."""
         return cls.of_day(now.astimezone(UTC).date() - times.DAY)
 
     def days(self) -> list[date]:
-        """The UTC days it touches, in order."""
+        """The UTC days that the window overlaps, in order."""
         first, last = self.start.date(), (self.end - timedelta(microseconds=1)).date()
         return [first + times.DAY * n for n in range((last - first).days + 1)]
 
@@ -55,23 +55,25 @@ class LastRows:
 
 
 def parse(request: Mapping[str, Any], *, now: datetime) -> Window | LastRows:
-    """The window that a request asks for; raises BadWindow.
+    """Decode the window that a request asks for; raises BadWindow.
 
-    ``{"day": "2026-01-31"}``, ``{"start": ..., "end": ...}`` (ISO 8601, UTC when no offset is
-    given, or plain days), ``{"last_rows": 1000}``, or ``{"time": ...}`` as the scheduler sends
-    it: the day before that time, or with ``"days": 28`` so many days. An empty request means the
-    day before `now`.
+    - ``{"day": "2026-01-31"}``
+    - ``{"start": ..., "end": ...}``: ISO 8601 times or days, UTC when they have no offset
+    - ``{"last_rows": 1000}``
+    - ``{"time": ...}``, from the scheduler: the day before that time, or with ``"days": 28`` the 28
+      days before it
+    - ``{}``: the day before `now`
     """
     try:
-        wanted = _wanted(request, now)
-    except OverflowError:  # beyond what a datetime can say
+        wanted = _parse(request, now)
+    except OverflowError:  # beyond what a datetime can hold
         raise BadWindow(OUTSIDE) from None
     if isinstance(wanted, Window) and (wanted.start < EARLIEST or wanted.end > now + AHEAD):
         raise BadWindow(OUTSIDE)
     return wanted
 
 
-def _wanted(request: Mapping[str, Any], now: datetime) -> Window | LastRows:
+def _parse(request: Mapping[str, Any], now: datetime) -> Window | LastRows:
     given = {key for key in ("day", "start", "end", "last_rows", "time", "days") if key in request}
     if given == {"day"}:
         return Window.of_day(_day(request["day"]))

@@ -15,20 +15,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from domain.interval import Interval
+
 SEGMENT_ROWS = 200
 """A smaller segment says too little to stop a promotion."""
 
 Case = Literal["contract_changed", "bundle_damaged"]
 Rule = Literal["first", "paired", "contract_changed", "bundle_damaged"]
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A value and the bounds of its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)

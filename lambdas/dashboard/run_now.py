@@ -12,7 +12,7 @@ from adapters.rest import Problem
 from adapters.s3 import Bucket
 from domain import keys, times
 from domain.contract.field_problem import FieldProblem
-from domain.drift.drift_request import DriftRequest, RequestRecord, checked_id
+from domain.drift.drift_request import DriftRequest, RequestRecord, check_id
 from domain.errors import BadWindow
 
 FIELDS = ("day", "start", "end", "last_rows", "mail")
@@ -44,12 +44,12 @@ class RunNow:
     def find(self, request_id: str, *, now: datetime) -> dict[str, Any]:
         """A request and what became of it; raises Problem (404)."""
         try:
-            stored = self.reports.get(keys.request(checked_id(request_id)))
+            stored = self.reports.get(keys.request(check_id(request_id)))
         except BadWindow:
             stored = None
         if stored is None:
             raise Problem(HTTPStatus.NOT_FOUND, "Not found", "There is no such request.")
-        return asdict(RequestRecord.from_json(stored.data).seen(times.to_millis(now)))
+        return asdict(RequestRecord.from_json(stored.data).as_of(times.to_millis(now)))
 
     def _write(self, record: RequestRecord) -> None:
         self.reports.put(keys.request(record.id), record.to_json(), content_type="application/json")

@@ -8,7 +8,7 @@ from typing import Any
 
 from adapters.s3 import Bucket, Conflict
 from domain import keys, times
-from domain.drift.drift_request import DriftRequest, RequestRecord, checked_id
+from domain.drift.drift_request import DriftRequest, RequestRecord, check_id
 from domain.drift.summary import Summary
 from domain.errors import BadRecord, BadWindow
 
@@ -58,7 +58,7 @@ class OnDemandRuns:
 
     def _record(self, detail: Mapping[str, Any], now: datetime) -> tuple[RequestRecord, str | None]:
         """As it was written when the run was asked for, with its ETag, or from the event alone."""
-        request_id = checked_id(detail["request_id"])
+        request_id = check_id(detail["request_id"])
         stored = self.reports.get(keys.request(request_id))
         if stored is not None:
             with suppress(BadRecord):  # the event says the same

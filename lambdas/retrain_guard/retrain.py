@@ -9,7 +9,14 @@ from adapters import executions
 from adapters.events import EventBus
 from adapters.s3 import Bucket
 from domain import keys, times
-from domain.drift.retraining import STARTED, Decision, DetectedDrift, Situation, decide, trains
+from domain.drift.retraining import (
+    STARTED,
+    Decision,
+    DetectedDrift,
+    Situation,
+    decide,
+    is_training_input,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -41,7 +48,7 @@ class Training:
 
     def _trainings(self) -> Iterator[executions.Execution]:
         for found in executions.newest_first(self.states, self.machine_arn, limit=LOOKED_AT):
-            if trains(executions.input_of(self.states, found.arn)):
+            if is_training_input(executions.input_of(self.states, found.arn)):
                 yield found
                 if found.status == "SUCCEEDED":
                     return

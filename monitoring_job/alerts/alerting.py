@@ -133,7 +133,7 @@ def _claimed(state: AlertState, *, announcement: Announcement, now: int) -> Aler
 def _measured(summary: Summary) -> Outcome:
     """What the labels alone say."""
     performance = summary.performance
-    if performance is None or not performance.judged:
+    if performance is None or not performance.has_enough_labels:
         return Outcome.INSUFFICIENT_DATA
     return Outcome.PERFORMANCE_DROP if performance.dropped else Outcome.STABLE
 

@@ -102,7 +102,7 @@ def performance(summary: Summary) -> list[str]:
         share = "nearly all of the predictions"
         if measured.labelled is not None:
             share = f"{_percent(measured.coverage)} of the predictions ({measured.labelled:,})"
-        few = "" if measured.judged else ", too few to judge by"
+        few = "" if measured.has_enough_labels else ", too few to judge by"
         lines.append(f"Labels: known for {share}{few}.")
         lines += [
             f"{METRICS[name]}: {_figure(figure)}{_before(measured.test.get(name))}"

@@ -43,7 +43,7 @@ def measure_performance(
     }
     figures["roc_auc"] = roc_auc(truth, probabilities)
     positives = int(truth.sum())
-    judged = len(labels) >= MINIMUM_LABELS and positives >= MINIMUM_POSITIVES and "f1" in test
+    enough = len(labels) >= MINIMUM_LABELS and positives >= MINIMUM_POSITIVES and "f1" in test
     is_told = not choose_suppressed({"labelled": len(labels), "not": sampled - len(labels)})
     return Performance(
         labelled=len(labels) if is_told else None,
@@ -51,8 +51,8 @@ def measure_performance(
         positives=None if choose_suppressed(_halves(truth)) else positives,
         figures=figures if may_be_shown(truth, predicted) else dict.fromkeys(figures),
         test=dict(test),
-        judged=judged,
-        dropped=judged
+        has_enough_labels=enough,
+        dropped=enough
         and has_dropped(
             value=float(_RATIOS["f1"](cells)),
             bound=float(np.nanpercentile(_RATIOS["f1"](drawn), 99.5)),

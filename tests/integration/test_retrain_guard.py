@@ -37,7 +37,7 @@ MACHINE = {
 """Trains at once; fails with seed 1, goes on with seed 2, as does a scoring."""
 FAILING, RUNNING = {"seed": 1}, {"seed": 2}
 SCORING = {"score": {"input": "raw/a.csv", "output": "scoring/a/"}}
-NEW_DATA = "no data newer than the last training"
+NEW_DATA = "no data newer than the last successful training"
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_a_running_training_is_seen_behind_a_check_that_ended_since(
     _upload(training)
     _execute(training, RUNNING)
     _execute(training, {"check": True})
-    assert "A training is running already." == _retrain(training, aws, "a").reason
+    assert "A training is already running." == _retrain(training, aws, "a").reason
 
 
 class DeafBus(EventBus):

@@ -273,7 +273,7 @@ def _with_labels(summary: Summary, rng: random.Random) -> Summary:
             positives=71,
             figures=figures,
             test={"f1": 0.806, "precision": 0.94, "recall": 0.71, "roc_auc": 0.978},
-            judged=True,
+            has_enough_labels=True,
         ),
         expectation=Expectation(
             f1=Interval(value=0.781, low=0.752, high=0.808),

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from domain.drift.incident import Transition
-from domain.drift.retraining import DetectedDrift, Situation, decide, trains
+from domain.drift.retraining import DetectedDrift, Situation, decide, is_training_input
 from domain.errors import BadRecord
 
 HOUR = 3_600_000
@@ -45,7 +45,7 @@ def test_data_that_only_a_failed_training_has_seen_is_new() -> None:
     [
         (DetectedDrift(Transition.NONE, ("run",)), IDLE, "Only a scheduled run"),
         (DetectedDrift(Transition.SILENT, ("run",)), IDLE, "Only a scheduled run"),
-        (OPENED, replace(IDLE, is_training=True), "is running already"),
+        (OPENED, replace(IDLE, is_training=True), "is already running"),
         (OPENED, replace(IDLE, newest_data_at=None), "no training data"),
         (OPENED, replace(IDLE, newest_data_at=NOW - 49 * HOUR), "no data newer than the last"),
         (OPENED, replace(IDLE, last_training_at=NOW - 2 * HOUR), "less than 24 hours ago"),
@@ -73,7 +73,7 @@ def test_otherwise_nothing_starts_and_a_sentence_says_why(
     ],
 )
 def test_an_executions_input_says_whether_it_trains(document: object, training: bool) -> None:
-    assert training == trains(document)
+    assert training == is_training_input(document)
 
 
 def test_an_events_detail_is_decoded() -> None:

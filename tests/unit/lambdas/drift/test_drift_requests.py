@@ -145,7 +145,7 @@ def test_a_run_that_was_cut_off_counts_as_failed_and_may_be_run_again(
         return []
 
     OnDemandRuns(moto_bucket).handle(event(record), now=NOW, run=run)
-    assert (len(ran), record.seen(times.to_millis(NOW)).status) == (runs, seen)
+    assert (len(ran), record.as_of(times.to_millis(NOW)).status) == (runs, seen)
 
 
 def test_a_failed_run_tells_its_log_and_its_caller_the_kind_of_error_and_no_text(

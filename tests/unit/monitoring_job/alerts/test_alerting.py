@@ -203,9 +203,9 @@ def test_each_mail_that_is_owed_is_sent_once_and_in_order(moto_bucket: Bucket) -
     assert len(channels.events) == 2
 
 
-def _measured(*, day: int, version: str = VERSION, dropped: bool, judged: bool = True) -> Summary:
+def _measured(*, day: int, version: str = VERSION, dropped: bool, enough: bool = True) -> Summary:
     performance = Performance(
-        labelled=500, coverage=0.5, positives=50, judged=judged, dropped=dropped
+        labelled=500, coverage=0.5, positives=50, has_enough_labels=enough, dropped=dropped
     )
     return replace(
         drift_summary(Outcome.DATA_DRIFT, "age", day=day, version=version), performance=performance
@@ -223,7 +223,7 @@ def test_the_weekly_look_back_tells_each_version_that_does_worse_once_and_nothin
         [_measured(day=14, dropped=True), _measured(day=14, version=other, dropped=False)],
         [_measured(day=21, dropped=True), _measured(day=21, version=other, dropped=True)],
         [_measured(day=28, version=other, dropped=True)],
-        [_measured(day=35, dropped=False, judged=False)],
+        [_measured(day=35, dropped=False, enough=False)],
         [_measured(day=42, dropped=False)],
         [_measured(day=49, dropped=False)],
     ]

@@ -186,14 +186,14 @@ def test_every_outcome_has_its_words(run: tuple[Summary, dict[str, str]], outcom
 
 
 @pytest.mark.parametrize(
-    ("judged", "headline", "sentence", "basis"),
+    ("enough", "headline", "sentence", "basis"),
     [
         (True, "Performance drop", "performs worse than when it was promoted", "labels"),
         (False, "Expected performance drop", "is expected to perform worse", "estimate"),
     ],
 )
 def test_an_estimated_drop_is_told_as_an_estimate(
-    run: tuple[Summary, dict[str, str]], judged: bool, headline: str, sentence: str, basis: str
+    run: tuple[Summary, dict[str, str]], enough: bool, headline: str, sentence: str, basis: str
 ) -> None:
     f1 = Interval(value=0.6, low=0.5, high=0.7)
     dropped = replace(
@@ -201,7 +201,7 @@ def test_an_estimated_drop_is_told_as_an_estimate(
         outcome=Outcome.PERFORMANCE_DROP,
         findings=(Outcome.DATA_DRIFT, Outcome.PERFORMANCE_DROP),
         performance=Performance(
-            labelled=200, coverage=0.2, positives=40, judged=judged, dropped=judged
+            labelled=200, coverage=0.2, positives=40, has_enough_labels=enough, dropped=enough
         ),
         expectation=Expectation(f1=f1, reference_f1=0.8, calibrated=True, dropped=True),
     )

@@ -251,7 +251,7 @@ def test_an_interval_covers_the_truth_and_a_perfect_model_has_no_doubt() -> None
     assert {name: f and f.value for name, f in perfect.figures.items()} == dict.fromkeys(
         ("f1", "precision", "recall", "roc_auc"), 1.0
     )
-    assert (perfect.judged, perfect.dropped, perfect.coverage) == (True, False, 0.5)
+    assert (perfect.has_enough_labels, perfect.dropped, perfect.coverage) == (True, False, 0.5)
 
 
 def test_without_a_positive_the_undefined_is_none() -> None:

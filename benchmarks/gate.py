@@ -26,7 +26,8 @@ import pyarrow as pa
 
 from benchmarks.harness import Figure, main
 from domain.contract.contract import Contract
-from domain.model.gate import Evidence, Interval, Limits, judge
+from domain.interval import Interval
+from domain.model.gate import Evidence, Limits, judge
 from ops.laptop import ROOT
 from ops.samples import diabetes_rows
 from training_job.evaluation.evaluation import compare, segment_masks

@@ -109,8 +109,9 @@ class AlertState:
             fields = json.loads(data)
             return cls(
                 incident=Incident.from_dict(fields["incident"]),
-                look_back=Incident.from_dict(fields["look_back"]),
-                pending=tuple(map(Announcement.from_dict, fields["pending"])),
+                # States written before these fields existed lack them.
+                look_back=Incident.from_dict(fields.get("look_back") or asdict(Incident())),
+                pending=tuple(map(Announcement.from_dict, fields.get("pending", ()))),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadRecord(f"The alert state can't be decoded ({type(error).__name__}).") from None

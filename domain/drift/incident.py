@@ -98,7 +98,7 @@ class Incident:
     def from_dict(cls, fields: Mapping[str, Any]) -> "Incident":
         """The inverse of `asdict`; raises ValueError, KeyError or TypeError."""
         times = ("opened_at", "notified_at", "quiet_since")
-        numbers = [fields["last_window_end"], *(fields[name] for name in times)]
+        numbers = [fields["last_window_end"], *(fields.get(name) for name in times)]
         if any(type(number) is not int for number in numbers if number is not None):
             raise TypeError("times are numbers")
         drifted = tuple(fields["drifted"])

@@ -233,10 +233,11 @@ class Summary:
                 "rows": RowCounts(**fields["rows"]),
                 "columns": tuple(map(ColumnDrift.from_dict, fields["columns"])),
                 "prediction": _decode_optional(ColumnDrift.from_dict, fields["prediction"]),
-                "segments": tuple(map(SegmentDrift.from_dict, fields["segments"])),
-                "target": _decode_optional(ColumnDrift.from_dict, fields["target"]),
-                "performance": _decode_optional(Performance.from_dict, fields["performance"]),
-                "expectation": _decode_optional(Expectation.from_dict, fields["expectation"]),
+                # Runs written before these fields existed lack them.
+                "segments": tuple(map(SegmentDrift.from_dict, fields.get("segments", ()))),
+                "target": _decode_optional(ColumnDrift.from_dict, fields.get("target")),
+                "performance": _decode_optional(Performance.from_dict, fields.get("performance")),
+                "expectation": _decode_optional(Expectation.from_dict, fields.get("expectation")),
                 "reports": tuple(fields["reports"]),
                 "problems": tuple(fields["problems"]),
             }

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from domain import times
 from domain.drift.drift import OTHER, Outcome
-from domain.drift.performance import Interval
 from domain.drift.summary import ColumnDrift, Summary
+from domain.interval import Interval
 
 HEADLINES = {
     Outcome.NO_DATA: "No predictions",

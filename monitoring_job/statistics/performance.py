@@ -10,10 +10,10 @@ from domain.drift.performance import (
     MINIMUM_LABELS,
     MINIMUM_POSITIVES,
     Expectation,
-    Interval,
     Performance,
     has_dropped,
 )
+from domain.interval import Interval
 
 RESAMPLES = 2_000
 Z95, Z99 = 1.959964, 2.575829

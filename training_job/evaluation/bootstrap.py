@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from domain.model.gate import Interval
+from domain.interval import Interval
 
 RESAMPLES = 2_000
 SCORE_GROUPS = 1_024

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from domain.model.gate import Interval, Verdict
+from domain.interval import Interval
+from domain.model.gate import Verdict
 
 NAMES = {
     "f1": "F1",

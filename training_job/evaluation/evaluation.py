@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 
 from domain.contract.contract import Contract
 from domain.contract.feature import Segment
-from domain.model.gate import Interval, Paired, SegmentChange
+from domain.interval import Interval
+from domain.model.gate import Paired, SegmentChange
 from training_job.evaluation.bootstrap import (
     Bools,
     calibration_error,

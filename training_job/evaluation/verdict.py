@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from domain.contract.contract import Contract
+from domain.interval import Interval
 from domain.model import gate
 from training_job.dataset.dataset import Split
 from training_job.evaluation import card as cards
@@ -19,7 +20,7 @@ class Evaluation:
     """What the test rows say, and the verdict. `champion_f1`: None unless it was scored on them."""
 
     incumbent: Incumbent
-    measures: dict[str, gate.Interval]
+    measures: dict[str, Interval]
     segments: list[dict[str, Any]]
     verdict: gate.Verdict
     champion_f1: float | None

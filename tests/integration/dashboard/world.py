@@ -24,9 +24,10 @@ from domain.drift.alert_state import AlertState
 from domain.drift.disclosure import round_significant
 from domain.drift.drift import Outcome
 from domain.drift.incident import Incident
-from domain.drift.performance import Expectation, Interval, Performance
+from domain.drift.performance import Expectation, Performance
 from domain.drift.run_index import IndexEntry, RunIndex
 from domain.drift.summary import ColumnDrift, Profile, RowCounts, SegmentDrift, Summary, Test
+from domain.interval import Interval
 from domain.keys import RunId
 from domain.model.bundle import Bundle, digest
 from domain.model.champion import Action, Champion, LedgerEntry, ModelRef

@@ -93,7 +93,7 @@ def test_a_state_of_an_older_kind_keeps_its_incident() -> None:
     "path",
     ["last_window_end", "opened_at", "notified_at", "quiet_since", "outcome", "drifted"],
 )
-@pytest.mark.parametrize("which", ["incident", "late"])
+@pytest.mark.parametrize("which", ["incident", "look_back"])
 def test_a_state_with_a_field_of_another_kind_is_refused(which: str, path: str) -> None:
     fields = json.loads(STATE.to_json())
     fields[which][path] = [1.5] if path == "drifted" else "x"

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from domain.interval import Interval
 from domain.model.gate import (
     SEGMENT_ROWS,
     Evidence,
-    Interval,
     Limits,
     Paired,
     SegmentChange,

@@ -15,8 +15,9 @@ import pytest
 from domain.contract.contract import Contract
 from domain.drift.drift import Outcome
 from domain.drift.incident import Transition
-from domain.drift.performance import Expectation, Interval, Performance
+from domain.drift.performance import Expectation, Performance
 from domain.drift.summary import RowCounts, Summary, run_id
+from domain.interval import Interval
 from monitoring_job.alerts.links import Links
 from monitoring_job.alerts.mails import Section, compose
 from monitoring_job.reports import reports, wording

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from domain.model.gate import Interval
+from domain.interval import Interval
 from training_job.evaluation.bootstrap import (
     calibration_error,
     confusion_intervals,

@@ -1,28 +1,48 @@
-// Calls to the API with the key of this tab, bounded in time; whatever fails becomes a Failure.
+// @ts-check
+// Calls to the API with the key of this tab. A call that fails throws a Failure.
 
-const NAME = `circle-key ${location.pathname}`;
-const PATIENCE = 35000; // the gateway itself gives up after 29 seconds
+const KEY_NAME = `circle-key ${location.pathname}`;
+const TIMEOUT_MS = 35000; // the gateway itself gives up after 29 seconds
 
 export const key = {
-  get: () => sessionStorage.getItem(NAME),
-  set: (value) => sessionStorage.setItem(NAME, value),
-  forget: () => sessionStorage.removeItem(NAME),
+  get: () => sessionStorage.getItem(KEY_NAME),
+  /** @param {string} value */
+  set: (value) => sessionStorage.setItem(KEY_NAME, value),
+  forget: () => sessionStorage.removeItem(KEY_NAME),
 };
 
+/** What went wrong, in words for the person at the screen. */
 export class Failure extends Error {
-  // title: what happened; detail: what to do; errors: the fields of a validation problem.
-  constructor(status, title, detail, errors = []) {
+  /**
+   * @param {number} status the HTTP status; 0 when no answer came
+   * @param {string} title what happened
+   * @param {string} detail what to do
+   * @param {{pointer: string, detail: string}[]} errors the fields of a validation problem
+   * @param {(() => void) | undefined} retry what "Try again" does; without it, the page decides
+   */
+  constructor(status, title, detail, errors = [], retry = undefined) {
     super(title);
-    Object.assign(this, { status, title, detail, errors });
+    this.status = status;
+    this.title = title;
+    this.detail = detail;
+    this.errors = errors;
+    this.retry = retry;
   }
 }
 
+/** @param {string} path relative to where the dashboard is served from */
 export function url(path) {
   return new URL(path.replace(/^\//, ""), location.href.split("#")[0]).href;
 }
 
+/**
+ * Call the API and return the decoded answer.
+ * @param {string} path
+ * @param {{method?: string, body?: any, signal?: AbortSignal, headers?: Record<string, string>}} options
+ * @returns {Promise<any>}
+ */
 export async function call(path, { method = "GET", body, signal, headers = {} } = {}) {
-  const signals = [AbortSignal.timeout(PATIENCE), ...(signal ? [signal] : [])];
+  const signals = [AbortSignal.timeout(TIMEOUT_MS), ...(signal ? [signal] : [])];
   let answer;
   let content;
   try {
@@ -40,24 +60,18 @@ export async function call(path, { method = "GET", body, signal, headers = {} } 
     content = await answer.text();
   } catch (error) {
     if (signal?.aborted) throw error;
-    if (error.name === "TimeoutError") {
-      throw new Failure(
-        0,
-        "The API did not answer in time",
-        "It may be starting up, or the query is a large one. Try again.",
-      );
+    if (error instanceof DOMException && error.name === "TimeoutError") {
+      const advice = "It may be starting up, or the query may be a large one. Try again.";
+      throw new Failure(0, "The API did not answer in time", advice);
     }
-    throw new Failure(
-      0,
-      "The API can't be reached",
-      "Check the network connection, and that the service is up; then try again.",
-    );
+    const advice = "Check your network connection and that the service is running, then try again.";
+    throw new Failure(0, "The API can't be reached", advice);
   }
   let document = null;
   try {
     document = JSON.parse(content);
   } catch {
-    // An answer of something in between, told below by its status.
+    // Not from the API but from something in between: the status has to do.
   }
   if (answer.ok && document !== null) return document;
   throw new Failure(

@@ -1,44 +1,43 @@
-// Routes, the key, and what happens when a page loads or fails.
+// @ts-check
+// Routes, the API key, and what happens when a page loads or fails.
 
-import { key, Failure } from "./api.js";
-import { card, failure, h, operator, say, waiting } from "./parts.js";
+import { Failure, key } from "./api.js";
+import { card, failure, find, h, operator, say, waiting } from "./parts.js";
 
-// A page's module comes when it is first looked at: each file is one more request of a first visit.
+// Pages by name: first the list, then the page of one thing. A module is loaded when its page is
+// first opened, which keeps the first visit to few requests.
 const PAGES = {
-  __proto__: null,
   overview: [async () => (await import("./overview.js")).overview],
   drift: [async () => (await import("./runs.js")).runs, async () => (await import("./drift.js")).run],
   predictions: [async () => (await import("./predictions.js")).predictions],
   models: [async () => (await import("./models.js")).models, async () => (await import("./models.js")).model],
 };
-const main = document.getElementById("main");
-const forget = document.getElementById("forget");
+const main = find("#main", HTMLElement);
+const forget = find("#forget", HTMLButtonElement);
 let current = new AbortController();
 
+/** The page that the address names, and its parameter. */
 function route() {
   const [, name = "", ...rest] = location.hash.replace(/^#/, "").split("/");
-  const pages = PAGES[name] ?? PAGES.overview;
+  const known = Object.hasOwn(PAGES, name) ? name : "overview";
+  const [list, one] = PAGES[known];
   let parameter = rest.join("/");
   try {
     parameter = decodeURIComponent(parameter);
   } catch {
-    // A damaged link: the API will say that there is no such thing.
+    // A damaged link: the API will answer that there is no such thing.
   }
-  return { name: PAGES[name] ? name : "overview", page: (parameter && pages[1]) || pages[0], parameter };
+  return { name: known, load: (parameter && one) || list, parameter };
 }
 
-async function module(page) {
+async function loadModule(load) {
   try {
-    return await page();
+    return await load();
   } catch (error) {
     console.error(error);
-    const told = new Failure(
-      0,
-      "A part of the dashboard did not arrive",
-      "Check the network connection, then load the page again.",
-    );
-    // A browser may remember that a module failed: only a new page asks for it again.
-    throw Object.assign(told, { retry: () => location.reload() });
+    const advice = "Check your network connection, then load the page again.";
+    // A browser may remember that a module failed; only a reload asks for it again.
+    throw new Failure(0, "A part of the dashboard did not arrive", advice, [], () => location.reload());
   }
 }
 
@@ -47,94 +46,79 @@ function show(title, ...content) {
   main.replaceChildren(...content);
 }
 
-function askForKey(problem) {
+/** @param {Failure | undefined} problem why the key is asked for again */
+function askForKey(problem = undefined) {
   current.abort();
   current = new AbortController();
   forget.hidden = true;
-  const input = h("input", {
-    id: "key",
-    type: "password",
-    autocomplete: "off",
-    spellcheck: "false",
-    required: true,
-    "aria-describedby": "key-note",
-  });
+  const typing = { type: "password", autocomplete: "off", spellcheck: "false", required: true };
+  const input = h("input", { id: "key", ...typing, "aria-describedby": "key-note" });
   const button = h("button", { type: "submit" }, "Open");
-  const told = h("div", { "aria-live": "polite" }, problem ? failure(problem) : null);
+  const result = h("div", { "aria-live": "polite" }, problem ? failure(problem) : null);
   const form = h("form", { class: "key-form" }, h("label", { for: "key" }, "API key"), input, button);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     key.set(input.value.trim());
     button.disabled = true;
-    told.replaceChildren(waiting("the dashboard"));
+    result.replaceChildren(waiting("the dashboard"));
     await open();
   });
-  show(
-    "Key",
-    h(
-      "div",
-      { class: "gate" },
-      h("h1", {}, "mlops-circle"),
-      card(
-        "Your API key",
-        {},
-        form,
-        told,
-        h(
-          "p",
-          { class: "note", id: "key-note" },
-          "It stays in this tab and is gone when the tab closes. The operator's command ",
-          h("code", {}, operator("open")),
-          " prints it, or says where it is.",
-        ),
-      ),
-    ),
+  const note = h(
+    "p",
+    { class: "note", id: "key-note" },
+    "The key stays in this tab and is forgotten when you close it. The command ",
+    h("code", {}, operator("open")),
+    " prints it, or says where to find it.",
   );
+  const content = card("Your API key", {}, form, result, note);
+  show("Key", h("div", { class: "gate" }, h("h1", {}, "mlops-circle"), content));
   input.focus();
 }
 
-function refused(error) {
+function rejectKey() {
   key.forget();
-  askForKey(
-    new Failure(
-      403,
-      "This key was not accepted",
-      "Check it for missing characters, or ask the operator for a valid one.",
-    ),
-  );
-  say(error.title);
+  const advice = "Check it for missing characters, or ask the operator for a valid one.";
+  askForKey(new Failure(403, "This key was not accepted", advice));
+}
+
+function markCurrent(name) {
+  for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll("#nav a"))) {
+    if (link.hash === `#/${name}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
 }
 
 async function open() {
   if (!key.get()) return askForKey();
   current.abort();
-  const mine = (current = new AbortController());
-  const { name, page, parameter } = route();
-  for (const link of document.querySelectorAll("#nav a")) {
-    if (link.hash === `#/${name}`) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
-  }
-  const patience = setTimeout(() => {
-    if (!mine.signal.aborted) main.replaceChildren(waiting(name));
+  const own = (current = new AbortController());
+  const { name, load, parameter } = route();
+  markCurrent(name);
+  const spinner = setTimeout(() => {
+    if (!own.signal.aborted) main.replaceChildren(waiting(name));
   }, 200);
   try {
-    const draw = await module(page);
-    const { title, content, busy } = await draw({ signal: mine.signal, parameter });
-    clearTimeout(patience);
-    if (mine.signal.aborted) return;
+    const draw = await loadModule(load);
+    const { title, content, busy } = await draw({ signal: own.signal, parameter });
+    clearTimeout(spinner);
+    if (own.signal.aborted) return;
     show(title, content);
     forget.hidden = false;
     say(`${title} loaded`);
     await busy;
   } catch (error) {
-    clearTimeout(patience);
-    fail(error, mine);
+    clearTimeout(spinner);
+    fail(error, own);
   }
 }
 
-function fail(error, mine = current) {
-  if (mine.signal.aborted) return;
-  if (error.status === 403) return refused(error);
+/**
+ * @param {any} error
+ * @param {AbortController} page that the error belongs to; after leaving it, nobody needs to know
+ */
+function fail(error, page = current) {
+  if (page.signal.aborted) return;
+  if (error.status === 403) return rejectKey();
   if (!(error instanceof Failure)) console.error(error);
   forget.hidden = !key.get();
   show("Problem", failure(error, error.retry ?? open));
@@ -145,13 +129,13 @@ addEventListener("hashchange", async () => {
   await open();
   main.focus({ preventScroll: true });
 });
-addEventListener("circle-failure", ({ detail }) => fail(detail));
+addEventListener("circle-failure", (event) => fail(/** @type {CustomEvent} */ (event).detail));
 forget.addEventListener("click", () => {
   key.forget();
   askForKey();
 });
-document.querySelector(".brand img").src = document.querySelector("link[rel=icon]").href;
-document.getElementById("skip").addEventListener("click", (event) => {
+find(".brand img", HTMLImageElement).src = find("link[rel=icon]", HTMLLinkElement).href;
+find("#skip", HTMLAnchorElement).addEventListener("click", (event) => {
   event.preventDefault();
   main.focus();
 });

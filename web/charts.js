@@ -1,80 +1,245 @@
-// Small charts inside tables and answers. Each says in words what it shows.
+// @ts-check
+// Charts as SVG. Each says in words, for a screen reader, what it shows.
 
-import { fixed, percent } from "./format.js";
+import { count, day, fixed, percent, short, words } from "./format.js";
 import { h, s } from "./parts.js";
 
+/**
+ * A run as the timeline draws it.
+ * @typedef {{run_id: string, outcome: string, end: number, drifted: number, rows: number}} Run
+ *
+ * One UTC day of traffic.
+ * @typedef {{day: string, predictions: number, positives: number}} Day
+ */
+
+/**
+ * A chart as wide as the space it gets; it is drawn again when that changes.
+ * @param {number} height
+ * @param {string} label what the chart shows, in words
+ * @param {(width: number) => any} draw the chart's SVG elements at a width in pixels
+ */
+function responsive(height, label, draw) {
+  const place = h("div", { class: "chart", role: "img", "aria-label": label });
+  let drawnWidth = 0;
+  new ResizeObserver(() => {
+    const width = Math.floor(place.clientWidth);
+    if (width === drawnWidth || width < 10) return;
+    drawnWidth = width;
+    const box = { width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" };
+    place.replaceChildren(s("svg", box, draw(width)));
+  }).observe(place);
+  place.style.minHeight = `${height}px`;
+  return place;
+}
+
+/** The smallest round number that is not below `value`. */
+function roundUp(value) {
+  const step = 10 ** Math.floor(Math.log10(value || 1));
+  return [1, 2, 2.5, 5, 10].map((factor) => factor * step).find((top) => top >= value) ?? 1;
+}
+
+const text = (x, y, content, anchor = "start") => s("text", { x, y, "text-anchor": anchor }, content);
+
+const DAILY_HEIGHT = 210;
+
+/** The axes of a chart with one slot per day: its grid, and where days and values lie. */
+function dailyAxes(days, width, top, label) {
+  const left = 38;
+  const bottom = DAILY_HEIGHT - 20;
+  const slot = (width - left) / days.length;
+  const y = (value) => bottom - (value / top) * (bottom - 10);
+  const grid = [0, top / 2, top].map((value) => [
+    s("line", { class: "grid", x1: left, x2: width, y1: y(value), y2: y(value) }),
+    text(left - 6, y(value) + 4, label(value), "end"),
+  ]);
+  const last = days.length - 1;
+  const middle = Math.floor(last / 2);
+  const ticks = [
+    text(left, bottom + 15, days[0].day.slice(5)),
+    text(left + (middle + 0.5) * slot, bottom + 15, days[middle].day.slice(5), "middle"),
+    text(width, bottom + 15, days[last].day.slice(5), "end"),
+  ];
+  return { bottom, slot, start: (index) => left + index * slot, y, lines: [grid, ticks] };
+}
+
+/** @param {Day[]} days in order, without gaps */
+export function predictionsPerDay(days) {
+  const busiest = Math.max(...days.map((d) => d.predictions));
+  const total = days.reduce((sum, d) => sum + d.predictions, 0);
+  const label =
+    `Predictions per day over ${days.length} days: ${count(total)} in total, ` +
+    `${count(busiest)} on the busiest day.`;
+  return responsive(DAILY_HEIGHT, label, (width) => {
+    const { bottom, slot, start, y, lines } = dailyAxes(days, width, roundUp(busiest), short);
+    const bars = days.map((d, index) => {
+      const [x, top] = [start(index) + slot * 0.14, y(d.predictions)];
+      const size = { width: slot * 0.72, height: bottom - top, rx: Math.min(2, slot / 6) };
+      return s(
+        "g",
+        {},
+        s("title", {}, `${d.day}: ${count(d.predictions)} predictions`),
+        s("rect", { class: "hit", x: start(index), y: 0, width: slot, height: bottom }),
+        s("rect", { class: "bar-fill", x, y: top, ...size }),
+      );
+    });
+    return [lines, bars];
+  });
+}
+
+/** @param {Day[]} days in order, without gaps */
+export function positivesPerDay(days) {
+  const points = days
+    .map((d, index) => ({ ...d, index, share: d.positives / d.predictions }))
+    .filter((point) => point.predictions > 0);
+  const top = Math.min(1, roundUp(Math.max(0.01, ...points.map((point) => point.share))));
+  const digits = (50 * top) % 1 ? 1 : 0;
+  const latest = points.at(-1);
+  const ending = latest ? `; ${percent(latest.share)} on the latest day, ${latest.day}` : "";
+  return responsive(DAILY_HEIGHT, `Share of positive predictions per day${ending}.`, (width) => {
+    const axes = dailyAxes(days, width, top, (share) => `${fixed(100 * share, digits)}%`);
+    const { bottom, slot, start, y, lines } = axes;
+    const x = (point) => start(point.index) + slot / 2;
+    // The line breaks at days without predictions.
+    const path = points.map((point, n) => {
+      const command = n && points[n - 1].index === point.index - 1 ? "L" : "M";
+      return `${command}${x(point).toFixed(1)} ${y(point.share).toFixed(1)}`;
+    });
+    const dots = points.map((point) => {
+      const counts = `${count(point.positives)} of ${count(point.predictions)}`;
+      return s(
+        "g",
+        {},
+        s("title", {}, `${point.day}: ${percent(point.share)} positive (${counts})`),
+        s("rect", { class: "hit", x: start(point.index), y: 0, width: slot, height: bottom }),
+        s("circle", { class: "dot", cx: x(point), cy: y(point.share), r: 2.4 }),
+      );
+    });
+    return [lines, s("path", { class: "line", d: path.join("") }), dots];
+  });
+}
+
+/** Heights of a run's bar in the timeline: the more serious the outcome, the taller. */
+const SEVERITY = {
+  no_data: 0.12,
+  insufficient_data: 0.12,
+  stable: 0.28,
+  data_drift: 0.62,
+  prediction_drift: 0.8,
+  performance_drop: 1,
+};
+
+/** @param {Run} run */
+function runTitle(run) {
+  const drifted = run.drifted ? `, ${run.drifted} drifted` : "";
+  return `${day(run.end - 1)}: ${words(run.outcome)}${drifted}, ${count(run.rows)} rows`;
+}
+
+/**
+ * Every drift run as one bar, with a legend.
+ * @param {Run[]} runs the oldest first; at least one
+ */
+export function runTimeline(runs) {
+  const counts = new Map();
+  for (const run of runs) counts.set(run.outcome, (counts.get(run.outcome) ?? 0) + 1);
+  const summary = [...counts].map(([outcome, n]) => `${n} ${words(outcome).toLowerCase()}`).join(", ");
+  const first = runs[0].end;
+  const last = runs[runs.length - 1].end;
+  const chart = responsive(96, `${count(runs.length)} drift runs: ${summary}.`, (width) => {
+    const bottom = 76;
+    const barWidth = Math.max(1.5, Math.min(10, (width / runs.length) * 0.7));
+    const bars = runs.map((run) => {
+      const share = (run.end - first) / Math.max(1, last - first);
+      const x = runs.length === 1 ? width / 2 : share * (width - barWidth);
+      const height = SEVERITY[run.outcome] * 66;
+      const size = { width: barWidth, height, rx: Math.min(1.5, barWidth / 3) };
+      // For the mouse only: with a keyboard the table of runs leads there, and an image holds no links.
+      const open = () => {
+        location.hash = `#/drift/${run.run_id}`;
+      };
+      return s(
+        "g",
+        { class: "pick", onclick: open },
+        s("title", {}, runTitle(run)),
+        s("rect", { class: "hit", x: x - 1, y: 0, width: barWidth + 2, height: bottom }),
+        s("rect", { class: "tick", "data-outcome": run.outcome, x, y: bottom - height, ...size }),
+      );
+    });
+    return [
+      s("line", { class: "grid", x1: 0, x2: width, y1: bottom + 0.5, y2: bottom + 0.5 }),
+      bars,
+      text(0, 92, day(first - 1)),
+      runs.length > 1 ? text(width, 92, day(last - 1), "end") : null,
+    ];
+  });
+  const legend = [...counts.keys()]
+    .sort((a, b) => SEVERITY[a] - SEVERITY[b])
+    .map((outcome) => {
+      const swatch = h("span", { class: "swatch", "data-outcome": outcome });
+      return h("li", {}, swatch, `${words(outcome)} ${count(counts.get(outcome))}`);
+    });
+  return [chart, h("ul", { class: "legend" }, legend)];
+}
+
+/**
+ * The effect size of one column over the latest runs, with the threshold as a line.
+ * @param {{effect: number, drifted: boolean}[]} points the oldest first; at least one
+ * @param {number} threshold
+ */
 export function sparkline(points, threshold) {
-  const width = 96,
-    height = 24,
-    top = Math.max(threshold * 1.2, ...points.map((p) => p.effect));
+  const width = 96;
+  const height = 24;
+  const top = Math.max(threshold * 1.2, ...points.map((p) => p.effect));
   const x = (i) => 3 + (points.length === 1 ? 0.5 : i / (points.length - 1)) * (width - 6);
   const y = (effect) => height - 3 - (effect / top) * (height - 6);
-  const label = `${points.length} runs, latest effect ${fixed(points.at(-1).effect)}`;
+  const label = `${points.length} runs, latest effect ${fixed(points[points.length - 1].effect)}`;
+  const line = points.map((p, i) => `${x(i).toFixed(1)},${y(p.effect).toFixed(1)}`).join(" ");
+  const marks = points.map((p, i) => {
+    if (!p.drifted && i < points.length - 1) return null;
+    return s("circle", { class: p.drifted ? "alarm" : "dot", cx: x(i), cy: y(p.effect), r: 2.2 });
+  });
   return s(
     "svg",
     { class: "spark", width, height, role: "img", "aria-label": label },
     s("line", { class: "limit", x1: 0, x2: width, y1: y(threshold), y2: y(threshold) }),
-    s("polyline", {
-      class: "line",
-      points: points.map((p, i) => `${x(i).toFixed(1)},${y(p.effect).toFixed(1)}`).join(" "),
-    }),
-    points.map((p, i) =>
-      p.drifted || i === points.length - 1
-        ? s("circle", { class: p.drifted ? "alarm" : "dot", cx: x(i), cy: y(p.effect), r: 2.2 })
-        : null,
-    ),
+    s("polyline", { class: "line", points: line }),
+    marks,
   );
 }
 
-// contributions: [[name, value in log-odds]]; bars to the right speak for the positive class.
+/**
+ * What each feature contributed to a prediction; bars to the right raise the probability.
+ * @param {[string, number][]} entries feature and contribution in log-odds
+ */
 export function contributions(entries) {
-  const most = Math.max(1e-9, ...entries.map(([, value]) => Math.abs(value)));
-  return h(
-    "ul",
-    { class: "contributions" },
-    entries.map(([name, value]) => {
-      const wide = (Math.abs(value) / most) * 50;
-      return h(
-        "li",
-        {},
-        h("span", { class: "name" }, name),
-        s(
-          "svg",
-          { viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" },
-          s("rect", {
-            class: value >= 0 ? "towards" : "against",
-            x: value >= 0 ? 50 : 50 - wide,
-            y: 1,
-            width: wide,
-            height: 8,
-          }),
-          s("line", { class: "grid", x1: 50, x2: 50, y1: 0, y2: 10 }),
-        ),
-        h("span", { class: "number" }, `${value >= 0 ? "+" : "−"}${Math.abs(value).toFixed(2)}`),
-      );
-    }),
-  );
+  const largest = Math.max(1e-9, ...entries.map(([, value]) => Math.abs(value)));
+  const bars = entries.map(([name, value]) => {
+    const width = (Math.abs(value) / largest) * 50;
+    const place = { x: value >= 0 ? 50 : 50 - width, y: 1, width, height: 8 };
+    const chart = s(
+      "svg",
+      { viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" },
+      s("rect", { class: value >= 0 ? "towards" : "against", ...place }),
+      s("line", { class: "grid", x1: 50, x2: 50, y1: 0, y2: 10 }),
+    );
+    const figure = `${value >= 0 ? "+" : "−"}${Math.abs(value).toFixed(2)}`;
+    return h("li", {}, h("span", { class: "name" }, name), chart, h("span", { class: "number" }, figure));
+  });
+  return h("ul", { class: "contributions" }, bars);
 }
 
-// A probability from 0 to 1 with the threshold that decides.
+/**
+ * A probability from 0 to 1, with the threshold at which the answer changes.
+ * @param {number} probability
+ * @param {number} threshold
+ */
 export function gauge(probability, threshold) {
+  const label = `Probability ${percent(probability)}, threshold ${percent(threshold)}`;
+  const bar = probability >= threshold ? "towards" : "against";
   return s(
     "svg",
-    {
-      class: "gauge",
-      viewBox: "0 0 100 8",
-      preserveAspectRatio: "none",
-      role: "img",
-      "aria-label": `Probability ${percent(probability)}, threshold ${percent(threshold)}`,
-    },
+    { class: "gauge", viewBox: "0 0 100 8", preserveAspectRatio: "none", role: "img", "aria-label": label },
     s("rect", { class: "rail", x: 0, y: 1, width: 100, height: 6 }),
-    s("rect", {
-      class: probability >= threshold ? "towards" : "against",
-      x: 0,
-      y: 1,
-      width: 100 * probability,
-      height: 6,
-    }),
+    s("rect", { class: bar, x: 0, y: 1, width: 100 * probability, height: 6 }),
     s("rect", { class: "mark", x: 100 * threshold - 0.3, y: 0, width: 0.6, height: 8 }),
   );
 }

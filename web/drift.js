@@ -1,60 +1,58 @@
-// One drift run: verdict, reports, columns, performance, segments.
+// @ts-check
+// One drift run: its verdict, reports, columns, performance and segments.
 
 import { call, url } from "./api.js";
 import { sparkline } from "./charts.js";
 import { count, fixed, moment, percent, span, tiny, words } from "./format.js";
-import { METRICS, badge, card, empty, facts, h, interval, say, table, waiting } from "./parts.js";
+import { METRICS, badge, card, empty, facts, h, interval, metricList, say, table, waiting } from "./parts.js";
 
 const REPORTS = ["data_drift", "prediction_drift", "target_drift", "performance"];
 const THRESHOLD = 0.1; // domain.drift.drift.EFFECT_THRESHOLD; a test compares them
 const Q_THRESHOLD = 0.001; // domain.drift.drift.Q_THRESHOLD; likewise
 
 const MISSING = {
-  target_drift: "Target drift needs labels: POST /labels hands in what turned out true.",
-  performance: "The performance report needs labels, of eleven predictions with each outcome and each answer.",
+  target_drift: "The target drift report needs labels: send them to POST /labels.",
+  performance:
+    "The performance report needs labels, for at least eleven predictions of each outcome and of each answer.",
 };
 
-// What would tell about fewer than eleven people is null.
-const told = (value, as = count) => (value === null ? "not shown" : as(value));
+/** A figure of the summary; null stands for one that would describe fewer than eleven people. */
+const disclosed = (value, format = count) => (value === null ? "suppressed" : format(value));
 
-function reports(links, frame, close) {
+/** The framed report with a link that opens it in a tab of its own. */
+function reportView(name, link) {
+  // Another origin and a sandbox: whatever the report holds, it can't reach this page or its key.
+  const view = h("iframe", {
+    sandbox: "allow-scripts",
+    referrerpolicy: "no-referrer",
+    title: `${words(name)} report`,
+    src: url(link),
+  });
+  const spinner = waiting("the report");
+  view.addEventListener("load", () => spinner.remove(), { once: true });
+  const tab = { href: url(link), target: "_blank", rel: "noopener noreferrer" };
+  const note = h(
+    "p",
+    { class: "note" },
+    "Drawn by Evidently from this run's sample. ",
+    h("a", tab, "Open in a tab of its own"),
+  );
+  return [spinner, view, note];
+}
+
+function reports(links) {
+  const frame = h("div", { class: "report" });
   const buttons = REPORTS.map((name) => {
     const link = links[name];
-    const button = h(
-      "button",
-      {
-        type: "button",
-        "aria-pressed": "false",
-        disabled: !link,
-        title: link ? null : (MISSING[name] ?? "This run has no such report."),
-      },
-      words(name),
-    );
+    const title = link ? null : (MISSING[name] ?? "This run has no such report.");
+    const button = h("button", { type: "button", "aria-pressed": "false", disabled: !link, title }, words(name));
     button.addEventListener("click", () => {
       const wasOpen = button.getAttribute("aria-pressed") === "true";
       buttons.forEach((other) => other.setAttribute("aria-pressed", "false"));
-      close();
+      frame.replaceChildren();
       if (wasOpen) return;
       button.setAttribute("aria-pressed", "true");
-      // Another origin and a sandbox: whatever the page holds, it can't reach this one or its key.
-      const view = h("iframe", {
-        sandbox: "allow-scripts",
-        referrerpolicy: "no-referrer",
-        title: `${words(name)} report`,
-        src: url(link),
-      });
-      const busy = waiting("the report");
-      view.addEventListener("load", () => busy.remove(), { once: true });
-      frame.replaceChildren(
-        busy,
-        view,
-        h(
-          "p",
-          { class: "note" },
-          "Drawn by Evidently from this run's sample. ",
-          h("a", { href: url(link), target: "_blank", rel: "noopener noreferrer" }, "Open in a tab of its own"),
-        ),
-      );
+      frame.replaceChildren(...reportView(name, link));
       say(`${words(name)} report opened`);
     });
     return button;
@@ -67,21 +65,27 @@ function reports(links, frame, close) {
   ];
 }
 
+/** The test that drifted with the largest effect; without one, the largest effect. */
 const strongest = (column) => [...column.tests].sort((a, b) => b.drifted - a.drifted || b.effect - a.effect)[0];
 
 /** Mean, or the share of the category that moved most, in the reference and in the window. */
-function moved({ reference, current }) {
-  if (Number.isFinite(reference.mean) && Number.isFinite(current.mean)) return `${reference.mean} → ${current.mean}`;
+function change({ reference, current }) {
+  if (Number.isFinite(reference.mean) && Number.isFinite(current.mean)) {
+    return `${reference.mean} → ${current.mean}`;
+  }
   const [before, after] = [reference, current].map((side) => new Map(Object.entries(side.shares)));
-  const by = (name) => Math.abs((after.get(name) ?? 0) - (before.get(name) ?? 0));
-  const [name] = [...new Set([...before.keys(), ...after.keys()])].sort((a, b) => by(b) - by(a));
-  return name === undefined ? "–" : `${name}: ${percent(before.get(name) ?? 0)} → ${percent(after.get(name) ?? 0)}`;
+  const difference = (name) => Math.abs((after.get(name) ?? 0) - (before.get(name) ?? 0));
+  const names = [...new Set([...before.keys(), ...after.keys()])];
+  if (!names.length) return "–";
+  const [name] = names.sort((a, b) => difference(b) - difference(a));
+  return `${name}: ${percent(before.get(name) ?? 0)} → ${percent(after.get(name) ?? 0)}`;
 }
 
+/** What of the log the run did not use, and why. */
 function leftOut({ malformed, unreadable_objects: objects, copies }) {
-  const reasons = Object.entries(malformed)
-    .sort((a, b) => b[1] - a[1])
-    .map(([reason, rows]) => `${count(rows)} ${reason}`);
+  /** @type {[string, number][]} */
+  const counts = Object.entries(malformed);
+  const reasons = counts.sort((a, b) => b[1] - a[1]).map(([reason, rows]) => `${count(rows)} ${reason}`);
   const parts = [
     reasons.length ? `malformed rows: ${reasons.join(", ")}` : null,
     objects ? `unreadable objects: ${count(objects)}` : null,
@@ -90,211 +94,176 @@ function leftOut({ malformed, unreadable_objects: objects, copies }) {
   return parts.filter(Boolean).join("; ") || "nothing";
 }
 
-function columnTable(compared, history) {
-  const rows = compared.map((column) => ({ column, test: strongest(column), points: history[column.column] ?? [] }));
-  rows.sort(
-    (a, b) => Boolean(b.test?.drifted) - Boolean(a.test?.drifted) || (b.test?.effect ?? -1) - (a.test?.effect ?? -1),
-  );
-  return table(
-    "Columns compared",
-    [
-      { title: "Column", cell: ({ column }) => h("span", { class: "column-name" }, column.name) },
-      {
-        title: "Verdict",
-        cell: ({ column, test }) =>
-          !test
-            ? h("span", { class: "note" }, column.problem ?? "not compared")
-            : h(
-                "span",
-                { class: "badge", "data-outcome": test.drifted ? "data_drift" : "stable" },
-                h("span", { "aria-hidden": "true" }, test.drifted ? "▲ " : "● "),
-                test.drifted ? "Drifted" : "Stable",
-              ),
-      },
-      { title: "Effect size", number: true, cell: ({ test }) => fixed(test?.effect) },
-      { title: "q-value", number: true, cell: ({ test }) => tiny(test?.q_value) },
-      { title: "Over runs", cell: ({ points }) => (points.length ? sparkline(points, THRESHOLD) : "–") },
-      { title: "Missing", number: true, cell: ({ column }) => told(column.current.missing, percent) },
-      { title: "Invalid", number: true, cell: ({ column }) => told(column.current.invalid, percent) },
-      { title: "Reference → window", cell: ({ column }) => moved(column) },
-      { title: "Rows", number: true, cell: ({ test }) => (test ? told(test.rows) : "–") },
-    ],
-    rows,
-  );
+function verdict({ column, test }) {
+  if (!test) return h("span", { class: "note" }, column.problem ?? "not compared");
+  const [outcome, mark, text] = test.drifted ? ["data_drift", "▲ ", "Drifted"] : ["stable", "● ", "Stable"];
+  return h("span", { class: "badge", "data-outcome": outcome }, h("span", { "aria-hidden": "true" }, mark), text);
 }
 
-function performance(summary) {
-  const { performance: measured, expectation: expected } = summary;
+const columnColumns = [
+  { title: "Column", cell: ({ column }) => h("span", { class: "column-name" }, column.name) },
+  { title: "Verdict", cell: verdict },
+  { title: "Effect size", number: true, cell: ({ test }) => fixed(test?.effect) },
+  { title: "q-value", number: true, cell: ({ test }) => tiny(test?.q_value) },
+  { title: "Latest runs", cell: ({ points }) => (points.length ? sparkline(points, THRESHOLD) : "–") },
+  { title: "Missing", number: true, cell: ({ column }) => disclosed(column.current.missing, percent) },
+  { title: "Invalid", number: true, cell: ({ column }) => disclosed(column.current.invalid, percent) },
+  { title: "Reference → window", cell: ({ column }) => change(column) },
+  { title: "Rows", number: true, cell: ({ test }) => (test ? disclosed(test.rows) : "–") },
+];
+
+function columnsCard(summary, history) {
+  const columns = [...summary.columns, summary.prediction, summary.target].filter(Boolean);
+  if (!columns.length) return null;
+  const rows = columns.map((column) => ({
+    column,
+    test: strongest(column),
+    points: history[column.column] ?? [],
+  }));
+  const drifted = ({ test }) => (test?.drifted ? 1 : 0);
+  const effect = ({ test }) => test?.effect ?? -1;
+  rows.sort((a, b) => drifted(b) - drifted(a) || effect(b) - effect(a));
+  const rule = `drifted: effect ≥ ${THRESHOLD}, q < ${Q_THRESHOLD} and enough rows`;
+  const aside = h("span", { class: "note" }, rule);
+  return card("Columns", { aside }, table("Columns compared", columnColumns, rows));
+}
+
+function measuredPart(measured) {
+  const found = Object.entries(measured.figures ?? {}).filter(([, metric]) => metric);
+  const figures = found.map(([name, metric]) => {
+    const title = METRICS.find(([key]) => key === name)?.[1] ?? words(name);
+    const test = measured.test[name];
+    return { title, ...metric, note: Number.isFinite(test) ? `test rows ${fixed(test)}` : null };
+  });
+  const sample =
+    measured.labelled === null
+      ? "nearly all predictions of the sample"
+      : `${count(measured.labelled)} predictions that have a label (${percent(measured.coverage)} of the sample)`;
+  const result = measured.dropped ? "performance has dropped" : measured.has_enough_labels ? null : "too few for a verdict";
+  const suppressed = "The figures are suppressed: they rest on fewer than eleven predictions of one outcome or answer.";
+  return [
+    h("p", {}, `Measured on ${sample}${result ? `: ${result}` : ""}.`),
+    figures.length ? metricList(figures, { wide: true }) : h("p", { class: "note" }, suppressed),
+  ];
+}
+
+function expectedPart(expected) {
+  const dropped = expected.dropped ? ": by this estimate it has dropped" : "";
+  const text = `Expected F1 ${fixed(expected.f1.value)}, against ${fixed(expected.reference_f1)} on the reference`;
+  return [h("p", {}, `${text}${dropped}. `, interval(expected.f1)), h("p", { class: "note" }, expected.note)];
+}
+
+function performanceCard({ performance: measured, expectation: expected }) {
   if (!measured && !expected) return null;
-  const figures = Object.entries(measured?.figures ?? {}).filter(([, figure]) => figure);
+  return card("Performance", {}, measured && measuredPart(measured), expected && expectedPart(expected));
+}
+
+const driftedColumns = (segment) => segment.columns.filter((column) => column.tests.some((test) => test.drifted));
+
+/** The column of a segment with the largest effect; undefined where none was tested. */
+function largestEffect(segment) {
+  const tested = segment.columns.filter((column) => column.tests.length);
+  return tested.sort((a, b) => strongest(b).effect - strongest(a).effect)[0];
+}
+
+function driftedNames(segment) {
+  if (!segment.columns.length) return h("span", { class: "note" }, "too few rows");
+  const names = driftedColumns(segment).map((column) => column.name);
+  return names.join(", ") || "–";
+}
+
+const segmentColumns = [
+  { title: "Segment", cell: (segment) => h("span", { class: "column-name" }, segment.name) },
+  { title: "Drifted columns", cell: driftedNames },
+  {
+    title: "Largest effect",
+    cell: (segment) => {
+      const column = largestEffect(segment);
+      return column ? `${column.name} ${fixed(strongest(column).effect)}` : "–";
+    },
+  },
+  {
+    title: "q-value",
+    number: true,
+    cell: (segment) => {
+      const column = largestEffect(segment);
+      return column ? tiny(strongest(column).q_value) : "–";
+    },
+  },
+  { title: "Rows", number: true, cell: (segment) => disclosed(segment.rows) },
+  { title: "Reference rows", number: true, cell: (segment) => disclosed(segment.reference_rows) },
+];
+
+function segmentsCard(summary) {
+  const segments = [...(summary.segments ?? [])];
+  if (!segments.length) return null;
+  segments.sort((a, b) => driftedColumns(b).length - driftedColumns(a).length);
+  return card("Segments", {}, table("Segments", segmentColumns, segments));
+}
+
+/** Why a run has no verdict, if that needs saying. */
+function explanation(summary) {
+  if (summary.outcome === "no_data") {
+    const advice = "The model was not asked anything then. Choose another window, or send predictions first.";
+    return empty("No prediction in this window", advice);
+  }
+  // A run without a verdict for another reason names it among its problems.
+  if (summary.outcome === "insufficient_data" && !summary.problems.length) {
+    const advice = "The window holds too few distinct predictions for a verdict. Run again with a longer window.";
+    return empty("Too few predictions for a verdict", advice);
+  }
+  return null;
+}
+
+function runCard(summary, rows) {
+  const problems = summary.problems.map((problem) => h("li", {}, problem));
   return card(
-    "Performance",
+    "Run",
     {},
-    measured && [
-      h(
-        "p",
-        {},
-        `Measured on ${measured.labelled === null ? "nearly all predictions of the sample" : `${count(measured.labelled)} predictions whose label has come (${percent(measured.coverage)} of the sample)`}${measured.dropped ? ": it has dropped" : measured.has_enough_labels ? "" : ": too few for a verdict"}.`,
-      ),
-      h(
-        "dl",
-        { class: "figures wide" },
-        figures.map(([name, figure]) =>
-          h(
-            "div",
-            {},
-            h("dt", {}, METRICS.find(([key]) => key === name)?.[1] ?? words(name)),
-            h(
-              "dd",
-              {},
-              fixed(figure.value),
-              interval(figure),
-              Number.isFinite(measured.test[name])
-                ? h("span", { class: "interval" }, `test rows ${fixed(measured.test[name])}`)
-                : null,
-            ),
-          ),
-        ),
-      ),
-      figures.length
-        ? null
-        : h(
-            "p",
-            { class: "note" },
-            "The figures aren't shown: they rest on fewer than eleven predictions with one outcome or one answer.",
-          ),
-    ],
-    expected && [
-      h(
-        "p",
-        {},
-        `Expected F1 ${fixed(expected.f1.value)}, against ${fixed(expected.reference_f1)} on the reference${expected.dropped ? ": by this estimate it has dropped" : ""}. `,
-        interval(expected.f1),
-      ),
-      h("p", { class: "note" }, expected.note),
-    ],
+    facts([
+      ["Version", summary.version ? h("a", { href: `#/models/${summary.version}` }, summary.version) : "none"],
+      ["Rows", count(rows)],
+      ["Reference rows", count(summary.reference_rows)],
+      ["Sample", percent(summary.rows.sample_share, 0)],
+      ["Left out", leftOut(summary.rows)],
+      ["Computed (UTC)", moment(summary.computed_at)],
+      ["Started", summary.scheduled ? "by the schedule" : "on demand"],
+      ["Mail", words(summary.mail).toLowerCase()],
+    ]),
+    problems.length ? h("ul", { class: "problems" }, problems) : null,
+    explanation(summary),
   );
 }
 
-const byLargest = (columns) =>
-  [...columns].filter((c) => c.tests.length).sort((a, b) => strongest(b).effect - strongest(a).effect);
-
-function segments(summary) {
-  const entries = [...(summary.segments ?? [])];
-  if (!entries.length) return null;
-  const drifted = (entry) => entry.columns.filter((column) => column.tests.some((test) => test.drifted));
-  entries.sort((a, b) => drifted(b).length - drifted(a).length);
-  return card(
-    "Segments",
-    {},
-    table(
-      "Segments",
-      [
-        { title: "Segment", cell: (entry) => h("span", { class: "column-name" }, entry.name) },
-        {
-          title: "Drifted columns",
-          cell: (entry) =>
-            !entry.columns.length
-              ? h("span", { class: "note" }, "too few rows")
-              : drifted(entry)
-                  .map((c) => c.name)
-                  .join(", ") || "–",
-        },
-        {
-          title: "Largest effect",
-          cell: (entry) => {
-            const [c] = byLargest(entry.columns);
-            return c ? `${c.name} ${fixed(strongest(c).effect)}` : "–";
-          },
-        },
-        {
-          title: "q-value",
-          number: true,
-          cell: (entry) => {
-            const [c] = byLargest(entry.columns);
-            return c ? tiny(strongest(c).q_value) : "–";
-          },
-        },
-        { title: "Rows", number: true, cell: (entry) => told(entry.rows) },
-        { title: "Reference rows", number: true, cell: (entry) => told(entry.reference_rows) },
-      ],
-      entries,
-    ),
+function titleRow(summary) {
+  const others = summary.findings.filter((name) => name !== summary.outcome);
+  const estimated = summary.findings.includes("performance_drop") && !summary.performance?.has_enough_labels;
+  const note = "performance: estimated, for lack of labels";
+  return h(
+    "div",
+    { class: "title-row" },
+    h("h1", {}, span(summary.start, summary.end)),
+    badge(summary.outcome),
+    others.map(badge),
+    estimated ? h("span", { class: "note" }, note) : null,
   );
 }
 
 export async function run({ signal, parameter }) {
-  const { summary, rows, links, history } = await call(`monitoring/runs/${encodeURIComponent(parameter)}`, { signal });
-  const frame = h("div", { class: "report" });
-  const compared = [...summary.columns, summary.prediction, summary.target].filter(Boolean);
-  const findings = summary.findings.filter((name) => name !== summary.outcome);
-  const explain = {
-    no_data: empty(
-      "No prediction in this window",
-      "Nothing was asked of the model then. Choose another window, or send predictions first.",
-    ),
-    // A run that could not be evaluated for another reason names it among its problems.
-    insufficient_data: summary.problems.length
-      ? null
-      : empty(
-          "Too few predictions to judge",
-          "The window holds too few distinct predictions for a verdict. Run again with a longer window.",
-        ),
-  }[summary.outcome];
+  const path = `monitoring/runs/${encodeURIComponent(parameter)}`;
+  const { summary, rows, links, history } = await call(path, { signal });
   return {
     title: "Drift run",
     content: h(
       "div",
       { class: "stack" },
       h("p", { class: "crumbs" }, h("a", { href: "#/drift" }, "Drift"), " / run"),
-      h(
-        "div",
-        { class: "title-row" },
-        h("h1", {}, span(summary.start, summary.end)),
-        badge(summary.outcome),
-        findings.map(badge),
-        summary.findings.includes("performance_drop") && !summary.performance?.has_enough_labels
-          ? h("span", { class: "note" }, "performance: an estimate, without labels enough")
-          : null,
-      ),
-      card(
-        "Run",
-        {},
-        facts([
-          ["Version", summary.version ? h("a", { href: `#/models/${summary.version}` }, summary.version) : "none"],
-          ["Rows", count(rows)],
-          ["Reference rows", count(summary.reference_rows)],
-          ["Sample", percent(summary.rows.sample_share, 0)],
-          ["Left out", leftOut(summary.rows)],
-          ["Computed (UTC)", moment(summary.computed_at)],
-          ["Started", summary.scheduled ? "by the schedule" : "on demand"],
-          ["Mail", words(summary.mail).toLowerCase()],
-        ]),
-        summary.problems.length
-          ? h(
-              "ul",
-              { class: "problems" },
-              summary.problems.map((p) => h("li", {}, p)),
-            )
-          : null,
-        explain ?? null,
-      ),
-      Object.keys(links).length
-        ? card(
-            "Reports",
-            {},
-            reports(links, frame, () => frame.replaceChildren()),
-          )
-        : null,
-      compared.length
-        ? card(
-            "Columns",
-            { aside: h("span", { class: "note" }, `drifted = effect ≥ ${THRESHOLD}, q < ${Q_THRESHOLD}, enough rows`) },
-            columnTable(compared, history),
-          )
-        : null,
-      performance(summary),
-      segments(summary),
+      titleRow(summary),
+      runCard(summary, rows),
+      Object.keys(links).length ? card("Reports", {}, reports(links)) : null,
+      columnsCard(summary, history),
+      performanceCard(summary),
+      segmentsCard(summary),
     ),
   };
 }

@@ -1,3 +1,4 @@
+// @ts-check
 // Numbers and times as people read them; all times are UTC, as in the log.
 
 const whole = new Intl.NumberFormat("en");

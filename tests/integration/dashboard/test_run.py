@@ -60,7 +60,10 @@ def test_a_run_shows_measured_performance_beside_the_test_rows_and_what_was_expe
 
 @pytest.mark.parametrize(
     ("back", "told"),
-    [(NO_DATA, "No prediction in this window"), (INSUFFICIENT, "Too few predictions for a verdict")],
+    [
+        (NO_DATA, "No prediction in this window"),
+        (INSUFFICIENT, "Too few predictions for a verdict"),
+    ],
 )
 def test_a_run_without_a_verdict_says_why(
     visit: Visit, runs: list[str], back: int, told: str

@@ -1,8 +1,8 @@
-"""Prepare: raw files → validated, de-duplicated, hash-split Parquet; bad rows to quarantine."""
+"""Prepare: raw files → validated, hash-split Parquet; bad rows to quarantine."""
 
 import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,19 @@ import numpy.typing as npt
 from adapters.s3 import Bucket
 from domain import keys
 from domain.contract.contract import Contract
+from domain.model.left_out import LeftOut, RepeatedFile
 from training_job.dataset import dataset, hashing, tables
+from training_job.dataset.hashing import Sides
+from training_job.dataset.identity import Identified, identify
 from training_job.dataset.profile import Profile, compare, profile
-from training_job.dataset.raw_files import collect, refuse_bad_rows
+from training_job.dataset.raw_files import Collected, collect, refuse_bad_rows
+from training_job.dataset.repeats import find_repeats
 from training_job.dataset.validation import Columns
 from training_job.errors import BadData
+
+Labels = npt.NDArray[np.generic]
+ROOM = 1_500
+"""Characters of what was left out that are handed from state to state."""
 
 
 def prepare(
@@ -30,20 +38,24 @@ def prepare(
 ) -> dict[str, Any]:
     """Make a dataset of everything under `raw_prefix`; returns its id and counts.
 
-    The same rows give the same dataset, in any order and split over any files. Raises BadData; when
-    too many rows are bad they are all listed under the execution's name.
+    The same rows give the same dataset, in any order and split over any files; equal rows count as
+    often as they are there. Raises BadData; when too many rows are bad they are all listed under
+    the execution's name.
     """
     collected = collect(contract=contract, bucket=bucket, raw_prefix=raw_prefix, say=say)
-    refuse_bad_rows(collected, bad_row_share, bucket, keys.refused_rows(execution))
+    refused = keys.refused_rows(execution)
+    refuse_bad_rows(collected, bad_row_share, bucket, refused)
     columns = collected.columns()
-    features = hashing.feature_hashes(columns, contract)
-    hashes = hashing.row_hashes(features, columns[contract.target])
-    kept = _sorted_unique(hashes)
-    duplicates = len(hashes) - len(kept)
-    columns = {name: columns.pop(name)[kept] for name in list(columns)}
-    side = hashing.sides(features[kept], salt)
-    dataset_id = hashing.dataset_id(hashes[kept], contract.version, salt)
-    counts = _counts(columns[contract.target], side)
+    found = identify(columns, contract, salt)
+    if len(found.conflicting):
+        reason = f"{contract.context_column('row_id')} is that of a row with other values"
+        collected.quarantine_positions(found.conflicting, reason)
+        refuse_bad_rows(collected, bad_row_share, bucket, refused)
+    left_out = _left_out(collected, columns[contract.target], found, contract)
+    names = [*(feature.name for feature in contract.features), contract.target]
+    columns = {name: columns.pop(name)[found.order] for name in names}
+    dataset_id = hashing.dataset_id(found.hashes, contract.version, salt)
+    counts = _counts(columns[contract.target], found.sides)
     manifest: dict[str, Any] = {
         "dataset_id": dataset_id,
         "contract_version": contract.version,
@@ -52,20 +64,16 @@ def prepare(
         "files": collected.files,
         "ignored_files": collected.ignored,
         "extra_columns": collected.extra,
-        "rows_read": collected.rows,
-        "rows_quarantined": len(collected.quarantine),
-        "top_reasons": collected.quarantine.top_reasons(),
-        "duplicates_removed": duplicates,
+        "left_out": left_out.to_dict(),
         "splits": counts,
         "columns": profile(columns, contract),
     }
     manifest |= _compared(bucket, manifest, columns, contract)
-    say(
-        f"{collected.rows:,} rows read, {len(collected.quarantine):,} in quarantine, "
-        f"{duplicates:,} duplicates removed; dataset {dataset_id}"
-    )
-    for name in keys.SPLITS:
-        rows = side == name
+    say(f"{collected.rows:,} rows read, {len(found.order):,} in dataset {dataset_id}")
+    for sentence in (*left_out.notes(), *left_out.objections()):
+        say(sentence)
+    for index, name in enumerate(keys.SPLITS):
+        rows = found.sides == index
         part = dataset.to_table({n: values[rows] for n, values in columns.items()}, contract)
         tables.store(part, bucket, keys.dataset(dataset_id, name))
     bad = collected.quarantine.table()
@@ -77,29 +85,52 @@ def prepare(
         "rows": {name: counts[name]["rows"] for name in keys.SPLITS},
         "rows_read": collected.rows,
         "rows_quarantined": len(collected.quarantine),
-        "duplicates_removed": duplicates,
+        "rows_repeated": found.repeated,
+        "left_out": _shorten((*left_out.objections(), *left_out.notes())),
     }
 
 
-def _sorted_unique(hashes: hashing.Hashes) -> npt.NDArray[np.intp]:
-    """Positions of the first of each distinct hash, in the order of hashes."""
-    order = np.argsort(hashes, kind="stable")
-    ordered = hashes[order]
-    first = np.empty(len(order), dtype=bool)
-    first[:1] = True
-    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
-    return order[first]
+def _left_out(
+    collected: Collected, labels: Labels, found: Identified, contract: Contract
+) -> LeftOut:
+    """Counts of what is not in the dataset, and of what is in it twice."""
+    files, ends = collected.origin()
+    repeats: list[RepeatedFile] = []
+    if len(files) > 1 and contract.context_column("row_id") is None:
+        repeats = find_repeats(found.hashes, found.order, ends, files)
+    labelled, positives = collected.labels_left_out.tolist()
+    kept = labels[found.order]
+    return LeftOut(
+        rows_read=collected.rows,
+        rows_quarantined=len(collected.quarantine),
+        rows_repeated=found.repeated,
+        reasons=collected.quarantine.reasons(),
+        copies=collected.copies,
+        repeats=tuple(repeats),
+        prevalence_read=(int(labels.sum()) + positives) / max(len(labels) + labelled, 1),
+        prevalence_kept=int(kept.sum()) / max(len(kept), 1),
+    )
 
 
-def _counts(
-    labels: npt.NDArray[np.generic], side: npt.NDArray[np.str_]
-) -> dict[str, dict[str, int]]:
+def _shorten(sentences: Iterable[str]) -> list[str]:
+    """As many as the state has room for, the first one at least."""
+    kept: list[str] = []
+    for sentence in sentences:
+        if kept and len(sentence) + sum(map(len, kept)) > ROOM:
+            return [*kept, "There is more: the dataset's manifest has all."]
+        kept.append(sentence[:ROOM])
+    return kept
+
+
+def _counts(labels: Labels, sides: Sides) -> dict[str, dict[str, int]]:
     """Rows and positives per side; raises BadData when a side lacks a class."""
     if len(np.unique(labels)) < 2:
         raise BadData("All rows have the same label: a classifier needs both classes.")
+    rows = np.bincount(sides, minlength=len(keys.SPLITS))
+    positives = np.bincount(sides[labels == 1], minlength=len(keys.SPLITS))
     counts = {
-        name: {"rows": int((side == name).sum()), "positives": int(labels[side == name].sum())}
-        for name in keys.SPLITS
+        name: {"rows": int(rows[index]), "positives": int(positives[index])}
+        for index, name in enumerate(keys.SPLITS)
     }
     for name, count in counts.items():
         if not 0 < count["positives"] < count["rows"]:

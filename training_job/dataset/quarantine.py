@@ -48,12 +48,12 @@ class Quarantine:
         malformed = batch.malformed
         self.add(file, malformed, [MALFORMED], np.zeros(len(malformed), np.intp))
 
-    def top_reasons(self) -> list[dict[str, str | int]]:
-        """The most frequent ones with the number of their rows."""
+    def reasons(self) -> dict[str, int]:
+        """The most frequent reasons, each with the number of its rows, the first the largest."""
         counts = np.bincount(_joined(self.why, np.int32), minlength=len(self.reason_codes))
         texts = list(self.reason_codes)
         first = np.argsort(-counts, kind="stable")[:TOP_REASONS]
-        return [{"reason": texts[i], "rows": int(counts[i])} for i in first]
+        return {texts[i]: int(counts[i]) for i in first}
 
     def table(self) -> pa.Table:
         """A row per row: file, row, reason."""

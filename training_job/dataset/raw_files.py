@@ -1,15 +1,18 @@
 """Raw files as columns of valid rows, and a quarantine of the others."""
 
-from collections.abc import Callable
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
-from adapters.s3 import Bucket
+from adapters.s3 import Bucket, Listed
 from domain import keys
 from domain.contract.contract import Contract
-from training_job.dataset import reading, tables
+from training_job.dataset import hashing, reading, repeats, tables
 from training_job.dataset.quarantine import Quarantine
 from training_job.dataset.validation import Columns, check, target_feature
 from training_job.errors import BadData
@@ -20,9 +23,19 @@ NAMED = 20
 
 @dataclass(slots=True)
 class Collected:
-    """What the raw files held, column by column."""
+    """What the raw files held, column by column.
+
+    `numbers`: the row numbers of each part, if the contract has a row id. `labels_left_out`: of the
+    rows in quarantine, how many have a label, and how many of those are positive. `copies`: each
+    file that was skipped, and the one of the same content.
+    """
 
     parts: list[Columns] = field(default_factory=list)
+    part_files: list[str] = field(default_factory=list)
+    part_rows: list[int] = field(default_factory=list)
+    numbers: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    labels_left_out: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, np.int64))
+    copies: dict[str, str] = field(default_factory=dict)
     quarantine: Quarantine = field(default_factory=Quarantine)
     ignored: list[str] = field(default_factory=list)
     files: dict[str, int] = field(default_factory=dict)
@@ -38,6 +51,22 @@ class Collected:
         names = list(self.parts[0])
         return {name: np.concatenate([part.pop(name) for part in self.parts]) for name in names}
 
+    def origin(self) -> tuple[list[str], npt.NDArray[np.int64]]:
+        """Files with valid rows, in order, and where the rows of each end."""
+        rows: dict[str, int] = {}
+        for file, count in zip(self.part_files, self.part_rows, strict=True):
+            rows[file] = rows.get(file, 0) + count
+        files = [file for file, count in rows.items() if count]
+        return files, np.cumsum([rows[file] for file in files], dtype=np.int64)
+
+    def quarantine_positions(self, positions: npt.NDArray[np.intp], reason: str) -> None:
+        """Put valid rows into the quarantine after all; `numbers` must have been kept."""
+        start = 0
+        for file, numbers in zip(self.part_files, self.numbers, strict=True):
+            here = positions[(positions >= start) & (positions < start + len(numbers))] - start
+            self.quarantine.add(file, numbers[here], [reason], np.zeros(len(here), np.intp))
+            start += len(numbers)
+
 
 def collect(
     *, contract: Contract, bucket: Bucket, raw_prefix: str, say: Callable[[str], None]
@@ -48,12 +77,22 @@ def collect(
         raise BadData(
             f"There is no {', '.join(keys.FORMATS)} file under {raw_prefix}; upload one first."
         )
-    names = [*(feature.name for feature in contract.features), target_feature(contract).name]
+    names = [
+        *(feature.name for feature in contract.features),
+        target_feature(contract).name,
+        *(entry.name for entry in contract.context),
+    ]
+    first = _Contents(listed)
     collected = Collected(ignored=ignored)
     if ignored:
         say(f"ignored, being none of {', '.join(keys.FORMATS)}: {', '.join(ignored[:NAMED])}")
     for entry in listed:
         with tables.fetched(bucket, entry.key) as path:
+            original = first.find(entry, path)
+            if original and _is_copy(collected, original, contract, len(listed)):
+                collected.copies[entry.key] = original
+                say(f"skipped {entry.key}: it is a copy of {original}")
+                continue
             extra = reading.extra_columns(path, entry.key, names)
             _collect_file(collected, path, entry.key, contract, names)
         collected.extra[entry.key] = extra
@@ -66,6 +105,30 @@ def collect(
     return collected
 
 
+class _Contents:
+    """Which files have the content of an earlier one; only files of equal size are hashed."""
+
+    def __init__(self, listed: Sequence[Listed]) -> None:
+        self._sizes = Counter(entry.size for entry in listed)
+        self._first: dict[bytes, str] = {}
+
+    def find(self, entry: Listed, path: Path) -> str | None:
+        """The first file of this content, if it is another one."""
+        if self._sizes[entry.size] < 2 or not entry.size:
+            return None
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").digest()
+        first = self._first.setdefault(digest, entry.key)
+        return None if first == entry.key else first
+
+
+def _is_copy(collected: Collected, original: str, contract: Contract, files: int) -> bool:
+    """Whether a file of the original's content is a copy of it, and not equal by chance."""
+    parts = zip(collected.parts, collected.part_files, strict=True)
+    hashes = [hashing.hash_rows(part, contract) for part, file in parts if file == original]
+    return bool(hashes) and repeats.is_copy(np.concatenate(hashes), files)
+
+
 def _collect_file(
     collected: Collected, path: Path, key: str, contract: Contract, names: list[str]
 ) -> None:
@@ -73,6 +136,11 @@ def _collect_file(
     for batch in reading.read(path, key, names):
         checked = check(batch.table, contract)
         collected.parts.append(checked.columns)
+        collected.part_files.append(key)
+        collected.part_rows.append(len(checked.columns[contract.target]))
+        if contract.context_column("row_id"):
+            collected.numbers.append(batch.numbers[checked.valid])
+        collected.labels_left_out += checked.labels_left_out
         collected.quarantine.add_batch(key, batch, checked)
         rows += batch.table.num_rows + len(batch.malformed)
     collected.files[key] = rows
@@ -84,8 +152,8 @@ def refuse_bad_rows(collected: Collected, bad_row_share: float, bucket: Bucket, 
     if bad <= bad_row_share * rows and bad < rows:
         return
     tables.store(collected.quarantine.table(), bucket, key)
-    top = collected.quarantine.top_reasons()
-    reasons = ". ".join(f"{found['rows']:,} rows: {found['reason']}" for found in top)
+    top = collected.quarantine.reasons()
+    reasons = ". ".join(f"{rows:,} rows: {reason}" for reason, rows in top.items())
     raise BadData(
         f"{bad:,} of {rows:,} rows break the contract, more than the allowed share of "
         f"{bad_row_share:.1%}. {reasons}. Each of them is listed in {bucket.uri(key)}."

@@ -13,10 +13,12 @@ import pyarrow.compute as pc
 
 from domain.contract.contract import Contract
 from domain.contract.feature import Feature
+from training_job.dataset.hashing import hash_texts
 
 Columns = dict[str, npt.NDArray[np.generic]]
 """Feature or target name → its values: int16 codes for a category (-1 is missing),
-float64 for a number (NaN is missing), int8 for a flag (-1 is missing)."""
+float64 for a number (NaN is missing), int8 for a flag (-1 is missing); context column → uint64
+hashes of its values."""
 
 MISSING = -1
 NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
@@ -28,13 +30,15 @@ class Checked:
     """A batch after the rules: valid rows' values, the mask, and why the others failed.
 
     `valid`: bool per row of the batch. `reasons`: the distinct ones; `why`: an index into them per
-    invalid row, in order.
+    invalid row, in order. `labels_left_out`: how many invalid rows have a label, and how many of
+    those are positive.
     """
 
     columns: Columns
     valid: npt.NDArray[np.bool_]
     reasons: list[str]
     why: npt.NDArray[np.intp]
+    labels_left_out: tuple[int, int] = (0, 0)
 
 
 def target_feature(contract: Contract) -> Feature:
@@ -55,12 +59,21 @@ def check(table: pa.Table, contract: Contract, *, labelled: bool = True) -> Chec
         columns[feature.name] = values
         if bad.any():
             failures[f"{feature.name} {feature.expectation}"] = bad
+    for entry in contract.context if labelled else ():
+        column = table.column(entry.name).combine_chunks()
+        columns[entry.name], bad = _identifier(column)
+        if bad.any():
+            failures[f"{entry.name} must be there"] = bad
     valid = np.ones(table.num_rows, dtype=bool)
     for bad in failures.values():
         valid &= ~bad
+    left_out = (0, 0)
     if failures:
+        if labelled:
+            labels = columns[contract.target][~valid]
+            left_out = (int((labels != MISSING).sum()), int((labels == 1).sum()))
         columns = {name: values[valid] for name, values in columns.items()}
-    return Checked(columns, valid, *_reasons(failures, ~valid))
+    return Checked(columns, valid, *_reasons(failures, ~valid), left_out)
 
 
 def _reasons(
@@ -92,6 +105,13 @@ def _column(
         return values, ~inside & (~null | (not feature.nullable))
     inside = (numbers >= feature.minimum) & (numbers <= feature.maximum)
     return numbers, ~inside & (~null | (not feature.nullable))
+
+
+def _identifier(array: pa.Array) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]:
+    """``(hashes, bad)`` of a column that identifies rows or people."""
+    hashes = hash_texts(array)
+    empty = pc.equal(pc.binary_length(_as_text(array)), 0)
+    return hashes, pc.fill_null(empty, True).to_numpy(zero_copy_only=False)
 
 
 def _as_text(array: pa.Array) -> pa.Array:

@@ -1,0 +1,85 @@
+"""What makes a row that row, and which side of the split it falls on.
+
+With a ``row_id`` a row is its id. Without one it is its values, the label included, and the number
+of its occurrence: the first, second, … of equal rows. So equal rows stay what they are, different
+people; nothing depends on the order of files or rows; and appended rows move no earlier one. The
+side is a hash of the ``subject`` where there is one, of the row's identity otherwise.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from domain.contract.contract import Contract
+from training_job.dataset import hashing
+from training_job.dataset.hashing import Hashes, Sides
+from training_job.dataset.validation import Columns
+
+Positions = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """The rows that make the dataset, in its order.
+
+    `order`: their positions among the rows read; `hashes`: ascending, so that equal rows are
+    neighbours; `sides`: of each. `repeated`: rows left out because their id and values came before.
+    `conflicting`: positions of rows that share an id and differ in their values.
+    """
+
+    order: Positions
+    hashes: Hashes
+    sides: Sides
+    repeated: int
+    conflicting: Positions
+
+
+def identify(columns: Columns, contract: Contract, salt: str) -> Identified:
+    """Tell rows apart by the contract's rules."""
+    hashes = hashing.hash_rows(columns, contract)
+    row_id, subject = contract.context_column("row_id"), contract.context_column("subject")
+    if row_id is None:
+        order, repeated, conflicting = np.argsort(hashes, kind="stable"), 0, np.empty(0, np.intp)
+        hashes = hashes[order]
+    else:
+        ids = columns[row_id].astype(np.uint64, copy=False)
+        hashes = hashing.combine(hashes, ids)
+        kept, repeated, conflicting = _tell_apart(hashes, ids)
+        order = kept[np.argsort(hashes[kept], kind="stable")]
+        hashes = hashes[order]
+    if subject is not None:
+        sides = hashing.assign_sides(columns[subject].astype(np.uint64, copy=False)[order], salt)
+    elif row_id is not None:
+        sides = hashing.assign_sides(columns[row_id].astype(np.uint64, copy=False)[order], salt)
+    else:
+        sides = hashing.assign_sides(hashing.combine(hashes, _occurrences(hashes)), salt)
+    return Identified(order, hashes, sides, repeated, conflicting)
+
+
+def group_starts(ordered: Hashes) -> Positions:
+    """Where each run of equal values begins."""
+    first = np.ones(len(ordered), dtype=bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return np.flatnonzero(first)
+
+
+def _occurrences(ordered: Hashes) -> Hashes:
+    """The number of each row among its equals, from 0."""
+    starts = group_starts(ordered)
+    numbers = np.arange(len(ordered), dtype=np.uint64)
+    numbers -= np.repeat(starts.astype(np.uint64), np.diff(starts, append=len(ordered)))
+    return numbers
+
+
+def _tell_apart(hashes: Hashes, ids: Hashes) -> tuple[Positions, int, Positions]:
+    """``(first row of each id, rows that repeat one, rows whose id has several values)``."""
+    order = np.argsort(ids, kind="stable")
+    starts = group_starts(ids[order])
+    sizes = np.diff(starts, append=len(order))
+    ordered = hashes[order]
+    differs = ordered != np.repeat(ordered[starts], sizes)
+    clash = np.logical_or.reduceat(differs, starts) if len(starts) else np.empty(0, bool)
+    kept = order[starts[~clash]]
+    conflicting = np.sort(order[np.repeat(clash, sizes)])
+    return kept, int(sizes[~clash].sum()) - len(kept), conflicting

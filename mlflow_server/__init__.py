@@ -1,1 +1,1 @@
-"""The tracking server's container: the database made ready, then MLflow's own server."""
+"""The tracking server's container: it prepares the database, then runs MLflow's own server."""

@@ -1,7 +1,7 @@
 """``python -m mlflow_server``: prepare the database, then become MLflow's server.
 
-``python -m mlflow_server health`` asks a server on this machine whether it lives. That it answers
-says nothing of the database: starting it anew would not bring a database back.
+``python -m mlflow_server health`` checks whether the server on this machine answers. It does not
+check the database, because restarting the server would not bring a database back.
 """
 
 import argparse
@@ -19,41 +19,43 @@ WORKERS = 1  # each is a process of 0.4 GB
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Run a command; `serve` doesn't return unless it fails."""
+    """Run a command. `serve` returns only if it fails."""
     parser = argparse.ArgumentParser(prog="python -m mlflow_server", description=__doc__)
     parser.add_argument("command", nargs="?", choices=("serve", "health"), default="serve")
     command = parser.parse_args(arguments).command
     try:
         settings = Settings.from_env(environ)
         if command == "health":
-            return 0 if alive(settings.port) else 1
+            return 0 if is_alive(settings.port) else 1
         _serve(settings, Database.from_env(environ), environ)
     except DomainError as error:
         return _fail(str(error))
 
 
 def _serve(settings: Settings, database: Database, environ: Mapping[str, str]) -> NoReturn:
-    from mlflow_server.database import migrate, url
+    from mlflow_server.database import build_url, migrate
 
-    address = url(database, settings)
+    address = build_url(database, settings)
     migrate(address, patience_seconds=settings.patience_seconds)
-    environment = server_env(
+    environment = build_environment(
         settings, environ, store_uri=address.render_as_string(hide_password=False)
     )
     sys.stdout.flush()
-    command = [sys.executable, *server_command(settings)]
+    command = [sys.executable, *build_command(settings)]
     os.execve(sys.executable, command, environment)  # noqa: S606 - arguments of our own
 
 
-def server_command(settings: Settings) -> list[str]:
-    """Arguments of the interpreter; no secret is among them."""
+def build_command(settings: Settings) -> list[str]:
+    """Build the interpreter's arguments; they contain no secret."""
     command = ["-m", "mlflow", "server", "--host", settings.host, "--port", str(settings.port)]
     command += ["--workers", str(WORKERS)]
     return [*command, "--default-artifact-root", settings.artifact_root, "--no-serve-artifacts"]
 
 
-def server_env(settings: Settings, environ: Mapping[str, str], *, store_uri: str) -> dict[str, str]:
-    """The server's environment: ours without the parts of the secret."""
+def build_environment(
+    settings: Settings, environ: Mapping[str, str], *, store_uri: str
+) -> dict[str, str]:
+    """Build the server's environment: our own without the parts of the secret."""
     parts = {name.upper() for name in SECRET_PARTS}
     return {name: value for name, value in environ.items() if name not in parts} | {
         "MLFLOW_BACKEND_STORE_URI": store_uri,
@@ -64,8 +66,8 @@ def server_env(settings: Settings, environ: Mapping[str, str], *, store_uri: str
     }
 
 
-def alive(port: int) -> bool:
-    """Whether a server on this machine answers."""
+def is_alive(port: int) -> bool:
+    """Return whether the server on this machine answers."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
             return bool(answer.status == 200)

@@ -1,4 +1,4 @@
-"""The database: its URL, and its schema, brought up to date by one server at a time."""
+"""Build the database's URL, and bring its schema up to date, one server at a time."""
 
 import time
 from collections.abc import Iterator
@@ -10,19 +10,19 @@ from sqlalchemy.engine import URL
 from domain.errors import DomainError
 from mlflow_server.settings import Database, Settings
 
-LOCK = 0x6D6C666C6F77  # "mlflow": the advisory lock that all servers of one database share
+LOCK = 0x6D6C666C6F77  # "mlflow" in ASCII; the advisory lock of all servers of one database
 RETRY_SECONDS = 2.0
 CONNECT_SECONDS = 10
 
 
 class DatabaseUnavailable(DomainError):
-    """The database can't be reached or refuses; the text names no part of the secret."""
+    """The database can't be reached or refuses. The message contains no part of the secret."""
 
 
-def url(database: Database, settings: Settings) -> URL:
-    """The SQLAlchemy URL. With plain ``postgresql://`` SQLAlchemy 2.1 would want psycopg 3."""
+def build_url(database: Database, settings: Settings) -> URL:
+    """Build the SQLAlchemy URL. For ``postgresql://`` SQLAlchemy 2.1 would need psycopg 3."""
     query = {"sslmode": settings.sslmode, "connect_timeout": str(CONNECT_SECONDS)}
-    # A connection whose other end went away in a failover is noticed within a minute.
+    # A connection that was lost in a failover is noticed within a minute.
     query |= {"keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
     if settings.sslmode.startswith("verify-"):
         query["sslrootcert"] = settings.sslrootcert
@@ -38,20 +38,20 @@ def url(database: Database, settings: Settings) -> URL:
 
 
 def migrate(address: URL, *, patience_seconds: float) -> None:
-    """Create or upgrade MLflow's tables; the first of several servers does it, the others wait.
+    """Create or upgrade MLflow's tables. Of several servers one does it and the others wait.
 
-    Raises DatabaseUnavailable when the database isn't there after `patience_seconds`.
+    Raises DatabaseUnavailable if the database can't be reached for `patience_seconds`.
     """
     from mlflow.db import upgrade
 
     with _locked(address, patience_seconds):
-        # `mlflow db upgrade URL` within this process: every other would see it on a command line.
+        # `mlflow db upgrade URL`, run in this process: others could read a command line's password.
         upgrade.main([address.render_as_string(hide_password=False)], standalone_mode=False)
 
 
 @contextmanager
 def _locked(address: URL, patience_seconds: float) -> Iterator[None]:
-    """Hold the advisory lock; it goes with the connection, so a killed server leaves none."""
+    """Hold the advisory lock. It ends with the connection, so a killed server leaves none."""
     connection = _connect(address, patience_seconds)
     try:
         connection.autocommit = True
@@ -64,7 +64,7 @@ def _locked(address: URL, patience_seconds: float) -> Iterator[None]:
 
 def _connect(address: URL, patience_seconds: float) -> psycopg2.extensions.connection:
     deadline = time.monotonic() + patience_seconds
-    said = False
+    reported = False
     while True:
         try:
             return psycopg2.connect(
@@ -73,15 +73,15 @@ def _connect(address: URL, patience_seconds: float) -> psycopg2.extensions.conne
         except psycopg2.OperationalError as error:
             if time.monotonic() >= deadline:
                 raise DatabaseUnavailable(
-                    f"The database at {address.host}:{address.port} can't be used after"
+                    f"The database at {address.host}:{address.port} could not be used within"
                     f" {patience_seconds:g} s: {_reason(error)}."
                 ) from None
-            if not said:
+            if not reported:
                 print(f"Waiting for the database: {_reason(error)}.", flush=True)  # noqa: T201 - a container's log
-                said = True
+                reported = True
             time.sleep(RETRY_SECONDS)
 
 
 def _reason(error: psycopg2.OperationalError) -> str:
-    """libpq's words, which name host, user and database, never the password."""
+    """libpq's own message. It names host, user and database, but never the password."""
     return " ".join(str(error).split()).rstrip(".")

@@ -1,4 +1,4 @@
-"""What the tracking server is told: by its stack in the open, by its secret in parts."""
+"""Environment variables of the tracking server; those of the database come from a secret."""
 
 from dataclasses import dataclass
 
@@ -6,16 +6,17 @@ from domain.environment import Environment
 
 PORT = 5000
 CA_BUNDLE = "/etc/ssl/rds/bundle.pem"
-"""Where the image keeps the certificates of RDS."""
+"""Path of the RDS certificates in the image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(Environment):
     """The variables that hold no secret.
 
-    `artifact_root`: where clients write artifacts, themselves. `allowed_hosts`: Host headers that
-    are answered, comma-separated, ``name:*`` for any port. `sslmode` and `sslrootcert` are libpq's.
-    `patience_seconds`: how long a database that can't be reached is asked again before giving up.
+    `artifact_root`: where clients write artifacts, without going through the server.
+    `allowed_hosts`: accepted Host headers, separated by commas; ``name:*`` accepts any port.
+    `sslmode`, `sslrootcert`: as in libpq. `patience_seconds`: how long to wait for a database that
+    can't be reached.
     """
 
     artifact_root: str
@@ -29,7 +30,7 @@ class Settings(Environment):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Database(Environment):
-    """The parts of the database's secret, each a variable of its own."""
+    """The parts of the database's secret, one variable each."""
 
     database_host: str
     database_port: int
@@ -45,4 +46,4 @@ SECRET_PARTS = {
     "database_user": "username",
     "database_password": "password",
 }
-"""Field of `Database` → key in the JSON of a secret that RDS is attached to."""
+"""Field of `Database` → key in the JSON of the secret, which is attached to the RDS instance."""

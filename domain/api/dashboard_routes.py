@@ -1,17 +1,15 @@
-"""The dashboard's routes as data: for the gateway and for the API's description."""
+"""The dashboard's routes as data, for the gateway and for the OpenAPI document."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from domain import keys
+from domain.api.schemas import Schema
 from domain.drift.window import MAXIMUM_ROWS
-
-Schema = dict[str, object]
 
 TEXT: Schema = {"type": "string"}
 DAY: Schema = {"type": "string", "format": "date"}
 TIME: Schema = {"type": "string", "description": "ISO 8601; UTC when no offset is given."}
-OBJECT: Schema = {"type": "object"}
 VERSION: Schema = {"type": "string", "pattern": "^[1-9][0-9]{0,8}-[0-9a-f]{8}$"}
 WINDOW: Schema = {
     "type": "object",
@@ -21,7 +19,7 @@ WINDOW: Schema = {
         "start": TIME,
         "end": TIME,
         "last_rows": {"type": "integer", "minimum": 1, "maximum": MAXIMUM_ROWS},
-        "mail": {"type": "boolean", "description": "Whether drift is mailed; else it isn't."},
+        "mail": {"type": "boolean", "description": "Whether to send a mail if drift is found."},
     },
     "oneOf": [{"required": ["day"]}, {"required": ["start", "end"]}, {"required": ["last_rows"]}],
 }
@@ -29,9 +27,10 @@ WINDOW: Schema = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """One operation; `path_fields` and `query_fields` go by name, `problems` are statuses.
+    """One operation.
 
-    A redirecting one answers with a `Location` in place of content.
+    `path_fields`, `query_fields`: the schema of each field by its name. `problems`: the statuses of
+    its errors. A route that redirects answers with a `Location` instead of content.
     """
 
     method: str
@@ -48,7 +47,7 @@ class Route:
 
     @property
     def redirects(self) -> bool:
-        """Whether it leads elsewhere."""
+        """Whether it redirects."""
         return self.status.startswith("3")
 
 
@@ -59,9 +58,9 @@ ROUTES = (
         method="get",
         path="/",
         name="dashboard",
-        summary="The dashboard, for a browser; it asks for the key itself.",
+        summary="The dashboard, for a browser. It asks the user for the key.",
         problems=("429",),
-        keyless=True,  # it holds no data: what it shows, it asks for with the key
+        keyless=True,  # it contains no data; its scripts call the API with the key
         media_type="text/html",
     ),
     Route(
@@ -78,30 +77,30 @@ ROUTES = (
         method="get",
         path="/reports/{run_id}/{report}",
         name="report",
-        summary="A drift report, for a few minutes; the link with its token comes by mail.",
+        summary="A drift report, valid for a few minutes. The link with its token comes by mail.",
         problems=("404", "429", "503"),
         path_fields={"run_id": TEXT, "report": {"enum": list(keys.REPORTS)}},
         query_fields={"t": TEXT},
-        keyless=True,  # a mail client has no key; the link's own token opens that one report
+        keyless=True,  # a mail client has no key; the token in the link opens this one report
         status="302",
     ),
     Route(
         method="get",
         path="/monitoring/overview",
         name="overview",
-        summary="Champion, open incident, timeline and latest drift runs.",
+        summary="The champion, the open incident, a timeline and the latest drift runs.",
     ),
     Route(
         method="get",
         path="/monitoring/traffic",
         name="traffic",
-        summary="Predictions and positive ones per UTC day of the last 30.",
+        summary="Predictions, and positive predictions, on each of the last 30 UTC days.",
     ),
     Route(
         method="get",
         path="/monitoring/runs",
         name="runs",
-        summary="Drift runs, the newest window first; `next` is the next page's cursor.",
+        summary="Drift runs, newest window first. `next` is the cursor of the next page.",
         problems=("400", "403", "429", "503"),
         query_fields={"cursor": TEXT},
     ),
@@ -109,7 +108,7 @@ ROUTES = (
         method="post",
         path="/monitoring/runs",
         name="run_now",
-        summary="Compare a window with the reference now; `follow` is where to look for it.",
+        summary="Start a drift run now. `follow` is the path of its status.",
         problems=("400", "403", "413", "415", "429", "503"),
         body=WINDOW,
         status="202",
@@ -118,7 +117,7 @@ ROUTES = (
         method="get",
         path="/monitoring/runs/{run_id}",
         name="run",
-        summary="A run's summary, links to its reports, its columns' latest effects.",
+        summary="A run's summary, links to its reports, and recent effect sizes of its columns.",
         problems=_FOUND,
         path_fields={"run_id": TEXT},
     ),
@@ -126,7 +125,7 @@ ROUTES = (
         method="get",
         path="/monitoring/requests/{id}",
         name="request",
-        summary="A run that was asked for: its status and, once done, its run_ids.",
+        summary="A requested run: its status and, once it is done, its run_ids.",
         problems=_FOUND,
         path_fields={"id": {"type": "string", "format": "uuid"}},
     ),

@@ -1,7 +1,7 @@
 """The API as an OpenAPI 3.1 document, derived from a contract.
 
-What a schema says here is what the functions enforce: a valid body by this document is accepted
-(but for times in the future, which no schema can name), an invalid one refused.
+The functions enforce exactly these schemas: they accept a body that is valid by this document, and
+refuse one that is not. The one exception is a time in the future, which no schema can exclude.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from typing import Any
 
 from domain.api.dashboard_routes import ROUTES, Route
 from domain.api.requests import MAXIMUM_BYTES, MAXIMUM_ENTRIES, MAXIMUM_EXPLAINED
-from domain.api.schemas import Schema, components, either, example, ref
+from domain.api.schemas import Schema, build_components, either, make_example, ref
 from domain.contract.contract import Contract
 
 _PROBLEMS = {
@@ -25,18 +25,18 @@ _PROBLEMS = {
     "504": "It took longer than the gateway waits; send it again, or fewer instances.",
 }
 _ANYWHERE = ("500", "502", "504")
-"""What no operation plans and each may end in, through the gateway or a defect."""
+"""Statuses that every operation may answer with, through the gateway or a defect."""
 
 
-def document(contract: Contract) -> dict[str, Any]:
-    """The whole document; `contract` decides the bodies."""
+def build_document(contract: Contract) -> dict[str, Any]:
+    """Build the whole document; the contract determines the bodies."""
     return {
         "openapi": "3.1.0",
         "info": {
             "title": f"Predictions of {contract.target}",
             "version": contract.version,
-            "description": "Scores by the champion model; each prediction is logged before it is "
-            "answered. The version of this document is the contract's.",
+            "description": "Scores from the champion model. Each prediction is logged before it is "
+            "answered. The version of this document is the version of the contract.",
         },
         "servers": [{"url": "."}],
         "security": [{"ApiKey": []}],
@@ -45,13 +45,13 @@ def document(contract: Contract) -> dict[str, Any]:
             "securitySchemes": {
                 "ApiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"},
             },
-            "schemas": components(contract),
+            "schemas": build_components(contract),
         },
     }
 
 
-def _paths(contract: Contract) -> dict[str, Any]:
-    instance = example(contract)
+def _paths(contract: Contract) -> dict[str, Schema]:
+    instance = make_example(contract)
     an_id = "0b8f8c1e-6a35-4a0b-9f0e-2f3c1f6a7b10"
     label = {"prediction_id": an_id, contract.target: True}
     return {
@@ -69,7 +69,7 @@ def _paths(contract: Contract) -> dict[str, Any]:
         "/labels": {
             "post": {
                 "operationId": "labels",
-                "summary": f"Hand in what turned out true, for up to {MAXIMUM_ENTRIES:,} ids.",
+                "summary": f"Send labels for up to {MAXIMUM_ENTRIES:,} predictions.",
                 "requestBody": _body(("Label", "Labels"), {"labels": [label]}),
                 "responses": _responses(ref("Accepted"), "400", "403", "413", "415", "429", "503"),
             }
@@ -77,7 +77,7 @@ def _paths(contract: Contract) -> dict[str, Any]:
         "/model": {
             "get": {
                 "operationId": "model",
-                "summary": "The champion's card.",
+                "summary": "The champion's model card.",
                 "responses": _responses(ref("Model"), "403", "429", "503"),
             }
         },
@@ -99,24 +99,27 @@ def _paths(contract: Contract) -> dict[str, Any]:
     }
 
 
-def _dashboard_paths() -> dict[str, Any]:
-    paths: dict[str, Any] = {}
+def _dashboard_paths() -> dict[str, Schema]:
+    paths: dict[str, Schema] = {}
     for route in ROUTES:
         paths.setdefault(route.path, {})[route.method] = _operation(route)
     return paths
 
 
-def _operation(route: Route) -> dict[str, Any]:
+def _operation(route: Route) -> Schema:
     schema = {"type": "object"} if route.media_type == "application/json" else {"type": "string"}
     success = {"description": "Done.", "content": {route.media_type: {"schema": schema}}}
     if route.redirects:
-        success = {"description": "It is there.", "headers": {"Location": {"schema": _URI}}}
+        success = {
+            "description": "The address of the report.",
+            "headers": {"Location": {"schema": _URI}},
+        }
     parameters = [_parameter(name, "path", dict(s)) for name, s in route.path_fields.items()]
     parameters += [
         _parameter(name, "query", dict(s)) | {"required": False}
         for name, s in route.query_fields.items()
     ]
-    operation = {
+    operation: Schema = {
         "operationId": route.name,
         "summary": route.summary,
         "parameters": parameters,
@@ -143,8 +146,8 @@ _EXPLAIN = {
     "name": "explain",
     "in": "query",
     "required": False,
-    "description": "With each prediction what every feature contributed to its log-odds (exact "
-    f"path-dependent TreeSHAP); for up to {MAXIMUM_EXPLAINED} instances.",
+    "description": "Add to each prediction what every feature contributed to its log-odds (exact "
+    f"path-dependent TreeSHAP), for up to {MAXIMUM_EXPLAINED} instances.",
     "schema": {"type": "boolean", "default": False},
 }
 
@@ -152,21 +155,21 @@ _EXPLAIN = {
 _URI = {"type": "string", "format": "uri"}
 
 
-def _parameter(name: str, where: str, schema: Schema) -> dict[str, Any]:
+def _parameter(name: str, where: str, schema: Schema) -> Schema:
     return {"name": name, "in": where, "required": True, "schema": schema}
 
 
-def _body(names: Sequence[str], shown: Any) -> dict[str, Any]:
+def _body(names: Sequence[str], shown: object) -> Schema:
     content = {"application/json": {"schema": either(*names), "example": shown}}
     return {"required": True, "content": content}
 
 
-def _responses(schema: Schema, *problems: str) -> dict[str, Any]:
+def _responses(schema: Schema, *problems: str) -> Schema:
     success = {"description": "Done.", "content": {"application/json": {"schema": schema}}}
     return {"200": success, **_problems(*problems)}
 
 
-def _problems(*statuses: str) -> dict[str, Any]:
+def _problems(*statuses: str) -> Schema:
     content = {"application/problem+json": {"schema": ref("Problem")}}
     documented = (*statuses, *_ANYWHERE)
     return {s: {"description": _PROBLEMS[s], "content": content} for s in documented}

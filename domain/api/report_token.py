@@ -1,7 +1,7 @@
-"""The capability in a report's link: who has the link may open that one report.
+"""The token in a report's link: whoever has the link may open that one report.
 
-HMAC-SHA256 (RFC 2104) of run and report under a generated secret. Of the secret the current and the
-previous value are accepted, so that rotating it doesn't kill yesterday's mail.
+The token is an HMAC-SHA256 (RFC 2104) of run and report under a generated secret. The secret's
+previous value is accepted too, so that links in yesterday's mail survive a rotation.
 """
 
 import base64
@@ -15,7 +15,7 @@ from domain.errors import BadRecord
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ReportSecret:
-    """The signing secret, now and before its last rotation."""
+    """The signing secret: its current value and the one before the last rotation."""
 
     current: str
     previous: str | None = None
@@ -33,11 +33,11 @@ class ReportSecret:
         return cls(current=current, previous=previous)
 
     def sign(self, run_id: str, report: str) -> str:
-        """The token of one report, URL-safe."""
+        """Return the URL-safe token of one report."""
         return _sign(self.current, run_id, report)
 
     def verifies(self, token: str, run_id: str, report: str) -> bool:
-        """Whether the token opens that report, compared in constant time."""
+        """Return whether the token opens that report; compares in constant time."""
         secrets = (self.current, self.previous) if self.previous else (self.current,)
         matches = [
             hmac.compare_digest(_sign(secret, run_id, report).encode(), token.encode())

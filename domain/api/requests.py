@@ -1,7 +1,7 @@
-"""Request bodies, read strictly: what a JSON parser would let pass is refused here.
+"""Read request bodies more strictly than a JSON parser does.
 
-Duplicate keys, NaN and infinities, half surrogate pairs, deep nesting and other encodings than
-UTF-8 all end as a BadRequest with a sentence; no message repeats what was sent.
+Duplicate keys, NaN, infinities, unpaired surrogates, deep nesting and encodings other than UTF-8
+all raise BadRequest. No message repeats what was sent.
 """
 
 import json
@@ -16,23 +16,23 @@ from domain.errors import DomainError
 MAXIMUM_BYTES = 1024 * 1024
 MAXIMUM_ENTRIES = 1_000
 MAXIMUM_EXPLAINED = 50
-"""Explaining an instance takes some hundred times as long as scoring it."""
+"""Explaining an instance takes about a hundred times as long as scoring it."""
 LISTED_PROBLEMS = 1_000
-"""A refusal lists so many problems at most, and says how many there are."""
+"""The most problems that a refusal lists. It always says how many there are."""
 
 
 class BadRequest(DomainError):
-    """A body that can't be accepted; `problems` names the fields when it is about fields."""
+    """A request that is refused; `problems` names the invalid fields, if fields are the reason."""
 
     def __init__(self, message: str, problems: Sequence[FieldProblem] = ()) -> None:
         super().__init__(message)
         self.problems = tuple(problems[:LISTED_PROBLEMS])
         self.by_field = Counter(p.field for p in problems if p.field)
-        """How many problems each field that the contract knows has, unlisted ones included."""
+        """Number of problems per field of the contract, including those beyond the listed ones."""
 
     @classmethod
     def listing(cls, problems: Sequence[FieldProblem]) -> "BadRequest":
-        """The refusal that lists bad fields."""
+        """A refusal that lists invalid fields."""
         count, listed = len(problems), min(len(problems), LISTED_PROBLEMS)
         sentence = "1 field is not valid." if count == 1 else f"{count:,} fields are not valid."
         more = f" The first {listed:,} are listed." if count > listed else ""
@@ -40,16 +40,16 @@ class BadRequest(DomainError):
 
 
 class TooLarge(BadRequest):
-    """A body above MAXIMUM_BYTES."""
+    """A body larger than MAXIMUM_BYTES."""
 
 
 class UnsupportedMediaType(BadRequest):
-    """A body that doesn't say that it is plain JSON."""
+    """A body that isn't declared as uncompressed JSON in UTF-8."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One object of a request and the pointer to it: ``#``, or ``#/instances/3``."""
+    """One object of a request, and the JSON pointer to it: ``#`` or ``#/instances/3``."""
 
     value: Any
     at: str
@@ -68,8 +68,8 @@ def check_media_type(content_type: str | None, content_encoding: str | None = No
 def parse_json(body: bytes) -> Any:
     """Decode one strict JSON document; raises BadRequest or TooLarge.
 
-    An integer of more digits than any range holds becomes a float (infinite, if need be), so that
-    the field it stands in is named like any other that is out of range.
+    An integer with more than 32 digits becomes a float, which may be infinite. So its field is
+    reported as out of range, like that of any other number that is too large.
     """
     if len(body) > MAXIMUM_BYTES:
         raise TooLarge(f"The body is larger than {MAXIMUM_BYTES:,} bytes; send fewer instances.")
@@ -85,11 +85,11 @@ def parse_json(body: bytes) -> Any:
         document = json.loads(
             text,
             object_pairs_hook=_object,
-            parse_constant=_no_constant,
+            parse_constant=_refuse_constant,
             parse_int=_integer,
         )
         if "\\ud" in text.lower():
-            _refuse_half_surrogates(document)
+            _refuse_unpaired_surrogates(document)
     except RecursionError:
         raise BadRequest("The body is nested too deeply.") from None
     except json.JSONDecodeError as error:
@@ -98,10 +98,10 @@ def parse_json(body: bytes) -> Any:
     return document
 
 
-def flag(query: Mapping[str, Sequence[str]], name: str) -> bool:
-    """The one query parameter that a route takes: ``true``, ``false`` or absent.
+def read_flag(query: Mapping[str, Sequence[str]], name: str) -> bool:
+    """Read the only query parameter of a route: ``true``, ``false`` or absent.
 
-    `query`: every value of each parameter. Raises BadRequest for anything else in it.
+    `query`: all values of each parameter. Raises BadRequest for any other parameter or value.
     """
     if set(query) - {name}:
         raise BadRequest(f"The only query parameter here is {name}.")
@@ -111,12 +111,12 @@ def flag(query: Mapping[str, Sequence[str]], name: str) -> bool:
     return values[0] == "true"
 
 
-def entries(
+def read_entries(
     document: Any, wrapper: str, maximum: int = MAXIMUM_ENTRIES
 ) -> tuple[list[Entry], bool]:
-    """The objects of a request, and whether they came as ``{wrapper: [...]}`` or one alone.
+    """Return the objects of a request, and whether they came as a batch, ``{wrapper: [...]}``.
 
-    Raises BadRequest unless there are 1 to `maximum` and nothing stands beside the wrapper.
+    Raises BadRequest unless there are 1 to `maximum` objects and no other field beside `wrapper`.
     """
     if not isinstance(document, dict):
         raise BadRequest.listing([FieldProblem("#", "must be a JSON object")])
@@ -137,28 +137,28 @@ def entries(
 
 
 def refuse(problems: Iterable[FieldProblem]) -> None:
-    """Raise BadRequest when there is any problem."""
+    """Raise BadRequest if there is any problem."""
     if found := list(problems):
         raise BadRequest.listing(found)
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     document = dict(pairs)
     if len(document) != len(pairs):
-        raise BadRequest("The body has an object with the same key twice.")
+        raise BadRequest("The body contains an object with the same key twice.")
     return document
 
 
-def _no_constant(_: str) -> None:
-    raise BadRequest("The body holds NaN or an infinity, which JSON doesn't have.")
+def _refuse_constant(_: str) -> None:
+    raise BadRequest("The body contains NaN or an infinity, which JSON doesn't have.")
 
 
 def _integer(digits: str) -> int | float:
     return int(digits) if len(digits) <= 32 else float(digits)
 
 
-def _refuse_half_surrogates(document: Any) -> None:
+def _refuse_unpaired_surrogates(document: Any) -> None:
     try:
         json.dumps(document, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        raise BadRequest("The body holds half of a surrogate pair, which is no text.") from None
+        raise BadRequest("The body contains half of a surrogate pair, which is no text.") from None

@@ -1,17 +1,17 @@
-"""JSON Schemas of what the API takes and gives, derived from a contract."""
+"""JSON Schemas of the API's bodies, derived from a contract."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from domain.api.requests import MAXIMUM_ENTRIES
 from domain.contract.contract import Contract
-from domain.contract.feature import Feature
+from domain.contract.feature import Feature, Value
 
-Schema = dict[str, Any]
+Schema = dict[str, object]
+"""A JSON Schema, or another part of an OpenAPI document."""
 
 
-def feature_schema(feature: Feature) -> Schema:
-    """JSON Schema of one feature's values."""
+def describe_feature(feature: Feature) -> Schema:
+    """Return the JSON Schema of one feature's values."""
     match feature.kind:
         case "category":
             values = [*feature.categories, *([None] if feature.nullable else [])]
@@ -26,12 +26,12 @@ def feature_schema(feature: Feature) -> Schema:
             }
 
 
-def example(contract: Contract) -> dict[str, Any]:
-    """A valid instance, for documentation."""
+def make_example(contract: Contract) -> dict[str, Value]:
+    """Make a valid instance for the documentation."""
     return {feature.name: _example_value(feature) for feature in contract.features}
 
 
-def _example_value(feature: Feature) -> Any:
+def _example_value(feature: Feature) -> Value:
     if feature.kind == "category":
         return feature.categories[0]
     if feature.kind == "flag":
@@ -39,14 +39,14 @@ def _example_value(feature: Feature) -> Any:
     return (feature.minimum + feature.maximum) / 2
 
 
-def components(contract: Contract) -> dict[str, Schema]:
-    """Every body of the API, by name."""
+def build_components(contract: Contract) -> dict[str, Schema]:
+    """Build the schema of every body of the API, by name."""
     text: Schema = {"type": "string"}
     probability: Schema = {"type": "number", "minimum": 0, "maximum": 1}
     prediction_id: Schema = {"type": "string", "format": "uuid"}
     return {
         "Instance": _closed(
-            {feature.name: feature_schema(feature) for feature in contract.features},
+            {feature.name: describe_feature(feature) for feature in contract.features},
             required=[feature.name for feature in contract.features if not feature.nullable],
         ),
         "Instances": _closed({"instances": _several("Instance")}, required=["instances"]),
@@ -69,11 +69,13 @@ def components(contract: Contract) -> dict[str, Schema]:
         ),
         "Explanation": _closed(
             {
-                "expected": {"type": "number", "description": "Log-odds when nothing is known."},
+                "expected": {"type": "number", "description": "Log-odds when no feature is known."},
                 "contributions": _closed(
                     {feature.name: {"type": "number"} for feature in contract.features}
                 )
-                | {"description": "Log-odds; with `expected` they add up to the prediction's."},
+                | {
+                    "description": "Log-odds; with `expected` they add up to `probability`'s."
+                },
             }
         ),
         "Predictions": _closed({"predictions": _several("Prediction")}),
@@ -84,7 +86,7 @@ def components(contract: Contract) -> dict[str, Schema]:
                 "observed_at": {
                     "type": "string",
                     "format": "date-time",
-                    "description": "Not in the future; when left out, now.",
+                    "description": "Not in the future. Without it, the time of the request.",
                 },
             },
             required=["prediction_id", contract.target],
@@ -100,7 +102,7 @@ def components(contract: Contract) -> dict[str, Schema]:
                 "target": text,
                 "threshold": probability,
             },
-            "description": "The champion's card; more fields than these.",
+            "description": "The champion's model card, which has more fields than these.",
         },
         "Health": _closed(
             {
@@ -118,13 +120,13 @@ def components(contract: Contract) -> dict[str, Schema]:
                 "title": text,
                 "status": {
                     "type": "integer",
-                    "description": "As in the status line; missing in some answers of the gateway.",
+                    "description": "As in the status line. Some answers of the gateway lack it.",
                 },
                 "detail": text,
                 "errors": {
                     "type": "array",
                     "items": _closed({"pointer": text, "detail": text}),
-                    "description": "Where, as a JSON pointer, and what is wanted there.",
+                    "description": "The JSON pointer of each invalid field, and what is expected.",
                 },
             },
         },
@@ -132,7 +134,7 @@ def components(contract: Contract) -> dict[str, Schema]:
 
 
 def _closed(properties: Mapping[str, Schema], required: Sequence[str] | None = None) -> Schema:
-    """An object with these fields and no others; all are required unless said otherwise."""
+    """An object with exactly these fields; all of them are required by default."""
     return {
         "type": "object",
         "additionalProperties": False,
@@ -146,10 +148,10 @@ def _several(name: str) -> Schema:
 
 
 def ref(name: str) -> Schema:
-    """A reference to one of `components`."""
+    """A reference to a component of that name."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
 def either(*names: str) -> Schema:
-    """Exactly one of `components`."""
+    """Exactly one of the components of these names."""
     return {"oneOf": [ref(name) for name in names]}

@@ -24,7 +24,7 @@ def validated(document: Any, *, target: str, now: datetime) -> list[LabelRecord]
 
     Without `observed_at` a label counts as observed when it was received.
     """
-    entries, _ = requests.entries(document, WRAPPER)
+    entries, _ = requests.read_entries(document, WRAPPER)
     problems: list[FieldProblem] = []
     labels = [_label(entry, target, now, problems) for entry in entries]
     requests.refuse(problems)

@@ -40,7 +40,7 @@ def validated(
 
     Raises BadRequest with every bad field.
     """
-    entries, batch = requests.entries(document, WRAPPER, maximum)
+    entries, batch = requests.read_entries(document, WRAPPER, maximum)
     problems: list[FieldProblem] = []
     for entry in entries:
         problems += contract.validate(entry.value, entry.at)

@@ -31,7 +31,7 @@ class Predictor:
         """POST /predict."""
         model = self._observed(observation).serving()
         observation.properties["model_version"] = model.version
-        explained = requests.flag(request.repeated_query, "explain")
+        explained = requests.read_flag(request.repeated_query, "explain")
         maximum = requests.MAXIMUM_EXPLAINED if explained else requests.MAXIMUM_ENTRIES
         instances, batch = validated(request.json(), model.bundle.contract, maximum)
         predictions = predict(
@@ -78,7 +78,7 @@ class Predictor:
         from domain.api import openapi  # only here: a cold start of POST /predict does without it
 
         model = self._observed(observation).serving()
-        return answer(HTTPStatus.OK, openapi.document(model.bundle.contract))
+        return answer(HTTPStatus.OK, openapi.build_document(model.bundle.contract))
 
     def _observed(self, observation: Observation) -> Snapshot:
         snapshot = self.models.current()

@@ -113,7 +113,7 @@ def test_what_the_gateway_answers_itself_is_problem_json(aws: Assembly) -> None:
 
 def test_what_the_gateway_answers_itself_is_documented() -> None:
     contract = Contract.parse((ROOT / "contract.toml").read_text())
-    document = openapi.document(contract)
+    document = openapi.build_document(contract)
     operations = [operation for item in document["paths"].values() for operation in item.values()]
     documented = {status for operation in operations for status in operation["responses"]}
     assert {status for status, _, _ in PROBLEMS.values() if status} <= documented

@@ -242,7 +242,9 @@ def test_a_wrong_password_ends_with_a_sentence(database: Postgres, tmp_path: Pat
     own = settings(database, tmp_path, patience_seconds=0)
     name = database.create(password="another")
     said = refusal(parts(database, name), own)
-    assert said.startswith(f"The database at 127.0.0.1:{database.port} can't be used after 0 s: ")
+    assert said.startswith(
+        f"The database at 127.0.0.1:{database.port} could not be used within 0 s: "
+    )
     assert said.count("\n") == 1
 
 

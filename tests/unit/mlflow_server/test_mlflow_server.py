@@ -4,8 +4,8 @@ from dataclasses import fields
 
 import pytest
 
-from mlflow_server.__main__ import alive, main, server_command, server_env
-from mlflow_server.database import url
+from mlflow_server.__main__ import build_command, build_environment, is_alive, main
+from mlflow_server.database import build_url
 from mlflow_server.settings import SECRET_PARTS, Database, Settings
 from ops.local.processes import free_port
 
@@ -31,22 +31,22 @@ def test_each_part_of_the_secret_has_its_key() -> None:
 def test_a_password_with_special_characters_survives_the_url() -> None:
     from sqlalchemy.engine import make_url
 
-    text = url(DATABASE, SETTINGS).render_as_string(hide_password=False)
+    text = build_url(DATABASE, SETTINGS).render_as_string(hide_password=False)
     parsed = make_url(text)
     assert parsed.password == DATABASE.database_password
     assert (parsed.host, parsed.port, parsed.database) == ("db.example.org", 5432, "mlflow")
 
 
 def test_the_connection_is_verified_in_full_unless_told_otherwise() -> None:
-    query = url(DATABASE, SETTINGS).query
+    query = build_url(DATABASE, SETTINGS).query
     assert (query["sslmode"], query["sslrootcert"]) == ("verify-full", "/etc/ssl/rds/bundle.pem")
     plain = Settings(artifact_root="-", allowed_hosts="-", sslmode="require")
-    assert "sslrootcert" not in url(DATABASE, plain).query
+    assert "sslrootcert" not in build_url(DATABASE, plain).query
 
 
 def test_the_server_gets_its_url_by_environment_and_no_part_of_the_secret() -> None:
     given = DATABASE.to_env() | {"PATH": "/bin"}
-    env = server_env(SETTINGS, given, store_uri="postgresql+psycopg2://...")
+    env = build_environment(SETTINGS, given, store_uri="postgresql+psycopg2://...")
     assert [name for name in env if name.startswith("DATABASE_")] == []
     assert env["PATH"] == "/bin"
     assert env["MLFLOW_BACKEND_STORE_URI"] == "postgresql+psycopg2://..."
@@ -56,7 +56,7 @@ def test_the_server_gets_its_url_by_environment_and_no_part_of_the_secret() -> N
 
 
 def test_artifacts_go_past_the_server() -> None:
-    command = server_command(SETTINGS)
+    command = build_command(SETTINGS)
     assert "--no-serve-artifacts" in command
     assert command[command.index("--default-artifact-root") + 1] == "s3://models/mlflow"
 
@@ -69,4 +69,4 @@ def test_a_missing_variable_ends_with_a_sentence(capsys: pytest.CaptureFixture[s
 
 
 def test_nothing_that_listens_is_not_alive() -> None:
-    assert not alive(free_port())
+    assert not is_alive(free_port())

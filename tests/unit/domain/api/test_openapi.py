@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from domain.api import openapi
 from domain.api.requests import BadRequest
-from domain.api.schemas import example
+from domain.api.schemas import make_example
 from domain.contract.contract import Contract
 from lambdas.labels.accept import validated
 from tests.unit.contracts import contracts, instances
@@ -47,18 +47,18 @@ def _validator(document: dict[str, Any], name: str) -> jsonschema.Draft202012Val
 
 
 def test_every_route_is_described(contract: Contract) -> None:
-    paths = openapi.document(contract)["paths"]
+    paths = openapi.build_document(contract)["paths"]
     assert ROUTES == {(method, path) for path, item in paths.items() for method in item}
 
 
 def test_the_document_is_the_contracts(contract: Contract) -> None:
-    document = openapi.document(contract)
+    document = openapi.build_document(contract)
     assert ("3.1.0", contract.version) == (document["openapi"], document["info"]["version"])
     assert set(VALID) == set(document["components"]["schemas"]["Instance"]["properties"])
 
 
 def test_only_the_document_the_page_and_reports_need_no_key(contract: Contract) -> None:
-    paths = openapi.document(contract)["paths"]
+    paths = openapi.build_document(contract)["paths"]
     keyless = {
         path for path, item in paths.items() for spec in item.values() if spec.get("security") == []
     }
@@ -66,7 +66,7 @@ def test_only_the_document_the_page_and_reports_need_no_key(contract: Contract) 
 
 
 def test_every_operation_documents_what_any_may_end_in(contract: Contract) -> None:
-    paths = openapi.document(contract)["paths"]
+    paths = openapi.build_document(contract)["paths"]
     for item in paths.values():
         for operation in item.values():
             assert {"429", "500", "502", "504"} <= set(operation["responses"])
@@ -74,7 +74,7 @@ def test_every_operation_documents_what_any_may_end_in(contract: Contract) -> No
 
 @given(contracts())
 def test_every_reference_leads_somewhere_and_every_schema_is_one(contract: Contract) -> None:
-    document = openapi.document(contract)
+    document = openapi.build_document(contract)
     schemas = document["components"]["schemas"]
     for schema in schemas.values():
         jsonschema.Draft202012Validator.check_schema(schema)
@@ -86,7 +86,7 @@ def test_every_reference_leads_somewhere_and_every_schema_is_one(contract: Contr
 @given(st.data())
 def test_schema_and_function_agree_on_any_instance(data: st.DataObject) -> None:
     contract = data.draw(contracts())
-    validator = _validator(openapi.document(contract), "Instance")
+    validator = _validator(openapi.build_document(contract), "Instance")
     instance = data.draw(instances(contract))
     odd = (
         st.none() | st.booleans() | st.integers(-2, 3) | st.floats(-1e7, 1e7) | st.text(max_size=3)
@@ -100,7 +100,7 @@ def test_schema_and_function_agree_on_any_instance(data: st.DataObject) -> None:
 
 @given(contracts())
 def test_the_example_is_valid(contract: Contract) -> None:
-    assert [] == contract.validate(example(contract))
+    assert [] == contract.validate(make_example(contract))
 
 
 @pytest.mark.parametrize(
@@ -125,14 +125,14 @@ def test_schema_and_function_agree_on_labels(contract: Contract, label: dict[str
         accepted = True
     except BadRequest:
         accepted = False
-    assert accepted == _validator(openapi.document(contract), "Label").is_valid(label)
+    assert accepted == _validator(openapi.build_document(contract), "Label").is_valid(label)
 
 
 def test_answers_are_as_the_document_that_is_served_says(contract: Contract) -> None:
     world = World(contract)
     world.promote(1)
     document = json.loads(world.get("/openapi.json")["body"])
-    assert openapi.document(contract) == document
+    assert openapi.build_document(contract) == document
     cases = {
         "Prediction": world.predict(VALID),
         "Predictions": world.predict({"instances": [VALID]}),

@@ -123,14 +123,14 @@ def test_anything_else_is_refused(content_type: str | None, encoding: str | None
 
 
 def test_one_object_stands_for_itself() -> None:
-    entries, batch = requests.entries({"a": 1}, "instances")
+    entries, batch = requests.read_entries({"a": 1}, "instances")
     assert [({"a": 1}, "#")] == [(e.value, e.at) for e in entries]
     assert not batch
 
 
 @pytest.mark.parametrize("count", [1, 2, 1000])
 def test_a_batch_keeps_its_order(count: int) -> None:
-    entries, batch = requests.entries({"instances": list(range(count))}, "instances")
+    entries, batch = requests.read_entries({"instances": list(range(count))}, "instances")
     assert batch
     assert [(n, f"#/instances/{n}") for n in range(count)] == [(e.value, e.at) for e in entries]
 
@@ -150,7 +150,7 @@ def test_a_batch_keeps_its_order(count: int) -> None:
 )
 def test_a_wrong_wrapper_is_refused(document: Any, pointers: list[str]) -> None:
     with pytest.raises(BadRequest) as raised:
-        requests.entries(document, "instances")
+        requests.read_entries(document, "instances")
     assert pointers == [problem.pointer for problem in raised.value.problems]
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.api.schemas import components
+from domain.api.openapi import build_document
 from domain.contract.contract import Contract
 from domain.contract.feature import Feature, Segment
 from domain.contract.records import LABEL_COLUMNS, PREDICTION_COLUMNS
@@ -110,7 +110,7 @@ def test_columns_that_a_newer_contract_forgets_are_named(
 
 
 def test_the_reserved_names_are_those_of_logs_and_answers(contract: Contract) -> None:
-    schemas = components(contract)
+    schemas = build_document(contract)["components"]["schemas"]
     fields = {*schemas["Prediction"]["properties"], *schemas["Label"]["properties"], "labels"}
     assert RESERVED_COLUMNS == {*PREDICTION_COLUMNS, *LABEL_COLUMNS, "dt", "instances"}
     assert RESERVED_FIELDS == fields - {contract.target}

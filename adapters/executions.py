@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from adapters.aws import error_code
 from domain import times
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def is_running(client: "SFNClient", execution: str) -> bool:
     try:
         return client.describe_execution(executionArn=execution)["status"] == "RUNNING"
     except ClientError as error:
-        if error.response.get("Error", {}).get("Code") in ("ExecutionDoesNotExist", "InvalidArn"):
+        if error_code(error) in ("ExecutionDoesNotExist", "InvalidArn"):
             return False
         raise
 
@@ -69,7 +70,7 @@ def start(
             stateMachineArn=state_machine_arn, name=name, input=json.dumps(document)
         )
     except ClientError as error:
-        if error.response.get("Error", {}).get("Code") == "ExecutionAlreadyExists":
+        if error_code(error) == "ExecutionAlreadyExists":
             return False
         raise
     return True

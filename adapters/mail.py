@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from adapters.aws import error_code
+
 if TYPE_CHECKING:
     from mypy_boto3_sesv2 import SESV2Client
     from mypy_boto3_sesv2.type_defs import ContentTypeDef
@@ -48,7 +50,7 @@ class Mailer:
                 },
             )
         except ClientError as error:
-            raise MailRefused(error.response.get("Error", {}).get("Code", "unknown")) from None
+            raise MailRefused(error_code(error) or "unknown") from None
         except BotoCoreError as error:
             raise MailRefused(type(error).__name__) from None
         return answer["MessageId"]

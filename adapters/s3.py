@@ -1,20 +1,47 @@
-"""Objects of one bucket, with conditional reads and writes."""
+"""Objects of one bucket, with conditional reads and writes.
 
-from collections.abc import Iterator
+Two promises hold for everything that reads or writes through `Bucket`. What it returns has the
+length and the checksum that S3 announced. And a conditional write whose answer was lost, which
+the client repeats, is recognised as this writer's own.
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import (
+    ClientError,
+    FlexibleChecksumError,
+    HTTPClientError,
+    IncompleteReadError,
+    ResponseStreamingError,
+)
 
 from adapters.aws import error_code
+from domain.errors import DomainError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+T = TypeVar("T")
+
+READS = 3
+"""How often an object is read when its content arrives incomplete or altered."""
+WRITES = 8
+"""How often a conditional write is sent while S3 answers 409, which asks for a repetition."""
+UPDATES = 20
+"""Lost compare-and-swaps before `update` gives up."""
+PAUSE_SECONDS = 0.05
+"""First pause before a repetition; doubled each time, with full jitter."""
+
 _MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
-_LOST = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
+_OTHER_STATE = frozenset({"PreconditionFailed", "412"})
+_REPEAT = frozenset({"ConditionalRequestConflict", "OperationAborted", "409"})
+_ALTERED = (FlexibleChecksumError, IncompleteReadError, ResponseStreamingError)
 
 
 class Conflict(Exception):
@@ -46,8 +73,32 @@ class Bucket:
     name: str
 
     def get(self, key: str, *, limit: int | None = None) -> Stored | None:
-        """The object (its first `limit` bytes, if given), or None when there is none."""
+        """The object, or None when there is none; of more than `limit` bytes only the first ones.
+
+        Raises botocore's error when the content arrives incomplete or altered several times.
+        """
         return self._get(key, limit)
+
+    def decode(
+        self, key: str, decode: Callable[[bytes], T], *, limit: int | None = None
+    ) -> tuple[T, str] | None:
+        """The decoded object and its ETag, or None when there is none.
+
+        Raises the DomainError of `decode` only when two readings in a row delivered the same
+        bytes: anything else is a damaged transfer, not a damaged object.
+        """
+        damaged: bytes | None = None
+        for _ in range(READS):
+            stored = self.get(key, limit=limit)
+            if stored is None:
+                return None
+            try:
+                return decode(stored.data), stored.etag
+            except DomainError:
+                if stored.data == damaged:
+                    raise
+                damaged = stored.data
+        raise HTTPClientError(error=f"each reading of {key} delivered other bytes")
 
     def get_if_changed(self, key: str, etag: str) -> Stored | Literal["unchanged"] | None:
         """The object when its ETag differs from `etag`; None when there is none."""
@@ -69,13 +120,20 @@ class Bucket:
         return True
 
     def _get(self, key: str, limit: int | None, **conditions: str) -> Stored | None:
-        try:
-            answer = self.client.get_object(Bucket=self.name, Key=key, **conditions)  # type: ignore[arg-type]  # conditions are header texts
-        except ClientError as error:
-            if error_code(error) in _MISSING:
-                return None
-            raise
-        return Stored(answer["Body"].read(limit), answer["ETag"])
+        for attempt in range(READS):
+            try:
+                answer = self.client.get_object(Bucket=self.name, Key=key, **conditions)  # type: ignore[arg-type]  # conditions are header texts
+            except ClientError as error:
+                if error_code(error) in _MISSING:
+                    return None
+                raise
+            try:
+                return Stored(_drain(answer["Body"], limit), answer["ETag"])
+            except _ALTERED:
+                if attempt == READS - 1:
+                    raise
+                _pause(attempt)
+        raise AssertionError("the loop returns or raises")
 
     def put(self, key: str, data: bytes, *, content_type: str = "application/octet-stream") -> str:
         """Write unconditionally; returns the new ETag."""
@@ -84,18 +142,62 @@ class Bucket:
     def put_if(
         self, key: str, data: bytes, *, etag: str | None, content_type: str = "application/json"
     ) -> str:
-        """Compare-and-set: write only over exactly `etag`, or only when absent (None).
+        """Compare-and-swap: write only over exactly `etag`, or only when absent (None).
 
-        Returns the new ETag; raises Conflict when the object is in another state.
+        Returns the new ETag; raises Conflict when the object is in another state. An object that
+        already has exactly this content counts as written: the client repeats a write whose answer
+        was lost, and the repetition meets the first one. So content that claims something for its
+        writer must name the writer.
         """
         condition = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
-        try:
-            return self._put(key, data, content_type, **condition)
-        except ClientError as error:
-            # A missing object under IfMatch answers 404: it isn't what the writer saw either.
-            if error_code(error) in _LOST | _MISSING:
-                raise Conflict(key) from None
-            raise
+        for attempt in range(WRITES):
+            try:
+                return self._put(key, data, content_type, **condition)
+            except ClientError as error:
+                code = error_code(error)
+                if code in _REPEAT and attempt < WRITES - 1:
+                    _pause(attempt)
+                elif code in _OTHER_STATE:
+                    return self._find_own(key, data)
+                elif code in _MISSING:  # what IfMatch answers when the object is gone
+                    raise Conflict(key) from None
+                else:
+                    raise
+        raise AssertionError("the loop returns or raises")
+
+    def _find_own(self, key: str, data: bytes) -> str:
+        """The ETag of the object when `data` is its content; raises Conflict."""
+        stored = self.get(key, limit=len(data) + 1)
+        if stored is None or stored.data != data:
+            raise Conflict(key)
+        return stored.etag
+
+    def update(
+        self,
+        key: str,
+        edit: Callable[[bytes | None], bytes | None],
+        *,
+        content_type: str = "application/json",
+    ) -> bytes | None:
+        """Replace the object by what `edit` makes of it, by compare-and-swap.
+
+        `edit` gets the content, or None when there is no object, and returns the new content, or
+        None to leave the object as it is. It is called again whenever another writer was faster.
+        Returns what was written; raises Conflict after `UPDATES` lost attempts.
+        """
+        for attempt in range(UPDATES):
+            stored = self.get(key)
+            data = edit(stored.data if stored else None)
+            if data is None:
+                return None
+            etag = stored.etag if stored else None
+            try:
+                self.put_if(key, data, etag=etag, content_type=content_type)
+            except Conflict:
+                _pause(min(attempt, 3))
+                continue
+            return data
+        raise Conflict(key)
 
     def _put(self, key: str, data: bytes, content_type: str, **conditions: Any) -> str:
         answer = self.client.put_object(
@@ -142,3 +244,21 @@ class Bucket:
         return self.client.generate_presigned_url(
             "get_object", Params={"Bucket": self.name, "Key": key}, ExpiresIn=seconds
         )
+
+
+def _drain(body: Any, limit: int | None) -> bytes:
+    """Read a body to its end, where botocore compares length and checksum.
+
+    Beyond `limit` nothing is read, so nothing is compared either.
+    """
+    if limit is None:
+        data: bytes = body.read()
+        return data
+    data = body.read(limit)
+    if body.read(1):
+        body.close()
+    return data
+
+
+def _pause(attempt: int) -> None:
+    time.sleep(random.uniform(0, PAUSE_SECONDS * 2**attempt))  # noqa: S311 - jitter, not a secret

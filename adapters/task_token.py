@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from adapters.aws import error_code
+
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
@@ -43,6 +45,6 @@ class TaskToken:
         try:
             method(taskToken=self.token, **arguments)
         except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in _CLOSED:
+            if error_code(error) in _CLOSED:
                 raise TokenClosed from None
             raise

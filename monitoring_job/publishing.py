@@ -4,13 +4,12 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from adapters.s3 import Bucket, Conflict, Stored
+from adapters.s3 import Bucket
 from domain import keys
 from domain.drift.run_index import IndexEntry, RunIndex, keep_mail_status
 from domain.drift.summary import Summary
 from domain.errors import BadRecord
 
-ATTEMPTS = 20
 REPLACED = (
     '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Replaced</title></head>'
     "<body><p>This window has been judged again, and this report wasn't drawn then. The run's page "
@@ -26,7 +25,8 @@ def publish_run(reports: Bucket, summary: Summary, pages: Mapping[str, str]) -> 
 
     Returns the summary as written.
     """
-    before = _summary(reports.get(keys.summary(summary.id)))
+    stored = reports.get(keys.summary(summary.id))
+    before = _decode_summary(stored.data if stored else None)
     stale = set(before.reports) - set(pages) if before else set()
     for name, page in {**dict.fromkeys(stale, REPLACED), **pages}.items():
         reports.put(
@@ -41,55 +41,50 @@ def publish_summary(reports: Bucket, summary: Summary) -> Summary:
     Over an earlier run of the window, but for what happened then: it was scheduled, it was mailed.
     Returns the summary as written.
     """
-    key = keys.summary(summary.id)
-    for _ in range(ATTEMPTS):
-        stored = reports.get(key)
-        before = _summary(stored)
+    written = summary
+
+    def merge(stored: bytes | None) -> bytes:
+        nonlocal written
+        written, before = summary, _decode_summary(stored)
         if before is not None:
             mail = keep_mail_status(before.mail, summary.mail)
             scheduled = before.scheduled or summary.scheduled
-            summary = replace(summary, scheduled=scheduled, mail=mail)
-        try:
-            reports.put_if(key, summary.to_json(), etag=stored.etag if stored else None)
-        except Conflict:
-            continue
-        return summary
-    raise Conflict(key)
+            written = replace(summary, scheduled=scheduled, mail=mail)
+        return written.to_json()
+
+    reports.update(keys.summary(summary.id), merge)
+    return written
 
 
-def _summary(stored: Stored | None) -> Summary | None:
+def _decode_summary(stored: bytes | None) -> Summary | None:
     try:
-        return Summary.from_json(stored.data) if stored else None
+        return Summary.from_json(stored) if stored is not None else None
     except BadRecord:
         return None
 
 
 def index_runs(reports: Bucket, summaries: Sequence[Summary]) -> None:
     """Enter the runs into the index by compare-and-set; raises Conflict after many lost ones."""
-    for _ in range(ATTEMPTS):
-        index, etag = _read(reports)
+
+    def enter(stored: bytes | None) -> bytes:
+        index = _decode_index(stored)
         for summary in summaries:
             index = index.with_run(IndexEntry.of(summary))
-        try:
-            reports.put_if(keys.RUN_INDEX, index.to_json(), etag=etag)
-        except Conflict:
-            continue
-        return
-    raise Conflict(keys.RUN_INDEX)
+        return index.to_json()
+
+    reports.update(keys.RUN_INDEX, enter)
 
 
 def last_scheduled(reports: Bucket) -> int | None:
     """End of the latest window that was judged on schedule (UTC ms); None before the first."""
-    entries = _read(reports)[0].entries
+    stored = reports.get(keys.RUN_INDEX)
+    entries = _decode_index(stored.data if stored else None).entries
     return max((entry.end for entry in entries if entry.scheduled), default=None)
 
 
-def _read(reports: Bucket) -> tuple[RunIndex, str | None]:
-    stored = reports.get(keys.RUN_INDEX)
-    if stored is None:
-        return RunIndex(), None
+def _decode_index(stored: bytes | None) -> RunIndex:
     try:
-        return RunIndex.from_json(stored.data), stored.etag
+        return RunIndex.from_json(stored) if stored is not None else RunIndex()
     except BadRecord:
         log.warning("the run index was unreadable and starts anew; the runs are untouched")
-        return RunIndex(), stored.etag
+        return RunIndex()

@@ -1,6 +1,5 @@
 """Where a command works: this machine, or a stage of an AWS account."""
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,9 +8,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from adapters import aws
+from adapters.model_store import ModelStore
 from adapters.s3 import Bucket
-from domain import keys
 from domain.deployment import PARTS, Deployment, Names, NotDeployed
+from domain.errors import BadRecord
 from domain.model.champion import Champion
 from ops.errors import OpsError
 from ops.laptop import STAGE, Laptop
@@ -82,17 +82,24 @@ class Target:
         client = self.client("s3", timeout_seconds=60)
         return Bucket(client, getattr(self.deployment, f"{name}_bucket"))
 
+    @property
+    def models(self) -> ModelStore:
+        """The stage's models."""
+        return ModelStore(self.bucket("models"))
+
     def champion(self) -> Champion | None:
         """What serves now."""
-        stored = self.bucket("models").get(keys.CHAMPION)
-        return Champion.from_json(stored.data) if stored else None
+        return self.models.read_champion()
 
     def card(self, version: str) -> dict[str, Any]:
-        """A version's model card; raises OpsError when it is gone."""
-        stored = self.bucket("models").get(keys.card(version))
-        if stored is None:
+        """A version's model card; raises OpsError when it is missing or damaged."""
+        try:
+            card = self.models.read_card(version)
+        except BadRecord:
+            sentence = f"The model card of version {version} is damaged."
+            raise OpsError(sentence, self.command("train")) from None
+        if card is None:
             raise OpsError(f"Version {version} has no model card.", self.command("train"))
-        card: dict[str, Any] = json.loads(stored.data)
         return card
 
     def api_key(self) -> str:
@@ -107,7 +114,7 @@ def _outputs(client: Any, name: str) -> dict[str, str]:
     try:
         stack = client.describe_stacks(StackName=name)["Stacks"][0]
     except ClientError as error:
-        if error.response["Error"]["Code"] == "ValidationError":  # there is no such stack
+        if aws.error_code(error) == "ValidationError":  # there is no such stack
             return {}
         raise
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}

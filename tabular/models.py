@@ -1,8 +1,6 @@
 """The models whose predictions are in the log, each with its own contract and reference."""
 
 import io
-import json
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from adapters.model_store import ModelStore
 from adapters.s3 import Bucket
-from domain import keys
-from domain.errors import BadBundle, BadKey
-from domain.model.bundle import Bundle, digest
+from domain.errors import BadBundle, BadRecord
+from domain.model.bundle import Bundle
 from domain.model.champion import Champion
 from tabular.log_objects import BAD_DATA
 
@@ -30,20 +28,19 @@ class Models:
     bucket: Bucket
     _bundles: dict[str, Bundle | BadBundle] = field(default_factory=dict, repr=False)
 
+    @property
+    def _store(self) -> ModelStore:
+        return ModelStore(self.bucket)
+
     @cached_property
     def champion(self) -> Champion | None:
         """The pointer to what serves now."""
-        stored = self.bucket.get(keys.CHAMPION)
-        return Champion.from_json(stored.data) if stored else None
+        return self._store.read_champion()
 
     @cached_property
     def versions(self) -> frozenset[str]:
         """Every version that has a bundle: no other one can have made a prediction."""
-        found = set()
-        for folder in self.bucket.folders(keys.BUNDLES):
-            with suppress(BadKey):  # whatever else somebody put there
-                found.add(keys.checked_version(folder.removeprefix(keys.BUNDLES).rstrip("/")))
-        return frozenset(found)
+        return self._store.list_versions()
 
     def bundle(self, version: str) -> Bundle:
         """A version's bundle; raises BadBundle.
@@ -59,36 +56,28 @@ class Models:
         return loaded
 
     def _loaded(self, version: str) -> Bundle | BadBundle:
-        stored = self.bucket.get(keys.bundle(version))
-        if stored is None:
-            return BadBundle(f"The bundle of version {version} is missing.")
+        champion = self.champion
+        serves = champion is not None and champion.version == version
         try:
-            return Bundle.from_bytes(stored.data, self._seal(version, stored.data))
+            model = champion.model if champion and serves else self._store.find_model(version)
+            return self._store.load_bundle(model)
         except BadBundle as error:
             return error
 
-    def _seal(self, version: str, data: bytes) -> str:
-        if self.champion and self.champion.version == version:
-            return self.champion.sha256
-        sha256 = digest(data)
-        return sha256 if version.endswith(f"-{sha256[:8]}") else ""
-
     def card(self, version: str) -> dict[str, Any]:
         """The version's model card; empty when it is missing or unreadable."""
-        stored = self.bucket.get(keys.card(version))
         try:
-            card = json.loads(stored.data) if stored else {}
-        except ValueError:
+            return self._store.read_card(version) or {}
+        except BadRecord:
             return {}
-        return card if isinstance(card, dict) else {}
 
     def reference(self, version: str) -> pa.Table:
         """The sample that travels with a version, columns by log name; raises NoReference."""
-        stored = self.bucket.get(keys.reference(version))
-        if stored is None:
+        data = self._store.read_reference(version)
+        if data is None:
             raise NoReference(f"Version {version} has no reference sample.")
         try:
-            table = pq.read_table(io.BytesIO(stored.data))
+            table = pq.read_table(io.BytesIO(data))
             probability = table["probability"].cast(pa.float64())
             usable = probability.null_count == 0 and pc.all(pc.is_finite(probability)).as_py()
         except (*BAD_DATA, KeyError, OSError):

@@ -33,18 +33,25 @@ MAXIMUM_PENDING = 10
 class Announcement:
     """A transition of an incident, and the runs that caused it, to be sent to people and machines.
 
-    `channels` are those that have not accepted it yet. `claimed_at` is when a run started to send
-    it (UTC milliseconds), 0 while no run is sending it.
+    `channels` are those that have not accepted it yet. `claimed_by` names the run that is sending
+    it since `claimed_at` (UTC milliseconds); it is empty while no run is sending it. `attempts`
+    counts the runs that have claimed it.
     """
 
     transition: Transition
     run_ids: tuple[str, ...]
     channels: tuple[Channel, ...] = CHANNELS
     claimed_at: int = 0
+    claimed_by: str = ""
+    attempts: int = 0
 
-    def is_claimed(self, now: int) -> bool:
-        """Whether another run is sending it at `now` (UTC milliseconds)."""
-        return now - self.claimed_at < CLAIM_MS
+    def is_claimed(self, *, now: int, owner: str) -> bool:
+        """Whether a run other than `owner` is sending it at `now` (UTC milliseconds).
+
+        A claim from far in the future comes from a wrong clock, and counts as expired.
+        """
+        others = self.claimed_by not in ("", owner)
+        return others and abs(now - self.claimed_at) < CLAIM_MS
 
     def is_same(self, other: "Announcement") -> bool:
         """Whether both announce the same transition of the same runs, whoever sends them."""
@@ -54,8 +61,11 @@ class Announcement:
     def from_dict(cls, fields: Mapping[str, Any]) -> Self:
         """The inverse of `asdict`; raises ValueError, KeyError or TypeError."""
         channels, run_ids = tuple(fields["channels"]), tuple(fields["run_ids"])
-        if not set(channels) <= set(CHANNELS) or type(fields["claimed_at"]) is not int:
+        numbers = (fields["claimed_at"], fields.get("attempts", 0))
+        if not set(channels) <= set(CHANNELS) or any(type(n) is not int for n in numbers):
             raise ValueError("announcement")
+        if not isinstance(fields.get("claimed_by", ""), str):
+            raise TypeError("the owner is a string")
         if not all(isinstance(run_id, str) for run_id in run_ids):
             raise TypeError("run ids are strings")
         transition = Transition(fields["transition"])
@@ -83,15 +93,23 @@ class AlertState:
         """Add an announcement; beyond MAXIMUM_PENDING the oldest is dropped."""
         return replace(self, pending=(*self.pending, announcement)[-MAXIMUM_PENDING:])
 
-    def claim(self, announcement: Announcement, now: int) -> Self | None:
-        """Mark an announcement as being sent since `now` (UTC milliseconds).
+    def find(self, announcement: Announcement) -> Announcement | None:
+        """The pending announcement that is the same as the given one, in its current state."""
+        return next((known for known in self.pending if known.is_same(announcement)), None)
 
-        None when it is no longer pending, or when another run is sending it.
+    def claim(self, announcement: Announcement, *, now: int, owner: str) -> Self | None:
+        """Mark an announcement as being sent by `owner` since `now` (UTC milliseconds).
+
+        None when it is no longer pending, when another run is sending it, and when another run
+        has tried to send it since the caller read `announcement`.
         """
-        for known in self.pending:
-            if known.is_same(announcement) and not known.is_claimed(now):
-                return self.replace(known, replace(known, claimed_at=now))
-        return None
+        known = self.find(announcement)
+        if known is None or known.is_claimed(now=now, owner=owner):
+            return None
+        if not known.claimed_by and known.attempts != announcement.attempts:
+            return None
+        claimed = replace(known, claimed_at=now, claimed_by=owner, attempts=known.attempts + 1)
+        return self.replace(known, claimed)
 
     def replace(self, old: Announcement, new: Announcement | None) -> Self:
         """Put `new` in the place of `old`; None removes `old`."""

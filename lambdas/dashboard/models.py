@@ -4,12 +4,12 @@ from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import Any
 
+from adapters.model_store import ModelStore
 from adapters.rest import Problem
 from adapters.s3 import Bucket
 from domain import keys
-from domain.errors import BadKey
-from domain.model.champion import Champion
-from lambdas.dashboard.stored import document, documents
+from domain.errors import BadKey, BadRecord
+from lambdas.dashboard.stored import documents
 
 ENTRIES = 100
 """The latest entries of the ledger that one answer holds."""
@@ -26,12 +26,13 @@ class Models:
         """The champion, the latest entries (newest first), every version that has a card."""
         entries = [listed.key for listed in self.bucket.list(keys.LEDGER)]
         newest = entries[: -ENTRIES - 1 : -1]
-        stored = self.bucket.get(keys.CHAMPION)
+        store = ModelStore(self.bucket)
+        champion = store.read_champion()
         return {
-            "champion": asdict(Champion.from_json(stored.data)) if stored else None,
+            "champion": asdict(champion) if champion else None,
             "ledger": [entry for entry in documents(self.bucket, newest) if entry],
             "entries_total": len(entries),
-            "versions": self._versions(),
+            "versions": store.list_cards(),
             "rollback_command": f"{self.operator_command} rollback",
             "train_command": f"{self.operator_command} train",
         }
@@ -39,22 +40,10 @@ class Models:
     def card(self, version: str) -> dict[str, Any]:
         """A version's card; raises Problem (404)."""
         try:
-            card = document(self.bucket, keys.card(version))
-        except BadKey as error:
+            card = ModelStore(self.bucket).read_card(version)
+        except (BadKey, BadRecord) as error:
             raise Problem(HTTPStatus.NOT_FOUND, "Not found", str(error)) from None
         if card is None:
             detail = "There is no such version; GET /models lists them."
             raise Problem(HTTPStatus.NOT_FOUND, "Not found", detail)
         return card
-
-    def _versions(self) -> list[str]:
-        """The newest registry number first."""
-        names = filter(None, (_carded(listed.key) for listed in self.bucket.list(keys.BUNDLES)))
-        return sorted(names, key=lambda name: int(keys.registry_number(name)), reverse=True)
-
-
-def _carded(key: str) -> str | None:
-    try:
-        return keys.parse_card(key)
-    except BadKey:  # a bundle, a reference, or nobody's object
-        return None

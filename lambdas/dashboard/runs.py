@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import Any
 
+from adapters.model_store import ModelStore
 from adapters.rest import Problem
 from adapters.s3 import Bucket
 from domain import keys
@@ -15,7 +16,7 @@ from domain.drift.summary import Summary
 from domain.errors import BadKey, BadRecord
 from domain.model.champion import Champion
 from lambdas.dashboard.report import SecretCache
-from lambdas.dashboard.stored import document, objects
+from lambdas.dashboard.stored import objects
 
 PAGE = 50
 LATEST = 8
@@ -38,12 +39,12 @@ class Runs:
     def overview(self) -> dict[str, Any]:
         """Champion and card, the open incident, the timeline (oldest first), the latest runs."""
         index = self._index()
-        pointer = self.models.get(keys.CHAMPION)
-        champion = Champion.from_json(pointer.data) if pointer else None
+        store = ModelStore(self.models)
+        champion = store.read_champion()
         incident, problems = self._incident()
         return {
             "champion": asdict(champion) if champion else None,
-            "card": document(self.models, keys.card(champion.version)) if champion else None,
+            "card": _read_card(store, champion) if champion else None,
             "incident": asdict(incident) if incident.is_open else None,
             "problems": problems,
             "runs_total": len(index.entries),
@@ -143,3 +144,11 @@ def _moment(entry: IndexEntry) -> dict[str, Any]:
         "rows": entry.rows,
         "drifted": len(entry.drifted),
     }
+
+
+def _read_card(store: ModelStore, champion: Champion) -> dict[str, Any] | None:
+    """The champion's card; a damaged one costs its facts, not the overview."""
+    try:
+        return store.read_card(champion.version)
+    except BadRecord:
+        return None

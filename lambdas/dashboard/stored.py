@@ -11,12 +11,6 @@ PARALLEL = 10
 """As many connections as a client keeps."""
 
 
-def document(bucket: Bucket, key: str) -> dict[str, Any] | None:
-    """The object under `key`; None when there is none, or when it is no JSON object."""
-    stored = bucket.get(key)
-    return _decoded(stored.data if stored else None)
-
-
 def documents(bucket: Bucket, keys: Iterable[str]) -> list[dict[str, Any] | None]:
     """The objects under `keys`, in their order."""
     return list(map(_decoded, objects(bucket, keys)))

@@ -27,16 +27,20 @@ def stores(settings: Settings) -> Stores:
 
 
 def notifier(settings: Settings) -> Notifier:
-    """The channels; the secret is read for every run, because it may have been rotated."""
+    """The channels; the secret is read for every run, because it may have been rotated.
+
+    Mail and topic get one attempt: neither service recognises a repetition, so one whose answer was
+    lost would be delivered twice. What failed stays pending for the next scheduled run.
+    """
     secret = report_secret(aws.client("secretsmanager"), settings.report_secret_arn)
     return Notifier(
         mailer=Mailer(
-            client=aws.client("sesv2"),
+            client=aws.client("sesv2", attempts=1),
             sender=settings.mail_from,
             recipients=settings.mail_to,
             configuration_set=settings.configuration_set,
         ),
-        topic=Topic(aws.client("sns"), settings.topic_arn),
+        topic=Topic(aws.client("sns", attempts=1), settings.topic_arn),
         bus=EventBus(aws.client("events"), settings.event_bus),
         links=Links(settings.api_url, secret),
     )

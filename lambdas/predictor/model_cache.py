@@ -1,6 +1,5 @@
 """The model that serves: loaded once, looked after, swapped as one object."""
 
-import json
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -8,10 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from adapters import bundles
 from adapters.aws import UNREACHABLE, error_code
+from adapters.model_store import ModelStore
 from adapters.s3 import Bucket
-from domain import keys
 from domain.errors import BadBundle, BadRecord, DomainError
 from domain.model.bundle import Bundle
 from domain.model.champion import Champion, ModelRef
@@ -80,6 +78,7 @@ class ModelCache:
     def __post_init__(self) -> None:
         self._snapshot: Snapshot | None = None
         self._lock = threading.Lock()
+        self._store = ModelStore(self.bucket)
 
     def current(self) -> Snapshot:
         """The snapshot to serve by, at most `seconds` old."""
@@ -97,11 +96,9 @@ class ModelCache:
     def card(self, model: Model) -> Mapping[str, Any]:
         """The model's card; empty when it can't be read, because serving doesn't need it."""
         try:
-            stored = self.bucket.get(keys.card(model.version))
-            card = json.loads(stored.data) if stored else {}
-        except (*UNREACHABLE, ValueError, RecursionError):
+            return self._store.read_card(model.version) or {}
+        except (*UNREACHABLE, BadRecord):
             return {}
-        return card if isinstance(card, dict) else {}
 
     def _is_fresh(self, snapshot: Snapshot) -> bool:
         seconds = self.seconds if snapshot.model else min(self.seconds, ABSENCE_SECONDS)
@@ -110,22 +107,18 @@ class ModelCache:
     def _check(self, last: Snapshot | None) -> Snapshot:
         model, etag = (last.model, last.etag) if last else (None, None)
         try:
-            stored = (
-                self.bucket.get_if_changed(keys.CHAMPION, etag)
-                if etag
-                else self.bucket.get(keys.CHAMPION)
-            )
-            if stored == "unchanged":
-                return self._snapshot_of(model, etag)
-            if stored is None:
-                gone = ["The champion pointer is gone; the last model serves on."] if model else []
-                return self._snapshot_of(model, None, *gone)
-            champion = Champion.from_json(stored.data)
+            store = self._store
+            pointer = store.read_pointer_if_changed(etag) if etag else store.read_pointer()
         except UNREACHABLE as error:
             return self._snapshot_of(model, etag, _unreadable("champion pointer", error))
         except BadRecord as error:
             return self._snapshot_of(model, None, str(error))
-        return self._follow(champion, stored.etag, model)
+        if pointer == "unchanged":
+            return self._snapshot_of(model, etag)
+        if pointer is None:
+            gone = ["The champion pointer is gone; the last model serves on."] if model else []
+            return self._snapshot_of(model, None, *gone)
+        return self._follow(pointer.champion, pointer.etag, model)
 
     def _follow(self, champion: Champion, etag: str, model: Model | None) -> Snapshot:
         """Load what the pointer names, else stay, else (a cold start) take the previous one."""
@@ -136,7 +129,7 @@ class ModelCache:
             if ref is None:
                 continue
             try:
-                loaded = Model(ref, bundles.load(self.bucket, ref))
+                loaded = Model(ref, self._store.load_bundle(ref))
             except BadBundle as error:
                 troubles.append(f"Version {ref.version}: {error}")
             except UNREACHABLE as error:

@@ -1,11 +1,12 @@
 """Who is told what about a window's runs, and who tells it when several could."""
 
 import time
+import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
-from adapters.s3 import Bucket, Conflict
+from adapters.s3 import Bucket
 from domain import keys
 from domain.drift.alert_state import CHANNELS, AlertState, Announcement, Channel
 from domain.drift.drift import Outcome, worst
@@ -14,18 +15,23 @@ from domain.drift.summary import MailStatus, Summary
 from domain.errors import BadKey, BadRecord
 from monitoring_job.alerts.notifier import Delivery, Notifier
 
-ATTEMPTS = 20
-"""Lost compare-and-sets before giving up: as many parallel runs of one window are absurd."""
+WAIT_SECONDS = 1.0
+"""Pause between two looks at an announcement that another run is sending."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alerting:
-    """The alert state in the reports bucket, and the notifier. `clock`: UTC milliseconds."""
+    """The alert state in the reports bucket, and the notifier. `clock`: UTC milliseconds.
+
+    `owner` names the run in its claims, so that a repetition of a run that was killed goes on.
+    """
 
     reports: Bucket
     notifier: Notifier
     target: str
+    owner: str = field(default_factory=lambda: str(uuid.uuid4()))
     clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+    sleep: Callable[[float], None] = time.sleep
 
     def on_demand(self, summaries: Sequence[Summary], *, mail: bool) -> list[Summary]:
         """Runs that somebody asked for: a mail about drift when they asked for one too."""
@@ -39,35 +45,47 @@ class Alerting:
         return [told.get(summary.run_id, summary) for summary in summaries]
 
     def scheduled(self, summaries: Sequence[Summary], *, look_back: bool = False) -> list[Summary]:
-        """The runs of one scheduled window move the incident, once; then what is owed is told.
+        """The runs of one scheduled window move the incident, once; then what is pending is sent.
 
-        `late`: a look back over weeks, which moves an incident of its own. Returns the summaries
+        `look_back`: a look back over weeks, which moves an incident of its own. Returns the summaries
         and, behind them, those of older runs that were told now.
         """
         self._change(partial(_moved, summaries=summaries, look_back=look_back))
         told = {summary.run_id: summary for summary in summaries}
-        for owed in self._read()[0].pending:
-            if self._change(partial(_claimed, announcement=owed, now=self.clock())):
-                told |= self._tell(owed, told)
+        for pending in self._read().pending:
+            if self._claim(pending):
+                told |= self._deliver(pending, told)
         return list(told.values())
 
-    def _tell(self, owed: Announcement, known: dict[str, Summary]) -> dict[str, Summary]:
-        """Send it to the channels that haven't taken it; what is refused stays owed."""
-        runs = [known.get(run_id) or self._stored(run_id) for run_id in owed.run_ids]
+    def _claim(self, pending: Announcement) -> bool:
+        """Claim an announcement for this run; False when another run tries, or has tried, since.
+
+        While another run is sending it, this one waits: that run delivers it, leaves what a channel
+        refused to later runs, or dies, and then its claim expires.
+        """
+        while True:
+            now = self.clock()
+            if self._change(partial(_claimed, pending=pending, now=now, owner=self.owner)):
+                return True
+            known = self._read().find(pending)
+            if known is None or not known.claimed_by:
+                return False
+            self.sleep(WAIT_SECONDS)
+
+    def _deliver(self, pending: Announcement, known: dict[str, Summary]) -> dict[str, Summary]:
+        """Send it to the channels that haven't taken it; what a channel refuses stays pending."""
+        runs = [known.get(run_id) or self._stored(run_id) for run_id in pending.run_ids]
         found = [run for run in runs if run is not None]
         delivery = Delivery()
         if found:  # else the runs are gone, and nothing can be said about them
             delivery = self.notifier.announce(
                 target=self.target,
-                transition=owed.transition,
+                transition=pending.transition,
                 summaries=found,
-                channels=owed.channels,
+                channels=pending.channels,
             )
-        rest = replace(owed, channels=tuple(delivery.refused), claimed_at=0)
-        self._change(
-            lambda state: state.replace(owed, rest if delivery.refused else None),
-        )
-        return {run.run_id: _noted(run, owed.channels, delivery) for run in found}
+        self._change(partial(_delivered, pending=pending, refused=tuple(delivery.refused)))
+        return {run.run_id: _noted(run, pending.channels, delivery) for run in found}
 
     def _stored(self, run_id: str) -> Summary | None:
         try:
@@ -78,26 +96,23 @@ class Alerting:
 
     def _change(self, edit: Callable[[AlertState], AlertState | None]) -> bool:
         """Replace the state by compare-and-set, unless `edit` answers None."""
-        for _ in range(ATTEMPTS):
-            state, etag = self._read()
-            changed = edit(state)
-            if changed is None:
-                return False
-            try:
-                self.reports.put_if(keys.ALERT_STATE, changed.to_json(), etag=etag)
-            except Conflict:
-                continue
-            return True
-        raise Conflict(keys.ALERT_STATE)
 
-    def _read(self) -> tuple[AlertState, str | None]:
+        def apply(stored: bytes | None) -> bytes | None:
+            changed = edit(_decode(stored))
+            return changed.to_json() if changed else None
+
+        return self.reports.update(keys.ALERT_STATE, apply) is not None
+
+    def _read(self) -> AlertState:
         stored = self.reports.get(keys.ALERT_STATE)
-        if stored is None:
-            return AlertState(), None
-        try:
-            return AlertState.from_json(stored.data), stored.etag
-        except BadRecord:
-            return AlertState(), stored.etag  # a mail too many is better than none ever again
+        return _decode(stored.data if stored else None)
+
+
+def _decode(stored: bytes | None) -> AlertState:
+    try:
+        return AlertState.from_json(stored) if stored is not None else AlertState()
+    except BadRecord:
+        return AlertState()  # a mail too many is better than none ever again
 
 
 def _moved(
@@ -126,8 +141,20 @@ def _moved(
     return moved.with_pending(Announcement(transition=transition, run_ids=run_ids))
 
 
-def _claimed(state: AlertState, *, announcement: Announcement, now: int) -> AlertState | None:
-    return state.claim(announcement, now)
+def _claimed(
+    state: AlertState, *, pending: Announcement, now: int, owner: str
+) -> AlertState | None:
+    return state.claim(pending, now=now, owner=owner)
+
+
+def _delivered(
+    state: AlertState, *, pending: Announcement, refused: tuple[Channel, ...]
+) -> AlertState | None:
+    known = state.find(pending)
+    if known is None:
+        return None
+    rest = replace(known, channels=refused, claimed_at=0, claimed_by="")
+    return state.replace(known, rest if refused else None)
 
 
 def _measured(summary: Summary) -> Outcome:

@@ -7,6 +7,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from adapters.aws import error_code
 from adapters.events import EventBus, EventRefused
 from adapters.mail import Mailer, MailRefused
 from adapters.topic import Topic
@@ -125,5 +126,5 @@ def _without_links(facts: dict[str, Any]) -> dict[str, Any]:
 def _code(error: Exception) -> str:
     """An error's code; never its message, which may name addresses."""
     if isinstance(error, ClientError):
-        return str(error.response.get("Error", {}).get("Code", "unknown"))
+        return error_code(error) or "unknown"
     return str(error) if isinstance(error, EventRefused | MailRefused) else type(error).__name__

@@ -42,12 +42,11 @@ def run(_: argparse.Namespace, target: Target) -> str:
 
 def entries(target: Target) -> tuple[list[LedgerEntry], list[str]]:
     """All that can be read, oldest first, and a line for each that can't."""
-    models = target.bucket("models")
+    models = target.models
     found, damaged = [], []
-    for listed in models.list(keys.LEDGER):
-        stored = models.get(listed.key)
+    for listed in models.bucket.list(keys.LEDGER):
         try:
-            found.append(LedgerEntry.from_json(stored.data if stored else b""))
+            found.append(models.read_entry(listed.key))
         except BadRecord as error:
             damaged.append(f"{listed.key}: {error}")
     return found, damaged

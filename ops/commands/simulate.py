@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from adapters import bundles
 from domain import keys
 from domain.contract.contract import Contract
 from domain.errors import BadBundle
@@ -128,7 +127,7 @@ def _test_rows(target: Target) -> tuple[Contract, list[Row]]:
     if champion is None:
         raise OpsError("There is no champion yet, so nothing answers.", target.command("train"))
     try:
-        contract = bundles.load(target.bucket("models"), champion.model).contract
+        contract = target.models.load_bundle(champion.model).contract
     except BadBundle as error:
         raise OpsError(str(error), target.command("rollback")) from None
     dataset_id = target.card(champion.version)["dataset_id"]

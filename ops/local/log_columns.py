@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from adapters import bundles
 from domain.contract.contract import Contract
 from domain.errors import BadBundle, BadContract, BadRecord
 from ops.errors import OpsError
@@ -22,7 +21,7 @@ def check(target: Target, contract: Path) -> None:
     if champion is None:
         return
     try:
-        serving = bundles.load(target.bucket("models"), champion.model).contract
+        serving = target.models.load_bundle(champion.model).contract
         lost = Contract.parse(contract.read_text(encoding="utf-8")).lost_columns(serving)
     except (BadBundle, BadContract, UnicodeDecodeError):
         return

@@ -127,7 +127,7 @@ class Agent:
             tasks = self._ecs.describe_tasks(cluster=self._cluster, tasks=arns)["tasks"]
         except ClientError as error:
             # A new emulator without our cluster has none of our tasks either.
-            gone = error.response["Error"]["Code"] == "ClusterNotFoundException"
+            gone = aws.error_code(error) == "ClusterNotFoundException"
             return {} if gone else None
         except BotoCoreError:
             return None

@@ -1,15 +1,12 @@
 """The champion as an evaluation finds it: what serves, and what it says on the test rows."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from adapters import bundles
+from adapters.model_store import ModelStore
 from adapters.s3 import Bucket
-from domain import keys
 from domain.contract.contract import Contract
 from domain.contract.feature import Value
 from domain.errors import BadBundle
@@ -34,18 +31,19 @@ class Incumbent:
     @classmethod
     def read(cls, models: Bucket, contract: Contract) -> "Incumbent":
         """Look at the pointer and load the model it names."""
-        pointer = models.get(keys.CHAMPION)
+        store = ModelStore(models)
+        pointer = store.read_pointer()
         if pointer is None:
             return cls()
-        champion = Champion.from_json(pointer.data)
-        bundle = _load(models, champion)
+        champion = pointer.champion
+        bundle = _load(store, champion)
         if bundle is None:
             case: Case = "bundle_damaged"
         elif bundle.contract.version != contract.version:
             case = "contract_changed"
         else:
             return cls(pointer.etag, champion, bundle)
-        recorded = _recorded_f1(models, champion.version)
+        recorded = _recorded_f1(store, champion.version)
         return cls(pointer.etag, champion, unscorable=Unscorable(champion.version, case, recorded))
 
     def predict(self, rows: Iterable[tuple[Value, ...]]) -> Bools:
@@ -57,18 +55,17 @@ class Incumbent:
         return np.fromiter(answers, np.bool_)
 
 
-def _load(models: Bucket, champion: Champion) -> Bundle | None:
+def _load(store: ModelStore, champion: Champion) -> Bundle | None:
     try:
-        return bundles.load(models, champion.model)
+        return store.load_bundle(champion.model)
     except BadBundle:
         return None
 
 
-def _recorded_f1(models: Bucket, version: str) -> float | None:
+def _recorded_f1(store: ModelStore, version: str) -> float | None:
     """The test F1 on a version's own card; None when there is none to read."""
-    stored = models.get(keys.card(version))
     try:
-        card: Any = json.loads(stored.data) if stored else {}
+        card = store.read_card(version) or {}
         return float(card["metrics"]["f1"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):  # a damaged card is a ValueError too
         return None

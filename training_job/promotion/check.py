@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from adapters import bundles
+from adapters.model_store import ModelStore
 from adapters.registry import RegistryUnavailable, Tracking
 from adapters.s3 import Bucket
 from domain import keys
@@ -37,9 +37,8 @@ def check(*, models: Bucket, tracking: Tracking, say: Callable[[str], None]) -> 
 
 
 def _champion(models: Bucket, problems: list[str]) -> Champion | None:
-    stored = models.get(keys.CHAMPION)
     try:
-        return Champion.from_json(stored.data) if stored else None
+        return ModelStore(models).read_champion()
     except BadRecord as error:
         problems.append(str(error))
         return None
@@ -49,12 +48,8 @@ def _entries(models: Bucket, problems: list[str]) -> list[LedgerEntry]:
     """The ledger as far as it can be read, in the order of its keys."""
     entries = []
     for listed in models.list(keys.LEDGER):
-        stored = models.get(listed.key)
         try:
-            entry = LedgerEntry.from_json(stored.data) if stored else None
-            if entry is None or entry.key != listed.key:
-                raise BadRecord("It is not the entry that its key names.")
-            entries.append(entry)
+            entries.append(ModelStore(models).read_entry(listed.key))
         except (BadRecord, BadKey) as error:
             problems.append(f"{listed.key}: {error}")
     return entries
@@ -66,7 +61,7 @@ def _bundle_problems(models: Bucket, champion: Champion) -> list[str]:
     wanted = [champion.model] + ([champion.previous] if champion.previous else [])
     for model in wanted:
         try:
-            bundles.load(models, model)
+            ModelStore(models).load_bundle(model)
         except BadBundle as error:
             problems.append(f"The bundle of version {model.version} can't be served: {error}")
     beside = (keys.card(champion.version), keys.reference(champion.version))

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from adapters.model_store import ModelStore
 from adapters.s3 import Bucket
 from domain import keys
-from domain.errors import BadRecord
-from domain.model.bundle import digest
-from domain.model.champion import Action, Champion, ModelRef
+from domain.errors import BadBundle
+from domain.model.champion import Action, ModelRef
 from training_job.errors import NothingToPromote
 from training_job.inputs import State
 
@@ -47,29 +47,26 @@ def _choose_evaluated(evaluated: Mapping[str, Any]) -> Choice:
 
 def find_previous(models: Bucket) -> tuple[ModelRef, str]:
     """``(model, etag)`` to roll back to: the pointer's previous model; raises NothingToPromote."""
-    stored = models.get(keys.CHAMPION)
-    if stored is None:
+    pointer = ModelStore(models).read_pointer()
+    if pointer is None:
         raise NothingToPromote("There is no champion yet, so nothing to roll back to.")
-    model = Champion.from_json(stored.data).previous
+    model = pointer.champion.previous
     if model is None:
         raise NothingToPromote("The first champion serves: there is nothing to roll back to.")
-    return model, stored.etag
+    return model, pointer.etag
 
 
 def find_named(models: Bucket, version: str) -> tuple[ModelRef, str | None]:
     """``(model, etag)`` of a version by name; raises NothingToPromote."""
-    bundle = models.get(keys.bundle(version))
-    if bundle is None:
-        raise NothingToPromote(f"There is no bundle of version {version}.")
+    store = ModelStore(models)
     try:
-        model = ModelRef(version, keys.bundle(version), digest(bundle.data))
-    except BadRecord:
-        sentence = f"The bundle of version {version} is damaged: its hash differs."
-        raise NothingToPromote(sentence) from None
-    stored = models.get(keys.CHAMPION)
-    return model, stored.etag if stored else None
+        model = store.find_model(version)
+    except BadBundle as error:
+        raise NothingToPromote(f"Version {version} can't be promoted: {error}") from None
+    pointer = store.read_pointer()
+    return model, pointer.etag if pointer else None
 
 
 def _has_served(models: Bucket, version: str) -> bool:
     """Whether the ledger knows it."""
-    return any(entry.key.endswith(f"-{version}.json") for entry in models.list(keys.LEDGER))
+    return any(version == served for _, _, served in ModelStore(models).list_ledger())

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from adapters import bundles
+from adapters.model_store import ModelStore
 from adapters.registry import RegistryUnavailable, Tracking
 from adapters.s3 import Bucket, Conflict
 from domain import keys
@@ -88,8 +88,8 @@ def align_registry(models: Bucket, tracking: Tracking) -> str:
 
 
 def _read_pointer(models: Bucket) -> tuple[Champion | None, str | None]:
-    stored = models.get(keys.CHAMPION)
-    return (Champion.from_json(stored.data), stored.etag) if stored else (None, None)
+    pointer = ModelStore(models).read_pointer()
+    return (pointer.champion, pointer.etag) if pointer else (None, None)
 
 
 def _find_promotion(
@@ -99,9 +99,8 @@ def _find_promotion(
     if current is None or current.execution == execution:
         return LedgerEntry.of(current, reasons) if current else None
     for listed in reversed(list(models.list(keys.LEDGER))):
-        stored = models.get(listed.key)
         with contextlib.suppress(BadRecord):
-            entry = LedgerEntry.from_json(stored.data if stored else b"")
+            entry = ModelStore(models).read_entry(listed.key)
             if entry.execution == execution:
                 return entry
     return None
@@ -110,14 +109,14 @@ def _find_promotion(
 def _check(models: Bucket, model: ModelRef) -> None:
     """Load the bundle as the predictor will."""
     try:
-        bundles.load(models, model)
+        ModelStore(models).load_bundle(model)
     except BadBundle as error:
         raise NothingToPromote(f"Version {model.version} can't be served: {error}") from None
 
 
 def _swap(models: Bucket, champion: Champion, etag: str | None) -> None:
     with contextlib.suppress(Conflict):  # who won is read from the pointer
-        models.put_if(keys.CHAMPION, champion.to_json(), etag=etag)
+        ModelStore(models).replace_pointer(champion, etag)
 
 
 def _record(models: Bucket, entry: LedgerEntry) -> None:

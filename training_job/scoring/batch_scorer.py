@@ -6,21 +6,18 @@ from typing import Self
 import numpy as np
 import xgboost as xgb
 
-from adapters import bundles
+from adapters.model_store import ModelStore
 from adapters.s3 import Bucket
-from domain import keys
 from domain.contract.contract import Contract
 from domain.contract.feature import Value
 from domain.errors import BadBundle
 from domain.model.bundle import Bundle
-from domain.model.champion import Champion
 from training_job.dataset.validation import MISSING, Columns
-from training_job.errors import ExportDisagrees, NothingToPromote, NothingToScoreWith
+from training_job.errors import ExportDisagrees, NothingToScoreWith
 from training_job.model.encoding import encode_columns, rows_per_batch
 from training_job.model.model import Probabilities, predict
 from training_job.model.proof import TOLERANCE
 from training_job.model.rebuild import rebuild
-from training_job.promotion.choice import find_named
 
 PROVED_ROWS = 200
 
@@ -71,18 +68,19 @@ def load(models: Bucket, version: str | None) -> BatchScorer:
 
     The bundle's bytes are checked against the pointer's hash, or the one in the version's name.
     """
-    pointer = models.get(keys.CHAMPION)
-    champion = Champion.from_json(pointer.data) if pointer else None
+    store = ModelStore(models)
+    champion = store.read_champion()
     try:
         if champion is not None and version in (None, champion.version):
             model = champion.model
         elif version is not None:
-            model, _ = find_named(models, version)
+            model = store.find_model(version)
         else:
             raise NothingToScoreWith("No model serves yet: train one, then score again.")
-        return BatchScorer.of(model.version, bundles.load(models, model))
-    except (BadBundle, NothingToPromote) as error:
-        raise NothingToScoreWith(f"The model can't be used: {error}") from None
+        return BatchScorer.of(model.version, store.load_bundle(model))
+    except BadBundle as error:
+        named = version or (champion.version if champion else "")
+        raise NothingToScoreWith(f"Version {named} can't be used: {error}") from None
 
 
 def _rows(columns: Columns, contract: Contract) -> list[tuple[Value, ...]]:

@@ -74,7 +74,11 @@ def test_a_column_that_came_too_soon_is_told_when_it_stays() -> None:
 
 
 OWED = Announcement(transition=Transition.OPEN, run_ids=("a", "b"), channels=("mail",))
-STATE = AlertState(OPEN, replace(OPEN, quiet_since=30), (OWED, replace(OWED, claimed_at=7)))
+STATE = AlertState(
+    OPEN,
+    replace(OPEN, quiet_since=30),
+    (OWED, replace(OWED, claimed_at=7, claimed_by="run", attempts=2)),
+)
 
 
 @pytest.mark.parametrize("state", [AlertState(), STATE])
@@ -103,7 +107,14 @@ def test_a_state_with_a_field_of_another_kind_is_refused(which: str, path: str) 
 
 @pytest.mark.parametrize(
     "change",
-    [{"claimed_at": "7"}, {"channels": ["pigeon"]}, {"transition": "x"}, {"run_ids": [1]}],
+    [
+        {"claimed_at": "7"},
+        {"claimed_by": 7},
+        {"attempts": None},
+        {"channels": ["pigeon"]},
+        {"transition": "x"},
+        {"run_ids": [1]},
+    ],
 )
 def test_an_announcement_with_a_field_of_another_kind_is_refused(change: dict[str, object]) -> None:
     fields = json.loads(STATE.to_json())

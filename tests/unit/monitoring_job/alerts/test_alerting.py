@@ -1,7 +1,8 @@
 """What scheduled runs tell, to whom, how often, and what stays owed."""
 
 import threading
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +11,7 @@ from botocore.exceptions import ConnectTimeoutError
 
 from adapters.events import EventRefused
 from adapters.s3 import Bucket
-from domain import keys
+from domain import keys, times
 from domain.contract.contract import Contract
 from domain.drift.alert_state import (
     CHANNELS,
@@ -287,21 +288,97 @@ def test_a_channel_that_refuses_is_named_keeps_no_other_from_being_told_and_is_s
     taken = {"mail": channels.mails, "topic": channels.messages, "event": channels.events}
     assert {name for name, sent in taken.items() if not sent} == {channel}
     [owed] = _state(moto_bucket).pending
-    assert (owed.channels, owed.claimed_at) == ((channel,), 0)
+    assert (owed.channels, owed.claimed_by) == ((channel,), "")
     channels.failing.clear()
     _scheduled(moto_bucket, channels, drift_summary(Outcome.STABLE, day=1))
     assert [len(sent) for sent in taken.values()] == [1, 1, 1]
 
 
-@pytest.mark.parametrize(("age", "mails"), [(CLAIM_MS - 1, 0), (CLAIM_MS, 1)])
-def test_only_an_expired_claim_is_taken_over(moto_bucket: Bucket, age: int, mails: int) -> None:
-    run = drift_summary(Outcome.DATA_DRIFT, "age")
-    claimed = replace(OWED, run_ids=(run.run_id,), channels=CHANNELS, claimed_at=10**13 - age)
+NOW = 10**13
+
+
+@dataclass
+class Waiting:
+    """A clock that only moves when somebody sleeps; `then` happens at the first sleep."""
+
+    then: Callable[[], object] = lambda: None
+    slept_ms: int = 0
+
+    def now(self) -> int:
+        return NOW + self.slept_ms
+
+    def sleep(self, seconds: float) -> None:
+        if not self.slept_ms:
+            self.then()
+        self.slept_ms += round(seconds * 1000)
+
+
+def _claimed(bucket: Bucket, *, at: int, owner: str) -> Summary:
+    """A run whose announcement somebody claimed and then said nothing more about."""
+    run = publishing.publish_run(bucket, drift_summary(Outcome.DATA_DRIFT, "age"), {})
+    claim = replace(
+        OWED,
+        run_ids=(run.run_id,),
+        channels=CHANNELS,
+        claimed_at=at,
+        claimed_by=owner,
+        attempts=1,
+    )
     opened = replace(OPEN, last_window_end=run.end)
-    moto_bucket.put(keys.ALERT_STATE, AlertState(opened, pending=(claimed,)).to_json())
-    channels = Channels()
-    _scheduled(moto_bucket, channels, run)
-    assert len(channels.mails) == mails
+    bucket.put(keys.ALERT_STATE, AlertState(opened, pending=(claim,)).to_json())
+    return run
+
+
+def _run(bucket: Bucket, channels: Channels, run: Summary, waiting: Waiting, owner: str) -> None:
+    alerting = Alerting(
+        reports=bucket,
+        notifier=channels.notifier(),
+        target="diabetes",
+        owner=owner,
+        clock=waiting.now,
+        sleep=waiting.sleep,
+    )
+    alerting.scheduled([run])
+
+
+@pytest.mark.parametrize(
+    ("at", "owner", "waits_ms"),
+    [
+        (NOW - CLAIM_MS, "dead", 0),
+        (NOW - CLAIM_MS + 5_000, "dead", 5_000),
+        (NOW - 1_000, "same", 0),
+        (NOW + times.DAY_MS * 30, "dead", 0),
+    ],
+    ids=["expired", "of a run that died", "of this run, killed and repeated", "of a wrong clock"],
+)
+def test_a_claim_delays_the_mail_by_minutes_at_most(
+    moto_bucket: Bucket, at: int, owner: str, waits_ms: int
+) -> None:
+    run = _claimed(moto_bucket, at=at, owner=owner)
+    channels, waiting = Channels(), Waiting()
+    _run(moto_bucket, channels, run, waiting, "same")
+    assert (1, waits_ms) == (len(channels.mails), waiting.slept_ms)
+    assert () == _state(moto_bucket).pending
+
+
+@pytest.mark.parametrize("refused", [(), ("mail",)])
+def test_what_another_run_has_just_tried_to_send_is_not_tried_again(
+    moto_bucket: Bucket, refused: tuple[Channel, ...]
+) -> None:
+    run = _claimed(moto_bucket, at=NOW - 1_000, owner="other")
+
+    def finish() -> None:
+        state = _state(moto_bucket)
+        (claim,) = state.pending
+        rest = replace(claim, channels=refused, claimed_by="", claimed_at=0)
+        moto_bucket.put(keys.ALERT_STATE, state.replace(claim, rest if refused else None).to_json())
+
+    channels, waiting = Channels(), Waiting(then=finish)
+    _run(moto_bucket, channels, run, waiting, "same")
+    assert ([], 1_000) == (channels.mails, waiting.slept_ms)
+    assert bool(refused) == bool(_state(moto_bucket).pending)
+    _scheduled(moto_bucket, channels, drift_summary(Outcome.STABLE, day=1))
+    assert len(refused) == len(channels.mails)
 
 
 def test_an_announcement_whose_runs_are_gone_is_forgotten(moto_bucket: Bucket) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapters import bundles
+from adapters.model_store import ModelStore
 from domain.contract.contract import Contract
 from domain.errors import BadBundle
 from domain.model.bundle import MAXIMUM_STORED_BYTES, Bundle, digest
@@ -12,7 +12,7 @@ from tests.unit.fakes import FakeS3, random_forest, store_model
 
 def test_a_stored_model_is_loaded(contract: Contract) -> None:
     s3, bundle = FakeS3(), Bundle(contract, random_forest(contract, 1), 0.4)
-    assert bundle == bundles.load(s3.bucket(), store_model(s3, bundle, 1))
+    assert bundle == ModelStore(s3.bucket()).load_bundle(store_model(s3, bundle, 1))
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_what_can_not_be_loaded_says_why(content: bytes | None, sentence: str) -
     if content is not None:
         s3.objects[ref.bundle_key] = content
     with pytest.raises(BadBundle) as raised:
-        bundles.load(s3.bucket(), ref)
+        ModelStore(s3.bucket()).load_bundle(ref)
     assert sentence == str(raised.value)
 
 
@@ -38,4 +38,4 @@ def test_another_models_bytes_are_not_loaded(contract: Contract) -> None:
     ref = store_model(s3, Bundle(contract, random_forest(contract, 1), 0.4), 1)
     s3.objects[ref.bundle_key] = Bundle(contract, random_forest(contract, 2), 0.4).to_bytes()
     with pytest.raises(BadBundle, match="hash"):
-        bundles.load(s3.bucket(), ref)
+        ModelStore(s3.bucket()).load_bundle(ref)

@@ -106,7 +106,8 @@ class AlertState:
         known = self.find(announcement)
         if known is None or known.is_claimed(now=now, owner=owner):
             return None
-        if not known.claimed_by and known.attempts != announcement.attempts:
+        tried_since = announcement.claimed_by or known.attempts != announcement.attempts
+        if tried_since and not known.claimed_by:
             return None
         claimed = replace(known, claimed_at=now, claimed_by=owner, attempts=known.attempts + 1)
         return self.replace(known, claimed)

@@ -47,8 +47,8 @@ class Alerting:
     def scheduled(self, summaries: Sequence[Summary], *, look_back: bool = False) -> list[Summary]:
         """The runs of one scheduled window move the incident, once; then what is pending is sent.
 
-        `look_back`: a look back over weeks, which moves an incident of its own. Returns the summaries
-        and, behind them, those of older runs that were told now.
+        `look_back`: a look back over weeks, which moves an incident of its own. Returns the
+        summaries and, behind them, those of older runs that were announced now.
         """
         self._change(partial(_moved, summaries=summaries, look_back=look_back))
         told = {summary.run_id: summary for summary in summaries}

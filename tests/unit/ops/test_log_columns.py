@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from adapters.model_store import ModelStore
 from adapters.s3 import Bucket
 from domain import keys
 from domain.contract.contract import Contract
@@ -36,9 +37,12 @@ class FakeTarget:
     def bucket(self, _: str) -> Bucket:
         return self.s3.bucket()
 
+    @property
+    def models(self) -> ModelStore:
+        return ModelStore(self.s3.bucket())
+
     def champion(self) -> Champion | None:
-        stored = self.s3.objects.get(keys.CHAMPION)
-        return Champion.from_json(stored) if stored else None
+        return self.models.read_champion()
 
 
 @pytest.fixture

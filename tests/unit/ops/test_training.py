@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from adapters.model_store import ModelStore
 from adapters.s3 import Bucket
 from domain import keys
 from domain.failures import ADVICE, OTHERWISE, UNEXPECTED, explain_failure, split_cause
@@ -29,9 +30,12 @@ class FakeTarget:
         assert self._bucket is not None
         return self._bucket
 
+    @property
+    def models(self) -> ModelStore:
+        return ModelStore(self.bucket("models"))
+
     def champion(self) -> Champion | None:
-        stored = self.bucket("models").get(keys.CHAMPION)
-        return Champion.from_json(stored.data) if stored else None
+        return self.models.read_champion()
 
     def command(self, name: str) -> str:
         return f"ops {name}"

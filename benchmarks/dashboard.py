@@ -1,8 +1,9 @@
-"""The dashboard's first page in a browser, on the emulator, over a year of runs.
+"""Measure how long the dashboard's first page takes in a browser, on the emulator.
 
-The baseline is the same page over an empty deployment, in the same run: what is above it is the
-price of 365 runs and 100,000 predictions. Both are medians of several visits in new browser
-contexts (nothing cached) after one that warms the functions up.
+The deployment holds a year of runs. The baseline is the same page over an empty deployment, in the
+same run of the benchmark; the difference is what 365 runs and 100,000 predictions cost. Both are
+medians of several visits in new browser contexts, where nothing is cached, after one visit that
+warms up the functions.
 """
 
 import gzip
@@ -34,7 +35,7 @@ CHROMIUM = "/usr/bin/chromium"
 
 
 def measure(seed: int) -> Iterator[Figure]:
-    """Deploy, visit the empty page, fill the stores, visit again."""
+    """Deploy, visit the empty page, fill the stores, and visit again."""
     from playwright.sync_api import sync_playwright
 
     with _deployed() as target, sync_playwright() as playwright:
@@ -53,7 +54,7 @@ def measure(seed: int) -> Iterator[Figure]:
     yield Figure("first page usable, slowest of the visits", max(first for first, _ in after), "s")
     yield Figure("  the same over an empty deployment (baseline)", baseline, "s")
     yield Figure("  times the baseline", usable / baseline, "")
-    yield Figure("predictions per day drawn too, median", whole, "s")
+    yield Figure("with predictions per day, median", whole, "s")
     sizes = [len(gzip.compress(path.read_bytes())) for path in (ROOT / "web").iterdir()]
     yield Figure("own assets, gzipped", sum(sizes) / 1024, "KiB", "<= 300")
 
@@ -74,7 +75,10 @@ def _deployed() -> Iterator[Target]:
 
 
 def _visits(browser: "Browser", target: Target, sign: str) -> list[tuple[float, float]]:
-    """``(usable, complete)`` in seconds of each visit; `sign` shows that the page is there."""
+    """Return ``(usable, complete)`` in seconds for each visit.
+
+    `sign`: selector of an element that shows that the page is usable.
+    """
     url, key = f"{target.deployment.api_url}/", target.api_key()
     return [_visit(browser, url, key, sign) for _ in range(VISITS + 1)][1:]
 

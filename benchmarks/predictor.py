@@ -1,11 +1,14 @@
-"""The predictor beside three other ways to serve the same model, in one run.
+"""Compare the predictor with three other ways to serve the same model, in one run.
 
-(a) `mlflow.pyfunc` in the process, (b) ``mlflow models serve``, (c) DictVectorizer and a Booster
-behind Flask. The model: 200 trees of depth 6 or less, fitted to sample data. The predictor runs as
-on Lambda: its own handler, in the process with the log call stubbed at the client, and as a process
-of its own under awslambdaric with S3 and Firehose answered by this one. All have a whole processor
-of this machine; on AWS the function has 0.58 of one (1,024 MB), so what computes takes about 1.7
-times as long there, a cold start included.
+The others are (a) `mlflow.pyfunc` in this process, (b) ``mlflow models serve`` and (c)
+DictVectorizer and a Booster behind Flask. The model has 200 trees of depth 6 or less, fitted to
+sample data.
+
+The predictor runs as on Lambda, with its own handler: first in this process, where only Firehose's
+client is replaced, then in a process of its own under awslambdaric, where this process answers for
+S3 and Firehose. Each competitor has one whole processor of this machine. On AWS the function has
+0.58 of one (1,024 MB), so everything that computes takes about 1.7 times as long there, a cold
+start included.
 """
 
 import io
@@ -32,6 +35,7 @@ from benchmarks.serving import baselines, lambda_runtime
 from benchmarks.serving.stores import stores
 from domain import keys
 from domain.contract.contract import Contract
+from domain.contract.feature import Value
 from domain.model import shap
 from domain.model.bundle import Bundle, digest
 from domain.model.champion import Champion, ModelRef
@@ -51,23 +55,23 @@ EXPLAINED = 1_000
 
 @dataclass(frozen=True)
 class Case:
-    """The fixed model and rows to score, in every form that somebody wants them in."""
+    """The model and the rows to score, in every form that one of the competitors needs."""
 
     contract: Contract
     bundle: Bundle
     booster: xgb.Booster
     matrix: np.ndarray
-    instances: list[dict[str, Any]]
+    instances: list[dict[str, Value]]
 
     @property
     def one(self) -> pd.DataFrame:
-        """The first row as MLflow's models take it."""
+        """The first row in the form that MLflow's models take."""
         names = list(self.contract.encoded_names)
         return pd.DataFrame(self.matrix[:1], columns=names)
 
 
 def measure(seed: int) -> Iterator[Figure]:
-    """Latency, cold start, memory and size, and what the others need."""
+    """Measure latency, cold start, memory and size, and the same of the others."""
     os.environ["OMP_NUM_THREADS"] = "1"
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
@@ -92,9 +96,9 @@ def _in_process(case: Case, model: Path, environ: Mapping[str, str]) -> Iterator
     with mock.patch.dict(os.environ, environ):
         handler = _stubbed_handler()
         single, batch = _event(case.instances[0]), _event({"instances": case.instances[:1000]})
-        _checked(handler(single), case.bundle, case.instances[0])
+        _check(handler(single), case.bundle, case.instances[0])
         ours, theirs, batches = [], [], []
-        for _ in range(ROUNDS):  # in turns, so that both see the same machine
+        for _ in range(ROUNDS):  # in turns, so that both meet the same load
             ours += _times(lambda: handler(single), 400)
             theirs += _times(lambda: pyfunc.predict(frame), 60)
             batches += _times(lambda: handler(batch), 4)
@@ -146,7 +150,7 @@ def _cold(case: Case, model: Path, environ: Mapping[str, str]) -> Iterator[Figur
             _, when = function.invoke(single)
             seconds = when - function.began
         other = baselines.cold_pyfunc_seconds(model, split)
-        if start:  # the first one reads the disk
+        if start:  # the first start reads from the disk
             ours.append(seconds)
             theirs.append(other)
     yield Figure("cold start, process start to first answer", median(ours), "s", "<= 0.5")
@@ -155,7 +159,7 @@ def _cold(case: Case, model: Path, environ: Mapping[str, str]) -> Iterator[Figur
 
 
 def _explanations(case: Case) -> Iterator[Figure]:
-    """How far any contribution is from XGBoost's own."""
+    """Measure the largest difference of a contribution from XGBoost's own."""
     theirs = case.booster.predict(xgb.DMatrix(case.matrix[:EXPLAINED]), pred_contribs=True)
     worst = 0.0
     for row, their in zip(case.matrix[:EXPLAINED], theirs, strict=True):
@@ -187,7 +191,7 @@ def _asset() -> Iterator[Figure]:
 
 
 def _case(folder: Path, seed: int) -> Case:
-    """200 trees fitted to sample data of this seed; one thread."""
+    """Fit 200 trees to sample data of this seed, in one thread."""
     path = folder / "sample.csv"
     sample_data.make(rows=ROWS, seed=seed, path=path)
     contract = Contract.parse((ROOT / "contract.toml").read_text())
@@ -222,7 +226,7 @@ def _save_mlflow(case: Case, folder: Path) -> Path:
 
 
 def _save_flask(case: Case, folder: Path, seed: int) -> None:
-    """The same data and trees, encoded by DictVectorizer."""
+    """Save a model of the same data and parameters, encoded by DictVectorizer."""
     from sklearn.feature_extraction import DictVectorizer
 
     frame = pd.read_csv(folder / "sample.csv", keep_default_na=False, na_values=[""])
@@ -235,7 +239,7 @@ def _save_flask(case: Case, folder: Path, seed: int) -> None:
 
 
 def _objects(case: Case) -> dict[str, bytes]:
-    """The models bucket with this champion."""
+    """Return the content of a models bucket with this champion."""
     content = case.bundle.to_bytes()
     ref = ModelRef.of(1, digest(content))
     champion = Champion.successor(None, ref, action="promote", execution="benchmark", now=1)
@@ -266,15 +270,15 @@ def _environ(address: str) -> dict[str, str]:
 
 
 class _StubbedFirehose:
-    """Takes every record at once."""
+    """Accepts every record at once."""
 
-    def put_record_batch(self, *, Records: Sequence[Any], **_: Any) -> dict[str, Any]:  # noqa: N803 - boto3's name
+    def put_record_batch(self, *, Records: Sequence[object], **_: object) -> object:  # noqa: N803 - boto3's name
         """Answer as Firehose does."""
         return {"FailedPutCount": 0, "RequestResponses": [{"RecordId": "1"}] * len(Records)}
 
 
 def _stubbed_handler() -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
-    """The handler as it is, with the log call stubbed at the client; its log goes nowhere."""
+    """Return the real handler with a stubbed Firehose client; its log output is discarded."""
     from adapters.aws import LeanClients
     from lambdas.predictor import handler as room
 
@@ -293,8 +297,8 @@ def _stubbed_handler() -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
     return handler
 
 
-def _event(body: Any, **query: str) -> dict[str, Any]:
-    """As API Gateway sends it."""
+def _event(body: object, **query: str) -> Mapping[str, object]:
+    """Build the event that API Gateway sends."""
     return {
         "resource": "/predict",
         "path": "/predict",
@@ -310,13 +314,13 @@ def _event(body: Any, **query: str) -> dict[str, Any]:
     }
 
 
-def _checked(answer: Mapping[str, Any], bundle: Bundle, instance: Mapping[str, Any]) -> None:
-    """What is timed must be right."""
+def _check(answer: Mapping[str, Any], bundle: Bundle, instance: Mapping[str, Any]) -> None:
+    """Assert that the answer is right, before it is timed."""
     found = json.loads(answer["body"])["probability"]
     assert (200, bundle.probability(bundle.contract.row(instance))) == (answer["statusCode"], found)
 
 
-def _split(case: Case) -> dict[str, Any]:
+def _split(case: Case) -> Mapping[str, object]:
     return {
         "columns": list(case.contract.encoded_names),
         "data": [[None if np.isnan(v) else float(v) for v in case.matrix[0]]],
@@ -324,7 +328,7 @@ def _split(case: Case) -> dict[str, Any]:
 
 
 def _times(call: Callable[[], Any], repetitions: int) -> list[float]:
-    """Seconds of each call."""
+    """Return the seconds of each call."""
     found = []
     for _ in range(repetitions):
         began = time.perf_counter()

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Each route that needs no id of something, with curl. Set API to the ApiUrl output of the serving stack
-# (`python -m ops status` prints it) and KEY to an API key of it.
+# Calls every route that needs no id, with curl. Set API to the API's URL (`python -m ops status` prints
+# it; on AWS it is the output ApiUrl of the Serving stack) and KEY to an API key.
 set -eu
-: "${API:?set API to the base URL, without a slash at its end}"
+: "${API:?set API to the base URL, without a slash at the end}"
 : "${KEY:?set KEY to an API key}"
 here=$(dirname "$0")
 
@@ -26,9 +26,9 @@ get /health
 get /model
 post /predict predict.json
 post /predict predict-batch.json
-# With what each feature contributed to the log-odds.
+# With the contribution of each feature to the log-odds.
 post "/predict?explain=true" predict.json
-# Sent again with the same key and body, it is answered with the same prediction_ids.
+# Sent again with the same key and body, this request gets the same prediction_ids.
 post /predict predict.json --header "Idempotency-Key: visit-2026-0001"
 post /labels labels.json
 get /predictions
@@ -36,8 +36,8 @@ get /models
 get /monitoring/overview
 get /monitoring/traffic
 get /monitoring/runs
-# A drift run over the latest predictions, answered by where its outcome will be.
+# Start a drift run over the latest predictions; the answer says where its status is.
 post /monitoring/runs run.json
-# The description of all this needs no key.
+# The OpenAPI document needs no key.
 curl --fail-with-body --silent --show-error "$API/openapi.json"
 echo

@@ -1,15 +1,16 @@
-"""``python -m benchmarks.monitoring.cost (read|run) FOLDER ROWS SEED``: one measurement a process.
+"""``python -m benchmarks.monitoring.cost (make|read|run) FOLDER ROWS SEED``: one measurement.
 
-The log lies as Parquet files in a folder that stands in for the bucket, so that no server's time or
-memory is measured. `read` reads a day of the log and samples it; `run` is a whole drift run, from
-the log and its labels to the published reports. Prints ``name=value`` pairs: `peak` in KiB,
-`seconds`, `speed` in rows per CPU second, `page` the largest report's bytes.
+The log consists of Parquet files in a folder that stands in for the bucket, so that no server's
+time or memory is measured. `make` writes it. `read` reads a day of the log and samples it. `run` is
+a whole drift run, from the log and its labels to the published reports.
+
+Prints ``name=value`` pairs: `peak` in KiB, `seconds`, `speed` in rows per CPU second, and the bytes
+of the largest report, `page`.
 """
 
 import importlib
 import io
 import os
-import resource
 import sys
 import time
 from collections.abc import Iterator
@@ -46,17 +47,17 @@ from tabular.sample import Sample
 DAY = datetime(2026, 1, 31, tzinfo=UTC)
 CORES = 2
 LABELLED = 0.6
-"""Share of the predictions whose outcome comes to be known."""
+"""Share of the predictions that get a label."""
 SAMPLE_ROWS = 100_000
 OBJECT_ROWS = 500_000
-"""About the 64 MB of records that Firehose puts into one Parquet object."""
+"""Rows in about 64 MB, which is what Firehose puts into one Parquet object."""
 
 
 class Folders(FolderS3):
-    """Lists the folders under a prefix too."""
+    """A folder as S3 that also lists the folders under a prefix."""
 
     def paginate(self, *, Bucket: str, Prefix: str, **options: Any) -> Iterator[dict[str, Any]]:  # noqa: N803 - boto3's names
-        """One page, of objects or with a delimiter of folders."""
+        """Return one page: of objects, or, with a delimiter, of folders."""
         for page in super().paginate(Bucket=Bucket, Prefix=Prefix):
             if "Delimiter" not in options:
                 yield page
@@ -66,7 +67,7 @@ class Folders(FolderS3):
 
 
 def logged(rows: int, seed: int, version: str) -> Iterator[pa.Table]:
-    """Sample patients as the log holds them, with a score of nobody's."""
+    """Make sample patients as the log holds them, with random scores."""
     start, done = times.to_millis(DAY), 0
     for chunk in diabetes_rows.chunks(rows=rows, seed=seed):
         random = np.random.default_rng([seed, done])
@@ -97,12 +98,12 @@ CONTRACT = Contract.parse((ROOT / "contract.toml").read_text())
 
 
 def bucket_of(folder: Path) -> Bucket:
-    """The folder as a bucket."""
+    """Return the folder as a bucket."""
     return Folders(folder).bucket("bucket")
 
 
 def make(folder: Path, rows: int, seed: int) -> None:
-    """A version with its reference, its day of the log, and the labels that came two days later."""
+    """Write a version with its reference, a day of its log, and labels from two days later."""
     bucket = bucket_of(folder)
     leaf = Forest(0.0, (0,), (-1,), (1.0,), (0,), (0,), (1,), (1.0,))
     data = Bundle(CONTRACT, leaf, 0.5).to_bytes()
@@ -138,7 +139,7 @@ def _label(bucket: Bucket, number: int, rows: pa.Table) -> None:
 
 
 def read(folder: Path) -> Sample:
-    """The day, streamed and sampled."""
+    """Stream and sample the day."""
     bucket = bucket_of(folder)
     models, start = Models(bucket), times.to_millis(DAY)
     contents = read_window(
@@ -152,8 +153,8 @@ def read(folder: Path) -> Sample:
     return sample
 
 
-def whole(folder: Path) -> Summary:
-    """The day, read, joined with its labels, judged, drawn and published; nobody is told."""
+def run_drift(folder: Path) -> Summary:
+    """Run a whole drift run over the day. Nobody is notified."""
     bucket = bucket_of(folder)
     nobody: Any = None
     [summary] = monitor(
@@ -173,31 +174,38 @@ def whole(folder: Path) -> Summary:
 
 
 def largest_page(folder: Path, summary: Summary) -> int:
-    """Bytes of the largest of its reports."""
+    """Return the bytes of the run's largest report."""
     bucket = bucket_of(folder)
     pages = [bucket.get(keys.report(summary.id, name)) for name in summary.reports]
     return max(len(page.data) for page in pages if page)
 
 
 def main(step: str, folder: Path, rows: int, seed: int) -> None:
-    """One step; `make` writes the log that the others read."""
+    """Run one step; the others read the log that `make` writes."""
     if step == "make":
         make(folder, rows, seed)
         return
     if step == "run":
-        # What is measured begins after the imports.
+        # The measurement begins after the imports.
         for name in ("evidently.presets", "scipy.stats", "sklearn.linear_model"):
             importlib.import_module(name)
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     began, cpu = time.perf_counter(), time.process_time()
     if step == "run":
-        summary = whole(folder)
+        summary = run_drift(folder)
         print(f"seconds={time.perf_counter() - began:.3f} page={largest_page(folder, summary)}")
         assert (summary.rows.logged, summary.reports) == (rows, keys.REPORTS)
     else:
         assert read(folder).logged == rows
         print(f"speed={rows / (time.process_time() - cpu):.0f}")
-    print(f"peak={resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}")
+    print(f"peak={_peak_kib()}")
+
+
+def _peak_kib() -> int:
+    """Return this process's largest resident size; `ru_maxrss` would begin at its parent's."""
+    status = Path("/proc/self/status").read_text()
+    line = next(text for text in status.splitlines() if text.startswith("VmHWM"))
+    return int(line.split()[1])
 
 
 if __name__ == "__main__":

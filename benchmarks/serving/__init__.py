@@ -1,1 +1,1 @@
-"""What the predictor is measured in and against: Lambda's runtime interface, stores, baselines."""
+"""What the predictor's benchmark needs: Lambda's runtime interface, stores and competitors."""

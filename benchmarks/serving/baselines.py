@@ -1,4 +1,4 @@
-"""What else serves this model: MLflow in the process, MLflow over HTTP, Flask over HTTP."""
+"""Other ways to serve the model: MLflow in a process, MLflow over HTTP, Flask over HTTP."""
 
 import http.client
 import json
@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,8 @@ print(float(model.predict(frame)[0]), flush=True)
 """
 
 
-def cold_pyfunc_seconds(model: Path, split: dict[str, Any]) -> float:
-    """From the start of a process to the first answer of `mlflow.pyfunc`."""
+def cold_pyfunc_seconds(model: Path, split: Mapping[str, object]) -> float:
+    """Measure the time from the start of a process to the first answer of `mlflow.pyfunc`."""
     began = time.perf_counter()
     with subprocess.Popen(
         [sys.executable, "-c", FIRST_ANSWER, str(model), json.dumps(split)],
@@ -46,7 +46,7 @@ def cold_pyfunc_seconds(model: Path, split: dict[str, Any]) -> float:
 
 @contextmanager
 def mlflow_server(model: Path) -> Iterator[http.client.HTTPConnection]:
-    """``mlflow models serve`` in this environment."""
+    """Run ``mlflow models serve`` in this environment."""
     port = free_port()
     options = ("-m", str(model), "-p", str(port), "--env-manager", "local", "-h", "127.0.0.1")
     command = [sys.executable, "-m", "mlflow", "models", "serve", *options]
@@ -56,7 +56,7 @@ def mlflow_server(model: Path) -> Iterator[http.client.HTTPConnection]:
 
 @contextmanager
 def flask_server(folder: Path) -> Iterator[http.client.HTTPConnection]:
-    """The hand-made service."""
+    """Run the hand-made service of `flask_app`."""
     port = free_port()
     command = [sys.executable, "-m", "benchmarks.serving.flask_app", str(folder), str(port)]
     with _serving(command, port) as connection:
@@ -64,12 +64,12 @@ def flask_server(folder: Path) -> Iterator[http.client.HTTPConnection]:
 
 
 def post(connection: http.client.HTTPConnection, path: str, body: bytes) -> Any:
-    """The decoded answer of a request that must succeed."""
+    """Send a request that must succeed, and return the decoded answer."""
     headers = {"Content-Type": "application/json"}
     try:
         connection.request("POST", path, body, headers)
         answer = connection.getresponse()
-    except (ConnectionError, http.client.HTTPException):  # closed while it was idle
+    except (ConnectionError, http.client.HTTPException):  # the server closed an idle connection
         connection.close()
         connection.request("POST", path, body, headers)
         answer = connection.getresponse()
@@ -97,7 +97,7 @@ def _serving(command: Sequence[str], port: int) -> Iterator[http.client.HTTPConn
 
 
 def _connected(port: int, process: "subprocess.Popen[bytes]") -> http.client.HTTPConnection:
-    """A connection to a server that answers ``/ping``."""
+    """Wait until a server answers ``/ping``, and return a connection to it."""
     for _ in range(START_SECONDS * 4):
         if process.poll() is not None:
             raise RuntimeError(f"{process.args!r} ended with {process.returncode}.")
@@ -115,6 +115,6 @@ def _connected(port: int, process: "subprocess.Popen[bytes]") -> http.client.HTT
 
 
 def _env() -> dict[str, str]:
-    """One thread, as everybody has here; the scripts of this Python on the path."""
+    """Build the environment: one thread, and the scripts of this Python on PATH."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     return dict(os.environ) | {"OMP_NUM_THREADS": "1", "PATH": path}

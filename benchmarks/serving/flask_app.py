@@ -1,4 +1,4 @@
-"""The usual hand-made service: DictVectorizer and a Booster behind Flask.
+"""A typical hand-made service: DictVectorizer and a Booster behind Flask.
 
 ``python -m benchmarks.serving.flask_app FOLDER PORT``, FOLDER with `names.json` and `model.ubj`.
 """

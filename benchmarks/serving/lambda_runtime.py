@@ -1,4 +1,4 @@
-"""Lambda's runtime API (2018-06-01), and a function behind it run by awslambdaric.
+"""Lambda's runtime API (2018-06-01), and a function that awslambdaric runs behind it.
 
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from benchmarks.serving.local_http import Handler, serving
 
@@ -21,24 +20,23 @@ TIMEOUT_SECONDS = 60.0
 
 @dataclass
 class Function:
-    """One execution environment; `began` is when its process was started (perf_counter)."""
+    """One execution environment; `began` is the start of its process, by perf_counter."""
 
     events: "queue.Queue[bytes]" = field(default_factory=queue.Queue)
     answers: "queue.Queue[tuple[str, bytes, float]]" = field(default_factory=queue.Queue)
     began: float = 0.0
     process: "subprocess.Popen[bytes] | None" = None
 
-    def invoke(self, event: Mapping[str, Any]) -> tuple[dict[str, Any], float]:
-        """The function's answer and when it came (perf_counter)."""
+    def invoke(self, event: Mapping[str, object]) -> tuple[object, float]:
+        """Invoke the function; return its answer and when it came (perf_counter)."""
         self.events.put(json.dumps(event).encode())
         kind, body, when = self.answers.get(timeout=TIMEOUT_SECONDS)
         if kind != "response":
             raise RuntimeError(f"The function failed: {body[:500]!r}")
-        answer: dict[str, Any] = json.loads(body)
-        return answer, when
+        return json.loads(body), when
 
     def peak_megabytes(self) -> float:
-        """Largest resident size that the process ever had."""
+        """Return the largest resident size that the process has had."""
         assert self.process is not None
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         line = next(text for text in status.splitlines() if text.startswith("VmHWM"))
@@ -47,12 +45,12 @@ class Function:
 
 @contextmanager
 def running(handler: str, environ: Mapping[str, str]) -> Iterator[Function]:
-    """A fresh environment of the function; it may be invoked while it still starts."""
+    """Start a fresh environment of the function. It may be invoked while it is still starting."""
     function = Function()
 
     class RuntimeApi(Handler):
         def do_GET(self) -> None:  # noqa: N802 - http.server's name
-            """The next invocation; waits until there is one."""
+            """Wait for the next invocation and return it."""
             event = function.events.get()
             self.answer(
                 200,
@@ -64,7 +62,7 @@ def running(handler: str, environ: Mapping[str, str]) -> Iterator[Function]:
             )
 
         def do_POST(self) -> None:  # noqa: N802 - http.server's name
-            """An answer, or an error."""
+            """Receive an answer or an error."""
             body, when = self.body(), time.perf_counter()
             self.answer(202, b"")
             function.answers.put((self.path.rpartition("/")[2], body, when))
@@ -88,4 +86,4 @@ def running(handler: str, environ: Mapping[str, str]) -> Iterator[Function]:
         finally:
             function.process.kill()
             function.process.wait()
-            function.events.put(b"{}")  # whoever still waits for one goes
+            function.events.put(b"{}")  # releases a thread that still waits for an event

@@ -1,4 +1,4 @@
-"""A small HTTP server of this process, fast enough not to be what is measured."""
+"""A small HTTP server in this process, fast enough not to distort what is measured."""
 
 import threading
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Keeps connections open; answers leave in one packet."""
+    """Keeps connections open, and sends each answer in one packet."""
 
     protocol_version = "HTTP/1.1"
     wbufsize = -1
@@ -17,11 +17,11 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
     def body(self) -> bytes:
-        """What was sent."""
+        """Return the body of the request."""
         return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
     def answer(self, status: int, body: bytes, **headers: str) -> None:
-        """Send it all; underscores in names become hyphens."""
+        """Send an answer. Underscores in the names of headers become hyphens."""
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
@@ -35,12 +35,12 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *_: object) -> None:
-        """A client that was killed is nothing to tell."""
+        """Ignore a client that was killed."""
 
 
 @contextmanager
 def serving(handler: type[Handler]) -> Iterator[str]:
-    """Run it on a free port; yields ``host:port``."""
+    """Run a server on a free port; yields ``host:port``."""
     server = _Server(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -1,4 +1,4 @@
-"""S3 and Firehose as the predictor needs them: objects to read, a stream that takes everything."""
+"""S3 and Firehose for the predictor: objects to read, and a stream that accepts everything."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from benchmarks.serving.local_http import Handler, serving
 
 
 def stores(objects: Mapping[str, bytes]) -> AbstractContextManager[str]:
-    """``/bucket/key`` → content, and a stream of any name; yields ``host:port``."""
+    """Serve objects by ``/bucket/key``, and a stream of any name; yields ``host:port``."""
 
     class Stores(Handler):
         def do_GET(self) -> None:  # noqa: N802 - http.server's name

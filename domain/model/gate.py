@@ -8,7 +8,8 @@ A challenger is promoted when all of these hold, each with its sentence:
   A tie keeps the champion;
 - against a champion of another contract, which can't be scored on these rows: it isn't clearly
   worse than what that champion's card says of it;
-- against a champion whose bundle is damaged or gone, and without a champion: the limits alone.
+- against a champion whose bundle is damaged or gone, and without a champion: the limits alone;
+- the rows left out of the dataset, and files that repeat each other, leave its figures credible.
 """
 
 from collections.abc import Iterable
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from domain.interval import Interval
+from domain.model.left_out import LeftOut
 
 SEGMENT_ROWS = 200
 """A smaller segment says too little to stop a promotion."""
@@ -59,6 +61,7 @@ class Evidence:
     f1: Interval
     calibration_error: float
     champion: Paired | Unscorable | None
+    left_out: LeftOut | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +102,11 @@ def judge(evidence: Evidence, limits: Limits) -> Verdict:
             else:
                 against.insert(0, f"{comparison}: not surely better, the champion stays.")
             against += _losing_segments(champion.segments, limits.segment_margin)
-    return Verdict(promote=not against, rule=rule, reasons=(*reasons, *against))
+    notes: tuple[str, ...] = ()
+    if evidence.left_out is not None:
+        against += evidence.left_out.objections()
+        notes = evidence.left_out.notes()
+    return Verdict(promote=not against, rule=rule, reasons=(*reasons, *against, *notes))
 
 
 def _broken_limits(evidence: Evidence, limits: Limits) -> Iterable[str]:

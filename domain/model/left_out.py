@@ -43,7 +43,7 @@ class LeftOut:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that `from_dict` reads back."""
-        return asdict(self)
+        return asdict(self) | {"repeats": [asdict(repeat) for repeat in self.repeats]}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:

@@ -105,7 +105,14 @@ def print_verdict(result: Result) -> None:
     print("Promoted." if result.promoted else "The champion stays.")
     pairs = [("version", str(version))]
     pairs += [(name, f"{metrics[name]:.4f}") for name in METRICS if name in metrics]
-    pairs += [("reason", str(r)) for r in promoted.get("reasons") or evaluated.get("reasons") or []]
+    prepared = result.step("prepare")
+    left_out = [str(sentence) for sentence in prepared.get("left_out", [])]
+    reasons = map(str, promoted.get("reasons") or evaluated.get("reasons") or [])
+    pairs += [("reason", reason) for reason in reasons if reason not in left_out]
+    if "rows" in prepared:
+        kept = sum(prepared["rows"].values())
+        pairs.append(("data", f"{kept:,} rows of {prepared['rows_read']:,} read"))
+    pairs += [("data", sentence) for sentence in left_out]
     print(facts(pairs))
 
 

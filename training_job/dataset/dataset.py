@@ -1,5 +1,6 @@
 """A prepared split in Parquet: written by `prepare`, read by `tune` and `evaluate`."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,8 +15,10 @@ from adapters.s3 import Bucket
 from domain import keys
 from domain.contract.contract import Contract
 from domain.contract.feature import Value
+from domain.model.left_out import LeftOut
 from training_job.dataset.tables import fetched
 from training_job.dataset.validation import MISSING, Columns
+from training_job.errors import BadData
 
 BATCH_ROWS = 20_000
 """So many rows are Python objects at a time."""
@@ -100,6 +103,17 @@ class SplitFile:
                 end = start + batch.num_rows
                 yield Split(pa.Table.from_batches([batch]), self.labels[start:end])
                 start = end
+
+
+def read_left_out(bucket: Bucket, dataset_id: str) -> LeftOut:
+    """What the dataset's manifest says of it; raises BadData when it can't be read."""
+    stored = bucket.get(keys.manifest(dataset_id))
+    try:
+        return LeftOut.from_dict(json.loads(stored.data if stored else b"")["left_out"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise BadData(
+            f"{keys.manifest(dataset_id)} is missing or damaged; train again to make it anew."
+        ) from None
 
 
 @contextmanager

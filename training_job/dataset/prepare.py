@@ -22,7 +22,7 @@ from training_job.dataset.validation import Columns
 from training_job.errors import BadData
 
 Labels = npt.NDArray[np.generic]
-ROOM = 1_500
+ROOM = 700
 """Characters of what was left out that are handed from state to state."""
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from domain.interval import Interval
 from domain.model.gate import Verdict
+from domain.model.left_out import LeftOut
 
 NAMES = {
     "f1": "F1",
@@ -56,6 +57,10 @@ def markdown(card: Mapping[str, Any]) -> str:
             f"threshold, {rows['test']:,} to judge. {card['prevalence']:.2%} of the rows it was "
             "fitted on are positive.",
             "",
+            "### What was left out",
+            "",
+            *_left_out(LeftOut.from_dict(card["left_out"])),
+            "",
             "## Quality on the test rows",
             "",
             *_table(
@@ -86,6 +91,13 @@ def markdown(card: Mapping[str, Any]) -> str:
             "",
         ]
     )
+
+
+def _left_out(left_out: LeftOut) -> list[str]:
+    sentences = (*left_out.objections(), *left_out.notes())
+    if not sentences:
+        return [f"Nothing: all {left_out.rows_read:,} rows of the files are in the dataset."]
+    return [f"- {sentence}" for sentence in sentences]
 
 
 def _segment(segment: Mapping[str, Any]) -> tuple[str, ...]:

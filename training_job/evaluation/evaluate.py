@@ -15,6 +15,7 @@ from domain.contract.contract import Contract
 from domain.model import gate
 from domain.model.bundle import Bundle, digest
 from domain.model.champion import ModelRef
+from training_job.dataset import dataset
 from training_job.dataset.dataset import Split
 from training_job.evaluation import card as cards
 from training_job.evaluation.final import fit_final
@@ -47,6 +48,7 @@ def evaluate(
     The final model is fitted on train; early stopping and threshold come from valid, never
     from test. Raises ExportDisagrees before anything is registered.
     """
+    left_out = dataset.read_left_out(data, dataset_id)
     final = fit_final(data, dataset_id, contract, params, seed=seed, sample_rows=REFERENCE_ROWS)
     fitted, test = final.fitted, Split.download(data, dataset_id, "test", contract)
     bundle = Bundle(contract, export(fitted.booster), fitted.threshold)
@@ -61,6 +63,7 @@ def evaluate(
         probabilities=probabilities,
         threshold=fitted.threshold,
         limits=limits,
+        left_out=left_out,
         seed=seed,
     )
     for reason in evaluation.verdict.reasons:
@@ -87,6 +90,7 @@ def evaluate(
         "params": dict(params),
         "rows": final.rows | {"test": len(test.labels)},
         "prevalence": final.prevalence,
+        "left_out": left_out.to_dict(),
         "reference_rows": len(final.sample.labels),
         **evaluation.card(),
     }

@@ -8,6 +8,7 @@ import numpy as np
 from domain.contract.contract import Contract
 from domain.interval import Interval
 from domain.model import gate
+from domain.model.left_out import LeftOut
 from training_job.dataset.dataset import Split
 from training_job.evaluation import card as cards
 from training_job.evaluation.evaluation import compare, measures, segment_figures, segment_masks
@@ -40,6 +41,7 @@ def evaluate_against(
     probabilities: Probabilities,
     threshold: float,
     limits: gate.Limits,
+    left_out: LeftOut,
     seed: int,
 ) -> Evaluation:
     """Measure the challenger by its `probabilities`, and let the gate compare it with who stands.
@@ -63,6 +65,7 @@ def evaluate_against(
         f1=found["f1"],
         calibration_error=found["calibration_error"].value,
         champion=champion,
+        left_out=left_out,
     )
     return Evaluation(
         incumbent,

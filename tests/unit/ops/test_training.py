@@ -145,3 +145,18 @@ def test_status_shows_what_the_last_check_found(target: FakeTarget) -> None:
     bad = Consistency(checked_at=0, version=None, seq=0, problems=("The ledger lacks seq 1.",))
     target.bucket("models").put(keys.CHECK, bad.to_json())
     assert status.consistency(place)[1] == ("problem", "The ledger lacks seq 1.")
+
+
+def test_a_training_says_what_was_left_out_once(capsys: pytest.CaptureFixture[str]) -> None:
+    left_out = ["5 of 100 rows were left out.", "Copies were counted once."]
+    prepared = {"rows": {"train": 75, "valid": 10, "test": 10}, "rows_read": 100}
+    evaluated = {"version": "1", "metrics": {"f1": 0.8}, "reasons": ["Better.", left_out[0]]}
+    output = {"prepare": prepared | {"left_out": left_out}, "evaluate": evaluated}
+    train.print_verdict(train.Result("arn", output))
+    lines = capsys.readouterr().out.splitlines()
+    assert ["95 rows of 100 read", *left_out] == [
+        line.split(maxsplit=1)[1] for line in lines if line.strip().startswith("data")
+    ]
+    assert ["Better."] == [
+        line.split(maxsplit=1)[1] for line in lines if line.strip().startswith("reason")
+    ]

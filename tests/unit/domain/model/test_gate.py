@@ -14,6 +14,7 @@ from domain.model.gate import (
     Unscorable,
     judge,
 )
+from domain.model.left_out import LeftOut, RepeatedFile
 
 LIMITS = Limits(minimum_f1=0.7, maximum_calibration_error=0.05, segment_margin=0.05)
 GAIN = Interval(0.02, 0.004, 0.036)
@@ -113,3 +114,42 @@ def test_each_reason_is_one_sentence() -> None:
     reasons = judge(worst, LIMITS).reasons
     assert 4 == len(reasons)
     assert all(r.endswith(".") and ". " not in r and "\n" not in r for r in reasons)
+
+
+COMPLETE = LeftOut(
+    rows_read=1_000,
+    rows_quarantined=0,
+    rows_repeated=0,
+    reasons={},
+    copies={},
+    repeats=(),
+    prevalence_read=0.1,
+    prevalence_kept=0.1,
+)
+LOST = replace(COMPLETE, rows_quarantined=200, reasons={"bmi must be there": 200})
+
+
+@pytest.mark.parametrize(
+    ("left_out", "promote", "part"),
+    [
+        (COMPLETE, True, ""),
+        (LOST, True, "200 of 1,000 rows (20.0%, which is much) were left out."),
+        (replace(LOST, prevalence_kept=0.119), True, "The share of positives is 11.90%"),
+        (replace(LOST, prevalence_kept=0.13), False, "from 10.00% to 13.00%"),
+        (replace(LOST, prevalence_kept=0.08), False, "from 10.00% to 8.00%"),
+        (replace(COMPLETE, copies={"b": "a"}), True, "counted once: b (of a)."),
+        (replace(COMPLETE, rows_repeated=7), True, "7 rows have the id"),
+        (
+            replace(COMPLETE, repeats=(RepeatedFile("a", "b", 90, 100),)),
+            False,
+            "a repeats 90 of its 100 rows from b",
+        ),
+    ],
+)
+def test_what_was_left_out_is_said_and_stands_against_a_promotion_where_figures_mislead(
+    left_out: LeftOut, promote: bool, part: str
+) -> None:
+    verdict = judge(replace(EVIDENCE, left_out=left_out), LIMITS)
+    assert promote == verdict.promote
+    assert part in " ".join(verdict.reasons)
+    assert (left_out == COMPLETE) == (judge(EVIDENCE, LIMITS) == verdict)

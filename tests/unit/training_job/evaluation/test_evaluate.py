@@ -17,6 +17,7 @@ from domain.model.champion import Champion, ModelRef
 from domain.model.gate import Limits
 from tests.unit.patients import csv, patients
 from training_job.dataset.prepare import prepare
+from training_job.errors import BadData
 from training_job.evaluation.evaluate import evaluate
 from training_job.evaluation.evaluation import segment_masks
 from training_job.evaluation.plots import PICTURES
@@ -242,3 +243,29 @@ def test_a_missing_value_belongs_to_no_segment(contract: Contract) -> None:
         "age under 30": [0],
         "age 30 to under 50": [1],
     }
+
+
+def test_repeated_files_keep_the_champion_and_are_named_on_the_card(quick: World) -> None:
+    quick.bucket.put("raw/b.csv", csv(patients(6_000, seed=3)[::-1]))
+    made = prepare(
+        contract=quick.contract,
+        bucket=quick.bucket,
+        raw_prefix=keys.RAW,
+        salt="s",
+        bad_row_share=0.01,
+        execution="prepare",
+        say=lambda _: None,
+    )
+    found = quick.evaluate("again", PARAMS, dataset_id=made["dataset_id"])
+    assert not found["promote"]
+    sentence = "raw/a.csv repeats 6,000 of its 6,000 rows from raw/b.csv"
+    assert any(sentence in reason for reason in found["reasons"])
+    assert made["left_out"][0] in found["reasons"]
+    text = quick.tracking.files["evaluation/model_card.md"].decode()
+    assert sentence in text.partition("### What was left out")[2].partition("## ")[0]
+
+
+def test_a_dataset_without_a_readable_manifest_is_refused(quick: World) -> None:
+    quick.bucket.put(keys.manifest(quick.dataset_id), b"{}")
+    with pytest.raises(BadData, match="missing or damaged; train again"):
+        quick.evaluate("first", PARAMS)

@@ -39,10 +39,12 @@ def monitor(
     notifier: Notifier,
     minimum_rows: int,
     sample_rows: int,
+    owner: str,
 ) -> list[Summary]:
     """Run once per model version in the window; without a row, once for the champion.
 
-    Repeating a window overwrites its runs.
+    Repeating a window overwrites its runs. `owner` names this run where it claims something; a
+    repetition of a run that was killed has the same name.
     """
     models, log = Models(stores.models), LogObjects(stores.predictions)
     start, end = resolve(log=log, models=models, wanted=request.window)
@@ -87,6 +89,7 @@ def monitor(
         models=models,
         reports=stores.reports,
         notifier=notifier,
+        owner=owner,
     )
     publishing.index_runs(stores.reports, told)
     return told[: len(summaries)]
@@ -99,12 +102,14 @@ def _tell(
     models: Models,
     reports: Bucket,
     notifier: Notifier,
+    owner: str,
 ) -> list[Summary]:
     """Tell whom it concerns, and note in the summaries what came of it.
 
     Behind them come those of older runs that were told now.
     """
-    alerting = Alerting(reports=reports, notifier=notifier, target=_target(models, summaries))
+    target = _target(models, summaries)
+    alerting = Alerting(reports=reports, notifier=notifier, target=target, owner=owner)
     told = (
         alerting.scheduled(summaries, look_back=request.look_back)
         if request.scheduled

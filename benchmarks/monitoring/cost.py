@@ -169,6 +169,7 @@ def run_drift(folder: Path) -> Summary:
         ),
         minimum_rows=300,
         sample_rows=SAMPLE_ROWS,
+        owner="benchmark",
     )
     return summary
 

@@ -73,9 +73,7 @@ def build_components(contract: Contract) -> dict[str, Schema]:
                 "contributions": _closed(
                     {feature.name: {"type": "number"} for feature in contract.features}
                 )
-                | {
-                    "description": "Log-odds; with `expected` they add up to `probability`'s."
-                },
+                | {"description": "Log-odds; with `expected` they add up to `probability`'s."},
             }
         ),
         "Predictions": _closed({"predictions": _several("Prediction")}),

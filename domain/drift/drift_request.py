@@ -62,7 +62,8 @@ class RequestRecord:
     The dashboard writes it as `pending` and publishes a `DriftRequested` event with `detail`; the
     drift function updates it from then on. `id` is a UUID. `requested_at` and `started_at` are UTC
     milliseconds. `request` is what `domain.drift.window.parse` reads, with an optional `mail`.
-    `problem` is a sentence.
+    `problem` is a sentence. `owner` names the invocation that runs it; a repetition of an
+    invocation that was killed has the same name.
     """
 
     id: str
@@ -72,10 +73,12 @@ class RequestRecord:
     started_at: int | None = None
     run_ids: tuple[str, ...] = ()
     problem: str | None = None
+    owner: str | None = None
 
-    def is_taken(self, now: int) -> bool:
-        """Whether the run is done, or in progress at `now` (UTC milliseconds)."""
-        return self.status == "done" or (self.status == "running" and not self._is_cut_off(now))
+    def is_taken(self, *, now: int, owner: str) -> bool:
+        """Whether the run is done, or another invocation is at it at `now` (UTC milliseconds)."""
+        running = self.status == "running" and self.owner != owner and not self._is_cut_off(now)
+        return self.status == "done" or running
 
     def as_of(self, now: int) -> Self:
         """The record as people should see it at `now`: a run that was cut off has failed."""
@@ -84,7 +87,8 @@ class RequestRecord:
         return self
 
     def _is_cut_off(self, now: int) -> bool:
-        return self.started_at is None or now - self.started_at >= LONGEST_RUN_MS
+        # A start far in the future comes from a wrong clock.
+        return self.started_at is None or abs(now - self.started_at) >= LONGEST_RUN_MS
 
     @property
     def detail(self) -> dict[str, Any]:
@@ -105,6 +109,8 @@ class RequestRecord:
             times = (fields["requested_at"], fields.get("started_at", 0) or 0)
             if not all(type(time) is int and 0 <= time < 10**14 for time in times):
                 raise ValueError("time")
+            if not isinstance(fields.get("owner") or "", str):
+                raise TypeError("owner")
             return cls(**{**fields, "id": check_id(fields["id"]), "run_ids": (*fields["run_ids"],)})
         except (ValueError, KeyError, TypeError, BadWindow) as error:
             raise BadRecord(f"A request can't be decoded ({type(error).__name__}).") from None

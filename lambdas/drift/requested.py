@@ -1,12 +1,13 @@
 """Keep the books of a run that somebody asked for: `requests/<id>.json`."""
 
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from adapters.s3 import Bucket, Conflict
+from adapters.s3 import Bucket
 from domain import keys, times
 from domain.drift.drift_request import DriftRequest, RequestRecord, check_id
 from domain.drift.summary import Summary
@@ -17,38 +18,26 @@ Run = Callable[[DriftRequest], Sequence[Summary]]
 
 @dataclass(frozen=True, slots=True)
 class OnDemandRuns:
-    """The requests in the reports bucket."""
+    """The requests in the reports bucket; `owner` names the invocation in its claims."""
 
     reports: Bucket
+    owner: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     def handle(self, event: Mapping[str, Any], *, now: datetime, run: Run) -> Sequence[Summary]:
         """Run what the event asks for; raises BadWindow for a request without an id.
 
-        With an id the outcome is noted, a bad window included: nobody waits for the answer. A
-        request that is done, or that another invocation is at, isn't run: events come twice, mails
-        shouldn't.
+        With an id the outcome is written into the record, a bad window included: nobody waits for
+        the answer. A request that is done, or that another invocation is at, isn't run: events come
+        twice, mails shouldn't. A repetition of this invocation, after it was killed, goes on.
         """
         detail = event.get("detail")
         if not isinstance(detail, Mapping) or "request_id" not in detail:
             return run(DriftRequest.parse(event, now=now))
-        record, etag = self._record(detail, now)
-        started = times.to_millis(now)
-        if record.is_taken(started):
+        record = self._claim(detail, now)
+        if record is None or record.status == "failed":
             return []
         try:
-            # "Now" is when it was asked, so that a repeated event means the same last rows.
-            asked = times.from_millis(record.requested_at)
-            request = DriftRequest.parse(record.request, now=asked)
-        except BadWindow as error:
-            self._write(replace(record, status="failed", problem=str(error)))
-            return []
-        record = replace(record, status="running", started_at=started, problem=None)
-        try:
-            self.reports.put_if(keys.request(record.id), record.to_json(), etag=etag)
-        except Conflict:  # the same event, delivered twice at once
-            return []
-        try:
-            summaries = run(request)
+            summaries = run(_parse(record))
         except Exception as error:
             problem = f"The run failed ({type(error).__name__}): the function's log says where."
             self._write(replace(record, status="failed", problem=problem))
@@ -56,16 +45,47 @@ class OnDemandRuns:
         self._write(replace(record, status="done", run_ids=tuple(s.run_id for s in summaries)))
         return summaries
 
-    def _record(self, detail: Mapping[str, Any], now: datetime) -> tuple[RequestRecord, str | None]:
-        """As it was written when the run was asked for, with its ETag, or from the event alone."""
-        request_id = check_id(detail["request_id"])
-        stored = self.reports.get(keys.request(request_id))
-        if stored is not None:
-            with suppress(BadRecord):  # the event says the same
-                return RequestRecord.from_json(stored.data), stored.etag
-        request = {name: value for name, value in detail.items() if name != "request_id"}
-        record = RequestRecord(id=request_id, requested_at=times.to_millis(now), request=request)
-        return record, stored.etag if stored else None
+    def _claim(self, detail: Mapping[str, Any], now: datetime) -> RequestRecord | None:
+        """The record as this invocation's own; None when it is done or another one is at it.
+
+        A window that can't be read makes it a failed one, which nobody tries again.
+        """
+        request_id, started_at = check_id(detail["request_id"]), times.to_millis(now)
+        claimed: RequestRecord | None = None
+
+        def claim(stored: bytes | None) -> bytes | None:
+            nonlocal claimed
+            record, claimed = _decode(request_id, stored, detail, now), None
+            if record.is_taken(now=started_at, owner=self.owner):
+                return None
+            claimed = replace(record, owner=self.owner)
+            try:
+                _parse(record)
+            except BadWindow as error:
+                claimed = replace(claimed, status="failed", problem=str(error))
+            else:
+                claimed = replace(claimed, status="running", started_at=started_at, problem=None)
+            return claimed.to_json()
+
+        self.reports.update(keys.request(request_id), claim)
+        return claimed
 
     def _write(self, record: RequestRecord) -> None:
         self.reports.put(keys.request(record.id), record.to_json(), content_type="application/json")
+
+
+def _decode(
+    request_id: str, stored: bytes | None, detail: Mapping[str, Any], now: datetime
+) -> RequestRecord:
+    """The record as it was written when the run was asked for, or from the event alone."""
+    if stored is not None:
+        with suppress(BadRecord):  # the event says the same
+            return RequestRecord.from_json(stored)
+    request = {name: value for name, value in detail.items() if name != "request_id"}
+    return RequestRecord(id=request_id, requested_at=times.to_millis(now), request=request)
+
+
+def _parse(record: RequestRecord) -> DriftRequest:
+    """Its window; "now" is when it was asked, so that a repeated event means the same last rows."""
+    asked_at = times.from_millis(record.requested_at)
+    return DriftRequest.parse(record.request, now=asked_at)

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import itertools
 import json
 import random
 from collections.abc import Callable, Iterable, Mapping
@@ -90,6 +91,20 @@ class FakeS3:
             raise EndpointConnectionError(endpoint_url="https://s3.example")
         if code:
             raise client_error(code)
+
+
+def answer_lost(bucket: Bucket, *, writes: Iterable[int]) -> None:
+    """Lose the answers of these conditional writes (from 1): S3 does them, then sees them again."""
+    count, lost = itertools.count(1), set(writes)
+    put = bucket.client.put_object
+
+    def twice(**arguments: Any) -> Any:
+        conditional = "IfMatch" in arguments or "IfNoneMatch" in arguments
+        if conditional and next(count) in lost:
+            put(**arguments)
+        return put(**arguments)
+
+    bucket.client.put_object = twice  # type: ignore[method-assign]
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """What tests of the drift job share: a model with its reference, a log, and recorded channels."""
 
 import io
+import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -190,6 +191,7 @@ class World:
             notifier=self.channels.notifier(),
             minimum_rows=300,
             sample_rows=100_000,
+            owner=str(uuid.uuid4()),
         )
 
 

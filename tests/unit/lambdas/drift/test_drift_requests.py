@@ -26,6 +26,7 @@ from monitoring_job import publishing
 from ops.commands import drift
 from ops.errors import OpsError
 from ops.target import Target
+from tests.unit.fakes import answer_lost
 from tests.unit.monitoring import drift_summary
 
 ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -60,6 +61,7 @@ def test_a_record_survives_its_encoding() -> None:
         {"more": 1},
         {"requested_at": "1"},
         {"started_at": 10**20},
+        {"owner": 7},
     ],
 )
 def test_what_is_no_record_is_refused(change: dict[str, Any]) -> None:
@@ -129,6 +131,51 @@ def test_one_event_delivered_five_times_at_once_is_one_run(moto_bucket: Bucket) 
     for thread in threads:
         thread.join()
     assert len(runs) == 1
+
+
+class Killed(BaseException):
+    """The process ends here: nothing catches it."""
+
+
+@pytest.mark.parametrize(("repeated_by", "runs"), [("one", 2), ("another", 1)])
+def test_a_killed_run_goes_on_when_its_own_invocation_is_repeated(
+    moto_bucket: Bucket, repeated_by: str, runs: int
+) -> None:
+    moto_bucket.put(keys.request(ID), ASKED.to_json())
+    tried: list[DriftRequest] = []
+
+    def run(request: DriftRequest) -> list[Any]:
+        tried.append(request)
+        if len(tried) == 1:
+            raise Killed
+        return [drift_summary(Outcome.STABLE)]
+
+    with pytest.raises(Killed):
+        OnDemandRuns(moto_bucket, "one").handle(event(ASKED), now=NOW, run=run)
+    OnDemandRuns(moto_bucket, repeated_by).handle(event(ASKED), now=NOW, run=run)
+    assert runs == len(tried)
+    assert ("done" if runs == 2 else "running") == stored(moto_bucket).status
+
+
+def test_a_claim_whose_answer_was_lost_is_this_invocations_own(moto_bucket: Bucket) -> None:
+    moto_bucket.put(keys.request(ID), ASKED.to_json())
+    ran: list[DriftRequest] = []
+
+    def run(request: DriftRequest) -> list[Any]:
+        ran.append(request)
+        return [drift_summary(Outcome.STABLE)]
+
+    answer_lost(moto_bucket, writes=[1])
+    OnDemandRuns(moto_bucket).handle(event(ASKED), now=NOW, run=run)
+    assert (1, "done") == (len(ran), stored(moto_bucket).status)
+
+
+def test_a_claim_from_a_wrong_clock_is_none(moto_bucket: Bucket) -> None:
+    started_at = times.to_millis(NOW) + 30 * times.DAY_MS
+    record = replace(ASKED, status="running", started_at=started_at, owner="dead")
+    moto_bucket.put(keys.request(ID), record.to_json())
+    OnDemandRuns(moto_bucket).handle(event(ASKED), now=NOW, run=lambda _: [])
+    assert "done" == stored(moto_bucket).status
 
 
 @pytest.mark.parametrize(("age", "runs", "seen"), [(-1, 0, "running"), (0, 1, "failed")])

@@ -1,15 +1,15 @@
 """The models bucket: the champion pointer, the ledger, and what each version carries."""
 
-import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from adapters.s3 import Bucket
 from domain import keys
 from domain.errors import BadBundle, BadKey, BadRecord
 from domain.model.bundle import MAXIMUM_STORED_BYTES, Bundle, digest
+from domain.model.card import ModelCard
 from domain.model.champion import Champion, LedgerEntry, ModelRef
 
 NO_BUNDLE = "The bundle is missing."
@@ -102,9 +102,12 @@ class ModelStore:
             raise BadBundle(NO_BUNDLE)
         return found[0]
 
-    def read_card(self, version: str) -> dict[str, Any] | None:
-        """The version's model card, or None when there is none; raises BadRecord, BadKey."""
-        found = self.bucket.decode(keys.card(version), _decode_card)
+    def read_card(self, version: str) -> ModelCard | None:
+        """The version's model card; None when it is missing or damaged; raises BadKey."""
+        try:
+            found = self.bucket.decode(keys.card(version), ModelCard.from_json)
+        except BadRecord:
+            return None
         return found[0] if found else None
 
     def read_reference(self, version: str) -> bytes | None:
@@ -134,13 +137,3 @@ def _check_size(data: bytes) -> bytes:
     if len(data) > MAXIMUM_STORED_BYTES:
         raise BadBundle(f"The bundle is larger than {MAXIMUM_STORED_BYTES:,} bytes.")
     return data
-
-
-def _decode_card(data: bytes) -> dict[str, Any]:
-    try:
-        card = json.loads(data)
-    except (ValueError, RecursionError):
-        card = None
-    if not isinstance(card, dict):
-        raise BadRecord("The model card can't be decoded.")
-    return card

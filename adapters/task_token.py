@@ -16,6 +16,8 @@ VARIABLE = "TASK_TOKEN"
 """The environment variable in which a state hands its token to a container."""
 _CLOSED = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"})
 MAXIMUM_CAUSE = 32_768
+EXIT_CODE_REPORTED = 10
+"""A container's exit code when it has failed and reported so with its token: no one else has to."""
 
 
 class TokenClosed(Exception):
@@ -33,7 +35,7 @@ class TaskToken:
         """Say that the work goes on; raises TokenClosed."""
         self._call(self.client.send_task_heartbeat)
 
-    def succeed(self, output: Mapping[str, Any]) -> None:
+    def succeed(self, output: Mapping[str, object]) -> None:
         """Hand the result back (keys and numbers, under 100 KB); raises TokenClosed."""
         self._call(self.client.send_task_success, output=json.dumps(output, allow_nan=False))
 

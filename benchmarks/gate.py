@@ -30,7 +30,7 @@ from domain.interval import Interval
 from domain.model.gate import Evidence, Limits, judge
 from ops.laptop import ROOT
 from ops.samples import diabetes_rows
-from training_job.evaluation.evaluation import compare, segment_masks
+from training_job.evaluation.evaluation import compare_pairwise, segment_masks
 from training_job.model.encoding import encode
 from training_job.model.model import TrainingData, fit, predict
 
@@ -129,7 +129,7 @@ def _promoted(pool: Pool, deal: Deal, rng: np.random.Generator) -> tuple[float, 
         challenger, champion = deal(rng)
         rows = rng.choice(POOL, TEST_ROWS, replace=False)
         masks = {name: mask[rows] for name, mask in pool.masks.items()}
-        paired = compare(
+        paired = compare_pairwise(
             pool.truth[rows],
             challenger[rows],
             champion[rows],

@@ -91,7 +91,7 @@ def _prepare(folder: Path) -> tuple[str, float]:
         execution="prepare",
         say=lambda _: None,
     )
-    return made["dataset_id"], time.process_time() - began
+    return made.dataset_id, time.process_time() - began
 
 
 def _evaluate(folder: Path, dataset_id: str) -> tuple[int, float]:
@@ -123,9 +123,9 @@ def _evaluate(folder: Path, dataset_id: str) -> tuple[int, float]:
         say=lambda _: None,
     )
     seconds = time.process_time() - began
-    stored = models.get(keys.bundle(found["version"]))
+    stored = models.get(keys.bundle(found.version))
     assert stored is not None
-    _crown(models, stored.data, number=int(keys.registry_number(found["version"])))
+    _crown(models, stored.data, number=int(keys.registry_number(found.version)))
     rows = json.loads((folder / "data" / keys.manifest(dataset_id)).read_text())["splits"]
     width = len(contract.encoded_names) * 4
     return rows["train"]["rows"] * width, seconds

@@ -60,7 +60,7 @@ def measure(seed: int) -> Iterator[Figure]:
             bad_row_share=0.01,
             execution="prepare",
             say=lambda _: None,
-        )["dataset_id"]
+        ).dataset_id
         splits = {
             side: Split.read(folder / "data" / keys.dataset(dataset_id, side), contract)
             for side in keys.SPLITS
@@ -118,7 +118,7 @@ def _ours(
     )
     seconds, cpu = time.perf_counter() - began, _cpu() - cpu
     binned = TrainingData.of(splits["train"], splits["valid"], contract)
-    fitted = fit(binned, best["params"], seed=seed)
+    fitted = fit(binned, best.params, seed=seed)
     scores = predict(fitted.booster, encode(splits["test"].table, contract))
     f1 = f1_score(splits["test"].labels, scores, fitted.threshold)
     return seconds / trials, cpu / trials, f1

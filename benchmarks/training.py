@@ -89,15 +89,15 @@ def _train(laptop: Laptop, path: Path, *, salt: str, seed: int) -> tuple[dict[st
         "data": data,
         "models": models,
         "tracking": tracking,
-        "dataset_id": dataset["dataset_id"],
+        "dataset_id": dataset.dataset_id,
         "execution": f"salt-{salt}",
         "seed": seed,
         "say": lambda _: None,
     }
     best = tune(**common, trials=TRIALS, processes=0)
-    judged = evaluate(**common, params=best["params"], limits=Limits(minimum_f1=0.0))
-    print(f"salt {salt}: valid F1 {best['valid_f1']:.4f}, test F1 {judged['metrics']['f1']:.4f}")
-    return judged["metrics"], time.perf_counter() - began
+    evaluated = evaluate(**common, params=best.params, limits=Limits(minimum_f1=0.0))
+    print(f"salt {salt}: valid F1 {best.valid_f1:.4f}, test F1 {evaluated.metrics['f1']:.4f}")
+    return dict(evaluated.metrics), time.perf_counter() - began
 
 
 if __name__ == "__main__":

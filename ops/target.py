@@ -11,7 +11,7 @@ from adapters import aws
 from adapters.model_store import ModelStore
 from adapters.s3 import Bucket
 from domain.deployment import PARTS, Deployment, Names, NotDeployed
-from domain.errors import BadRecord
+from domain.model.card import ModelCard
 from domain.model.champion import Champion
 from ops.errors import OpsError
 from ops.laptop import STAGE, Laptop
@@ -91,15 +91,11 @@ class Target:
         """What serves now."""
         return self.models.read_champion()
 
-    def card(self, version: str) -> dict[str, Any]:
+    def card(self, version: str) -> ModelCard:
         """A version's model card; raises OpsError when it is missing or damaged."""
-        try:
-            card = self.models.read_card(version)
-        except BadRecord:
-            sentence = f"The model card of version {version} is damaged."
-            raise OpsError(sentence, self.command("train")) from None
+        card = self.models.read_card(version)
         if card is None:
-            raise OpsError(f"Version {version} has no model card.", self.command("train"))
+            raise OpsError(f"Version {version} has no readable model card.", self.command("train"))
         return card
 
     def api_key(self) -> str:

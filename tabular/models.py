@@ -3,7 +3,6 @@
 import io
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,8 +10,9 @@ import pyarrow.parquet as pq
 
 from adapters.model_store import ModelStore
 from adapters.s3 import Bucket
-from domain.errors import BadBundle, BadRecord
+from domain.errors import BadBundle
 from domain.model.bundle import Bundle
+from domain.model.card import ModelCard
 from domain.model.champion import Champion
 from tabular.log_objects import BAD_DATA
 
@@ -64,12 +64,9 @@ class Models:
         except BadBundle as error:
             return error
 
-    def card(self, version: str) -> dict[str, Any]:
-        """The version's model card; empty when it is missing or unreadable."""
-        try:
-            return self._store.read_card(version) or {}
-        except BadRecord:
-            return {}
+    def card(self, version: str) -> ModelCard | None:
+        """The version's model card; None when it is missing or damaged."""
+        return self._store.read_card(version)
 
     def reference(self, version: str) -> pa.Table:
         """The sample that travels with a version, columns by log name; raises NoReference."""

@@ -1,7 +1,7 @@
-"""``python -m training_job <step>``: what the container runs.
+"""``python -m training_job <step>``: the command of the training container.
 
-The step's settings come from the environment, as do, when the state machine started it, TASK_TOKEN
-(whom to tell), EXECUTION (the execution's ARN) and STATE_INPUT (JSON).
+The step's settings come from the environment. So do, when the state machine started the task,
+TASK_TOKEN (of the state that waits), EXECUTION (the execution's ARN) and STATE_INPUT (JSON).
 """
 
 import argparse
@@ -9,7 +9,6 @@ import functools
 import os
 import sys
 
-STEP_NAMES = ("prepare", "tune", "evaluate", "promote", "check", "score")
 MLFLOW_CLIENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -18,16 +17,14 @@ MLFLOW_CLIENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
 }
-"""How MLflow's client behaves in here, unless the environment has another opinion."""
-
-REPORTED = 10
-"""Exit code of a step that failed and said so by itself: nobody need report for it."""
+"""Settings of MLflow's client; the environment may override each."""
 
 
 def main() -> int:
     """Run one step; the exit code says whether it succeeded."""
     from adapters import aws
-    from adapters.task_token import VARIABLE, TaskToken
+    from adapters.task_token import EXIT_CODE_REPORTED, VARIABLE, TaskToken
+    from domain.training.steps import STEP_NAMES
     from training_job.step_runner import run_step
     from training_job.supervisor import supervise
 
@@ -41,7 +38,7 @@ def main() -> int:
     outcome = supervise(functools.partial(run_step, step, dict(os.environ)), token=token)
     if outcome.result is None:
         print(f"{step} failed: {outcome.error}: {outcome.cause}", file=sys.stderr, flush=True)  # noqa: T201 - the container's log
-        return REPORTED
+        return EXIT_CODE_REPORTED
     print(f"{step} succeeded", flush=True)  # noqa: T201 - the container's log
     return 0
 

@@ -3,15 +3,18 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self, TypeVar
 
 from domain import keys
 from domain.drift.retraining import INSTEAD
-from domain.errors import BadKey
+from domain.errors import BadKey, BadRecord
+from domain.training.steps import StepResult
 from training_job.errors import BadInput
 from training_job.scoring.score_request import ScoreRequest
 
 MAXIMUM_TRIALS = 1000
+
+R = TypeVar("R", bound=StepResult)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,17 +66,24 @@ class ExecutionInput:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the state machine hands to a step: the input and the earlier steps' results."""
+    """What the state machine hands to a step: the input, and earlier results by step."""
 
     input: ExecutionInput
-    results: Mapping[str, Mapping[str, Any]]
+    results: Mapping[str, object]
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read the state's JSON; raises BadInput."""
+        """Decode the state's JSON; raises BadInput."""
         document = json.loads(text)
         results = {name: value for name, value in document.items() if name != "input"}
         return cls(ExecutionInput.parse(document.get("input", {})), results)
+
+    def result(self, kind: type[R]) -> R:
+        """Decode an earlier step's result; raises BadRecord without one."""
+        result = kind.of(self.results)
+        if result is None:
+            raise BadRecord(f"The state holds no result of {kind.step}.")
+        return result
 
 
 def _whole(low: int, high: int) -> Callable[[object], bool]:

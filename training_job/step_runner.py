@@ -6,19 +6,21 @@ Importing this is cheap, because the parent process does it too.
 import contextlib
 import functools
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 if TYPE_CHECKING:
     from adapters.registry import Tracking
+    from domain.training.steps import StepName, StepResult
+    from domain.typed_json import Json
 
 LOGGED = ("tune", "evaluate")
 """Steps that work in the execution's MLflow run."""
 
 
-def run_step(step: str, environ: Mapping[str, str]) -> Mapping[str, Any]:
-    """Run a step by name and return its result; raises the step's own errors.
+def run_step(step: "StepName", environ: Mapping[str, str]) -> "Mapping[str, Json]":
+    """Run a step by name and return its encoded result; raises the step's own errors.
 
     `environ`: the settings, EXECUTION (ARN) and STATE_INPUT (JSON).
     """
@@ -33,14 +35,14 @@ def run_step(step: str, environ: Mapping[str, str]) -> Mapping[str, Any]:
         say=lambda text: print(f"{step}: {text}", flush=True),  # noqa: T201 - the container's log
     )
     try:
-        return _execute(functools.partial(STEPS[step], context))
+        return _execute(functools.partial(STEPS[step], context)).to_dict()
     except Exception as error:
         if step in LOGGED:
             _close_run(context.tracking, context.name, error)
         raise
 
 
-def _execute(step: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+def _execute(step: Callable[[], "StepResult"]) -> "StepResult":
     from boto3.exceptions import Boto3Error
 
     try:

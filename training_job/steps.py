@@ -1,15 +1,24 @@
 """Each step of the state machine as a function of the settings and the state's input."""
 
 import itertools
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from adapters import aws, executions
 from adapters.registry import Tracking
 from adapters.s3 import Bucket
 from domain.contract.contract import Contract
 from domain.model.gate import Limits
+from domain.training.steps import (
+    Checked,
+    Evaluated,
+    Prepared,
+    Promoted,
+    Scored,
+    StepName,
+    StepResult,
+    Tuned,
+)
 from training_job.errors import BadInput
 from training_job.inputs import State
 from training_job.promotion import lock
@@ -17,8 +26,7 @@ from training_job.promotion import promote as promotion
 from training_job.promotion.choice import Choice
 from training_job.settings import Settings
 
-Result = dict[str, Any]
-REASONS_ROOM = 2000
+MAXIMUM_REASONS_LENGTH = 2000
 """Characters of the verdict's reasons that are handed from state to state."""
 
 
@@ -56,12 +64,8 @@ class Context:
         """The execution's own name: the last part of its ARN."""
         return self.execution.rsplit(":", 1)[-1]
 
-    def result(self, step: str) -> Mapping[str, Any]:
-        """What an earlier step returned."""
-        return self.state.results[step]
 
-
-def prepare(context: Context) -> Result:
+def prepare(context: Context) -> Prepared:
     """Take the training lock, then make the dataset."""
     from training_job.dataset.prepare import prepare as run
 
@@ -80,8 +84,8 @@ def prepare(context: Context) -> Result:
     )
 
 
-def tune(context: Context) -> Result:
-    """Search the parameters."""
+def tune(context: Context) -> Tuned:
+    """Search the hyperparameters."""
     from training_job.search.tune import tune as run
 
     settings, asked = context.settings, context.state.input
@@ -90,7 +94,7 @@ def tune(context: Context) -> Result:
         data=context.data,
         models=context.models,
         tracking=context.tracking,
-        dataset_id=context.result("prepare")["dataset_id"],
+        dataset_id=context.state.result(Prepared).dataset_id,
         execution=context.name,
         trials=settings.trials if asked.trials is None else asked.trials,
         processes=settings.processes,
@@ -99,8 +103,8 @@ def tune(context: Context) -> Result:
     )
 
 
-def evaluate(context: Context) -> Result:
-    """Fit the final model and judge it."""
+def evaluate(context: Context) -> Evaluated:
+    """Fit the final model and compare it with the champion."""
     from training_job.evaluation.evaluate import evaluate as run
 
     settings, asked = context.settings, context.state.input
@@ -110,8 +114,8 @@ def evaluate(context: Context) -> Result:
         data=context.data,
         models=context.models,
         tracking=context.tracking,
-        dataset_id=context.result("prepare")["dataset_id"],
-        params=context.result("tune")["params"],
+        dataset_id=context.state.result(Prepared).dataset_id,
+        params=context.state.result(Tuned).params,
         execution=context.name,
         seed=settings.seed if asked.seed is None else asked.seed,
         limits=Limits(
@@ -121,19 +125,25 @@ def evaluate(context: Context) -> Result:
         ),
         say=context.say,
     )
-    return result | {"reasons": _shorten(result["reasons"])}
+    return replace(result, reasons=_shorten(result.reasons))
 
 
-def _shorten(reasons: list[str]) -> list[str]:
-    """As many as the state has room for: ECS takes 8,192 characters of it, with the token."""
+def _shorten(reasons: tuple[str, ...]) -> tuple[str, ...]:
+    """Keep as many as the state can hold: ECS takes 8,192 characters, the token included."""
     lengths = itertools.accumulate(map(len, reasons))
-    kept = [reason for reason, sum_ in zip(reasons, lengths, strict=True) if sum_ <= REASONS_ROOM]
+    kept = tuple(
+        reason
+        for reason, length in zip(reasons, lengths, strict=True)
+        if length <= MAXIMUM_REASONS_LENGTH
+    )
     left = len(reasons) - len(kept)
-    return [*kept, f"And {left} more reasons: the version's card has them all."] if left else kept
+    if not left:
+        return kept
+    return (*kept, f"And {left} more reasons, all of which are on the version's model card.")
 
 
-def promote(context: Context) -> Result:
-    """Promote what was evaluated, roll back, or promote a named version."""
+def promote(context: Context) -> Promoted:
+    """Promote the evaluated version, roll back, or promote a named version."""
     models = context.models
     return promotion.promote(
         models=models,
@@ -144,14 +154,14 @@ def promote(context: Context) -> Result:
     )
 
 
-def check(context: Context) -> Result:
+def check(context: Context) -> Checked:
     """Compare registry, pointer and ledger; nothing is changed."""
     from training_job.promotion.check import check as run
 
     return run(models=context.models, tracking=context.tracking, say=context.say)
 
 
-def score(context: Context) -> Result:
+def score(context: Context) -> Scored:
     """Score files with the champion, or with a named version."""
     from training_job.scoring.score import score as run
 
@@ -169,7 +179,7 @@ def score(context: Context) -> Result:
     )
 
 
-STEPS: dict[str, Callable[[Context], Result]] = {
+STEPS: dict[StepName, Callable[[Context], StepResult]] = {
     "prepare": prepare,
     "tune": tune,
     "evaluate": evaluate,

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from types import FrameType
-from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from adapters.task_token import TaskToken, TokenClosed
 from domain.errors import DomainError
 from domain.failures import UNEXPECTED, explain_failure
+from domain.typed_json import Json
 from training_job.errors import TrainingError
 
 BEAT_SECONDS = 30.0
@@ -39,7 +39,7 @@ EXPECTED = (TrainingError, DomainError, BotoCoreError, ClientError)
 class Outcome:
     """A step's result, or the name and sentence of its error."""
 
-    result: Mapping[str, Any] | None = None
+    result: Mapping[str, Json] | None = None
     error: str = ""
     cause: str = ""
 
@@ -50,7 +50,7 @@ class Outcome:
 
 
 def supervise(
-    step: Callable[[], Mapping[str, Any]],
+    step: Callable[[], Mapping[str, Json]],
     *,
     token: TaskToken | None,
     beat_seconds: float = BEAT_SECONDS,
@@ -128,7 +128,7 @@ def _tell(token: TaskToken, outcome: Outcome) -> None:
         token.fail(outcome.error, outcome.cause)
 
 
-def _run(step: Callable[[], Mapping[str, Any]], sender: Connection) -> None:
+def _run(step: Callable[[], Mapping[str, Json]], sender: Connection) -> None:
     """In the child: run the step, send its outcome."""
     # Leaving by SystemExit also ends the step's own worker processes.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))

@@ -8,7 +8,8 @@ from adapters.model_store import ModelStore
 from adapters.rest import Problem
 from adapters.s3 import Bucket
 from domain import keys
-from domain.errors import BadKey, BadRecord
+from domain.errors import BadKey
+from domain.model.card import ModelCard
 from lambdas.dashboard.stored import documents
 
 ENTRIES = 100
@@ -37,13 +38,13 @@ class Models:
             "train_command": f"{self.operator_command} train",
         }
 
-    def card(self, version: str) -> dict[str, Any]:
+    def card(self, version: str) -> ModelCard:
         """A version's card; raises Problem (404)."""
         try:
             card = ModelStore(self.bucket).read_card(version)
-        except (BadKey, BadRecord) as error:
+        except BadKey as error:
             raise Problem(HTTPStatus.NOT_FOUND, "Not found", str(error)) from None
         if card is None:
-            detail = "There is no such version; GET /models lists them."
+            detail = "That version has no readable card; GET /models lists the versions."
             raise Problem(HTTPStatus.NOT_FOUND, "Not found", detail)
         return card

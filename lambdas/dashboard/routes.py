@@ -107,7 +107,7 @@ class Dashboard:
 
     def card(self, request: Request, _: Observation) -> Answer:
         """GET /models/{version}."""
-        return answer(HTTPStatus.OK, self.models.card(request.path["version"]))
+        return answer(HTTPStatus.OK, self.models.card(request.path["version"]).to_dict())
 
     def report(self, request: Request, _: Observation) -> Answer:
         """GET /reports/{run_id}/{report}?t=: the link of a mail and of the page."""

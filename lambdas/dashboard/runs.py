@@ -14,7 +14,6 @@ from domain.drift.incident import Incident
 from domain.drift.run_index import IndexEntry, RunIndex
 from domain.drift.summary import Summary
 from domain.errors import BadKey, BadRecord
-from domain.model.champion import Champion
 from lambdas.dashboard.report import SecretCache
 from lambdas.dashboard.stored import objects
 
@@ -41,10 +40,11 @@ class Runs:
         index = self._index()
         store = ModelStore(self.models)
         champion = store.read_champion()
+        card = store.read_card(champion.version) if champion else None
         incident, problems = self._incident()
         return {
             "champion": asdict(champion) if champion else None,
-            "card": _read_card(store, champion) if champion else None,
+            "card": card.to_dict() if card else None,
             "incident": asdict(incident) if incident.is_open else None,
             "problems": problems,
             "runs_total": len(index.entries),
@@ -144,11 +144,3 @@ def _moment(entry: IndexEntry) -> dict[str, Any]:
         "rows": entry.rows,
         "drifted": len(entry.drifted),
     }
-
-
-def _read_card(store: ModelStore, champion: Champion) -> dict[str, Any] | None:
-    """The champion's card; a damaged one costs its facts, not the overview."""
-    try:
-        return store.read_card(champion.version)
-    except BadRecord:
-        return None

@@ -2,16 +2,16 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from adapters.aws import UNREACHABLE, error_code
 from adapters.model_store import ModelStore
 from adapters.s3 import Bucket
 from domain.errors import BadBundle, BadRecord, DomainError
 from domain.model.bundle import Bundle
+from domain.model.card import ModelCard
 from domain.model.champion import Champion, ModelRef
 
 ABSENCE_SECONDS = 1.0
@@ -93,12 +93,12 @@ class ModelCache:
                 self.on_check(snapshot)
         return snapshot
 
-    def card(self, model: Model) -> Mapping[str, Any]:
-        """The model's card; empty when it can't be read, because serving doesn't need it."""
+    def card(self, model: Model) -> ModelCard | None:
+        """The model's card; None when it can't be read, because serving doesn't need it."""
         try:
-            return self._store.read_card(model.version) or {}
-        except (*UNREACHABLE, BadRecord):
-            return {}
+            return self._store.read_card(model.version)
+        except UNREACHABLE:
+            return None
 
     def _is_fresh(self, snapshot: Snapshot) -> bool:
         seconds = self.seconds if snapshot.model else min(self.seconds, ABSENCE_SECONDS)

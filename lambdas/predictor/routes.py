@@ -61,7 +61,8 @@ class Predictor:
             "target": model.bundle.contract.target,
             "threshold": model.bundle.threshold,
         }
-        return answer(HTTPStatus.OK, {**self.models.card(model), **own})
+        card = self.models.card(model)
+        return answer(HTTPStatus.OK, {**(card.to_dict() if card else {}), **own})
 
     def health(self, _: Request, observation: Observation) -> Answer:
         """GET /health: 200 while something serves, with the reasons when it isn't the champion."""

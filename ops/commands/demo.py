@@ -15,6 +15,7 @@ from typing import Any
 from domain import times
 from domain.contract import views
 from domain.model.champion import Champion
+from domain.training.steps import Evaluated
 from ops.api import Api
 from ops.commands import mail, query, sample_data, train, up, upload
 from ops.commands.drift import drift
@@ -116,13 +117,13 @@ def _sample(args: argparse.Namespace, folder: Path) -> Path:
 
 def _training(result: train.Result) -> dict[str, Any]:
     train.print_verdict(result)
-    evaluated = result.step("evaluate")
+    evaluated = result.step(Evaluated)
     return {
         "execution": result.execution,
         "promoted": result.promoted,
-        "version": evaluated.get("version"),
-        "metrics": evaluated.get("metrics"),
-        "reasons": evaluated.get("reasons"),
+        "version": evaluated.version if evaluated else None,
+        "metrics": evaluated.metrics if evaluated else None,
+        "reasons": evaluated.reasons if evaluated else None,
     }
 
 
@@ -180,4 +181,4 @@ def _counts(target: Target, rows: int, batch: Batch) -> dict[str, int]:
 
 def _card(target: Target, champion: Champion) -> dict[str, Any]:
     card = target.card(champion.version)
-    return {"version": champion.version, "seq": champion.seq, "metrics": card["metrics"]}
+    return {"version": champion.version, "seq": champion.seq, "metrics": card.metrics}

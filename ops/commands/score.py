@@ -9,6 +9,7 @@ from typing import Any
 
 from adapters.s3 import Bucket, Listed
 from domain import keys
+from domain.training.steps import Scored
 from ops.commands import train
 from ops.commands.upload import check
 from ops.console import Progress, facts
@@ -94,7 +95,7 @@ def _champion(target: Target) -> str:
     return champion.version
 
 
-def score(target: Target, document: dict[str, Any], *, size: int) -> dict[str, Any]:
+def score(target: Target, document: dict[str, Any], *, size: int) -> Scored:
     """Start the execution and follow it; returns its summary, raises OpsError when it failed.
 
     `size`: of the input, in bytes.
@@ -111,7 +112,7 @@ def score(target: Target, document: dict[str, Any], *, size: int) -> dict[str, A
             f"The scoring ended as {found['status']}: {train.why(client, execution, found)}",
             "Correct what it names; the same command then goes on where it was.",
         )
-    return dict(train.Result(execution, json.loads(found["output"])).step("score"))
+    return Scored.from_dict(json.loads(found["output"])[Scored.step])
 
 
 def _tell(progress: Progress, data: Bucket, output: str) -> None:
@@ -126,14 +127,13 @@ def _tell(progress: Progress, data: Bucket, output: str) -> None:
         progress.detail("")
 
 
-def print_summary(summary: dict[str, Any]) -> None:
-    """What was scored, and why some rows weren't."""
-    scored = summary["rows"] - summary["refused"]
+def print_summary(scored: Scored) -> None:
+    """How many rows were scored, and why some were refused."""
     pairs = [
-        ("version", str(summary["model_version"])),
-        ("rows scored", f"{scored:,}"),
-        ("positive", f"{summary['positives']:,}"),
-        ("rows refused", f"{summary['refused']:,}"),
+        ("version", scored.model_version),
+        ("rows scored", f"{scored.rows - scored.refused:,}"),
+        ("positive", f"{scored.positives:,}"),
+        ("rows refused", f"{scored.refused:,}"),
     ]
-    pairs += [("reason", f"{r['reason']} ({r['rows']:,} rows)") for r in summary["top_reasons"]]
+    pairs += [("reason", f"{r.reason} ({r.rows:,} rows)") for r in scored.top_reasons]
     print(facts(pairs))

@@ -130,7 +130,7 @@ def _test_rows(target: Target) -> tuple[Contract, list[Row]]:
         contract = target.models.load_bundle(champion.model).contract
     except BadBundle as error:
         raise OpsError(str(error), target.command("rollback")) from None
-    dataset_id = target.card(champion.version)["dataset_id"]
+    dataset_id = target.card(champion.version).dataset_id
     with tempfile.TemporaryDirectory(prefix="simulate-") as folder:
         path = Path(folder) / "test.parquet"
         target.bucket("data").download(keys.dataset(dataset_id, "test"), path)

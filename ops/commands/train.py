@@ -5,10 +5,11 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeVar
 
 from domain import keys
 from domain.failures import split_cause
+from domain.training.steps import Evaluated, Prepared, Promoted, StepResult
 from ops.console import Progress, facts
 from ops.errors import OpsError
 from ops.target import Target
@@ -17,6 +18,7 @@ from training_job.settings import Settings
 
 POLL_SECONDS = 1.0
 DEFAULT_TRIALS = next(int(field.default) for field in fields(Settings) if field.name == "trials")  # type: ignore[arg-type]  # it has a default
+R = TypeVar("R", bound=StepResult)
 METRICS = ("f1", "roc_auc", "pr_auc", "precision", "recall", "brier")
 
 
@@ -49,17 +51,17 @@ class Result:
     """A succeeded execution and the results of its steps."""
 
     execution: str
-    output: Mapping[str, Any]
+    output: Mapping[str, object]
 
-    def step(self, name: str) -> Mapping[str, Any]:
-        """What a step returned; empty when it didn't run."""
-        found: Mapping[str, Any] = self.output.get(name) or {}
-        return found
+    def step(self, kind: type[R]) -> R | None:
+        """What a step returned; None when it didn't run."""
+        return kind.of(self.output)
 
     @property
     def promoted(self) -> bool:
         """Whether there is a new champion."""
-        return bool(self.step("promote").get("promoted"))
+        promoted = self.step(Promoted)
+        return promoted is not None and promoted.promoted
 
 
 def start(target: Target, document: Mapping[str, Any]) -> str:
@@ -99,19 +101,19 @@ def wait(target: Target, execution: str, *, trials: int | None = None) -> Result
 
 def print_verdict(result: Result) -> None:
     """What was judged and why."""
-    evaluated, promoted = result.step("evaluate"), result.step("promote")
-    metrics = evaluated.get("metrics", {})
-    version = promoted.get("version") or evaluated.get("version")
+    evaluated, promoted = result.step(Evaluated), result.step(Promoted)
+    metrics = evaluated.metrics if evaluated else {}
+    ended = promoted or evaluated
     print("Promoted." if result.promoted else "The champion stays.")
-    pairs = [("version", str(version))]
+    pairs = [("version", ended.version)] if ended else []
     pairs += [(name, f"{metrics[name]:.4f}") for name in METRICS if name in metrics]
-    prepared = result.step("prepare")
-    left_out = [str(sentence) for sentence in prepared.get("left_out", [])]
-    reasons = map(str, promoted.get("reasons") or evaluated.get("reasons") or [])
+    prepared = result.step(Prepared)
+    left_out = prepared.left_out if prepared else ()
+    reasons = ended.reasons if ended else ()
     pairs += [("reason", reason) for reason in reasons if reason not in left_out]
-    if "rows" in prepared:
-        kept = sum(prepared["rows"].values())
-        pairs.append(("data", f"{kept:,} rows of {prepared['rows_read']:,} read"))
+    if prepared:
+        kept = sum(prepared.rows.values())
+        pairs.append(("data", f"{kept:,} rows of {prepared.rows_read:,} read"))
     pairs += [("data", sentence) for sentence in left_out]
     print(facts(pairs))
 

@@ -20,14 +20,13 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from adapters import aws
-from adapters.task_token import TaskToken, TokenClosed
+from adapters.task_token import EXIT_CODE_REPORTED, TaskToken, TokenClosed
 from domain.failures import explain_failure
 from lambdas.task_watcher.watch import token_of
 from ops.errors import OpsError
 from ops.laptop import ROOT, Laptop
 from ops.local.container import Container, ContainerProcess, UnknownImage, process_of
 from ops.local.processes import Daemon
-from training_job.__main__ import REPORTED
 
 POLL_SECONDS = 0.5
 REPORT_GRACE_SECONDS = 2.0
@@ -80,7 +79,7 @@ class Task:
     def reported(self) -> bool:
         """Whether each of its processes has reported how it ended, as its exit code says."""
         codes = [process.exit_code() for process in self.processes]
-        return bool(codes) and all(code == REPORTED for code in codes)
+        return bool(codes) and all(code == EXIT_CODE_REPORTED for code in codes)
 
     def dead(self) -> ContainerProcess | None:
         """An essential container that ended."""

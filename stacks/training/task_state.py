@@ -3,12 +3,20 @@
 from dataclasses import dataclass
 from typing import Any
 
+from domain.training.steps import StepName
 from stacks.target import TaskNetwork
 
 HEARTBEAT_SECONDS = 600
 """A task that is silent for so long is given up; provisioning and image pull count."""
 
-TIMEOUT_HOURS = {"prepare": 2, "tune": 6, "evaluate": 2, "promote": 1, "check": 1, "score": 12}
+TIMEOUT_HOURS: dict[StepName, int] = {
+    "prepare": 2,
+    "tune": 6,
+    "evaluate": 2,
+    "promote": 1,
+    "check": 1,
+    "score": 12,
+}
 """The longest that each step may take."""
 
 RETRIES = (
@@ -45,7 +53,7 @@ class TrainingTask:
     provider: str
     network: TaskNetwork
 
-    def state(self, step: str, partition: str) -> dict[str, Any]:
+    def state(self, step: StepName, partition: str) -> dict[str, Any]:
         """The state that runs ``python -m training_job <step>``; its result goes under `step`."""
         return {
             "Type": "Task",
@@ -69,7 +77,7 @@ class TrainingTask:
             "Retry": [_retry(*retry) for retry in RETRIES],
         }
 
-    def _override(self, step: str) -> dict[str, Any]:
+    def _override(self, step: StepName) -> dict[str, Any]:
         return {
             "Name": self.container,
             "Command": ["python", "-m", "training_job", step],

@@ -19,10 +19,10 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from domain.events import SOURCE, DetailType
+from domain.training.steps import Evaluated, Promoted, StepName
 from stacks.common.nag import acknowledge
 from stacks.training.task_state import TIMEOUT_HOURS, TrainingTask
 
-PROMOTE = "$.promote"
 ERROR = "$.error"
 
 
@@ -85,14 +85,14 @@ class TrainingMachine(Construct):
         promote.next(
             sfn.Choice(self, "Promoted?")
             .when(
-                sfn.Condition.boolean_equals(f"{PROMOTE}.promoted", True),
+                sfn.Condition.boolean_equals(Promoted.path("promoted"), True),
                 self._announce("AnnouncePromoted", "ModelPromoted", failed, seq=True),
             )
             .otherwise(kept)
         )
         better = (
             sfn.Choice(self, "Better?")
-            .when(sfn.Condition.boolean_equals("$.evaluate.promote", True), promote)
+            .when(sfn.Condition.boolean_equals(Evaluated.path("promote"), True), promote)
             .otherwise(self._keep().next(kept))
         )
         training = step["prepare"].next(step["tune"]).next(step["evaluate"]).next(better)
@@ -104,23 +104,23 @@ class TrainingMachine(Construct):
             .otherwise(training)
         )
 
-    def _step(self, step: str, failed: sfn.IChainable) -> sfn.CustomState:
+    def _step(self, step: StepName, failed: sfn.IChainable) -> sfn.CustomState:
         state = sfn.CustomState(
             self, step.capitalize(), state_json=self._task.state(step, Stack.of(self).partition)
         )
         return state.add_catch(failed, errors=["States.ALL"], result_path=ERROR)
 
     def _keep(self) -> sfn.Pass:
-        """The gate said no: the shape of Promote's result, for the same announcement."""
+        """The gate keeps the champion: write `Promoted`'s fields, for the same announcement."""
         return sfn.Pass(
             self,
             "Keep",
             parameters={
                 "promoted": False,
-                "version": sfn.JsonPath.string_at("$.evaluate.version"),
-                "reasons": sfn.JsonPath.list_at("$.evaluate.reasons"),
+                "version": sfn.JsonPath.string_at(Evaluated.path("version")),
+                "reasons": sfn.JsonPath.list_at(Evaluated.path("reasons")),
             },
-            result_path=PROMOTE,
+            result_path=f"$.{Promoted.step}",
         )
 
     def _announce(
@@ -129,11 +129,11 @@ class TrainingMachine(Construct):
         """`seq`: with the number of the promotion, by which an event that comes twice is known."""
         detail: dict[str, object] = {
             "execution": sfn.JsonPath.execution_id,
-            "version": sfn.JsonPath.string_at(f"{PROMOTE}.version"),
-            "reasons": sfn.JsonPath.list_at(f"{PROMOTE}.reasons"),
+            "version": sfn.JsonPath.string_at(Promoted.path("version")),
+            "reasons": sfn.JsonPath.list_at(Promoted.path("reasons")),
         }
         if seq:
-            detail["seq"] = sfn.JsonPath.string_at(f"{PROMOTE}.seq")
+            detail["seq"] = sfn.JsonPath.string_at(Promoted.path("seq"))
         announce = self._put(construct_id, detail_type, detail)
         announce.add_catch(failed, errors=["States.ALL"], result_path=ERROR)
         return announce

@@ -1,6 +1,7 @@
 """The training state machine, its tasks, and their rights."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
@@ -8,9 +9,10 @@ from typing import Any
 import pytest
 
 from adapters.task_token import VARIABLE
+from domain.training.steps import RESULTS, Promoted
+from domain.training.steps import STEP_NAMES as STEPS
 from tests.infra.assembly import Assembly
 from tests.repository import ROOT
-from training_job.__main__ import STEP_NAMES as STEPS
 from training_job.settings import Settings as TrainingSettings
 
 RUN_TASK_LIMIT = 8192
@@ -97,6 +99,31 @@ def test_the_steps_follow_each_other_and_only_a_better_model_is_promoted(
     assert states["Better?"]["Default"] == "Keep"
     assert states["Keep"]["Next"] == "AnnounceKept"
     assert states["Promoted?"]["Default"] == "AnnounceKept"
+
+
+def _paths(value: object) -> set[tuple[str, str]]:
+    """``(step, field)`` of every JSONPath into a step's result, wherever it stands."""
+    return set(re.findall(rf"\$\.({'|'.join(STEPS)})\.(\w+)", json.dumps(value)))
+
+
+def test_every_path_of_the_machine_names_a_field_of_that_steps_result(
+    states: dict[str, Any],
+) -> None:
+    results: dict[str, set[str]] = {kind.step: {f.name for f in fields(kind)} for kind in RESULTS}
+    assert set(STEPS) == set(results)
+    paths = _paths(states)
+    assert {("evaluate", "promote"), ("promote", "seq")} <= paths
+    assert set() == {(step, name) for step, name in paths if name not in results[step]}
+
+
+def test_where_the_gate_keeps_the_champion_the_machine_writes_a_whole_result(
+    states: dict[str, Any],
+) -> None:
+    keep = states["Keep"]
+    assert f"$.{Promoted.step}" == keep["ResultPath"]
+    written = {"version": "1-0a1b2c3d", "reasons": ["No gain."], "promoted": False}
+    assert set(written) == {name.removesuffix(".$") for name in keep["Parameters"]}
+    assert not Promoted.from_dict(written).promoted
 
 
 def test_a_rollback_or_a_named_version_goes_straight_to_promote(states: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ import pytest
 from adapters.s3 import Bucket
 from domain import keys
 from domain.deployment import Deployment
+from domain.training.steps import Promoted, Tuned
 from ops.commands import mail, train
 from ops.commands.query import query
 from ops.commands.upload import upload
@@ -81,14 +82,15 @@ def test_a_failed_training_is_its_named_error_and_sentence(
 def test_a_succeeded_training_hands_its_steps_results_on(
     emulator: Laptop, bucket: Bucket, aws: Callable[[str], Any]
 ) -> None:
-    result = {"evaluate": {"promote": True}, "promote": {"promoted": True}}
+    promoted = Promoted(promoted=True, version="1-0a1b2c3d", reasons=("Better.",), seq=1)
+    result = {"promote": promoted.to_dict()}
     machine, _ = _execution(aws, {"Type": "Pass", "Result": result, "End": True})
     target = _target(emulator, state_machine_arn=machine, models_bucket=bucket.name)
     found = train.wait(target, train.start(target, {"trials": 2}))
 
     assert found.promoted is True
-    assert found.step("evaluate") == {"promote": True}
-    assert found.step("tune") == {}
+    assert promoted == found.step(Promoted)
+    assert found.step(Tuned) is None
 
 
 def test_a_query_returns_names_and_rows(emulator: Laptop, aws: Callable[[str], Any]) -> None:

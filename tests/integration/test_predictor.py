@@ -16,6 +16,7 @@ from domain.model.bundle import Bundle, digest
 from domain.model.champion import Champion, ModelRef
 from lambdas.predictor import handler as room
 from lambdas.predictor.settings import Settings
+from tests.cards import make_card
 from tests.integration.record_streams import create_stream, read_stream
 from tests.repository import CONTRACT_TOML
 from tests.unit.domain.contract.test_contract import VALID
@@ -164,7 +165,7 @@ def test_a_refused_request_leaves_no_record(world: World) -> None:
 
 def test_the_model_and_its_document_are_served(world: World) -> None:
     ref = world.promote(1)
-    world.bucket.put(keys.card(ref.version), json.dumps({"trees": 5}).encode())
+    world.bucket.put(keys.card(ref.version), make_card(ref.version, trees=5).to_json())
     status, model = world.call("GET", "/model")
     assert (200, 5, ref.version) == (status, model["trees"], model["version"])
     status, document = world.call("GET", "/openapi.json")

@@ -18,6 +18,7 @@ from domain.contract.contract import Contract
 from domain.model.bundle import Bundle, digest
 from domain.model.champion import Champion, ModelRef
 from domain.model.scorer import Forest
+from tests.cards import make_card
 
 
 def client_error(code: str, operation: str = "Call") -> ClientError:
@@ -176,7 +177,7 @@ def store_model(s3: FakeS3, bundle: Bundle, number: int) -> ModelRef:
     data = bundle.to_bytes()
     ref = ModelRef.of(number, digest(data))
     s3.objects[ref.bundle_key] = data
-    s3.objects[keys.card(ref.version)] = json.dumps({"version": ref.version, "trees": 5}).encode()
+    s3.objects[keys.card(ref.version)] = make_card(ref.version, trees=5).to_json()
     return ref
 
 

@@ -12,6 +12,7 @@ from adapters.s3 import Bucket
 from domain import keys
 from domain.contract.contract import Contract
 from domain.model.left_out import LeftOut, RepeatedFile
+from domain.training.steps import Prepared
 from training_job.dataset import dataset, hashing, tables
 from training_job.dataset.hashing import Sides
 from training_job.dataset.identity import Identified, identify
@@ -35,7 +36,7 @@ def prepare(
     bad_row_share: float,
     execution: str,
     say: Callable[[str], None],
-) -> dict[str, Any]:
+) -> Prepared:
     """Make a dataset of everything under `raw_prefix`; returns its id and counts.
 
     The same rows give the same dataset, in any order and split over any files; equal rows count as
@@ -80,14 +81,14 @@ def prepare(
     tables.store(bad, bucket, keys.dataset(dataset_id, keys.QUARANTINE))
     document = json.dumps(manifest, indent=2, sort_keys=True).encode()
     bucket.put(keys.manifest(dataset_id), document, content_type="application/json")
-    return {
-        "dataset_id": dataset_id,
-        "rows": {name: counts[name]["rows"] for name in keys.SPLITS},
-        "rows_read": collected.rows,
-        "rows_quarantined": len(collected.quarantine),
-        "rows_repeated": found.repeated,
-        "left_out": _shorten((*left_out.objections(), *left_out.notes())),
-    }
+    return Prepared(
+        dataset_id=dataset_id,
+        rows={name: counts[name]["rows"] for name in keys.SPLITS},
+        rows_read=collected.rows,
+        rows_quarantined=len(collected.quarantine),
+        rows_repeated=found.repeated,
+        left_out=_shorten((*left_out.objections(), *left_out.notes())),
+    )
 
 
 def _left_out(
@@ -112,14 +113,14 @@ def _left_out(
     )
 
 
-def _shorten(sentences: Iterable[str]) -> list[str]:
+def _shorten(sentences: Iterable[str]) -> tuple[str, ...]:
     """As many as the state has room for, the first one at least."""
     kept: list[str] = []
     for sentence in sentences:
         if kept and len(sentence) + sum(map(len, kept)) > ROOM:
-            return [*kept, "There is more: the dataset's manifest has all."]
+            return (*kept, "There is more: the dataset's manifest has all.")
         kept.append(sentence[:ROOM])
-    return kept
+    return tuple(kept)
 
 
 def _counts(labels: Labels, sides: Sides) -> dict[str, dict[str, int]]:

@@ -1,9 +1,9 @@
-"""The model card: what a person should know before trusting a version, as JSON and Markdown."""
+"""The model card for people: the part that the evaluation fills, and the whole as Markdown."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from domain.interval import Interval
+from domain.model.card import Bounds, CardVerdict, ModelCard, Quality, SegmentFigures
 from domain.model.gate import Verdict
 from domain.model.left_out import LeftOut
 
@@ -21,53 +21,54 @@ NAMES = {
 
 def evaluation_section(
     measures: Mapping[str, Interval],
-    segments: Sequence[Mapping[str, Any]],
+    segments: tuple[SegmentFigures, ...],
     verdict: Verdict,
     champion_version: str | None,
-) -> dict[str, Any]:
-    """The card's part that the judgement fills: figures, their intervals, segments, verdict."""
-    return {
-        "metrics": {name: interval.value for name, interval in measures.items()},
-        "intervals": {name: [i.low, i.high] for name, i in measures.items()},
-        "segments": [dict(segment) for segment in segments],
-        "verdict": {
-            "promote": verdict.promote,
-            "rule": verdict.rule,
-            "reasons": list(verdict.reasons),
-            "champion_version": champion_version,
-        },
-    }
+) -> Quality:
+    """Arrange an evaluation's figures, segments and verdict as the card has them."""
+    return Quality(
+        metrics={name: interval.value for name, interval in measures.items()},
+        intervals={name: (i.low, i.high) for name, i in measures.items()},
+        segments=segments,
+        verdict=CardVerdict(
+            promote=verdict.promote,
+            rule=verdict.rule,
+            reasons=verdict.reasons,
+            champion_version=champion_version,
+        ),
+    )
 
 
-def markdown(card: Mapping[str, Any]) -> str:
-    """The whole card for people; `card` has the fields of the version's ``card.json``."""
-    rows, verdict = card["rows"], card["verdict"]
+def to_markdown(card: ModelCard) -> str:
+    """Write the whole card for people."""
+    rows, verdict = card.rows, card.verdict
     return "\n".join(
         [
-            f"# Model card: {card['target']} {card['version']}",
+            f"# Model card: {card.target} {card.version}",
             "",
-            f"Answers the probability of `{card['target']}`; true from {card['threshold']:.4f} on. "
-            "It supports a professional's judgement and replaces none; it was trained and judged "
-            "on the data set named here, and says nothing about people unlike those in it.",
+            f"The model estimates the probability of `{card.target}`. From {card.threshold:.4f} on "
+            "the answer is positive. It supports a professional's judgement and does not replace "
+            "it. It was trained and tested on the dataset named below; nothing is known about its "
+            "quality for people unlike those in that dataset.",
             "",
             "## Data",
             "",
-            f"Dataset `{card['dataset_id']}`, contract `{card['contract_version']}`: "
-            f"{rows['train']:,} rows to fit, {rows['valid']:,} to stop early and to choose the "
-            f"threshold, {rows['test']:,} to judge. {card['prevalence']:.2%} of the rows it was "
-            "fitted on are positive.",
+            f"Dataset `{card.dataset_id}`, contract `{card.contract_version}`: "
+            f"{rows['train']:,} training rows, {rows['valid']:,} validation rows (for early "
+            f"stopping and the threshold) and {rows['test']:,} test rows. {card.prevalence:.2%} of "
+            "the training rows are positive.",
             "",
             "### What was left out",
             "",
-            *_left_out(LeftOut.from_dict(card["left_out"])),
+            *_left_out(card.left_out),
             "",
             "## Quality on the test rows",
             "",
             *_table(
                 ("figure", "value", "95 % interval"),
                 [
-                    (NAMES.get(n, n), f"{v:.4f}", _span(card["intervals"].get(n)))
-                    for n, v in card["metrics"].items()
+                    (NAMES.get(n, n), f"{v:.4f}", _span(card.intervals.get(n)))
+                    for n, v in card.metrics.items()
                 ],
             ),
             "",
@@ -75,19 +76,19 @@ def markdown(card: Mapping[str, Any]) -> str:
             "",
             *_table(
                 ("segment", "rows", "positives", "F1", "95 % interval", "precision", "recall"),
-                [_segment(segment) for segment in card["segments"]],
+                [_segment_row(segment) for segment in card.segments],
             ),
             "",
-            f"## Verdict: {'promote' if verdict['promote'] else 'keep the champion'}",
+            f"## Verdict: {'promote' if verdict.promote else 'keep the champion'}",
             "",
-            *[f"- {reason}" for reason in verdict["reasons"]],
+            *[f"- {reason}" for reason in verdict.reasons],
             "",
-            "## Making",
+            "## Training",
             "",
-            f"{card['trees']} trees by XGBoost. Execution `{card['execution']}`, MLflow run "
-            f"`{card['mlflow_run_id']}`.",
+            f"{card.trees} trees, fitted with XGBoost. Execution `{card.execution}`, MLflow run "
+            f"`{card.mlflow_run_id}`.",
             "",
-            *_table(("parameter", "value"), [(n, f"{v}") for n, v in card["params"].items()]),
+            *_table(("parameter", "value"), [(n, f"{v}") for n, v in card.params.items()]),
             "",
         ]
     )
@@ -100,19 +101,19 @@ def _left_out(left_out: LeftOut) -> list[str]:
     return [f"- {sentence}" for sentence in sentences]
 
 
-def _segment(segment: Mapping[str, Any]) -> tuple[str, ...]:
+def _segment_row(segment: SegmentFigures) -> tuple[str, ...]:
     return (
-        segment["segment"],
-        f"{segment['rows']:,}",
-        f"{segment['positives']:,}",
-        f"{segment['f1']:.4f}",
-        _span(segment["f1_interval"]),
-        f"{segment['precision']:.4f}",
-        f"{segment['recall']:.4f}",
+        segment.segment,
+        f"{segment.rows:,}",
+        f"{segment.positives:,}",
+        f"{segment.f1:.4f}",
+        _span(segment.f1_interval),
+        f"{segment.precision:.4f}",
+        f"{segment.recall:.4f}",
     )
 
 
-def _span(bounds: Sequence[float] | None) -> str:
+def _span(bounds: Bounds | None) -> str:
     return f"{bounds[0]:.4f} to {bounds[1]:.4f}" if bounds else ""
 
 

@@ -1,10 +1,9 @@
-"""Evaluate: final model, same-rows comparison with the champion, verdict, registration, bundle."""
+"""Evaluate: fit the final model, compare it with the champion, register it, store its bundle."""
 
 import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,14 +13,16 @@ from adapters.s3 import Bucket
 from domain.contract.contract import Contract
 from domain.model import gate
 from domain.model.bundle import Bundle, digest
+from domain.model.card import ModelCard
 from domain.model.champion import ModelRef
+from domain.training.steps import Evaluated
 from training_job.dataset import dataset
 from training_job.dataset.dataset import Split
 from training_job.evaluation import card as cards
 from training_job.evaluation.final import fit_final
 from training_job.evaluation.incumbent import Incumbent
 from training_job.evaluation.plots import EXPLAINED_ROWS, PlotData, draw
-from training_job.evaluation.release import REFERENCE_ROWS, reference, store
+from training_job.evaluation.release import REFERENCE_ROWS, make_reference, store
 from training_job.evaluation.verdict import evaluate_against
 from training_job.model.encoding import encode
 from training_job.model.export import export
@@ -37,16 +38,16 @@ def evaluate(
     models: Bucket,
     tracking: Tracking,
     dataset_id: str,
-    params: Mapping[str, Any],
+    params: Mapping[str, float],
     execution: str,
     seed: int,
     limits: gate.Limits,
     say: Callable[[str], None],
-) -> dict[str, Any]:
-    """Fit the best parameters, judge on the test rows, register and export; returns the verdict.
+) -> Evaluated:
+    """Fit the best parameters, evaluate on the test rows, register the model and export it.
 
-    The final model is fitted on train; early stopping and threshold come from valid, never
-    from test. Raises ExportDisagrees before anything is registered.
+    The final model is fitted on the training rows. Early stopping and the threshold use the
+    validation rows, never the test rows. Raises ExportDisagrees before anything is registered.
     """
     left_out = dataset.read_left_out(data, dataset_id)
     final = fit_final(data, dataset_id, contract, params, seed=seed, sample_rows=REFERENCE_ROWS)
@@ -77,24 +78,28 @@ def evaluate(
         run_id=run_id, booster=fitted.booster, example=example, sha256=digest(content)
     )
     model = ModelRef.of(number, digest(content))
-    card = {
-        "version": model.version,
-        "registered_at": int(time.time() * 1000),
-        "execution": execution,
-        "mlflow_run_id": run_id,
-        "dataset_id": dataset_id,
-        "contract_version": contract.version,
-        "target": contract.target,
-        "threshold": fitted.threshold,
-        "trees": fitted.booster.num_boosted_rounds(),
-        "params": dict(params),
-        "rows": final.rows | {"test": len(test.labels)},
-        "prevalence": final.prevalence,
-        "left_out": left_out.to_dict(),
-        "reference_rows": len(final.sample.labels),
-        **evaluation.card(),
-    }
-    store(models, model, content, reference(final.sample, fitted, contract), card)
+    quality = evaluation.quality
+    card = ModelCard(
+        version=model.version,
+        registered_at=int(time.time() * 1000),
+        execution=execution,
+        mlflow_run_id=run_id,
+        dataset_id=dataset_id,
+        contract_version=contract.version,
+        target=contract.target,
+        threshold=fitted.threshold,
+        trees=fitted.booster.num_boosted_rounds(),
+        params=params,
+        rows=final.rows | {"test": len(test.labels)},
+        prevalence=final.prevalence,
+        left_out=left_out,
+        reference_rows=len(final.sample.labels),
+        metrics=quality.metrics,
+        intervals=quality.intervals,
+        segments=quality.segments,
+        verdict=quality.verdict,
+    )
+    store(models, model, content, make_reference(final.sample, fitted, contract), card)
     _publish(
         tracking,
         run_id,
@@ -110,47 +115,47 @@ def evaluate(
         ),
         say,
     )
-    f1, incumbent = evaluation.measures["f1"], evaluation.incumbent
-    return {
-        "promote": evaluation.verdict.promote,
-        "rule": evaluation.verdict.rule,
-        "reasons": list(evaluation.verdict.reasons),
-        "version": model.version,
-        "sha256": model.sha256,
-        "metrics": card["metrics"],
-        "f1_interval": [f1.low, f1.high],
-        "champion_version": incumbent.champion.version if incumbent.champion else None,
-        "champion_f1": evaluation.champion_f1,
-        "champion_etag": incumbent.etag,
-    }
+    return Evaluated(
+        promote=evaluation.verdict.promote,
+        rule=evaluation.verdict.rule,
+        reasons=evaluation.verdict.reasons,
+        version=model.version,
+        sha256=model.sha256,
+        metrics=card.metrics,
+        f1_interval=card.intervals["f1"],
+        champion_version=evaluation.incumbent.version,
+        champion_f1=evaluation.champion_f1,
+        champion_etag=evaluation.incumbent.etag,
+    )
 
 
 def _publish(
     tracking: Tracking,
     run_id: str,
-    card: dict[str, Any],
+    card: ModelCard,
     plot_data: PlotData,
     say: Callable[[str], None],
 ) -> None:
-    """The judgement in the execution's run: figures, card, pictures."""
+    """Log figures, card and plots in the execution's MLflow run, and finish the run."""
     bounds = {
         f"test_{name}_{side}": bound
-        for name, interval in card["intervals"].items()
+        for name, interval in card.intervals.items()
         for side, bound in zip(("low", "high"), interval, strict=True)
     }
+    document = card.to_dict()
     tracking.log_final(
         run_id,
-        params=card["params"],
-        metrics={f"test_{name}": value for name, value in card["metrics"].items()} | bounds,
+        params=card.params,
+        metrics={f"test_{name}": value for name, value in card.metrics.items()} | bounds,
         tags={
-            "circle.version": card["version"],
-            "circle.verdict": " ".join(card["verdict"]["reasons"]),
+            "circle.version": card.version,
+            "circle.verdict": " ".join(card.verdict.reasons),
         },
-        documents={"card.json": card, "verdict.json": card["verdict"]},
+        documents={"card.json": document, "verdict.json": document["verdict"]},
     )
-    with tempfile.TemporaryDirectory(prefix="pictures-") as folder:
-        (Path(folder) / "model_card.md").write_text(cards.markdown(card), encoding="utf-8")
+    with tempfile.TemporaryDirectory(prefix="plots-") as folder:
+        (Path(folder) / "model_card.md").write_text(cards.to_markdown(card), encoding="utf-8")
         for name in draw(plot_data, Path(folder)):
-            say(f"the picture {name} could not be drawn; the model is none the worse")
+            say(f"the plot {name} could not be drawn; the model itself is not affected")
         tracking.log_files(run_id, Path(folder), "evaluation")
     tracking.finish(run_id)

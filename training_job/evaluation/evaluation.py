@@ -1,7 +1,6 @@
-"""What is known of a model on its test rows: figures with intervals, in whole and per segment."""
+"""Quality figures with confidence intervals, overall and per segment, and the paired comparison."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +10,7 @@ import pyarrow.compute as pc
 from domain.contract.contract import Contract
 from domain.contract.feature import Segment
 from domain.interval import Interval
+from domain.model.card import SegmentFigures
 from domain.model.gate import Paired, SegmentChange
 from training_job.evaluation.bootstrap import (
     Bools,
@@ -47,7 +47,7 @@ def _groups(column: pa.ChunkedArray, segment: Segment, contract: Contract) -> di
     return {name: which == index for index, name in enumerate(names)}
 
 
-def measures(
+def measure(
     labels: npt.ArrayLike, probabilities: npt.ArrayLike, threshold: float, *, seed: int
 ) -> dict[str, Interval]:
     """The figures of a model card, each with its 95 % bootstrap interval."""
@@ -60,29 +60,35 @@ def measures(
     return counted | score_intervals(truth, scores, rest, seed=seed)
 
 
-def segment_figures(
+def measure_segments(
     labels: npt.ArrayLike, predicted: Bools, masks: Masks, *, seed: int
-) -> list[dict[str, Any]]:
+) -> tuple[SegmentFigures, ...]:
     """Rows, positives, and F1, precision, recall with intervals, of every segment that has rows."""
     truth = np.asarray(labels).astype(bool)
-    found = []
-    for name, mask in masks.items():
-        if not mask.any():
-            continue
-        figures = confusion_intervals(truth[mask], predicted[mask], seed=seed)
-        entry: dict[str, Any] = {
-            "segment": name,
-            "rows": int(mask.sum()),
-            "positives": int(truth[mask].sum()),
-        }
-        for metric, interval in figures.items():
-            entry[metric] = interval.value
-            entry[f"{metric}_interval"] = [interval.low, interval.high]
-        found.append(entry)
-    return found
+    return tuple(
+        _measure_segment(name, truth[mask], predicted[mask], seed=seed)
+        for name, mask in masks.items()
+        if mask.any()
+    )
 
 
-def compare(
+def _measure_segment(name: str, truth: Bools, predicted: Bools, *, seed: int) -> SegmentFigures:
+    figures = confusion_intervals(truth, predicted, seed=seed)
+    f1, precision, recall = figures["f1"], figures["precision"], figures["recall"]
+    return SegmentFigures(
+        segment=name,
+        rows=len(truth),
+        positives=int(truth.sum()),
+        f1=f1.value,
+        f1_interval=(f1.low, f1.high),
+        precision=precision.value,
+        precision_interval=(precision.low, precision.high),
+        recall=recall.value,
+        recall_interval=(recall.low, recall.high),
+    )
+
+
+def compare_pairwise(
     labels: npt.ArrayLike,
     challenger: Bools,
     champion: Bools,
@@ -91,9 +97,9 @@ def compare(
     version: str,
     seed: int,
 ) -> Paired:
-    """Two models' predictions on the same rows, as the gate wants them.
+    """Compare two models' predictions on the same rows.
 
-    `version` is the champion's. A test set on which F1 is undefined gives a gain of zero.
+    `version`: the champion's. The gain is zero where F1 is undefined on the test rows.
     """
     truth = np.asarray(labels).astype(bool)
     gain = f1_change(truth, challenger, champion, seed=seed) or Interval(0.0, 0.0, 0.0)

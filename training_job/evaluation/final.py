@@ -1,8 +1,7 @@
-"""The final model, and the little that is kept of the rows that made it."""
+"""The final model, and what is kept of the rows that it was fitted on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from training_job.model.model import Fitted, TrainingData, fit
 
 @dataclass(frozen=True, slots=True)
 class Final:
-    """`sample`: the first validation rows. `prevalence`: share of positives it was fitted on."""
+    """`sample`: the first validation rows. `prevalence`: share of positive training rows."""
 
     fitted: Fitted
     sample: Split
@@ -26,12 +25,12 @@ def fit_final(
     data: Bucket,
     dataset_id: str,
     contract: Contract,
-    params: Mapping[str, Any],
+    params: Mapping[str, float],
     *,
     seed: int,
     sample_rows: int,
 ) -> Final:
-    """Fit on train; early stopping and the threshold come from valid."""
+    """Fit on the training rows; early stopping and the threshold use the validation rows."""
     with (
         opened(data, dataset_id, "train", contract) as train,
         opened(data, dataset_id, "valid", contract) as valid,

@@ -1,4 +1,4 @@
-"""The champion as an evaluation finds it: what serves, and what it says on the test rows."""
+"""The current champion as an evaluation finds it, and its answers to the test rows."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,9 +18,10 @@ from training_job.evaluation.bootstrap import Bools
 
 @dataclass(frozen=True, slots=True)
 class Incumbent:
-    """The pointer with its ETag, and the model behind it, unless that can't be used here.
+    """The champion pointer with its ETag, and the champion's bundle where it can be scored.
 
-    `etag` and `champion` are None when there is none; `unscorable` says why `bundle` is None.
+    `etag` and `champion` are None when nothing serves yet. Where a champion can't be scored on the
+    test rows, `bundle` is None and `unscorable` says why.
     """
 
     etag: str | None = None
@@ -46,10 +47,15 @@ class Incumbent:
         recorded = _recorded_f1(store, champion.version)
         return cls(pointer.etag, champion, unscorable=Unscorable(champion.version, case, recorded))
 
+    @property
+    def version(self) -> str | None:
+        """The champion's version; None when nothing serves yet."""
+        return self.champion.version if self.champion else None
+
     def predict(self, rows: Iterable[tuple[Value, ...]]) -> Bools:
-        """The champion's answers to rows of the contract it was loaded with."""
+        """The champion's answers to rows of the contract; ValueError if it can't be scored."""
         if self.bundle is None:
-            raise ValueError("There is no champion that can be scored.")
+            raise ValueError("No champion can be scored on these rows.")
         bundle = self.bundle
         answers = (bundle.probability(row) >= bundle.threshold for row in rows)
         return np.fromiter(answers, np.bool_)
@@ -63,9 +69,6 @@ def _load(store: ModelStore, champion: Champion) -> Bundle | None:
 
 
 def _recorded_f1(store: ModelStore, version: str) -> float | None:
-    """The test F1 on a version's own card; None when there is none to read."""
-    try:
-        card = store.read_card(version) or {}
-        return float(card["metrics"]["f1"])
-    except (ValueError, KeyError, TypeError):  # a damaged card is a ValueError too
-        return None
+    """The test F1 on a version's own card; None without a readable card."""
+    card = store.read_card(version)
+    return card.metrics.get("f1") if card else None

@@ -1,7 +1,4 @@
-"""A version's immutable objects: its bundle, its reference sample, its card."""
-
-import json
-from typing import Any
+"""A version's immutable objects: bundle, reference sample, model card."""
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +7,7 @@ import pyarrow.parquet
 from adapters.s3 import Bucket, Conflict
 from domain import keys
 from domain.contract.contract import Contract
+from domain.model.card import ModelCard
 from domain.model.champion import ModelRef
 from training_job.dataset.dataset import Split
 from training_job.model.encoding import encode
@@ -18,11 +16,11 @@ from training_job.model.model import Fitted, predict
 REFERENCE_ROWS = 10_000
 
 
-def reference(sample: Split, fitted: Fitted, contract: Contract) -> pa.Table:
-    """The version's own sample: the first validation rows by their hashes, which is at random."""
+def make_reference(sample: Split, fitted: Fitted, contract: Contract) -> pa.Table:
+    """Score the version's own sample: the validation rows with the lowest (so random) hashes."""
     table = sample.table
     probabilities = predict(fitted.booster, encode(table, contract)).astype(np.float64)
-    columns: dict[str, Any] = {}
+    columns: dict[str, object] = {}
     for feature in contract.features:
         column = table.column(feature.name)
         kind = {"category": pa.string(), "flag": pa.int64(), "number": pa.float64()}[feature.kind]
@@ -38,14 +36,14 @@ def reference(sample: Split, fitted: Fitted, contract: Contract) -> pa.Table:
 
 
 def store(
-    models: Bucket, model: ModelRef, content: bytes, reference: pa.Table, card: dict[str, Any]
+    models: Bucket, model: ModelRef, content: bytes, reference: pa.Table, card: ModelCard
 ) -> None:
-    """Write the version's three objects; one that is already there stays (they are immutable)."""
+    """Write the version's three objects; one that exists already is left as it is."""
     sink = pa.BufferOutputStream()
     pyarrow.parquet.write_table(reference, sink, compression="zstd")
     objects = {
         keys.reference(model.version): (sink.getvalue().to_pybytes(), "application/octet-stream"),
-        keys.card(model.version): (json.dumps(card, indent=2).encode(), "application/json"),
+        keys.card(model.version): (card.to_json(), "application/json"),
         model.bundle_key: (content, "application/gzip"),
     }
     for key, (body, content_type) in objects.items():

@@ -1,36 +1,45 @@
-"""The judgement: the challenger's figures, the champion on the same rows, and the gate's word."""
+"""Evaluate a challenger on the test rows against the current champion, and apply the gate."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from domain.contract.contract import Contract
 from domain.interval import Interval
 from domain.model import gate
+from domain.model.card import Quality, SegmentFigures
 from domain.model.left_out import LeftOut
 from training_job.dataset.dataset import Split
 from training_job.evaluation import card as cards
-from training_job.evaluation.evaluation import compare, measures, segment_figures, segment_masks
+from training_job.evaluation.evaluation import (
+    compare_pairwise,
+    measure,
+    measure_segments,
+    segment_masks,
+)
 from training_job.evaluation.incumbent import Incumbent
 from training_job.model.model import Probabilities
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What the test rows say, and the verdict. `champion_f1`: None unless it was scored on them."""
+    """The figures on the test rows and the verdict.
+
+    `champion_f1`: None unless the champion was scored on the same rows.
+    """
 
     incumbent: Incumbent
     measures: dict[str, Interval]
-    segments: list[dict[str, Any]]
+    segments: tuple[SegmentFigures, ...]
     verdict: gate.Verdict
     champion_f1: float | None
 
-    def card(self) -> dict[str, Any]:
+    @property
+    def quality(self) -> Quality:
         """Its part of the model card."""
-        champion = self.incumbent.champion
-        version = champion.version if champion else None
-        return cards.evaluation_section(self.measures, self.segments, self.verdict, version)
+        return cards.evaluation_section(
+            self.measures, self.segments, self.verdict, self.incumbent.version
+        )
 
 
 def evaluate_against(
@@ -44,16 +53,16 @@ def evaluate_against(
     left_out: LeftOut,
     seed: int,
 ) -> Evaluation:
-    """Measure the challenger by its `probabilities`, and let the gate compare it with who stands.
+    """Measure the challenger by its `probabilities` and compare it with the current champion.
 
-    `seed`: of the bootstrap, so that a repeated step comes to the same verdict.
+    `seed`: of the bootstrap, so that a repeated step reaches the same verdict.
     """
     masks = segment_masks(test.table, contract)
-    found = measures(test.labels, probabilities, threshold, seed=seed)
+    measures = measure(test.labels, probabilities, threshold, seed=seed)
     predicted = np.asarray(probabilities, dtype=np.float64) >= threshold
     champion: gate.Paired | gate.Unscorable | None = incumbent.unscorable
     if incumbent.bundle is not None and incumbent.champion is not None:
-        champion = compare(
+        champion = compare_pairwise(
             test.labels,
             predicted,
             incumbent.predict(test.rows(contract)),
@@ -62,15 +71,15 @@ def evaluate_against(
             seed=seed,
         )
     evidence = gate.Evidence(
-        f1=found["f1"],
-        calibration_error=found["calibration_error"].value,
+        f1=measures["f1"],
+        calibration_error=measures["calibration_error"].value,
         champion=champion,
         left_out=left_out,
     )
     return Evaluation(
         incumbent,
-        found,
-        segment_figures(test.labels, predicted, masks, seed=seed),
+        measures,
+        measure_segments(test.labels, predicted, masks, seed=seed),
         gate.judge(evidence, limits),
         champion.f1 if isinstance(champion, gate.Paired) else None,
     )

@@ -15,6 +15,8 @@ from training_job.model.encoding import Matrix, encode, rows_per_batch
 
 Probabilities = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int8]
+Params = Mapping[str, float]
+"""Hyperparameters by XGBoost's names."""
 
 MAXIMUM_ROUNDS = 600
 EARLY_STOPPING_ROUNDS = 25
@@ -112,9 +114,7 @@ class _Reporter(xgb.callback.TrainingCallback):
         return False
 
 
-def fit(
-    data: TrainingData, params: Mapping[str, Any], *, seed: int, report: Report | None = None
-) -> Fitted:
+def fit(data: TrainingData, params: Params, *, seed: int, report: Report | None = None) -> Fitted:
     """Train with early stopping on the validation rows, which also choose the threshold.
 
     Raises Pruned when `report` says so.

@@ -1,9 +1,8 @@
-"""Check: do pointer, bundle, ledger and registry tell the same story? Nothing is repaired here."""
+"""Check whether pointer, bundles, ledger and registry agree. Nothing is repaired here."""
 
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
 
 from adapters.model_store import ModelStore
 from adapters.registry import RegistryUnavailable, Tracking
@@ -12,10 +11,11 @@ from domain import keys
 from domain.errors import BadBundle, BadKey, BadRecord
 from domain.model.champion import Champion, LedgerEntry
 from domain.model.consistency import Consistency, ledger_problems
+from domain.training.steps import Checked
 
 
-def check(*, models: Bucket, tracking: Tracking, say: Callable[[str], None]) -> dict[str, Any]:
-    """Compare them, keep the outcome for `status`, and return it with ``consistent``."""
+def check(*, models: Bucket, tracking: Tracking, say: Callable[[str], None]) -> Checked:
+    """Compare them and store the outcome for `ops status`."""
     problems: list[str] = []
     champion = _champion(models, problems)
     entries = _entries(models, problems)
@@ -33,7 +33,7 @@ def check(*, models: Bucket, tracking: Tracking, say: Callable[[str], None]) -> 
     for problem in problems:
         say(problem)
     say("consistent" if not problems else f"{len(problems)} problems")
-    return asdict(outcome) | {"problems": problems, "consistent": not problems}
+    return Checked(**asdict(outcome), consistent=not problems)
 
 
 def _champion(models: Bucket, problems: list[str]) -> Champion | None:

@@ -1,14 +1,14 @@
 """Which model shall serve: the evaluated one, the previous champion, or one that is named."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from adapters.model_store import ModelStore
 from adapters.s3 import Bucket
 from domain import keys
 from domain.errors import BadBundle
 from domain.model.champion import Action, ModelRef
+from domain.training.steps import Evaluated
 from training_job.errors import NothingToPromote
 from training_job.inputs import State
 
@@ -32,17 +32,16 @@ class Choice:
             return cls(lambda: find_previous(models), "rollback", ("Rolled back by an operator.",))
         version = asked.promote_version
         if version is None:
-            return _choose_evaluated(state.results["evaluate"])
+            return _choose_evaluated(state.result(Evaluated))
         if _has_served(models, version):
             reasons = ("Rolled back by an operator.",)
             return cls(lambda: find_named(models, version), "rollback", reasons)
         return cls(lambda: find_named(models, version), "promote", ("Promoted by an operator.",))
 
 
-def _choose_evaluated(evaluated: Mapping[str, Any]) -> Choice:
-    version, etag = evaluated["version"], evaluated["champion_etag"]
-    model = ModelRef(version, keys.bundle(version), evaluated["sha256"])
-    return Choice(lambda: (model, etag), "promote", tuple(evaluated["reasons"]))
+def _choose_evaluated(evaluated: Evaluated) -> Choice:
+    model = ModelRef(evaluated.version, keys.bundle(evaluated.version), evaluated.sha256)
+    return Choice(lambda: (model, evaluated.champion_etag), "promote", evaluated.reasons)
 
 
 def find_previous(models: Bucket) -> tuple[ModelRef, str]:

@@ -6,7 +6,6 @@ Whatever happens between two of these writes, the next promoter completes what i
 import contextlib
 import time
 from collections.abc import Callable
-from typing import Any
 
 from adapters.model_store import ModelStore
 from adapters.registry import RegistryUnavailable, Tracking
@@ -14,6 +13,7 @@ from adapters.s3 import Bucket, Conflict
 from domain import keys
 from domain.errors import BadBundle, BadRecord
 from domain.model.champion import Champion, LedgerEntry, ModelRef
+from domain.training.steps import Promoted, Registry
 from training_job.errors import AwsUnavailable, NothingToPromote
 from training_job.promotion.choice import Choice
 
@@ -28,7 +28,7 @@ def promote(
     choice: Choice,
     execution: str,
     say: Callable[[str], None],
-) -> dict[str, Any]:
+) -> Promoted:
     """Make the chosen model the champion, if the pointer still has exactly the choice's ETag.
 
     Safe to repeat: what this execution has
@@ -56,16 +56,27 @@ def promote(
             raise AwsUnavailable("S3 refused to replace the champion pointer, which is unchanged.")
         if made is None:
             say(CHANGED)
-            kept = _result(False, current.seq if current else 0, model.version, current, (CHANGED,))
-            return kept | {"registry": "untouched"}
+            return Promoted(
+                promoted=False,
+                version=model.version,
+                reasons=(CHANGED,),
+                seq=current.seq if current else 0,
+                champion_version=current.version if current else None,
+            )
     _record(models, made)
     registry = align_registry(models, tracking)
     say(f"champion {made.version}, seq {made.seq}, registry {registry}")
-    result = _result(True, made.seq, made.version, current, choice.reasons)
-    return result | {"registry": registry}
+    return Promoted(
+        promoted=True,
+        version=made.version,
+        reasons=choice.reasons,
+        seq=made.seq,
+        champion_version=current.version if current else None,
+        registry=registry,
+    )
 
 
-def align_registry(models: Bucket, tracking: Tracking) -> str:
+def align_registry(models: Bucket, tracking: Tracking) -> Registry:
     """Let the alias name what the pointer names: ``done``, ``pending`` or ``unknown_version``.
 
     ``pending``: MLflow can't be reached. ``unknown_version``: the registry has another model under
@@ -122,15 +133,3 @@ def _swap(models: Bucket, champion: Champion, etag: str | None) -> None:
 def _record(models: Bucket, entry: LedgerEntry) -> None:
     with contextlib.suppress(Conflict):  # it is already recorded
         models.put_if(entry.key, entry.to_json(), etag=None)
-
-
-def _result(
-    promoted: bool, seq: int, version: str, serving: Champion | None, reasons: tuple[str, ...]
-) -> dict[str, Any]:
-    return {
-        "promoted": promoted,
-        "seq": seq,
-        "version": version,
-        "champion_version": serving.version if serving else None,
-        "reasons": list(reasons),
-    }

@@ -11,7 +11,6 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +18,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet
 
 from adapters.s3 import Bucket
-from domain import keys, times
+from domain import keys, times, typed_json
+from domain.training.steps import RefusedRows, Scored
 from training_job.dataset import reading, tables
 from training_job.dataset.quarantine import TOP_REASONS
 from training_job.dataset.validation import Columns, check
@@ -59,7 +59,7 @@ def score(
     models: Bucket,
     predictions: Bucket,
     say: Callable[[str], None],
-) -> dict[str, Any]:
+) -> Scored:
     """Score every row of the input; returns the counts and where the scores are.
 
     A row that breaks the model's contract gets a reason instead of a score. Raises BadInput,
@@ -84,22 +84,21 @@ def score(
                 f" {tally.refused:,} refused, {speed:,.0f} rows/s"
             )
         passed += size
-    summary = {
-        "model_version": todo.version,
-        "threshold": scorer.bundle.threshold,
-        "output": request.output,
-        "logged": todo.log,
-        "rows": tally.rows,
-        "refused": tally.refused,
-        "positives": tally.positives,
-        "top_reasons": [
-            {"reason": reason, "rows": rows}
-            for reason, rows in tally.reasons.most_common(TOP_REASONS)
-        ],
-    }
-    document = json.dumps(summary, indent=2).encode()
+    scored = Scored(
+        model_version=todo.version,
+        threshold=scorer.bundle.threshold,
+        output=request.output,
+        logged=todo.log,
+        rows=tally.rows,
+        refused=tally.refused,
+        positives=tally.positives,
+        top_reasons=tuple(
+            RefusedRows(reason, rows) for reason, rows in tally.reasons.most_common(TOP_REASONS)
+        ),
+    )
+    document = typed_json.to_json(scored)
     data.put(keys.scoring_summary(request.output), document, content_type="application/json")
-    return summary
+    return scored
 
 
 def _parts(data: Bucket, key: str, scorer: BatchScorer) -> Iterator[Part]:

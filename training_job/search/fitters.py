@@ -6,14 +6,14 @@ start. Each has a pipe of its own and shares no lock: one that dies takes only i
 
 import multiprocessing
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from training_job.model.model import Pruned, TrainingData, fit
+from training_job.model.model import Params, Pruned, TrainingData, fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Task:
     """A model to fit."""
 
     number: int
-    params: Mapping[str, Any]
+    params: Params
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,21 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import optuna
 from optuna.trial import TrialState
 
 from training_job.errors import Interrupted, OutOfMemory, TrainingError
-from training_job.search.fitters import Died, Done, Failed, Fitters, Message, Report, Task
+from training_job.model.model import Params
+from training_job.search.fitters import (
+    Died,
+    Done,
+    Failed,
+    Fitters,
+    Message,
+    Report,
+    Task,
+)
 from training_job.search.study import space
 
 
@@ -29,7 +37,7 @@ class Search:
         default_factory=lambda: TrainingError("No trial could be fitted: see the log.")
     )
 
-    def run(self) -> Iterator[tuple[Done, dict[str, Any]]]:
+    def run(self) -> Iterator[tuple[Done, Params]]:
         """Yield each finished trial with its parameters.
 
         A process that dies loses its trial. Raises OutOfMemory or Interrupted when none is left

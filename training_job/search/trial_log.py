@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from adapters.registry import RegistryUnavailable, Tracking
+from training_job.model.model import Params
 from training_job.search.fitters import Done
 
 
@@ -22,7 +23,7 @@ class TrialLog:
     settling: bool = False
     down: RegistryUnavailable | None = None
 
-    def add(self, done: Done, params: dict[str, Any]) -> None:
+    def add(self, done: Done, params: Params) -> None:
         """Queue one finished trial."""
         metrics = {"seconds": done.seconds}
         if done.f1 is not None:

@@ -1,6 +1,6 @@
-"""Tune: an Optuna study over XGBoost, a process per vCPU, each trial an MLflow run.
+"""Tune: an Optuna study over XGBoost with a process per vCPU; each trial is an MLflow run.
 
-One process, this one, asks the study, tells it, and writes its journal; the others only fit.
+This process alone talks to the study and writes its journal. The other processes only fit models.
 """
 
 import json
@@ -8,7 +8,6 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import optuna
 from optuna.trial import TrialState
@@ -18,6 +17,7 @@ from adapters.s3 import Bucket
 from domain import keys
 from domain.contract.contract import Contract
 from domain.contract.feature import Kind
+from domain.training.steps import Tuned
 from training_job.dataset.dataset import opened
 from training_job.model.model import TrainingData
 from training_job.search.fitters import Fitters
@@ -38,11 +38,11 @@ def tune(
     processes: int,
     seed: int,
     say: Callable[[str], None],
-) -> dict[str, Any]:
+) -> Tuned:
     """Run `trials` trials and return the best parameters with their validation F1.
 
-    The study's journal is copied to the models bucket after each trial; a retried step goes on
-    from there. `processes`: 0 means one per vCPU.
+    The study's journal is copied to the models bucket after each trial, and a retried step
+    continues it. `processes`: 0 means one per vCPU.
     """
     parent_run = tracking.run_of(execution)
     _log_dataset(data, tracking, parent_run, dataset_id, contract)
@@ -68,7 +68,7 @@ def tune(
                     models.upload(journal, keys.study(execution))
                     log.add(done, params)
                 log.settle(say)
-        return _best(study, parent_run)
+        return _read_best(study, parent_run)
 
 
 def _log_dataset(
@@ -88,13 +88,12 @@ def _log_dataset(
 _TYPES: dict[Kind, str] = {"category": "string", "flag": "long", "number": "double"}
 
 
-def _best(study: optuna.Study, parent_run: str) -> dict[str, Any]:
-    best = study.best_trial
-    return {
-        "trials": count_finished(study),
-        "pruned": len(study.get_trials(deepcopy=False, states=(TrialState.PRUNED,))),
-        "best_trial": best.number,
-        "valid_f1": best.value,
-        "params": best.params,
-        "run_id": parent_run,
-    }
+def _read_best(study: optuna.Study, parent_run: str) -> Tuned:
+    return Tuned(
+        trials=count_finished(study),
+        pruned=len(study.get_trials(deepcopy=False, states=(TrialState.PRUNED,))),
+        best_trial=study.best_trial.number,
+        valid_f1=study.best_value,
+        params=study.best_params,
+        run_id=parent_run,
+    )

@@ -4,7 +4,6 @@ The champion has a reference sample like the log, so that drift runs of these da
 """
 
 import io
-import json
 import random
 import uuid
 from collections.abc import Mapping
@@ -31,6 +30,7 @@ from domain.interval import Interval
 from domain.keys import RunId
 from domain.model.bundle import Bundle, digest
 from domain.model.champion import Action, Champion, LedgerEntry, ModelRef
+from tests.cards import SEGMENT, make_card
 from tests.unit.fakes import random_forest
 
 ATTACK = "<img src=x onerror=\"document.title='owned'\">"
@@ -135,36 +135,20 @@ class Stores:
         ref = ModelRef.of(number, digest(data))
         figures = {"f1": f1, "precision": 0.94, "recall": 0.71, "roc_auc": 0.978, "pr_auc": 0.88}
         figures |= {"brier": 0.024, "log_loss": 0.085}
-        card = {
-            "version": ref.version,
-            "registered_at": times.to_millis(now - times.DAY * (50 - 12 * number)),
-            "dataset_id": "a3" * 32,
-            "contract_version": contract.version,
-            "target": contract.target,
-            "threshold": THRESHOLD,
-            "trees": 20,
-            "params": {"max_depth": 4, "learning_rate": 0.0734, "subsample": 0.8},
-            "metrics": figures,
-            "intervals": {name: [value * 0.985, value * 1.014] for name, value in figures.items()},
-            "segments": [
-                {
-                    "segment": f"smoking_history={ATTACK}",
-                    "rows": 900,
-                    "positives": 80,
-                    "f1": 0.78,
-                    "f1_interval": [0.71, 0.84],
-                    "precision": 0.9,
-                    "recall": 0.69,
-                },
-            ],
-            "verdict": {"promote": True, "reasons": ["The limits hold."]},
-            "rows": {"train": 70_000, "valid": 15_000, "test": 15_000},
-            "prevalence": 0.085,
-            "reference_rows": 10_000,
-            "mlflow_run_id": "0f" * 16,
-        }
+        card = make_card(
+            ref.version,
+            registered_at=times.to_millis(now - times.DAY * (50 - 12 * number)),
+            contract_version=contract.version,
+            target=contract.target,
+            threshold=THRESHOLD,
+            trees=20,
+            params={"max_depth": 4, "learning_rate": 0.0734, "subsample": 0.8},
+            metrics=figures,
+            intervals={name: (value * 0.985, value * 1.014) for name, value in figures.items()},
+            segments=(replace(SEGMENT, segment=f"smoking_history={ATTACK}"),),
+        )
         self.models.put(ref.bundle_key, data)
-        self.models.put(keys.card(ref.version), json.dumps(card).encode())
+        self.models.put(keys.card(ref.version), card.to_json())
         return ref
 
     def _runs(

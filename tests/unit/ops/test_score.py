@@ -10,11 +10,21 @@ import pytest
 from adapters.s3 import Bucket
 from domain import keys
 from domain.model.champion import Champion, ModelRef
+from domain.training.steps import Scored
 from ops.commands import score, train
 from ops.errors import OpsError
 
 MODELS = [ModelRef.of(number, f"{number}" * 64) for number in (1, 2)]
-SUMMARY = {"model_version": "1", "rows": 2, "refused": 0, "positives": 1, "top_reasons": []}
+SCORED = Scored(
+    model_version="1",
+    threshold=0.5,
+    output="scoring/out/x/",
+    logged=False,
+    rows=2,
+    refused=0,
+    positives=1,
+    top_reasons=(),
+)
 
 
 class FakeTarget:
@@ -25,7 +35,7 @@ class FakeTarget:
         self.model: ModelRef | None = MODELS[0]
 
     def ended(self, status: str = "SUCCEEDED") -> dict[str, Any]:
-        output = json.dumps({"score": SUMMARY})
+        output = json.dumps({SCORED.step: SCORED.to_dict()})
         return {"status": status, "output": output, "error": "BadData", "cause": "a.csv is torn."}
 
     def bucket(self, _: str) -> Bucket:

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 from mlflow import environment_variables as mlflow_environment
 
 from adapters.registry import ERROR_TAG, RegistryUnavailable, Tracking
+from domain.training.steps import STEP_NAMES
 from tests.unit.fakes import client_error
 from training_job import __main__ as entry
 from training_job import steps
@@ -31,7 +32,7 @@ SETTINGS = Settings(
 
 
 def test_every_step_can_be_named() -> None:
-    assert entry.STEP_NAMES == tuple(steps.STEPS)
+    assert STEP_NAMES == tuple(steps.STEPS)
 
 
 def test_mlflows_client_calls_nobody_else_and_gives_up_within_two_minutes(

@@ -2,15 +2,14 @@
 
 import json
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from domain.failures import ADVICE
+from domain.training.steps import STEP_NAMES, Evaluated, Prepared, Tuned
 from stacks.training.task_state import TIMEOUT_HOURS
 from tests.repository import ROOT
 from training_job import steps
-from training_job.__main__ import STEP_NAMES
 from training_job.evaluation import evaluate
 from training_job.inputs import ExecutionInput, State
 from training_job.promotion import promote
@@ -18,6 +17,19 @@ from training_job.settings import Settings
 
 ROOM = 5000
 """Characters of state for which the overrides of a task have room."""
+PREPARED = Prepared(
+    dataset_id="d", rows={"train": 1}, rows_read=1, rows_quarantined=0, rows_repeated=0, left_out=()
+)
+TUNED = Tuned(trials=1, pruned=0, best_trial=0, valid_f1=0.8, params={"max_depth": 3}, run_id="r")
+EVALUATED = Evaluated(
+    promote=False,
+    rule="paired",
+    reasons=(),
+    version="2-0a1b2c3d",
+    sha256="s",
+    metrics={"f1": 0.8},
+    f1_interval=(0.7, 0.9),
+)
 SETTINGS = Settings(
     data_bucket="data",
     models_bucket="models",
@@ -38,16 +50,18 @@ def test_a_verdict_of_many_reasons_leaves_room_for_the_state(
 ) -> None:
     reasons = [f"Segment number {n} loses 0.1000 of F1, more than allowed." for n in range(count)]
     monkeypatch.setattr(promote, "align_registry", lambda *_: "done")
-    monkeypatch.setattr(evaluate, "evaluate", lambda **_: {"promote": False, "reasons": reasons})
+    monkeypatch.setattr(
+        evaluate, "evaluate", lambda **_: replace(EVALUATED, reasons=tuple(reasons))
+    )
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    results: dict[str, Any] = {"prepare": {"dataset_id": "d"}, "tune": {"params": {}}}
+    results: dict[str, object] = {result.step: result.to_dict() for result in (PREPARED, TUNED)}
     context = steps.Context(
         settings=replace(SETTINGS, contract=(ROOT / "contract.toml").read_text()),
         execution="arn:one",
         state=State(ExecutionInput(), results),
         say=lambda _: None,
     )
-    told = steps.evaluate(context)["reasons"]
+    told = list(steps.evaluate(context).reasons)
     assert len(json.dumps(told)) < ROOM / 2
     assert reasons[:3] == told[:3]
     assert (count <= len(told)) == (count <= 3)

@@ -18,6 +18,7 @@ from domain.drift.run_index import IndexEntry, RunIndex
 from domain.drift.summary import ColumnDrift, Profile, RowCounts, Summary, Test
 from domain.model.champion import LedgerEntry, ModelRef
 from lambdas.dashboard.page import Page
+from tests.cards import make_card
 from tests.repository import ROOT
 from tests.unit.dashboard import NOW, REQUEST_ID, SECRET, FakeAthena, FakeBus, World
 from tests.unit.fakes import point_at, problem_of
@@ -86,7 +87,7 @@ def test_the_overview_tells_champion_card_open_incident_and_the_timeline_oldest_
     world = _with_runs([_summary(day) for day in range(12)])
     ref = ModelRef.of(7, "0a1b2c3d" * 8)
     point_at(world.s3, ref)
-    world.s3.objects[keys.card(ref.version)] = b'{"threshold": 0.4}'
+    world.s3.objects[keys.card(ref.version)] = make_card(ref.version).to_json()
     incident = Incident(
         last_window_end=5, outcome=Outcome.DATA_DRIFT, drifted=("age",), opened_at=4
     )
@@ -94,7 +95,8 @@ def test_the_overview_tells_champion_card_open_incident_and_the_timeline_oldest_
 
     found = world.get("/monitoring/overview")
 
-    assert (ref.version, {"threshold": 0.4}) == (found["champion"]["version"], found["card"])
+    assert ref.version == found["champion"]["version"]
+    assert make_card(ref.version).to_dict() == found["card"]
     assert ("data_drift", ["age"]) == (found["incident"]["outcome"], found["incident"]["drifted"])
     assert (12, 12, 8) == (found["runs_total"], len(found["timeline"]), len(found["latest"]))
     assert found["timeline"][0]["end"] < found["timeline"][-1]["end"] == found["latest"][0]["end"]
@@ -347,7 +349,7 @@ def _promoted(world: World, number: int, reason: str) -> ModelRef:
     champion = point_at(world.s3, ref)
     entry = LedgerEntry.of(champion, (reason,))
     world.s3.objects[entry.key] = entry.to_json()
-    world.s3.objects[keys.card(ref.version)] = json.dumps({"version": ref.version}).encode()
+    world.s3.objects[keys.card(ref.version)] = make_card(ref.version).to_json()
     return ref
 
 
@@ -360,7 +362,7 @@ def test_models_are_the_ledger_newest_first_and_every_version() -> None:
     assert [refs[1].version, refs[0].version] == found["versions"]
     assert "python -m ops --stage dev rollback" == found["rollback_command"]
     card = world.get("/models/{version}", version=refs[0].version)
-    assert {"version": refs[0].version} == card
+    assert make_card(refs[0].version).to_dict() == card
 
 
 @pytest.mark.parametrize(

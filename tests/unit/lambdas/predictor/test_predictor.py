@@ -145,7 +145,7 @@ def test_the_model_is_described_by_its_card_and_its_bundle(world: World) -> None
     assert world.contract.version == body["contract_version"]
 
 
-@pytest.mark.parametrize("card", [None, b"", b"[]", b"[" * 100_000])
+@pytest.mark.parametrize("card", [None, b"", b"[]", b"[" * 100_000, b'{"trees": 5}'])
 def test_a_bad_card_does_not_hide_the_model(world: World, card: bytes | None) -> None:
     (key,) = (key for key in world.s3.objects if key.endswith("card.json"))
     if card is None:

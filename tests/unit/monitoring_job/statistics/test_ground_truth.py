@@ -17,11 +17,13 @@ from domain import keys
 from domain.contract.contract import Contract
 from domain.drift.disclosure import SMALLEST_GROUP
 from domain.drift.drift import Outcome
-from domain.drift.performance import read_test_figures as figures_of
+from domain.drift.performance import read_test_figures
 from domain.drift.summary import Summary
+from domain.model.card import ModelCard
 from monitoring_job.reports import reports, wording
 from monitoring_job.statistics import performance
 from tabular.models import Models
+from tests.cards import make_card
 from tests.repository import ROOT
 from tests.unit.monitoring import DAY, NOON, World, log, publish_model, records, scored
 
@@ -73,7 +75,7 @@ def test_of_several_labels_the_one_observed_last_counts_wherever_it_lies(world: 
 
 def test_labels_bring_target_drift_performance_and_their_reports(world: World) -> None:
     version = publish_model(world.bucket, world.contract)
-    world.bucket.put(keys.card(version), json.dumps({"metrics": {"f1": 0.99}}).encode())
+    world.bucket.put(keys.card(version), make_card(version, metrics={"f1": 0.99}).to_json())
     frame = scored(1_000, seed=2)
     table = records(frame, world.contract, version=version)
     log(world.bucket, table)
@@ -98,7 +100,7 @@ def test_labels_that_come_ten_days_late_are_one_mail_of_the_weekly_look_back(
     for name in keys.REPORTS:
         monkeypatch.setattr(reports, name, lambda **_: "a page")  # drawing takes a second each
     version = publish_model(world.bucket, world.contract)
-    world.bucket.put(keys.card(version), json.dumps({"metrics": {"f1": 0.99}}).encode())
+    world.bucket.put(keys.card(version), make_card(version, metrics={"f1": 0.99}).to_json())
     frame = scored(1_000, seed=2)
     table = records(frame, world.contract, version=version)
     log(world.bucket, table)
@@ -286,14 +288,15 @@ def test_expected_f1_is_near_the_realised_though_the_scores_are_not_calibrated()
 @pytest.mark.parametrize(
     ("card", "expected"),
     [
-        ({}, {}),
-        ({"metrics": []}, {}),
-        ({"metrics": {"f1": 0.8, "brier": 0.1, "recall": "x"}}, {"f1": 0.8}),
-        ({"metrics": {"f1": {"value": 0.8, "low": 0.7}}}, {"f1": 0.8}),
+        (None, {}),
+        (make_card("1-0a1b2c3d", metrics={}), {}),
+        (make_card("1-0a1b2c3d", metrics={"f1": 0.8, "brier": 0.1}), {"f1": 0.8}),
     ],
 )
-def test_a_card_is_read_tolerantly(card: dict[str, Any], expected: dict[str, float]) -> None:
-    assert figures_of(card) == expected
+def test_a_window_is_compared_with_the_figures_that_the_card_has(
+    card: ModelCard | None, expected: dict[str, float]
+) -> None:
+    assert expected == read_test_figures(card)
 
 
 def test_pages_show_only_groups_and_no_small_one(world: World) -> None:

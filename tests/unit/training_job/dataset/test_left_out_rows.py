@@ -45,7 +45,7 @@ def run(moto_bucket: Bucket, contract: Contract) -> Run:
             execution="e",
             say=lambda _: None,
         )
-        stored = moto_bucket.get(keys.manifest(made["dataset_id"]))
+        stored = moto_bucket.get(keys.manifest(made.dataset_id))
         assert stored is not None
         manifest: dict[str, Any] = json.loads(stored.data)
         return LeftOut.from_dict(manifest["left_out"]), manifest

@@ -37,9 +37,10 @@ def run(moto_bucket: Bucket, contract: Contract) -> Run:
             moto_bucket.delete(listed.key)
         for name, content in files.items():
             moto_bucket.put(f"{keys.RAW}{name}", content)
-        defaults = {"raw_prefix": keys.RAW, "salt": "s", "bad_row_share": 0.01}
+        defaults: dict[str, Any] = {"raw_prefix": keys.RAW, "salt": "s", "bad_row_share": 0.01}
         defaults |= {"execution": "e", "say": lambda _: None}
-        return prepare(contract=contract, bucket=moto_bucket, **{**defaults, **options})
+        options = defaults | options
+        return prepare(contract=contract, bucket=moto_bucket, **options).to_dict()
 
     return upload_and_prepare
 

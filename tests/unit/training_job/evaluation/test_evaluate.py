@@ -15,12 +15,15 @@ from domain.contract.contract import Contract
 from domain.model.bundle import Bundle, digest
 from domain.model.champion import Champion, ModelRef
 from domain.model.gate import Limits
+from domain.training.steps import Evaluated
+from tests.cards import make_card
 from tests.unit.patients import csv, patients
 from training_job.dataset.prepare import prepare
 from training_job.errors import BadData
 from training_job.evaluation.evaluate import evaluate
 from training_job.evaluation.evaluation import segment_masks
 from training_job.evaluation.plots import PICTURES
+from training_job.model.model import Params
 
 PARAMS = {"max_depth": 3, "learning_rate": 0.2}
 STUMPS = {"max_depth": 1, "learning_rate": 0.05, "min_child_weight": 200.0}
@@ -62,7 +65,7 @@ class World:
     dataset_id: str
     tracking: FakeTracking = field(default_factory=FakeTracking)
 
-    def evaluate(self, execution: str, params: dict[str, Any], **options: Any) -> dict[str, Any]:
+    def evaluate(self, execution: str, params: Params, **options: Any) -> Evaluated:
         return evaluate(
             data=self.bucket,
             models=self.bucket,
@@ -79,15 +82,15 @@ class World:
             },
         )
 
-    def crown(self, result: dict[str, Any]) -> Champion:
-        version = result["version"]
-        model = ModelRef(version, keys.bundle(version), result["sha256"])
+    def crown(self, result: Evaluated) -> Champion:
+        version = result.version
+        model = ModelRef(version, keys.bundle(version), result.sha256)
         champion = Champion.successor(None, model, action="promote", execution="x", now=1)
         self.bucket.put(keys.CHAMPION, champion.to_json())
         return champion
 
-    def card(self, result: dict[str, Any]) -> dict[str, Any]:
-        stored = self.bucket.get(keys.card(result["version"]))
+    def card(self, result: Evaluated) -> dict[str, Any]:
+        stored = self.bucket.get(keys.card(result.version))
         assert stored is not None
         card: dict[str, Any] = json.loads(stored.data)
         return card
@@ -112,14 +115,14 @@ def world(contract: Contract, moto_bucket: Bucket) -> World:
         execution="prepare",
         say=lambda _: None,
     )
-    return World(contract, moto_bucket, result["dataset_id"])
+    return World(contract, moto_bucket, result.dataset_id)
 
 
 def test_the_first_model_gets_a_card_with_intervals_segments_and_pictures(world: World) -> None:
     result = world.evaluate("one", PARAMS)
     card = world.card(result)
 
-    assert (True, "first") == (result["promote"], result["rule"])
+    assert (True, "first") == (result.promote, result.rule)
     assert set(card["metrics"]) == {
         "f1", "precision", "recall", "roc_auc", "pr_auc", "brier", "log_loss", "calibration_error",
     }  # fmt: skip
@@ -131,7 +134,7 @@ def test_the_first_model_gets_a_card_with_intervals_segments_and_pictures(world:
         "age under 30", "age 30 to under 50", "age 50 to under 70", "age 70 and over",
     ]  # fmt: skip
     assert sum(s["rows"] for s in card["segments"][3:]) == card["rows"]["test"]
-    assert result["reasons"] == card["verdict"]["reasons"]
+    assert list(result.reasons) == card["verdict"]["reasons"]
     assert world.tracking.documents["card.json"] == card
     assert world.tracking.metrics["test_f1_low"] == card["intervals"]["f1"][0]
     expected = {f"evaluation/{name}.png" for name in PICTURES} | {"evaluation/model_card.md"}
@@ -139,7 +142,7 @@ def test_the_first_model_gets_a_card_with_intervals_segments_and_pictures(world:
     pictures = [data for name, data in world.tracking.files.items() if name.endswith(".png")]
     assert all(data.startswith(b"\x89PNG") and len(data) > 5_000 for data in pictures)
     text = world.tracking.files["evaluation/model_card.md"].decode()
-    assert f"# Model card: diabetes {result['version']}" in text
+    assert f"# Model card: diabetes {result.version}" in text
     assert "| gender=Female |" in text
 
 
@@ -169,25 +172,25 @@ def test_the_proof_sees_every_row_twice_in_whatever_batches(
 
 def test_the_same_model_again_is_a_tie_and_a_worse_champion_is_replaced(quick: World) -> None:
     weak, strong = quick.evaluate("weak", STUMPS), quick.evaluate("strong", PARAMS)
-    assert weak["metrics"]["f1"] < strong["metrics"]["f1"]
+    assert weak.metrics["f1"] < strong.metrics["f1"]
 
     quick.crown(weak)
     better = quick.evaluate("two", PARAMS)
-    assert (True, "paired") == (better["promote"], better["rule"])
-    assert better["champion_f1"] == pytest.approx(weak["metrics"]["f1"])
+    assert (True, "paired") == (better.promote, better.rule)
+    assert better.champion_f1 == pytest.approx(weak.metrics["f1"])
 
     quick.crown(strong)
     tie = quick.evaluate("three", PARAMS)
-    assert not tie["promote"]
-    assert tie["champion_f1"] == pytest.approx(strong["metrics"]["f1"])
-    assert "+0.0000" in tie["reasons"][0]
+    assert not tie.promote
+    assert tie.champion_f1 == pytest.approx(strong.metrics["f1"])
+    assert "+0.0000" in tie.reasons[0]
 
 
 def test_a_repeated_evaluation_comes_to_the_same_verdict(quick: World) -> None:
     quick.crown(quick.evaluate("weak", STUMPS))
     first, again = quick.evaluate("two", PARAMS), quick.evaluate("two", PARAMS)
     for result in (first, again):
-        del result["version"]  # this registry gives a new number each time
+        del result.version  # this registry gives a new number each time
     assert first == again
 
 
@@ -199,10 +202,10 @@ def test_a_damaged_champion_is_a_case_of_its_own(quick: World, damage: bytes | N
     else:
         quick.bucket.put(champion.bundle_key, damage)
     result = quick.evaluate("two", PARAMS)
-    assert (True, "bundle_damaged") == (result["promote"], result["rule"])
-    assert result["champion_version"] == champion.version
-    assert result["champion_f1"] is None
-    assert "its bundle is damaged or gone" in result["reasons"][0]
+    assert (True, "bundle_damaged") == (result.promote, result.rule)
+    assert result.champion_version == champion.version
+    assert result.champion_f1 is None
+    assert "its bundle is damaged or gone" in result.reasons[0]
 
 
 @pytest.mark.parametrize(("recorded", "promote"), [(0.2, True), (0.999, False)])
@@ -218,13 +221,15 @@ def test_a_champion_of_another_contract_is_compared_by_its_card(
     ).to_bytes()
     model = ModelRef.of(1, digest(other))
     quick.bucket.put(model.bundle_key, other)
-    quick.bucket.put(keys.card(model.version), json.dumps({"metrics": {"f1": recorded}}).encode())
+    quick.bucket.put(
+        keys.card(model.version), make_card(model.version, metrics={"f1": recorded}).to_json()
+    )
     pointer = Champion.successor(None, model, action="promote", execution="x", now=1)
     quick.bucket.put(keys.CHAMPION, pointer.to_json())
 
     result = quick.evaluate("two", PARAMS)
-    assert (promote, "contract_changed") == (result["promote"], result["rule"])
-    assert f"{recorded:.4f} that its own card says" in result["reasons"][0]
+    assert (promote, "contract_changed") == (result.promote, result.rule)
+    assert f"{recorded:.4f} that its own card says" in result.reasons[0]
 
 
 def test_what_the_next_state_gets_stays_small(quick: World) -> None:
@@ -256,11 +261,11 @@ def test_repeated_files_keep_the_champion_and_are_named_on_the_card(quick: World
         execution="prepare",
         say=lambda _: None,
     )
-    found = quick.evaluate("again", PARAMS, dataset_id=made["dataset_id"])
-    assert not found["promote"]
+    found = quick.evaluate("again", PARAMS, dataset_id=made.dataset_id)
+    assert not found.promote
     sentence = "raw/a.csv repeats 6,000 of its 6,000 rows from raw/b.csv"
-    assert any(sentence in reason for reason in found["reasons"])
-    assert made["left_out"][0] in found["reasons"]
+    assert any(sentence in reason for reason in found.reasons)
+    assert made.left_out[0] in found.reasons
     text = quick.tracking.files["evaluation/model_card.md"].decode()
     assert sentence in text.partition("### What was left out")[2].partition("## ")[0]
 

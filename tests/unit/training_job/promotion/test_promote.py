@@ -13,6 +13,7 @@ from domain.contract.contract import Contract
 from domain.model.bundle import Bundle, digest
 from domain.model.champion import Champion, LedgerEntry, ModelRef
 from domain.model.scorer import Forest
+from domain.training.steps import Promoted
 from training_job.errors import NothingToPromote, TrainingInProgress
 from training_job.promotion import lock
 from training_job.promotion.choice import Choice, find_named, find_previous
@@ -72,7 +73,7 @@ def _pointer(models: Bucket) -> tuple[Champion | None, str | None]:
 
 def _promote(
     models: Bucket, model: ModelRef, tracking: FakeTracking, execution: str, **options: Any
-) -> dict[str, Any]:
+) -> Promoted:
     etag = options.get("etag", _pointer(models)[1])
     return promote(
         models=models,
@@ -94,7 +95,7 @@ def test_the_first_model_becomes_champion_everywhere(
     result = _promote(moto_bucket, model, tracking, "one")
     champion, _ = _pointer(moto_bucket)
     assert champion is not None
-    assert (True, 1, "done") == (result["promoted"], result["seq"], result["registry"])
+    assert (True, 1, "done") == (result.promoted, result.seq, result.registry)
     assert (model, None) == (champion.model, champion.previous)
     assert [(1, "promote", model.version)] == _ledger(moto_bucket)
     assert "1" == tracking.alias
@@ -120,8 +121,8 @@ def test_a_champion_that_changed_since_the_evaluation_stays(
     _promote(moto_bucket, second, tracking, "two")
     result = _promote(moto_bucket, third, tracking, "three", etag=seen)
     champion, _ = _pointer(moto_bucket)
-    assert not result["promoted"]
-    assert "champion changed" in result["reasons"][0]
+    assert not result.promoted
+    assert "champion changed" in result.reasons[0]
     assert champion is not None
     assert second.version == champion.version
 
@@ -160,7 +161,7 @@ def test_a_rollback_works_with_mlflow_down_and_is_repaired_later(
 ) -> None:
     tracking = FakeTracking(moto_bucket, down=True)
     result = _promote(moto_bucket, _store(moto_bucket, contract, 1), tracking, "one")
-    assert (True, "pending") == (result["promoted"], result["registry"])
+    assert (True, "pending") == (result.promoted, result.registry)
     tracking.down = False
     assert "done" == align_registry(moto_bucket, tracking)  # type: ignore[arg-type]  # a fake
     assert "1" == tracking.alias

@@ -14,6 +14,7 @@ from domain.model.bundle import Bundle, digest
 from domain.model.champion import Champion, ModelRef
 from domain.model.consistency import Consistency
 from domain.model.scorer import Forest
+from domain.training.steps import Checked, Promoted
 from training_job.errors import AwsUnavailable, NothingToPromote
 from training_job.inputs import ExecutionInput, State
 from training_job.promotion.check import check
@@ -136,16 +137,16 @@ class World:
 
     def promote(
         self, number: int, execution: str, *, etag: str | None, writes: Writes | None = None
-    ) -> dict[str, Any]:
+    ) -> Promoted:
         model, reasons = self.models[number], (f"{execution} is better.",)
         return self.make(Choice(lambda: (model, etag), "promote", reasons), execution, writes)
 
-    def ask(self, execution: str, *, writes: Writes | None = None, **asked: Any) -> dict[str, Any]:
+    def ask(self, execution: str, *, writes: Writes | None = None, **asked: Any) -> Promoted:
         """Promote as an execution with that input does."""
         state = State(ExecutionInput(**asked), {})
         return self.make(Choice.of(self.bucket, state), execution, writes)
 
-    def make(self, choice: Choice, execution: str, writes: Writes | None) -> dict[str, Any]:
+    def make(self, choice: Choice, execution: str, writes: Writes | None) -> Promoted:
         writes = writes or Writes()
         client: Any = RegistryClient(self.registry, writes)
         return promote(
@@ -156,7 +157,7 @@ class World:
             say=lambda _: None,
         )
 
-    def check(self) -> dict[str, Any]:
+    def check(self) -> Checked:
         client: Any = RegistryClient(self.registry, Writes())
         return check(models=self.bucket, tracking=client, say=lambda _: None)
 
@@ -180,7 +181,7 @@ def world(moto_bucket: Bucket, contract: Contract) -> World:
         moto_bucket.put(keys.reference(model.version), b"")
         made.registry.hashes[str(number)] = model.sha256
     made.promote(1, "one", etag=None)
-    assert made.check()["consistent"]
+    assert made.check().consistent
     return made
 
 
@@ -198,7 +199,7 @@ def test_a_promotion_writes_pointer_entry_and_alias(world: World) -> None:
     writes = Writes()
     world.promote(2, "two", etag=world.etag(), writes=writes)
     assert writes.count >= ALIAS
-    assert world.check()["consistent"]
+    assert world.check().consistent
 
 
 @pytest.mark.parametrize(("number", "after"), KILLS)
@@ -209,9 +210,9 @@ def test_a_retried_state_completes_what_a_killed_one_began(
     with pytest.raises(Killed):
         world.promote(2, "two", etag=seen, writes=_killing(_numbered(number), after=after))
     result = world.promote(2, "two", etag=seen)
-    assert (True, 2, "done") == (result["promoted"], result["seq"], result["registry"])
+    assert (True, 2, "done") == (result.promoted, result.seq, result.registry)
     assert [world.models[n].version for n in (1, 2)] == world.history()
-    assert [] == world.check()["problems"]
+    assert () == world.check().problems
 
 
 @pytest.mark.parametrize(("number", "after"), KILLS)
@@ -222,10 +223,10 @@ def test_the_next_promoter_completes_what_a_killed_one_began(
         world.promote(2, "two", etag=world.etag(), writes=_killing(_numbered(number), after=after))
     began = world.champion().execution == "two"
     result = world.promote(3, "three", etag=world.etag())
-    assert result["promoted"]
+    assert result.promoted
     expected = (1, 2, 3) if began else (1, 3)
     assert [world.models[n].version for n in expected] == world.history()
-    assert [] == world.check()["problems"]
+    assert () == world.check().problems
 
 
 def test_a_promotion_whose_answer_got_lost_is_a_promotion(world: World) -> None:
@@ -238,9 +239,9 @@ def test_a_promotion_whose_answer_got_lost_is_a_promotion(world: World) -> None:
         execution="two",
         say=lambda _: None,
     )
-    assert (True, 2, "done") == (result["promoted"], result["seq"], result["registry"])
+    assert (True, 2, "done") == (result.promoted, result.seq, result.registry)
     assert [world.models[n].version for n in (1, 2)] == world.history()
-    assert [] == world.check()["problems"]
+    assert () == world.check().problems
 
 
 def test_a_write_that_is_refused_for_nobodys_sake_is_worth_a_retry(world: World) -> None:
@@ -269,12 +270,15 @@ def test_a_repeated_rollback_leaves_alone_who_was_promoted_since(
     world.promote(3, "three", etag=world.etag())
     result = world.ask("back", **asked)
     expected = (True, 3, world.models[1].version, world.models[3].version)
-    assert expected == tuple(
-        result[name] for name in ("promoted", "seq", "version", "champion_version")
+    assert expected == (
+        result.promoted,
+        result.seq,
+        result.version,
+        result.champion_version,
     )
     assert [world.models[n].version for n in (1, 2, 1, 3)] == world.history()
     assert "3" == world.registry.alias
-    assert [] == world.check()["problems"]
+    assert () == world.check().problems
 
 
 def test_a_repeated_promotion_that_was_replaced_since_is_still_called_one(world: World) -> None:
@@ -283,7 +287,7 @@ def test_a_repeated_promotion_that_was_replaced_since_is_still_called_one(world:
         world.promote(2, "two", etag=seen, writes=_killing(_numbered(POINTER), after=True))
     world.promote(3, "three", etag=world.etag())
     result = world.promote(2, "two", etag=seen)
-    assert (True, 2) == (result["promoted"], result["seq"])
+    assert (True, 2) == (result.promoted, result.seq)
     assert world.models[3].version == world.champion().version
 
 
@@ -303,9 +307,9 @@ def test_a_registry_that_has_another_model_under_the_number_is_left_alone(
     if registered:
         world.registry.hashes["2"] = registered
     result = world.promote(2, "two", etag=world.etag())
-    assert (True, "unknown_version") == (result["promoted"], result["registry"])
+    assert (True, "unknown_version") == (result.promoted, result.registry)
     assert "1" == world.registry.alias
-    (problem,) = world.check()["problems"]
+    (problem,) = world.check().problems
     assert "version 2 is not the model that serves" in problem
 
 
@@ -315,19 +319,19 @@ def test_of_two_promoters_at_once_one_wins_or_both_follow_each_other(
 ) -> None:
     """The other promoter does all its work just before this one's write of that number."""
     seen = world.etag()
-    others: list[dict[str, Any]] = []
+    others: list[Promoted] = []
 
     def other() -> None:
         etag = seen if number == POINTER else world.etag()
         others.append(world.promote(3, "three", etag=etag))
 
     result = world.promote(2, "two", etag=seen, writes=Writes(before={_numbered(number): other}))
-    assert others[0]["promoted"]
-    assert result["promoted"] == (number != POINTER)
+    assert others[0].promoted
+    assert result.promoted == (number != POINTER)
     expected = (1, 3) if number == POINTER else (1, 2, 3)
     assert [world.models[n].version for n in expected] == world.history()
     assert world.models[3].version == world.champion().version
-    assert [] == world.check()["problems"]
+    assert () == world.check().problems
 
 
 def test_with_mlflow_down_the_promotion_counts_and_the_check_says_what_is_pending(
@@ -335,14 +339,14 @@ def test_with_mlflow_down_the_promotion_counts_and_the_check_says_what_is_pendin
 ) -> None:
     world.registry.down = True
     result = world.promote(2, "two", etag=world.etag())
-    assert (True, "pending") == (result["promoted"], result["registry"])
-    (problem,) = world.check()["problems"]
+    assert (True, "pending") == (result.promoted, result.registry)
+    (problem,) = world.check().problems
     assert problem.startswith("The registry can't be compared")
     world.registry.down = False
-    (problem,) = world.check()["problems"]
+    (problem,) = world.check().problems
     assert problem.startswith("The registry's alias names 1, the pointer 2")
-    assert "done" == world.promote(2, "two", etag=None)["registry"]
-    assert world.check()["consistent"]
+    assert "done" == world.promote(2, "two", etag=None).registry
+    assert world.check().consistent
 
 
 def test_a_repeated_rollback_ignores_that_its_first_attempt_left_a_damaged_champion(
@@ -354,7 +358,7 @@ def test_a_repeated_rollback_ignores_that_its_first_attempt_left_a_damaged_champ
     with pytest.raises(Killed):
         world.ask("back", rollback=True, writes=_killing(_numbered(POINTER), after=True))
     result = world.ask("back", rollback=True)
-    assert (True, world.models[1].version) == (result["promoted"], result["version"])
+    assert (True, world.models[1].version) == (result.promoted, result.version)
     with pytest.raises(NothingToPromote, match="can't be served"):
         world.promote(2, "again", etag=world.etag())
 
@@ -379,14 +383,14 @@ def test_the_check_names_what_does_not_agree_and_keeps_it_for_status(
     world: World, damage: Callable[[World], Any], problem: str
 ) -> None:
     world.promote(2, "two", etag=world.etag())
-    assert world.check()["consistent"]
+    assert world.check().consistent
     damage(world)
     result = world.check()
-    assert not result["consistent"]
-    assert problem in " ".join(result["problems"])
+    assert not result.consistent
+    assert problem in " ".join(result.problems)
     kept = world.bucket.get(keys.CHECK)
     assert kept is not None
-    assert result["problems"] == list(Consistency.from_json(kept.data).problems)
+    assert result.problems == Consistency.from_json(kept.data).problems
 
 
 def _entry(world: World, number: int) -> str:

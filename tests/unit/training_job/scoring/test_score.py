@@ -53,7 +53,8 @@ def bucket(moto_bucket: Bucket, bundle: Bundle) -> Bucket:
 def run(bucket: Bucket, **options: Any) -> dict[str, Any]:
     say = options.pop("say", lambda _: None)
     request = ScoreRequest(**{"input": INPUT, "output": OUTPUT, **options})
-    return score(request=request, data=bucket, models=bucket, predictions=bucket, say=say)
+    scored = score(request=request, data=bucket, models=bucket, predictions=bucket, say=say)
+    return scored.to_dict()
 
 
 def table(bucket: Bucket, prefix: str) -> pd.DataFrame:

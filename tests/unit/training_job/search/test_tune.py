@@ -14,6 +14,7 @@ from adapters.registry import RegistryUnavailable
 from adapters.s3 import Bucket
 from domain import keys
 from domain.contract.contract import Contract
+from domain.training.steps import Tuned
 from tests.unit.patients import csv, patients
 from training_job.dataset.dataset import Split
 from training_job.dataset.prepare import prepare
@@ -66,14 +67,14 @@ def data(moto_bucket: Bucket, contract: Contract) -> dict[str, Any]:
         "contract": contract,
         "data": moto_bucket,
         "models": moto_bucket,
-        "dataset_id": prepared["dataset_id"],
+        "dataset_id": prepared.dataset_id,
         "execution": "e",
         "seed": 1,
         "processes": 2,
     }
 
 
-def search(data: dict[str, Any], **options: Any) -> tuple[dict[str, Any], list[str], FakeTracking]:
+def search(data: dict[str, Any], **options: Any) -> tuple[Tuned, list[str], FakeTracking]:
     """``(result, what was said, what was logged)``."""
     said: list[str] = []
     tracking = FakeTracking(down=options.pop("down", False))
@@ -85,14 +86,14 @@ def search(data: dict[str, Any], **options: Any) -> tuple[dict[str, Any], list[s
 def test_one_process_finds_the_same_parameters_again(data: dict[str, Any]) -> None:
     first, _, _ = search(data, processes=1, execution="a")
     again, _, _ = search(data, processes=1, execution="b")
-    assert first["params"] == again["params"]
-    assert 6 == first["trials"]
+    assert first.params == again.params
+    assert 6 == first.trials
 
 
 def test_a_retried_step_runs_only_the_trials_that_are_missing(data: dict[str, Any]) -> None:
     _, _, first = search(data, trials=4)
     result, said, second = search(data, trials=6)
-    assert (4, 2, 6) == (len(first.trials), len(second.trials), result["trials"])
+    assert (4, 2, 6) == (len(first.trials), len(second.trials), result.trials)
     assert "2 of 6 trials to go" in said[0]
     assert not set(first.trials) & set(second.trials)
 
@@ -102,7 +103,7 @@ def test_a_journal_cut_short_is_continued(data: dict[str, Any]) -> None:
     bucket, key = data["models"], keys.study("e")
     bucket.put(key, bucket.get(key).data[:-20])
     result, _, _ = search(data, trials=5)
-    assert 5 == result["trials"]
+    assert 5 == result.trials
 
 
 def test_a_killed_process_loses_its_own_trial_only(
@@ -122,7 +123,7 @@ def test_a_killed_process_loses_its_own_trial_only(
     (lost,) = (line for line in said if "died" in line)
     assert "exit code -9" in lost
     assert "1 processes go on" in lost
-    assert 5 == result["trials"] == len(tracking.trials)
+    assert 5 == result.trials == len(tracking.trials)
     _, _, rest = search(data, trials=6)
     assert 1 == len(rest.trials)
 
@@ -155,7 +156,7 @@ def test_when_no_process_is_left_the_step_fails_by_name_and_a_retry_goes_on(
         with pytest.raises(error, match=r"[12] of 6 trials had ended"):
             search(data, processes=processes)
     result, said, _ = search(data, processes=processes)
-    assert 6 == result["trials"]
+    assert 6 == result.trials
     assert said[0].startswith(("5 of 6 trials to go", "4 of 6 trials to go"))
 
 
@@ -167,7 +168,7 @@ def test_a_hopeless_trial_is_given_up(
         searching, "space", lambda trial: {"max_depth": 3, "learning_rate": next(rates)}
     )
     result, _, tracking = search(data, trials=10, processes=1)
-    assert (10, 2) == (result["trials"], result["pruned"])
+    assert (10, 2) == (result.trials, result.pruned)
     assert ["trial-8 (given up)", "trial-9 (given up)"] == tracking.trials[8:]
 
 
@@ -175,7 +176,7 @@ def test_trials_outlive_a_tracking_server_that_is_down(data: dict[str, Any]) -> 
     with pytest.raises(RegistryUnavailable):
         search(data, down=True)
     result, _, tracking = search(data)
-    assert (6, []) == (result["trials"], tracking.trials)
+    assert (6, []) == (result.trials, tracking.trials)
 
 
 def test_once_nobody_fits_any_more_a_server_that_is_down_is_asked_no_further() -> None:

@@ -19,10 +19,10 @@ _DATE_TIME = re.compile(
 )
 
 
-def validated(document: Any, *, target: str, now: datetime) -> list[LabelRecord]:
-    """The labels of a request; raises BadRequest with every bad field.
+def read_labels(document: Any, *, target: str, now: datetime) -> list[LabelRecord]:
+    """Read the labels of a request; raises BadRequest with every invalid field.
 
-    Without `observed_at` a label counts as observed when it was received.
+    A label without `observed_at` counts as observed when it was received.
     """
     entries, _ = requests.read_entries(document, WRAPPER)
     problems: list[FieldProblem] = []
@@ -32,14 +32,14 @@ def validated(document: Any, *, target: str, now: datetime) -> list[LabelRecord]
 
 
 def accept(*, labels: Sequence[LabelRecord], stream: RecordStream) -> int:
-    """Store the labels; returns how many went to the fallback. Raises StreamUnavailable."""
+    """Store the labels, and return how many went to the fallback; raises StreamUnavailable."""
     return stream.append([label.to_json() for label in labels])
 
 
 def _label(
     entry: requests.Entry, target: str, now: datetime, problems: list[FieldProblem]
 ) -> LabelRecord | None:
-    """One label, or None after noting what is wrong with it."""
+    """Read one label; None if it is invalid, with the reasons added to `problems`."""
     fields, at = entry.value, entry.at
     if not isinstance(fields, dict):
         problems.append(FieldProblem(at, "must be an object"))
@@ -53,13 +53,13 @@ def _label(
     ]
     prediction_id = fields.get("prediction_id")
     if not isinstance(prediction_id, str) or not _UUID.fullmatch(prediction_id):
-        detail = "must be the prediction_id of an answer, a UUID"
+        detail = "must be the prediction_id of an answer, which is a UUID"
         problems.append(FieldProblem(f"{at}/prediction_id", detail, "prediction_id"))
     if not isinstance(fields.get(target), bool):
         problems.append(FieldProblem(f"{at}/{target}", "must be true or false", target))
     observed = _instant(fields["observed_at"]) if "observed_at" in fields else now
     if observed is None or not times.from_millis(0) <= observed <= now + times.CLOCK_SKEW:
-        detail = "must be an ISO 8601 time with an offset, not in the future, or left out"
+        detail = "must be an ISO 8601 time with an offset that is not in the future, or be left out"
         problems.append(FieldProblem(f"{at}/observed_at", detail, "observed_at"))
     if len(problems) > found or observed is None:
         return None
@@ -72,7 +72,7 @@ def _label(
 
 
 def _instant(text: object) -> datetime | None:
-    """RFC 3339's profile of ISO 8601: a date, a time and an offset."""
+    """Parse a time as in RFC 3339: a date, a time and an offset; None if it is none."""
     if not isinstance(text, str) or not _DATE_TIME.fullmatch(text):
         return None
     try:

@@ -1,4 +1,4 @@
-"""What the labels function answers."""
+"""The route of the labels function."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,19 +10,19 @@ from adapters.rest import Answer, answer
 from adapters.streams import RecordStream
 from adapters.telemetry import Observation, Telemetry
 from domain import metrics
-from lambdas.labels.accept import accept, validated
+from lambdas.labels.accept import accept, read_labels
 
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """The route over one stream; `target` is the name of a label's boolean field."""
+    """The route and its stream; `target` is the name of a label's boolean field."""
 
     stream: RecordStream
     target: str
 
     def accept(self, request: Request, observation: Observation) -> Answer:
         """POST /labels."""
-        labels = validated(request.json(), target=self.target, now=datetime.now(UTC))
+        labels = read_labels(request.json(), target=self.target, now=datetime.now(UTC))
         fallbacks = accept(labels=labels, stream=self.stream)
         observation.count(metrics.INSTANCES, len(labels))
         observation.count(metrics.LOG_FALLBACKS, fallbacks)
@@ -30,6 +30,6 @@ class Labels:
 
 
 def build(*, stream: RecordStream, target: str, telemetry: Telemetry) -> Api:
-    """The labels function's API over its stream."""
+    """Build the function's API."""
     labels = Labels(stream=stream, target=target)
     return Api(routes={("POST", "/labels"): labels.accept}, telemetry=telemetry, errors={})

@@ -1,4 +1,4 @@
-"""What the labels function is told by its stack."""
+"""Environment variables of the labels function."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The model that serves: loaded once, looked after, swapped as one object."""
+"""The model that serves: loaded once, checked at intervals, and replaced as one object."""
 
 import threading
 import time
@@ -15,18 +15,18 @@ from domain.model.card import ModelCard
 from domain.model.champion import Champion, ModelRef
 
 ABSENCE_SECONDS = 1.0
-"""How long "no model" is believed: the first promotion is seen at once."""
+"""How long the absence of a model is cached, so that the first promotion is seen quickly."""
 
 NO_CHAMPION = "There is no champion yet; train one with `python -m ops train`."
 
 
 class NoModel(DomainError):
-    """There is nothing to serve; the message says why and what to do."""
+    """No model can be served; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """A loaded model: everything an answer needs, never changed, replaced as a whole."""
+    """A loaded model with everything an answer needs. It is replaced as a whole."""
 
     ref: ModelRef
     bundle: Bundle
@@ -44,10 +44,10 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What is known at one moment. `troubles` are sentences; empty when nothing failed.
+    """The state after one check.
 
-    `etag` names the state of the pointer that `model` was loaded for, so that an unchanged pointer
-    isn't read again; None makes the next check read it.
+    `troubles`: what failed, in sentences. `etag`: of the pointer for which `model` was loaded, so
+    that an unchanged pointer isn't read again; None makes the next check read it.
     """
 
     model: Model | None
@@ -56,7 +56,7 @@ class Snapshot:
     troubles: tuple[str, ...]
 
     def serving(self) -> Model:
-        """The model; raises NoModel."""
+        """Return the model; raises NoModel if there is none."""
         if self.model is None:
             raise NoModel(self.troubles[0] if self.troubles else NO_CHAMPION)
         return self.model
@@ -66,8 +66,7 @@ class Snapshot:
 class ModelCache:
     """Reads the champion pointer at most once per `seconds`, and keeps the last good model.
 
-    A request takes one snapshot and uses it from start to end. `on_check` is told of each
-    snapshot that was read anew.
+    A request uses one snapshot from start to end. `on_check` is called with each new snapshot.
     """
 
     bucket: Bucket
@@ -81,7 +80,7 @@ class ModelCache:
         self._store = ModelStore(self.bucket)
 
     def current(self) -> Snapshot:
-        """The snapshot to serve by, at most `seconds` old."""
+        """Return a snapshot that is at most `seconds` old."""
         snapshot = self._snapshot
         if snapshot and self._is_fresh(snapshot):
             return snapshot
@@ -94,7 +93,7 @@ class ModelCache:
         return snapshot
 
     def card(self, model: Model) -> ModelCard | None:
-        """The model's card; None when it can't be read, because serving doesn't need it."""
+        """Return the model's card; None if it can't be read, because serving doesn't need it."""
         try:
             return self._store.read_card(model.version)
         except UNREACHABLE:
@@ -116,12 +115,12 @@ class ModelCache:
         if pointer == "unchanged":
             return self._snapshot_of(model, etag)
         if pointer is None:
-            gone = ["The champion pointer is gone; the last model serves on."] if model else []
+            gone = ["The champion pointer is gone; the last model keeps serving."] if model else []
             return self._snapshot_of(model, None, *gone)
         return self._follow(pointer.champion, pointer.etag, model)
 
     def _follow(self, champion: Champion, etag: str, model: Model | None) -> Snapshot:
-        """Load what the pointer names, else stay, else (a cold start) take the previous one."""
+        """Load the champion. If that fails, keep the model, or load the previous champion."""
         if model and model.ref == champion.model:
             return self._snapshot_of(model, etag)
         troubles = []
@@ -145,4 +144,4 @@ class ModelCache:
 
 def _unreadable(what: str, error: Exception) -> str:
     code = error_code(error) or type(error).__name__
-    return f"The {what} can't be read from S3 ({code}); it is tried again."
+    return f"The {what} can't be read from S3 ({code}); the next check tries again."

@@ -1,4 +1,4 @@
-"""Score a request, log it, then answer it."""
+"""Score a request and log it before it is answered."""
 
 import hashlib
 import re
@@ -19,26 +19,26 @@ from lambdas.predictor.model_cache import Model
 
 WRAPPER = "instances"
 NewId = Callable[[int], str]
-"""The prediction id of the instance at that position of a request."""
+"""Makes the prediction id of the instance at a position of the request."""
 
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """What was answered, in the order of the request; `fallbacks` records missed the stream."""
+    """The answers, in the order of the request; `fallbacks` counts records the stream refused."""
 
     answers: list[dict[str, Any]]
     positives: int
     fallbacks: int
 
 
-def validated(
+def read_instances(
     document: Any, contract: Contract, maximum: int = requests.MAXIMUM_ENTRIES
 ) -> tuple[list[Any], bool]:
-    """The valid instances of a request, `maximum` at most, and whether they came as a batch.
+    """Return the instances of a request, and whether they came as a batch.
 
-    Raises BadRequest with every bad field.
+    Raises BadRequest with every invalid field, or if there are more than `maximum` instances.
     """
     entries, batch = requests.read_entries(document, WRAPPER, maximum)
     problems: list[FieldProblem] = []
@@ -48,10 +48,11 @@ def validated(
     return [entry.value for entry in entries], batch
 
 
-def id_maker(*, idempotency_key: str | None, scope: str, body: bytes) -> NewId:
-    """Random ids; with an Idempotency-Key ids that the same request of the same caller gets again.
+def make_id_factory(*, idempotency_key: str | None, scope: str, body: bytes) -> NewId:
+    """Return a factory of prediction ids.
 
-    Raises BadRequest for a key that isn't 1 to 255 visible ASCII characters.
+    Ids are random. With an Idempotency-Key, the same request of the same caller gets the same ids
+    again. Raises BadRequest if the key isn't 1 to 255 visible ASCII characters.
     """
     if idempotency_key is None:
         return lambda _: str(uuid.uuid4())
@@ -74,9 +75,9 @@ def predict(
     now: int,
     explained: bool = False,
 ) -> Predictions:
-    """Score valid instances by one model; every record is stored before this returns.
+    """Score valid instances with one model, and store every record before returning.
 
-    `now` in UTC milliseconds. Raises StreamUnavailable when a record could be stored nowhere.
+    `now`: UTC milliseconds. Raises StreamUnavailable if a record could not be stored anywhere.
     """
     bundle, target = model.bundle, model.bundle.contract.target
     answers, lines, positives = [], [], 0
@@ -110,6 +111,6 @@ def predict(
 
 
 def _explanation(bundle: Bundle, row: Sequence[Value]) -> dict[str, Any]:
-    from domain.model.shap import explain  # a cold start without explanations does without it
+    from domain.model.shap import explain  # not needed in most cold starts
 
     return asdict(explain(bundle, row))

@@ -1,4 +1,4 @@
-"""What the predictor answers on each of its routes."""
+"""The routes of the predictor."""
 
 import time
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from adapters.telemetry import Observation, Telemetry
 from domain import metrics
 from domain.api import requests
 from lambdas.predictor.model_cache import ModelCache, NoModel, Snapshot
-from lambdas.predictor.predict import id_maker, predict, validated
+from lambdas.predictor.predict import make_id_factory, predict, read_instances
 
 ERRORS: ErrorTable = {
     NoModel: Mapped(HTTPStatus.SERVICE_UNAVAILABLE, "No model", retry_after=10),
@@ -22,7 +22,7 @@ ERRORS: ErrorTable = {
 
 @dataclass(frozen=True, slots=True)
 class Predictor:
-    """The predictor's routes over one model cache and one stream."""
+    """The routes, with their model cache and stream."""
 
     models: ModelCache
     stream: RecordStream
@@ -33,12 +33,12 @@ class Predictor:
         observation.properties["model_version"] = model.version
         explained = requests.read_flag(request.repeated_query, "explain")
         maximum = requests.MAXIMUM_EXPLAINED if explained else requests.MAXIMUM_ENTRIES
-        instances, batch = validated(request.json(), model.bundle.contract, maximum)
+        instances, batch = read_instances(request.json(), model.bundle.contract, maximum)
         predictions = predict(
             instances=instances,
             model=model,
             stream=self.stream,
-            new_id=id_maker(
+            new_id=make_id_factory(
                 idempotency_key=request.headers.get("idempotency-key"),
                 scope=request.caller,
                 body=request.body,
@@ -53,7 +53,7 @@ class Predictor:
         return answer(HTTPStatus.OK, {"predictions": answers} if batch else answers[0])
 
     def model(self, _: Request, observation: Observation) -> Answer:
-        """GET /model: the champion's card, and what the loaded bundle itself says."""
+        """GET /model: the champion's card; fields of the loaded bundle take precedence."""
         model = self._observed(observation).serving()
         own = {
             "version": model.version,
@@ -65,7 +65,7 @@ class Predictor:
         return answer(HTTPStatus.OK, {**(card.to_dict() if card else {}), **own})
 
     def health(self, _: Request, observation: Observation) -> Answer:
-        """GET /health: 200 while something serves, with the reasons when it isn't the champion."""
+        """GET /health: 200 while a model serves; `reasons` say why it may not be the champion."""
         snapshot = self._observed(observation)
         body = {
             "status": "degraded" if snapshot.troubles else "ok",
@@ -75,8 +75,8 @@ class Predictor:
         return answer(HTTPStatus.OK, body)
 
     def openapi(self, _: Request, observation: Observation) -> Answer:
-        """GET /openapi.json, by the contract of the loaded bundle."""
-        from domain.api import openapi  # only here: a cold start of POST /predict does without it
+        """GET /openapi.json: the document for the contract of the loaded bundle."""
+        from domain.api import openapi  # here, because POST /predict does not need it
 
         model = self._observed(observation).serving()
         return answer(HTTPStatus.OK, openapi.build_document(model.bundle.contract))
@@ -91,9 +91,9 @@ class Predictor:
 def build(
     *, models: Bucket, champion_seconds: float, stream: RecordStream, telemetry: Telemetry
 ) -> Api:
-    """The predictor's API over its bucket and its stream."""
+    """Build the function's API."""
 
-    def tell(snapshot: Snapshot) -> None:
+    def report(snapshot: Snapshot) -> None:
         for trouble in snapshot.troubles:
             telemetry.log.warning("model trouble", reason=trouble)
         if snapshot.troubles:
@@ -104,7 +104,7 @@ def build(
             seen.count(metrics.BUNDLE_TROUBLE, len(snapshot.troubles))
             telemetry.emit(seen)
 
-    cache = ModelCache(bucket=models, seconds=champion_seconds, on_check=tell)
+    cache = ModelCache(bucket=models, seconds=champion_seconds, on_check=report)
     predictor = Predictor(models=cache, stream=stream)
     routes = {
         ("POST", "/predict"): predictor.predict,

@@ -1,4 +1,4 @@
-"""What the predictor is told by its stack."""
+"""Environment variables of the predictor."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from domain.environment import Environment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(Environment):
-    """`champion_seconds`: how long a loaded champion is served before the pointer is read again."""
+    """`champion_seconds`: seconds between two looks at the champion pointer."""
 
     models_bucket: str
     predictions_bucket: str

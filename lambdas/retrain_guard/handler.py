@@ -1,4 +1,4 @@
-"""On each `DriftDetected` event: maybe one more turn of the circle."""
+"""Decide on each `DriftDetected` event whether to start a training."""
 
 import os
 import time
@@ -16,7 +16,7 @@ from lambdas.retrain_guard.settings import Settings
 
 
 def handler(event: Mapping[str, Any], _: object) -> dict[str, Any]:
-    """Answer with the decision; raises BadRecord for an event of another shape."""
+    """Return the decision; raises BadRecord for an event of another shape."""
     settings = Settings.from_env(os.environ)
     decision = retrain(
         drift=DetectedDrift.from_detail(event["detail"]),

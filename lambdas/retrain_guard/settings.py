@@ -1,4 +1,4 @@
-"""What the retrain guard is told by its stack."""
+"""Environment variables of the retrain guard."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from domain.environment import Environment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(Environment):
-    """`cool_down_hours`: least time between the starts of two trainings."""
+    """`cool_down_hours`: minimum time between the starts of two trainings."""
 
     data_bucket: str
     event_bus: str

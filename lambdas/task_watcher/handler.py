@@ -1,4 +1,4 @@
-"""On each "ECS Task State Change" event of a stopped training task."""
+"""Handle each "ECS Task State Change" event of a stopped training task."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -19,6 +19,6 @@ def _states() -> "SFNClient":
 
 
 def handler(event: Mapping[str, Any], _: object) -> dict[str, str] | None:
-    """Report the stopped task; the answer says what was reported."""
+    """Report the stopped task to its state machine; return what was reported."""
     failure = watch(task=event["detail"], states=_states())
     return asdict(failure) if failure else None

@@ -13,7 +13,7 @@ from domain.api import openapi
 from domain.api.requests import BadRequest
 from domain.api.schemas import make_example
 from domain.contract.contract import Contract
-from lambdas.labels.accept import validated
+from lambdas.labels.accept import read_labels
 from tests.unit.contracts import contracts, instances
 from tests.unit.domain.contract.test_contract import VALID
 from tests.unit.predictor_world import World
@@ -121,7 +121,7 @@ def test_the_example_is_valid(contract: Contract) -> None:
 )
 def test_schema_and_function_agree_on_labels(contract: Contract, label: dict[str, Any]) -> None:
     try:
-        validated(label, target="diabetes", now=datetime(2026, 1, 31, tzinfo=UTC))
+        read_labels(label, target="diabetes", now=datetime(2026, 1, 31, tzinfo=UTC))
         accepted = True
     except BadRequest:
         accepted = False

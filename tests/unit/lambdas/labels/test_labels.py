@@ -14,7 +14,7 @@ from adapters.streams import RecordStream
 from adapters.telemetry import Telemetry
 from domain import keys, times
 from domain.api.requests import BadRequest
-from lambdas.labels.accept import validated
+from lambdas.labels.accept import read_labels
 from lambdas.labels.routes import build
 from tests.unit.fakes import FakeFirehose, FakeS3, api_event, json_lines, problem_of
 
@@ -75,12 +75,12 @@ def test_repeated_and_contradicting_labels_are_all_kept(world: World) -> None:
 
 
 def test_without_a_time_a_label_was_observed_when_received() -> None:
-    (label,) = validated({"prediction_id": ID, "diabetes": False}, target="diabetes", now=NOW)
+    (label,) = read_labels({"prediction_id": ID, "diabetes": False}, target="diabetes", now=NOW)
     assert times.to_millis(NOW) == label.observed_at == label.received_at
 
 
 def test_an_id_is_stored_in_lower_case_so_that_it_joins() -> None:
-    (label,) = validated(LABEL | {"prediction_id": ID.upper()}, target="diabetes", now=NOW)
+    (label,) = read_labels(LABEL | {"prediction_id": ID.upper()}, target="diabetes", now=NOW)
     assert ID == label.prediction_id
 
 
@@ -94,7 +94,7 @@ def test_an_id_is_stored_in_lower_case_so_that_it_joins() -> None:
     ],
 )
 def test_times_that_are_taken(text: str, expected: datetime) -> None:
-    (label,) = validated(LABEL | {"observed_at": text}, target="diabetes", now=NOW)
+    (label,) = read_labels(LABEL | {"observed_at": text}, target="diabetes", now=NOW)
     assert times.to_millis(expected) == label.observed_at
 
 
@@ -133,7 +133,7 @@ BAD: list[tuple[dict[str, Any], list[str]]] = [
 @pytest.mark.parametrize(("change", "pointers"), BAD)
 def test_a_bad_label_is_named(change: dict[str, Any], pointers: list[str]) -> None:
     with pytest.raises(BadRequest) as raised:
-        validated({"labels": [LABEL | change]}, target="diabetes", now=NOW)
+        read_labels({"labels": [LABEL | change]}, target="diabetes", now=NOW)
     assert pointers == [problem.pointer for problem in raised.value.problems]
 
 
@@ -141,10 +141,10 @@ def test_a_bad_label_is_named(change: dict[str, Any], pointers: list[str]) -> No
 def test_no_value_raises_anything_but_bad_request(value: Any) -> None:
     for document in (value, {"labels": value}, {"labels": [value]}):
         with pytest.raises(BadRequest):
-            validated(document, target="diabetes", now=NOW)
+            read_labels(document, target="diabetes", now=NOW)
     label = {"prediction_id": value, "diabetes": value, "observed_at": value}
     with pytest.raises(BadRequest):
-        validated(label, target="diabetes", now=NOW)
+        read_labels(label, target="diabetes", now=NOW)
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ def test_a_removed_pointer_keeps_the_model_and_is_told_until_it_is_back(
         assert 200 == world.predict(VALID)["statusCode"]
         assert "BundleTrouble" in capsys.readouterr().out
         health = ok(world.get("/health"))
-        reason = "The champion pointer is gone; the last model serves on."
+        reason = "The champion pointer is gone; the last model keeps serving."
         assert ("degraded", [reason]) == (health["status"], health["reasons"])
     world.s3.objects[keys.CHAMPION] = pointer
     assert "ok" == ok(world.get("/health"))["status"]

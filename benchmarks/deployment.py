@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.harness import Figure, main
-from ops.bill.cost_idle import Stage, idle
-from ops.bill.cost_usage import drift_runs
+from ops.bill.cost_idle import Stage, estimate_idle
+from ops.bill.cost_usage import estimate_drift_runs
 from ops.commands.cost import synthesise, total
 
 PREDICTOR = "Predictor/Function/Code"
@@ -27,7 +27,7 @@ def measure(_: int) -> Iterator[Figure]:
         yield Figure("resources of the largest template", max(counts), "", "<= 499")
         yield Figure("largest template", max(map(len, templates)) / 1e6, "MB", "<= 1")
         stage = Stage.read(folder)
-        usd = total([*idle(stage), *drift_runs(stage)])
+        usd = total([*estimate_idle(stage), *estimate_drift_runs(stage)])
         yield Figure("dev, idle, a month in us-east-1", usd, "USD", "<= 35")
         yield Figure("NAT gateways", len(list(stage.of("AWS::EC2::NatGateway"))), "", "<= 0")
         endpoints = [p["VpcEndpointType"] for _, p in stage.of("AWS::EC2::VPCEndpoint")]

@@ -1,4 +1,4 @@
-"""The deployed API as a client with a key sees it."""
+"""A client of the deployed API, with a key."""
 
 import json
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ class Api:
         return self._send("GET", path, None, {})
 
     def post(self, path: str, body: Any, *, idempotency_key: str) -> tuple[int, Any]:
-        """The same for a POST, tried again while the API is busy."""
+        """The same for a POST; it is repeated while the API is busy."""
         headers = {"Content-Type": "application/json", "Idempotency-Key": idempotency_key}
         return self._send("POST", path, json.dumps(body).encode(), headers)
 
@@ -66,7 +66,7 @@ class Api:
             return answer.status, None
 
 
-def problem(status: int, body: Any) -> str:
-    """An error answer in a few words."""
+def describe_problem(status: int, body: Any) -> str:
+    """Describe an error answer in a few words."""
     detail = body.get("detail") or body.get("message") if isinstance(body, dict) else None
     return f"{status}: {detail}" if detail else f"status {status}"

@@ -1,72 +1,99 @@
-"""How commands speak: progress, tables."""
+"""How commands speak: answers on stdout, progress and hints on stderr."""
 
+import json
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from tqdm import tqdm
+if TYPE_CHECKING:  # Rich takes a tenth of a second to import, and --help needs little of it
+    from rich.console import RenderableType
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
+    from rich.table import Table
+    from rich.text import Text
+
+UNLIMITED_WIDTH = 10_000
+"""Columns of a pipe or file: nothing is wrapped or cut there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a command found.
+
+    `data`: for ``--json``. `shown`: for people. `next_step`: a hint for stderr. `status`: the exit
+    status, for a command that worked and found problems.
+    """
+
+    data: Any
+    shown: Sequence["RenderableType"]
+    next_step: str = ""
+    status: int = 0
 
 
 class Progress:
-    """A progress bar on a terminal; elsewhere a line at each quarter of the way.
+    """A live line with elapsed time on a terminal; elsewhere a line at each quarter of the way.
 
-    Without a `total` only what is noted is shown.
+    Without a `total` only the notes and the elapsed time are shown.
     """
 
     def __init__(self, label: str, *, total: int | None = None, unit: str = " rows") -> None:
         self._label, self._total, self._done, self._quarter = label, total, 0, 0
         self._unit, self._note, self._detail = unit, "", ""
         self._began: float | None = None
-        self._bar: tqdm[Any] | None = None
+        self._bar: Bar | None = None
+        self._task: TaskID | None = None
         if sys.stderr.isatty():
-            self._bar = tqdm(desc=label, total=total, unit=unit, unit_scale=True, leave=False)
+            self._bar, self._task = _bar(label, total, unit)
+            self._bar.start()
 
     def detail(self, text: str) -> None:
-        """Said beside the progress from now on, e.g. ``best F1 0.81``."""
+        """Show this beside the progress from now on, e.g. ``best F1 0.81``."""
         if self._began is None:
             self._began = time.monotonic()
-        if self._bar is not None and text != self._detail:
-            self._bar.set_postfix_str(text)
+        if self._bar is not None and self._task is not None and text != self._detail:
+            self._bar.update(self._task, detail=text)
         self._detail = text
 
     def _time_left(self) -> str:
-        """As the work goes on since there is something to tell of it; empty before that."""
+        """The remaining time, from the pace since `detail` was first called; empty before that."""
         if self._began is None or not self._total or self._done >= self._total:
             return ""
         seconds = (time.monotonic() - self._began) / self._done * (self._total - self._done)
         return f"about {seconds:.0f} s left"
 
     def advance(self, count: int = 1) -> None:
-        """So much more is done."""
+        """Count this much more as done."""
         self._done += count
-        if self._bar is not None:
-            self._bar.update(count)
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, advance=count)
             return
         if self._total:
             quarter = 4 * self._done // self._total
             if quarter > self._quarter:
                 self._quarter = quarter
                 parts = [f"{self._done:,} of {self._total:,}{self._unit}", self._detail]
-                self._line(", ".join(filter(None, [*parts, self._time_left()])))
+                self._write_line(", ".join(filter(None, [*parts, self._time_left()])))
 
     def reach(self, done: int) -> None:
-        """So much is done in all."""
+        """Set how much is done in total."""
         if done > self._done:
             self.advance(done - self._done)
 
     def note(self, text: str) -> None:
-        """What is going on now; said once."""
+        """Show what is going on now; a repeated note is shown once."""
         if text == self._note:
             return
         self._note = text
-        if self._bar is not None:
-            self._bar.set_description(f"{self._label}: {text}")
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, description=f"{self._label}: {text}")
         else:
-            self._line(text)
+            self._write_line(text)
 
-    def _line(self, text: str) -> None:
+    def _write_line(self, text: str) -> None:
         print(f"{self._label}: {text}", file=sys.stderr, flush=True)
 
     def __enter__(self) -> Self:
@@ -79,27 +106,111 @@ class Progress:
         traceback: TracebackType | None,
     ) -> None:
         if self._bar is not None:
-            self._bar.close()
+            self._bar.stop()
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str | None]]) -> str:
-    """Columns aligned for a terminal; control characters of values are replaced."""
-    lines = [list(header), *([_clean(cell) for cell in row] for row in rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
-    lines.insert(1, ["-" * width for width in widths])
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
+def _bar(label: str, total: int | None, unit: str) -> "tuple[Bar, TaskID]":
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        ProgressColumn,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
     )
+    from rich.progress import Progress as Bar
+
+    columns: list[ProgressColumn] = [SpinnerColumn(), TextColumn("{task.description}")]
+    if total is not None:
+        columns += [BarColumn(), MofNCompleteColumn(), TextColumn(unit.strip())]
+    columns += [TextColumn("{task.fields[detail]}"), TimeElapsedColumn()]
+    bar = Bar(*columns, console=Console(file=sys.stderr), transient=True)
+    return bar, bar.add_task(label, total=total, detail="")
 
 
-def facts(pairs: Iterable[tuple[str, str]]) -> str:
-    """Names and values, one a line."""
+@dataclass(slots=True)
+class Checklist:
+    """The stations of a long command: each is announced, and ends with its result and time."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def station(self, name: str) -> "Iterator[Station]":
+        """Announce and time one station."""
+        began, station = time.monotonic(), Station()
+        write_line(f"== {name}")
+        yield station
+        self.seconds[name] = round(time.monotonic() - began, 1)
+        result = f"{station.result}, " if station.result else ""
+        write_line(f"   {result}{self.seconds[name]:g} s")
+
+
+@dataclass(slots=True)
+class Station:
+    """One station; `result` is a short phrase that its code sets."""
+
+    result: str = ""
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str | None]]) -> "Table":
+    """Columns for a terminal; control characters of values are replaced."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(
+        box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold"
+    )
+    for name in header:
+        made.add_column(Text(_clean(name)), overflow="fold")
+    for row in rows:
+        made.add_row(*(Text(_clean(cell)) for cell in row))
+    return made
+
+
+def facts(pairs: Iterable[tuple[str, str]]) -> "Text":
+    """Names and values, one pair a line."""
+    from rich.text import Text
+
     listed = list(pairs)
     width = max((len(name) for name, _ in listed), default=0)
-    return "\n".join(f"  {name.ljust(width)}  {_clean(value)}" for name, value in listed)
+    lines = [
+        Text.assemble("  ", (name.ljust(width), "bold"), "  ", _clean(value))
+        for name, value in listed
+    ]
+    return Text("\n").join(lines)
 
 
 def _clean(cell: str | None) -> str:
     text = "" if cell is None else cell
     return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def write_answer(answer: Answer, *, as_json: bool) -> None:
+    """Print the answer's data as JSON, or what a person reads; raises BrokenPipeError."""
+    if as_json:
+        print(json.dumps(answer.data, indent=2, default=str, ensure_ascii=False), flush=True)
+    else:
+        for part in answer.shown:
+            sys.stdout.write(render(part))
+        sys.stdout.flush()
+
+
+def render(part: "RenderableType") -> str:
+    """The text of a table, facts or a sentence for stdout, in colour on a terminal only."""
+    from rich.console import Console
+    from rich.text import Text
+
+    text = Text(part) if isinstance(part, str) else part
+    width = None if sys.stdout.isatty() else UNLIMITED_WIDTH
+    console: Console = Console(file=sys.stdout, width=width, highlight=False)
+    with console.capture() as captured:
+        # The terminal wraps texts itself, so that a long link stays one link when it is copied.
+        console.print(text, soft_wrap=isinstance(text, Text))
+    return "".join(f"{line.rstrip(' ')}\n" for line in captured.get().splitlines())
+
+
+def write_line(text: str) -> None:
+    """Print a line about the work on stderr."""
+    print(text, file=sys.stderr, flush=True)

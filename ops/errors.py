@@ -1,4 +1,4 @@
-"""What can be expected to go wrong at the command line."""
+"""Expected failures of the command line."""
 
 
 class OpsError(Exception):

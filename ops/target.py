@@ -3,66 +3,78 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
-from adapters import aws
-from adapters.model_store import ModelStore
-from adapters.s3 import Bucket
-from domain.deployment import PARTS, Deployment, Names, NotDeployed
+from domain.deployment import DEFAULT_NAME, PARTS, Deployment, Names, NotDeployed
 from domain.model.card import ModelCard
 from domain.model.champion import Champion
 from ops.errors import OpsError
 from ops.laptop import STAGE, Laptop
 
+if TYPE_CHECKING:  # botocore takes its time to import, and --help does without it
+    from adapters.model_store import ModelStore
+    from adapters.s3 import Bucket
+
 
 @dataclass(frozen=True)
 class Target:
-    """A stage, and the laptop it runs on unless it is an account's."""
+    """A stage of a named deployment, and the laptop it runs on unless it is an account's."""
 
     stage: str
     laptop: Laptop | None
     folder: Path
+    name: str = DEFAULT_NAME
 
     @classmethod
     def on_laptop(cls, laptop: Laptop) -> "Target":
         """This machine."""
-        return cls(STAGE, laptop, laptop.folder)
+        return cls(STAGE, laptop, laptop.folder, laptop.name)
 
     @property
     def names(self) -> Names:
-        """The names of what is deployed at the stage."""
-        return Names(stage=self.stage)
+        """The names of what is deployed at the stage; raises BadName."""
+        return Names(name=self.name, stage=self.stage)
 
-    def command(self, name: str) -> str:
-        """How to call another command for the same target."""
-        return f"python -m ops {f'--stage {self.stage} ' if self.laptop is None else ''}{name}"
-
-    def here(self, command: str) -> Laptop:
+    def require_laptop(self, command: str) -> Laptop:
         """The laptop, for commands that only it has; raises OpsError."""
         if self.laptop is None:
-            raise OpsError(f"`{command}` works on this machine only.", f"python -m ops {command}")
+            raise OpsError(
+                f"`{command}` works on this machine only.", f"Run `{command}` without --stage."
+            )
         return self.laptop
 
     def client(self, service: str, **options: Any) -> Any:
-        """A boto3 client; credentials and endpoint are boto3's business."""
+        """A boto3 client; credentials and endpoint are boto3's business.
+
+        Raises OpsError when this folder's emulator doesn't run, whatever else is on its port.
+        """
+        from adapters import aws
+
+        if self.laptop is not None:
+            from ops.local import emulator
+
+            emulator.require_own(self.laptop)
         return aws.client(service, **options)
 
     @cached_property
     def deployment(self) -> Deployment:
         """The outputs of the stage's stacks; raises OpsError when there are none."""
-        deployment = self.deployed()
+        deployment = self.read_deployment()
         if deployment is None:
-            raise OpsError(f"Nothing is deployed at stage {self.stage}.", self.deploy_command)
+            raise OpsError(self.nothing_deployed, self.deploy_command)
         return deployment
 
-    def deployed(self) -> Deployment | None:
+    @property
+    def nothing_deployed(self) -> str:
+        """The sentence for a stage without stacks."""
+        return f"Nothing is deployed as {self.name} at stage {self.stage}."
+
+    def read_deployment(self) -> Deployment | None:
         """The same, or None when no stack is there; raises OpsError for half a deployment."""
         outputs: dict[str, str] = {}
         client = self.client("cloudformation")
         for part in PARTS:
-            outputs |= _outputs(client, self.names.stack(part))
+            outputs |= _read_outputs(client, self.names.stack(part))
         if not outputs:
             return None
         try:
@@ -75,42 +87,51 @@ class Target:
         """How to deploy the stage."""
         if self.laptop is not None:
             return "python -m ops up"
-        return f"make deploy STAGE={self.stage} MAIL_FROM=ADDRESS"
+        name = "" if self.name == DEFAULT_NAME else f" NAME={self.name}"
+        return f"make deploy{name} STAGE={self.stage} MAIL_FROM=ADDRESS"
 
-    def bucket(self, name: str) -> Bucket:
+    def bucket(self, name: str) -> "Bucket":
         """One of the stage's buckets, e.g. ``models``."""
+        from adapters.s3 import Bucket
+
         client = self.client("s3", timeout_seconds=60)
         return Bucket(client, getattr(self.deployment, f"{name}_bucket"))
 
     @property
-    def models(self) -> ModelStore:
+    def models(self) -> "ModelStore":
         """The stage's models."""
+        from adapters.model_store import ModelStore
+
         return ModelStore(self.bucket("models"))
 
     def champion(self) -> Champion | None:
-        """What serves now."""
+        """The pointer to the model that serves; raises BadRecord when it is damaged."""
         return self.models.read_champion()
 
     def card(self, version: str) -> ModelCard:
         """A version's model card; raises OpsError when it is missing or damaged."""
         card = self.models.read_card(version)
         if card is None:
-            raise OpsError(f"Version {version} has no readable model card.", self.command("train"))
+            raise OpsError(f"Version {version} has no readable model card.", "python -m ops train")
         return card
 
     def api_key(self) -> str:
-        """The value of the API key that the usage plan knows."""
+        """The value of the API key that the usage plan accepts."""
         answer = self.client("apigateway").get_api_key(
             apiKey=self.deployment.api_key_id, includeValue=True
         )
         return str(answer["value"])
 
 
-def _outputs(client: Any, name: str) -> dict[str, str]:
+def _read_outputs(client: Any, name: str) -> dict[str, str]:
+    from botocore.exceptions import ClientError
+
+    from adapters.aws import error_code
+
     try:
         stack = client.describe_stacks(StackName=name)["Stacks"][0]
     except ClientError as error:
-        if aws.error_code(error) == "ValidationError":  # there is no such stack
+        if error_code(error) == "ValidationError":  # there is no such stack
             return {}
         raise
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}

@@ -16,7 +16,7 @@ SECRET = "AWS::SecretsManager::Secret"  # noqa: S105 - a type of resource
 
 @dataclass(frozen=True, slots=True)
 class TrackingServer:
-    """Physical names of what the Tracking stack made."""
+    """Physical names of the resources of the Tracking stack."""
 
     database: str
     secret: str
@@ -24,7 +24,7 @@ class TrackingServer:
 
     @classmethod
     def find(cls, target: Target, command: str) -> "TrackingServer":
-        """Look into the stack; raises OpsError on a laptop, and when nothing is deployed."""
+        """Read the stack's resources; raises OpsError on a laptop, or when some are missing."""
         if target.laptop is not None:
             raise OpsError(
                 f"`{command}` is for a stage of an account, not for this machine.",
@@ -40,18 +40,18 @@ class TrackingServer:
         missing = [kind for kind in (DATABASE, SECRET, SERVICE) if kind not in found]
         if missing:
             raise OpsError(
-                f"Stack {stack} is not complete; missing: {', '.join(missing)}.",
+                f"Stack {stack} is incomplete; missing: {', '.join(missing)}.",
                 target.deploy_command,
             )
         return cls(database=found[DATABASE], secret=found[SECRET], service=found[SERVICE])
 
     @property
     def cluster(self) -> str:
-        """It stands in the service's ARN: ``...:service/CLUSTER/SERVICE``."""
+        """The cluster's name, from the service's ARN ``...:service/CLUSTER/SERVICE``."""
         return self.service.split("/")[-2]
 
     def update_service(self, target: Target, **changes: Any) -> None:
-        """Change the service and wait until it has settled."""
+        """Change the service and wait until it is stable."""
         ecs = target.client("ecs")
         ecs.update_service(cluster=self.cluster, service=self.service, **changes)
         waiter = ecs.get_waiter("services_stable")

@@ -1,7 +1,7 @@
 """Views over the logs, as texts that Athena (Trino) and the emulator's DuckDB both understand.
 
-They are common table expressions, put before a query that names them: nothing has to be created,
-and they are always those of this version of the code.
+They are common table expressions, which `ops query` puts before a query that reads them: nothing
+has to be created, and they are always those of this version of the code.
 
 - ``predictions``: every prediction once, from the stream and the fallback; of a repeated id the
   earliest. Its columns are the log's own; features are read from ``prediction_log``.
@@ -12,7 +12,6 @@ and they are always those of this version of the code.
   these the model got right, and labels received that day for ids that no prediction has.
 """
 
-import re
 from datetime import date
 
 from domain.contract.records import LABEL_COLUMNS, PREDICTION_COLUMNS
@@ -70,26 +69,3 @@ VIEWS = {
         GROUP BY coalesce(p.dt, o.dt)""",
 }
 """Name → statement; a view may use those before it."""
-
-_WITH = re.compile(r"\s*with\s", re.IGNORECASE)
-
-
-def expanded(sql: str) -> str:
-    """The statement with every view that it names put before it; one name alone is a whole query.
-
-    A name counts wherever it stands; a view that isn't read costs nothing.
-    """
-    alone = sql.strip().rstrip("; \n")
-    if alone in VIEWS:
-        sql = f"SELECT * FROM {alone} ORDER BY 1"  # noqa: S608 - one of the names above
-    wanted: list[str] = []
-    texts = [sql]
-    for name in reversed(VIEWS):
-        if any(re.search(rf"\b{name}\b", text, re.IGNORECASE) for text in texts):
-            wanted.insert(0, name)
-            texts.append(VIEWS[name])
-    if not wanted:
-        return sql
-    views = ",\n".join(f"{name} AS ({VIEWS[name]})" for name in wanted)
-    begun = _WITH.match(sql)
-    return f"WITH {views},\n{sql[begun.end() :]}" if begun else f"WITH {views}\n{sql}"

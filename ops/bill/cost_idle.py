@@ -1,4 +1,4 @@
-"""What a synthesised stage costs a month when nobody asks it anything."""
+"""What a synthesised stage costs a month without any requests."""
 
 import json
 import re
@@ -38,7 +38,7 @@ class Stage:
 
     @classmethod
     def read(cls, folder: Path) -> "Stage":
-        """What a synthesis wrote."""
+        """Read the templates and manifests of a synthesis."""
         resources = {
             (path.name, name): resource
             for path in sorted(folder.glob("*.template.json"))
@@ -54,46 +54,46 @@ class Stage:
                 yield name, resource.get("Properties", {})
 
     def properties(self, name: str, kind: str) -> dict[str, Any]:
-        """Of the resource of that type with this logical id."""
+        """Properties of the resource of that type with this logical id."""
         return next(properties for found, properties in self.of(kind) if found == name)
 
     def not_priced(self) -> set[str]:
-        """Types that neither cost something here nor are known to be free."""
+        """Types that the price table neither prices nor lists as free."""
         kinds = {resource["Type"] for resource in self.resources.values()}
-        free = {f"AWS::{kind}" for kind in prices()["free"]}
+        free = {f"AWS::{kind}" for kind in read_prices()["free"]}
         return kinds - free - set(_PRICED)
 
 
 @cache
-def prices() -> dict[str, Any]:
-    """The dated table."""
+def read_prices() -> dict[str, Any]:
+    """The price table with its date, in USD."""
     return tomllib.loads(Path(__file__).with_name("prices.toml").read_text())
 
 
-def idle(stage: Stage) -> list[Line]:
-    """Every line above zero, the dearest first."""
+def estimate_idle(stage: Stage) -> list[Line]:
+    """Estimate the cost of an idle stage: every line above zero, the dearest first."""
     lines = [
         line
         for kind, price in _PRICED.items()
         for name, properties in stage.of(kind)
         for line in price(stage, _HASH.sub("", name), properties)
     ]
-    stored = stage.images * prices()["assumed"]["image_gb"]
-    lines.append(Line("ECR", f"{stage.images} images", stored * prices()["month"]["ecr_gb"]))
+    stored = stage.images * read_prices()["assumed"]["image_gb"]
+    lines.append(Line("ECR", f"{stage.images} images", stored * read_prices()["month"]["ecr_gb"]))
     return sorted((line for line in lines if line.usd), key=lambda line: -line.usd)
 
 
 def fargate_hour(task: Mapping[str, Any]) -> float:
     """USD an hour of a task definition."""
     platform = task.get("RuntimePlatform", {}).get("CpuArchitecture", "X86_64").lower()
-    hour = prices()["hour"]
+    hour = read_prices()["hour"]
     cpu, memory = float(task["Cpu"]) / 1024, float(task["Memory"]) / 1024
     return float(cpu * hour[f"fargate_vcpu_{platform}"] + memory * hour[f"fargate_gb_{platform}"])
 
 
 def _month(key: str, what: str) -> Any:
     def lines(_: Stage, name: str, __: Mapping[str, Any]) -> list[Line]:
-        return [Line(name, what, prices()["month"][key])]
+        return [Line(name, what, read_prices()["month"][key])]
 
     return lines
 
@@ -101,15 +101,15 @@ def _month(key: str, what: str) -> Any:
 def _database(_: Stage, name: str, properties: Mapping[str, Any]) -> list[Line]:
     copies = 2 if properties.get("MultiAZ") else 1
     kind, size = properties["DBInstanceClass"], float(properties["AllocatedStorage"])
-    hour = prices()["database_hour"].get(kind)
+    hour = read_prices()["database_hour"].get(kind)
     if hour is None:
         raise OpsError(
             f"The price of {kind} is not in the table.",
-            "Add it to [database_hour] of ops/prices.toml.",
+            "Add it to [database_hour] of ops/bill/prices.toml.",
         )
     return [
         Line(name, f"{kind}, {copies} zone(s)", copies * hour * HOURS),
-        Line(name, f"{size:g} GB gp3", copies * size * prices()["month"]["rds_gb"]),
+        Line(name, f"{size:g} GB gp3", copies * size * read_prices()["month"]["rds_gb"]),
     ]
 
 
@@ -120,30 +120,30 @@ def _service(stage: Stage, name: str, properties: Mapping[str, Any]) -> list[Lin
     lines = [Line(name, f"Fargate, {size}", count * fargate_hour(task) * HOURS)]
     network = properties["NetworkConfiguration"]["AwsvpcConfiguration"]
     if network.get("AssignPublicIp") == "ENABLED":
-        address = prices()["hour"]["public_address"]
+        address = read_prices()["hour"]["public_address"]
         lines.append(Line(name, "public address", count * address * HOURS))
     return lines
 
 
 def _alarm(_: Stage, name: str, properties: Mapping[str, Any]) -> list[Line]:
     metrics = sum("MetricStat" in metric for metric in properties.get("Metrics", [])) or 1
-    return [Line(name, "alarm", metrics * prices()["month"]["alarm_metric"])]
+    return [Line(name, "alarm", metrics * read_prices()["month"]["alarm_metric"])]
 
 
 def _endpoint(_: Stage, name: str, properties: Mapping[str, Any]) -> list[Line]:
     if properties.get("VpcEndpointType") != "Interface":
         return []
     zones = len(properties.get("SubnetIds", [None]))
-    hour = prices()["hour"]["interface_endpoint"]
+    hour = read_prices()["hour"]["interface_endpoint"]
     return [Line(name, f"interface endpoint, {zones} zone(s)", zones * hour * HOURS)]
 
 
 def _nat(_: Stage, name: str, __: Mapping[str, Any]) -> list[Line]:
-    return [Line(name, "NAT gateway", prices()["hour"]["nat_gateway"] * HOURS)]
+    return [Line(name, "NAT gateway", read_prices()["hour"]["nat_gateway"] * HOURS)]
 
 
 def _web_acl(_: Stage, name: str, properties: Mapping[str, Any]) -> list[Line]:
-    month = prices()["month"]
+    month = read_prices()["month"]
     rules = len(properties.get("Rules", []))
     return [Line(name, f"web ACL, {rules} rules", month["web_acl"] + rules * month["web_acl_rule"])]
 

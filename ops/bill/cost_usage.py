@@ -5,7 +5,7 @@ from typing import Any
 
 from domain import metrics
 from domain.contract.contract import Contract
-from ops.bill.cost_idle import HOURS, Line, Stage, fargate_hour, prices
+from ops.bill.cost_idle import HOURS, Line, Stage, fargate_hour, read_prices
 from ops.laptop import ROOT
 
 FIREHOSE_STEP = 5 * 1024
@@ -16,9 +16,9 @@ TRAINING = "-training"
 """End of the name of the training's task family."""
 
 
-def predictions(stage: Stage, count: int) -> list[Line]:
-    """Of so many predictions a month, each a request of its own: the dearest way."""
-    use, assumed = prices()["use"], prices()["assumed"]
+def estimate_predictions(stage: Stage, count: int) -> list[Line]:
+    """Cost of so many predictions a month, each in a request of its own: the dearest way."""
+    use, assumed = read_prices()["use"], read_prices()["assumed"]
     predictor = _function(stage, "Predictor")
     record = math.ceil(assumed["stored_bytes"] / FIREHOSE_STEP) * FIREHOSE_STEP
     seconds = count * assumed["predictor_milliseconds"] / 1000
@@ -30,7 +30,7 @@ def predictions(stage: Stage, count: int) -> list[Line]:
         Line("Firehose", "records of 5 KB", count * record / GB * use["firehose_gb"]),
         Line("Firehose", "Parquet", count * record / GB * use["firehose_conversion_gb"]),
         Line("S3", f"{objects:,.0f} objects", objects / 1000 * use["s3_thousand_puts"]),
-        Line("S3", "log", count * assumed["stored_bytes"] / GB * prices()["month"]["s3_gb"]),
+        Line("S3", "log", count * assumed["stored_bytes"] / GB * read_prices()["month"]["s3_gb"]),
         Line("KMS", "a data key an object", objects / 10_000 * use["kms_ten_thousand"]),
         Line("CloudWatch", "log lines", count * assumed["log_bytes"] / GB * use["log_gb"]),
         *_metrics(count),
@@ -38,9 +38,9 @@ def predictions(stage: Stage, count: int) -> list[Line]:
     ]
 
 
-def drift_runs(stage: Stage) -> list[Line]:
-    """One run a day, which mails, a look back a week; and the page's queries of the log."""
-    use, assumed = prices()["use"], prices()["assumed"]
+def estimate_drift_runs(stage: Stage) -> list[Line]:
+    """Cost of a daily drift run with its mail, a weekly look-back, and the dashboard's queries."""
+    use, assumed = read_prices()["use"], read_prices()["assumed"]
     drift, weeks = _function(stage, "Drift"), DAYS / 7
     daily, weekly = DAYS * assumed["drift_seconds"], weeks * assumed["look_back_seconds"]
     scanned = DAYS * assumed["queries_a_day"] * assumed["query_gb"]
@@ -53,15 +53,15 @@ def drift_runs(stage: Stage) -> list[Line]:
     ]
 
 
-def trainings(stage: Stage, count: int) -> list[Line]:
-    """At the price without Spot."""
+def estimate_trainings(stage: Stage, count: int) -> list[Line]:
+    """Cost of so many trainings a month, at the price without Spot."""
     task = next(p for _, p in stage.of("AWS::ECS::TaskDefinition") if _trains(p))
-    hours = count * prices()["assumed"]["training_hours"]
-    usd = hours * (fargate_hour(task) + prices()["hour"]["public_address"])
-    steps = count * prices()["assumed"]["transitions"]
+    hours = count * read_prices()["assumed"]["training_hours"]
+    usd = hours * (fargate_hour(task) + read_prices()["hour"]["public_address"])
+    steps = count * read_prices()["assumed"]["transitions"]
     return [
-        Line("training", f"{count} of {prices()['assumed']['training_hours']:g} h", usd),
-        Line("Step Functions", "transitions", steps / 1000 * prices()["use"]["step_thousand"]),
+        Line("training", f"{count} of {read_prices()['assumed']['training_hours']:g} h", usd),
+        Line("Step Functions", "transitions", steps / 1000 * read_prices()["use"]["step_thousand"]),
     ]
 
 
@@ -75,7 +75,7 @@ def _function(stage: Stage, name: str) -> dict[str, Any]:
 
 def _gb_seconds(function: dict[str, Any], seconds: float) -> float:
     (platform,) = function["Architectures"]
-    price = prices()["use"][f"lambda_gb_second_{platform}"]
+    price = read_prices()["use"][f"lambda_gb_second_{platform}"]
     return float(seconds * function["MemorySize"] / 1024 * price)
 
 
@@ -88,11 +88,11 @@ def _buffer_seconds(stage: Stage) -> float:
 
 
 def _metrics(count: int) -> list[Line]:
-    """The predictor's: some in every hour with a request, some in those with a refused one."""
+    """Metrics of the predictor: some in each hour with a request, some with a refused one."""
     fields = len(Contract.parse((ROOT / "contract.toml").read_text()).features)
     regular, trouble = len(metrics.REGULAR), len(metrics.TROUBLE) + fields
     hours = min(float(count), HOURS)
-    bad_hours = min(hours, prices()["assumed"]["trouble_hours"])
+    bad_hours = min(hours, read_prices()["assumed"]["trouble_hours"])
     return [
         Line("CloudWatch", f"{regular} metrics", _metric_usd(regular, hours)),
         Line("CloudWatch", f"{trouble} of refused requests", _metric_usd(trouble, bad_hours)),
@@ -100,5 +100,5 @@ def _metrics(count: int) -> list[Line]:
 
 
 def _metric_usd(count: int, hours: float) -> float:
-    """A metric is paid for in the hours in which it is emitted."""
-    return float(count * hours / HOURS * prices()["month"]["custom_metric"])
+    """USD a month: a metric is paid for in the hours in which it is emitted."""
+    return float(count * hours / HOURS * read_prices()["month"]["custom_metric"])

@@ -1,59 +1,86 @@
 """`cost`: what a stage costs a month, from its templates as synthesised now and dated prices."""
 
-import argparse
 import json
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
+from typing import Annotated
 
-from ops.bill.cost_idle import Line, Stage, idle, prices
-from ops.bill.cost_usage import drift_runs, predictions, trainings
-from ops.console import table
+from rich.console import RenderableType
+from rich.table import Table
+from typer import Option
+
+from domain.deployment import DEFAULT_NAME
+from ops.bill.cost_idle import Line, Stage, estimate_idle, read_prices
+from ops.bill.cost_usage import estimate_drift_runs, estimate_predictions, estimate_trainings
+from ops.console import Answer, Progress, table
 from ops.errors import OpsError
 from ops.laptop import ROOT, Laptop
 from ops.local.deploy import cdk_env
 from ops.target import Target
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """How much use to reckon with."""
-    parser.add_argument("--predictions", type=_count, default=100_000, help="a month (%(default)s)")
-    parser.add_argument("--trainings", type=_count, default=4, help="a month (%(default)s)")
-
-
-def run(args: argparse.Namespace, target: Target) -> str:
-    """The command."""
-    with tempfile.TemporaryDirectory() as folder:
-        synthesise(target.stage, Path(folder))
+def run(
+    target: Target,
+    *,
+    predictions: Annotated[int, Option(min=0, help="Predictions a month.")] = 100_000,
+    trainings: Annotated[int, Option(min=0, help="Trainings a month.")] = 4,
+) -> Answer:
+    """Estimate what a stage costs a month. It needs no account."""
+    with Progress("cost") as progress, tempfile.TemporaryDirectory() as folder:
+        progress.note("synthesising the stage's templates")
+        synthesise(target.stage, Path(folder), name=target.name)
         stage = Stage.read(Path(folder))
-    at_rest = idle(stage)
-    used = [
-        *predictions(stage, args.predictions),
-        *trainings(stage, args.trainings),
-        *drift_runs(stage),
+    at_rest = estimate_idle(stage)
+    used = estimate_use(stage, predictions=predictions, trainings=trainings)
+    everything = total(at_rest) + total(used)
+    unknown = sorted(stage.not_priced())
+    shown: list[RenderableType] = [
+        f"Stage {target.stage}, idle, USD a month\n",
+        _tabulate(at_rest),
+        "\nand in use\n",
+        _tabulate(used),
+        f"\nTogether: {everything:.2f} USD a month.",
+        f"Prices of {read_prices()['region']} as of {read_prices()['as_of']}, without free tiers.",
     ]
-    _print(f"Stage {target.stage}, idle, USD a month", at_rest)
-    _print("and in use", used)
-    print(f"\nTogether: {total(at_rest) + total(used):.2f} USD a month.")
-    print(f"Prices of {prices()['region']} as of {prices()['as_of']}, without free tiers.")
-    unknown = stage.not_priced()
     if unknown:
-        print(f"Not in the price table: {', '.join(sorted(unknown))}.")
-    return f"look at the prices' sources in {Path('ops', 'prices.toml')}"
+        shown.append(f"Not in the price table: {', '.join(unknown)}.")
+    return Answer(
+        data={
+            "stage": target.stage,
+            "usd_a_month": round(everything, 2),
+            "idle": [asdict(line) for line in at_rest],
+            "in_use": [asdict(line) for line in used],
+            "prices_as_of": str(read_prices()["as_of"]),
+            "not_priced": unknown,
+        },
+        shown=shown,
+        next_step="The sources of the prices are in ops/bill/prices.toml",
+    )
+
+
+def estimate_use(stage: Stage, *, predictions: int, trainings: int) -> list[Line]:
+    """What so much use adds to the bill."""
+    return [
+        *estimate_predictions(stage, predictions),
+        *estimate_trainings(stage, trainings),
+        *estimate_drift_runs(stage),
+    ]
 
 
 def total(lines: Iterable[Line]) -> float:
-    """The sum."""
+    """The sum in USD."""
     return sum(line.usd for line in lines)
 
 
-def synthesise(stage: str, folder: Path) -> None:
+def synthesise(stage: str, folder: Path, *, name: str = DEFAULT_NAME) -> None:
     """Write the stage's templates for AWS; needs no account. Raises OpsError."""
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
-    context |= {"target": "aws", "stage": stage, "mail_from": "nobody@example.org"}
+    context |= {"target": "aws", "name": name, "stage": stage, "mail_from": "nobody@example.org"}
     environ = cdk_env(Laptop(folder=folder), os.environ)
     environ |= {"CDK_CONTEXT_JSON": json.dumps(context), "CDK_OUTDIR": str(folder)}
     result = subprocess.run(
@@ -66,16 +93,15 @@ def synthesise(stage: str, folder: Path) -> None:
     )
     if result.returncode:
         lines = result.stderr.strip().splitlines() or ["no reason given"]
-        raise OpsError(f"The stage can't be synthesised: {lines[-1]}", "make setup")
+        raise OpsError(f"The stage can't be synthesised: {lines[-1]}", _next_step(lines[-1]))
 
 
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError("a whole number, 0 or more")
-    return int(text)
+def _next_step(reason: str) -> str:
+    if reason.startswith("Unknown stage"):
+        return "Choose a stage of cdk.json: python -m ops --stage dev cost"
+    return "make setup"
 
 
-def _print(title: str, lines: list[Line]) -> None:
+def _tabulate(lines: list[Line]) -> Table:
     rows = [(line.item, line.what, f"{line.usd:8.2f}") for line in lines]
-    print(f"\n{title}\n")
-    print(table(("resource", "what", "USD"), [*rows, ("", "sum", f"{total(lines):8.2f}")]))
+    return table(("resource", "what", "USD"), [*rows, ("", "sum", f"{total(lines):8.2f}")])

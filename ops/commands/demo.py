@@ -1,102 +1,136 @@
-"""`demo`: the whole circle on this machine, from data to the alert mail, with its figures."""
+"""`demo`: the whole loop on this machine, from data to the alert mail, with its figures."""
 
-import argparse
 import html
 import http.client
 import json
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from domain import times
+from typer import Option
+
+from domain import keys, times
 from domain.contract import views
 from domain.model.champion import Champion
-from domain.training.steps import Evaluated
+from ops import executions
 from ops.api import Api
 from ops.commands import mail, query, sample_data, train, up, upload
-from ops.commands.drift import drift
+from ops.commands.drift import run_drift
 from ops.commands.simulate import Sent, simulate
+from ops.console import Answer, Checklist, write_answer
 from ops.errors import OpsError
-from ops.local.demo_figures import Figures, failures, summary
+from ops.laptop import Laptop
+from ops.local.demo_figures import Figures, list_failures, tabulate
 from ops.local.processes import wait_until
-from ops.samples import scenarios
+from ops.samples.scenarios import Scenario
 from ops.target import Target
 
 DEFAULT_TRIALS = 10
 CHAMPION_CACHE_SECONDS = 60
-"""So long a warm predictor may serve the previous champion."""
+"""How long a warm predictor may serve the previous champion."""
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Those of `up`, and how big the demo is."""
-    up.arguments(parser)
-    parser.add_argument("--data", type=Path, help="your own CSV or Parquet (sample data)")
-    parser.add_argument("--rows", type=int, default=sample_data.DEFAULT_ROWS, help="sample rows")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--trials", type=int, default=DEFAULT_TRIALS, help="(%(default)s)")
-    parser.add_argument("--predictions", type=int, default=1000, help="of each kind (%(default)s)")
-    parser.add_argument(
-        "--scenario", choices=[n for n in scenarios.NAMES if n != "none"], default="glucose"
-    )
+def run(
+    target: Target,
+    *,
+    port: up.Port = None,
+    mlflow_port: up.MlflowPort = None,
+    mlflow_db: up.MlflowDb = None,
+    contract: up.ContractPath = None,
+    mail_to: up.MailTo = None,
+    data: Annotated[
+        Path | None, Option(help="Your own CSV or Parquet file (made-up patients).")
+    ] = None,
+    rows: Annotated[int, Option(help="Rows of made-up patients.")] = sample_data.DEFAULT_ROWS,
+    seed: Annotated[int, Option(help="Seed of patients and predictions.")] = 1,
+    trials: Annotated[int, Option(help="Trials of the search.")] = DEFAULT_TRIALS,
+    predictions: Annotated[int, Option(min=1, help="Predictions of each kind.")] = 1000,
+    scenario: Annotated[
+        Scenario, Option(help="How the second kind of predictions is shifted.")
+    ] = Scenario.GLUCOSE,
+) -> Answer:
+    """Run the whole loop, from data to the alert mail.
 
-
-def run(args: argparse.Namespace, target: Target) -> str:
-    """The command."""
-    laptop = target.here("demo")
-    figures = Figures()
+    It starts everything, trains, predicts, compares an undisturbed and a shifted window with the
+    reference, and reads the mail that the shift sends.
+    """
+    if scenario is Scenario.NONE:
+        raise OpsError("The demo shows a shift, so it needs one.", "Choose another --scenario.")
+    laptop = target.require_laptop("demo")
+    figures, stations = Figures(), Checklist()
     path = laptop.folder / "demo.json"
-    with figures.step("data"):
-        data = args.data or _sample(args, laptop.folder)
-        upload.check([data])
-    with figures.step("up"):
-        laptop = up.up(args, target)
+    with stations.station("data") as station:
+        data = data or _sample(laptop.folder, rows=rows, seed=seed)
+        upload.plan([data], keys.RAW)
+        station.result = str(data)
+    with stations.station("up"):
+        laptop = up.start(
+            target,
+            port=port,
+            mlflow_port=mlflow_port,
+            mlflow_db=mlflow_db,
+            contract=contract,
+            mail_to=mail_to,
+        )
         target = Target.on_laptop(laptop)
-    with figures.step("upload"):
-        upload.upload(target, [data], replace=True)
-    with figures.step("train"):
-        execution = train.start(target, {"trials": args.trials})
-        figures.training = _training(train.wait(target, execution, trials=args.trials))
-    with figures.step("predict"):
-        champion = _settled(target)
-        undisturbed = _predict(target, args, "none")
-    with figures.step("drift"):
-        figures.runs["undisturbed"] = drift(target, undisturbed.window)
-    with figures.step("predict shifted"):
-        shifted = _predict(target, args, args.scenario)
-    with figures.step("drift shifted"):
-        known = {found.message_id for found in mail.mails(laptop)}
-        figures.runs["shifted"] = drift(target, shifted.window | {"mail": True})
-        new = [found for found in mail.mails(laptop) if found.message_id not in known]
+    with stations.station("upload") as station:
+        uploaded = upload.upload(target, [data], replace=True, if_exists=upload.IfExists.OVERWRITE)
+        station.result = str(uploaded.shown[-1])
+    with stations.station("train") as station:
+        verdict = train.describe_verdict(
+            train.follow(target, executions.start(target, {"trials": trials}), trials=trials)
+        )
+        figures.training = verdict.data
+        station.result = _describe_training(verdict.data)
+    batch = partial(_predict, target, predictions=predictions, seed=seed)
+    with stations.station("predict") as station:
+        champion = _await_champion(target)
+        undisturbed = batch(Scenario.NONE)
+        station.result = f"{undisturbed.sent.answered} answered"
+    with stations.station("drift") as station:
+        figures.runs["undisturbed"] = run_drift(target, undisturbed.window)
+        station.result = _describe_runs(figures.runs["undisturbed"])
+    with stations.station("predict shifted") as station:
+        shifted = batch(scenario)
+        station.result = f"{shifted.sent.answered} answered"
+    with stations.station("drift shifted") as station:
+        known = {found.message_id for found in mail.read_mails(laptop)}
+        figures.runs["shifted"] = run_drift(target, shifted.window | {"mail": True})
+        new = [found for found in mail.read_mails(laptop) if found.message_id not in known]
+        station.result = _describe_runs(figures.runs["shifted"])
     links = [link for found in figures.runs["shifted"] for link in found["reports"].values()]
-    figures.mail = [
-        {
-            "subject": m.subject,
-            "to": list(m.recipients),
-            "file": str(m.save(laptop)),
-            "opens": [link for link in links if html.escape(link) in m.html and _opens(link)],
-        }
-        for m in new
-    ]
-    with figures.step("query"):
-        for name, batch in (("undisturbed", undisturbed), ("shifted", shifted)):
-            figures.predictions[name] = _counts(target, args.predictions, batch)
-    figures.champion = _card(target, champion)
-    figures.urls = dict(up.urls(target))
-    figures.failures = failures(figures)
+    figures.mail = [_describe_mail(found, links, laptop) for found in new]
+    with stations.station("query") as station:
+        for name, sent in (("undisturbed", undisturbed), ("shifted", shifted)):
+            figures.predictions[name] = _count_logged(target, predictions, sent)
+        logged = sum(count["distinct"] for count in figures.predictions.values())
+        station.result = f"{logged} predictions in the log"
+    figures.champion = _read_card(target, champion)
+    figures.urls = dict(up.list_links(target))
+    figures.seconds = stations.seconds
+    figures.failures = list_failures(figures)
     path.write_text(json.dumps(asdict(figures), indent=2))
-    print(summary(figures))
     if figures.failures:
+        write_answer(Answer(data=asdict(figures), shown=[tabulate(figures)]), as_json=False)
         raise OpsError(" ".join(figures.failures), f"See {path} and {laptop.folder / 'logs'}")
-    return "python -m ops open report; python -m ops down stops everything"
+    return Answer(
+        data=asdict(figures),
+        shown=[tabulate(figures)],
+        next_step=(
+            "python -m ops open report shows the report, python -m ops down stops everything."
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Predictions of one kind: what was answered between two whole seconds."""
+    """Predictions of one kind, answered between two whole seconds."""
 
     sent: Sent
     start: datetime
@@ -104,36 +138,44 @@ class Batch:
 
     @property
     def window(self) -> dict[str, Any]:
-        """The drift request for exactly these."""
+        """The drift request for exactly these predictions."""
         return {"start": self.start.isoformat(), "end": self.end.isoformat()}
 
 
-def _sample(args: argparse.Namespace, folder: Path) -> Path:
-    path = folder / f"sample-{args.rows}-{args.seed}.csv"
+def _sample(folder: Path, *, rows: int, seed: int) -> Path:
+    path = folder / f"sample-{rows}-{seed}.csv"
     if not path.exists():
-        sample_data.make(rows=args.rows, seed=args.seed, path=path)
+        sample_data.make(rows=rows, seed=seed, path=path)
     return path
 
 
-def _training(result: train.Result) -> dict[str, Any]:
-    train.print_verdict(result)
-    evaluated = result.step(Evaluated)
+def _describe_training(verdict: Mapping[str, Any]) -> str:
+    f1 = verdict["metrics"].get("f1")
+    figure = f", F1 {f1:.4f}" if f1 is not None else ""
+    return f"{verdict['version']}{figure}, {'promoted' if verdict['promoted'] else 'kept out'}"
+
+
+def _describe_runs(runs: Sequence[Mapping[str, Any]]) -> str:
+    return ", ".join(str(found["outcome"]) for found in runs) or "no run"
+
+
+def _describe_mail(found: mail.Mail, links: Sequence[str], laptop: Laptop) -> dict[str, Any]:
+    """A mail, its file, and those of the reports' links in it that lead to a page."""
     return {
-        "execution": result.execution,
-        "promoted": result.promoted,
-        "version": evaluated.version if evaluated else None,
-        "metrics": evaluated.metrics if evaluated else None,
-        "reasons": evaluated.reasons if evaluated else None,
+        "subject": found.subject,
+        "to": list(found.recipients),
+        "file": str(found.save(laptop)),
+        "opens": [link for link in links if html.escape(link) in found.html and _opens(link)],
     }
 
 
-def _settled(target: Target) -> Champion:
-    """The champion, once it is what the API serves."""
+def _await_champion(target: Target) -> Champion:
+    """The champion, once the API serves it."""
     champion = target.champion()
     if champion is None:
         raise OpsError(
             "The gate refused the model, so nothing can be predicted.",
-            "Look at the reasons above; give more rows or more --trials.",
+            "Look at the reasons in python -m ops status; give more rows or more --trials.",
         )
     if champion.previous is not None:
         since = time.time() - champion.promoted_at / 1000
@@ -145,12 +187,10 @@ def _settled(target: Target) -> Champion:
     return champion
 
 
-def _predict(target: Target, args: argparse.Namespace, scenario: str) -> Batch:
-    """Send rows and wait for the next whole second, so that windows don't touch."""
+def _predict(target: Target, scenario: Scenario, *, predictions: int, seed: int) -> Batch:
+    """Send rows and wait for the next whole second, so that two windows don't overlap."""
     start = datetime.now(UTC).replace(microsecond=0)
-    sent = simulate(
-        target, rows=args.predictions, rate=500, batch=5, scenario=scenario, seed=args.seed
-    )
+    sent = simulate(target, rows=predictions, rate=500, batch=5, scenario=scenario, seed=seed)
     end = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
     time.sleep(max(0.0, (end - datetime.now(UTC)).total_seconds()))
     return Batch(sent, start, end)
@@ -165,8 +205,8 @@ def _opens(link: str) -> bool:
         return False
 
 
-def _counts(target: Target, rows: int, batch: Batch) -> dict[str, int]:
-    """What was sent, answered, and what Athena says of the log."""
+def _count_logged(target: Target, rows: int, batch: Batch) -> dict[str, int]:
+    """Rows sent and answered, and rows that Athena finds in the log."""
     days = sorted({batch.start.date().isoformat(), batch.end.date().isoformat()})
     _, found = query.query(
         target,
@@ -179,6 +219,6 @@ def _counts(target: Target, rows: int, batch: Batch) -> dict[str, int]:
     return {"sent": rows, "answered": batch.sent.answered, "logged": logged, "distinct": distinct}
 
 
-def _card(target: Target, champion: Champion) -> dict[str, Any]:
+def _read_card(target: Target, champion: Champion) -> dict[str, Any]:
     card = target.card(champion.version)
     return {"version": champion.version, "seq": champion.seq, "metrics": card.metrics}

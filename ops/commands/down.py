@@ -1,36 +1,56 @@
 """`down`: stop what `up` started."""
 
-import argparse
+import time
+from typing import Annotated
+
+from typer import Option
 
 from ops.commands import up
+from ops.console import Answer
 from ops.local import emulator, mlflow_server, task_agent
 from ops.target import Target
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Whether to keep what was made."""
-    parser.add_argument(
-        "--forget", action="store_true", help="also remove data, models, logs and runs"
+def run(
+    target: Target,
+    *,
+    forget: Annotated[
+        bool, Option("--forget", help="Also remove data, models, logs and runs.")
+    ] = False,
+) -> Answer:
+    """Stop what `up` started. Everything that was made is kept, unless you say --forget."""
+    laptop = target.require_laptop("down")
+    began = time.time()
+    # The agent first: its tasks can still report that they were interrupted.
+    services = (
+        ("task agent", task_agent.stop),
+        ("MLflow", mlflow_server.stop),
+        ("emulator", emulator.stop),
     )
-
-
-def run(args: argparse.Namespace, target: Target) -> str:
-    """The command."""
-    laptop = target.here("down")
-    # The agent first: its tasks still can say that they were interrupted.
-    stopped = [
-        name
-        for name, stop in (
-            ("task agent", task_agent.stop),
-            ("MLflow", mlflow_server.stop),
-            ("emulator", emulator.stop),
-        )
-        if stop(laptop)
-    ]
-    print(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
-    if args.forget:
+    stopped = [name for name, stop in services if stop(laptop)]
+    data = {"stopped": stopped, "kept": not forget, "folder": str(laptop.folder)}
+    first = f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running."
+    if forget:
         up.forget(laptop)
-        print("Data, models, logs and runs are removed.")
-    else:
-        print(f"Everything is kept in {laptop.folder}; `down --forget` removes it.")
-    return "python -m ops up"
+        return Answer(
+            data=data,
+            shown=[first, "Data, models, logs and runs are removed."],
+            next_step="python -m ops up",
+        )
+    if "emulator" in stopped and not emulator.saved_since(laptop, began):
+        return Answer(
+            data=data | {"saved": False},
+            shown=[
+                first,
+                "The emulator could not save its state: what changed since the last time that it "
+                "did may be lost. Objects in the buckets are kept.",
+            ],
+            next_step=f"Read {emulator.daemon(laptop).log}; is the disk full? Then: "
+            "python -m ops up",
+            status=1,
+        )
+    return Answer(
+        data=data,
+        shown=[first, f"Everything is kept in {laptop.folder}; `down --forget` removes it."],
+        next_step="python -m ops up",
+    )

@@ -1,91 +1,106 @@
-"""`drift`: run the monitoring over a window now."""
+"""`drift`: run the monitoring job over a window now."""
 
-import argparse
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+from typer import Option
 
 from domain import times
 from domain.drift import window
 from domain.errors import BadWindow
-from ops.console import Progress, facts, table
+from ops.console import Answer, Progress, facts, table, write_answer
 from ops.errors import OpsError
 from ops.target import Target
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
 
 PATIENCE_SECONDS = 900.0
 """Lambda's own limit."""
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """The window, and whether to mail."""
-    parser.add_argument("--day", help="one UTC day, e.g. 2026-01-31 (yesterday)")
-    parser.add_argument("--start", help="from this instant, ISO 8601, UTC")
-    parser.add_argument("--end", help="to this instant")
-    parser.add_argument("--last-rows", type=int, help="the latest predictions")
-    parser.add_argument("--from", dest="first", help="backfill: day by day, from this UTC day")
-    parser.add_argument("--to", dest="last", help="to this day, included (yesterday)")
-    parser.add_argument("--mail", action="store_true", help="send the mail when there is drift")
-
-
-def run(args: argparse.Namespace, target: Target) -> str:
-    """The command."""
-    if args.first is not None or args.last is not None:
-        return backfill(args, target)
-    asked = ("day", "start", "end", "last_rows")
-    request = {name: getattr(args, name) for name in asked if getattr(args, name) is not None}
-    runs = drift(target, request | ({"mail": True} if args.mail else {}))
-    for found in runs:
-        print_run(found)
+def run(
+    target: Target,
+    *,
+    day: Annotated[str | None, Option(help="One UTC day, e.g. 2026-01-31 (yesterday).")] = None,
+    start: Annotated[str | None, Option(help="From this instant, ISO 8601, UTC.")] = None,
+    end: Annotated[str | None, Option(help="To this instant.")] = None,
+    last_rows: Annotated[int | None, Option(help="The latest predictions, so many.")] = None,
+    first: Annotated[
+        str | None, Option("--from", help="Backfill day by day, from this UTC day.")
+    ] = None,
+    last: Annotated[str | None, Option("--to", help="To this day, included (yesterday).")] = None,
+    mail: Annotated[bool, Option("--mail", help="Send the mail when there is drift.")] = False,
+) -> Answer:
+    """Compare a window of predictions with the model's reference."""
+    asked_window = {"day": day, "start": start, "end": end, "last_rows": last_rows}
+    asked = {name: value for name, value in asked_window.items() if value is not None}
+    if first is not None or last is not None:
+        if first is None or asked or mail:
+            raise OpsError(
+                "A backfill takes --from and --to only.", "python -m ops drift --from 2026-01-01"
+            )
+        return backfill(target, first, last)
+    runs = run_drift(target, asked | ({"mail": True} if mail else {}))
     reports = [link for found in runs for link in found.get("reports", {}).values()]
-    return f"Open a report: {reports[0]}" if reports else target.command("simulate")
+    return Answer(
+        data=runs,
+        shown=[part for found in runs for part in describe_run(found)],
+        next_step=f"Open a report: {reports[0]}" if reports else "python -m ops simulate",
+    )
 
 
-def backfill(args: argparse.Namespace, target: Target) -> str:
-    """A run for each day, the earliest first; it never moves the incident, and mails nobody."""
-    if args.first is None or any((args.day, args.start, args.end, args.last_rows, args.mail)):
-        raise OpsError(
-            "A backfill takes --from and --to only.", target.command("drift --from 2026-01-01")
-        )
+def backfill(target: Target, first: str, last: str | None) -> Answer:
+    """Run a drift run for each day, the earliest first; it moves no incident and mails nobody."""
+    days = _list_days(first, last)
+    found: list[dict[str, Any]] = []
+    try:
+        with Progress("drift", total=len(days), unit=" days") as progress:
+            for day in days:
+                found += run_drift(target, {"day": day.isoformat()})
+                progress.advance()
+    except OpsError as error:
+        # What is done is done, and shown.
+        write_answer(Answer(data=found, shown=[_tabulate(found)]), as_json=False)
+        rest = f"python -m ops drift --from {day} --to {days[-1]}"
+        raise OpsError(f"{day}: {error}", f"{error.next_step} Then: {rest}") from None
+    return Answer(data=found, shown=[_tabulate(found)], next_step="python -m ops open")
+
+
+def _list_days(first: str, last: str | None) -> list[date]:
     now = datetime.now(UTC)
     try:
-        first = date.fromisoformat(args.first)
-        last = date.fromisoformat(args.last) if args.last else now.date() - times.DAY
-        asked = {"start": first.isoformat(), "end": (last + times.DAY).isoformat()}
+        begin = date.fromisoformat(first)
+        end = date.fromisoformat(last) if last else now.date() - times.DAY
+        asked = {"start": begin.isoformat(), "end": (end + times.DAY).isoformat()}
         wanted = window.parse(asked, now=now)
-        days = wanted.days() if isinstance(wanted, window.Window) else []
+        return wanted.days() if isinstance(wanted, window.Window) else []
     except (ValueError, OverflowError, BadWindow):
         raise OpsError(
             f"--from and --to must be days such as 2026-01-31, in order, since 1970, not in the "
             f"future, and at most {window.MAXIMUM_DAYS}.",
             "Correct them and run the command again.",
         ) from None
-    found: list[dict[str, Any]] = []
-    try:
-        with Progress("drift", total=len(days), unit=" days") as progress:
-            for day in days:
-                found += drift(target, {"day": day.isoformat()})
-                progress.advance()
-    except OpsError as error:
-        rest = target.command(f"drift --from {day} --to {last}")
-        raise OpsError(f"{day}: {error}", f"{error.next_step} Then: {rest}") from None
-    finally:  # what is done is done, and shown
-        lines = [
-            (str(r["run_id"]), str(r["outcome"]), str(r["rows"]), ", ".join(r["drifted"]))
-            for r in found
-        ]
-        print(table(("run", "outcome", "rows", "drifted"), lines))
-    return target.command("open")
 
 
-def drift(target: Target, request: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _tabulate(runs: Sequence[Mapping[str, Any]]) -> "Table":
+    rows = [
+        (str(r["run_id"]), str(r["outcome"]), str(r["rows"]), ", ".join(r["drifted"])) for r in runs
+    ]
+    return table(("run", "outcome", "rows", "drifted"), rows)
+
+
+def run_drift(target: Target, request: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Invoke the drift function and wait; raises OpsError when it can't run."""
     try:
         window.parse({k: v for k, v in request.items() if k != "mail"}, now=datetime.now(UTC))
     except BadWindow as error:
         raise OpsError(str(error), "Correct the window and run the command again.") from None
+    from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+
     # No second try: the first one may still be running.
     client = target.client("lambda", timeout_seconds=PATIENCE_SECONDS, attempts=1)
     try:
@@ -94,8 +109,8 @@ def drift(target: Target, request: Mapping[str, Any]) -> list[dict[str, Any]]:
         )
     except (ReadTimeoutError, ConnectionClosedError):
         raise OpsError(
-            "The connection was lost before the answer came; the run goes on without it.",
-            f"Look for the run: {target.command('open dashboard')}",
+            "The connection was lost before the answer came; the run itself continues.",
+            "Look for the run: python -m ops open dashboard",
         ) from None
     payload = json.loads(answer["Payload"].read() or b"null")
     if answer.get("FunctionError") or not isinstance(payload, dict):
@@ -109,14 +124,16 @@ def drift(target: Target, request: Mapping[str, Any]) -> list[dict[str, Any]]:
     return runs
 
 
-def print_run(found: Mapping[str, Any]) -> None:
-    """One run's outcome and where its reports are."""
+def describe_run(found: Mapping[str, Any]) -> "list[RenderableType]":
+    """One run's outcome and the links to its reports."""
     drifted: Sequence[str] = found.get("drifted") or []
-    print(f"{found['run_id']}: {found['outcome']}")
     pairs = [
         ("version", str(found.get("version") or "-")),
         ("rows", str(found.get("rows"))),
         ("drifted", ", ".join(drifted) or "nothing"),
         ("mail", str(found.get("mail"))),
     ]
-    print(facts([*pairs, *found.get("reports", {}).items()]))
+    return [
+        f"{found['run_id']}: {found['outcome']}",
+        facts([*pairs, *found.get("reports", {}).items()]),
+    ]

@@ -1,47 +1,45 @@
-"""`ledger`: which versions came to serve, when, and why."""
+"""`ledger`: which versions have served, when, and why."""
 
-import argparse
+from dataclasses import asdict
 
 from domain import keys, times
 from domain.errors import BadRecord
 from domain.model.champion import LedgerEntry
-from ops.console import table
+from ops.console import Answer, table
 from ops.target import Target
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """None."""
-
-
-def run(_: argparse.Namespace, target: Target) -> str:
-    """The command."""
-    listed, damaged = entries(target)
-    if not listed and not damaged:
-        print("The ledger is empty: nothing was promoted yet.")
-        return target.command("train")
-    print(
-        table(
-            ("seq", "when (UTC)", "action", "version", "before", "reasons"),
-            [
-                (
-                    str(entry.seq),
-                    times.from_millis(entry.promoted_at).strftime("%Y-%m-%d %H:%M:%S"),
-                    entry.action,
-                    entry.version,
-                    entry.previous_version or "-",
-                    " ".join(entry.reasons),
-                )
-                for entry in listed
-            ],
+def run(target: Target) -> Answer:
+    """Show which versions have served, and why."""
+    entries, damaged = read_entries(target)
+    data = {"entries": [asdict(entry) for entry in entries], "damaged": damaged}
+    if not entries and not damaged:
+        return Answer(
+            data=data,
+            shown=["The ledger is empty: nothing has been promoted yet."],
+            next_step="python -m ops train",
         )
+    rows = [
+        (
+            str(entry.seq),
+            times.from_millis(entry.promoted_at).strftime("%Y-%m-%d %H:%M:%S"),
+            entry.action,
+            entry.version,
+            entry.previous_version or "-",
+            " ".join(entry.reasons),
+        )
+        for entry in entries
+    ]
+    header = ("seq", "when (UTC)", "action", "version", "before", "reasons")
+    return Answer(
+        data=data,
+        shown=[table(header, rows), *damaged],
+        next_step="python -m ops status --check" if damaged else "python -m ops rollback",
     )
-    for line in damaged:
-        print(line)
-    return target.command("status --check" if damaged else "rollback [--to VERSION]")
 
 
-def entries(target: Target) -> tuple[list[LedgerEntry], list[str]]:
-    """All that can be read, oldest first, and a line for each that can't."""
+def read_entries(target: Target) -> tuple[list[LedgerEntry], list[str]]:
+    """The entries that can be read, oldest first, and a line for each that can't."""
     models = target.models
     found, damaged = [], []
     for listed in models.bucket.list(keys.LEDGER):

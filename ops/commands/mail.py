@@ -1,6 +1,5 @@
-"""`mail`: the emulator's mailbox. On AWS the mail is where it was sent to."""
+"""`mail`: the emulator's mailbox. On AWS, mail goes to the recipient's own mailbox."""
 
-import argparse
 import json
 import re
 import urllib.error
@@ -9,34 +8,47 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ops.console import table
+from ops.console import Answer, table
 from ops.errors import OpsError
 from ops.laptop import ACCOUNT, Laptop
+from ops.local import emulator
 from ops.target import Target
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """None."""
-
-
-def run(_: argparse.Namespace, target: Target) -> str:
-    """The command."""
-    laptop = target.here("mail")
-    found = mails(laptop)
-    if not found:
-        print("The mailbox is empty.")
-        return "python -m ops drift --last-rows 1000 --mail"
-    rows = [
-        (f"{m.sent_at:%Y-%m-%d %H:%M:%S}", ", ".join(m.recipients), m.subject, str(m.save(laptop)))
-        for m in found
+def run(target: Target) -> Answer:
+    """List the mails in this machine's mailbox, and save each as a file to open."""
+    laptop = target.require_laptop("mail")
+    emulator.require_own(laptop)
+    found = [(mail, mail.save(laptop)) for mail in read_mails(laptop)]
+    data = [
+        {
+            "sent_at": mail.sent_at.isoformat(),
+            "to": list(mail.recipients),
+            "subject": mail.subject,
+            "file": str(path),
+        }
+        for mail, path in found
     ]
-    print(table(("when (UTC)", "to", "subject", "file"), rows))
-    return f"Open {rows[-1][-1]} in a browser."
+    if not found:
+        return Answer(
+            data=data,
+            shown=["The mailbox is empty."],
+            next_step="python -m ops drift --last-rows 1000 --mail",
+        )
+    rows = [
+        (f"{mail.sent_at:%Y-%m-%d %H:%M:%S}", ", ".join(mail.recipients), mail.subject, str(path))
+        for mail, path in found
+    ]
+    return Answer(
+        data=data,
+        shown=[table(("when (UTC)", "to", "subject", "file"), rows)],
+        next_step=f"Open {rows[-1][-1]} in a browser.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One mail that the emulator's SES took."""
+    """One mail that the emulator's SES accepted."""
 
     message_id: str
     sent_at: datetime
@@ -46,7 +58,7 @@ class Mail:
     html: str
 
     def save(self, laptop: Laptop) -> Path:
-        """Write its page (its text, without one) where a browser can open it."""
+        """Write its HTML, or its text where it has none, to a file; returns the path."""
         folder = laptop.folder / "mail"
         folder.mkdir(parents=True, exist_ok=True)
         name = re.sub(r"[^A-Za-z0-9-]", "_", self.message_id)[:80]
@@ -55,7 +67,7 @@ class Mail:
         return path
 
 
-def mails(laptop: Laptop) -> list[Mail]:
+def read_mails(laptop: Laptop) -> list[Mail]:
     """Everything in the mailbox, oldest first; raises OpsError."""
     try:
         url = f"{laptop.endpoint}/_ministack/ses/messages?account={ACCOUNT}"

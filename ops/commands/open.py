@@ -1,56 +1,64 @@
 """`open`: the links to the API, MLflow and the latest drift reports."""
 
-import argparse
 import webbrowser
+from enum import StrEnum
+from typing import Annotated
+
+from typer import Argument
 
 from domain import keys
-from ops.commands.up import urls
-from ops.console import facts
+from ops.commands.up import list_links
+from ops.console import Answer, facts, write_line
 from ops.errors import OpsError
 from ops.target import Target
 
 LINK_SECONDS = 900
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """What to open in a browser, if anything."""
-    parser.add_argument(
-        "what",
-        nargs="?",
-        choices=("dashboard", "api", "mlflow", "report"),
-        help="open this in a browser",
-    )
+class Page(StrEnum):
+    """What can be opened in a browser."""
+
+    DASHBOARD = "dashboard"
+    API = "api"
+    MLFLOW = "mlflow"
+    REPORT = "report"
 
 
-def run(args: argparse.Namespace, target: Target) -> str:
-    """The command."""
+def run(
+    target: Target,
+    page: Annotated[Page | None, Argument(help="Open this in a browser.")] = None,
+) -> Answer:
+    """Show the links, or open one in a browser."""
     deployment = target.deployment
-    if args.what == "mlflow" and target.laptop is None:
+    if page is Page.MLFLOW and target.laptop is None:
         raise OpsError(
             "MLflow is reached from inside the stage's network only.",
             'Forward its port, as docs/aws.md says under "Where to look".',
         )
     reports = latest_reports(target)
-    print(facts([*urls(target), *reports]))
     links = {
-        "dashboard": f"{deployment.api_url}/",
-        "api": f"{deployment.api_url}/openapi.json",
-        "mlflow": deployment.mlflow_url,
-        "report": reports[0][1] if reports else None,
+        Page.DASHBOARD: f"{deployment.api_url}/",
+        Page.API: f"{deployment.api_url}/openapi.json",
+        Page.MLFLOW: deployment.mlflow_url,
+        Page.REPORT: reports[0][1] if reports else None,
     }
-    link = links.get(args.what)
+    link = links[page] if page else None
     if link is not None and not webbrowser.open(link):
-        print(f"There is no browser here; open this yourself: {link}")
+        write_line(f"There is no browser here; open this yourself: {link}")
+    found = [*list_links(target), *reports]
     if not reports:
-        print("There is no drift report yet.")
-        return target.command("drift") + " --last-rows 1000"
-    return target.command("open") + " report"
+        return Answer(
+            data=dict(found),
+            shown=[facts(found), "There is no drift report yet."],
+            next_step="python -m ops drift --last-rows 1000",
+        )
+    return Answer(data=dict(found), shown=[facts(found)], next_step="python -m ops open report")
 
 
 def latest_reports(target: Target) -> list[tuple[str, str]]:
     """``(name, link)`` of the HTML reports of the run that was written last.
 
-    The links are presigned with the operator's own credentials and live a quarter of an hour.
+    The links are presigned with the operator's own credentials and expire after 15 minutes.
     """
     bucket = target.bucket("reports")
     pages = [entry for entry in bucket.list(keys.RUNS) if entry.key.endswith(".html")]

@@ -1,40 +1,39 @@
 """`pause`: stop what an idle stage of an account pays for by the hour."""
 
-import argparse
-
-from ops.console import Progress
+from ops.console import Answer, Progress
 from ops.errors import OpsError
 from ops.target import Target
 from ops.tracking import TrackingServer
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """None."""
-
-
-def run(_: argparse.Namespace, target: Target) -> str:
-    """The command."""
+def run(target: Target) -> Answer:
+    """Stop an account's tracking server and its database."""
     server = TrackingServer.find(target, "pause")
-    if _trains(target):
+    if _is_training(target):
         raise OpsError(
-            "A training runs, and needs the tracking server.",
-            f"Wait for its end: {target.command('status')}",
+            "A training is running and needs the tracking server.",
+            "Wait until it ends: python -m ops status",
         )
     with Progress("pause") as progress:
-        progress.note("the tracking server stops")
+        progress.note("stopping the tracking server")
         server.update_service(target, desiredCount=0)
-        progress.note("its database stops")
+        progress.note("stopping its database")
         if server.database_status(target) not in ("stopping", "stopped"):
             server.await_database(target, "available")
             target.client("rds").stop_db_instance(DBInstanceIdentifier=server.database)
         server.await_database(target, "stopped")
-    print("Paused: predictions and drift runs go on, training needs `resume`.")
-    print("AWS starts a stopped database again after seven days: pause again then.")
-    return target.command("resume")
+    return Answer(
+        data={"paused": True},
+        shown=[
+            "Paused. Predictions and drift runs continue; training needs `resume` first.",
+            "AWS starts a stopped database again after seven days: run `pause` again then.",
+        ],
+        next_step="python -m ops resume",
+    )
 
 
-def _trains(target: Target) -> bool:
-    """Whether an execution of the training's state machine runs."""
+def _is_training(target: Target) -> bool:
+    """Whether an execution of the training state machine is running."""
     listed = target.client("stepfunctions").list_executions(
         stateMachineArn=target.deployment.state_machine_arn, statusFilter="RUNNING", maxResults=1
     )

@@ -1,10 +1,13 @@
 """`query`: SQL over the logs and the views of `domain.contract.views`, through Athena."""
 
-import argparse
+import csv
+from pathlib import Path
+from typing import Annotated
 
-from adapters.athena import Athena, QueryFailed
-from domain.contract.views import VIEWS, expanded
-from ops.console import table
+from typer import Argument, Option
+
+from domain.contract.views import VIEWS
+from ops.console import Answer, table
 from ops.errors import OpsError
 from ops.target import Target
 
@@ -14,35 +17,56 @@ SELECT dt AS day, model_version, count(*) AS predictions,
 FROM predictions GROUP BY dt, model_version ORDER BY dt, model_version
 """
 MAXIMUM_ROWS = 1000
+"""Rows that are shown as a table; --json and --csv have no limit."""
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """The statement."""
-    views = ", ".join(VIEWS)
-    parser.add_argument(
-        "sql",
-        nargs="?",
-        default=DEFAULT,
-        help=f"SQL (counts per day and version); it may name the views {views}, or be one of them",
+def run(
+    target: Target,
+    sql: Annotated[
+        str,
+        Argument(
+            help=f"SQL, which may read the views {', '.join(VIEWS)}, or the name of one of them.",
+            show_default="counts per day and version",
+        ),
+    ] = DEFAULT,
+    *,
+    csv_file: Annotated[
+        Path | None, Option("--csv", metavar="FILE", help="Write all rows to this CSV file.")
+    ] = None,
+) -> Answer:
+    """Run SQL over the prediction log and the labels."""
+    header, rows = query(target, sql)
+    data = [dict(zip(header, row, strict=True)) for row in rows]
+    if csv_file is not None:
+        with csv_file.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(header)
+            writer.writerows(rows)
+        return Answer(data=data, shown=[f"{len(rows):,} rows are in {csv_file}."])
+    shown = [table(header, rows[:MAXIMUM_ROWS])]
+    if len(rows) <= MAXIMUM_ROWS:
+        return Answer(data=data, shown=shown, next_step="python -m ops drift")
+    return Answer(
+        data=data,
+        shown=[*shown, f"... and {len(rows) - MAXIMUM_ROWS:,} more rows."],
+        next_step="Add --csv FILE or --json for all of them, or a LIMIT.",
     )
-
-
-def run(args: argparse.Namespace, target: Target) -> str:
-    """The command."""
-    header, rows = query(target, args.sql)
-    print(table(header, rows[:MAXIMUM_ROWS]))
-    if len(rows) > MAXIMUM_ROWS:
-        print(f"... and {len(rows) - MAXIMUM_ROWS:,} more rows; LIMIT them.")
-    return target.command("drift")
 
 
 def query(target: Target, sql: str) -> tuple[list[str], list[list[str | None]]]:
     """``(column names, rows)``; raises OpsError with Athena's reason."""
+    from adapters.athena import Athena, QueryFailed
+    from ops.sql_views import expand_views
+
+    try:
+        statement = expand_views(sql)
+    except ValueError as error:
+        raise OpsError(str(error), "Write one SQL statement, or the name of a view.") from None
     deployment = target.deployment
     client = target.client("athena", timeout_seconds=60)
     athena = Athena(client, database=deployment.database, workgroup=deployment.workgroup)
     try:
-        header, rows = athena.query(expanded(sql))
+        header, rows = athena.query(statement)
         return header, list(rows)
     except QueryFailed as error:
         raise OpsError(f"Athena refused the query: {error}", "Correct the SQL.") from None

@@ -1,28 +1,25 @@
 """`resume`: the inverse of `pause`."""
 
-import argparse
-
-from ops.console import Progress
+from ops.console import Answer, Progress
 from ops.target import Target
 from ops.tracking import TrackingServer
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """None."""
-
-
-def run(_: argparse.Namespace, target: Target) -> str:
-    """The command."""
+def run(target: Target) -> Answer:
+    """Start them again after `pause`: an account's tracking server and its database."""
     server = TrackingServer.find(target, "resume")
     with Progress("resume") as progress:
-        progress.note("the database starts")
+        progress.note("starting the database")
         status = server.database_status(target)
         if status == "stopping":  # a pause was interrupted
             server.await_database(target, "stopped")
         if status in ("stopping", "stopped"):
             target.client("rds").start_db_instance(DBInstanceIdentifier=server.database)
         server.await_database(target, "available")
-        progress.note("the tracking server starts")
+        progress.note("starting the tracking server")
         server.update_service(target, desiredCount=1)
-    print("The tracking server runs again.")
-    return target.command("train")
+    return Answer(
+        data={"paused": False},
+        shown=["The tracking server is running again."],
+        next_step="python -m ops train",
+    )

@@ -1,39 +1,64 @@
 """`rollback`: let the previous champion, or a named version, serve again."""
 
-import argparse
+from typing import Annotated
+
+from typer import Argument, Option
 
 from domain import keys
-from domain.errors import BadKey
-from ops.commands import train
+from domain.errors import BadKey, BadRecord
+from domain.model.champion import Champion
+from ops import executions
+from ops.commands.train import describe_verdict
+from ops.console import Answer
 from ops.errors import OpsError
 from ops.target import Target
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """A version, if it isn't simply the previous one."""
-    chosen = parser.add_mutually_exclusive_group()
-    chosen.add_argument("version", nargs="?", help="the version to serve (the previous champion)")
-    chosen.add_argument("--to", metavar="VERSION", help="the same, as an option")
+def run(
+    target: Target,
+    version: Annotated[
+        str | None, Argument(help="The version to serve; without it, the previous champion.")
+    ] = None,
+    *,
+    to: Annotated[str | None, Option(metavar="VERSION", help="The same, as an option.")] = None,
+) -> Answer:
+    """Let an earlier version serve again.
+
+    The version is chosen now and sent along, so that a repeated call can't go back twice.
+    """
+    if to is not None and version is not None and to != version:
+        raise OpsError("Two versions are named.", "Name the version to serve once.")
+    wanted = choose_version(target, to or version)
+    execution = executions.start(target, {"promote_version": wanted})
+    answer = describe_verdict(executions.follow_quietly(target, execution, "rollback"))
+    return Answer(data=answer.data, shown=answer.shown, next_step="python -m ops ledger")
 
 
-def run(args: argparse.Namespace, target: Target) -> str:
-    """The command."""
-    champion = target.champion()
+def choose_version(target: Target, wanted: str | None) -> str:
+    """The version to go back to; raises OpsError when there is no such model."""
+    champion = _read_champion(target)
+    if wanted is None:
+        if champion.previous is None:
+            raise OpsError(
+                "The first champion serves: there is none to go back to.", "python -m ops ledger"
+            )
+        return champion.previous.version
+    try:
+        keys.checked_version(wanted)
+    except BadKey as error:
+        raise OpsError(str(error), "python -m ops ledger") from None
+    if wanted == champion.version:
+        raise OpsError(f"{wanted} serves already.", "python -m ops status")
+    if not target.models.bucket.exists(keys.bundle(wanted)):
+        raise OpsError(f"There is no version {wanted}.", "python -m ops ledger")
+    return wanted
+
+
+def _read_champion(target: Target) -> Champion:
+    try:
+        champion = target.champion()
+    except BadRecord as error:
+        raise OpsError(str(error), "python -m ops repair pointer") from None
     if champion is None:
-        raise OpsError("There is no champion yet.", target.command("train"))
-    document: dict[str, object] = {"rollback": True}
-    wanted = args.to or args.version
-    if wanted is not None:
-        try:
-            document = {"promote_version": keys.checked_version(wanted)}
-        except BadKey as error:
-            raise OpsError(str(error), target.command("ledger")) from None
-        if wanted == champion.version:
-            raise OpsError(f"{wanted} serves already.", target.command("status"))
-    elif champion.previous is None:
-        raise OpsError(
-            "The first champion serves: there is none to go back to.", target.command("ledger")
-        )
-    result = train.wait(target, train.start(target, document))
-    train.print_verdict(result)
-    return target.command("ledger")
+        raise OpsError("There is no champion yet.", "python -m ops train")
+    return champion

@@ -1,14 +1,13 @@
 """`rotate-db-password`: a new password for the tracking server's database.
 
-Interrupted at any point, it goes on where it was when it runs again: the new password waits in the
-secret, staged as pending, until the database has it.
+Interrupted at any point, it continues where it was when it runs again: the new password stays in
+the secret, staged as pending, until the database has it.
 """
 
-import argparse
 import json
 from typing import Any
 
-from ops.console import Progress
+from ops.console import Answer, Progress
 from ops.target import Target
 from ops.tracking import TrackingServer
 
@@ -17,32 +16,34 @@ PENDING = "AWSPENDING"
 CURRENT = "AWSCURRENT"
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """None."""
+def run(target: Target) -> Answer:
+    """Change the password of an account's tracking database.
 
-
-def run(_: argparse.Namespace, target: Target) -> str:
-    """The command."""
+    An interrupted rotation continues when the command runs again.
+    """
     server = TrackingServer.find(target, "rotate-db-password")
     secrets = target.client("secretsmanager")
     with Progress("rotate") as progress:
-        progress.note("the new password waits in the secret")
-        password = _pending(secrets, server.secret)
-        progress.note("the database takes it over")
+        progress.note("storing the new password in the secret")
+        password = _stage_password(secrets, server.secret)
+        progress.note("changing the password of the database")
         target.client("rds").modify_db_instance(
             DBInstanceIdentifier=server.database, MasterUserPassword=password, ApplyImmediately=True
         )
         server.await_database(target, "available")
         _make_current(secrets, server.secret)
-        progress.note("the server starts anew with it")
+        progress.note("restarting the tracking server")
         server.update_service(target, forceNewDeployment=True)
-    print("The database has a new password, and the tracking server uses it.")
-    return target.command("status")
+    return Answer(
+        data={"rotated": True},
+        shown=["The database has a new password, and the tracking server uses it."],
+        next_step="python -m ops status",
+    )
 
 
-def _pending(secrets: Any, secret: str) -> str:
-    """The pending password: an interrupted rotation's, else a new one."""
-    if PENDING not in _stages(secrets, secret):
+def _stage_password(secrets: Any, secret: str) -> str:
+    """The pending password; a new one unless an interrupted rotation left one."""
+    if PENDING not in _list_stages(secrets, secret):
         value = json.loads(secrets.get_secret_value(SecretId=secret)["SecretString"])
         # Letters and digits: no URL, shell or console can take one for something else.
         value["password"] = secrets.get_random_password(
@@ -56,7 +57,7 @@ def _pending(secrets: Any, secret: str) -> str:
 
 
 def _make_current(secrets: Any, secret: str) -> None:
-    stages = _stages(secrets, secret)
+    stages = _list_stages(secrets, secret)
     if stages[PENDING] != stages[CURRENT]:  # an interrupted rotation may have come that far
         secrets.update_secret_version_stage(
             SecretId=secret,
@@ -69,7 +70,7 @@ def _make_current(secrets: Any, secret: str) -> None:
     )
 
 
-def _stages(secrets: Any, secret: str) -> dict[str, str]:
+def _list_stages(secrets: Any, secret: str) -> dict[str, str]:
     """Stage → the version that has it."""
     versions = secrets.describe_secret(SecretId=secret)["VersionIdsToStages"]
     return {stage: version for version, stages in versions.items() for stage in stages}

@@ -1,12 +1,15 @@
-"""`sample-data`: a CSV of made-up patients in the schema of Kaggle's data set."""
+"""`sample-data`: a CSV file of made-up patients in the schema of Kaggle's data set."""
 
-import argparse
 import contextlib
 import os
+import shlex
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
 
-from ops.console import Progress
+from typer import Option
+
+from ops.console import Answer, Progress
 from ops.errors import OpsError
 from ops.target import Target
 
@@ -14,25 +17,27 @@ MAXIMUM_ROWS = 1_000_000_000
 DEFAULT_ROWS = 100_000
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """`--rows`, `--seed`, `--out`."""
-    parser.add_argument("--rows", type=int, default=DEFAULT_ROWS, help="how many (%(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="same seed, same rows (%(default)s)")
-    parser.add_argument("--out", type=Path, help="the file (default: .local/sample.csv)")
-
-
-def run(args: argparse.Namespace, target: Target) -> str:
-    """The command."""
-    path = args.out or target.folder / "sample.csv"
-    make(rows=args.rows, seed=args.seed, path=path)
-    return f"{target.command('upload')} {path}"
+def run(
+    target: Target,
+    *,
+    rows: Annotated[int, Option(help="How many rows.")] = DEFAULT_ROWS,
+    seed: Annotated[int, Option(help="The same seed gives the same rows.")] = 1,
+    out: Annotated[Path | None, Option(help="The file (.local/sample.csv).")] = None,
+) -> Answer:
+    """Write a CSV file of made-up patients, in the schema of Kaggle's diabetes data set."""
+    path = out or target.folder / "sample.csv"
+    make(rows=rows, seed=seed, path=path)
+    return Answer(
+        data={"rows": rows, "file": str(path)},
+        shown=[f"{rows:,} rows of sample data are in {path}."],
+        next_step=f"python -m ops upload {shlex.quote(str(path))}",
+    )
 
 
 def make(*, rows: int, seed: int, path: Path) -> None:
-    """`write`, with a progress bar."""
+    """Call `write` with a progress bar."""
     with Progress("sample-data", total=rows) as progress:
         write(rows=rows, seed=seed, path=path, advance=progress.advance)
-    print(f"{rows:,} rows of sample data are in {path}.")
 
 
 def write(
@@ -40,8 +45,8 @@ def write(
 ) -> None:
     """Write the CSV chunk by chunk, in flat memory; raises OpsError when it can't be written.
 
-    `advance` is told how many rows were written since its last call. An unfinished file never
-    bears the final name.
+    `advance` gets the number of rows written since its last call. An unfinished file never has the
+    final name.
     """
     if not 1 <= rows <= MAXIMUM_ROWS or seed < 0:
         raise OpsError(

@@ -1,98 +1,75 @@
 """`score`: one execution that scores files with the champion, watched until it ends."""
 
-import argparse
 import hashlib
 import json
-import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from adapters.s3 import Bucket, Listed
+from typer import Option
+
 from domain import keys
 from domain.training.steps import Scored
-from ops.commands import train
-from ops.commands.upload import check
-from ops.console import Progress, facts
+from ops import executions
+from ops.commands.upload import plan
+from ops.console import Answer, Progress, facts, write_line
 from ops.errors import OpsError
 from ops.target import Target
 
-POLL_SECONDS = 1.0
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from adapters.s3 import Bucket, Listed
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """What to score, and where the scores go."""
-    parser.add_argument(
-        "--input", required=True, help="a local file, or a key or folder of the data bucket"
-    )
-    parser.add_argument(
-        "--output",
-        help=f"a folder under {keys.SCORING} of the data bucket, or a local one, into which the"
-        f" scores are copied (a folder of the input and the model, under {keys.SCORING}out/)",
-    )
-    parser.add_argument("--model-version", help="score with this one (the champion)")
-    parser.add_argument("--log", action="store_true", help="let them join the prediction log")
+def run(
+    target: Target,
+    *,
+    input: Annotated[
+        str, Option(help="A local file or folder, or a key or folder of the data bucket.")
+    ],
+    output: Annotated[
+        str | None,
+        Option(
+            help=f"A folder under {keys.SCORING} of the data bucket, or a local one, into which"
+            f" the scores are copied. Without it, a folder named after input and model."
+        ),
+    ] = None,
+    model_version: Annotated[
+        str | None, Option(help="Score with this version instead of the champion.")
+    ] = None,
+    log: Annotated[bool, Option("--log", help="Add the scores to the prediction log.")] = False,
+) -> Answer:
+    """Score a file, or a folder of files, with the champion.
 
-
-def run(args: argparse.Namespace, target: Target) -> str:
-    """The command."""
+    The same command run again continues where it was interrupted.
+    """
     bucket = target.bucket("data")
-    source = _source(bucket, args.input)
-    inputs = _tables(bucket, source)
-    document: dict[str, Any] = {"input": source} | ({"log": True} if args.log else {})
-    if args.output and args.output.startswith(keys.SCORING):
-        folder, document["output"] = None, f"{args.output.rstrip('/')}/"
-        document |= {"version": args.model_version} if args.model_version else {}
+    source = _source(bucket, input)
+    inputs = _list_tables(bucket, source)
+    document: dict[str, Any] = {"input": source} | ({"log": True} if log else {})
+    if output and output.startswith(keys.SCORING):
+        folder, document["output"] = None, f"{output.rstrip('/')}/"
+        document |= {"version": model_version} if model_version else {}
     else:
-        folder = Path(args.output) if args.output else None
-        version = document["version"] = args.model_version or _champion(target)
-        document["output"] = keys.scoring_output(_digest(inputs), version, log=args.log)
-    output = document["output"]
-    print_summary(score(target, document, size=sum(entry.size for entry in inputs)))
+        folder = Path(output) if output else None
+        version = document["version"] = model_version or _champion_version(target)
+        document["output"] = keys.scoring_output(_digest(inputs), version, log=log)
+    place = document["output"]
+    scored = score(target, document, size=sum(entry.size for entry in inputs))
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        for entry in bucket.list(output):
-            bucket.download(entry.key, folder / entry.key.removeprefix(output))
-        return f"Read the Parquet files in {folder}"
-    if args.log:
-        return target.command("query")
-    return f"Read the Parquet files in {bucket.uri(output)}"
-
-
-def _source(bucket: Bucket, given: str) -> str:
-    """The key or folder to score; a local file is uploaded first, unless it is there."""
-    path = Path(given)
-    if not path.exists():
-        return keys.place(given)
-    check([path])
-    with path.open("rb") as file:
-        key = keys.scoring_upload(hashlib.file_digest(file, "sha256").hexdigest(), path.name)
-    if not bucket.exists(key):
-        bucket.upload(path, key)
-        print(f"Uploaded {path} as {key}.")
-    return key
-
-
-def _tables(bucket: Bucket, source: str) -> list[Listed]:
-    found = [entry for entry in bucket.list(source) if keys.is_table(entry.key)]
-    if not found:
-        raise OpsError(
-            f"{source} is neither a local file nor anything to score in the data bucket.",
-            "Name a file, or a key or folder of the bucket.",
-        )
-    return found
-
-
-def _digest(inputs: list[Listed]) -> str:
-    """Of what a listing says: another one when a file was added, changed or removed."""
-    listed = [(entry.key, entry.size, entry.modified.isoformat()) for entry in inputs]
-    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
-
-
-def _champion(target: Target) -> str:
-    champion = target.champion()
-    if champion is None:
-        raise OpsError("No model serves yet, so nothing can be scored.", target.command("train"))
-    return champion.version
+        for entry in bucket.list(place):
+            bucket.download(entry.key, folder / entry.key.removeprefix(place))
+        next_step = f"Read the Parquet files in {folder}"
+    elif log:
+        next_step = "python -m ops query"
+    else:
+        next_step = f"Read the Parquet files in {bucket.uri(place)}"
+    return Answer(
+        data=scored.to_dict() | {"scores": str(folder) if folder else bucket.uri(place)},
+        shown=[_describe(scored)],
+        next_step=next_step,
+    )
 
 
 def score(target: Target, document: dict[str, Any], *, size: int) -> Scored:
@@ -100,23 +77,70 @@ def score(target: Target, document: dict[str, Any], *, size: int) -> Scored:
 
     `size`: of the input, in bytes.
     """
-    execution = train.start(target, {"score": document})
-    client, data = target.client("stepfunctions", timeout_seconds=30), target.bucket("data")
+    execution = executions.start(target, {"score": document})
+    data = target.bucket("data")
     with Progress("score", total=size, unit=" bytes") as progress:
         progress.note("starting")
-        while (found := client.describe_execution(executionArn=execution))["status"] == "RUNNING":
-            _tell(progress, data, document["output"])
-            time.sleep(POLL_SECONDS)
-    if found["status"] != "SUCCEEDED":
-        raise OpsError(
-            f"The scoring ended as {found['status']}: {train.why(client, execution, found)}",
-            "Correct what it names; the same command then goes on where it was.",
+        result = executions.follow(
+            target,
+            execution,
+            on_poll=lambda _: _show_progress(progress, data, document["output"]),
+            noun="scoring",
+            next_step="Correct what it names; the same command then continues where it was.",
         )
-    return Scored.from_dict(json.loads(found["output"])[Scored.step])
+    return Scored.from_dict(result.output[Scored.step])
 
 
-def _tell(progress: Progress, data: Bucket, output: str) -> None:
-    """How far it is, in bytes of the input and rows."""
+def _source(bucket: "Bucket", given: str) -> str:
+    """The key or folder to score; local files are uploaded first, unless they are there."""
+    path = Path(given)
+    if not path.exists():
+        return keys.place(given)
+    chosen, ignored = plan([path], "")
+    for skipped in ignored:
+        write_line(f"Ignored: {skipped}.")
+    content = [(one.key, one.digest()) for one in chosen]
+    if path.is_dir():
+        # A folder is named by all that it holds: another file, another folder of scores.
+        whole = hashlib.sha256(json.dumps(content).encode()).hexdigest()
+        places = [keys.scoring_upload(whole, key) for key, _ in content]
+        source = keys.scoring_upload(whole, f"{path.resolve().name}/")
+    else:
+        ((key, digest),) = content
+        places = [keys.scoring_upload(digest, key)]
+        source = places[0]
+    for one, place in zip(chosen, places, strict=True):
+        if not bucket.exists(place):
+            bucket.upload(one.path, place)
+            write_line(f"Uploaded {one.path} as {place}.")
+    return source
+
+
+def _list_tables(bucket: "Bucket", source: str) -> "list[Listed]":
+    found = [entry for entry in bucket.list(source) if keys.is_table(entry.key)]
+    if not found:
+        raise OpsError(
+            f"{source} is neither a local file or folder nor anything to score in the data bucket.",
+            "Name a file or folder of this machine, or a key or folder of the bucket.",
+        )
+    return found
+
+
+def _digest(inputs: "list[Listed]") -> str:
+    """Hash of a listing: another one when a file was added, changed or removed."""
+    listed = [(entry.key, entry.size, entry.modified.isoformat()) for entry in inputs]
+    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
+
+
+def _champion_version(target: Target) -> str:
+    champion = target.champion()
+    if champion is None:
+        raise OpsError("No model serves yet, so nothing can be scored.", "python -m ops train")
+    return champion.version
+
+
+def _show_progress(progress: Progress, data: "Bucket", output: str) -> None:
+    """Show how far it is, in bytes of the input and rows."""
     stored = data.get(keys.scoring_progress(output))
     if stored is not None:
         done = json.loads(stored.data)
@@ -127,7 +151,7 @@ def _tell(progress: Progress, data: Bucket, output: str) -> None:
         progress.detail("")
 
 
-def print_summary(scored: Scored) -> None:
+def _describe(scored: Scored) -> "Text":
     """How many rows were scored, and why some were refused."""
     pairs = [
         ("version", scored.model_version),
@@ -136,4 +160,4 @@ def print_summary(scored: Scored) -> None:
         ("rows refused", f"{scored.refused:,}"),
     ]
     pairs += [("reason", f"{r.reason} ({r.rows:,} rows)") for r in scored.top_reasons]
-    print(facts(pairs))
+    return facts(pairs)

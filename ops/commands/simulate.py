@@ -1,6 +1,5 @@
-"""`simulate`: rows of the champion's test split, sent to the API as patients would come."""
+"""`simulate`: send rows of the champion's test split to the API, one request after the other."""
 
-import argparse
 import itertools
 import random
 import tempfile
@@ -11,53 +10,58 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from typer import Option
 
 from domain import keys
 from domain.contract.contract import Contract
 from domain.errors import BadBundle
-from ops.api import Api, problem
-from ops.console import Progress
+from ops.api import Api, describe_problem
+from ops.console import Answer, Progress
 from ops.errors import OpsError
 from ops.samples import scenarios
-from ops.samples.scenarios import Row
+from ops.samples.scenarios import Row, Scenario
 from ops.target import Target
 
 MAXIMUM_BATCH = 1000
 THREADS = 2
-"""Requests under way at once: more would only queue up in front of the emulator's one Firehose."""
+"""Concurrent requests: more would only queue up in front of the emulator's one Firehose."""
 
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """How many rows, how fast, how shifted."""
-    parser.add_argument("--rows", type=int, default=1000, help="rows to send (%(default)s)")
-    parser.add_argument("--rate", type=float, default=100, help="rows a second (%(default)s)")
-    parser.add_argument("--batch", type=int, default=10, help="rows a request (%(default)s)")
-    parser.add_argument("--scenario", choices=scenarios.NAMES, default="none")
-    parser.add_argument("--seed", type=int, default=1, help="which rows (%(default)s)")
+def run(
+    target: Target,
+    *,
+    rows: Annotated[int, Option(min=1, help="Rows to send.")] = 1000,
+    rate: Annotated[float, Option(help="Rows a second.")] = 100,
+    batch: Annotated[int, Option(min=1, max=MAXIMUM_BATCH, help="Rows a request.")] = 10,
+    scenario: Annotated[Scenario, Option(help="How the rows are shifted.")] = Scenario.NONE,
+    seed: Annotated[int, Option(help="Seed of the choice of rows.")] = 1,
+) -> Answer:
+    """Send rows of the test split to the API, shifted if you like.
 
-
-def run(args: argparse.Namespace, target: Target) -> str:
-    """The command."""
-    sent = simulate(
-        target,
-        rows=args.rows,
-        rate=args.rate,
-        batch=args.batch,
-        scenario=args.scenario,
-        seed=args.seed,
-    )
-    versions = ", ".join(f"{count:,} by {version}" for version, count in sent.versions.items())
-    print(f"{sent.answered:,} of {args.rows:,} rows were answered: {versions or 'none'}.")
+    The scenarios: age is 8 years more for everybody, glucose 15 mg/dl more, bmi 3 kg/m2 more;
+    smoking turns six of ten answers into "No Info".
+    """
+    sent = simulate(target, rows=rows, rate=rate, batch=batch, scenario=scenario, seed=seed)
     if sent.problems:
         kinds = "; ".join(f"{count:,} x {text}" for text, count in sent.problems.most_common(3))
-        raise OpsError(f"Some requests were refused: {kinds}.", target.command("status"))
-    return target.command("drift") + f" --last-rows {args.rows}"
+        raise OpsError(
+            f"{sent.answered:,} of {rows:,} rows were answered. Some requests were refused: "
+            f"{kinds}.",
+            "python -m ops status",
+        )
+    versions = ", ".join(f"{count:,} by {version}" for version, count in sent.versions.items())
+    return Answer(
+        data={"rows": rows, "answered": sent.answered, "versions": dict(sent.versions)},
+        shown=[f"{sent.answered:,} of {rows:,} rows were answered: {versions or 'none'}."],
+        next_step=f"python -m ops drift --last-rows {rows}",
+    )
 
 
 @dataclass(slots=True)
 class Sent:
-    """What the API answered: predictions per model version, refused requests per reason."""
+    """Answers of the API: predictions per model version, refused requests per reason."""
 
     versions: Counter[str] = field(default_factory=Counter)
     prediction_ids: set[str] = field(default_factory=set)
@@ -65,13 +69,13 @@ class Sent:
 
     @property
     def answered(self) -> int:
-        """Predictions in answers."""
+        """How many predictions came back."""
         return self.versions.total()
 
     def count(self, status: int, body: Any) -> None:
-        """Take in one answer."""
+        """Count one answer."""
         if status != 200:
-            self.problems[problem(status, body)] += 1
+            self.problems[describe_problem(status, body)] += 1
             return
         for prediction in body["predictions"]:
             self.versions[prediction["model_version"]] += 1
@@ -79,7 +83,7 @@ class Sent:
 
 
 def simulate(
-    target: Target, *, rows: int, rate: float, batch: int, scenario: str, seed: int
+    target: Target, *, rows: int, rate: float, batch: int, scenario: Scenario, seed: int
 ) -> Sent:
     """Send `rows` rows at `rate` rows a second; raises OpsError for what can't work at all."""
     if rows < 1 or not 1 <= batch <= MAXIMUM_BATCH or not rate > 0:
@@ -88,17 +92,17 @@ def simulate(
             "Correct them and run the command again.",
         )
     api = Api(target.deployment.api_url, target.api_key(), connections=THREADS)
-    contract, patients = _test_rows(target)
+    contract, patients = _load_test_rows(target)
     rng = random.Random(seed)  # noqa: S311 - which rows are sent is no secret
-    change = scenarios.shift(scenario, contract)
-    chosen = (change(row, rng) for row in itertools.islice(_shuffled(patients, rng), rows))
+    change = scenarios.choose_shift(scenario, contract)
+    chosen = (change(row, rng) for row in itertools.islice(_shuffle(patients, rng), rows))
     sent, key = Sent(), uuid.uuid4().hex
     pending: list[Future[tuple[int, Any]]] = []
     began, submitted = time.monotonic(), 0
-    label = f"simulate {scenario}"
+    label = f"simulate {scenario.value}"
     with Progress(label, total=rows) as progress, ThreadPoolExecutor(THREADS) as threads:
         try:
-            for number, instances in enumerate(_batches(chosen, batch)):
+            for number, instances in enumerate(_split(chosen, batch)):
                 time.sleep(max(0.0, began + submitted / rate - time.monotonic()))
                 pending.append(
                     threads.submit(
@@ -109,7 +113,7 @@ def simulate(
                     )
                 )
                 submitted += len(instances)
-                # No more than the threads can hold: the rate is a wish, the API decides.
+                # No more than the threads can hold: the API may be slower than the rate.
                 while len(pending) > 2 * THREADS or (submitted >= rows and pending):
                     sent.count(*pending.pop(0).result())
                     progress.reach(sent.answered)
@@ -119,17 +123,17 @@ def simulate(
     return sent
 
 
-def _test_rows(target: Target) -> tuple[Contract, list[Row]]:
-    """The champion's contract, and the test rows it was judged on, missing fields left out."""
+def _load_test_rows(target: Target) -> tuple[Contract, list[Row]]:
+    """The champion's contract and the test rows of its dataset, without their missing fields."""
     import pyarrow.parquet
 
     champion = target.champion()
     if champion is None:
-        raise OpsError("There is no champion yet, so nothing answers.", target.command("train"))
+        raise OpsError("There is no champion yet, so nothing answers.", "python -m ops train")
     try:
         contract = target.models.load_bundle(champion.model).contract
     except BadBundle as error:
-        raise OpsError(str(error), target.command("rollback")) from None
+        raise OpsError(str(error), "python -m ops rollback") from None
     dataset_id = target.card(champion.version).dataset_id
     with tempfile.TemporaryDirectory(prefix="simulate-") as folder:
         path = Path(folder) / "test.parquet"
@@ -140,12 +144,12 @@ def _test_rows(target: Target) -> tuple[Contract, list[Row]]:
     return contract, [{k: v for k, v in row.items() if v is not None} for row in rows]
 
 
-def _shuffled(rows: list[Row], rng: random.Random) -> Iterator[Row]:
+def _shuffle(rows: list[Row], rng: random.Random) -> Iterator[Row]:
     """Each row once in random order, then all again in another one."""
     while rows:
         yield from rng.sample(rows, len(rows))
 
 
-def _batches(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
+def _split(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
     while batch := list(itertools.islice(rows, size)):
         yield batch

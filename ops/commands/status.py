@@ -1,54 +1,90 @@
-"""`status`: what runs, what serves, how the last training ended."""
+"""`status`: what runs, what serves, how the last training and scoring ended."""
 
-import argparse
+from typing import TYPE_CHECKING, Annotated, Any
+
+from typer import Option
 
 from domain import keys, times
+from domain.errors import BadRecord
+from domain.model.champion import Champion
 from domain.model.consistency import Consistency
-from ops.commands import train
-from ops.commands.up import urls
-from ops.console import facts
-from ops.local import emulator, mlflow_server, task_agent
+from ops import executions
+from ops.commands.up import list_links
+from ops.console import Answer, facts
+from ops.laptop import Laptop
 from ops.target import Target
 
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Whether to compare pointer, ledger and registry first."""
-    parser.add_argument(
-        "--check", action="store_true", help="compare champion, ledger and registry now"
-    )
+Facts = list[tuple[str, str]]
 
 
-def run(args: argparse.Namespace, target: Target) -> str:
-    """The command."""
+def run(
+    target: Target,
+    *,
+    check: Annotated[
+        bool,
+        Option("--check", help="Compare champion, ledger and registry now; exit 1 on a problem."),
+    ] = False,
+) -> Answer:
+    """Show what runs and what serves."""
+    data: dict[str, Any] = {"name": target.name, "stage": target.stage}
+    shown: Facts = []
     if target.laptop is not None:
-        laptop = target.laptop
-        services = (
-            ("emulator", emulator.daemon(laptop), emulator.healthy(laptop)),
-            ("MLflow", mlflow_server.daemon(laptop), mlflow_server.healthy(laptop)),
-            ("task agent", task_agent.daemon(laptop), True),
+        services = read_services(target.laptop)
+        data["services"] = dict(services)
+        shown += services
+        if dict(services)["emulator"] == STOPPED:
+            return _answer(data, shown, "python -m ops up")
+    if target.read_deployment() is None:
+        sentence = target.nothing_deployed
+        parts: list[RenderableType] = [facts(shown)] if shown else []
+        return Answer(
+            data=data | {"deployed": False},
+            shown=[*parts, sentence],
+            next_step=target.deploy_command,
         )
-        print(
-            facts((name, _condition(process.pid(), answers)) for name, process, answers in services)
-        )
-        if emulator.daemon(laptop).pid() is None:
-            return "python -m ops up"
-    if target.deployed() is None:
-        print(f"Nothing is deployed at stage {target.stage}.")
-        return target.deploy_command
-    if args.check:
-        train.wait(target, train.start(target, {"check": True}))
-    print(facts([*urls(target), ("last training", last_training(target))]))
-    print(facts(consistency(target)))
-    champion = target.champion()
+    if check:
+        started = executions.start(target, {"check": True})
+        executions.follow_quietly(target, started, "check")
+    links, last = list_links(target), list_last_executions(target)
+    consistency = describe_consistency(target)
+    champion, serving = _describe_champion(target)
+    data |= {
+        "deployed": True,
+        "links": dict(links),
+        "last": dict(last),
+        "problems": [text for name, text in consistency if name == "problem"],
+        "champion": None if champion is None else champion.version,
+    }
+    shown += [*links, *last, *consistency, ("champion", serving)]
+    if serving.startswith(DAMAGED):
+        return _answer(data, shown, "python -m ops repair pointer", status=1 if check else 0)
     if champion is None:
-        print(facts([("champion", "none yet")]))
-        return target.command("upload FILE, then train")
-    when = times.from_millis(champion.promoted_at).strftime("%Y-%m-%d %H:%M:%S UTC")
-    print(facts([("champion", f"{champion.version}, since {when} (seq {champion.seq})")]))
-    return target.command("simulate")
+        return _answer(data, shown, "python -m ops upload FILE, then train")
+    if data["problems"]:
+        return _answer(data, shown, "python -m ops ledger", status=1 if check else 0)
+    return _answer(data, shown, "python -m ops simulate")
 
 
-def consistency(target: Target) -> list[tuple[str, str]]:
+STOPPED = "stopped"
+DAMAGED = "damaged"
+
+
+def read_services(laptop: Laptop) -> Facts:
+    """Whether each background process of this machine runs and answers."""
+    from ops.local import emulator, mlflow_server, task_agent
+
+    services = (
+        ("emulator", emulator.daemon(laptop), emulator.healthy(laptop)),
+        ("MLflow", mlflow_server.daemon(laptop), mlflow_server.healthy(laptop)),
+        ("task agent", task_agent.daemon(laptop), True),
+    )
+    return [(name, _condition(daemon.pid(), answers)) for name, daemon, answers in services]
+
+
+def describe_consistency(target: Target) -> Facts:
     """What the last check of champion, ledger and registry found."""
     stored = target.bucket("models").get(keys.CHECK)
     if stored is None:
@@ -62,17 +98,31 @@ def consistency(target: Target) -> list[tuple[str, str]]:
     ]
 
 
-def last_training(target: Target) -> str:
-    """The latest execution and how it ended."""
-    listed = target.client("stepfunctions").list_executions(
-        stateMachineArn=target.deployment.state_machine_arn, maxResults=1
-    )["executions"]
-    if not listed:
-        return "none yet"
-    return f"{listed[0]['status']}, started {listed[0]['startDate']:%Y-%m-%d %H:%M:%S %Z}"
+def list_last_executions(target: Target) -> Facts:
+    """The latest execution of each kind and how it ended; a training is always listed."""
+    last: dict[str, str] = {}
+    for found in executions.newest(target):
+        last.setdefault(found.kind, str(found))
+    ordered = {"training": last.pop("training", "none yet"), **last}
+    return [(f"last {kind}", text) for kind, text in ordered.items()]
+
+
+def _describe_champion(target: Target) -> tuple[Champion | None, str]:
+    try:
+        champion = target.champion()
+    except BadRecord as error:
+        return None, f"{DAMAGED}: {error}"
+    if champion is None:
+        return None, "none yet"
+    when = times.from_millis(champion.promoted_at).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return champion, f"{champion.version}, since {when} (seq {champion.seq})"
 
 
 def _condition(pid: int | None, answers: bool) -> str:
     if pid is None:
-        return "stopped"
+        return STOPPED
     return f"running (process {pid})" if answers else f"process {pid} doesn't answer"
+
+
+def _answer(data: dict[str, Any], shown: Facts, next_step: str, *, status: int = 0) -> Answer:
+    return Answer(data=data, shown=[facts(shown)], next_step=next_step, status=status)

@@ -1,12 +1,14 @@
 """`up`: emulator, stacks, MLflow and task agent on this machine."""
 
-import argparse
 import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
-from ops.console import facts
+from typer import Option
+
+from ops.console import Answer, Checklist, facts, write_line
 from ops.errors import OpsError
 from ops.laptop import AWS_PORT, MLFLOW_PORT, ROOT, Laptop
 from ops.local import deploy, emulator, log_columns, mlflow_server, task_agent
@@ -14,44 +16,81 @@ from ops.target import Target
 
 MINIMUM_FREE_BYTES = 2 * 1024**3
 
+Port = Annotated[int | None, Option(min=1, max=65535, help=f"Port of the emulator ({AWS_PORT}).")]
+MlflowPort = Annotated[
+    int | None, Option(min=1, max=65535, help=f"Port of MLflow ({MLFLOW_PORT}).")
+]
+MlflowDb = Annotated[
+    str | None,
+    Option(help="Database URL of MLflow, e.g. postgresql+psycopg2://... (SQLite)."),
+]
+ContractPath = Annotated[
+    Path | None, Option(help="Deploy another data contract than contract.toml.")
+]
+MailTo = Annotated[str | None, Option(help="Who gets the alert mails.")]
 
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Ports, database, contract, recipient."""
-    parser.add_argument("--port", type=_port, help=f"the emulator's port ({AWS_PORT})")
-    parser.add_argument("--mlflow-port", type=_port, help=f"MLflow's port ({MLFLOW_PORT})")
-    parser.add_argument(
-        "--mlflow-db", help="MLflow's database URL, e.g. postgresql+psycopg2://... (SQLite)"
+
+def run(
+    target: Target,
+    *,
+    port: Port = None,
+    mlflow_port: MlflowPort = None,
+    mlflow_db: MlflowDb = None,
+    contract: ContractPath = None,
+    mail_to: MailTo = None,
+) -> Answer:
+    """Start everything on this machine and deploy to it. It is safe to run again."""
+    laptop = start(
+        target,
+        port=port,
+        mlflow_port=mlflow_port,
+        mlflow_db=mlflow_db,
+        contract=contract,
+        mail_to=mail_to,
     )
-    parser.add_argument("--contract", type=Path, help="another data contract (contract.toml)")
-    parser.add_argument("--mail-to", help="who gets the alert mails")
+    links = list_links(Target.on_laptop(laptop))
+    return Answer(
+        data=dict(links),
+        shown=["Everything is running:", facts(links)],
+        next_step=(
+            "python -m ops sample-data makes a file, python -m ops upload FILE uploads your own."
+        ),
+    )
 
 
-def run(args: argparse.Namespace, target: Target) -> str:
-    """The command."""
-    laptop = up(args, target)
-    print("Everything runs:")
-    print(facts(urls(Target.on_laptop(laptop))))
-    return "python -m ops sample-data, or upload your own file: python -m ops upload FILE"
-
-
-def up(args: argparse.Namespace, target: Target) -> Laptop:
-    """Start what doesn't run and deploy; raises OpsError. Running it again is harmless."""
-    laptop = _chosen(target.here("up"), args)
-    if args.contract is not None and not args.contract.is_file():
-        raise OpsError(f"There is no contract at {args.contract}.", "Give another --contract.")
+def start(
+    target: Target,
+    *,
+    port: int | None = None,
+    mlflow_port: int | None = None,
+    mlflow_db: str | None = None,
+    contract: Path | None = None,
+    mail_to: str | None = None,
+) -> Laptop:
+    """Start what doesn't run yet, and deploy; raises OpsError."""
+    options = {"aws_port": port, "mlflow_port": mlflow_port, "mlflow_db": mlflow_db}
+    chosen = {name: value for name, value in options.items() if value is not None}
+    laptop = _choose(target, **chosen)
+    if contract is not None and not contract.is_file():
+        raise OpsError(f"There is no contract at {contract}.", "Give another --contract.")
     _check_space(laptop)
+    emulator.check_port(laptop)
     mlflow_server.check_port(laptop)
-    if emulator.daemon(laptop).pid() is None and not emulator.has_state(laptop):
-        forget(laptop)
-    emulator.start(laptop, os.environ)
+    stations = Checklist()
+    with stations.station("emulator") as station:
+        _set_aside_unsaved(laptop)
+        station.result = "started" if emulator.start(laptop, os.environ) else "was running"
     laptop.save()
     os.environ.update(laptop.aws_env())
-    log_columns.check(Target.on_laptop(laptop), args.contract or ROOT / "contract.toml")
-    deploy.deploy(laptop, os.environ, contract=args.contract, mail_to=args.mail_to)
+    log_columns.check(Target.on_laptop(laptop), contract or ROOT / "contract.toml")
+    with stations.station("stacks"):
+        deploy.deploy(laptop, os.environ, contract=contract, mail_to=mail_to)
+        _save_first_state(laptop)
     deployment = Target.on_laptop(laptop).deployment
-    mlflow_server.start(laptop, deployment, os.environ)
-    task_agent.start(laptop, deployment.cluster, os.environ)
-    mlflow_server.wait(laptop)
+    with stations.station("MLflow and task agent"):
+        mlflow_server.start(laptop, deployment, os.environ)
+        task_agent.start(laptop, deployment.cluster, os.environ)
+        mlflow_server.wait(laptop)
     return laptop
 
 
@@ -62,8 +101,8 @@ def forget(laptop: Laptop) -> None:
         service.forget(laptop)
 
 
-def urls(target: Target) -> list[tuple[str, str]]:
-    """Where people find things."""
+def list_links(target: Target) -> list[tuple[str, str]]:
+    """Where people find the dashboard, the API, its key, and MLflow."""
     deployment = target.deployment
     # An account's key isn't printed unasked: terminals are recorded and shared.
     ask = f"aws apigateway get-api-key --api-key {deployment.api_key_id} --include-value"
@@ -75,14 +114,11 @@ def urls(target: Target) -> list[tuple[str, str]]:
     ]
 
 
-def _chosen(laptop: Laptop, args: argparse.Namespace) -> Laptop:
-    """What the options say, else what the last `up` chose; nothing may change while it runs."""
-    options = {
-        "aws_port": args.port,
-        "mlflow_port": args.mlflow_port,
-        "mlflow_db": args.mlflow_db,
-    }
-    chosen = replace(laptop, **{k: v for k, v in options.items() if v is not None})
+def _choose(target: Target, **options: int | str) -> Laptop:
+    """The last `up`'s settings with these options; nothing may change while it runs."""
+    _ = target.names  # raises BadName
+    chosen = replace(target.require_laptop("up"), **options)  # type: ignore[arg-type]  # its fields
+    laptop = Laptop.load(target.folder)
     if chosen.aws_port == chosen.mlflow_port:
         raise OpsError("Emulator and MLflow can't share a port.", "Choose another --mlflow-port.")
     running = [d.name for d in (emulator.daemon(laptop), mlflow_server.daemon(laptop)) if d.pid()]
@@ -92,6 +128,37 @@ def _chosen(laptop: Laptop, args: argparse.Namespace) -> Laptop:
             "python -m ops down, then up with the new ones.",
         )
     return chosen
+
+
+def _set_aside_unsaved(laptop: Laptop) -> None:
+    """Start empty, without deleting what an emulator left that never saved its state."""
+    if emulator.daemon(laptop).pid() is None and emulator.holds_unsaved(laptop):
+        task_agent.stop(laptop)
+        mlflow_server.stop(laptop)
+        kept = emulator.set_aside(laptop)
+        mlflow_server.set_aside(laptop, kept)
+        task_agent.forget(laptop)
+        write_line(
+            "The last emulator ended before it could save its state, so this one starts empty. "
+            f"The old files are in {kept}; delete them when you don't need them."
+        )
+
+
+def _save_first_state(laptop: Laptop) -> None:
+    """Restart a new emulator once, since it saves its state at an orderly end only.
+
+    From then on an emulator that is killed, or a full disk, can't separate objects from stacks.
+    """
+    if emulator.has_state(laptop):
+        return
+    emulator.stop(laptop)
+    if not emulator.has_state(laptop):
+        raise OpsError(
+            f"The emulator can't save its state in {laptop.folder}.",
+            f"Read {emulator.daemon(laptop).log}, make sure that the disk has room, then run the "
+            "command again.",
+        )
+    emulator.start(laptop, os.environ)
 
 
 def _check_space(laptop: Laptop) -> None:
@@ -105,12 +172,5 @@ def _check_space(laptop: Laptop) -> None:
     if free < MINIMUM_FREE_BYTES:
         raise OpsError(
             f"There are {free / 1024**3:.1f} GB free at {laptop.folder}; 2 are needed.",
-            "Free some space, or choose another folder: python -m ops --local DIR up",
+            "Free some space, or choose another folder with --local DIR.",
         )
-
-
-def _port(text: str) -> int:
-    port = int(text)
-    if not 1 <= port <= 65535:
-        raise argparse.ArgumentTypeError("a port is a number from 1 to 65535")
-    return port

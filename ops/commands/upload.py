@@ -1,54 +1,199 @@
 """`upload`: training data into the data bucket."""
 
-import argparse
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Argument, Option
 
 from domain import keys
-from ops.console import Progress
+from ops.console import Answer, Progress
 from ops.errors import OpsError
 from ops.target import Target
 
-
-def arguments(parser: argparse.ArgumentParser) -> None:
-    """Files, and `--replace`."""
-    parser.add_argument("files", type=Path, nargs="+", help="CSV, CSV.gz or Parquet")
-    parser.add_argument("--replace", action="store_true", help="remove what is in raw/ first")
+if TYPE_CHECKING:
+    from adapters.s3 import Bucket
 
 
-def run(args: argparse.Namespace, target: Target) -> str:
-    """The command."""
-    upload(target, args.files, replace=args.replace)
-    return target.command("train")
+class IfExists(StrEnum):
+    """What becomes of a file whose name is taken by a file with other content."""
+
+    REFUSE = "refuse"
+    RENAME = "rename"
+    OVERWRITE = "overwrite"
 
 
-def upload(target: Target, files: list[Path], *, replace: bool) -> None:
-    """Put files under raw/, each by its own name; raises OpsError and then changes nothing."""
-    check(files)
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A local file and its key in the data bucket."""
+
+    path: Path
+    key: str
+
+    def digest(self) -> str:
+        """SHA-256 of the content, as hexadecimal digits."""
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def renamed(self) -> "Upload":
+        """The same file under a key that names its content, ``data-1a2b3c4d.csv``."""
+        folder, _, name = self.key.rpartition("/")
+        stem, dot, ending = name.partition(".")
+        return Upload(self.path, f"{folder}/{stem}-{self.digest()[:8]}{dot}{ending}")
+
+
+def run(
+    target: Target,
+    files: Annotated[
+        list[Path], Argument(help="CSV, CSV.gz or Parquet files, or folders of them.")
+    ],
+    *,
+    replace: Annotated[
+        bool, Option("--replace", help="Remove everything else from raw/ afterwards.")
+    ] = False,
+    if_exists: Annotated[
+        IfExists,
+        Option(help="For a name that is taken by another content: rename keeps both files."),
+    ] = IfExists.REFUSE,
+) -> Answer:
+    """Copy training data into the data bucket.
+
+    A file keeps its name; files of a folder keep their path from that folder on.
+    """
+    return upload(target, files, replace=replace, if_exists=if_exists)
+
+
+def upload(
+    target: Target,
+    files: Sequence[Path],
+    *,
+    replace: bool,
+    if_exists: IfExists = IfExists.REFUSE,
+) -> Answer:
+    """Put files and folders under raw/; raises OpsError and then changes nothing."""
+    chosen, ignored = plan(files, keys.RAW)
     bucket = target.bucket("data")
-    names = {keys.RAW + file.name for file in files}
-    with Progress("upload", total=len(files), unit=" files") as progress:
-        for file in files:
-            progress.note(file.name)
-            bucket.upload(file, keys.RAW + file.name)
+    present = {entry.key: entry.size for entry in bucket.list(keys.RAW)}
+    wanted, unchanged, sentences = _settle_names(bucket, chosen, present, if_exists)
+    with Progress("upload", total=len(wanted), unit=" files") as progress:
+        for one in wanted:
+            progress.note(one.key.removeprefix(keys.RAW))
+            bucket.upload(one.path, one.key)
             progress.advance()
-    others = [entry.key for entry in bucket.list(keys.RAW) if entry.key not in names]
+    here = {one.key for one in (*wanted, *unchanged)}
+    others = sorted(set(present) - here)
     if replace:
         # After the upload: an interrupted one leaves the old data, never none.
         for key in others:
             bucket.delete(key)
-    print(f"{len(files)} file(s) are in {bucket.uri(keys.RAW)}.")
+    sentences += [f"{one.key} was there already, with the same content." for one in unchanged]
+    sentences += [f"Ignored: {path}." for path in ignored]
+    sentences.append(f"{len(here)} file(s) are in {bucket.uri(keys.RAW)}.")
     if others and not replace:
-        print(f"{len(others)} earlier file(s) there are trained on too; --replace removes them.")
+        sentences.append(
+            f"{len(others)} earlier file(s) there are trained on too; --replace removes them."
+        )
+    return Answer(
+        data={
+            "uploaded": [one.key for one in wanted],
+            "unchanged": [one.key for one in unchanged],
+            "ignored": [str(path) for path in ignored],
+            "others": [] if replace else others,
+        },
+        shown=sentences,
+        next_step="python -m ops train",
+    )
 
 
-def check(files: list[Path]) -> None:
-    """Name every file that can't be uploaded at once; raises OpsError."""
-    problems = [f"{file} is not there" for file in files if not file.is_file()]
-    problems += [
-        f"{f} is none of {', '.join(keys.FORMATS)}" for f in files if not keys.is_table(f.name)
-    ]
-    problems += [f"{f} is empty" for f in files if f.is_file() and not f.stat().st_size]
-    names = [file.name for file in files]
-    problems += [f"{n} is named twice" for n in sorted(set(names)) if names.count(n) > 1]
+def plan(given: Sequence[Path], prefix: str) -> tuple[list[Upload], list[Path]]:
+    """``(files with their keys, files that are ignored)``; raises OpsError naming every problem.
+
+    In folders, what is no table is ignored, and so is each name that begins with ``.`` or ``_``:
+    systems and tools leave such files behind. A folder's own name is part of its files' keys.
+    """
+    chosen: list[Upload] = []
+    ignored: list[Path] = []
+    problems: list[str] = []
+    for path in given:
+        if not path.is_dir():
+            chosen.append(Upload(path, prefix + path.name))
+            continue
+        found = sorted(file for file in path.rglob("*") if file.is_file())
+        name = path.resolve().name
+        for file in found:
+            inside = file.relative_to(path)
+            hidden = any(part.startswith((".", "_")) for part in inside.parts)
+            if hidden or not keys.is_table(file.name):
+                ignored.append(file)
+            else:
+                chosen.append(Upload(file, f"{prefix}{name}/{inside.as_posix()}"))
+        if not any(one.path.is_relative_to(path) for one in chosen):
+            problems.append(f"{path} holds no {', '.join(keys.FORMATS)} file")
+    problems += list(_problems(chosen))
     if problems:
         raise OpsError("Nothing was uploaded: " + "; ".join(problems) + ".", "Name other files.")
+    return chosen, ignored
+
+
+def _problems(chosen: Sequence[Upload]) -> Iterator[str]:
+    for one in chosen:
+        if not one.path.is_file():
+            yield f"{one.path} is not there"
+        elif not one.path.stat().st_size:
+            yield f"{one.path} is empty"
+        if not keys.is_table(one.path.name):
+            yield f"{one.path} is none of {', '.join(keys.FORMATS)}"
+
+
+def _settle_names(
+    bucket: "Bucket", chosen: Sequence[Upload], present: dict[str, int], if_exists: IfExists
+) -> tuple[list[Upload], list[Upload], list[str]]:
+    """``(to upload, there already, sentences about other names)``; raises OpsError.
+
+    `present`: the objects under raw/ with their sizes. A name is taken by an object, or by an
+    earlier file of this call, with other content.
+    """
+    wanted: dict[str, Upload] = {}
+    unchanged: dict[str, Upload] = {}
+    sentences: list[str] = []
+    taken: list[str] = []
+    for one in chosen:
+        earlier = wanted.get(one.key) or unchanged.get(one.key)
+        if earlier is None and one.key not in present:
+            wanted[one.key] = one
+        elif _holds_same(bucket, one, earlier, present):
+            if earlier is None:
+                unchanged[one.key] = one
+        elif if_exists is IfExists.RENAME:
+            other = one.renamed()
+            sentences.append(f"{one.path} is stored as {other.key}, since {one.key} is taken.")
+            (unchanged if other.key in present else wanted)[other.key] = other
+        elif if_exists is IfExists.OVERWRITE and earlier is None:
+            sentences.append(f"{one.key} is overwritten.")
+            wanted[one.key] = one
+        else:
+            taken.append(f"{one.path} would overwrite {earlier.path if earlier else one.key}")
+    if taken:
+        raise OpsError(
+            "Nothing was uploaded: " + "; ".join(taken) + ".",
+            "Add --if-exists rename to keep both, or --if-exists overwrite to replace the old one.",
+        )
+    return list(wanted.values()), list(unchanged.values()), sentences
+
+
+def _holds_same(
+    bucket: "Bucket", one: Upload, earlier: Upload | None, present: dict[str, int]
+) -> bool:
+    """Whether the holder of the name, an earlier file or an object, has the same content."""
+    if earlier is not None:
+        return earlier.digest() == one.digest()
+    if one.path.stat().st_size != present[one.key]:
+        return False
+    stream = bucket.client.get_object(Bucket=bucket.name, Key=one.key)["Body"]
+    digest = hashlib.sha256()
+    for block in stream.iter_chunks(1 << 20):
+        digest.update(block)
+    return digest.hexdigest() == one.digest()

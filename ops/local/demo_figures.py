@@ -1,17 +1,17 @@
-"""What a demo found: its figures, what of the circle did not hold, a table of both."""
+"""The figures of a demo, what did not work in it, and a table of both."""
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ops.console import facts
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 
 @dataclass(slots=True)
 class Figures:
-    """What `.local/demo.json` holds."""
+    """The content of `.local/demo.json`."""
 
     champion: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
@@ -22,20 +22,12 @@ class Figures:
     seconds: dict[str, float] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
 
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        """Time a step."""
-        began = time.monotonic()
-        print(f"== {name}", flush=True)
-        yield
-        self.seconds[name] = round(time.monotonic() - began, 1)
 
-
-def failures(figures: Figures) -> list[str]:
-    """What of the circle did not hold, a sentence each."""
+def list_failures(figures: Figures) -> list[str]:
+    """What did not work, one sentence each."""
     problems = []
     for name, count in figures.predictions.items():
-        # A stream may store a record twice when its answer comes late; readers keep the earliest.
+        # A stream may store a record twice when its answer is late; readers keep the earliest.
         if not count["sent"] == count["answered"] == count["distinct"] <= count["logged"]:
             problems.append(
                 f"Of {count['sent']} {name} rows {count['answered']} were answered and "
@@ -54,7 +46,7 @@ def failures(figures: Figures) -> list[str]:
     return problems
 
 
-def summary(figures: Figures) -> str:
+def tabulate(figures: Figures) -> "Text":
     """The figures as a table for a terminal."""
     metrics = figures.champion["metrics"]
     pairs = [

@@ -1,17 +1,25 @@
 """`cdk bootstrap` and `cdk deploy` of the same stacks to the emulator."""
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ops.console import Progress
 from ops.errors import OpsError
 from ops.laptop import ACCOUNT, REGION, ROOT, STAGE, Laptop
+from ops.local.processes import wait_until
 from ops.target import Target
 
 TIMEOUT_SECONDS = 600
+DELETE_SECONDS = 60.0
+TOOLKIT = "CDKToolkit"
+BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
+"""The parameter that `cdk deploy` reads first."""
+COMPLETE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 CLI = ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"
 
 
@@ -26,24 +34,27 @@ def deploy(
     with Progress("deploy") as progress:
         if not CLI.exists():
             progress.note("installing the CDK's command line")
-            _call([_node(), str(_npm()), "ci"], env, log, "npm ci")
+            _run([_node(), str(_npm()), "ci"], env, log, "npm ci")
         output = laptop.folder / "cdk.out"
         options = ["--output", str(output), "--no-notices", "--no-version-reporting"]
-        if not _bootstrapped(laptop):
+        if not _is_bootstrapped(laptop):
             progress.note("cdk bootstrap")
+            _remove_half_bootstrap(laptop)
             arguments = ["bootstrap", f"aws://{ACCOUNT}/{REGION}", *options]
             # Without --app: bootstrapping needs no synthesis.
-            _call([_node(), str(CLI), *arguments], env, log, "cdk bootstrap", cwd=laptop.folder)
+            _run([_node(), str(CLI), *arguments], env, log, "cdk bootstrap", cwd=laptop.folder)
         progress.note("cdk deploy")
         arguments = ["deploy", "--all", "--require-approval", "never", "--progress", "events"]
-        arguments += ["--app", f"{sys.executable} app.py", *options]
-        arguments += context(laptop, contract=contract, mail_to=mail_to)
-        _call([_node(), str(CLI), *arguments], env, log, "cdk deploy")
+        # A shell runs it, and the path of the checkout may hold blanks.
+        arguments += ["--app", shlex.join([sys.executable, "app.py"]), *options]
+        arguments += context_arguments(laptop, contract=contract, mail_to=mail_to)
+        _run([_node(), str(CLI), *arguments], env, log, "cdk deploy")
 
 
-def context(laptop: Laptop, *, contract: Path | None, mail_to: str | None) -> list[str]:
-    """The application's context as arguments."""
+def context_arguments(laptop: Laptop, *, contract: Path | None, mail_to: str | None) -> list[str]:
+    """The CDK application's context as arguments of its command line."""
     values = {
+        "name": laptop.name,
         "stage": STAGE,
         "target": "emulator",
         "endpoint": laptop.public_endpoint,
@@ -57,7 +68,7 @@ def context(laptop: Laptop, *, contract: Path | None, mail_to: str | None) -> li
 
 
 def cdk_env(laptop: Laptop, environ: Mapping[str, str]) -> dict[str, str]:
-    """Environment of the CDK's command line: the venv's Python and Node come first."""
+    """Environment of the CDK's command line; this interpreter and its Node come first."""
     path = os.pathsep.join(
         [str(Path(sys.executable).parent), str(Path(_node()).parent), environ.get("PATH", "")]
     )
@@ -73,13 +84,43 @@ def cdk_env(laptop: Laptop, environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _bootstrapped(laptop: Laptop) -> bool:
+def _is_bootstrapped(laptop: Laptop) -> bool:
+    """Whether the toolkit's stack is complete: an interrupted bootstrap leaves half of it."""
+    from botocore.exceptions import ClientError
+
+    stack = _toolkit_stack(laptop)
+    if stack is None or stack["StackStatus"] not in COMPLETE:
+        return False
+    try:
+        Target.on_laptop(laptop).client("ssm").get_parameter(Name=BOOTSTRAP_VERSION)
+    except ClientError:
+        return False
+    return True
+
+
+def _remove_half_bootstrap(laptop: Laptop) -> None:
+    """Delete what an interrupted bootstrap left, so that it can start over; raises OpsError."""
+    if _toolkit_stack(laptop) is None:
+        return
+    client = Target.on_laptop(laptop).client("cloudformation")
+    client.delete_stack(StackName=TOOLKIT)
+    if not wait_until(lambda: _toolkit_stack(laptop) is None, seconds=DELETE_SECONDS):
+        raise OpsError(
+            f"The half-made stack {TOOLKIT} of an interrupted start can't be deleted.",
+            "python -m ops down, then python -m ops up",
+        )
+
+
+def _toolkit_stack(laptop: Laptop) -> dict[str, Any] | None:
+    from botocore.exceptions import ClientError
+
     client = Target.on_laptop(laptop).client("cloudformation")
     try:
-        stacks = client.describe_stacks(StackName="CDKToolkit")["Stacks"]
-    except client.exceptions.ClientError:
-        return False
-    return bool(stacks)
+        stacks = client.describe_stacks(StackName=TOOLKIT)["Stacks"]
+    except ClientError:
+        return None
+    found: list[dict[str, Any]] = [s for s in stacks if s["StackStatus"] != "DELETE_COMPLETE"]
+    return found[0] if found else None
 
 
 def _node() -> str:
@@ -96,10 +137,10 @@ def _npm() -> Path:
     return package / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 
 
-def _call(
+def _run(
     command: Sequence[str], env: Mapping[str, str], log: Path, name: str, cwd: Path = ROOT
 ) -> None:
-    """Run to the end, output into the log; raises OpsError."""
+    """Run a command to its end, with its output in the log; raises OpsError."""
     try:
         with log.open("ab") as file:
             subprocess.run(
@@ -115,7 +156,7 @@ def _call(
     except subprocess.TimeoutExpired:
         problem = f"{name} took longer than {TIMEOUT_SECONDS // 60} minutes"
     except subprocess.CalledProcessError:
-        problem = f"{name} failed: {_reason(log)}"
+        problem = f"{name} failed: {_find_reason(log)}"
     except OSError as error:
         problem = f"{name} can't be run: {error.strerror or error}"
     else:
@@ -123,8 +164,8 @@ def _call(
     raise OpsError(f"{problem}.", f"Read {log}, then run the command again.")
 
 
-def _reason(log: Path) -> str:
-    """The first line of a log that speaks of an error, else the last one."""
+def _find_reason(log: Path) -> str:
+    """The first line of a log that names an error, else the last one."""
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
     errors = [line for line in lines if "rror" in line or "❌" in line]
     return (errors or lines[-1:] or ["no output"])[0].rstrip(".")[:300]

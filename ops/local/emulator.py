@@ -4,6 +4,7 @@ import http.client
 import json
 import shutil
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from ops.errors import OpsError
 from ops.laptop import ACCOUNT, REGION, ROOT, Laptop
-from ops.local.processes import Daemon, port_taken, wait_until
+from ops.local.processes import Daemon, describe_port_owner, port_taken, wait_until
 
 PATIENCE_SECONDS = 60.0
 
@@ -21,19 +22,43 @@ def daemon(laptop: Laptop) -> Daemon:
     return Daemon("emulator", laptop.folder)
 
 
+def require_own(laptop: Laptop) -> None:
+    """Raise OpsError unless this folder's own emulator runs, whatever else is on its port.
+
+    The lock that its process holds is the identity: another checkout's emulator, on the same port,
+    holds another folder's lock.
+    """
+    if daemon(laptop).pid() is not None:
+        return
+    if port_taken(laptop.aws_port):
+        owner = describe_port_owner(laptop.aws_port)
+        raise OpsError(
+            f"The emulator of {laptop.folder} doesn't run; its port {laptop.aws_port} is used by "
+            f"{owner}.",
+            "Stop that process, or choose another port: python -m ops up --port 4567",
+        )
+    raise OpsError("The emulator doesn't run.", "python -m ops up")
+
+
+def check_port(laptop: Laptop) -> None:
+    """Refuse a port that somebody else uses, before anything is started; raises OpsError."""
+    emulator = daemon(laptop)
+    if emulator.pid() is None:
+        emulator.end_remains()
+        if port_taken(laptop.aws_port):
+            raise OpsError(
+                f"Port {laptop.aws_port} is taken by {describe_port_owner(laptop.aws_port)}.",
+                "Stop that process, or choose another port: python -m ops up --port 4567",
+            )
+
+
 def start(laptop: Laptop, environ: Mapping[str, str]) -> bool:
     """Start it and wait until it answers; False when it already ran. Raises OpsError."""
     emulator = daemon(laptop)
     if emulator.pid() is not None:
         _await(laptop)
         return False
-    if port_taken(laptop.aws_port):
-        raise OpsError(
-            f"Port {laptop.aws_port} is taken by another program.",
-            "Stop that program, or choose another port: python -m ops up --port 4567",
-        )
-    if not has_state(laptop):
-        forget(laptop)  # objects of an emulator that died before it could save where they belong
+    check_port(laptop)
     command = [sys.executable, "-m", "ministack"]
     emulator.start(command, env=emulator_env(laptop, environ), cwd=ROOT)
     _await(laptop)
@@ -55,12 +80,12 @@ def emulator_env(laptop: Laptop, environ: Mapping[str, str]) -> dict[str, str]:
         # With an engine in reach it would pull images: this points it at none.
         "DOCKER_HOST": "unix:///nonexistent",
         "LAMBDA_EXECUTOR": "local",
-        # Objects are written through, all else is saved at an orderly end. After a hard one the
-        # last saved state and the objects still fit together: the stacks are deployed again.
+        # Objects are written at once, everything else is saved at an orderly end. After a hard end
+        # the last saved state and the objects still fit together: the stacks are deployed again.
         "S3_PERSIST": "1",
         "PERSIST_STATE": "1",
-        "S3_DATA_DIR": str(laptop.folder / "emulator" / "s3"),
-        "STATE_DIR": str(_state(laptop)),
+        "S3_DATA_DIR": str(_files(laptop) / "s3"),
+        "STATE_DIR": str(_state(laptop).parent),
         "TMPDIR": _temporary(laptop),
         # Both would open a port of their own.
         "SFTP_ENABLED": "0",
@@ -80,20 +105,49 @@ def healthy(laptop: Laptop) -> bool:
 
 def has_state(laptop: Laptop) -> bool:
     """Whether an emulator that ran before saved its state."""
-    return (_state(laptop) / "s3.json").exists()
+    return _state(laptop).exists()
+
+
+def saved_since(laptop: Laptop, instant: float) -> bool:
+    """Whether the state was saved, whole, after that instant in Unix seconds."""
+    try:
+        if _state(laptop).stat().st_mtime < instant:
+            return False
+        json.loads(_state(laptop).read_text())
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def holds_unsaved(laptop: Laptop) -> bool:
+    """Whether objects are there of an emulator that never saved where they belong."""
+    return not has_state(laptop) and (_files(laptop) / "s3").exists()
+
+
+def set_aside(laptop: Laptop) -> Path:
+    """Move what an emulator left without its state to a folder of its own; returns the folder."""
+    kept = laptop.folder / f"unsaved-{time.strftime('%Y%m%dT%H%M%S')}"
+    kept.mkdir()
+    shutil.move(_files(laptop), kept / "emulator")
+    return kept
 
 
 def forget(laptop: Laptop) -> None:
     """Remove everything that a stopped emulator kept: stacks, data, models, logs."""
-    shutil.rmtree(laptop.folder / "emulator", ignore_errors=True)
+    shutil.rmtree(_files(laptop), ignore_errors=True)
+
+
+def _files(laptop: Laptop) -> Path:
+    return laptop.folder / "emulator"
 
 
 def _state(laptop: Laptop) -> Path:
-    return laptop.folder / "emulator" / "state"
+    """The file without which the emulator knows of no bucket."""
+    return _files(laptop) / "state" / "s3.json"
 
 
 def _temporary(laptop: Laptop) -> str:
-    folder = laptop.folder / "emulator" / "tmp"
+    folder = _files(laptop) / "tmp"
     folder.mkdir(parents=True, exist_ok=True)
     return str(folder)
 
@@ -106,5 +160,5 @@ def _await(laptop: Laptop) -> None:
     if not healthy(laptop):
         raise OpsError(
             f"The emulator doesn't start; its log ends with: {emulator.last_line() or 'nothing'}",
-            f"Read {emulator.log}, then: python -m ops down && python -m ops up",
+            f"Read {emulator.log}, then: python -m ops down, and python -m ops up",
         )

@@ -1,5 +1,6 @@
 """Whether a contract that is about to be deployed keeps a column for all that is logged."""
 
+import shlex
 from pathlib import Path
 
 from domain.contract.contract import Contract
@@ -9,26 +10,44 @@ from ops.target import Target
 
 
 def check(target: Target, contract: Path) -> None:
-    """Refuse a contract that forgets features of the champion, which answers on until replaced.
+    """Refuse a contract without a column for a feature that the champion still logs.
 
-    Raises OpsError. Without a whole deployment, a champion or a bundle that can be loaded, and for
-    a contract that can't be used (which the deployment refuses), there is nothing to compare.
+    Raises OpsError. Without a whole deployment, a champion, or a bundle that can be loaded there is
+    nothing to compare; a contract that can't be used is refused by the deployment.
     """
     try:
-        champion = target.champion() if target.deployed() else None
+        champion = target.champion() if target.read_deployment() else None
     except (OpsError, BadRecord):
         champion = None
     if champion is None:
         return
     try:
         serving = target.models.load_bundle(champion.model).contract
-        lost = Contract.parse(contract.read_text(encoding="utf-8")).lost_columns(serving)
+        wanted = Contract.parse(contract.read_text(encoding="utf-8"))
     except (BadBundle, BadContract, UnicodeDecodeError):
         return
-    if lost:
+    lost = wanted.lost_columns(serving)
+    if not lost:
+        return
+    problem = (
+        f"Champion {champion.version} still logs what the new contract has no column for:"
+        f" {', '.join(lost)}."
+    )
+    if _is_another_task(wanted, serving):
+        path = shlex.quote(str(contract))
         raise OpsError(
-            f"Champion {champion.version} still logs what the new contract has no column for:"
-            f" {', '.join(lost)}.",
-            "Name each under [[retired]] with its old kind, and give a feature whose kind changed"
-            " another name.",
+            f"{problem} The contract is for another prediction task.",
+            "Keep this deployment and start another one: python -m ops --local DIR up --port 4567"
+            f" --mlflow-port 5001 --contract {path}. Or give this one up, with its data and"
+            f" models: python -m ops down --forget, then python -m ops up --contract {path}",
         )
+    raise OpsError(
+        problem,
+        "Name each under [[retired]] with its old kind, and give a feature whose kind changed"
+        " another name.",
+    )
+
+
+def _is_another_task(wanted: Contract, serving: Contract) -> bool:
+    """Whether the two contracts share no target or no feature, so that none can be retired."""
+    return wanted.target != serving.target or not set(wanted.names) & set(serving.names)

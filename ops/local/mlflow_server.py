@@ -5,12 +5,13 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from pathlib import Path
 
 from domain import keys
 from domain.deployment import Deployment
 from ops.errors import OpsError
 from ops.laptop import ROOT, Laptop
-from ops.local.processes import Daemon, port_taken, wait_until
+from ops.local.processes import Daemon, describe_port_owner, port_taken, wait_until
 
 PATIENCE_SECONDS = 180.0
 """With a database that isn't up yet the server keeps trying that long."""
@@ -22,16 +23,25 @@ def daemon(laptop: Laptop) -> Daemon:
 
 
 def check_port(laptop: Laptop) -> None:
-    """Refuse before anything is started; raises OpsError."""
-    if daemon(laptop).pid() is None and port_taken(laptop.mlflow_port):
-        raise OpsError(
-            f"Port {laptop.mlflow_port} is taken by another program.",
-            "Stop that program, or choose another port: --mlflow-port 5001",
-        )
+    """Refuse a port that somebody else uses, before anything is started; raises OpsError.
+
+    Workers whose leader was killed are ended first: they would keep the port.
+    """
+    server = daemon(laptop)
+    if server.pid() is None:
+        server.end_remains()
+        if port_taken(laptop.mlflow_port):
+            raise OpsError(
+                f"Port {laptop.mlflow_port} is taken by {describe_port_owner(laptop.mlflow_port)}.",
+                "Stop that process, or choose another port: python -m ops up --mlflow-port 5001",
+            )
 
 
 def start(laptop: Laptop, deployment: Deployment, environ: Mapping[str, str]) -> bool:
-    """Start it, artifacts in the models bucket; False when it already ran. `wait` waits."""
+    """Start it with its artifacts in the models bucket; False when it already ran.
+
+    It answers some seconds later: see `wait`.
+    """
     server = daemon(laptop)
     if server.pid() is not None:
         return False
@@ -50,13 +60,13 @@ def stop(laptop: Laptop) -> bool:
 
 
 def wait(laptop: Laptop) -> None:
-    """Until it answers; raises OpsError."""
+    """Wait until it answers; raises OpsError."""
     server = daemon(laptop)
     wait_until(lambda: healthy(laptop) or server.pid() is None, seconds=PATIENCE_SECONDS, pause=0.3)
     if not healthy(laptop):
         raise OpsError(
             f"MLflow doesn't start; its log ends with: {server.last_line() or 'nothing'}",
-            f"Read {server.log}, then: python -m ops down && python -m ops up",
+            f"Read {server.log}, then: python -m ops down, and python -m ops up",
         )
 
 
@@ -79,6 +89,12 @@ def forget(laptop: Laptop) -> None:
     """Remove the SQLite registry; its models were in an emulator that is gone."""
     for path in laptop.folder.glob("mlflow.db*"):
         path.unlink()
+
+
+def set_aside(laptop: Laptop, folder: Path) -> None:
+    """Move the SQLite registry to a folder, beside the emulator's files that it belongs to."""
+    for path in laptop.folder.glob("mlflow.db*"):
+        path.rename(folder / path.name)
 
 
 def healthy(laptop: Laptop) -> bool:

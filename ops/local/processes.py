@@ -1,7 +1,8 @@
 """Detached processes of this machine: started once, found again later, stopped for good.
 
 A process holds a lock on its own file for as long as it lives (the open descriptor is inherited),
-so neither a stale file nor a process id that was given to somebody else can mislead.
+so neither a stale file nor a process id that was reused can mislead. All that it starts carries
+the file's path in its environment, so that workers which outlive their leader are found too.
 """
 
 import contextlib
@@ -14,8 +15,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ops.errors import OpsError
+
+if TYPE_CHECKING:
+    import psutil
+
+MARK = "OPS_DAEMON"
+"""Environment variable of a daemon and of all that it starts: the path of its lock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +35,7 @@ class Daemon:
 
     @property
     def lock(self) -> Path:
-        """The file it keeps locked; holds its process id."""
+        """The file that it keeps locked; holds its process id."""
         return self.folder / "run" / f"{self.name}.pid"
 
     @property
@@ -58,7 +66,7 @@ class Daemon:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 process = subprocess.Popen(
                     command,
-                    env=dict(env),
+                    env={**env, MARK: str(self.lock)},
                     cwd=cwd,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -78,22 +86,42 @@ class Daemon:
             ) from None
 
     def stop(self, *, seconds: float = 20.0) -> bool:
-        """End it and all it started; True when it was running. Kills what won't go in time."""
+        """End it and all that it started; True when anything ran. Kills what won't end in time."""
         pid = self.pid()
-        if pid is None:
+        if pid is not None:
+            for number, patience in ((signal.SIGTERM, seconds), (signal.SIGKILL, 5.0)):
+                # Only its leader first: a server ends its own workers in order.
+                _send_signal(pid, number, group=number == signal.SIGKILL)
+                if wait_until(lambda: self.pid() is None, seconds=patience):
+                    break
+            self.end_group(pid)
+        return self.end_remains() or pid is not None
+
+    def remains(self) -> "list[psutil.Process]":
+        """What a dead leader left running, whatever session it is in."""
+        return [] if self.pid() is not None else _marked_with(str(self.lock))
+
+    def end_remains(self) -> bool:
+        """End what a dead leader left running; True when there was something."""
+        left = self.remains()
+        if not left:
             return False
-        for number, patience in ((signal.SIGTERM, seconds), (signal.SIGKILL, 5.0)):
-            # Only its leader first: a server ends its own workers in order.
-            _signal(pid, number, group=number == signal.SIGKILL)
-            if wait_until(lambda: self.pid() is None, seconds=patience):
-                break
-        self.end_group(pid)
+        import psutil
+
+        for process in left:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.terminate()
+        _, alive = psutil.wait_procs(left, timeout=5.0)
+        for process in alive:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(alive, timeout=5.0)
         return True
 
     @staticmethod
     def end_group(pid: int) -> None:
         """End what a dead leader left behind in its session."""
-        _signal(pid, signal.SIGTERM, group=True)
+        _send_signal(pid, signal.SIGTERM, group=True)
 
     def last_line(self) -> str:
         """The end of its log, for a sentence about why it died."""
@@ -120,6 +148,24 @@ def port_taken(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def describe_port_owner(port: int) -> str:
+    """Who listens on a port, for a sentence: process id, command, and the folder it belongs to."""
+    import psutil
+
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            listens = any(
+                connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
+                for connection in process.net_connections(kind="tcp")
+            )
+            if listens:
+                command = " ".join(process.cmdline())[:80] or process.name()
+                lock = process.environ().get(MARK, "")
+                owner = f", which belongs to {Path(lock).parent.parent}" if lock else ""
+                return f"process {process.pid} ({command}){owner}"
+    return "a process of another user"
+
+
 def free_port() -> int:
     """A port that nothing listens on now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
@@ -127,6 +173,20 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _signal(pid: int, number: int, *, group: bool) -> None:
+def _marked_with(lock: str) -> "list[psutil.Process]":
+    """Processes that carry this lock's path, except this one and those it runs in."""
+    import psutil
+
+    own = psutil.Process()
+    excluded = {own.pid, *(parent.pid for parent in own.parents())}
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.pid not in excluded and process.environ().get(MARK) == lock:
+                found.append(process)
+    return found
+
+
+def _send_signal(pid: int, number: int, *, group: bool) -> None:
     with contextlib.suppress(ProcessLookupError):
         (os.killpg if group else os.kill)(pid, number)

@@ -13,7 +13,7 @@ import pytest
 
 from ops.api import Api
 from ops.commands import mail
-from ops.commands.drift import drift
+from ops.commands.drift import run_drift
 from ops.laptop import ROOT, Laptop
 from ops.local.processes import free_port
 from ops.target import Target
@@ -96,8 +96,8 @@ def before_training(deployed: Target, api: Api, patient: dict[str, Any]) -> Befo
     return BeforeTraining(
         health=once.get("/health"),
         predict=once.post("/predict", patient, idempotency_key="before"),
-        drift=drift(deployed, {"last_rows": 100, "mail": True}),
-        mails=len(mail.mails(deployed.laptop)),
+        drift=run_drift(deployed, {"last_rows": 100, "mail": True}),
+        mails=len(mail.read_mails(deployed.laptop)),
     )
 
 

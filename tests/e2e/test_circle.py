@@ -46,7 +46,7 @@ def test_the_champion_is_the_same_in_pointer_ledger_and_registry(circle: Circle)
     champion = _champion(circle)
     name = MODEL
     alias = _mlflow(circle).get_model_version_by_alias(name, "champion")
-    (entry,), _ = ledger.entries(circle.target)
+    (entry,), _ = ledger.read_entries(circle.target)
     assert circle.figures["champion"]["version"] == champion.version
     assert (champion.seq, champion.version, champion.execution) == (
         entry.seq,
@@ -110,7 +110,7 @@ def test_one_run_was_quiet_and_the_other_found_the_shift(circle: Circle) -> None
 
 
 def test_one_mail_came_and_it_says_what_drifted_without_patient_data(circle: Circle) -> None:
-    (found,) = mail.mails(circle.laptop)
+    (found,) = mail.read_mails(circle.laptop)
     assert "blood_glucose_level" in found.subject
     for body in (found.text, found.html):
         assert "blood_glucose_level" in body
@@ -119,7 +119,7 @@ def test_one_mail_came_and_it_says_what_drifted_without_patient_data(circle: Cir
 
 
 def _report_link(circle: Circle) -> str:
-    (found,) = mail.mails(circle.laptop)
+    (found,) = mail.read_mails(circle.laptop)
     link = re.search(r"https?://\S+/data_drift\?t=[\w-]+", found.text)
     assert link is not None
     return link[0]

@@ -9,7 +9,8 @@ import pytest
 from domain import keys
 from domain.model.bundle import Bundle, digest
 from domain.model.champion import Champion, ModelRef
-from ops.commands import ledger, train
+from ops import executions
+from ops.commands import ledger
 from ops.local.processes import wait_until
 from tests.e2e.conftest import Circle, ops
 
@@ -49,7 +50,7 @@ def test_a_named_version_serves_and_a_rollback_brings_the_champion_back(
     assert 0 == back.returncode, back.stderr + back.stdout
     after = _champion(circle)
     assert (before.model, another, before.seq + 2) == (after.model, after.previous, after.seq)
-    entries, damaged = ledger.entries(circle.target)
+    entries, damaged = ledger.read_entries(circle.target)
     assert [] == damaged
     assert ["promote", "rollback"] == [entry.action for entry in entries[-2:]]
     assert list(range(1, after.seq + 1)) == [entry.seq for entry in entries]
@@ -65,7 +66,7 @@ def test_the_check_finds_champion_ledger_and_registry_in_agreement(circle: Circl
 def test_of_two_trainings_at_once_the_second_is_refused(circle: Circle) -> None:
     target = circle.target
     states: Any = target.client("stepfunctions")
-    first = train.start(target, {"trials": 3})
+    first = executions.start(target, {"trials": 3})
 
     def holds_the_lock() -> bool:
         stored = target.bucket("models").get(keys.LOCK)

@@ -1,15 +1,15 @@
 """The monthly bill, estimated from the templates."""
 
-import argparse
 import copy
 from collections.abc import Callable
 
 import pytest
 
 from domain import metrics
-from ops.bill.cost_idle import Stage, idle, prices
-from ops.bill.cost_usage import drift_runs, predictions, trainings
-from ops.commands.cost import arguments, total
+from ops.bill.cost_idle import Stage, estimate_idle, read_prices
+from ops.bill.cost_usage import estimate_drift_runs, estimate_predictions, estimate_trainings
+from ops.cli import run
+from ops.commands.cost import total
 from ops.errors import OpsError
 from tests.infra.assembly import Assembly
 
@@ -22,7 +22,7 @@ def dev(aws: Assembly) -> Stage:
 
 
 def test_the_dev_stage_stays_within_its_budget_while_idle(dev: Stage) -> None:
-    assert 20 < total([*idle(dev), *drift_runs(dev)]) <= DEV_BUDGET
+    assert 20 < total([*estimate_idle(dev), *estimate_drift_runs(dev)]) <= DEV_BUDGET
 
 
 @pytest.mark.parametrize("stage", ["aws", "prod"])
@@ -32,7 +32,7 @@ def test_every_type_of_resource_has_its_price(request: pytest.FixtureRequest, st
 
 
 def test_what_dev_pays_for_while_idle_is_mostly_its_database_and_its_server(dev: Stage) -> None:
-    found = {line.what: round(line.usd, 2) for line in idle(dev)}
+    found = {line.what: round(line.usd, 2) for line in estimate_idle(dev)}
     assert found["db.t4g.micro, 1 zone(s)"] == 11.68
     assert found["20 GB gp3"] == 2.30
     assert found["Fargate, 0.25 vCPU, 1 GB"] == 8.51
@@ -44,7 +44,7 @@ def test_a_nat_and_a_second_zone_would_be_seen(dev: Stage) -> None:
     changed["Tracking", "Nat"] = {"Type": "AWS::EC2::NatGateway"}
     database = next(r for r in changed.values() if r["Type"] == "AWS::RDS::DBInstance")
     database["Properties"]["MultiAZ"] = True
-    more = total(idle(Stage(changed, dev.images))) - total(idle(dev))
+    more = total(estimate_idle(Stage(changed, dev.images))) - total(estimate_idle(dev))
     assert round(more, 2) == round(32.85 + 11.68 + 2.30, 2)
 
 
@@ -55,21 +55,21 @@ def test_an_unknown_type_is_named(dev: Stage) -> None:
 
 
 def test_a_record_of_firehose_counts_as_five_kilobytes(dev: Stage) -> None:
-    lines = {line.what: line.usd for line in predictions(dev, 1_000_000)}
+    lines = {line.what: line.usd for line in estimate_predictions(dev, 1_000_000)}
     assert lines["records of 5 KB"] == pytest.approx(5 * 1024 * 1e6 / 1024**3 * 0.029)
     assert lines["Parquet"] == pytest.approx(5 * 1024 * 1e6 / 1024**3 * 0.018)
     assert lines["1,000,000 requests"] == 3.5
 
 
 def test_no_prediction_costs_nothing_more(dev: Stage) -> None:
-    assert total(predictions(dev, 0)) == 0
-    assert total(trainings(dev, 0)) == 0
+    assert total(estimate_predictions(dev, 0)) == 0
+    assert total(estimate_trainings(dev, 0)) == 0
 
 
 def test_two_stacks_may_use_the_same_logical_id(dev: Stage) -> None:
     key = {"Type": "AWS::KMS::Key"}
     same = {("One", "Key"): key, ("Two", "Key"): key}
-    assert total(idle(Stage(same, 0))) == 2.0
+    assert total(estimate_idle(Stage(same, 0))) == 2.0
 
 
 def test_a_class_of_database_without_a_price_is_named(
@@ -77,32 +77,29 @@ def test_a_class_of_database_without_a_price_is_named(
 ) -> None:
     stage = Stage.read(varied("aws", database_instance="m6g.large").folder)
     with pytest.raises(OpsError, match=r"The price of db\.m6g\.large is not in the table"):
-        idle(stage)
+        estimate_idle(stage)
 
 
 @pytest.mark.parametrize("text", ["-5", "1.5", "many", ""])
 def test_use_is_a_whole_number(text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    parser = argparse.ArgumentParser()
-    arguments(parser)
-    with pytest.raises(SystemExit):
-        parser.parse_args([f"--predictions={text}"])
-    assert "a whole number, 0 or more" in capsys.readouterr().err
+    assert 2 == run(["cost", "--predictions", text])
+    assert "--predictions" in capsys.readouterr().err
 
 
 def test_a_metric_is_paid_by_the_hour_in_which_it_is_emitted(dev: Stage) -> None:
     def usd(count: int) -> dict[str, float]:
-        return {line.what: line.usd for line in predictions(dev, count)}
+        return {line.what: line.usd for line in estimate_predictions(dev, count)}
 
     assert usd(1_000_000)["4 metrics"] == pytest.approx(4 * 0.30)
     assert usd(73)["4 metrics"] == pytest.approx(4 * 0.30 / 10)
     # Four names, and FieldErrors for each of the contract's eight features.
     assert usd(1_000_000)["12 of refused requests"] == pytest.approx(12 * 0.30 * 50 / 730)
-    daily = {line.what: line.usd for line in drift_runs(dev)}
+    daily = {line.what: line.usd for line in estimate_drift_runs(dev)}
     assert daily["its metrics"] == pytest.approx(9 * 0.30 * 30 / 730)
 
 
 def test_the_weekly_look_back_and_the_dashboard_are_on_the_bill(dev: Stage) -> None:
-    lines = {line.what: line.usd for line in (*drift_runs(dev), *idle(dev))}
+    lines = {line.what: line.usd for line in (*estimate_drift_runs(dev), *estimate_idle(dev))}
     seconds = 30 / 7 * 300
     assert lines["a look back a week"] == pytest.approx(seconds * 3008 / 1024 * 0.0000133334)
     assert lines["dashboard"] == 3.0
@@ -121,7 +118,11 @@ def _is_name(value: object) -> bool:
 def test_keys_transitions_mails_and_queries_are_on_the_bill(dev: Stage) -> None:
     lines = {
         line.item: line.usd
-        for line in (*predictions(dev, 1_000_000), *drift_runs(dev), *trainings(dev, 4))
+        for line in (
+            *estimate_predictions(dev, 1_000_000),
+            *estimate_drift_runs(dev),
+            *estimate_trainings(dev, 4),
+        )
     }
     assert lines["KMS"] == pytest.approx(43_200 / 10_000 * 0.03)
     assert lines["Step Functions"] == pytest.approx(4 * 12 / 1000 * 0.025)
@@ -130,6 +131,6 @@ def test_keys_transitions_mails_and_queries_are_on_the_bill(dev: Stage) -> None:
 
 
 def test_the_table_is_dated_and_names_its_sources() -> None:
-    table = prices()
+    table = read_prices()
     assert len(table["as_of"]) == len("2026-06")
     assert all(url.startswith("https://aws.amazon.com/") for url in table["sources"])

@@ -46,7 +46,7 @@ class Stage:
 
     def mails(self) -> list[mail.Mail]:
         """The mails to this stage's recipient."""
-        return [m for m in mail.mails(self.laptop) if self.settings.mail_to in m.recipients]
+        return [m for m in mail.read_mails(self.laptop) if self.settings.mail_to in m.recipients]
 
 
 def _queue(aws: Callable[[str], Any], name: str) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from adapters.s3 import Bucket
 from domain import keys
 from domain.deployment import Deployment
 from domain.training.steps import Promoted, Tuned
+from ops import executions
 from ops.commands import mail, train
 from ops.commands.query import query
 from ops.commands.upload import upload
@@ -76,7 +77,7 @@ def test_a_failed_training_is_its_named_error_and_sentence(
     target = _target(emulator, state_machine_arn=machine, models_bucket=bucket.name)
 
     with pytest.raises(OpsError, match=r"ended as FAILED: BadData: Not a CSV\."):
-        train.wait(target, train.start(target, {}))
+        train.follow(target, executions.start(target, {}))
 
 
 def test_a_succeeded_training_hands_its_steps_results_on(
@@ -86,7 +87,7 @@ def test_a_succeeded_training_hands_its_steps_results_on(
     result = {"promote": promoted.to_dict()}
     machine, _ = _execution(aws, {"Type": "Pass", "Result": result, "End": True})
     target = _target(emulator, state_machine_arn=machine, models_bucket=bucket.name)
-    found = train.wait(target, train.start(target, {"trials": 2}))
+    found = train.follow(target, executions.start(target, {"trials": 2}))
 
     assert found.promoted is True
     assert promoted == found.step(Promoted)
@@ -117,7 +118,7 @@ def _workgroup(emulator: Laptop, aws: Callable[[str], Any]) -> Target:
 
 
 def test_the_mailbox_shows_what_was_sent(emulator: Laptop, aws: Callable[[str], Any]) -> None:
-    before = {found.message_id for found in mail.mails(emulator)}
+    before = {found.message_id for found in mail.read_mails(emulator)}
     aws("sesv2").create_email_identity(EmailIdentity=SENDER)
     aws("sesv2").send_email(
         FromEmailAddress=SENDER,
@@ -129,7 +130,7 @@ def test_the_mailbox_shows_what_was_sent(emulator: Laptop, aws: Callable[[str], 
             }
         },
     )
-    (found,) = [one for one in mail.mails(emulator) if one.message_id not in before]
+    (found,) = [one for one in mail.read_mails(emulator) if one.message_id not in before]
 
     assert (found.subject, found.recipients) == ("Drift", ("doctor@example.org",))
     assert found.save(emulator).read_text() == "<p>page</p>"
@@ -138,6 +139,6 @@ def test_the_mailbox_shows_what_was_sent(emulator: Laptop, aws: Callable[[str], 
 def test_an_empty_emulator_is_not_a_deployment(emulator: Laptop) -> None:
     target = Target("nostage", emulator, emulator.folder)
 
-    assert target.deployed() is None
-    with pytest.raises(OpsError, match="Nothing is deployed at stage nostage"):
+    assert target.read_deployment() is None
+    with pytest.raises(OpsError, match="Nothing is deployed as circle at stage nostage"):
         _ = target.deployment

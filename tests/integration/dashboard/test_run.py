@@ -91,7 +91,7 @@ def test_a_report_opens_in_a_frame_that_cant_reach_the_page(
     assert "allow-scripts" == page.locator("iframe").get_attribute("sandbox")
     assert "owned" not in page.title()
     frame = page.frames[-1].url
-    assert frame.startswith(f"http://127.0.0.1:{deployed.target.here('open').aws_port}/")
+    assert frame.startswith(f"http://127.0.0.1:{deployed.target.require_laptop('open').aws_port}/")
     assert "X-Amz-Signature" in frame
     assert barriers(page) == []
 

@@ -4,19 +4,23 @@ import os
 import sys
 from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from adapters.model_store import ModelStore
+from adapters.s3 import Bucket
 from domain.deployment import Deployment
+from domain.model.champion import LedgerEntry
 from ops.commands import down, up
-from ops.commands.ledger import entries
+from ops.commands.ledger import read_entries
 from ops.commands.upload import upload
-from ops.console import Progress, facts, table
+from ops.console import Progress, facts, render, table
 from ops.errors import OpsError
 from ops.laptop import Laptop
 from ops.local import deploy, mlflow_server
-from ops.local.demo_figures import Figures, failures
+from ops.local.demo_figures import Figures, list_failures
 from ops.local.emulator import emulator_env
 from ops.local.processes import Daemon, port_taken, wait_until
 from ops.target import Target
@@ -103,7 +107,7 @@ def test_a_database_password_is_in_no_argument(tmp_path: Path) -> None:
 
 def test_the_cdk_is_told_the_ports(tmp_path: Path) -> None:
     laptop = Laptop(folder=tmp_path, aws_port=4601, mlflow_port=5601)
-    arguments = deploy.context(laptop, contract=None, mail_to=None)
+    arguments = deploy.context_arguments(laptop, contract=None, mail_to=None)
 
     assert "endpoint=http://localhost:4601" in arguments
     assert "mlflow_url=http://127.0.0.1:5601" in arguments
@@ -114,32 +118,21 @@ def test_the_reason_of_a_failed_deployment_is_its_error_line(tmp_path: Path) -> 
     log = tmp_path / "cdk.log"
     log.write_text("synthesising\nError: the contract is bad.\nsee above\n")
 
-    assert deploy._reason(log) == "Error: the contract is bad"
-
-
-def _arguments(**given: Any) -> Any:
-    import argparse
-
-    parser = argparse.ArgumentParser()
-    up.arguments(parser)
-    args = parser.parse_args([])
-    for name, value in given.items():
-        setattr(args, name, value)
-    return args
+    assert deploy._find_reason(log) == "Error: the contract is bad"
 
 
 def test_one_port_for_both_is_refused(tmp_path: Path) -> None:
     target = Target.on_laptop(Laptop(folder=tmp_path))
 
     with pytest.raises(OpsError, match="can't share a port"):
-        up.up(_arguments(port=4600, mlflow_port=4600), target)
+        up.start(target, port=4600, mlflow_port=4600)
 
 
 def test_a_missing_contract_is_refused_before_anything_starts(tmp_path: Path) -> None:
     target = Target.on_laptop(Laptop(folder=tmp_path))
 
     with pytest.raises(OpsError, match="There is no contract at"):
-        up.up(_arguments(contract=tmp_path / "none.toml"), target)
+        up.start(target, contract=tmp_path / "none.toml")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -147,7 +140,7 @@ def test_too_little_space_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(up, "MINIMUM_FREE_BYTES", 2**62)
 
     with pytest.raises(OpsError, match="GB free"):
-        up.up(_arguments(), Target.on_laptop(Laptop(folder=tmp_path)))
+        up.start(Target.on_laptop(Laptop(folder=tmp_path)))
 
 
 def test_ports_cannot_change_under_a_running_service(tmp_path: Path) -> None:
@@ -155,28 +148,22 @@ def test_ports_cannot_change_under_a_running_service(tmp_path: Path) -> None:
     _start(running, SLEEPER)
 
     with pytest.raises(OpsError, match="Running with other settings: emulator"):
-        up.up(_arguments(port=4600), Target.on_laptop(Laptop(folder=tmp_path)))
+        up.start(Target.on_laptop(Laptop(folder=tmp_path)), port=4600)
     running.stop()
 
 
-def test_forget_removes_what_was_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_forget_removes_what_was_kept(tmp_path: Path) -> None:
     kept = tmp_path / "emulator" / "state" / "s3.json"
     kept.parent.mkdir(parents=True)
     kept.write_text("{}")
     (tmp_path / "mlflow.db").write_text("")
     target = Target.on_laptop(Laptop(folder=tmp_path))
 
-    down.run(_flag(forget=False), target)
+    down.run(target)
     assert kept.exists()
-    down.run(_flag(forget=True), target)
+    down.run(target, forget=True)
     assert not kept.exists()
     assert not (tmp_path / "mlflow.db").exists()
-
-
-def _flag(**values: bool) -> Any:
-    import argparse
-
-    return argparse.Namespace(**values)
 
 
 def test_bad_files_are_all_named_and_none_is_uploaded(tmp_path: Path) -> None:
@@ -211,16 +198,12 @@ def test_progress_without_a_terminal_is_a_line_a_quarter(
 
 
 def test_a_table_is_aligned_and_shows_no_control_character() -> None:
-    assert table(("a", "bb"), [("1", None), ("2\x1b[31m", "x")]).splitlines() == [
-        "a       bb",
-        "------  --",
-        "1",
-        "2?[31m  x",
-    ]
+    shown = render(table(("a", "bb"), [("1", None), ("2\x1b[31m", "x")]))
+    assert ["a       bb", "──────────", "1", "2?[31m  x"] == shown.splitlines()
 
 
 def test_facts_are_aligned() -> None:
-    assert facts([("a", "1"), ("long", "2")]) == "  a     1\n  long  2"
+    assert "  a     1\n  long  2\n" == render(facts([("a", "1"), ("long", "2")]))
 
 
 def _figures(**changed: Any) -> Figures:
@@ -239,7 +222,7 @@ def _figures(**changed: Any) -> Figures:
 
 
 def test_a_closed_circle_has_no_failure() -> None:
-    assert failures(_figures()) == []
+    assert list_failures(_figures()) == []
 
 
 @pytest.mark.parametrize(
@@ -271,7 +254,7 @@ def test_a_closed_circle_has_no_failure() -> None:
     ],
 )
 def test_what_did_not_hold_is_a_sentence(changed: dict[str, Any], sentence: str) -> None:
-    assert failures(_figures(**changed)) == [sentence]
+    assert list_failures(_figures(**changed)) == [sentence]
 
 
 def test_a_listening_port_is_taken() -> None:
@@ -284,9 +267,7 @@ def test_a_listening_port_is_taken() -> None:
     assert port_taken(1) is False
 
 
-def test_the_ledger_is_read_in_the_order_of_its_keys() -> None:
-    from domain.model.champion import LedgerEntry
-
+def test_the_ledger_is_read_in_the_order_of_its_keys(moto_bucket: Bucket) -> None:
     made = [
         LedgerEntry(
             seq=n,
@@ -299,30 +280,16 @@ def test_the_ledger_is_read_in_the_order_of_its_keys() -> None:
         )
         for n in (1, 2)
     ]
+    for entry in reversed(made):
+        moto_bucket.put(entry.key, entry.to_json())
+    target: Any = SimpleNamespace(models=ModelStore(moto_bucket))
 
-    class Stored:
-        def __init__(self, entry: LedgerEntry) -> None:
-            self.key, self.data = entry.key, entry.to_json()
-
-    stored = {entry.key: Stored(entry) for entry in made}
-
-    class Models:
-        def list(self, prefix: str) -> list[Stored]:
-            return [stored[key] for key in sorted(stored) if key.startswith(prefix)]
-
-        def get(self, key: str) -> Stored:
-            return stored[key]
-
-    class FakeTarget:
-        def bucket(self, name: str) -> Models:
-            return Models()
-
-    assert entries(FakeTarget()) == (made, [])  # type: ignore[arg-type]  # the part that is used
+    assert (made, []) == read_entries(target)
 
 
 def test_an_accounts_key_is_told_as_the_command_that_prints_it(tmp_path: Path) -> None:
     target = Target("dev", None, tmp_path)
     deployment = Deployment(**{field.name: field.name for field in fields(Deployment)})
     target.__dict__["deployment"] = deployment
-    told = dict(up.urls(target))["API key"]
+    told = dict(up.list_links(target))["API key"]
     assert told.startswith("aws apigateway get-api-key --api-key api_key_id --include-value")

@@ -29,7 +29,7 @@ class FakeTarget:
     s3: FakeS3
     state: str = "deployed"
 
-    def deployed(self) -> object:
+    def read_deployment(self) -> object:
         if self.state == "half deployed":
             raise OpsError("The deployment is incomplete.", "python -m ops up")
         return object() if self.state == "deployed" else None

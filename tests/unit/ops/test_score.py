@@ -1,6 +1,5 @@
 """`ops score`: where the scores go, how far they are, and how a repeat goes on."""
 
-import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,9 @@ from adapters.s3 import Bucket
 from domain import keys
 from domain.model.champion import Champion, ModelRef
 from domain.training.steps import Scored
-from ops.commands import score, train
+from ops import executions
+from ops.commands import score
+from ops.console import Answer
 from ops.errors import OpsError
 
 MODELS = [ModelRef.of(number, f"{number}" * 64) for number in (1, 2)]
@@ -29,6 +30,9 @@ SCORED = Scored(
 
 class FakeTarget:
     """A stage whose executions end as they are told to; its buckets are one."""
+
+    laptop = None
+    folder = Path()
 
     def __init__(self, bucket: Bucket) -> None:
         self.data, self.answers = bucket, [self.ended()]
@@ -52,13 +56,10 @@ class FakeTarget:
             return None
         return Champion.successor(None, self.model, action="promote", execution="e", now=1)
 
-    def command(self, name: str) -> str:
-        return f"ops {name}"
-
 
 @pytest.fixture
 def target(moto_bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> FakeTarget:
-    monkeypatch.setattr(score, "POLL_SECONDS", 0.0)
+    monkeypatch.setattr(executions, "POLL_SECONDS", 0.0)
     return FakeTarget(moto_bucket)
 
 
@@ -70,15 +71,13 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         documents.append(document["score"])
         return "arn"
 
-    monkeypatch.setattr(train, "start", start)
+    monkeypatch.setattr(executions, "start", start)
     return documents
 
 
-def run(target: FakeTarget, *words: str) -> str:
-    parser = argparse.ArgumentParser()
-    score.arguments(parser)
+def run(target: FakeTarget, source: Path | str, **options: Any) -> Answer:
     place: Any = target
-    return score.run(parser.parse_args(words), place)
+    return score.run(place, input=str(source), **options)
 
 
 def test_the_same_command_goes_on_in_the_same_folder_and_uploads_once(
@@ -87,7 +86,7 @@ def test_the_same_command_goes_on_in_the_same_folder_and_uploads_once(
     file = tmp_path / "ward.csv"
     file.write_text("age\n40\n")
     for _ in range(2):
-        run(target, "--input", str(file), "--output", str(tmp_path / "scores"))
+        run(target, file, output=str(tmp_path / "scores"))
     first, again = asked
     assert first == again
     assert MODELS[0].version == first["version"]
@@ -99,12 +98,12 @@ def test_another_model_file_or_log_has_another_folder(
 ) -> None:
     file = tmp_path / "ward.csv"
     file.write_text("age\n40\n")
-    run(target, "--input", str(file))
-    run(target, "--input", str(file), "--log")
+    run(target, file)
+    run(target, file, log=True)
     target.model = MODELS[1]
-    run(target, "--input", str(file))
+    run(target, file)
     file.write_text("age\n41\n")
-    run(target, "--input", str(file))
+    run(target, file)
     assert 4 == len({document["output"] for document in asked})
 
 
@@ -112,7 +111,7 @@ def test_a_folder_of_the_bucket_needs_no_slash_and_its_own_output_keeps_its_mode
     target: FakeTarget, asked: list[dict[str, Any]]
 ) -> None:
     target.data.put("raw/2024/a.csv", b"age\n40\n")
-    run(target, "--input", "raw/2024", "--output", "scoring/out/july")
+    run(target, "raw/2024", output="scoring/out/july")
     assert [{"input": "raw/2024/", "output": "scoring/out/july/"}] == asked
 
 
@@ -132,7 +131,7 @@ def test_off_a_terminal_progress_tells_bytes_and_rows(
         return described()
 
     target.describe_execution = half_done  # type: ignore[method-assign]  # what happens meanwhile
-    run(target, "--input", "raw/a.csv", "--output", "scoring/out/x/")
+    run(target, "raw/a.csv", output="scoring/out/x/")
     lines = capsys.readouterr().err.splitlines()
     assert ["score: starting", "score: at work"] == lines[:2]
     assert lines[2].startswith("score: 600 of 1,000 bytes, 12,000 rows, 3 refused, about")
@@ -144,17 +143,17 @@ def test_a_failed_scoring_says_how_it_goes_on(
     target.data.put("raw/a.csv", b"age\n40\n")
     target.answers = [target.ended("FAILED")]
     with pytest.raises(OpsError, match=r"ended as FAILED: BadData: a\.csv is torn") as found:
-        run(target, "--input", "raw/a.csv")
-    assert "the same command then goes on" in str(found.value.next_step)
+        run(target, "raw/a.csv")
+    assert "the same command then continues" in str(found.value.next_step)
 
 
 def test_without_input_or_model_nothing_is_started(
     target: FakeTarget, asked: list[dict[str, Any]]
 ) -> None:
-    with pytest.raises(OpsError, match="neither a local file nor anything to score"):
-        run(target, "--input", "raw/none")
+    with pytest.raises(OpsError, match="neither a local file or folder nor anything to score"):
+        run(target, "raw/none")
     target.data.put("raw/a.csv", b"age\n40\n")
     target.model = None
     with pytest.raises(OpsError, match="No model serves yet"):
-        run(target, "--input", "raw/a.csv")
+        run(target, "raw/a.csv")
     assert [] == asked

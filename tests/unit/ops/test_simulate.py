@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from domain.contract.contract import Contract
-from ops.api import problem
-from ops.commands.simulate import Sent, _batches, _shuffled
+from ops.api import describe_problem
+from ops.commands.simulate import Sent, _shuffle, _split
 from ops.errors import OpsError
 from ops.samples import scenarios
+from ops.samples.scenarios import Scenario
 from tests.repository import CONTRACT_TOML
 
 CONTRACT = Contract.parse(CONTRACT_TOML.read_text())
@@ -26,42 +27,42 @@ PATIENT = {
 }
 
 
-def _shifted(scenario: str, patient: dict[str, Any]) -> dict[str, Any]:
-    return scenarios.shift(scenario, CONTRACT)(patient, random.Random(1))
+def _shifted(scenario: Scenario, patient: dict[str, Any]) -> dict[str, Any]:
+    return scenarios.choose_shift(scenario, CONTRACT)(patient, random.Random(1))
 
 
 @pytest.mark.parametrize(
     ("scenario", "changed"),
     [
-        ("none", {}),
-        ("age", {"age": 52.0}),
-        ("glucose", {"blood_glucose_level": 155.0}),
-        ("bmi", {"bmi": 30.32}),
-        ("smoking", {"smoking_history": "No Info"}),
+        (Scenario.NONE, {}),
+        (Scenario.AGE, {"age": 52.0}),
+        (Scenario.GLUCOSE, {"blood_glucose_level": 155.0}),
+        (Scenario.BMI, {"bmi": 30.32}),
+        (Scenario.SMOKING, {"smoking_history": "No Info"}),
     ],
 )
 def test_a_scenario_changes_its_feature_and_nothing_else(
-    scenario: str, changed: dict[str, Any]
+    scenario: Scenario, changed: dict[str, Any]
 ) -> None:
     assert _shifted(scenario, PATIENT) == PATIENT | changed
 
 
-@pytest.mark.parametrize("scenario", scenarios.NAMES)
-def test_a_shifted_patient_still_obeys_the_contract(scenario: str) -> None:
+@pytest.mark.parametrize("scenario", list(Scenario))
+def test_a_shifted_patient_still_obeys_the_contract(scenario: Scenario) -> None:
     extreme = PATIENT | {"age": 120, "blood_glucose_level": 700, "bmi": 99.9}
 
     assert CONTRACT.validate(_shifted(scenario, extreme)) == []
 
 
-@pytest.mark.parametrize("scenario", ["glucose", "bmi"])
-def test_a_missing_value_stays_missing(scenario: str) -> None:
+@pytest.mark.parametrize("scenario", [Scenario.GLUCOSE, Scenario.BMI])
+def test_a_missing_value_stays_missing(scenario: Scenario) -> None:
     incomplete = {"gender": "Male", "age": 30, "hypertension": 0, "heart_disease": 0}
 
     assert _shifted(scenario, incomplete) == incomplete
 
 
 def test_six_of_ten_smokers_fall_silent() -> None:
-    change, rng = scenarios.shift("smoking", CONTRACT), random.Random(1)
+    change, rng = scenarios.choose_shift(Scenario.SMOKING, CONTRACT), random.Random(1)
     answers = [change(PATIENT, rng)["smoking_history"] for _ in range(5000)]
 
     assert answers.count("No Info") / 5000 == pytest.approx(0.6, abs=0.03)
@@ -71,12 +72,12 @@ def test_a_scenario_without_its_feature_is_refused() -> None:
     other = Contract.parse('[target]\nname = "y"\n[[features]]\nname = "x"\nkind = "flag"\n')
 
     with pytest.raises(OpsError, match="shifts age, which the champion's contract doesn't have"):
-        scenarios.shift("age", other)
+        scenarios.choose_shift(Scenario.AGE, other)
 
 
 def test_rows_come_once_each_before_any_comes_again() -> None:
     rows = [{"x": n} for n in range(10)]
-    drawn = [row["x"] for row in itertools.islice(_shuffled(rows, random.Random(3)), 20)]
+    drawn = [row["x"] for row in itertools.islice(_shuffle(rows, random.Random(3)), 20)]
 
     assert sorted(drawn[:10]) == sorted(drawn[10:]) == list(range(10))
     assert drawn[:10] != list(range(10))
@@ -84,9 +85,7 @@ def test_rows_come_once_each_before_any_comes_again() -> None:
 
 def test_the_same_seed_draws_the_same_rows() -> None:
     rows = [{"x": n} for n in range(50)]
-    first, second = (
-        list(itertools.islice(_shuffled(rows, random.Random(3)), 60)) for _ in range(2)
-    )
+    first, second = (list(itertools.islice(_shuffle(rows, random.Random(3)), 60)) for _ in range(2))
 
     assert first == second
 
@@ -94,7 +93,7 @@ def test_the_same_seed_draws_the_same_rows() -> None:
 def test_batches_hold_every_row_in_order() -> None:
     rows = [{"x": n} for n in range(7)]
 
-    assert list(_batches(iter(rows), 3)) == [rows[:3], rows[3:6], rows[6:]]
+    assert list(_split(iter(rows), 3)) == [rows[:3], rows[3:6], rows[6:]]
 
 
 def test_answers_are_counted_per_version_and_refusals_per_reason() -> None:
@@ -119,4 +118,4 @@ def test_answers_are_counted_per_version_and_refusals_per_reason() -> None:
     ],
 )
 def test_an_error_answer_in_a_few_words(body: Any, expected: str) -> None:
-    assert problem(500, body) == expected
+    assert describe_problem(500, body) == expected

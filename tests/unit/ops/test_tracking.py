@@ -1,6 +1,5 @@
 """Pause, resume and password rotation of an account's tracking server."""
 
-import argparse
 import json
 from collections.abc import Iterator
 from dataclasses import fields
@@ -67,7 +66,6 @@ class Executions:
         return {"executions": [{}] * self._running}
 
 
-NOTHING = argparse.Namespace()
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:circle-dev-training"
 
 
@@ -145,7 +143,7 @@ def test_the_stack_says_what_belongs_to_the_server(account: Account) -> None:
 def test_a_rotation_changes_the_password_alone_and_shows_it_nowhere(
     account: Account, deployments: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rotate_db_password.run(NOTHING, account)
+    rotate_db_password.run(account)
     new = secret()
     assert {name for name in OLD if new[name] != OLD[name]} == {"password"}
     assert len(new["password"]) == rotate_db_password.LENGTH
@@ -168,7 +166,7 @@ def test_the_database_gets_the_password_that_waits_in_the_secret(
             return getattr(client, name)
 
     monkeypatch.setattr(Account, "replaced", {"rds": Watched()})
-    rotate_db_password.run(NOTHING, account)
+    rotate_db_password.run(account)
     assert given == [secret()["password"]]
 
 
@@ -176,18 +174,18 @@ def test_an_interrupted_rotation_goes_on_with_the_same_password(
     account: Account, deployments: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = tracking.TrackingServer.find(account, "rotate-db-password")
-    waiting = rotate_db_password._pending(account.client("secretsmanager"), server.secret)
+    waiting = rotate_db_password._stage_password(account.client("secretsmanager"), server.secret)
     assert secret()["password"] == "old"
-    rotate_db_password.run(NOTHING, account)
+    rotate_db_password.run(account)
     assert secret()["password"] == waiting
 
 
 def test_a_pause_stops_server_and_database_and_a_resume_starts_them(
     account: Account, deployments: list[dict[str, Any]]
 ) -> None:
-    pause.run(NOTHING, account)
+    pause.run(account)
     assert (database_status(), deployments) == ("stopped", [{"desiredCount": 0}])
-    resume.run(NOTHING, account)
+    resume.run(account)
     assert (database_status(), deployments[1:]) == ("available", [{"desiredCount": 1}])
 
 
@@ -195,10 +193,10 @@ def test_what_was_interrupted_can_be_said_again(
     account: Account, deployments: list[dict[str, Any]]
 ) -> None:
     for _ in range(2):
-        pause.run(NOTHING, account)
+        pause.run(account)
     assert database_status() == "stopped"
     for _ in range(2):
-        resume.run(NOTHING, account)
+        resume.run(account)
     assert database_status() == "available"
 
 
@@ -240,7 +238,7 @@ def test_a_database_that_is_on_its_way_is_waited_for(
 ) -> None:
     rds = Slow(*statuses)
     account.replaced["rds"] = rds
-    command.run(NOTHING, account)
+    command.run(account)
     assert rds.told == told
 
 
@@ -248,8 +246,8 @@ def test_a_running_training_keeps_its_tracking_server(
     account: Account, deployments: list[dict[str, Any]]
 ) -> None:
     account.replaced["stepfunctions"] = Executions(1)
-    with pytest.raises(OpsError, match="A training runs"):
-        pause.run(NOTHING, account)
+    with pytest.raises(OpsError, match="A training is running"):
+        pause.run(account)
     assert (database_status(), deployments) == ("available", [])
 
 
@@ -261,7 +259,7 @@ def test_a_database_that_does_not_settle_is_a_sentence(account: Account) -> None
 
 def test_a_laptop_has_nothing_to_pause(tmp_path: Path) -> None:
     with pytest.raises(OpsError, match="is for a stage of an account") as error:
-        pause.run(NOTHING, Target.on_laptop(Laptop(folder=tmp_path)))
+        pause.run(Target.on_laptop(Laptop(folder=tmp_path)))
     assert error.value.next_step == "python -m ops --stage dev pause"
 
 
@@ -274,7 +272,7 @@ def test_a_half_deployed_stack_is_a_sentence(account: Account) -> None:
 
 def test_an_accounts_mlflow_is_not_opened_but_forwarded(account: Account) -> None:
     with pytest.raises(OpsError, match="inside the stage's network") as error:
-        open_.run(argparse.Namespace(what="mlflow"), account)
+        open_.run(account, open_.Page.MLFLOW)
     assert "docs/aws.md" in error.value.next_step
 
 

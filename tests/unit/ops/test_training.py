@@ -1,6 +1,5 @@
 """How the operator's commands speak of a training: progress, failures, rollback, consistency."""
 
-import argparse
 from typing import Any
 
 import pytest
@@ -11,10 +10,10 @@ from domain import keys
 from domain.failures import ADVICE, OTHERWISE, UNEXPECTED, explain_failure, split_cause
 from domain.model.champion import Champion, LedgerEntry, ModelRef
 from domain.model.consistency import Consistency
-from domain.training.steps import Evaluated, Prepared
-from ops import console
+from ops import console, executions
 from ops.commands import ledger, rollback, status, train
 from ops.errors import OpsError
+from ops.executions import Result
 
 VERSIONS = [ModelRef.of(number, f"{number}" * 64) for number in (1, 2, 3)]
 
@@ -37,9 +36,6 @@ class FakeTarget:
 
     def champion(self) -> Champion | None:
         return self.models.read_champion()
-
-    def command(self, name: str) -> str:
-        return f"ops {name}"
 
 
 @pytest.mark.parametrize("error", ["BadData", "SomethingNew"])
@@ -74,13 +70,12 @@ def test_off_a_terminal_progress_tells_trials_best_f1_and_the_time_left(
     ]
 
 
-def _rollback(monkeypatch: pytest.MonkeyPatch, target: FakeTarget, *words: str) -> Any:
-    parser = argparse.ArgumentParser()
-    rollback.arguments(parser)
+def _rollback(monkeypatch: pytest.MonkeyPatch, target: FakeTarget, **options: Any) -> Any:
     started: list[Any] = []
-    monkeypatch.setattr(train, "start", lambda _, document: started.append(document))
-    monkeypatch.setattr(train, "wait", lambda *_: train.Result("arn", {}))
-    rollback.run(parser.parse_args(words), target)  # type: ignore[arg-type]  # a fake
+    monkeypatch.setattr(executions, "start", lambda _, document: started.append(document))
+    monkeypatch.setattr(executions, "follow_quietly", lambda *_: Result("arn", {}))
+    place: Any = target
+    rollback.run(place, **options)
     return started
 
 
@@ -93,36 +88,39 @@ def target(moto_bucket: Bucket) -> FakeTarget:
 
 
 @pytest.mark.parametrize(
-    ("words", "document"),
+    ("options", "version"),
     [
-        ((), {"rollback": True}),
-        (("--to", VERSIONS[2].version), {"promote_version": VERSIONS[2].version}),
-        ((VERSIONS[2].version,), {"promote_version": VERSIONS[2].version}),
+        ({}, VERSIONS[0].version),
+        ({"to": VERSIONS[2].version}, VERSIONS[2].version),
+        ({"version": VERSIONS[2].version}, VERSIONS[2].version),
     ],
+    ids=["the previous one", "as an option", "as an argument"],
 )
-def test_a_rollback_goes_to_the_previous_or_to_a_named_version(
-    monkeypatch: pytest.MonkeyPatch,
-    target: FakeTarget,
-    words: tuple[str, ...],
-    document: dict[str, Any],
+def test_a_rollback_names_the_version_that_shall_serve(
+    monkeypatch: pytest.MonkeyPatch, target: FakeTarget, options: dict[str, str], version: str
 ) -> None:
-    assert [document] == _rollback(monkeypatch, target, *words)
+    """Sent twice, for a lost answer, it can't go back twice."""
+    target.bucket("models").put(keys.bundle(VERSIONS[2].version), b"x")
+    assert [{"promote_version": version}] == _rollback(monkeypatch, target, **options)
 
 
 @pytest.mark.parametrize(
-    ("words", "complaint"),
-    [(("--to", "latest"), "looks like"), (("--to", VERSIONS[1].version), "serves already")],
+    ("options", "complaint"),
+    [
+        ({"to": "latest"}, "looks like"),
+        ({"to": VERSIONS[1].version}, "serves already"),
+        ({"to": VERSIONS[2].version}, "There is no version 3-33333333"),
+        ({"to": VERSIONS[2].version, "version": VERSIONS[0].version}, "Two versions are named"),
+    ],
 )
 def test_a_rollback_that_makes_no_sense_starts_nothing(
-    monkeypatch: pytest.MonkeyPatch, target: FakeTarget, words: tuple[str, ...], complaint: str
+    monkeypatch: pytest.MonkeyPatch, target: FakeTarget, options: dict[str, str], complaint: str
 ) -> None:
     with pytest.raises(OpsError, match=complaint):
-        _rollback(monkeypatch, target, *words)
+        _rollback(monkeypatch, target, **options)
 
 
-def test_a_damaged_entry_is_a_line_below_the_ledger(
-    target: FakeTarget, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_damaged_entry_is_a_line_below_the_ledger(target: FakeTarget) -> None:
     champion = target.champion()
     assert champion is not None
     entry = LedgerEntry.of(champion, ("Better.",))
@@ -130,46 +128,34 @@ def test_a_damaged_entry_is_a_line_below_the_ledger(
     damaged = keys.ledger_entry(1, "promote", VERSIONS[0].version)
     target.bucket("models").put(damaged, b"{")
     place: Any = target
-    assert "ops status --check" == ledger.run(argparse.Namespace(), place)
-    *table, last = capsys.readouterr().out.splitlines()
+    answer = ledger.run(place)
+    assert "python -m ops status --check" == answer.next_step
+    table, last = answer.shown
     assert f"{damaged}: A ledger entry can't be decoded (JSONDecodeError)." == last
-    assert [VERSIONS[1].version in line for line in table][-1]
+    assert VERSIONS[1].version in console.render(table).splitlines()[-1]
 
 
 def test_status_shows_what_the_last_check_found(target: FakeTarget) -> None:
     place: Any = target
-    assert status.consistency(place) == [("consistency", "not checked yet: status --check")]
+    assert status.describe_consistency(place) == [
+        ("consistency", "not checked yet: status --check")
+    ]
     found = Consistency(checked_at=0, version=VERSIONS[1].version, seq=2, problems=())
     target.bucket("models").put(keys.CHECK, found.to_json())
-    ((_, agreed),) = status.consistency(place)
+    ((_, agreed),) = status.describe_consistency(place)
     assert agreed == "champion, ledger and registry agree, seq 2, 1970-01-01 00:00:00 UTC"
     bad = Consistency(checked_at=0, version=None, seq=0, problems=("The ledger lacks seq 1.",))
     target.bucket("models").put(keys.CHECK, bad.to_json())
-    assert status.consistency(place)[1] == ("problem", "The ledger lacks seq 1.")
+    assert ("problem", "The ledger lacks seq 1.") == status.describe_consistency(place)[1]
 
 
-def test_a_training_says_what_was_left_out_once(capsys: pytest.CaptureFixture[str]) -> None:
-    left_out = ("5 of 100 rows were left out.", "Copies were counted once.")
-    prepared = Prepared(
-        dataset_id="d",
-        rows={"train": 70, "valid": 15, "test": 10},
-        rows_read=100,
-        rows_quarantined=5,
-        rows_repeated=0,
-        left_out=left_out,
-    )
-    evaluated = Evaluated(
-        promote=True,
-        rule="first",
-        reasons=("Better.", left_out[0]),
-        version="1-0a1b2c3d",
-        sha256="s",
-        metrics={"f1": 0.8},
-        f1_interval=(0.7, 0.9),
-    )
-    output: dict[str, object] = {result.step: result.to_dict() for result in (prepared, evaluated)}
-    train.print_verdict(train.Result("arn", output))
-    lines = capsys.readouterr().out.splitlines()
+def test_a_training_says_what_was_left_out_once() -> None:
+    left_out = ["5 of 100 rows were left out.", "Copies were counted once."]
+    prepared = {"rows": {"train": 75, "valid": 10, "test": 10}, "rows_read": 100}
+    evaluated = {"version": "1", "metrics": {"f1": 0.8}, "reasons": ["Better.", left_out[0]]}
+    output = {"prepare": prepared | {"left_out": left_out}, "evaluate": evaluated}
+    answer = train.describe_verdict(Result("arn", output))
+    lines = "".join(map(console.render, answer.shown)).splitlines()
     assert ["95 rows of 100 read", *left_out] == [
         line.split(maxsplit=1)[1] for line in lines if line.strip().startswith("data")
     ]

@@ -10,8 +10,9 @@ import pytest
 
 from domain import keys
 from domain.contract.records import LABEL_COLUMNS, PREDICTION_COLUMNS
-from domain.contract.views import LOG, VIEWS, expanded, predictions_between
+from domain.contract.views import LOG, VIEWS, predictions_between
 from ops.commands.query import DEFAULT
+from ops.sql_views import expand_views
 from tests.repository import ROOT
 from tests.unit.domain.contract.test_contract import VALID
 from tests.unit.predictor_world import World, ok
@@ -61,7 +62,7 @@ def _label(prediction_id: str, label: bool, observed: int, **changes: Any) -> di
 
 
 def _rows(logs: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[Any, ...]]:
-    return logs.execute(expanded(sql)).fetchall()
+    return logs.execute(expand_views(sql)).fetchall()
 
 
 def test_a_prediction_counts_once_wherever_it_is_and_the_earliest_stays(
@@ -166,22 +167,3 @@ def test_every_view_answers_on_empty_logs_and_is_documented(
 ) -> None:
     assert [] == _rows(logs, view)
     assert f"`{view}`" in DOCUMENTED.read_text()
-
-
-@pytest.mark.parametrize(
-    "sql",
-    [
-        "SELECT count(*) FROM predictions",
-        "select count(*) from PREDICTIONS",
-        "WITH mine AS (SELECT * FROM predictions) SELECT count(*) FROM mine",
-        " with mine as (select * from labelled) select count(*) from mine",
-        "predictions ;",
-    ],
-)
-def test_a_query_of_any_shape_may_name_a_view(logs: duckdb.DuckDBPyConnection, sql: str) -> None:
-    assert _rows(logs, sql) in ([(0,)], [])
-
-
-@pytest.mark.parametrize("sql", ["SELECT 1", "SELECT * FROM prediction_log", ""])
-def test_a_query_without_a_view_stays_as_it_is(sql: str) -> None:
-    assert sql == expanded(sql)

@@ -1,6 +1,5 @@
 """Runs that somebody asked for: their record, their books, and the backfill of days."""
 
-import argparse
 import json
 import threading
 from dataclasses import replace
@@ -254,24 +253,18 @@ def test_the_monitor_counts_its_runs_rows_and_age(scheduled: bool, runs: int) ->
     }
 
 
-def _args(**given: Any) -> argparse.Namespace:
-    names = ("day", "start", "end", "last_rows", "first", "last", "mail")
-    return argparse.Namespace(**{name: given.get(name) for name in names})
-
-
-def test_a_backfill_runs_each_day_once_in_order(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_backfill_runs_each_day_once_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
     def fake(_: Target, request: dict[str, Any]) -> list[dict[str, Any]]:
         asked.append(request["day"])
         return [{"run_id": request["day"], "outcome": "stable", "rows": 1, "drifted": []}]
 
-    monkeypatch.setattr(drift, "drift", fake)
-    drift.run(_args(first="2026-01-30", last="2026-02-01"), Target("x", None, Path()))
-    assert asked == ["2026-01-30", "2026-01-31", "2026-02-01"]
-    assert capsys.readouterr().out.count("stable") == 3
+    monkeypatch.setattr(drift, "run_drift", fake)
+    answer = drift.run(Target("x", None, Path()), first="2026-01-30", last="2026-02-01")
+    days = ["2026-01-30", "2026-01-31", "2026-02-01"]
+    assert days == asked
+    assert days == [found["run_id"] for found in answer.data]
 
 
 def test_a_backfill_that_breaks_off_shows_what_is_done_and_how_to_go_on(
@@ -282,9 +275,9 @@ def test_a_backfill_that_breaks_off_shows_what_is_done_and_how_to_go_on(
             raise OpsError("The drift run failed: KeyError", "Read the log.")
         return [{"run_id": request["day"], "outcome": "stable", "rows": 1, "drifted": []}]
 
-    monkeypatch.setattr(drift, "drift", fake)
+    monkeypatch.setattr(drift, "run_drift", fake)
     with pytest.raises(OpsError, match=r"^2026-01-31: The drift run failed") as raised:
-        drift.run(_args(first="2026-01-30", last="2026-02-01"), Target("x", None, Path()))
+        drift.run(Target("x", None, Path()), first="2026-01-30", last="2026-02-01")
     assert raised.value.next_step.endswith("drift --from 2026-01-31 --to 2026-02-01")
     assert "2026-01-30  stable" in capsys.readouterr().out
 
@@ -300,10 +293,9 @@ def test_a_lost_connection_says_that_the_run_goes_on(
     target = SimpleNamespace(
         client=lambda *_, **__: Lambda(),
         deployment=SimpleNamespace(drift_function="drift"),
-        command=lambda name: name,
     )
-    with pytest.raises(OpsError, match="goes on without it"):
-        drift.drift(target, {"day": "2026-01-31"})  # type: ignore[arg-type]  # what it uses
+    with pytest.raises(OpsError, match="the run itself continues"):
+        drift.run_drift(target, {"day": "2026-01-31"})  # type: ignore[arg-type]  # what it uses
 
 
 @pytest.mark.parametrize(
@@ -321,4 +313,4 @@ def test_a_lost_connection_says_that_the_run_goes_on(
 )
 def test_a_bad_backfill_runs_nothing(given: dict[str, Any]) -> None:
     with pytest.raises(OpsError):
-        drift.run(_args(**given), Target("x", None, Path()))
+        drift.run(Target("x", None, Path()), **given)

@@ -1,0 +1,212 @@
+"""The operator's command line on Typer; a command's module is imported when it is called."""
+
+import importlib
+import inspect
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from ops.laptop import ROOT
+from ops.session import Session
+
+Run = Callable[..., Any]
+VERBATIM = "\b"
+"""A paragraph of help that begins with this line keeps its line breaks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One command: a line about it, its panel in the help, and what an example passes to it."""
+
+    summary: str
+    panel: str
+    examples: tuple[str, ...]
+
+    def epilog(self, name: str) -> str:
+        """The examples as the end of the command's help."""
+        lines = [f"  ops {name} {example}".rstrip() for example in self.examples]
+        return "\n".join([VERBATIM, "Examples:" if len(lines) > 1 else "Example:", *lines])
+
+
+MACHINE, DATA, MODELS = "This machine", "Data and predictions", "Models"
+MONITORING, ACCOUNT = "Monitoring", "An AWS account"
+
+COMMANDS = {
+    "up": Entry(
+        "Start everything on this machine and deploy to it.",
+        MACHINE,
+        ("", "--contract churn.toml --port 4567 --mlflow-port 5001"),
+    ),
+    "down": Entry("Stop what `up` started.", MACHINE, ("", "--forget")),
+    "demo": Entry(
+        "Run the whole loop, from data to the alert mail.", MACHINE, ("", "--data patients.csv")
+    ),
+    "status": Entry("Show what runs and what serves.", MACHINE, ("", "--check", "--json")),
+    "mail": Entry("List the mails in this machine's mailbox.", MACHINE, ("",)),
+    "open": Entry("Show the links, or open one in a browser.", MACHINE, ("", "dashboard")),
+    "sample-data": Entry(
+        "Write a CSV file of made-up patients.", DATA, ("--rows 10000 --out sample.csv",)
+    ),
+    "upload": Entry(
+        "Copy training data into the data bucket.",
+        DATA,
+        ("patients.csv", "jan/ feb/", "new.csv --replace"),
+    ),
+    "simulate": Entry(
+        "Send rows of the test split to the API, shifted if you like.",
+        DATA,
+        ("--rows 1000 --scenario age",),
+    ),
+    "score": Entry(
+        "Score a file, or a folder of files, with the champion.",
+        DATA,
+        ("--input patients.csv --output scores/", "--input raw/2026/ --log"),
+    ),
+    "query": Entry(
+        "Run SQL over the prediction log and the labels.",
+        DATA,
+        ("label_coverage", "'SELECT count(*) FROM predictions' --json", "labelled --csv all.csv"),
+    ),
+    "train": Entry(
+        "Train and evaluate a model, and promote it if it is better.",
+        MODELS,
+        ("--trials 20", "--raw-prefix raw/2026/ --no-wait"),
+    ),
+    "stop": Entry("Stop the running training or scoring.", MODELS, ("",)),
+    "ledger": Entry("Show which versions have served, and why.", MODELS, ("", "--json")),
+    "rollback": Entry("Let an earlier version serve again.", MODELS, ("", "--to 7-0a1b2c3d")),
+    "drift": Entry(
+        "Compare a window of predictions with the model's reference.",
+        MONITORING,
+        ("--day 2026-01-31", "--last-rows 1000 --mail", "--from 2026-01-01 --to 2026-01-07"),
+    ),
+    "cost": Entry("Estimate what a stage costs a month.", ACCOUNT, ("--predictions 1000000",)),
+    "pause": Entry("Stop an account's tracking server and its database.", ACCOUNT, ("",)),
+    "resume": Entry("Start them again after `pause`.", ACCOUNT, ("",)),
+    "rotate-db-password": Entry(
+        "Change the password of an account's tracking database.", ACCOUNT, ("",)
+    ),
+}
+
+DESCRIPTION = (
+    "The operator's command line.\n\n"
+    "Without --stage it works on this machine; with it, on that stage of the AWS account that the "
+    "usual credentials belong to."
+)
+EPILOG = f"""{VERBATIM}
+Exit codes:
+  0    done
+  1    refused, failed, or problems found: the reason and a next step are on stderr
+  2    the command line is wrong
+  70   a defect; its trace is in a file
+  130  interrupted
+
+Answers go to stdout, progress and hints to stderr. With --json an answer is JSON.
+"""
+
+
+class LazyGroup(TyperGroup):
+    """Lists the commands from `COMMANDS` alone, and imports the one that is called.
+
+    The help is plain text: importing what Typer formats it with would take a third of a second.
+    """
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name, entry in COMMANDS.items():
+            self.commands[name] = TyperCommand(name, help=entry.summary)
+
+    def list_commands(self, _: Any) -> list[str]:
+        """The order of `COMMANDS`."""
+        return list(self.commands)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Typer's signature
+        """List the commands by panel."""
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for name, entry in COMMANDS.items():
+            panels.setdefault(entry.panel, []).append((name, entry.summary))
+        for panel, rows in panels.items():
+            with formatter.section(panel):
+                formatter.write_dl(rows)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Import the command that is called."""
+        name, command, rest = super().resolve_command(ctx, args)
+        try:
+            return name, load(name) if name in COMMANDS else command, rest
+        except KeyboardInterrupt:
+            print("Interrupted.", file=sys.stderr)
+            raise typer.Exit(130) from None
+
+
+def load(name: str) -> Any:
+    """The command as Typer runs it, made from `run` of its module."""
+    module = importlib.import_module(f"ops.commands.{name.replace('-', '_')}")
+    entry = COMMANDS[name]
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command(name, help=inspect.getdoc(module.run), epilog=entry.epilog(name))(
+        _callback(name, module.run)
+    )
+    command = typer.main.get_command(app)
+    command.name = name
+    return command
+
+
+def _callback(name: str, run: Run) -> Run:
+    """`run` with Typer's context and ``--json`` instead of its target."""
+
+    def call(ctx: typer.Context, **options: Any) -> None:
+        as_json = options.pop("as_json")
+        session: Session = ctx.obj
+        raise typer.Exit(session.execute(name, run, options, as_json=as_json))
+
+    own = inspect.signature(run, eval_str=True).parameters.values()
+    taken = [p.replace(kind=p.KEYWORD_ONLY) for p in own if p.name != "target"]
+    json_option = typer.Option("--json", help="Print the facts as JSON.")
+    context = inspect.Parameter(
+        "ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
+    )
+    as_json = inspect.Parameter(
+        "as_json",
+        inspect.Parameter.KEYWORD_ONLY,
+        default=False,
+        annotation=Annotated[bool, json_option],
+    )
+    call.__signature__ = inspect.Signature([context, *taken, as_json])  # type: ignore[attr-defined]  # Typer reads it
+    return call
+
+
+def _choose_session(
+    ctx: typer.Context,
+    stage: Annotated[str | None, typer.Option(help="Work on this stage of an AWS account.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the deployment (circle).", metavar="NAME")
+    ] = None,
+    local: Annotated[
+        Path, typer.Option(help="Folder of everything that this machine keeps.", metavar="DIR")
+    ] = ROOT / ".local",
+) -> None:
+    ctx.obj = Session(stage=stage, name=name, folder=local.resolve(), environ=os.environ)
+
+
+def build() -> Any:
+    """The command line."""
+    app = typer.Typer(cls=LazyGroup, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.callback(help=DESCRIPTION, epilog=EPILOG)(_choose_session)
+    return typer.main.get_command(app)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    program = "ops" if Path(sys.argv[0]).name == "ops" else "python -m ops"
+    try:
+        build().main(args=arguments, prog_name=program)
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    return 0

@@ -1,0 +1,188 @@
+"""Executions of the training state machine: start one, follow it to its end, list them."""
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from domain import times
+from domain.failures import split_cause
+from domain.training.steps import Promoted, StepResult
+from ops.console import Progress
+from ops.errors import OpsError
+from ops.target import Target
+
+R = TypeVar("R", bound=StepResult)
+POLL_SECONDS = 1.0
+AGENT_GRACE_SECONDS = 3.0
+"""How long an execution may run without a task agent before the command gives up."""
+LISTED = 100
+"""The most executions that are looked through for the last one of a kind."""
+
+KINDS = {
+    "train": "training",
+    "score": "scoring",
+    "rollback": "rollback",
+    "promote_version": "rollback or promotion",
+    "check": "check",
+    "repair": "repair",
+}
+"""Field of an execution's input → what that execution does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A succeeded execution and the results of its steps."""
+
+    execution: str
+    output: Mapping[str, object]
+
+    def step(self, kind: type[R]) -> R | None:
+        """The result of a step; None when it didn't run."""
+        return kind.of(self.output)
+
+    @property
+    def promoted(self) -> bool:
+        """Whether there is a new champion."""
+        promoted = self.step(Promoted)
+        return promoted is not None and promoted.promoted
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One execution; `kind` says what it does, e.g. ``training``."""
+
+    arn: str
+    kind: str
+    status: str
+    started_at: int
+
+    def __str__(self) -> str:
+        started = times.from_millis(self.started_at).strftime("%Y-%m-%d %H:%M:%S UTC")
+        return f"{self.status}, started {started}"
+
+
+def start(target: Target, document: Mapping[str, Any]) -> str:
+    """Start an execution; returns its ARN. Raises OpsError for an input that can't be used.
+
+    The execution has a name of its own, so that a repeated call starts nothing twice: boto3
+    repeats a call whose answer was lost.
+    """
+    from adapters import executions
+    from training_job.errors import BadInput
+    from training_job.inputs import ExecutionInput
+
+    try:
+        ExecutionInput.parse(document)
+    except BadInput as error:
+        raise OpsError(str(error), "Correct it and run the command again.") from None
+    machine = target.deployment.state_machine_arn
+    name = f"{kind_of(document)}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+    executions.start(target.client("stepfunctions"), machine, name=name, document=document)
+    return machine.replace(":stateMachine:", ":execution:") + f":{name}"
+
+
+def follow(
+    target: Target,
+    execution: str,
+    *,
+    on_poll: Callable[[Any], None],
+    noun: str = "execution",
+    next_step: str = "",
+) -> Result:
+    """Wait for its end, and call `on_poll` with the client meanwhile.
+
+    Raises OpsError with the named error of one that failed, and at once when the machine's task
+    agent is dead, which would have to do the work. `next_step` replaces the error's own advice.
+    """
+    client = target.client("stepfunctions", timeout_seconds=30)
+    began = time.monotonic()
+    while (found := client.describe_execution(executionArn=execution))["status"] == "RUNNING":
+        if time.monotonic() - began > AGENT_GRACE_SECONDS:
+            _require_agent(target)
+        on_poll(client)
+        time.sleep(POLL_SECONDS)
+    if found["status"] != "SUCCEEDED":
+        error, cause = _failure(client, execution, found)
+        advice, sentence = split_cause(error, cause)
+        why = ": ".join(part for part in (error, sentence) if part) or "no reason was given."
+        raise OpsError(
+            f"The {noun} ended as {found['status']}: {why}",
+            next_step or f"{advice} Logs: {_logs(target)}",
+        )
+    return Result(execution, json.loads(found["output"]))
+
+
+def newest(target: Target) -> Iterator[Listed]:
+    """The executions from the newest on, at most `LISTED`."""
+    from adapters import executions
+
+    client = target.client("stepfunctions")
+    machine = target.deployment.state_machine_arn
+    for found in executions.newest_first(client, machine, limit=LISTED):
+        kind = kind_of(executions.input_of(client, found.arn))
+        yield Listed(found.arn, KINDS[kind], found.status, found.started_at)
+
+
+def kind_of(document: object) -> str:
+    """The key of `KINDS` that says what an execution of that input does."""
+    fields = document if isinstance(document, Mapping) else {}
+    return next((kind for kind in KINDS if fields.get(kind)), "train")
+
+
+def current_state(client: Any, execution: str) -> str:
+    """The state that an execution entered last."""
+    pages = client.get_paginator("get_execution_history").paginate(
+        executionArn=execution, reverseOrder=True, includeExecutionData=False
+    )
+    for page in pages:
+        for event in page["events"]:
+            if "stateEnteredEventDetails" in event:
+                return str(event["stateEnteredEventDetails"]["name"])
+    return "starting"
+
+
+def follow_quietly(target: Target, execution: str, label: str) -> Result:
+    """Follow an execution of one step, e.g. a rollback, and show its state."""
+    with Progress(label) as progress:
+        return follow(
+            target,
+            execution,
+            on_poll=lambda client: progress.note(current_state(client, execution)),
+        )
+
+
+def _require_agent(target: Target) -> None:
+    if target.laptop is None:
+        return
+    from ops.local import task_agent
+
+    agent = task_agent.daemon(target.laptop)
+    if agent.pid() is None:
+        raise OpsError(
+            f"The task agent doesn't run, so nothing works on this execution. Its log is "
+            f"{agent.log}.",
+            "python -m ops up starts the agent, and python -m ops status shows the execution.",
+        )
+
+
+def _failure(client: Any, execution: str, found: Mapping[str, Any]) -> tuple[str, str]:
+    """``(error, cause)`` in full, though DescribeExecution may leave the cause out."""
+    error, cause = found.get("error"), found.get("cause")
+    if not cause:
+        answer = client.get_execution_history(
+            executionArn=execution, reverseOrder=True, maxResults=10
+        )
+        for event in answer["events"]:
+            details = event.get("executionFailedEventDetails", {})
+            error, cause = error or details.get("error"), cause or details.get("cause")
+    return str(error or ""), str(cause or "")
+
+
+def _logs(target: Target) -> str:
+    if target.laptop is not None:
+        return str(target.folder / "logs" / "tasks")
+    return "CloudWatch, log group of the task."

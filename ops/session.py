@@ -1,0 +1,80 @@
+"""One call of the command line: its target, and what becomes of anything that a command raises."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from domain.deployment import DEFAULT_NAME
+from ops.console import Answer, write_answer, write_line
+from ops.hints import spell_out
+from ops.laptop import ROOT, Laptop
+
+if TYPE_CHECKING:
+    from ops.target import Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """The global options and the environment."""
+
+    stage: str | None
+    name: str | None
+    folder: Path
+    environ: MutableMapping[str, str]
+
+    def execute(
+        self,
+        command: str,
+        run: Callable[..., Answer],
+        options: Mapping[str, Any],
+        *,
+        as_json: bool,
+    ) -> int:
+        """Run a command and print its answer and hint; returns the exit status."""
+        user_environ = dict(self.environ)
+        try:
+            answer = run(self._target(), **options)
+            _print(answer, as_json=as_json)
+        except (Exception, KeyboardInterrupt) as error:
+            from ops.explain import explain
+
+            explained = explain(error, command=command, stage=self.stage, folder=self.folder)
+            write_line(self._spell_out(explained.problem, user_environ))
+            write_line(f"Next: {self._spell_out(explained.next_step, user_environ)}")
+            return explained.status
+        if answer.next_step:
+            write_line(f"Next: {self._spell_out(answer.next_step, user_environ)}")
+        return answer.status
+
+    def _target(self) -> "Target":
+        """The place to work on; for this machine boto3 is pointed at the emulator."""
+        from ops.target import Target
+
+        if self.stage is not None:
+            return Target(self.stage, None, self.folder, self.name or DEFAULT_NAME)
+        laptop = Laptop.load(self.folder)
+        if self.name is not None:
+            laptop = replace(laptop, name=self.name)
+        for name in [name for name in self.environ if name.startswith("AWS_")]:
+            del self.environ[name]
+        self.environ.update(laptop.env(self.environ))
+        return Target.on_laptop(laptop)
+
+    def _spell_out(self, text: str, environ: Mapping[str, str]) -> str:
+        options = [] if self.name is None else ["--name", self.name]
+        options += [] if self.stage is None else ["--stage", self.stage]
+        if self.folder != ROOT / ".local":
+            options += ["--local", str(self.folder)]
+        return spell_out(text, options=options, environ=environ)
+
+
+def _print(answer: Answer, *, as_json: bool) -> None:
+    """Print the answer; a reader that stops reading early, such as `head`, is no failure."""
+    try:
+        write_answer(answer, as_json=as_json)
+    except BrokenPipeError:
+        # Python would complain when it flushes stdout at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

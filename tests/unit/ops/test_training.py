@@ -10,6 +10,7 @@ from domain import keys
 from domain.failures import ADVICE, OTHERWISE, UNEXPECTED, explain_failure, split_cause
 from domain.model.champion import Champion, LedgerEntry, ModelRef
 from domain.model.consistency import Consistency
+from domain.training.steps import Evaluated, Prepared
 from ops import console, executions
 from ops.commands import ledger, rollback, status, train
 from ops.errors import OpsError
@@ -150,10 +151,25 @@ def test_status_shows_what_the_last_check_found(target: FakeTarget) -> None:
 
 
 def test_a_training_says_what_was_left_out_once() -> None:
-    left_out = ["5 of 100 rows were left out.", "Copies were counted once."]
-    prepared = {"rows": {"train": 75, "valid": 10, "test": 10}, "rows_read": 100}
-    evaluated = {"version": "1", "metrics": {"f1": 0.8}, "reasons": ["Better.", left_out[0]]}
-    output = {"prepare": prepared | {"left_out": left_out}, "evaluate": evaluated}
+    left_out = ("5 of 100 rows were left out.", "Copies were counted once.")
+    prepared = Prepared(
+        dataset_id="d",
+        rows={"train": 70, "valid": 15, "test": 10},
+        rows_read=100,
+        rows_quarantined=5,
+        rows_repeated=0,
+        left_out=left_out,
+    )
+    evaluated = Evaluated(
+        promote=True,
+        rule="first",
+        reasons=("Better.", left_out[0]),
+        version="1-0a1b2c3d",
+        sha256="s",
+        metrics={"f1": 0.8},
+        f1_interval=(0.7, 0.9),
+    )
+    output: dict[str, object] = {result.step: result.to_dict() for result in (prepared, evaluated)}
     answer = train.describe_verdict(Result("arn", output))
     lines = "".join(map(console.render, answer.shown)).splitlines()
     assert ["95 rows of 100 read", *left_out] == [

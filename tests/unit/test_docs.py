@@ -51,7 +51,7 @@ def test_the_list_of_decisions_names_each_by_its_title() -> None:
     folder = ROOT / "docs" / "adr"
     titles = {
         path.name: path.read_text().splitlines()[0].removeprefix("# ")
-        for path in sorted(folder.glob("0*.md"))
+        for path in sorted(folder.glob("[0-9]*.md"))
     }
     rows = re.findall(
         r"^\| (\d+) \| \[(.+)\]\((\S+)\) \| \w", (folder / "README.md").read_text(), re.MULTILINE

@@ -92,6 +92,17 @@ def is_table(key: str) -> bool:
     return key.lower().endswith(FORMATS)
 
 
+def is_data(key: str, place: str) -> bool:
+    """Whether an object found in a folder, or given by its key, holds rows.
+
+    Files and folders that begin with a dot or an underscore are what programs leave beside data:
+    macOS (``._a.csv``, ``__MACOSX/``), Jupyter (``.ipynb_checkpoints/``), Spark (``_temporary/``).
+    """
+    below = key.removeprefix(place) if place.endswith("/") else ""
+    hidden = any(part.startswith((".", "_")) for part in below.split("/"))
+    return is_table(key) and not hidden
+
+
 def place(given: str) -> str:
     """Where rows are, as somebody typed it: a file, or a folder, which gets its slash."""
     return given if is_table(given) else f"{given.rstrip('/')}/"

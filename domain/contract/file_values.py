@@ -88,7 +88,7 @@ class NumberText:
     """Texts of a number."""
 
     def __init__(self, feature: Feature, decimal: Decimal = ".") -> None:
-        self._decimal = decimal
+        self.decimal = decimal
         self._missing = _MissingWords(feature.in_files.missing, decimal)
 
     @property
@@ -101,7 +101,7 @@ class NumberText:
         text = text.strip()
         if text in self._missing:
             return math.nan
-        found = parse_number(text, self._decimal)
+        found = parse_number(text, self.decimal)
         if found is None and text.casefold() in MISSING_NUMBERS:
             return math.nan
         return found

@@ -117,7 +117,7 @@ def _source(bucket: "Bucket", given: str) -> str:
 
 
 def _list_tables(bucket: "Bucket", source: str) -> "list[Listed]":
-    found = [entry for entry in bucket.list(source) if keys.is_table(entry.key)]
+    found = [entry for entry in bucket.list(source) if keys.is_data(entry.key, source)]
     if not found:
         raise OpsError(
             f"{source} is neither a local file or folder nor anything to score in the data bucket.",

@@ -15,9 +15,10 @@ from adapters.s3 import Bucket
 from domain import keys
 from domain.contract.contract import Contract
 from domain.contract.feature import Value
+from domain.contract.file_values import MISSING
 from domain.model.left_out import LeftOut
 from training_job.dataset.tables import fetched
-from training_job.dataset.validation import MISSING, Columns
+from training_job.dataset.validation import Columns
 from training_job.errors import BadData
 
 BATCH_ROWS = 20_000

@@ -65,6 +65,7 @@ def prepare(
         "files": collected.files,
         "ignored_files": collected.ignored,
         "extra_columns": collected.extra,
+        "absent_columns": collected.absent,
         "left_out": left_out.to_dict(),
         "splits": counts,
         "columns": profile(columns, contract),

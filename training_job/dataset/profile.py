@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from domain.contract.contract import Contract
 from domain.contract.feature import Feature
-from training_job.dataset.validation import MISSING, Columns
+from domain.contract.file_values import MISSING
+from training_job.dataset.validation import Columns
 
 Profile = dict[str, Any]
 Values = npt.NDArray[Any]

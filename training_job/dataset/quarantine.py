@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from training_job.dataset.reading import MALFORMED, RawBatch
+from training_job.dataset.raw_batch import RawBatch
 from training_job.dataset.validation import Checked
 
 TOP_REASONS = 5
@@ -46,7 +46,7 @@ class Quarantine:
         """Put in what is wrong with a batch."""
         self.add(file, batch.numbers[~checked.valid], checked.reasons, checked.why)
         malformed = batch.malformed
-        self.add(file, malformed, [MALFORMED], np.zeros(len(malformed), np.intp))
+        self.add(file, malformed.numbers, list(malformed.reasons), malformed.why)
 
     def reasons(self) -> dict[str, int]:
         """The most frequent reasons, each with the number of its rows, the first the largest."""

@@ -12,13 +12,18 @@ import numpy.typing as npt
 from adapters.s3 import Bucket, Listed
 from domain import keys
 from domain.contract.contract import Contract
-from training_job.dataset import hashing, reading, repeats, tables
+from training_job.dataset import hashing, repeats, tables
+from training_job.dataset.headers import show_name
 from training_job.dataset.quarantine import Quarantine
-from training_job.dataset.validation import Columns, check, target_feature
+from training_job.dataset.reading import open_raw
+from training_job.dataset.validation import Columns, check
 from training_job.errors import BadData
 
 NAMED = 20
 """So many ignored files are named in the log; the manifest names all."""
+IGNORED = f"names end with none of {', '.join(keys.FORMATS)}, or begin with a dot or underscore"
+REFUSALS_SHOWN = 10
+"""So many files that can't be read are named at once."""
 
 
 @dataclass(slots=True)
@@ -40,6 +45,7 @@ class Collected:
     ignored: list[str] = field(default_factory=list)
     files: dict[str, int] = field(default_factory=dict)
     extra: dict[str, list[str]] = field(default_factory=dict)
+    absent: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -77,29 +83,27 @@ def collect(
         raise BadData(
             f"There is no {', '.join(keys.FORMATS)} file under {raw_prefix}; upload one first."
         )
-    names = [
-        *(feature.name for feature in contract.features),
-        target_feature(contract).name,
-        *(entry.name for entry in contract.context),
-    ]
     first = _Contents(listed)
     collected = Collected(ignored=ignored)
     if ignored:
-        say(f"ignored, being none of {', '.join(keys.FORMATS)}: {', '.join(ignored[:NAMED])}")
+        others = f" and {len(ignored) - NAMED:,} more" if len(ignored) > NAMED else ""
+        say(f"ignored, since {IGNORED}: {', '.join(ignored[:NAMED])}{others}")
+    refusals: list[str] = []
     for entry in listed:
-        with tables.fetched(bucket, entry.key) as path:
-            original = first.find(entry, path)
-            if original and _is_copy(collected, original, contract, len(listed)):
-                collected.copies[entry.key] = original
-                say(f"skipped {entry.key}: it is a copy of {original}")
-                continue
-            extra = reading.extra_columns(path, entry.key, names)
-            _collect_file(collected, path, entry.key, contract, names)
-        collected.extra[entry.key] = extra
-        say(
-            f"read {entry.key}: {collected.files[entry.key]:,} rows"
-            + (f", further columns ignored: {', '.join(extra)}" if extra else "")
-        )
+        try:
+            with tables.fetched(bucket, entry.key) as path:
+                original = first.find(entry, path)
+                if original and _is_copy(collected, original, contract, len(listed)):
+                    collected.copies[entry.key] = original
+                    say(f"skipped {entry.key}: it is a copy of {original}")
+                    continue
+                say(_collect_file(collected, path, entry.key, contract))
+        except BadData as error:
+            refusals.append(str(error))
+    if refusals:
+        more = len(refusals) - REFUSALS_SHOWN
+        shown = "\n".join(refusals[:REFUSALS_SHOWN])
+        raise BadData(shown + (f"\n{more:,} more files were refused." if more > 0 else ""))
     if not collected.rows:
         raise BadData(f"No file under {raw_prefix} holds any row: {', '.join(collected.files)}.")
     return collected
@@ -129,21 +133,33 @@ def _is_copy(collected: Collected, original: str, contract: Contract, files: int
     return bool(hashes) and repeats.is_copy(np.concatenate(hashes), files)
 
 
-def _collect_file(
-    collected: Collected, path: Path, key: str, contract: Contract, names: list[str]
-) -> None:
-    rows = 0
-    for batch in reading.read(path, key, names):
-        checked = check(batch.table, contract)
-        collected.parts.append(checked.columns)
-        collected.part_files.append(key)
-        collected.part_rows.append(len(checked.columns[contract.target]))
-        if contract.context_column("row_id"):
-            collected.numbers.append(batch.numbers[checked.valid])
-        collected.labels_left_out += checked.labels_left_out
-        collected.quarantine.add_batch(key, batch, checked)
-        rows += batch.table.num_rows + len(batch.malformed)
+def _collect_file(collected: Collected, path: Path, key: str, contract: Contract) -> str:
+    """Read one file; returns a line for the log."""
+    bad_before, rows = len(collected.quarantine), 0
+    with open_raw(path, key, contract, labelled=True) as file:
+        for batch in file.batches:
+            checked = check(batch.table, contract)
+            collected.parts.append(checked.columns)
+            collected.part_files.append(key)
+            collected.part_rows.append(len(checked.columns[contract.target]))
+            if contract.context_column("row_id"):
+                collected.numbers.append(batch.numbers[checked.valid])
+            collected.labels_left_out += checked.labels_left_out
+            collected.quarantine.add_batch(key, batch, checked)
+            rows += batch.rows
     collected.files[key] = rows
+    collected.extra[key] = list(file.extra)
+    collected.absent[key] = list(file.absent)
+    line = f"read {key}: {rows:,} rows"
+    if bad := len(collected.quarantine) - bad_before:
+        line += f", {bad:,} of them in quarantine"
+    if file.skipped_lines:
+        line += f", {file.skipped_lines:,} lines before the header skipped"
+    if file.extra:
+        line += f", further columns ignored: {', '.join(map(show_name, file.extra))}"
+    if file.absent:
+        line += f", columns that are absent and count as missing: {', '.join(file.absent)}"
+    return line
 
 
 def refuse_bad_rows(collected: Collected, bad_row_share: float, bucket: Bucket, key: str) -> None:

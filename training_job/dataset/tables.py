@@ -15,8 +15,9 @@ from domain import keys
 def find(bucket: Bucket, place: str) -> tuple[list[Listed], list[str]]:
     """``(tables, keys of what is none)``; `place`: a folder, which ends with a slash, or a key."""
     here = [e for e in bucket.list(place) if place.endswith("/") or e.key == place]
-    tables = [entry for entry in here if keys.is_table(entry.key)]
-    others = [e.key for e in here if not keys.is_table(e.key) and not e.key.endswith("/")]
+    here = [entry for entry in here if not entry.key.endswith("/")]
+    tables = [entry for entry in here if keys.is_data(entry.key, place)]
+    others = [entry.key for entry in here if not keys.is_data(entry.key, place)]
     return tables, others
 
 

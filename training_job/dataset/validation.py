@@ -1,6 +1,7 @@
 """The contract's rules over whole columns.
 
-The same rules as `Contract.validate` for one instance; a test compares the two.
+What a text means is said by `domain.contract.file_values`, what a value must be by
+`Contract.validate` for one instance; tests compare.
 """
 
 from collections.abc import Mapping
@@ -13,16 +14,14 @@ import pyarrow.compute as pc
 
 from domain.contract.contract import Contract
 from domain.contract.feature import Feature
+from domain.contract.file_format import Decimal
+from domain.contract.file_values import MISSING, NUMBER, CodedText, NumberText
 from training_job.dataset.hashing import hash_texts
 
 Columns = dict[str, npt.NDArray[np.generic]]
 """Feature or target name → its values: int16 codes for a category (-1 is missing),
 float64 for a number (NaN is missing), int8 for a flag (-1 is missing); context column → uint64
 hashes of its values."""
-
-MISSING = -1
-NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
-"""A text that Arrow parses as a finite number, or as one too large for any range."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class Checked:
 
 def target_feature(contract: Contract) -> Feature:
     """The target as a column of the training data: a flag that can't be missing."""
-    return Feature(name=contract.target, kind="flag")
+    return Feature(name=contract.target, kind="flag", in_files=contract.target_in_files)
 
 
 def check(table: pa.Table, contract: Contract, *, labelled: bool = True) -> Checked:
@@ -55,7 +54,8 @@ def check(table: pa.Table, contract: Contract, *, labelled: bool = True) -> Chec
     failures: dict[str, npt.NDArray[np.bool_]] = {}
     wanted = contract.features + ((target_feature(contract),) if labelled else ())
     for feature in wanted:
-        values, bad = _column(table.column(feature.name).combine_chunks(), feature)
+        array = table.column(feature.name).combine_chunks()
+        values, bad = _column(array, feature, contract.files.decimal)
         columns[feature.name] = values
         if bad.any():
             failures[f"{feature.name} {feature.expectation}"] = bad
@@ -88,49 +88,114 @@ def _reasons(
 
 
 def _column(
-    array: pa.Array, feature: Feature
+    array: pa.Array, feature: Feature, decimal: Decimal
 ) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.bool_]]:
     """``(values, bad)`` of one column."""
-    null = array.is_null().to_numpy(zero_copy_only=False)
-    if feature.kind == "category":
-        texts = array if pa.types.is_string(array.type) else _as_text(array)
-        found = pc.index_in(texts, value_set=pa.array(feature.categories, pa.string()))
-        codes = pc.fill_null(found, MISSING).to_numpy(zero_copy_only=False).astype(np.int16)
-        bad = (codes == MISSING) & (~null | (not feature.nullable))
-        return codes, bad
-    numbers = _numbers(array)
-    if feature.kind == "flag":
-        inside = (numbers == 0) | (numbers == 1)
-        values = np.where(inside, np.nan_to_num(numbers), MISSING).astype(np.int8)
-        return values, ~inside & (~null | (not feature.nullable))
-    inside = (numbers >= feature.minimum) & (numbers <= feature.maximum)
-    return numbers, ~inside & (~null | (not feature.nullable))
+    if feature.kind == "number":
+        numbers, unreadable = _read_numbers(array, NumberText(feature, decimal))
+        outside = ~((numbers >= feature.minimum) & (numbers <= feature.maximum))
+        missing = np.isnan(numbers)
+        return numbers, unreadable | (outside & (~missing | (not feature.nullable)))
+    codes = _read_codes(array, CodedText(feature, decimal), len(feature.categories))
+    lowest = MISSING if feature.nullable else 0
+    kind = np.int8 if feature.kind == "flag" else np.int16
+    return np.maximum(codes, MISSING).astype(kind), codes < lowest
 
 
 def _identifier(array: pa.Array) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]:
     """``(hashes, bad)`` of a column that identifies rows or people."""
     hashes = hash_texts(array)
-    empty = pc.equal(pc.binary_length(_as_text(array)), 0)
+    empty = pc.equal(pc.binary_length(_as_texts(array)), 0)
     return hashes, pc.fill_null(empty, True).to_numpy(zero_copy_only=False)
 
 
-def _as_text(array: pa.Array) -> pa.Array:
+def _as_texts(array: pa.Array) -> pa.Array:
     try:
         return pc.cast(array, pa.string())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return pa.array([None if v is None else str(v) for v in array.to_pylist()], pa.string())
 
 
-def _numbers(array: pa.Array) -> npt.NDArray[np.float64]:
-    """Float64 values; NaN where there is none or where it isn't a number.
+def _read_codes(array: pa.Array, texts: CodedText, categories: int) -> npt.NDArray[np.int64]:
+    """Codes of a category or a flag, each distinct value read once."""
+    if pa.types.is_boolean(array.type) and not categories:
+        return np.asarray(pc.fill_null(pc.cast(array, pa.int8()), MISSING), np.int64)
+    encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
+    codes = [texts.code(_as_text(value)) for value in encoded.dictionary.to_pylist()]
+    places = pc.fill_null(encoded.indices, len(codes)).to_numpy(zero_copy_only=False)
+    return np.asarray(np.array([*codes, MISSING], np.int64)[places], np.int64)
 
-    One parser reads every text, whatever else is in the batch: another one might differ in the
-    last bit, and with it the row's hash and side.
+
+def _as_text(value: object) -> str:
+    """A typed value as a file of texts would have it."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else repr(value)
+    return str(value)
+
+
+def _read_numbers(
+    array: pa.Array, texts: NumberText
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """``(values, unreadable)``: NaN where a value is missing or unreadable.
+
+    A decimal or a narrow float becomes the double that its shortest text is, so that the same
+    number has the same bits in CSV and in every type of Parquet.
     """
+    kind = array.type
+    if pa.types.is_dictionary(kind):
+        values, unreadable = _read_numbers(array.dictionary, texts)
+        places = pc.fill_null(array.indices, len(values)).to_numpy(zero_copy_only=False)
+        return np.append(values, np.nan)[places], np.append(unreadable, False)[places]
+    if pa.types.is_string(kind):
+        values, unreadable = _parse_numbers(array, texts)
+    elif pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind):
+        values = _as_doubles(array)
+        unreadable = np.zeros(len(values), bool)
+    else:
+        values = np.full(len(array), np.nan)
+        unreadable = ~array.is_null().to_numpy(zero_copy_only=False)
+    if texts.missing_numbers:
+        values = np.where(np.isin(values, texts.missing_numbers), np.nan, values)
+    return values, unreadable
+
+
+def _as_doubles(array: pa.Array) -> npt.NDArray[np.float64]:
+    kind = array.type
+    if pa.types.is_float16(kind):
+        shortest = [None if value is None else str(value) for value in array.to_numpy(False)]
+        array = pa.array(shortest, pa.string(), mask=array.is_null().to_numpy(False))
+    elif pa.types.is_float32(kind) or pa.types.is_decimal(kind):
+        array = pc.cast(array, pa.string())
+    numbers = pc.cast(array, pa.float64(), safe=False)
+    return np.asarray(numbers.to_numpy(zero_copy_only=False), np.float64)
+
+
+def _parse_numbers(
+    array: pa.Array, texts: NumberText
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """The same of texts: plain numbers all at once, each other distinct text by itself."""
+    plain = array
+    if texts.decimal == ",":
+        clean = pc.utf8_trim_whitespace(array)
+        clean = pc.if_else(pc.match_substring(clean, "."), None, clean)
+        plain = pc.replace_substring(clean, ",", ".")
     try:
-        numbers = pc.cast(array, pa.float64())
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        texts = _as_text(array)
-        numeric = pc.if_else(pc.match_substring_regex(texts, NUMBER), texts, None)
-        numbers = pc.cast(numeric, pa.float64())
-    return np.asarray(numbers.to_numpy(zero_copy_only=False), dtype=np.float64)
+        numbers = pc.cast(plain, pa.float64())
+    except pa.ArrowInvalid:
+        plain = pc.utf8_trim_whitespace(plain)
+        plain = pc.if_else(pc.match_substring_regex(plain, f"^({NUMBER})$"), plain, None)
+        numbers = pc.cast(plain, pa.float64())
+    values = np.array(numbers.to_numpy(zero_copy_only=False), np.float64)
+    unreadable = np.zeros(len(values), bool)
+    others = np.flatnonzero(np.isnan(values) & array.is_valid().to_numpy(zero_copy_only=False))
+    if len(others):
+        encoded = array.take(pa.array(others)).dictionary_encode()
+        read = [texts.number(text) for text in encoded.dictionary.to_pylist()]
+        places = encoded.indices.to_numpy()
+        values[others] = np.array([np.nan if n is None else n for n in read])[places]
+        unreadable[others] = np.array([n is None for n in read])[places]
+    return values, unreadable

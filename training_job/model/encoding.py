@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 
 from domain.contract.contract import Contract
 from domain.contract.feature import Feature
-from training_job.dataset.validation import MISSING, Columns
+from domain.contract.file_values import MISSING
+from training_job.dataset.validation import Columns
 
 Matrix = npt.NDArray[np.float32]
 

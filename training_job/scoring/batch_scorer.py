@@ -10,9 +10,10 @@ from adapters.model_store import ModelStore
 from adapters.s3 import Bucket
 from domain.contract.contract import Contract
 from domain.contract.feature import Value
+from domain.contract.file_values import MISSING
 from domain.errors import BadBundle
 from domain.model.bundle import Bundle
-from training_job.dataset.validation import MISSING, Columns
+from training_job.dataset.validation import Columns
 from training_job.errors import ExportDisagrees, NothingToScoreWith
 from training_job.model.encoding import encode_columns, rows_per_batch
 from training_job.model.model import Probabilities, predict

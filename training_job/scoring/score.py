@@ -20,8 +20,9 @@ import pyarrow.parquet
 from adapters.s3 import Bucket
 from domain import keys, times, typed_json
 from domain.training.steps import RefusedRows, Scored
-from training_job.dataset import reading, tables
+from training_job.dataset import tables
 from training_job.dataset.quarantine import TOP_REASONS
+from training_job.dataset.reading import open_raw
 from training_job.dataset.validation import Columns, check
 from training_job.model.model import Probabilities
 from training_job.scoring.batch_scorer import BatchScorer, load
@@ -103,11 +104,13 @@ def score(
 
 def _parts(data: Bucket, key: str, scorer: BatchScorer) -> Iterator[Part]:
     """The rows of one file in parts of at least PART_ROWS, the same at each attempt."""
-    names = [feature.name for feature in scorer.contract.features]
-    part = Part(key)
-    with tables.fetched(data, key) as path:
-        for batch in reading.read(path, key, names):
-            part.add(batch, check(batch.table, scorer.contract, labelled=False))
+    contract, part = scorer.contract, Part(key)
+    with (
+        tables.fetched(data, key) as path,
+        open_raw(path, key, contract, labelled=False) as file,
+    ):
+        for batch in file.batches:
+            part.add(batch, check(batch.table, contract, labelled=False))
             if part.rows >= PART_ROWS:
                 yield part
                 part = Part(key)

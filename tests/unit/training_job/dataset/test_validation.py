@@ -69,7 +69,7 @@ def test_a_column_is_encoded_as_each_row_is(data: st.DataObject, contract: Contr
 
 @given(
     numbers=st.lists(st.floats(10, 100), min_size=1, max_size=20),
-    bad=st.sampled_from(["heavy", "", " 40", "0x28", "1_0", "1e400", "-", "."]),
+    bad=st.sampled_from(["heavy", "", " 9", "0x28", "1_0", "1e400", "-", "."]),
     whole=st.booleans(),
 )
 def test_a_numbers_value_does_not_depend_on_its_neighbours(
@@ -88,7 +88,7 @@ def test_a_numbers_value_does_not_depend_on_its_neighbours(
     assert parsed(texts) == parsed([*texts, bad]) == [float(text) for text in texts]
 
 
-@pytest.mark.parametrize("text", ["forty", "4O", "", " ", "1e400", "inf"])
+@pytest.mark.parametrize("text", ["forty", "4O", "4 0", "1,000", "1e400", "inf"])
 def test_text_where_a_number_belongs_is_refused_with_what_is_wanted(
     text: str, contract: Contract
 ) -> None:

@@ -19,8 +19,7 @@ from domain.model.bundle import Bundle, digest
 from domain.model.champion import Champion, ModelRef
 from tests.unit.fakes import random_forest
 from tests.unit.patients import csv, patients
-from training_job.dataset import reading, tables
-from training_job.dataset.reading import MALFORMED
+from training_job.dataset import tables, text_blocks
 from training_job.errors import BadData, BadInput, NothingToScoreWith
 from training_job.inputs import ExecutionInput
 from training_job.model.rebuild import rebuild
@@ -89,7 +88,13 @@ def test_a_missing_value_is_scored_and_a_bad_row_gets_its_reason(
     bucket.put(INPUT, "\n".join(lines).encode())
     summary = run(bucket)
     scored = table(bucket, OUTPUT)
-    reasons = ["", "age must be a number from 0 to 120", "", MALFORMED, ""]
+    reasons = [
+        "",
+        "age must be a number from 0 to 120",
+        "",
+        "has 2 fields, and the header has 8",
+        "",
+    ]
     assert reasons == scored["reason"].fillna("").tolist()
     assert [2, 3, 4, 5, 6] == scored["row"].tolist()
     assert [False, True, False, True, False] == scored["probability"].isna().tolist()
@@ -145,7 +150,7 @@ def test_parts_follow_each_other_in_the_order_of_rows_malformed_ones_too(
     bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scoring, "PART_ROWS", 100)
-    monkeypatch.setattr(reading, "BLOCK_BYTES", 4_096)
+    monkeypatch.setattr(text_blocks, "BLOCK_BYTES", 4_096)
     lines = csv(FRAME).decode().splitlines()
     malformed = [3, 4, 90, 400, 401, 999, 1008, 1009]  # rows of the file; the first is the header
     for row in malformed:
@@ -162,7 +167,7 @@ def test_how_far_it_is_can_be_read_while_it_goes_on(
     bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scoring, "PART_ROWS", 4_000)
-    monkeypatch.setattr(reading, "BLOCK_BYTES", 4_096)
+    monkeypatch.setattr(text_blocks, "BLOCK_BYTES", 4_096)
     whole = csv(pd.concat([FRAME] * 10))
     for name in ("a", "b"):
         bucket.put(f"{keys.SCORING}in/{name}.csv", whole)

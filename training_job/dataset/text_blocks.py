@@ -1,0 +1,188 @@
+"""Bytes of a text file as UTF-8 blocks, each of which ends where a row ends."""
+
+import codecs
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+BLOCK_BYTES = 8 * 1024 * 1024
+LONGEST_ROW = 64 * 1024 * 1024
+QUOTE, LINE_FEED, RETURN = b'"\n\r'
+MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32-le",  # before UTF-16, whose mark it begins with
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
+"""Byte order marks and the encodings that they announce."""
+MARK = "\ufeff".encode()
+
+Positions = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Whole rows. `quotes`: positions of the quote characters, which are balanced if `regular`.
+
+    `regular`: every quote opens a field, ends one, or is one of a doubled pair inside one, and none
+    is left open at the end.
+    """
+
+    data: bytes
+    quotes: Positions
+    regular: bool
+
+
+def read_utf8(stream: BinaryIO, encoding: str) -> Iterator[bytes]:
+    """Chunks of the stream in UTF-8, without a byte order mark.
+
+    `encoding`: what the contract declares, or empty. A byte order mark wins over it; without either
+    UTF-8 is taken, or UTF-16 where every other byte is zero. A byte that the encoding doesn't know
+    stays in the chunk as it is, so that it spoils its own row only.
+    """
+    first = stream.read(BLOCK_BYTES)
+    mark = next((mark for mark in MARKS if first.startswith(mark)), b"")
+    encoding = MARKS[mark] if mark else encoding or _guess_wide(first)
+    first = first[len(mark) :]
+    if codecs.lookup(encoding).name == "utf-8":
+        yield first
+        while chunk := stream.read(BLOCK_BYTES):
+            yield chunk
+        return
+    wide = encoding.lower().replace("_", "-").startswith(("utf-16", "utf-32"))
+    errors = "replace" if wide else "surrogateescape"
+    decoder = codecs.getincrementaldecoder(encoding)(errors)
+    chunk = first
+    while chunk:
+        yield decoder.decode(chunk).encode(errors="surrogateescape")
+        chunk = stream.read(BLOCK_BYTES)
+    yield decoder.decode(b"", final=True).encode(errors="surrogateescape")
+
+
+def read_blocks(chunks: Iterator[bytes], separator: bytes) -> Iterator[Block]:
+    """The chunks cut anew so that each block ends with a row.
+
+    What is longer than LONGEST_ROW without an end of a row is an irregular block.
+    """
+    rest = b""
+    for chunk in chunks:
+        data = rest + chunk
+        quotes = _find_quotes(data)
+        end = _last_row_end(data, quotes)
+        if end:
+            inside = quotes[: np.searchsorted(quotes, end)]
+            yield Block(data[:end], inside, _is_regular(data, end, inside, separator))
+        rest = data[end:]
+        if len(rest) > LONGEST_ROW:
+            yield Block(rest, _find_quotes(rest), regular=False)
+            rest = b""
+    if rest:
+        quotes = _find_quotes(rest)
+        yield Block(rest, quotes, _is_regular(rest, len(rest), quotes, separator))
+
+
+def count_rows(block: Block, expected: int) -> int:
+    """Rows of a regular block: lines outside quotes that aren't empty.
+
+    `expected`: the number that a caller believes. Without quotes and blank lines it is quickly seen
+    that it is right.
+    """
+    if not len(block.quotes) and _count_lines(block.data) == expected:
+        return expected
+    text = np.frombuffer(block.data, np.uint8)
+    ends = _find_line_ends(text)
+    ends = ends[np.searchsorted(block.quotes, ends) % 2 == 0]
+    starts = np.concatenate([[0], ends + 1])
+    starts = starts[starts < len(text)]
+    # A line that begins with the character of a line break is blank.
+    return int((~np.isin(text[starts], (LINE_FEED, RETURN))).sum())
+
+
+def find_inner_lines(block: Block, separator: bytes, fields: int) -> list[bytes]:
+    """Lines inside quotes, but the first of each text, that have as many fields as the header."""
+    if not len(block.quotes):
+        return []
+    text = np.frombuffer(block.data, np.uint8)
+    ends = _find_line_ends(text)
+    before = np.searchsorted(block.quotes, ends)
+    starts = ends[before % 2 == 1] + 1
+    if not len(starts):
+        return []
+    stops = np.append(ends, len(text))[np.searchsorted(ends, starts)]
+    closers = np.append(block.quotes, len(text))[np.searchsorted(block.quotes, starts)]
+    stops = np.minimum(stops, closers)
+    separators = np.flatnonzero(text == separator[0])
+    counts = np.searchsorted(separators, stops) - np.searchsorted(separators, starts)
+    wanted = counts == fields - 1
+    return [
+        block.data[start:stop]
+        for start, stop in zip(starts[wanted].tolist(), stops[wanted].tolist(), strict=True)
+    ]
+
+
+def _count_lines(data: bytes) -> int:
+    """Lines of the data, the last one included whether or not a line break ends it."""
+    ends = data.count(b"\n")
+    if b"\r" in data:
+        ends += data.count(b"\r") - data.count(b"\r\n")
+    return ends + (not data.endswith((b"\n", b"\r")))
+
+
+def _find_line_ends(text: npt.NDArray[np.uint8]) -> Positions:
+    """Positions of the last character of each line break."""
+    breaks = np.flatnonzero((text == LINE_FEED) | (text == RETURN))
+    last = np.append(text[1:], 0)[breaks]
+    ends: Positions = breaks[(text[breaks] == LINE_FEED) | (last != LINE_FEED)]
+    return ends
+
+
+def _guess_wide(head: bytes) -> str:
+    """UTF-16 without a mark: its zeros are every other byte of western text."""
+    some = np.frombuffer(head[:4096], np.uint8)
+    if len(some) >= 16:
+        even, odd = (some[0::2] == 0).mean(), (some[1::2] == 0).mean()
+        if odd > 0.8 and even < 0.1:
+            return "utf-16-le"
+        if even > 0.8 and odd < 0.1:
+            return "utf-16-be"
+    return "utf-8"
+
+
+def _find_quotes(data: bytes) -> Positions:
+    if b'"' not in data:
+        return np.empty(0, np.intp)
+    return np.flatnonzero(np.frombuffer(data, np.uint8) == QUOTE)
+
+
+def _last_row_end(data: bytes, quotes: Positions) -> int:
+    """Where the last whole row ends, or 0; a line break inside quotes ends none."""
+    limit = len(data)
+    while True:
+        found = max(data.rfind(b"\n", 0, limit), data.rfind(b"\r", 0, limit))
+        if found < 0:
+            return 0
+        before = int(np.searchsorted(quotes, found))
+        if before % 2:
+            limit = int(quotes[before - 1])
+        elif data[found] == RETURN and found == len(data) - 1:
+            limit = found  # the other half of this line break may follow
+        else:
+            return found + 1
+
+
+def _is_regular(data: bytes, end: int, quotes: Positions, separator: bytes) -> bool:
+    if not len(quotes):
+        return True
+    if len(quotes) % 2:
+        return False
+    edges = np.zeros(256, bool)
+    edges[[QUOTE, LINE_FEED, RETURN, separator[0]]] = True
+    text = np.frombuffer(data, np.uint8, end)
+    openers, closers = quotes[0::2], quotes[1::2]
+    before = text[openers[openers > 0] - 1]
+    after = text[closers[closers < end - 1] + 1]
+    return bool(edges[before].all() and edges[after].all())

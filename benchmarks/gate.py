@@ -30,7 +30,8 @@ from domain.interval import Interval
 from domain.model.gate import Evidence, Limits, judge
 from ops.laptop import ROOT
 from ops.samples import diabetes_rows
-from training_job.evaluation.evaluation import compare_pairwise, segment_masks
+from tabular.segments import segment_masks
+from training_job.evaluation.evaluation import compare_pairwise
 from training_job.model.encoding import encode
 from training_job.model.model import TrainingData, fit, predict
 

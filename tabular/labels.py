@@ -11,11 +11,11 @@ import pyarrow as pa
 
 from domain import times
 from domain.contract.records import LABEL_COLUMNS
+from tabular.arrow_types import ARROW_TYPES
 from tabular.log_objects import BAD_DATA, Batch, Damage, LogObjects
 from tabular.rows import typed_column
 
 UNKNOWN = -1
-_ARROW = {"string": pa.string(), "bigint": pa.int64(), "boolean": pa.bool_()}
 
 Labels = npt.NDArray[np.int8]
 
@@ -55,7 +55,8 @@ class _Best:
 
     def add(self, batch: Batch, damage: Damage) -> None:
         columns = {
-            name: typed_column(name, _ARROW[kind], batch) for name, kind in LABEL_COLUMNS.items()
+            name: typed_column(name, ARROW_TYPES[kind], batch)
+            for name, kind in LABEL_COLUMNS.items()
         }
         position = self.index.get_indexer(columns["prediction_id"].to_pandas())
         label = columns["label"].cast(pa.int8()).fill_null(UNKNOWN).to_numpy()

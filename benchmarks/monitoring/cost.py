@@ -27,6 +27,7 @@ from benchmarks.folder_bucket import FolderS3
 from domain import keys, times
 from domain.api.report_token import ReportSecret
 from domain.contract.contract import Contract
+from domain.contract.feature import COLUMN_TYPES
 from domain.contract.records import SAMPLE_KEYS
 from domain.drift.drift_request import DriftRequest
 from domain.drift.summary import Summary
@@ -39,6 +40,7 @@ from monitoring_job.alerts.notifier import Notifier
 from monitoring_job.monitor import Stores, monitor
 from ops.laptop import ROOT
 from ops.samples import diabetes_rows
+from tabular.arrow_types import ARROW_TYPES
 from tabular.log_objects import LogObjects
 from tabular.models import Models
 from tabular.reading import read_window
@@ -74,14 +76,14 @@ def logged(rows: int, seed: int, version: str) -> Iterator[pa.Table]:
         size = chunk.num_rows
         columns = {}
         for feature in CONTRACT.features:
-            kind = {"category": pa.string(), "flag": pa.int64(), "number": pa.float64()}
-            columns[feature.column] = chunk[feature.name].cast(pa.string()).cast(kind[feature.kind])
+            kind = ARROW_TYPES[COLUMN_TYPES[feature.kind]]
+            columns[feature.column] = chunk[feature.name].cast(pa.string()).cast(kind)
         numbers = np.arange(done, done + size)
         own = {
             "prediction_id": np.char.add(
                 "00000000-0000-4000-8000-", np.char.zfill(numbers.astype(str), 12)
             ),
-            "predicted_at": start + numbers % 86_400_000,
+            "predicted_at": start + numbers % times.DAY_MS,
             "model_version": pa.array([version])
             .dictionary_encode()
             .take(pa.array(np.zeros(size, int)))
@@ -146,7 +148,7 @@ def read(folder: Path) -> Sample:
         log=LogObjects(bucket),
         models=models,
         start=start,
-        end=start + 86_400_000,
+        end=start + times.DAY_MS,
         sample_rows=SAMPLE_ROWS,
     )
     [sample] = contents.samples.values()

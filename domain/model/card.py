@@ -18,17 +18,17 @@ Bounds = tuple[float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentFigures:
-    """Quality on the test rows of one segment."""
+    """Quality on the test rows of one segment; a figure that is undefined there is None."""
 
     segment: str
     rows: int
     positives: int
-    f1: float
-    f1_interval: Bounds
-    precision: float
-    precision_interval: Bounds
-    recall: float
-    recall_interval: Bounds
+    f1: float | None
+    f1_interval: Bounds | None
+    precision: float | None
+    precision_interval: Bounds | None
+    recall: float | None
+    recall_interval: Bounds | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Performance on a window: realised with labels, expected from calibrated probabilities."""
+"""Performance on a window: measured with labels, or estimated from calibrated probabilities."""
 
 from collections.abc import Callable, Mapping
 
@@ -14,13 +14,15 @@ from domain.drift.performance import (
     has_dropped,
 )
 from domain.interval import Interval
+from tabular.classification import Bools, Floats, bootstrap_figures
 
-RESAMPLES = 2_000
+SEED = 0
+"""A repeated run draws the same resamples, and so shows the same intervals."""
 Z95, Z99 = 1.959964, 2.575829
-"""Intervals are shown at 95 %; a drop must hold at 99 %, so that quiet windows stay quiet."""
+"""Quantiles of the normal distribution. Intervals are shown at 95 %, but a drop must hold at 99 %,
+so that windows without a real drop rarely raise an alarm."""
 
-Floats = npt.NDArray[np.float64]
-Calibrator = Callable[[Floats], Floats]
+Calibration = Callable[[Floats], Floats]
 
 
 def measure_performance(
@@ -31,88 +33,55 @@ def measure_performance(
     test: Mapping[str, float],
     sampled: int,
 ) -> Performance:
-    """Of predictions with known `labels` (0 or 1), eleven or more; `sampled`: with the unknown.
+    """Measure the predictions whose label is known.
 
-    F1, precision and recall by bootstrap (resampling rows is resampling the confusion matrix),
-    ROC AUC by DeLong's method.
+    `labels`: 0 or 1, for eleven predictions or more. `sampled`: how many predictions the sample
+    holds, with and without a label. F1, precision and recall have bootstrap intervals, ROC AUC has
+    DeLong's.
     """
     truth, predicted = labels == 1, probabilities >= threshold
-    drawn, cells = _resampled(truth, predicted)
-    figures: dict[str, Interval | None] = {
-        name: _interval(of(cells), of(drawn)) for name, of in _RATIOS.items()
-    }
-    figures["roc_auc"] = roc_auc(truth, probabilities)
-    positives = int(truth.sum())
+    bootstrapped = bootstrap_figures(truth, predicted, seed=SEED)
+    figures = {name: _round(figure.interval) for name, figure in bootstrapped.items()}
+    figures["roc_auc"] = measure_roc_auc(truth, probabilities)
+    positives, f1 = int(truth.sum()), bootstrapped["f1"]
     enough = len(labels) >= MINIMUM_LABELS and positives >= MINIMUM_POSITIVES and "f1" in test
-    is_told = not choose_suppressed({"labelled": len(labels), "not": sampled - len(labels)})
+    coverage_may_be_shown = not choose_suppressed(
+        {"labelled": len(labels), "unlabelled": sampled - len(labels)}
+    )
     return Performance(
-        labelled=len(labels) if is_told else None,
-        coverage=round_significant(len(labels) / sampled) if is_told else None,
-        positives=None if choose_suppressed(_halves(truth)) else positives,
+        labelled=len(labels) if coverage_may_be_shown else None,
+        coverage=round_significant(len(labels) / sampled) if coverage_may_be_shown else None,
+        positives=None if choose_suppressed(_count_halves(truth)) else positives,
         figures=figures if may_be_shown(truth, predicted) else dict.fromkeys(figures),
         test=dict(test),
         has_enough_labels=enough,
         dropped=enough
-        and has_dropped(
-            value=float(_RATIOS["f1"](cells)),
-            bound=float(np.nanpercentile(_RATIOS["f1"](drawn), 99.5)),
-            before=test["f1"],
-        ),
+        and has_dropped(value=f1.value, bound=f1.percentile(99.5), before=test["f1"]),
     )
 
 
-def may_be_shown(truth: npt.NDArray[np.bool_], predicted: npt.NDArray[np.bool_]) -> bool:
-    """Whether none of the groups that the figures are ratios of is too small."""
-    return not choose_suppressed(_halves(truth)) and not choose_suppressed(_halves(predicted))
+def may_be_shown(truth: Bools, predicted: Bools) -> bool:
+    """Whether every group that the figures are ratios of has enough rows to be shown."""
+    halves = (_count_halves(truth), _count_halves(predicted))
+    return not any(map(choose_suppressed, halves))
 
 
-def _halves(which: npt.NDArray[np.bool_]) -> dict[bool, int]:
-    held = int(np.count_nonzero(which))
-    return {True: held, False: len(which) - held}
+def _count_halves(which: Bools) -> dict[bool, int]:
+    true = int(np.count_nonzero(which))
+    return {True: true, False: len(which) - true}
 
 
-def _resampled(
-    truth: npt.NDArray[np.bool_], predicted: npt.NDArray[np.bool_]
-) -> tuple[Floats, Floats]:
-    """Bootstrapped confusion matrices and the observed one, each as (tp, fp, fn, tn)."""
-    cells = np.array(
-        [
-            np.count_nonzero(truth & predicted),
-            np.count_nonzero(~truth & predicted),
-            np.count_nonzero(truth & ~predicted),
-            np.count_nonzero(~truth & ~predicted),
-        ]
-    )
-    random = np.random.default_rng(0)  # the same run, the same interval
-    drawn = random.multinomial(int(cells.sum()), cells / cells.sum(), RESAMPLES)
-    return drawn.astype(np.float64), cells.astype(np.float64)
-
-
-def _ratio(above: Floats, below: Floats) -> Floats:
-    """NaN where it is undefined."""
-    return np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
-
-
-_RATIOS: Mapping[str, Callable[[Floats], Floats]] = {
-    "f1": lambda c: _ratio(2 * c[..., 0], 2 * c[..., 0] + c[..., 1] + c[..., 2]),
-    "precision": lambda c: _ratio(c[..., 0], c[..., 0] + c[..., 1]),
-    "recall": lambda c: _ratio(c[..., 0], c[..., 0] + c[..., 2]),
-}
-
-
-def _interval(value: Floats, drawn: Floats) -> Interval | None:
-    if np.isnan(value):
+def _round(interval: Interval | None) -> Interval | None:
+    if interval is None:
         return None
-    low, high = np.nanpercentile(drawn, [2.5, 97.5])
-    return Interval(
-        value=round_significant(float(value)),
-        low=round_significant(low),
-        high=round_significant(high),
-    )
+    return Interval(*map(round_significant, (interval.value, interval.low, interval.high)))
 
 
-def roc_auc(truth: npt.NDArray[np.bool_], probabilities: Floats) -> Interval | None:
-    """The area with DeLong, DeLong & Clarke-Pearson's (1988) interval, by mid-ranks."""
+def measure_roc_auc(truth: Bools, probabilities: Floats) -> Interval | None:
+    """ROC AUC with its 95 % interval; None with fewer than two rows of either class.
+
+    DeLong, DeLong & Clarke-Pearson (1988), computed from mid-ranks.
+    """
     from scipy.stats import rankdata
 
     positive, negative = probabilities[truth], probabilities[~truth]
@@ -124,10 +93,10 @@ def roc_auc(truth: npt.NDArray[np.bool_], probabilities: Floats) -> Interval | N
     error = float(
         np.sqrt(np.var(above, ddof=1) / len(positive) + np.var(below, ddof=1) / len(negative))
     )
-    return _around(float(np.mean(above)), error)
+    return _interval_around(float(np.mean(above)), error)
 
 
-def _around(value: float, error: float) -> Interval:
+def _interval_around(value: float, error: float) -> Interval:
     return Interval(
         value=round_significant(value),
         low=round_significant(max(0.0, value - Z95 * error)),
@@ -135,10 +104,8 @@ def _around(value: float, error: float) -> Interval:
     )
 
 
-def fit_calibration(
-    labels: npt.NDArray[np.bool_] | None, probabilities: Floats
-) -> Calibrator | None:
-    """Platt's scaling, fitted on the reference; None without labels of both classes."""
+def fit_calibration(labels: Bools | None, probabilities: Floats) -> Calibration | None:
+    """Fit Platt's scaling on the reference; None unless it has labels of both classes."""
     if labels is None or not 0 < np.count_nonzero(labels) < len(labels):
         return None
     from sklearn.linear_model import LogisticRegression
@@ -156,28 +123,33 @@ def estimate_performance(
     *,
     probabilities: Floats,
     reference: Floats,
-    reference_labels: npt.NDArray[np.bool_] | None,
+    reference_labels: Bools | None,
     threshold: float,
 ) -> Expectation | None:
-    """Expected F1 of a window, and of the reference by the same means; None when undefined."""
-    calibrated = fit_calibration(reference_labels, reference)
-    chance = calibrated or (lambda scores: scores)
-    here = _expected_f1(chance(probabilities), probabilities >= threshold)
-    there = _expected_f1(chance(reference), reference >= threshold)
-    if here is None or there is None:
+    """Estimate F1 of a window, and of the reference in the same way; None when undefined.
+
+    `reference`: the probabilities of the reference sample, `reference_labels`: its labels if any.
+    """
+    calibration = fit_calibration(reference_labels, reference)
+    calibrate = calibration or (lambda scores: scores)
+    in_window = _estimate_f1(calibrate(probabilities), probabilities >= threshold)
+    in_reference = _estimate_f1(calibrate(reference), reference >= threshold)
+    if in_window is None or in_reference is None:
         return None
-    (value, error), (before, _) = here, there
+    (value, error), (before, _) = in_window, in_reference
     return Expectation(
-        f1=_around(value, error),
+        f1=_interval_around(value, error),
         reference_f1=round_significant(before),
-        calibrated=calibrated is not None,
+        calibrated=calibration is not None,
         dropped=has_dropped(value=value, bound=value + Z99 * error, before=before),
     )
 
 
-def _expected_f1(chance: Floats, predicted: npt.NDArray[np.bool_]) -> tuple[float, float] | None:
-    """Twice the expected true positives over predicted and expected positives, and the standard
-    error of that ratio of sums by the delta method.
+def _estimate_f1(chance: Floats, predicted: Bools) -> tuple[float, float] | None:
+    """Expected F1 and its standard error; None when nothing is or is called positive.
+
+    F1 is twice the expected true positives, divided by the predicted plus the expected positives.
+    The standard error of this ratio of sums comes from the delta method.
     """
     above = 2 * chance * predicted
     below = chance + predicted

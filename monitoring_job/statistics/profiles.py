@@ -43,8 +43,8 @@ class Column:
         """The values that can be compared."""
         return self.values.dropna()
 
-    def only(self, rows: npt.NDArray[np.bool_]) -> "Column":
-        """Those rows of it."""
+    def select(self, rows: npt.NDArray[np.bool_]) -> "Column":
+        """Select some rows."""
         return Column(self.feature, self.values[rows], self.state[rows])
 
     @cached_property

@@ -12,7 +12,7 @@ from domain.contract.contract import Contract
 from domain.drift.disclosure import round_significant
 from domain.drift.drift import MINIMUM_VALUES, Aspect, Method, is_drifted
 from domain.drift.summary import ColumnDrift, Profile, Test
-from monitoring_job.statistics.distances import distance
+from monitoring_job.statistics.distances import measure_distance
 from monitoring_job.statistics.profiles import (
     PROBABILITY,
     VALID,
@@ -79,7 +79,7 @@ def _test(
 ) -> Test | str:
     """One comparison, or a sentence why there is none."""
     try:
-        effect = distance(method, reference, current)
+        effect = measure_distance(method, reference, current)
         p_value = _p_value(method, reference, current)
     except Exception as error:  # whatever a column holds, the others are judged
         return f"The {aspect} could not be compared ({type(error).__name__})."

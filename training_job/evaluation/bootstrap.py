@@ -1,10 +1,8 @@
 """Intervals by the percentile bootstrap, from counts alone.
 
-Resampling n rows with replacement and counting how many fall into each of k cells is, exactly,
-one draw of a multinomial distribution. What depends on counts only therefore needs no resampled
-rows: F1, precision and recall come from the cells (label, prediction), a paired difference of F1
-from the cells (label, challenger's prediction, champion's prediction), and the scores' metrics
-from the cells (label, group of neighbouring scores).
+As in `tabular.classification`, a resample is a redrawn table of counts. A paired difference of F1
+comes from the cells (label, challenger's prediction, champion's prediction), and the metrics of
+scores from the cells (label, group of neighbouring scores).
 
 Method: B. Efron, R. Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 13 (percentile
 intervals); paired on the same rows as in P. Koehn, "Statistical Significance Tests for Machine
@@ -12,36 +10,24 @@ Translation Evaluation" (EMNLP 2004).
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from domain.interval import Interval
+from tabular.classification import (
+    RESAMPLES,
+    Bools,
+    Counts,
+    Floats,
+    divide,
+    percentile_interval,
+    resample,
+)
 
-RESAMPLES = 2_000
 SCORE_GROUPS = 1_024
 """Scores are put into so many groups of equal size, for their intervals only."""
 BLOCK = 250
 CALIBRATION_BINS = 10
-_TAILS = (2.5, 97.5)
-
-Bools = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float64]
-Counts = npt.NDArray[np.int64]
-
-
-def confusion_intervals(
-    labels: Bools, predicted: Bools, *, seed: int, resamples: int = RESAMPLES
-) -> dict[str, Interval]:
-    """F1, precision and recall with their 95 % intervals; 0/0 counts as 0, as scikit-learn has it.
-
-    `labels`, `predicted`: one truth value per row.
-    """
-    cells = np.bincount(2 * labels + predicted, minlength=4)
-    drawn = _resample(cells, seed, resamples)
-    values, spread = _compute_rates(cells[None, :]), _compute_rates(drawn)
-    return {name: _interval(float(values[name][0]), spread[name]) for name in values}
 
 
 def f1_change(
@@ -55,9 +41,9 @@ def f1_change(
     values = [_f1_of(cells[None, :], shift) for shift in (1, 0)]
     if any(np.isnan(value[0]) for value in values):
         return None
-    drawn = _resample(cells, seed, resamples)
-    spread = np.nan_to_num(_f1_of(drawn, 1)) - np.nan_to_num(_f1_of(drawn, 0))
-    return _interval(float(values[0][0] - values[1][0]), spread)
+    drawn = resample(cells, seed, resamples)
+    spread = _f1_of(drawn, 1) - _f1_of(drawn, 0)
+    return percentile_interval(float(values[0][0] - values[1][0]), spread)
 
 
 def score_intervals(
@@ -75,7 +61,7 @@ def score_intervals(
     groups = _Groups.of(labels, scores)
     grouped = groups.metrics(groups.cells[None, :])
     blocks = [
-        groups.metrics(_resample(groups.cells, seed + start, min(BLOCK, resamples - start)))
+        groups.metrics(resample(groups.cells, seed + start, min(BLOCK, resamples - start)))
         for start in range(0, resamples, BLOCK)
     ]
     found = {}
@@ -83,7 +69,7 @@ def score_intervals(
         drawn = np.concatenate([block[name] for block in blocks])
         centre = drawn.mean() if name == "calibration_error" else grouped[name]
         # None of these figures can be negative.
-        found[name] = _interval(value, np.maximum(drawn + (value - centre), 0.0))
+        found[name] = percentile_interval(value, np.maximum(drawn + (value - centre), 0.0))
     return found
 
 
@@ -150,28 +136,10 @@ class _Groups:
         return losses | {"roc_auc": roc_auc, "pr_auc": pr_auc, "calibration_error": calibration}
 
 
-def _resample(cells: Counts, seed: int, resamples: int) -> Counts:
-    total = int(cells.sum())
-    return np.random.default_rng(seed).multinomial(total, cells / total, size=resamples)
-
-
-def _compute_rates(cells: Counts) -> dict[str, Floats]:
-    """From the cells (label, prediction): ``[tn, fp, fn, tp]`` per line."""
-    _, fp, fn, tp = cells.T
-    parts = {"f1": (2 * tp, 2 * tp + fp + fn), "precision": (tp, tp + fp), "recall": (tp, tp + fn)}
-    return {name: top / np.maximum(bottom, 1) for name, (top, bottom) in parts.items()}
-
-
 def _f1_of(cells: Counts, shift: int) -> Floats:
     """F1 per line of the cells (label, challenger, champion); `shift` 1 is the challenger's bit."""
     index = np.arange(8)
     label, called = index >> 2 & 1, index >> shift & 1
     tp = cells[:, (label & called).astype(bool)].sum(axis=1)
     wrong = cells[:, (label ^ called).astype(bool)].sum(axis=1)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(2 * tp / (2 * tp + wrong))
-
-
-def _interval(value: float, spread: npt.NDArray[Any]) -> Interval:
-    low, high = np.nanpercentile(spread, _TAILS)
-    return Interval(value, float(low), float(high))
+    return divide(2 * tp, 2 * tp + wrong)

@@ -106,11 +106,15 @@ def _segment_row(segment: SegmentFigures) -> tuple[str, ...]:
         segment.segment,
         f"{segment.rows:,}",
         f"{segment.positives:,}",
-        f"{segment.f1:.4f}",
+        _format(segment.f1),
         _span(segment.f1_interval),
-        f"{segment.precision:.4f}",
-        f"{segment.recall:.4f}",
+        _format(segment.precision),
+        _format(segment.recall),
     )
+
+
+def _format(figure: float | None) -> str:
+    return "undefined" if figure is None else f"{figure:.4f}"
 
 
 def _span(bounds: Bounds | None) -> str:

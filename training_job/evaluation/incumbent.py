@@ -13,7 +13,7 @@ from domain.errors import BadBundle
 from domain.model.bundle import Bundle
 from domain.model.champion import Champion
 from domain.model.gate import Case, Unscorable
-from training_job.evaluation.bootstrap import Bools
+from tabular.classification import Bools
 
 
 @dataclass(frozen=True, slots=True)

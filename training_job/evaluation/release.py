@@ -7,8 +7,10 @@ import pyarrow.parquet
 from adapters.s3 import Bucket, Conflict
 from domain import keys
 from domain.contract.contract import Contract
+from domain.contract.feature import COLUMN_TYPES
 from domain.model.card import ModelCard
 from domain.model.champion import ModelRef
+from tabular.arrow_types import ARROW_TYPES
 from training_job.dataset.dataset import Split
 from training_job.model.encoding import encode
 from training_job.model.model import Fitted, predict
@@ -23,8 +25,7 @@ def make_reference(sample: Split, fitted: Fitted, contract: Contract) -> pa.Tabl
     columns: dict[str, object] = {}
     for feature in contract.features:
         column = table.column(feature.name)
-        kind = {"category": pa.string(), "flag": pa.int64(), "number": pa.float64()}[feature.kind]
-        columns[feature.column] = column.cast(kind)
+        columns[feature.column] = column.cast(ARROW_TYPES[COLUMN_TYPES[feature.kind]])
     return pa.table(
         columns
         | {

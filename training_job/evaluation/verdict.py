@@ -9,13 +9,13 @@ from domain.interval import Interval
 from domain.model import gate
 from domain.model.card import Quality, SegmentFigures
 from domain.model.left_out import LeftOut
+from tabular.segments import segment_masks
 from training_job.dataset.dataset import Split
 from training_job.evaluation import card as cards
 from training_job.evaluation.evaluation import (
     compare_pairwise,
     measure,
     measure_segments,
-    segment_masks,
 )
 from training_job.evaluation.incumbent import Incumbent
 from training_job.model.model import Probabilities

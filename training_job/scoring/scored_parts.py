@@ -11,19 +11,13 @@ import pyarrow as pa
 
 from domain.contract.contract import Contract
 from domain.contract.records import SAMPLE_KEYS, prediction_log_columns
+from tabular.arrow_types import ARROW_TYPES
 from training_job.dataset.dataset import to_arrays
 from training_job.dataset.quarantine import Quarantine
 from training_job.dataset.raw_batch import RawBatch
 from training_job.dataset.validation import Checked, Columns
 from training_job.model.model import Probabilities
 from training_job.scoring.batch_scorer import BatchScorer
-
-ARROW_TYPES = {
-    "string": pa.string(),
-    "bigint": pa.int64(),
-    "double": pa.float64(),
-    "boolean": pa.bool_(),
-}
 
 
 @dataclass(slots=True)

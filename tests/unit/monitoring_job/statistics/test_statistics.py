@@ -166,12 +166,12 @@ def test_values_beyond_what_a_float_can_sum_spare_the_run_and_the_others(
 def test_a_difference_that_is_no_number_is_a_sentence_and_spares_the_others(
     contract: Contract, monkeypatch: pytest.MonkeyPatch, effect: float
 ) -> None:
-    usual = distances.distance
+    usual = distances.measure_distance
 
     def endless(method, reference, current):  # type: ignore[no-untyped-def]  # as the original
         return effect if len(reference) == 4_999 else usual(method, reference, current)
 
-    monkeypatch.setattr(statistics, "distance", endless)
+    monkeypatch.setattr(statistics, "measure_distance", endless)
     reference, current = scored(5_000, seed=1), scored(1_000, seed=21)
     _age(current)
     reference.loc[0, "bmi"] = None  # the one column of that length
@@ -200,9 +200,9 @@ def test_a_column_that_breaks_the_statistics_spares_the_others(
     def breaking(method, reference, current):  # type: ignore[no-untyped-def]  # as the original
         if reference.name == "bmi":
             raise ZeroDivisionError("5.0 is a value")
-        return distances.distance(method, reference, current)
+        return distances.measure_distance(method, reference, current)
 
-    monkeypatch.setattr(statistics, "distance", breaking)
+    monkeypatch.setattr(statistics, "measure_distance", breaking)
     current = scored(1_000, seed=21)
     _age(current)
     reference = profiles.columns(contract, pa.Table.from_pandas(scored(5_000, seed=1)))

@@ -8,9 +8,9 @@ import pytest
 from sklearn import metrics
 
 from domain.interval import Interval
+from tabular.classification import confusion_intervals
 from training_job.evaluation.bootstrap import (
     calibration_error,
-    confusion_intervals,
     f1_change,
     score_intervals,
 )
@@ -74,6 +74,7 @@ def test_counted_intervals_are_those_of_resampled_rows(
     labels, scores = _sample()
     called = scores >= 0.3
     found = confusion_intervals(labels, called, seed=1)[name]
+    assert found is not None
     _close(found, _by_rows(lambda rows: figure(labels[rows], called[rows])))
 
 

@@ -16,12 +16,12 @@ from domain.model.bundle import Bundle, digest
 from domain.model.champion import Champion, ModelRef
 from domain.model.gate import Limits
 from domain.training.steps import Evaluated
+from tabular.segments import segment_masks
 from tests.cards import make_card
 from tests.unit.patients import csv, patients
 from training_job.dataset.prepare import prepare
 from training_job.errors import BadData
 from training_job.evaluation.evaluate import evaluate
-from training_job.evaluation.evaluation import segment_masks
 from training_job.evaluation.plots import PICTURES
 from training_job.model.model import Params
 

@@ -1,0 +1,91 @@
+"""F1, precision and recall with bootstrap intervals, from counts alone.
+
+Drawing n rows with replacement, and counting how many fall into each of k cells, is exactly one
+draw from a multinomial distribution. These figures depend on the confusion matrix only, so a
+resample is a redrawn confusion matrix, and no row has to be drawn.
+
+A figure whose denominator is zero is undefined, not zero: precision without a positive prediction,
+recall without a positive label, F1 without either. It is None where the data leave it undefined,
+and resamples that leave it undefined do not count towards the interval.
+
+Method: B. Efron, R. Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 13 (percentile
+intervals).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from domain.interval import Interval
+
+RESAMPLES = 2_000
+FIGURES = ("f1", "precision", "recall")
+_TAILS = (2.5, 97.5)
+
+Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Bootstrapped:
+    """One figure, and its values in the resamples; NaN where it is undefined."""
+
+    value: float
+    resampled: Floats
+
+    @property
+    def interval(self) -> Interval | None:
+        """The figure with its 95 % interval; None when it is undefined."""
+        return None if np.isnan(self.value) else percentile_interval(self.value, self.resampled)
+
+    def percentile(self, percent: float) -> float:
+        """The value that `percent` of the resamples do not exceed."""
+        return float(np.nanpercentile(self.resampled, percent))
+
+
+def bootstrap_figures(
+    labels: Bools, predicted: Bools, *, seed: int, resamples: int = RESAMPLES
+) -> dict[str, Bootstrapped]:
+    """Bootstrap F1, precision and recall. `labels`, `predicted`: one truth value per row."""
+    cells = np.bincount(2 * labels + predicted, minlength=4)
+    values = _figures(cells[None, :])
+    resampled = _figures(resample(cells, seed, resamples))
+    return {name: Bootstrapped(float(values[name][0]), resampled[name]) for name in FIGURES}
+
+
+def confusion_intervals(
+    labels: Bools, predicted: Bools, *, seed: int, resamples: int = RESAMPLES
+) -> dict[str, Interval | None]:
+    """F1, precision and recall with their 95 % intervals; None where a figure is undefined."""
+    found = bootstrap_figures(labels, predicted, seed=seed, resamples=resamples)
+    return {name: figure.interval for name, figure in found.items()}
+
+
+def resample(cells: Counts, seed: int, resamples: int) -> Counts:
+    """Redraw the counts of all cells together; one line per resample."""
+    total = int(cells.sum())
+    return np.random.default_rng(seed).multinomial(total, cells / total, size=resamples)
+
+
+def percentile_interval(value: float, resampled: Floats) -> Interval:
+    """A value with the 95 % percentile interval of its resamples; NaN ones do not count."""
+    low, high = np.nanpercentile(resampled, _TAILS)
+    return Interval(value, float(low), float(high))
+
+
+def divide(above: npt.NDArray[np.int64], below: npt.NDArray[np.int64]) -> Floats:
+    """Divide counts; NaN where the denominator is zero."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(above / below, dtype=np.float64)
+
+
+def _figures(cells: Counts) -> dict[str, Floats]:
+    """Compute each figure per line; `cells`: ``[tn, fp, fn, tp]`` per line."""
+    _, fp, fn, tp = cells.T
+    return {
+        "f1": divide(2 * tp, 2 * tp + fp + fn),
+        "precision": divide(tp, tp + fp),
+        "recall": divide(tp, tp + fn),
+    }

@@ -53,7 +53,7 @@ class World:
     @cached_property
     def old(self) -> dict[str, Column]:
         """The reference as columns, whose profiles are cached in them."""
-        return profiles.columns(self.contract, pa.Table.from_pandas(self.reference))
+        return profiles.profile_columns(self.contract, pa.Table.from_pandas(self.reference))
 
 
 @cache
@@ -109,7 +109,9 @@ class Verdict:
 
 def judged(of: World, window: pd.DataFrame) -> Verdict:
     """As a run judges: measured performance, where it can be judged, overrules the expected."""
-    current = profiles.columns(of.contract, pa.Table.from_pandas(window, preserve_index=False))
+    current = profiles.profile_columns(
+        of.contract, pa.Table.from_pandas(window, preserve_index=False)
+    )
     old = of.old
     columns, prediction = compare_columns(
         contract=of.contract, reference=old, current=current, minimum_rows=300

@@ -1,1 +1,1 @@
-"""The drift job: a window of the log against the model's own reference, verdict, reports, mail."""
+"""The drift job: compare a window of the log with the model's reference, report, notify."""

@@ -1,4 +1,4 @@
-"""Put a run where people find it: its summary and reports, and the index of runs."""
+"""Publish runs: their summaries and reports, and the index of runs."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -12,10 +12,10 @@ from domain.errors import BadRecord
 
 REPLACED = (
     '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Replaced</title></head>'
-    "<body><p>This window has been judged again, and this report wasn't drawn then. The run's page "
-    "on the dashboard lists the reports that are there.</p></body></html>"
+    "<body><p>This window has been evaluated again, and this report was not drawn that time. The "
+    "run's page on the dashboard lists the reports that are available.</p></body></html>"
 )
-"""What an old link leads to when a repeated run has no such report."""
+"""What an old link shows when a repeated run no longer has that report."""
 
 log = logging.getLogger(__name__)
 
@@ -36,10 +36,10 @@ def publish_run(reports: Bucket, summary: Summary, pages: Mapping[str, str]) -> 
 
 
 def publish_summary(reports: Bucket, summary: Summary) -> Summary:
-    """Write `summary.json` by compare-and-set; raises Conflict after many lost ones.
+    """Write `summary.json` by compare-and-swap; raises Conflict after many lost attempts.
 
-    Over an earlier run of the window, but for what happened then: it was scheduled, it was mailed.
-    Returns the summary as written.
+    It replaces an earlier run over the same window, except that a run stays marked as scheduled
+    and as mailed. Returns the summary as written.
     """
     written = summary
 
@@ -56,6 +56,18 @@ def publish_summary(reports: Bucket, summary: Summary) -> Summary:
     return written
 
 
+def publish_notified(
+    reports: Bucket, notified: Sequence[Summary], *, already: Sequence[Summary]
+) -> list[Summary]:
+    """Write the summaries that notifying has changed, and enter all of them into the index.
+
+    `already`: the summaries as they were published before. Returns all of them as written.
+    """
+    written = [run if run in already else publish_summary(reports, run) for run in notified]
+    index_runs(reports, written)
+    return written
+
+
 def _decode_summary(stored: bytes | None) -> Summary | None:
     try:
         return Summary.from_json(stored) if stored is not None else None
@@ -64,7 +76,7 @@ def _decode_summary(stored: bytes | None) -> Summary | None:
 
 
 def index_runs(reports: Bucket, summaries: Sequence[Summary]) -> None:
-    """Enter the runs into the index by compare-and-set; raises Conflict after many lost ones."""
+    """Enter runs into the index by compare-and-swap; raises Conflict after many lost attempts."""
 
     def enter(stored: bytes | None) -> bytes:
         index = _decode_index(stored)
@@ -75,8 +87,8 @@ def index_runs(reports: Bucket, summaries: Sequence[Summary]) -> None:
     reports.update(keys.RUN_INDEX, enter)
 
 
-def last_scheduled(reports: Bucket) -> int | None:
-    """End of the latest window that was judged on schedule (UTC ms); None before the first."""
+def find_last_scheduled(reports: Bucket) -> int | None:
+    """End of the latest window of a scheduled run (UTC milliseconds); None before the first."""
     stored = reports.get(keys.RUN_INDEX)
     entries = _decode_index(stored.data if stored else None).entries
     return max((entry.end for entry in entries if entry.scheduled), default=None)
@@ -86,5 +98,5 @@ def _decode_index(stored: bytes | None) -> RunIndex:
     try:
         return RunIndex.from_json(stored) if stored is not None else RunIndex()
     except BadRecord:
-        log.warning("the run index was unreadable and starts anew; the runs are untouched")
+        log.warning("the run index could not be decoded; a new one is written, runs are unchanged")
         return RunIndex()

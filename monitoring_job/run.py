@@ -1,14 +1,15 @@
-"""One drift run: one window of one model version, judged and drawn."""
+"""One drift run: evaluate the rows of one model version in one window, and draw its reports."""
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
 from adapters.aws import UNREACHABLE
 from domain import keys
 from domain.drift.drift import Outcome, worst
+from domain.drift.performance import read_test_figures
 from domain.drift.summary import RowCounts, Summary
 from monitoring_job.reports import reports
 from monitoring_job.reports.aggregates import is_showable
@@ -20,17 +21,17 @@ from monitoring_job.statistics.statistics import compare_columns
 from tabular.labels import Labels
 from tabular.log_objects import Damage
 from tabular.models import Models, NoReference
-from tabular.sample import Taken
+from tabular.sample import SampledRows
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A finished run: report name → page."""
+    """A finished run; `pages`: report name → HTML."""
 
     summary: Summary
-    pages: dict[str, str]
+    pages: dict[str, str] = field(default_factory=dict)
 
 
 def evaluate_version(
@@ -41,104 +42,103 @@ def evaluate_version(
     labels: Labels,
     minimum_rows: int,
 ) -> Run:
-    """Judge the rows of one version; `labels`: of each row.
+    """Evaluate the rows of one version.
 
-    `empty`: the summary with window, version and counts only. A version that can't be judged says
-    so and leaves the others alone.
+    `empty`: a summary that holds the window, the version and the row counts only. `labels`: one for
+    each row of `table`. If the version can't be evaluated, its summary says so and other versions
+    are not affected; only errors that a retry may cure are raised.
     """
     if table.num_rows < minimum_rows:
-        return _undecided(empty)
+        return _give_no_verdict(empty)
     try:
-        return _judged(empty, models, table, labels, minimum_rows)
+        return _evaluate(empty, models, table, labels, minimum_rows)
     except NoReference as error:
-        return _undecided(empty, str(error))
+        return _give_no_verdict(empty, str(error))
     except UNREACHABLE:
-        raise  # the next attempt may find the bucket in a better mood
+        raise  # the bucket may be reachable again at the next attempt
     except Exception as error:
         kind = type(error).__name__  # its text may quote values
-        log.error("%s could not be judged (%s)", empty.run_id, kind)
-        return _undecided(empty, f"This version could not be judged ({kind}).")
+        log.error("%s could not be evaluated (%s)", empty.run_id, kind)
+        return _give_no_verdict(empty, f"This version could not be evaluated ({kind}).")
 
 
-def _undecided(empty: Summary, *problems: str) -> Run:
-    return Run(replace(empty, outcome=Outcome.INSUFFICIENT_DATA, problems=problems), {})
+def _give_no_verdict(empty: Summary, *problems: str) -> Run:
+    return Run(replace(empty, outcome=Outcome.INSUFFICIENT_DATA, problems=problems))
 
 
-def _judged(
-    summary: Summary, models: Models, table: pa.Table, labels: Labels, minimum_rows: int
+def _evaluate(
+    empty: Summary, models: Models, table: pa.Table, labels: Labels, minimum_rows: int
 ) -> Run:
-    version = summary.version or ""
-    reference_table = models.reference(version)
-    bundle = models.bundle(version)
+    version = empty.version or ""
+    reference_table, bundle = models.reference(version), models.bundle(version)
+    test = read_test_figures(models.card(version))
     contract = bundle.contract
-    reference = profiles.columns(contract, reference_table)
-    current = profiles.columns(contract, table)
+    reference = profiles.profile_columns(contract, reference_table)
+    current = profiles.profile_columns(contract, table)
     columns, prediction = compare_columns(
         contract=contract, reference=reference, current=current, minimum_rows=minimum_rows
     )
-    verified = evaluate_labels(
-        models=models,
-        version=version,
-        bundle=bundle,
+    found = evaluate_labels(
+        target=contract.target,
+        threshold=bundle.threshold,
+        test=test,
         reference=reference_table,
         table=table,
         labels=labels,
         minimum_rows=minimum_rows,
     )
-    judged = replace(
-        summary,
+    summary = replace(
+        empty,
         reference_rows=reference_table.num_rows,
         columns=columns,
         prediction=prediction,
         segments=compare_segments(contract=contract, reference=reference, current=current),
-        target=verified.drift,
-        performance=verified.performance,
-        expectation=verified.expectation,
+        target=found.drift,
+        performance=found.performance,
+        expectation=found.expectation,
     )
-    findings = _findings(judged)
-    judged = replace(
-        judged, findings=findings, outcome=worst(findings) if findings else Outcome.STABLE
-    )
+    findings = _list_findings(summary)
+    summary = replace(summary, findings=findings, outcome=worst(findings or (Outcome.STABLE,)))
     draw = {
         "data_drift": lambda: reports.data_drift(
-            summary=judged, reference=reference, current=current
+            summary=summary, reference=reference, current=current
         ),
         "prediction_drift": lambda: reports.prediction_drift(
-            summary=judged, reference=reference, current=current
+            summary=summary, reference=reference, current=current
         ),
     }
-    if verified.target and is_showable(*verified.target):
-        old, new = verified.target
+    if found.target and is_showable(*found.target):
+        old, new = found.target
         draw["target_drift"] = lambda: reports.target_drift(
-            summary=judged, reference=old, current=new
+            summary=summary, reference=old, current=new
         )
-    if verified.sides:
-        there, here = verified.sides
+    if found.sides:
+        in_reference, in_window = found.sides
         draw["performance"] = lambda: reports.performance(
-            summary=judged, reference=there, current=here
+            summary=summary, reference=in_reference, current=in_window
         )
-    return _drawn(judged, draw)
+    return _draw(summary, draw)
 
 
-def _findings(summary: Summary) -> tuple[Outcome, ...]:
-    inside = [column.column for segment in summary.segments for column in segment.drifted]
+def _list_findings(summary: Summary) -> tuple[Outcome, ...]:
+    in_segments = [column.column for segment in summary.segments for column in segment.drifted]
     found = {
         Outcome.DATA_DRIFT: any(c.drifted for c in summary.columns)
-        or any(name != PROBABILITY.column for name in inside),
+        or any(name != PROBABILITY.column for name in in_segments),
         Outcome.PREDICTION_DRIFT: bool(summary.prediction and summary.prediction.drifted)
-        or PROBABILITY.column in inside,
+        or PROBABILITY.column in in_segments,
         Outcome.PERFORMANCE_DROP: summary.dropped,
     }
     return tuple(outcome for outcome, holds in found.items() if holds)
 
 
-def _drawn(summary: Summary, draw: dict[str, Callable[[], str]]) -> Run:
-    """Draw each report; one that can't be drawn costs a sentence, not the verdict."""
+def _draw(summary: Summary, draw: dict[str, Callable[[], str]]) -> Run:
+    """Draw each report; one that fails adds a sentence to the problems and changes no verdict."""
     pages: dict[str, str] = {}
     problems = list(summary.problems)
-    for name, page in draw.items():
+    for name, draw_page in draw.items():
         try:
-            pages[name] = page()
+            pages[name] = draw_page()
         except Exception as error:
             kind = type(error).__name__
             log.warning("the report %s of %s could not be drawn (%s)", name, summary.run_id, kind)
@@ -147,13 +147,13 @@ def _drawn(summary: Summary, draw: dict[str, Callable[[], str]]) -> Run:
     return Run(replace(summary, reports=drawn, problems=tuple(problems)), pages)
 
 
-def row_counts(taken: Taken, damage: Damage) -> RowCounts:
-    """The counts of a run, with what the window's partitions held that nobody could use."""
+def count_rows(rows: SampledRows, damage: Damage) -> RowCounts:
+    """Count a version's rows, and what could not be used in the window's partitions."""
     return RowCounts(
-        logged=taken.logged,
-        sampled=taken.table.num_rows,
-        copies=taken.copies,
-        sample_share=taken.share,
+        logged=rows.logged,
+        sampled=rows.table.num_rows,
+        copies=rows.copies,
+        sample_share=rows.share,
         malformed=dict(+damage.malformed),
         unreadable_objects=sum(damage.unreadable.values()),
     )

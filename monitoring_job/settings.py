@@ -1,4 +1,4 @@
-"""What the drift function is told by its stack."""
+"""Environment variables of the drift function."""
 
 from dataclasses import dataclass
 
@@ -7,11 +7,11 @@ from domain.environment import Environment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(Environment):
-    """Where the logs and models are, and whom to tell.
+    """Where logs and models are, and whom to notify.
 
-    `api_url` is the base of the links in mails. `mail_from` and `mail_to` are addresses,
-    `configuration_set` is SES's. `minimum_rows`: fewer rows of a version in a window are
-    `insufficient_data`. `sample_rows`: at most so many rows go into the statistics and reports.
+    `api_url` is the base of the links in mails. `mail_from` and `mail_to` are addresses, and
+    `configuration_set` is SES's. A version with fewer than `minimum_rows` predictions in a window
+    gets no verdict. Statistics and reports use at most `sample_rows` predictions.
     """
 
     models_bucket: str

@@ -1,1 +1,1 @@
-"""What both jobs need of tables: readers of the log and the labels, samples, metrics."""
+"""Work on tables that both jobs share: readers of log and labels, samples, metrics, segments."""

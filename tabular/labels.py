@@ -1,4 +1,4 @@
-"""Join the labels to a window's predictions: they come late, out of order and more than once."""
+"""Join labels to a window's predictions. Labels arrive late, out of order, and more than once."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -13,7 +13,7 @@ from domain import times
 from domain.contract.records import LABEL_COLUMNS
 from tabular.arrow_types import ARROW_TYPES
 from tabular.log_objects import BAD_DATA, Batch, Damage, LogObjects
-from tabular.rows import typed_column
+from tabular.rows import read_typed_column
 
 UNKNOWN = -1
 
@@ -23,19 +23,19 @@ Labels = npt.NDArray[np.int8]
 def join_labels(
     ids: Mapping[str, pa.ChunkedArray], *, log: LogObjects, start: int, now: int, damage: Damage
 ) -> dict[str, Labels]:
-    """The label (0, 1 or UNKNOWN) of each prediction id, per version of `ids`.
+    """Find the label (0, 1 or UNKNOWN) of each prediction id; `ids` and the result are by version.
 
-    Of several labels the one observed last counts, of those the one received last. Labels are read
-    once, from the window's `start` (UTC ms) to `now`, a batch at a time: only what belongs to
-    `ids` is held.
+    Of several labels the one observed last counts, and of those the one received last. Labels are
+    read once, a batch at a time, from the window's `start` to `now` (UTC milliseconds). Only those
+    of `ids` are kept in memory.
     """
     wanted = {version: pd.Index(column.to_pandas()) for version, column in ids.items()}
     earliest = times.from_millis(start).date() - timedelta(days=1)
-    days = [day for day in log.days("labels") if day >= earliest]
-    # A request that is repeated across a promotion bears one id under two versions.
+    days = [day for day in log.list_days("labels") if day >= earliest]
+    # A request that is repeated across a promotion has the same id under two versions.
     best = _Best(pd.Index(np.concatenate([*wanted.values(), ()])).unique(), now)
-    entries = log.listed(days, since=start, stream="labels")
-    for batch in log.batches(entries, damage, columns=frozenset(LABEL_COLUMNS)):
+    entries = log.list_objects(days, since=start, stream="labels")
+    for batch in log.read_batches(entries, damage, columns=frozenset(LABEL_COLUMNS)):
         try:
             best.add(batch, damage)
         except BAD_DATA:
@@ -44,7 +44,7 @@ def join_labels(
 
 
 class _Best:
-    """The label that counts, for each prediction, of those seen so far."""
+    """For each prediction, the label that counts among those seen so far."""
 
     def __init__(self, index: "pd.Index[Any]", now: int) -> None:
         self.index = index
@@ -55,7 +55,7 @@ class _Best:
 
     def add(self, batch: Batch, damage: Damage) -> None:
         columns = {
-            name: typed_column(name, ARROW_TYPES[kind], batch)
+            name: read_typed_column(name, ARROW_TYPES[kind], batch)
             for name, kind in LABEL_COLUMNS.items()
         }
         position = self.index.get_indexer(columns["prediction_id"].to_pandas())
@@ -75,6 +75,6 @@ class _Best:
             (observed[order] == self._observed[at]) & (received[order] >= self._received[at])
         )
         order, at = order[later], at[later]
-        # Of several for one prediction the last assignment stays: the latest, by the order.
+        # With several labels for one prediction, the last assignment stays: the latest label.
         self._observed[at], self._received[at] = observed[order], received[order]
         self.label[at] = label[order]

@@ -1,7 +1,7 @@
-"""The objects of the prediction log as Arrow tables, a batch at a time.
+"""Read the objects of the prediction log as Arrow tables, a batch at a time.
 
-Firehose writes Parquet; what it refused lies as JSON lines in the fallback. Nothing that an
-object contains stops the reading: what can't be read is counted.
+Firehose writes Parquet; records that it refused are JSON lines under the fallback prefix. Nothing
+in an object stops the reading: what can't be read is counted.
 """
 
 import json
@@ -26,20 +26,22 @@ from domain.times import DAY
 BATCH_ROWS = 16_384
 PARALLEL = 16
 SMALL_BYTES = 4 * 1024 * 1024
-"""Objects up to this size are fetched ahead, in memory; larger ones pass through a file."""
+"""Objects up to this size are fetched ahead into memory; larger ones are downloaded to a file."""
 BUFFER_BYTES = 256 * 1024
-"""Read at a time of a column of a large object."""
+"""How much of one column of a large object is read at a time."""
 KEPT_BYTES = 64 * 1024 * 1024
 UNUSED_COLUMNS = frozenset({"contract_version", "threshold", "predicted", "source"})
 
 BAD_DATA = (pa.ArrowException, ValueError, TypeError, ArithmeticError)
-"""What treating an object's content may raise: never a bucket's own errors."""
+"""Errors that an object's content may cause; errors of the bucket itself are not among them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """`rows` many rows. `columns`: name → Arrow array, or list of decoded JSON values where types
-    may be mixed; any column may be absent.
+    """Some rows of the log.
+
+    `rows`: their number. `columns`: name → Arrow array, or list of decoded JSON values, which may
+    have mixed types. Any column may be absent.
     """
 
     rows: int
@@ -48,15 +50,16 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """What could not be used, counted while reading: rows by reason, and objects by key."""
+    """Counts of what could not be used: `malformed` rows by reason, `unreadable` objects by key."""
 
     malformed: Counter[str] = field(default_factory=Counter)
     unreadable: Counter[str] = field(default_factory=Counter)
 
 
 def partitions(days: Iterable[date]) -> list[date]:
-    """The days to read for a window: Firehose dates an object by its oldest record, so one
-    day before the first to one after the last.
+    """The partitions to read for a window: its days, one day before and one day after.
+
+    Firehose files an object under the day of its oldest record.
     """
     touched = list(days)
     return [touched[0] - DAY, *touched, touched[-1] + DAY]
@@ -64,19 +67,19 @@ def partitions(days: Iterable[date]) -> list[date]:
 
 @dataclass(slots=True)
 class LogObjects:
-    """The log's objects in the predictions bucket, and those already fetched."""
+    """The log in the predictions bucket, with a cache of fetched objects."""
 
     bucket: Bucket
     _kept: dict[str, bytes] = field(default_factory=dict, repr=False)
     _kept_bytes: int = 0
 
-    def listed(
+    def list_objects(
         self, days: Iterable[date], *, since: int = 0, stream: str = "log"
     ) -> Iterator[Listed]:
-        """The objects of the partitions of `days`, without those stored before `since` (UTC ms).
+        """List the objects in the partitions of `days` that were stored at `since` or later.
 
-        A row is stored after it was predicted, so an older object can't hold a newer row.
-        `stream`: ``log`` or ``labels``.
+        `since`: UTC milliseconds; rows are stored after they were predicted, so an older object
+        can't hold a newer row. `stream`: ``log`` or ``labels``.
         """
         for day in days:
             for prefix in (keys.stream(stream, day), keys.fallback_day(stream, day)):
@@ -87,8 +90,8 @@ class LogObjects:
                     ):
                         yield entry
 
-    def days(self, stream: str = "log") -> list[date]:
-        """Days with a partition in the stream or its fallback, the latest first."""
+    def list_days(self, stream: str = "log") -> list[date]:
+        """List the days with a partition in the stream or its fallback, the latest first."""
         found = set()
         for prefix in (f"{stream}/", f"{keys.FALLBACK}{stream}/"):
             for folder in self.bucket.folders(prefix):
@@ -96,7 +99,7 @@ class LogObjects:
                     found.add(date.fromisoformat(folder.rstrip("/").rpartition("dt=")[2]))
         return sorted(found, reverse=True)
 
-    def batches(
+    def read_batches(
         self,
         entries: Iterable[Listed],
         damage: Damage,
@@ -104,57 +107,57 @@ class LogObjects:
         columns: frozenset[str] | None = None,
         keep: bool = False,
     ) -> Iterator[Batch]:
-        """Their rows; `columns` limits what is read (None: all used).
+        """Read the rows of objects; `columns` limits what is read (None: all that are used).
 
-        In memory at a time: `PARALLEL` small objects or one batch of a large one; with `keep`, up
-        to KEPT_BYTES of small ones for another reading.
+        At any time, memory holds PARALLEL small objects or one batch of a large one. `keep` caches
+        up to KEPT_BYTES of small objects for another reading.
         """
         small: list[pa.RecordBatch] = []
         held = 0
-        for batch in self._batches(entries, damage, columns, keep):
+        for batch in self._read_objects(entries, damage, columns, keep):
             if isinstance(batch, Batch):
                 yield batch
                 continue
             full = held + batch.num_rows > BATCH_ROWS
             if small and (full or batch.schema != small[0].schema):
-                yield _merged(small)
+                yield _merge(small)
                 small, held = [], 0
             small.append(batch)
             held += batch.num_rows
         if small:
-            yield _merged(small)
+            yield _merge(small)
 
-    def _batches(
+    def _read_objects(
         self, entries: Iterable[Listed], damage: Damage, columns: frozenset[str] | None, keep: bool
     ) -> Iterator[pa.RecordBatch | Batch]:
-        for entry, data in self._fetched(entries):
+        for entry, data in self._fetch(entries):
             if data is None:
-                yield from self._large(entry.key, damage, columns)
+                yield from self._read_large(entry.key, damage, columns)
                 continue
             if keep and self._kept_bytes < KEPT_BYTES:
                 self._kept[entry.key] = data
                 self._kept_bytes += len(data)
-            yield from _rows(entry.key, pa.BufferReader(data), damage, columns)
+            yield from _read_rows(entry.key, pa.BufferReader(data), damage, columns)
 
-    def _fetched(self, entries: Iterable[Listed]) -> Iterator[tuple[Listed, bytes | None]]:
-        """Objects in order, the small ones fetched ahead in parallel; None for a large one."""
+    def _fetch(self, entries: Iterable[Listed]) -> Iterator[tuple[Listed, bytes | None]]:
+        """Yield objects in order, small ones fetched ahead in parallel, large ones without data."""
         with ThreadPoolExecutor(PARALLEL) as pool:
             ahead: deque[tuple[Listed, Future[bytes] | None]] = deque()
             for entry in entries:
                 small = entry.size <= SMALL_BYTES
                 ahead.append((entry, pool.submit(self._get, entry.key) if small else None))
                 if len(ahead) >= PARALLEL:
-                    yield _next(ahead)
+                    yield _take_next(ahead)
             while ahead:
-                yield _next(ahead)
+                yield _take_next(ahead)
 
     def _get(self, key: str) -> bytes:
         if key in self._kept:
             return self._kept[key]
         stored = self.bucket.get(key)
-        return stored.data if stored else b""  # expired since it was listed: unreadable, counted
+        return stored.data if stored else b""  # expired after it was listed: counted as unreadable
 
-    def _large(
+    def _read_large(
         self, key: str, damage: Damage, columns: frozenset[str] | None
     ) -> Iterator[pa.RecordBatch | Batch]:
         with tempfile.TemporaryDirectory() as folder:
@@ -164,26 +167,26 @@ class LogObjects:
             except ClientError:
                 if self.bucket.exists(key):
                     raise
-                damage.unreadable[key] += 1  # likewise
+                damage.unreadable[key] += 1  # expired, too
                 return
             with pa.OSFile(str(path)) as source:
-                yield from _rows(key, source, damage, columns)
+                yield from _read_rows(key, source, damage, columns)
 
 
-def _next(ahead: "deque[tuple[Listed, Future[bytes] | None]]") -> tuple[Listed, bytes | None]:
+def _take_next(ahead: "deque[tuple[Listed, Future[bytes] | None]]") -> tuple[Listed, bytes | None]:
     entry, future = ahead.popleft()
     return entry, future.result() if future else None
 
 
-def _merged(batches: list[pa.RecordBatch]) -> Batch:
-    """One batch of many: a stream may have written an object per record."""
+def _merge(batches: list[pa.RecordBatch]) -> Batch:
+    """Merge batches into one: a stream may have written one object per record."""
     merged = pa.concat_batches(batches)
-    columns = zip(merged.schema.names, map(_text, merged.columns), strict=True)
+    columns = zip(merged.schema.names, map(_replace_bad_text, merged.columns), strict=True)
     return Batch(sum(batch.num_rows for batch in batches), dict(columns))
 
 
-def _text(column: pa.Array) -> pa.Array:
-    """Arrow takes its text for valid UTF-8 without looking: bytes that aren't are replaced."""
+def _replace_bad_text(column: pa.Array) -> pa.Array:
+    """Replace bytes that are not valid UTF-8; Arrow does not check text while it reads."""
     if not pa.types.is_string(column.type):
         return column
     try:
@@ -194,30 +197,32 @@ def _text(column: pa.Array) -> pa.Array:
     return column
 
 
-def _rows(
+def _read_rows(
     key: str, source: pa.NativeFile, damage: Damage, columns: frozenset[str] | None
 ) -> Iterator[pa.RecordBatch | Batch]:
     if key.endswith(".jsonl"):
-        yield from _json_lines(source.read(), damage)
+        yield from _read_json_lines(source.read(), damage)
         return
     try:
-        yield from _parquet(source, columns)
+        yield from _read_parquet(source, columns)
     except (*BAD_DATA, OSError):
         damage.unreadable[key] += 1
 
 
-def _parquet(source: pa.NativeFile, columns: frozenset[str] | None) -> Iterator[pa.RecordBatch]:
-    # Neither a whole row group in memory nor a column per thread: a large log costs no more.
+def _read_parquet(
+    source: pa.NativeFile, columns: frozenset[str] | None
+) -> Iterator[pa.RecordBatch]:
+    # Without these options, a whole row group or a column per thread would be held in memory.
     with pq.ParquetFile(source, pre_buffer=False, buffer_size=BUFFER_BYTES) as file:
         names = file.schema_arrow.names
         wanted = [n for n in names if (n in columns if columns else n not in UNUSED_COLUMNS)]
         yield from file.iter_batches(batch_size=BATCH_ROWS, columns=wanted, use_threads=False)
 
 
-def _json_lines(data: bytes, damage: Damage) -> Iterator[Batch]:
+def _read_json_lines(data: bytes, damage: Damage) -> Iterator[Batch]:
     rows: list[dict[str, Any]] = []
     for line in data.splitlines():
-        row = _decoded(line)
+        row = _decode(line)
         if row is None:
             damage.malformed["not a JSON object"] += 1
         else:
@@ -227,7 +232,7 @@ def _json_lines(data: bytes, damage: Damage) -> Iterator[Batch]:
         yield Batch(len(rows), {name: [row.get(name) for row in rows] for name in names})
 
 
-def _decoded(line: bytes) -> dict[str, Any] | None:
+def _decode(line: bytes) -> dict[str, Any] | None:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):

@@ -1,6 +1,6 @@
-"""Read the rows of a window, per model version."""
+"""Read the rows of a window for each model version, with their labels."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -14,29 +14,66 @@ from domain.contract.feature import Feature
 from domain.drift.window import MAXIMUM_DAYS, LastRows, Window
 from domain.errors import BadBundle
 from tabular import rows
+from tabular.labels import Labels, join_labels
 from tabular.log_objects import Damage, LogObjects, partitions
 from tabular.models import Models
-from tabular.sample import Sample
+from tabular.sample import Sample, SampledRows
 
 OBJECTS_PER_READ = 256
+"""Objects that are read at a time while searching for the latest rows."""
 DELIVERY = timedelta(hours=1)
-"""Firehose buffers for 15 minutes at most; what a day's partition holds is no later than this
-after the day's end.
+"""Firehose buffers for 15 minutes at most, so the rows in a day's partition were predicted no later
+than this after the end of the day.
 """
 
 
 @dataclass
 class Contents:
-    """What a window holds: a sample per version, and what could not be used."""
+    """The predictions of a window: a sample per version, and what could not be used."""
 
     samples: dict[str, Sample] = field(default_factory=dict)
     damage: Damage = field(default_factory=Damage)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowData:
+    """A window ``[start, end)`` (UTC milliseconds) with rows and labels by version.
+
+    `labels` holds one label for each of a version's rows.
+    """
+
+    start: int
+    end: int
+    rows: Mapping[str, SampledRows]
+    labels: Mapping[str, Labels]
+    damage: Damage
+
+
+def load_window(
+    *, log: LogObjects, models: Models, wanted: Window | LastRows, now: int, sample_rows: int
+) -> WindowData:
+    """Read a window's predictions and their labels, at most `sample_rows` of each version.
+
+    `now`: UTC milliseconds. Versions are sorted by name.
+    """
+    start, end = resolve_window(log=log, models=models, wanted=wanted)
+    contents = read_window(log=log, models=models, start=start, end=end, sample_rows=sample_rows)
+    # Each sample is released as soon as its rows are taken.
+    rows = {version: contents.samples.pop(version).finish() for version in sorted(contents.samples)}
+    labels = join_labels(
+        {version: sampled.table["prediction_id"] for version, sampled in rows.items()},
+        log=log,
+        start=start,
+        now=now,
+        damage=contents.damage,
+    )
+    return WindowData(start=start, end=end, rows=rows, labels=labels, damage=contents.damage)
+
+
 def read_window(
     *, log: LogObjects, models: Models, start: int, end: int, sample_rows: int
 ) -> Contents:
-    """Stream the partitions around ``[start, end)`` (UTC ms) once; memory is flat."""
+    """Stream the partitions around ``[start, end)`` (UTC milliseconds) once, in constant memory."""
     window = Window(times.from_millis(start), times.from_millis(end))
     contents = Contents()
 
@@ -48,9 +85,9 @@ def read_window(
         except BadBundle:
             return None
 
-    entries = log.listed(partitions(window.days()), since=start)
-    for version, table in rows.usable(
-        log.batches(entries, contents.damage),
+    entries = log.list_objects(partitions(window.days()), since=start)
+    for version, table in rows.read_usable(
+        log.read_batches(entries, contents.damage),
         start=start,
         end=end,
         features=features,
@@ -60,12 +97,14 @@ def read_window(
     return contents
 
 
-def resolve(*, log: LogObjects, models: Models, wanted: Window | LastRows) -> tuple[int, int]:
-    """The window in UTC milliseconds, half-open.
+def resolve_window(
+    *, log: LogObjects, models: Models, wanted: Window | LastRows
+) -> tuple[int, int]:
+    """Start and end of the window in UTC milliseconds; the end does not belong to it.
 
-    For the last N rows it starts with the N-th latest prediction of known versions (those logged in
-    the same millisecond included), or with the first when there are fewer; without any
-    prediction it is the day before.
+    The last N rows start with the N-th latest prediction of a known version, together with any
+    others of the same millisecond, or with the first prediction when there are fewer. Without any
+    prediction, the window is the 24 hours before.
     """
     if isinstance(wanted, Window):
         return times.to_millis(wanted.start), times.to_millis(wanted.end)
@@ -73,41 +112,41 @@ def resolve(*, log: LogObjects, models: Models, wanted: Window | LastRows) -> tu
     latest = _Latest(wanted.rows)
     end = times.to_millis(wanted.before)
     for entries in _newest_first(log, wanted.before, latest):
-        for _, table in rows.usable(
-            log.batches(entries, Damage(), columns=frozenset(rows.OWN_COLUMNS), keep=True),
+        for _, table in rows.read_usable(
+            log.read_batches(entries, Damage(), columns=frozenset(rows.OWN_COLUMNS), keep=True),
             start=times.to_millis(earliest),
             end=end,
             features=lambda version: () if version in models.versions else None,
             damage=Damage(),
         ):
             latest.add(table["prediction_id"].to_numpy(), table["predicted_at"].to_numpy())
-    start = latest.start()
+    start = latest.find_start()
     return (end - times.DAY_MS if start is None else start), end
 
 
 def _newest_first(log: LogObjects, before: datetime, latest: "_Latest") -> Iterator[list[Listed]]:
-    """Objects in handfuls, those stored last first, until no other can hold one of the latest."""
+    """List objects in batches, the newest first, until no other can hold one of the latest rows."""
     earliest = before.date() - timedelta(days=MAXIMUM_DAYS - 2)
-    for day in log.days():
+    for day in log.list_days():
         if day < earliest or latest.is_certain(before=_end_of(day)):
             return
         if day > before.date() + times.DAY:
             continue
-        entries = sorted(log.listed([day]), key=lambda entry: entry.modified, reverse=True)
+        entries = sorted(log.list_objects([day]), key=lambda entry: entry.modified, reverse=True)
         for first in range(0, len(entries), OBJECTS_PER_READ):
-            handful = entries[first : first + OBJECTS_PER_READ]
-            if latest.is_certain(before=times.to_millis(handful[0].modified) + times.CLOCK_SKEW_MS):
+            batch = entries[first : first + OBJECTS_PER_READ]
+            if latest.is_certain(before=times.to_millis(batch[0].modified) + times.CLOCK_SKEW_MS):
                 break
-            yield handful
+            yield batch
 
 
 def _end_of(day: date) -> int:
-    """When the last row of a day's partition was predicted, at the latest (UTC ms)."""
+    """The latest time at which a row in a day's partition was predicted (UTC milliseconds)."""
     return times.to_millis(times.start_of(day) + times.DAY + DELIVERY)
 
 
 class _Latest:
-    """Times of the latest `wanted` predictions, each prediction by its earliest copy."""
+    """Collects the times of the latest `wanted` predictions; the earliest copy of each counts."""
 
     def __init__(self, wanted: int) -> None:
         self.wanted = wanted
@@ -117,19 +156,19 @@ class _Latest:
     def add(self, ids: npt.NDArray[np.object_], at: npt.NDArray[np.int64]) -> None:
         self._new.append(pd.Series(at, index=pd.util.hash_array(ids)))
         if sum(map(len, self._new)) > self.wanted:
-            self._settle()
+            self._merge_new()
 
-    def _settle(self) -> None:
+    def _merge_new(self) -> None:
         seen = pd.concat([self._seen, *self._new]).sort_values()
         self._seen = seen[~seen.index.duplicated()].iloc[-self.wanted :]
         self._new = []
 
     def is_certain(self, *, before: int) -> bool:
-        """Whether no row predicted before that (UTC ms) can be one of them."""
-        self._settle()
+        """Whether no row predicted before that time (UTC milliseconds) can be one of them."""
+        self._merge_new()
         return len(self._seen) == self.wanted and int(self._seen.iloc[0]) >= before
 
-    def start(self) -> int | None:
-        """Time of the earliest of them."""
-        self._settle()
+    def find_start(self) -> int | None:
+        """Time of the earliest of them; None without any."""
+        self._merge_new()
         return int(self._seen.iloc[0]) if len(self._seen) else None

@@ -1,9 +1,9 @@
-"""From raw batches to rows that can be trusted: typed, in the window, one table per version.
+"""Turn raw batches into clean rows: typed, inside the window, one table per version.
 
-A row without usable id, time, version, score or sample key is malformed: counted by its first
-reason and left out. A feature's value is never a reason: what breaks the contract is kept as
-*invalid*, because that is drift of its own. In the typed tables null means missing and invalid
-is NaN for numbers and flags, `OTHER` for categories.
+A row without a usable id, time, version, probability or sample key is malformed: it is counted by
+its first reason and left out. A feature value that breaks the contract does not make its row
+malformed; it is kept as *invalid*, because that is a kind of drift. In the resulting tables null
+means missing. Invalid is NaN for numbers and flags, and `OTHER` for categories.
 """
 
 import math
@@ -42,7 +42,7 @@ Mask = npt.NDArray[np.bool_]
 Features = Callable[[str], tuple[Feature, ...] | None]
 
 
-def usable(
+def read_usable(
     batches: Iterable[Batch],
     *,
     start: int,
@@ -50,14 +50,14 @@ def usable(
     features: Features,
     damage: Damage,
 ) -> Iterator[tuple[str, pa.Table]]:
-    """``(version, rows)`` of every batch, rows with ``start <= predicted_at < end`` (ms) only.
+    """Yield ``(version, rows)`` for each batch, with ``start <= predicted_at < end`` (ms) only.
 
-    `features` gives the features of a version's contract, None for a version that doesn't exist.
+    `features` returns the features of a version's contract, or None if the version doesn't exist.
     """
     for batch in batches:
         malformed: Counter[str] = Counter()
         try:
-            found = list(_tables(batch, start, end, features, malformed))
+            found = list(_split_by_version(batch, start, end, features, malformed))
         except BAD_DATA:
             damage.malformed["unreadable"] += batch.rows
             continue
@@ -65,38 +65,42 @@ def usable(
         yield from found
 
 
-def _tables(
+def _split_by_version(
     batch: Batch, start: int, end: int, features: Features, malformed: Counter[str]
 ) -> Iterator[tuple[str, pa.Table]]:
-    own = pa.table({name: typed_column(name, kind, batch) for name, kind in OWN_COLUMNS.items()})
-    for version, positions in _by_version(own, start, end, malformed).items():
+    own = pa.table(
+        {name: read_typed_column(name, kind, batch) for name, kind in OWN_COLUMNS.items()}
+    )
+    for version, positions in _find_positions(own, start, end, malformed).items():
         wanted = features(version)
         if wanted is None:
             malformed["model_version"] += positions.size
             continue
         table = own.take(positions).drop_columns(["model_version"])
         for feature in wanted:
-            values = feature_values(batch.columns.get(feature.column), feature, positions)
+            values = read_feature_values(batch.columns.get(feature.column), feature, positions)
             table = table.append_column(feature.column, values)
         yield version, table
 
 
-def _by_version(
+def _find_positions(
     own: pa.Table, start: int, end: int, malformed: Counter[str]
 ) -> dict[str, npt.NDArray[np.int64]]:
-    """Positions of the good rows of each version; counts the others."""
+    """Find the positions of each version's good rows; count the others."""
     times = own["predicted_at"]
-    inside = _within(times, start, end)
-    left = inside | ~_within(times, start - MISPLACED_MS, end + MISPLACED_MS)
+    inside = _is_within(times, start, end)
+    left = inside | ~_is_within(times, start - MISPLACED_MS, end + MISPLACED_MS)
     length = pc.utf8_length(own["prediction_id"])
     probability, key = own["probability"], own["sample_key"]
     good = {
         "predicted_at": inside,
-        "prediction_id": _mask(pc.and_(pc.greater(length, 0), pc.less_equal(length, MAXIMUM_ID))),
-        "probability": _mask(
+        "prediction_id": _to_mask(
+            pc.and_(pc.greater(length, 0), pc.less_equal(length, MAXIMUM_ID))
+        ),
+        "probability": _to_mask(
             pc.and_(pc.greater_equal(probability, 0.0), pc.less_equal(probability, 1.0))
         ),
-        "sample_key": _mask(pc.and_(pc.greater_equal(key, 0), pc.less(key, SAMPLE_KEYS))),
+        "sample_key": _to_mask(pc.and_(pc.greater_equal(key, 0), pc.less(key, SAMPLE_KEYS))),
     }
     for reason, is_good in good.items():
         malformed[reason] += int(np.count_nonzero(left & ~is_good))
@@ -111,17 +115,17 @@ def _by_version(
     return {version: positions for version, positions in found.items() if positions.size}
 
 
-def _within(times: Any, start: int, end: int) -> Mask:
-    return _mask(pc.and_(pc.greater_equal(times, start), pc.less(times, end)))
+def _is_within(times: Any, start: int, end: int) -> Mask:
+    return _to_mask(pc.and_(pc.greater_equal(times, start), pc.less(times, end)))
 
 
-def _mask(condition: Any) -> Mask:
-    """Null conditions are false."""
+def _to_mask(condition: Any) -> Mask:
+    """Convert a condition to a mask; null counts as false."""
     return np.asarray(pc.fill_null(condition, False).to_numpy(), dtype=bool)
 
 
-def typed_column(name: str, kind: pa.DataType, batch: Batch) -> pa.Array:
-    """One of the record's own columns in its type; what isn't of the type is null."""
+def read_typed_column(name: str, kind: pa.DataType, batch: Batch) -> pa.Array:
+    """Read one of the record's own columns; values of another type become null."""
     column = batch.columns.get(name)
     if isinstance(column, pa.Array) and column.type == kind:
         return column
@@ -129,7 +133,7 @@ def typed_column(name: str, kind: pa.DataType, batch: Batch) -> pa.Array:
         return pa.nulls(batch.rows, kind)
     values = column.to_pylist() if isinstance(column, pa.Array) else column
     if kind == pa.string():
-        return pa.array([_text(v) for v in values], kind)
+        return pa.array([_clean_text(v) for v in values], kind)
     if kind == pa.bool_():
         return pa.array([v if isinstance(v, bool) else None for v in values], kind)
     if kind == pa.int64():
@@ -137,8 +141,8 @@ def typed_column(name: str, kind: pa.DataType, batch: Batch) -> pa.Array:
     return pa.array([float(v) if _is_number(v) else None for v in values], kind)
 
 
-def _text(value: Any) -> str | None:
-    """JSON may hold half a surrogate pair, which no Arrow string can."""
+def _clean_text(value: Any) -> str | None:
+    """Replace half surrogate pairs, which JSON may hold but an Arrow string can't."""
     if not isinstance(value, str):
         return None
     return value if value.isascii() else value.encode("utf-8", "replace").decode()
@@ -149,13 +153,13 @@ def _is_integer(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    """Numbers a float can hold."""
+    """Whether a value is a number that a float can hold."""
     return not isinstance(value, bool) and (
         isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**1000)
     )
 
 
-def feature_values(
+def read_feature_values(
     column: Any, feature: Feature, positions: npt.NDArray[np.int64] | None = None
 ) -> pa.Array:
     """A feature's values as text (category) or float64 (number, flag), see the module.
@@ -167,7 +171,7 @@ def feature_values(
         return pa.nulls(0 if positions is None else len(positions), kind)
     if isinstance(column, pa.Array | pa.ChunkedArray):
         column = column if positions is None else column.take(pa.array(positions))
-        typed = _typed(column, feature)
+        typed = _read_typed_feature(column, feature)
         if typed is not None:
             return typed
         values = column.to_pylist()
@@ -175,12 +179,12 @@ def feature_values(
         values = column if positions is None else [column[i] for i in positions]
     if feature.kind == "category":
         listed = frozenset(feature.categories)
-        return pa.array([_category(v, listed) for v in values], pa.string())
-    return pa.array([_number(v, feature) for v in values], pa.float64())
+        return pa.array([_clean_category(v, listed) for v in values], pa.string())
+    return pa.array([_clean_number(v, feature) for v in values], pa.float64())
 
 
-def _typed(column: Any, feature: Feature) -> pa.Array | None:
-    """The fast way for columns of the log's own type; None for others."""
+def _read_typed_feature(column: Any, feature: Feature) -> pa.Array | None:
+    """Read a column that already has the log's type, without a loop; None for other columns."""
     column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if feature.kind == "category":
         if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
@@ -202,13 +206,13 @@ def _range(feature: Feature) -> tuple[float, float]:
     return (0.0, 1.0) if feature.kind == "flag" else (feature.minimum, feature.maximum)
 
 
-def _category(value: Any, listed: frozenset[str]) -> str | None:
+def _clean_category(value: Any, listed: frozenset[str]) -> str | None:
     if value is None:
         return None
     return value if isinstance(value, str) and value in listed else OTHER
 
 
-def _number(value: Any, feature: Feature) -> float | None:
+def _clean_number(value: Any, feature: Feature) -> float | None:
     if value is None:
         return None
     if not _is_number(value) or not feature.accepts(value):

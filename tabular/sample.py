@@ -1,8 +1,8 @@
 """A bounded, deterministic sample of one version's rows.
 
-Rows are kept by their `sample_key`: the sample is all rows with a key below a cutoff, the largest
-cutoff that fits. It depends on the rows alone, not on their order, and holds every copy of a
-row it holds, so copies inside it are removed exactly.
+The sample is all rows whose `sample_key` is below a cutoff: the largest cutoff with which they fit.
+It depends on the rows alone and not on their order. All copies of a row have the same key, so the
+sample holds all of them or none, and copies are removed exactly.
 """
 
 from dataclasses import dataclass, field
@@ -14,13 +14,15 @@ import pyarrow.compute as pc
 from domain.contract.records import SAMPLE_KEYS
 
 SLACK = 1.2
-"""Rows held at most while reading, as a multiple of the sample: trimming costs a pass."""
+"""While reading, up to this multiple of the sample is held, because trimming costs a pass."""
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """A sample without its `copies` (of rows in it); `logged` rows were seen, `share` of the keys
-    is in it.
+class SampledRows:
+    """A finished sample without copies.
+
+    `copies`: how many were removed from it. `logged`: how many rows were seen in all. `share`: the
+    share of the keys that is in the sample.
     """
 
     table: pa.Table = field(default_factory=lambda: pa.table({}))
@@ -30,7 +32,7 @@ class Taken:
 
 
 class Sample:
-    """Collects tables of one version; `limit` rows stay at the end."""
+    """Collects tables of one version; at most `limit` rows remain."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -41,7 +43,7 @@ class Sample:
         self._held = 0
 
     def add(self, rows: pa.Table) -> None:
-        """Count all rows, keep those of the sample."""
+        """Count all rows, and keep those that belong to the sample."""
         self.logged += rows.num_rows
         keys = rows["sample_key"].to_numpy()
         self._per_key += np.bincount(keys, minlength=SAMPLE_KEYS)
@@ -66,15 +68,15 @@ class Sample:
         self._hold([pa.concat_tables(tables)])
         del tables  # before the release below
         if is_empty and self._held > self.limit:
-            # No hash puts that many rows under one key: the log's keys are wrong. By their ids, so
-            # that the order of reading doesn't matter here either.
+            # No hash puts so many rows under one key, so the log's keys are wrong. Choose by id, so
+            # that the order of reading does not matter here either.
             order = pc.sort_indices(self._tables[0], [("prediction_id", "ascending")])
             self._tables = [self._tables[0].take(order[: self.limit])]
             self._held = self.limit
-        pa.default_memory_pool().release_unused()  # or the peak is that of all passes together
+        pa.default_memory_pool().release_unused()  # else the peak is the sum of all passes
 
-    def taken(self) -> Taken:
-        """The earliest row of each prediction."""
+    def finish(self) -> SampledRows:
+        """Finish the sample: keep the earliest row of each prediction."""
         if self._held > self.limit:
             self._trim()
         table = pa.concat_tables(self._tables)
@@ -83,8 +85,10 @@ class Sample:
         )
         table = table.take(order)
         ids = table["prediction_id"].combine_chunks().dictionary_encode().indices.to_numpy()
-        _, first = np.unique(ids, return_index=True)  # the first is the earliest
-        return Taken(
+        _, first = np.unique(
+            ids, return_index=True
+        )  # the rows are sorted by time, so the first is the earliest
+        return SampledRows(
             table=table.take(np.sort(first)),
             copies=table.num_rows - first.size,
             logged=self.logged,

@@ -17,7 +17,7 @@ from lambdas.drift.clients import notifier, stores
 from lambdas.drift.observation import observe
 from lambdas.drift.requested import OnDemandRuns
 from monitoring_job.monitor import monitor
-from monitoring_job.publishing import last_scheduled
+from monitoring_job.publishing import find_last_scheduled
 from monitoring_job.settings import Settings
 
 
@@ -63,7 +63,7 @@ def _handled(
             sample_rows=settings.sample_rows,
             owner=owner,
         )
-        last, millis = last_scheduled(buckets.reports), times.to_millis(now)
+        last, millis = find_last_scheduled(buckets.reports), times.to_millis(now)
         telemetry.emit(observe(summaries, scheduled=request.scheduled, last=last, now=millis))
         return summaries
 

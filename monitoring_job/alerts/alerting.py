@@ -1,4 +1,4 @@
-"""Who is told what about a window's runs, and who tells it when several could."""
+"""Decide who is notified about a window's runs, and which of several parallel runs does it."""
 
 import time
 import uuid
@@ -21,9 +21,10 @@ WAIT_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alerting:
-    """The alert state in the reports bucket, and the notifier. `clock`: UTC milliseconds.
+    """The alert state in the reports bucket, and the notifier.
 
-    `owner` names the run in its claims, so that a repetition of a run that was killed goes on.
+    `target`: what the models predict, for the mails. `owner` names the run in its claims, so that
+    a retry of a run that was killed continues its work. `clock`: UTC milliseconds.
     """
 
     reports: Bucket
@@ -33,39 +34,43 @@ class Alerting:
     clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000
     sleep: Callable[[float], None] = time.sleep
 
-    def on_demand(self, summaries: Sequence[Summary], *, mail: bool) -> list[Summary]:
-        """Runs that somebody asked for: a mail about drift when they asked for one too."""
+    def handle_on_demand(self, summaries: Sequence[Summary], *, mail: bool) -> list[Summary]:
+        """Notify about drift in runs on demand, if `mail` says so; returns the summaries."""
         drifted = [summary for summary in summaries if summary.outcome.is_drift]
-        told = {summary.run_id: replace(summary, mail="not_asked") for summary in drifted}
+        changed = {summary.run_id: replace(summary, mail="not_asked") for summary in drifted}
         if drifted and mail:
             delivery = self.notifier.announce(
                 target=self.target, transition=Transition.NONE, summaries=drifted
             )
-            told = {summary.run_id: _noted(summary, CHANNELS, delivery) for summary in drifted}
-        return [told.get(summary.run_id, summary) for summary in summaries]
+            changed = {s.run_id: _record_delivery(s, CHANNELS, delivery) for s in drifted}
+        return [changed.get(summary.run_id, summary) for summary in summaries]
 
-    def scheduled(self, summaries: Sequence[Summary], *, look_back: bool = False) -> list[Summary]:
-        """The runs of one scheduled window move the incident, once; then what is pending is sent.
+    def handle_scheduled(
+        self, summaries: Sequence[Summary], *, look_back: bool = False
+    ) -> list[Summary]:
+        """Update the incident by the runs of one scheduled window, then deliver what is pending.
 
-        `look_back`: a look back over weeks, which moves an incident of its own. Returns the
-        summaries and, behind them, those of older runs that were announced now.
+        `look_back`: the window spans weeks, and has an incident of its own. Returns the summaries,
+        followed by those of older runs that people were notified of now.
         """
-        self._change(partial(_moved, summaries=summaries, look_back=look_back))
-        told = {summary.run_id: summary for summary in summaries}
+        self._change(partial(_advance_incident, summaries=summaries, look_back=look_back))
+        changed = {summary.run_id: summary for summary in summaries}
         for pending in self._read().pending:
             if self._claim(pending):
-                told |= self._deliver(pending, told)
-        return list(told.values())
+                changed |= self._deliver(pending, changed)
+        return list(changed.values())
 
     def _claim(self, pending: Announcement) -> bool:
-        """Claim an announcement for this run; False when another run tries, or has tried, since.
+        """Claim an announcement for this run; False when another run sends it or has sent it.
 
-        While another run is sending it, this one waits: that run delivers it, leaves what a channel
-        refused to later runs, or dies, and then its claim expires.
+        While another run is sending it, this one waits. That run delivers it, leaves to later runs
+        what a channel refused, or dies, and then its claim expires.
         """
         while True:
-            now = self.clock()
-            if self._change(partial(_claimed, pending=pending, now=now, owner=self.owner)):
+            claim = partial(
+                AlertState.claim, announcement=pending, now=self.clock(), owner=self.owner
+            )
+            if self._change(claim):
                 return True
             known = self._read().find(pending)
             if known is None or not known.claimed_by:
@@ -73,21 +78,25 @@ class Alerting:
             self.sleep(WAIT_SECONDS)
 
     def _deliver(self, pending: Announcement, known: dict[str, Summary]) -> dict[str, Summary]:
-        """Send it to the channels that haven't taken it; what a channel refuses stays pending."""
-        runs = [known.get(run_id) or self._stored(run_id) for run_id in pending.run_ids]
+        """Send an announcement to the channels that have not accepted it; the rest stays pending.
+
+        `known`: run id → summary of the current runs; others are read. Returns the summaries that
+        changed.
+        """
+        runs = [known.get(run_id) or self._read_summary(run_id) for run_id in pending.run_ids]
         found = [run for run in runs if run is not None]
         delivery = Delivery()
-        if found:  # else the runs are gone, and nothing can be said about them
+        if found:  # else the runs were deleted, and there is nothing to say about them
             delivery = self.notifier.announce(
                 target=self.target,
                 transition=pending.transition,
                 summaries=found,
                 channels=pending.channels,
             )
-        self._change(partial(_delivered, pending=pending, refused=tuple(delivery.refused)))
-        return {run.run_id: _noted(run, pending.channels, delivery) for run in found}
+        self._change(partial(_settle, pending=pending, refused=tuple(delivery.refused)))
+        return {run.run_id: _record_delivery(run, pending.channels, delivery) for run in found}
 
-    def _stored(self, run_id: str) -> Summary | None:
+    def _read_summary(self, run_id: str) -> Summary | None:
         try:
             stored = self.reports.get(keys.summary(keys.RunId.parse(run_id)))
             return Summary.from_json(stored.data) if stored else None
@@ -95,7 +104,7 @@ class Alerting:
             return None
 
     def _change(self, edit: Callable[[AlertState], AlertState | None]) -> bool:
-        """Replace the state by compare-and-set, unless `edit` answers None."""
+        """Replace the state by compare-and-swap; returns False if `edit` returns None."""
 
         def apply(stored: bytes | None) -> bytes | None:
             changed = edit(_decode(stored))
@@ -112,44 +121,42 @@ def _decode(stored: bytes | None) -> AlertState:
     try:
         return AlertState.from_json(stored) if stored is not None else AlertState()
     except BadRecord:
-        return AlertState()  # a mail too many is better than none ever again
+        return AlertState()  # one mail too many is better than no mail ever again
 
 
-def _moved(
+def _advance_incident(
     state: AlertState, *, summaries: Sequence[Summary], look_back: bool
 ) -> AlertState | None:
-    """The state after a scheduled window, with what is to be told about it.
+    """The state after a scheduled window, with an announcement if people should be notified.
 
-    News of a look back is another version that does worse, of other windows another column.
+    The daily incident escalates with another drifted column, that of the look-back with another
+    version that performs worse. None when the window changes nothing.
     """
-    verdicts = {s.run_id: _measured(s) if look_back else s.outcome for s in summaries}
-    dropped = [s.version for s in summaries if s.version and verdicts[s.run_id].is_drift]
+    outcomes = {s.run_id: _judge_by_labels(s) if look_back else s.outcome for s in summaries}
+    worse_versions = [s.version for s in summaries if s.version and outcomes[s.run_id].is_drift]
     columns = [column.column for s in summaries for column in s.drifted]
-    transition, becomes = (state.look_back if look_back else state.incident).advance(
-        outcome=worst(verdicts.values()),
-        drifted=dropped if look_back else columns,
+    transition, incident = (state.look_back if look_back else state.incident).advance(
+        outcome=worst(outcomes.values()),
+        drifted=worse_versions if look_back else columns,
         end=max(summary.end for summary in summaries),
     )
     if transition is Transition.NONE:
         return None
-    moved = replace(state, look_back=becomes) if look_back else replace(state, incident=becomes)
+    advanced = (
+        replace(state, look_back=incident) if look_back else replace(state, incident=incident)
+    )
     recovers = transition is Transition.RECOVER
-    # A month without a drop ends slowly, with the labels of old days: no news for anybody.
+    # A month without a drop ends slowly, with the labels of old days; nobody needs a mail then.
     if not transition.is_announced or (recovers and look_back):
-        return moved
-    run_ids = tuple(run_id for run_id, verdict in verdicts.items() if recovers or verdict.is_drift)
-    return moved.with_pending(Announcement(transition=transition, run_ids=run_ids))
+        return advanced
+    run_ids = tuple(run_id for run_id, o in outcomes.items() if recovers or o.is_drift)
+    return advanced.with_pending(Announcement(transition=transition, run_ids=run_ids))
 
 
-def _claimed(
-    state: AlertState, *, pending: Announcement, now: int, owner: str
-) -> AlertState | None:
-    return state.claim(pending, now=now, owner=owner)
-
-
-def _delivered(
+def _settle(
     state: AlertState, *, pending: Announcement, refused: tuple[Channel, ...]
 ) -> AlertState | None:
+    """Remove an announcement that was sent, or keep it for the channels that refused."""
     known = state.find(pending)
     if known is None:
         return None
@@ -157,16 +164,16 @@ def _delivered(
     return state.replace(known, rest if refused else None)
 
 
-def _measured(summary: Summary) -> Outcome:
-    """What the labels alone say."""
+def _judge_by_labels(summary: Summary) -> Outcome:
+    """The outcome by measured performance alone."""
     performance = summary.performance
     if performance is None or not performance.has_enough_labels:
         return Outcome.INSUFFICIENT_DATA
     return Outcome.PERFORMANCE_DROP if performance.dropped else Outcome.STABLE
 
 
-def _noted(summary: Summary, channels: Sequence[Channel], delivery: Delivery) -> Summary:
-    """With what became of the mail, and a sentence for each channel that refused."""
+def _record_delivery(summary: Summary, channels: Sequence[Channel], delivery: Delivery) -> Summary:
+    """Set the mail status, and add a sentence for each channel that refused."""
     mail: MailStatus = "failed" if "mail" in delivery.refused else "sent"
     new = [text for text in delivery.refused.values() if text not in summary.problems]
     return replace(

@@ -1,4 +1,4 @@
-"""Stable links to reports: they outlive every presigned URL, and open one report only."""
+"""Links to reports. They don't expire like presigned URLs, and each opens one report only."""
 
 from dataclasses import dataclass
 
@@ -13,10 +13,10 @@ class Links:
     secret: ReportSecret
 
     def report(self, run_id: str, report: str) -> str:
-        """The link that mails carry."""
+        """The link to a report, for mails."""
         token = self.secret.sign(run_id, report)
         return f"{self.api_url.rstrip('/')}/reports/{run_id}/{report}?t={token}"
 
     def dashboard(self, run_id: str) -> str:
-        """The run on the dashboard, which asks for the API key."""
+        """The link to a run on the dashboard, which asks for the API key."""
         return f"{self.api_url.rstrip('/')}/#/drift/{run_id}"

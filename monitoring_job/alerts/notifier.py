@@ -1,4 +1,4 @@
-"""Tell people and machines about a window: mail, topic, event."""
+"""Notify people and machines about a window: by mail, topic and event."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,14 +21,14 @@ from monitoring_job.alerts.mails import Section, compose
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The channels that refused, each with a sentence."""
+    """The channels that refused a notification, each with a sentence."""
 
     refused: Mapping[Channel, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notifier:
-    """The three channels. None of them keeps the others from being tried."""
+    """The three channels. One that fails does not keep the others from being tried."""
 
     mailer: Mailer
     topic: Topic
@@ -43,24 +43,24 @@ class Notifier:
         summaries: Sequence[Summary],
         channels: Sequence[Channel] = CHANNELS,
     ) -> Delivery:
-        """Tell about the runs of one window; `Transition.NONE` for runs on demand."""
+        """Notify about the runs of one window; `Transition.NONE` stands for runs on demand."""
         ordered = sorted(summaries, key=lambda s: s.outcome.severity, reverse=True)
         sections = [
-            Section(summary, self._links(summary), self.links.dashboard(summary.run_id))
+            Section(summary, self._make_links(summary), self.links.dashboard(summary.run_id))
             for summary in ordered
         ]
         message = compose(target=target, transition=transition, sections=sections)
-        facts = {"transition": transition.value, "runs": [_facts(s) for s in sections]}
+        facts = {"transition": transition.value, "runs": [_collect_facts(s) for s in sections]}
         recovered = transition is Transition.RECOVER
         event: DetailType = "DriftRecovered" if recovered else "DriftDetected"
-        ways: dict[Channel, tuple[str, Callable[[], object]]] = {
-            # Links are capabilities: people on the topic get them, the bus doesn't.
+        senders: dict[Channel, tuple[str, Callable[[], object]]] = {
+            # Whoever has a link can open the report, so the bus does not get them.
             "event": (
                 f"The event {event} was not published ({{}}).",
-                partial(self.bus.publish, event, _without_links(facts)),
+                partial(self.bus.publish, event, _drop_links(facts)),
             ),
             "topic": (
-                "The alert topic took no message ({}).",
+                "The alert topic accepted no message ({}).",
                 partial(self.topic.publish, subject=message.subject, message=facts),
             ),
             "mail": (
@@ -70,18 +70,18 @@ class Notifier:
         }
         refused: dict[Channel, str] = {}
         for channel in channels:
-            sentence, send = ways[channel]
+            sentence, send = senders[channel]
             try:
                 send()
             except (EventRefused, MailRefused, ClientError, BotoCoreError) as error:
-                refused[channel] = sentence.format(_code(error))
+                refused[channel] = sentence.format(_name_error(error))
         return Delivery(refused)
 
-    def _links(self, summary: Summary) -> dict[str, str]:
+    def _make_links(self, summary: Summary) -> dict[str, str]:
         return {name: self.links.report(summary.run_id, name) for name in summary.reports}
 
 
-def _facts(section: Section) -> dict[str, Any]:
+def _collect_facts(section: Section) -> dict[str, Any]:
     summary = section.summary
     return {
         "run_id": summary.run_id,
@@ -96,16 +96,16 @@ def _facts(section: Section) -> dict[str, Any]:
         },
         "segments": {s.name: [c.column for c in s.drifted] for s in summary.drifted_segments},
         "label_coverage": summary.performance.coverage if summary.performance else 0.0,
-        "f1": _f1(summary),
+        "f1": _collect_f1(summary),
         "reports": dict(section.links),
         "dashboard": section.page,
     }
 
 
-def _f1(summary: Summary) -> dict[str, float | str | None]:
-    """Measured, on the test rows, expected, and expected on the reference; None where unknown.
+def _collect_f1(summary: Summary) -> dict[str, float | str | None]:
+    """F1 as measured, on the test rows, as estimated, and as estimated on the reference.
 
-    `basis` is which of both a verdict rests on.
+    None where unknown. `basis` says which of them the verdict rests on.
     """
     measured, expected = summary.performance, summary.expectation
     figure = measured.figures.get("f1") if measured else None
@@ -118,13 +118,13 @@ def _f1(summary: Summary) -> dict[str, float | str | None]:
     }
 
 
-def _without_links(facts: dict[str, Any]) -> dict[str, Any]:
+def _drop_links(facts: dict[str, Any]) -> dict[str, Any]:
     runs = [{k: v for k, v in run.items() if k != "reports"} for run in facts["runs"]]
     return {**facts, "runs": runs}
 
 
-def _code(error: Exception) -> str:
-    """An error's code; never its message, which may name addresses."""
+def _name_error(error: Exception) -> str:
+    """The error's code, and never its message, which may name addresses."""
     if isinstance(error, ClientError):
         return error_code(error) or "unknown"
     return str(error) if isinstance(error, EventRefused | MailRefused) else type(error).__name__

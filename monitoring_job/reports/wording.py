@@ -1,4 +1,4 @@
-"""How a verdict reads, in mails and above reports."""
+"""The sentences of a verdict, in mails and in report headers."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ HEADLINES = {
 }
 EXPLANATIONS = {
     Outcome.NO_DATA: "No prediction was logged in this window.",
-    Outcome.INSUFFICIENT_DATA: "There are too few predictions in this window to judge.",
+    Outcome.INSUFFICIENT_DATA: "There are too few predictions in this window for a verdict.",
     Outcome.STABLE: "Inputs and predictions look like the model's reference sample.",
     Outcome.DATA_DRIFT: "The inputs no longer look like the model's reference sample.",
     Outcome.PREDICTION_DRIFT: "The predictions no longer look like those of the reference sample.",
@@ -32,17 +32,17 @@ REPORT_TITLES = {
 METRICS = {"f1": "F1", "precision": "Precision", "recall": "Recall", "roc_auc": "ROC AUC"}
 PROBABILITY = "predicted probability"
 EXPECTED_DROP = (
-    "The model is expected to perform worse than on its reference sample: an estimate from its own "
-    "probabilities, until labels tell."
+    "The model is expected to perform worse than on its reference sample. This is an estimate from "
+    "its own probabilities; only labels can confirm it."
 )
 LONGEST_NAME = 80
-"""Characters of a category that a sentence repeats."""
+"""Characters of a category's name that a sentence repeats."""
 NOT_SHOWN = "not shown"
-"""In place of what would tell about fewer than eleven rows."""
+"""Printed in place of a suppressed figure."""
 
 
 def headline(summary: Summary) -> str:
-    """Every finding, the most serious first: ``Prediction drift, data drift``."""
+    """List every finding, the most serious first: ``Prediction drift, data drift``."""
     names = [HEADLINES[finding] for finding in _findings(summary)]
     if names[0] == HEADLINES[Outcome.PERFORMANCE_DROP] and summary.basis == "estimate":
         names[0] = f"Expected {names[0].lower()}"
@@ -50,20 +50,20 @@ def headline(summary: Summary) -> str:
 
 
 def explanation(summary: Summary) -> str:
-    """What the outcome means, as a sentence for each finding."""
+    """Explain each finding in a sentence."""
     estimated = {Outcome.PERFORMANCE_DROP: EXPECTED_DROP} if summary.basis == "estimate" else {}
     sentences = EXPLANATIONS | estimated
     return " ".join(sentences[finding] for finding in _findings(summary))
 
 
 def _findings(summary: Summary) -> list[Outcome]:
-    """The most serious first."""
+    """List the findings, the most serious first; without any, the outcome."""
     found = sorted(summary.findings, key=lambda o: o.severity, reverse=True)
     return found or [summary.outcome]
 
 
 def window(summary: Summary) -> str:
-    """``2026-01-31 UTC``, ``2026-01-30 to 2026-01-31 UTC``, or two instants."""
+    """Format the window: ``2026-01-31 UTC``, ``2026-01-30 to 2026-01-31 UTC``, or two times."""
     start, end = times.from_millis(summary.start), times.from_millis(summary.end)
     if start == times.start_of(start.date()) and end == times.start_of(end.date()):
         first, last = start.date(), end.date() - times.DAY
@@ -72,7 +72,7 @@ def window(summary: Summary) -> str:
 
 
 def counts(summary: Summary) -> str:
-    """How much the verdict rests on."""
+    """Say how many rows the verdict rests on, and what was left out."""
     rows = summary.rows
     about = "" if rows.sample_share == 1.0 else "about "
     text = f"{about}{rows.distinct:,} predictions"
@@ -93,16 +93,16 @@ def counts(summary: Summary) -> str:
 
 
 def performance(summary: Summary) -> list[str]:
-    """How well the model does, as sentences: measured with its label coverage, and expected."""
+    """Say how well the model performs: measured, with its label coverage, and estimated."""
     lines = []
     measured, expected = summary.performance, summary.expectation
     if measured is None:
-        lines.append("Labels: none have come for these predictions yet, or too few to show.")
+        lines.append("Labels: none have arrived for these predictions yet, or too few to show.")
     else:
         share = "nearly all of the predictions"
         if measured.labelled is not None:
             share = f"{_percent(measured.coverage)} of the predictions ({measured.labelled:,})"
-        few = "" if measured.has_enough_labels else ", too few to judge by"
+        few = "" if measured.has_enough_labels else ", too few for a verdict"
         lines.append(f"Labels: known for {share}{few}.")
         lines += [
             f"{METRICS[name]}: {_figure(figure)}{_before(measured.test.get(name))}"
@@ -127,7 +127,7 @@ def _before(test: float | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One drifted column in words."""
+    """One drifted column, as text."""
 
     name: str
     measure: str
@@ -138,7 +138,7 @@ class Change:
 
 
 def changes(summary: Summary) -> list[Change]:
-    """A line for each drifted column, the largest effect first; then those of segments."""
+    """Describe each drifted column, the largest effect first; then those within segments."""
     within = [
         _change(column, f" in {segment.name}")
         for segment in summary.drifted_segments
@@ -148,7 +148,7 @@ def changes(summary: Summary) -> list[Change]:
 
 
 def name(column: ColumnDrift) -> str:
-    """What people call it."""
+    """What people call the column."""
     return PROBABILITY if column.column == "probability" else column.name
 
 
@@ -161,7 +161,7 @@ def _change(column: ColumnDrift, where: str = "") -> Change:
 
 
 def _measure(column: ColumnDrift, *, by_validity: bool) -> tuple[str, str, str]:
-    """What to show of a column, in the reference and in the window."""
+    """Choose what to show of a column: what is measured, in the reference, in the window."""
     old, new = column.reference, column.current
     if by_validity:
         invalid, missing = _move(old.invalid, new.invalid), _move(old.missing, new.missing)

@@ -1,42 +1,40 @@
-"""What labels and probabilities say about a window, beside its columns."""
+"""Evaluate a window by its labels and its probabilities."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from domain.drift.disclosure import SMALLEST_GROUP
-from domain.drift.performance import Expectation, Performance, read_test_figures
+from domain.drift.performance import Expectation, Performance
 from domain.drift.summary import ColumnDrift
-from domain.model.bundle import Bundle
 from monitoring_job.statistics import performance, profiles
 from monitoring_job.statistics.profiles import Column
 from monitoring_job.statistics.statistics import compare_column, mark_drifted
+from tabular.classification import Bools, Floats
 from tabular.labels import UNKNOWN, Labels
-from tabular.models import Models
-
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """Truth and decision of the labelled rows of one side: what the performance page draws."""
+    """Label and decision of each labelled row, of the reference or of the window."""
 
     truth: Bools
     predicted: Bools
 
     @property
     def may_be_shown(self) -> bool:
-        """Whether no figure rests on fewer than eleven rows."""
+        """Whether no figure describes fewer than eleven rows."""
         return performance.may_be_shown(self.truth, self.predicted)
 
 
 @dataclass(frozen=True, slots=True)
 class LabelFindings:
-    """`target`: the labels of reference and window as columns, None without labels there.
+    """What labels and probabilities say. Everything but `expectation` needs labels.
 
-    `sides`: reference and window, None likewise, or where a figure would rest on too few rows.
+    `target`: the labels of reference and window as columns. `sides`: reference and window for the
+    performance report; None also where a figure would describe too few rows.
     """
 
     expectation: Expectation | None = None
@@ -48,53 +46,62 @@ class LabelFindings:
 
 def evaluate_labels(
     *,
-    models: Models,
-    version: str,
-    bundle: Bundle,
+    target: str,
+    threshold: float,
+    test: Mapping[str, float],
     reference: pa.Table,
     table: pa.Table,
     labels: Labels,
     minimum_rows: int,
 ) -> LabelFindings:
-    """`labels`: of each row of `table`."""
-    probabilities, old = _numbers(table), _numbers(reference)
-    truth = _truth(reference)
+    """Estimate performance, and measure it and the target drift where there are labels.
+
+    `target`: the target's name. `test`: the version's figures on its test rows. `labels`: one for
+    each row of `table`.
+    """
+    probabilities, reference_probabilities = (
+        _read_probabilities(table),
+        _read_probabilities(reference),
+    )
+    reference_truth = _read_truth(reference)
     expectation = performance.estimate_performance(
         probabilities=probabilities,
-        reference=old,
-        reference_labels=truth,
-        threshold=bundle.threshold,
+        reference=reference_probabilities,
+        reference_labels=reference_truth,
+        threshold=threshold,
     )
     known = labels != UNKNOWN
     if np.count_nonzero(known) < SMALLEST_GROUP:
         return LabelFindings(expectation)
-    here = Side(labels[known] == 1, probabilities[known] >= bundle.threshold)
+    in_window = Side(labels[known] == 1, probabilities[known] >= threshold)
     measured = performance.measure_performance(
         labels=labels[known],
         probabilities=probabilities[known],
-        threshold=bundle.threshold,
-        test=read_test_figures(models.card(version)),
+        threshold=threshold,
+        test=test,
         sampled=len(labels),
     )
-    if truth is None:
+    if reference_truth is None:
         return LabelFindings(expectation, measured)
-    there = Side(truth, old >= bundle.threshold)
-    target = tuple(profiles.target(bundle.contract.target, side.truth) for side in (there, here))
-    [drift] = mark_drifted([compare_column(*target)], minimum_rows)
+    in_reference = Side(reference_truth, reference_probabilities >= threshold)
+    old, new = (profiles.target_column(target, side.truth) for side in (in_reference, in_window))
+    [drift] = mark_drifted([compare_column(old, new)], minimum_rows)
+    may_be_shown = in_reference.may_be_shown and in_window.may_be_shown
     return LabelFindings(
         expectation,
         measured,
         drift.without_rows(reference=False, current=measured.labelled is None),
-        (target[0], target[1]),
-        (there, here) if there.may_be_shown and here.may_be_shown else None,
+        (old, new),
+        (in_reference, in_window) if may_be_shown else None,
     )
 
 
-def _numbers(table: pa.Table) -> npt.NDArray[np.float64]:
+def _read_probabilities(table: pa.Table) -> Floats:
     return np.asarray(table["probability"].to_numpy(), dtype=np.float64)
 
 
-def _truth(reference: pa.Table) -> Bools | None:
+def _read_truth(reference: pa.Table) -> Bools | None:
+    """The labels of the reference; None unless every row has one."""
     if "label" not in reference.column_names or reference["label"].null_count:
         return None
     return np.asarray(reference["label"].to_numpy(), dtype=bool)

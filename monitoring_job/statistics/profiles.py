@@ -1,4 +1,4 @@
-"""A column as the statistics see it, and what may be told of it in numbers."""
+"""A column as the statistics see it, and the figures of it that may be published."""
 
 import math
 from collections.abc import Set
@@ -16,22 +16,22 @@ from domain.contract.feature import Feature
 from domain.drift.disclosure import SMALLEST_GROUP, choose_suppressed, round_significant
 from domain.drift.drift import OTHER
 from domain.drift.summary import Profile
-from tabular.rows import feature_values
+from tabular.rows import read_feature_values
 
 VALID, MISSING, INVALID = "valid", "missing", "invalid"
 PROBABILITY = Feature(name="probability", kind="number", minimum=0.0, maximum=1.0)
-"""The prediction is compared like a feature."""
+"""The predicted probability is compared like a feature."""
 Group = str | None
-"""A part of a column's rows: a category, `OTHER`, VALID numbers; None for the missing ones."""
+"""A part of a column's rows: a category, `OTHER`, or VALID for all valid numbers; None for missing
+values."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column of one data set.
+    """One column of one data set, with one entry per row in both series.
 
-    `values`: per row the category (`OTHER` for one outside the contract, None for a missing
-    one), flag ("0", "1", `OTHER`, None) or number (NaN when missing or invalid). `state`: per row
-    whether it is valid, missing or invalid.
+    `values`: categories (`OTHER` outside the contract, None when missing), flags ("0", "1",
+    `OTHER`, None) or numbers (NaN when missing or invalid). `state`: VALID, MISSING or INVALID.
     """
 
     feature: Feature
@@ -49,7 +49,7 @@ class Column:
 
     @cached_property
     def groups(self) -> dict[Group, int]:
-        """The rows of each part."""
+        """How many rows each group has."""
         states = self.state.value_counts()
         found: dict[Group, int] = {None: int(states.get(MISSING, 0))}
         if self.feature.kind == "number":
@@ -59,26 +59,27 @@ class Column:
 
     @cached_property
     def suppressed(self) -> frozenset[Group]:
-        """The parts that must not be told."""
+        """The groups whose size must not be shown."""
         return choose_suppressed(self.groups, last=UNUSUAL)
 
 
 UNUSUAL: frozenset[Group] = frozenset({None, OTHER})
-"""What people look for, so that it is the last to be hidden for another's sake."""
+"""Missing and invalid values. They interest people most, so they are the last to be suppressed to
+protect another group."""
 
 
 def find_merged_groups(reference: Column, current: Column) -> frozenset[Group]:
-    """The groups that are shown as one, in both so that they can be compared."""
+    """Find the groups to merge: the same in both columns, so that they can be compared."""
     return reference.suppressed | current.suppressed
 
 
 def merged_label(groups: Set[Group]) -> str:
-    """The name of several groups shown as one."""
+    """The name of merged groups."""
     return " or ".join(sorted("missing" if name is None else name for name in groups))
 
 
 def profile(column: Column, merged_groups: Set[Group]) -> Profile:
-    """Shares and moments of groups that may be told; never a row. `apart`: see `joined`."""
+    """Summarise a column in shares and moments that may be shown; never a single row."""
     rows, groups = len(column.state), column.groups
     mean, deviation = _moments(column)
     return Profile(
@@ -106,7 +107,7 @@ def _shares(groups: dict[Group, int], merged_groups: Set[Group], rows: int) -> d
 
 
 def _moments(column: Column) -> tuple[float | None, float | None]:
-    """Mean and deviation; None where they are undefined or beyond what a float holds."""
+    """Mean and standard deviation; None where undefined or too large for a float."""
     if column.feature.kind != "number" or len(column.present) < SMALLEST_GROUP:
         return None, None
     with np.errstate(over="ignore", invalid="ignore"):
@@ -115,15 +116,16 @@ def _moments(column: Column) -> tuple[float | None, float | None]:
     return mean, deviation
 
 
-def columns(contract: Contract, table: pa.Table) -> dict[str, Column]:
-    """Every feature of the contract and the probability, by column name.
+def profile_columns(contract: Contract, table: pa.Table) -> dict[str, Column]:
+    """Read every feature of the contract, and the probability, by column name.
 
-    `table`: columns of the log or of a reference sample; a missing column is all missing.
+    `table`: rows of the log or of a reference sample. If it lacks a column, all its values are
+    missing.
     """
     return {
-        feature.column: _column(
+        feature.column: _make_column(
             feature,
-            feature_values(
+            read_feature_values(
                 table[feature.column] if feature.column in table.column_names else None,
                 feature,
                 np.arange(table.num_rows),
@@ -133,17 +135,17 @@ def columns(contract: Contract, table: pa.Table) -> dict[str, Column]:
     }
 
 
-def target(name: str, labels: npt.NDArray[np.bool_]) -> Column:
-    """The labels as a column, to be compared like a feature."""
+def target_column(name: str, labels: npt.NDArray[np.bool_]) -> Column:
+    """The labels as a column, so that they can be compared like a feature."""
     text = pd.Series(np.where(labels, "1", "0"), dtype="str")
-    return Column(Feature(name=name, kind="flag"), text, _valid(len(labels)))
+    return Column(Feature(name=name, kind="flag"), text, _all_valid(len(labels)))
 
 
-def _valid(rows: int) -> "pd.Series[str]":
+def _all_valid(rows: int) -> "pd.Series[str]":
     return pd.Series(np.full(rows, VALID), dtype="str")
 
 
-def _column(feature: Feature, values: pa.Array) -> Column:
+def _make_column(feature: Feature, values: pa.Array) -> Column:
     missing = np.asarray(values.is_null())
     if feature.kind == "number":
         numbers = values.to_numpy(zero_copy_only=False).astype(np.float64)

@@ -1,4 +1,4 @@
-"""Compare a window with its reference, column by column."""
+"""Compare a window with the reference, column by column."""
 
 import math
 from collections.abc import Mapping
@@ -26,7 +26,8 @@ METHODS: Mapping[str, Method] = {
     "category": "jensenshannon",
     "flag": "jensenshannon",
 }
-"""Fixed by the column's kind: Evidently's own choice changes with the size of the reference."""
+"""The effect size of each kind of column. Evidently's own choice would change with the size of the
+reference."""
 
 
 def compare_columns(
@@ -36,10 +37,10 @@ def compare_columns(
     current: Mapping[str, Column],
     minimum_rows: int,
 ) -> tuple[tuple[ColumnDrift, ...], ColumnDrift]:
-    """All features in the contract's order, and the probability.
+    """Compare all features, in the contract's order, and the probability.
 
-    `minimum_rows`: on fewer rows nothing counts as drift. A column that can't be compared says so
-    in its `problem` and leaves the others alone.
+    With fewer rows than `minimum_rows`, nothing counts as drift. A column that can't be compared
+    says so in its `problem`; the others are not affected.
     """
     columns = [
         compare_column(reference[feature.column], current[feature.column])
@@ -50,7 +51,7 @@ def compare_columns(
 
 
 def compare_column(reference: Column, current: Column) -> ColumnDrift:
-    """Both tests of one column, q-values still open."""
+    """Test one column's values and validity; `mark_drifted` adds the q-values later."""
     results: list[Test | str] = []
     if reference.present.empty:
         results.append("The reference holds no value of this column.")
@@ -58,9 +59,9 @@ def compare_column(reference: Column, current: Column) -> ColumnDrift:
         results.append("The window holds no valid value of this column.")
     else:
         method = METHODS[reference.feature.kind]
-        results.append(_test("values", method, reference.present, current.present))
+        results.append(_run_test("values", method, reference.present, current.present))
     if (reference.state != VALID).any() or (current.state != VALID).any():
-        results.append(_test("validity", "jensenshannon", reference.state, current.state))
+        results.append(_run_test("validity", "jensenshannon", reference.state, current.state))
     problems = [result for result in results if isinstance(result, str)]
     merged_groups = find_merged_groups(reference, current)
     return ColumnDrift(
@@ -74,17 +75,17 @@ def compare_column(reference: Column, current: Column) -> ColumnDrift:
     )
 
 
-def _test(
+def _run_test(
     aspect: Aspect, method: Method, reference: "pd.Series[Any]", current: "pd.Series[Any]"
 ) -> Test | str:
-    """One comparison, or a sentence why there is none."""
+    """Compare one aspect; returns a sentence instead when that is impossible."""
     try:
         effect = measure_distance(method, reference, current)
-        p_value = _p_value(method, reference, current)
-    except Exception as error:  # whatever a column holds, the others are judged
+        p_value = _compute_p_value(method, reference, current)
+    except Exception as error:  # whatever a column holds, the others are compared
         return f"The {aspect} could not be compared ({type(error).__name__})."
     if not math.isfinite(effect) or not math.isfinite(p_value):
-        return f"The {aspect} could not be compared (their difference is no finite number)."
+        return f"The {aspect} could not be compared (their difference is not a finite number)."
     return Test(
         aspect=aspect,
         method=method,
@@ -96,12 +97,12 @@ def _test(
     )
 
 
-def _p_value(
+def _compute_p_value(
     method: Method,
     reference: "pd.Series[Any]",
     current: "pd.Series[Any]",
 ) -> float:
-    """Kolmogorov-Smirnov for numbers, Pearson's chi-square for categories."""
+    """Test numbers by Kolmogorov-Smirnov, categories by Pearson's chi-square."""
     from scipy import stats
 
     if method == "wasserstein":
@@ -113,7 +114,7 @@ def _p_value(
 
 
 def mark_drifted(columns: list[ColumnDrift], minimum_rows: int) -> list[ColumnDrift]:
-    """Benjamini-Hochberg over every test of the run, then the rule."""
+    """Set the q-values, by Benjamini-Hochberg over all tests of `columns`, and mark drift."""
     from scipy import stats
 
     p_values = [test.p_value for column in columns for test in column.tests]
@@ -122,7 +123,7 @@ def mark_drifted(columns: list[ColumnDrift], minimum_rows: int) -> list[ColumnDr
         replace(
             column,
             tests=tuple(
-                _with_q(test, float(next(q_values)), minimum_rows, column.current)
+                _decide(test, float(next(q_values)), minimum_rows, column.current)
                 for test in column.tests
             ),
         )
@@ -130,18 +131,18 @@ def mark_drifted(columns: list[ColumnDrift], minimum_rows: int) -> list[ColumnDr
     ]
 
 
-def _with_q(test: Test, q_value: float, minimum_rows: int, profile: Profile) -> Test:
-    """The test as it may be published: its rows count those that have no value, too."""
+def _decide(test: Test, q_value: float, minimum_rows: int, profile: Profile) -> Test:
+    """Decide one test, and suppress its row count if that reveals how few rows have no value."""
     drifted = is_drifted(
         effect=test.effect,
         q_value=q_value,
         rows=test.rows or 0,
         minimum=min(minimum_rows, MINIMUM_VALUES),
     )
-    is_secret = test.aspect == "values" and None in (profile.missing, profile.invalid)
+    reveals_missing = test.aspect == "values" and None in (profile.missing, profile.invalid)
     return replace(
         test,
-        rows=None if is_secret else test.rows,
+        rows=None if reveals_missing else test.rows,
         q_value=round_significant(q_value),
         drifted=drifted,
     )

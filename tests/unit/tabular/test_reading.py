@@ -23,7 +23,7 @@ from tabular import log_objects
 from tabular.labels import UNKNOWN, join_labels
 from tabular.log_objects import Damage, LogObjects, partitions
 from tabular.models import Models, NoReference
-from tabular.reading import Contents, read_window, resolve
+from tabular.reading import Contents, read_window, resolve_window
 from tests.unit.monitoring import DAY, NOON, log, publish_model, records, scored
 
 START = times.to_millis(DAY)
@@ -57,7 +57,7 @@ def test_rows_of_stream_and_fallback_are_read_alike(
     table = records(scored(60, seed=3), contract, version=version)
     log(moto_bucket, table.slice(0, 40))
     fall_back(moto_bucket, lines(table.slice(40)))
-    whole = read(moto_bucket).samples[version].taken().table
+    whole = read(moto_bucket).samples[version].finish().table
     expected = table.select(["prediction_id", "age", "gender", "probability"])
     assert whole.select(expected.column_names).to_pylist() == expected.to_pylist()
 
@@ -72,7 +72,7 @@ def test_a_window_is_half_open_and_looks_into_the_neighbouring_partitions(
     for position, days in enumerate((-1, -1, 1, 1)):
         part = table.slice(position, 1)
         log(moto_bucket, part, name=str(position), day=DAY + timedelta(days=days))
-    found = read(moto_bucket).samples[version].taken().table
+    found = read(moto_bucket).samples[version].finish().table
     assert found["predicted_at"].to_pylist() == [START, END - 1]
 
 
@@ -89,7 +89,7 @@ def test_each_version_is_read_by_its_own_contract(moto_bucket: Bucket, contract:
     log(moto_bucket, records(frame, narrow, version=old), name="old")
     log(moto_bucket, records(frame, contract, version=new), name="new")
     samples = read(moto_bucket).samples
-    columns = {version: sample.taken().table.column_names for version, sample in samples.items()}
+    columns = {version: sample.finish().table.column_names for version, sample in samples.items()}
     assert ("bmi" in columns[old], "bmi" in columns[new]) == (False, True)
 
 
@@ -100,7 +100,7 @@ def test_copies_are_removed_and_the_earliest_kept(moto_bucket: Bucket, contract:
     log(moto_bucket, later, name="a-read-first")
     log(moto_bucket, table, name="b")
     sample = read(moto_bucket).samples[version]
-    taken = sample.taken()
+    taken = sample.finish()
     found = taken.table
     assert (taken.logged, found.num_rows, taken.copies) == (100, 50, 50)
     assert found["predicted_at"].to_pylist() == table["predicted_at"].to_pylist()
@@ -128,7 +128,7 @@ def test_malformed_rows_are_counted_by_reason_and_left_out(
     fall_back(moto_bucket, lines(table, **{column: BAD_ROWS[column]}))
     contents = read(moto_bucket)
     assert contents.damage.malformed == Counter({column: 4})
-    found = contents.samples[version].taken().table
+    found = contents.samples[version].finish().table
     assert found["prediction_id"].to_pylist() == table["prediction_id"].to_pylist()[4:]
 
 
@@ -191,7 +191,7 @@ def test_no_content_of_an_object_ends_the_reading(
         key = f"{keys.stream(stream, DAY.date())}poison.parquet"
         moto_bucket.put(key, _parquet(content))
     contents = read(moto_bucket)
-    taken = contents.samples[version].taken()
+    taken = contents.samples[version].finish()
     if stream == "labels":
         ids = {version: taken.table["prediction_id"]}
         found = join_labels(
@@ -202,7 +202,9 @@ def test_no_content_of_an_object_ends_the_reading(
     else:
         assert contents.damage.malformed == Counter(malformed)
         newest = LastRows(3, DAY + times.DAY)
-        start, _ = resolve(log=LogObjects(moto_bucket), models=Models(moto_bucket), wanted=newest)
+        start, _ = resolve_window(
+            log=LogObjects(moto_bucket), models=Models(moto_bucket), wanted=newest
+        )
         assert start == NOON
     assert taken.logged == 3
 
@@ -214,7 +216,7 @@ def test_bytes_that_are_no_text_cost_their_row_alone(
     table = records(scored(3, seed=3), contract, version=version)
     position = table.column_names.index("gender")
     log(moto_bucket, table.set_column(position, "gender", NOT_UTF8))
-    found = read(moto_bucket).samples[version].taken().table
+    found = read(moto_bucket).samples[version].finish().table
     assert found["gender"].to_pylist() == [OTHER, "Male", OTHER]
 
 
@@ -228,7 +230,7 @@ def test_a_large_object_that_expired_since_the_listing_is_counted(
     entries = list(moto_bucket.list(key))
     moto_bucket.delete(key)
     damage = Damage()
-    assert list(LogObjects(moto_bucket).batches(entries, damage)) == []
+    assert list(LogObjects(moto_bucket).read_batches(entries, damage)) == []
     assert damage.unreadable == Counter({key: 1})
 
 
@@ -261,7 +263,7 @@ def test_what_breaks_the_contract_is_kept_as_invalid(
     version = publish_model(moto_bucket, contract)
     table = records(scored(6, seed=3), contract, version=version)
     fall_back(moto_bucket, lines(table, **{column: values}))
-    found = read(moto_bucket).samples[version].taken().table[column].to_pylist()
+    found = read(moto_bucket).samples[version].finish().table[column].to_pylist()
     assert ["invalid" if _is_nan(value) else value for value in found] == expected
 
 
@@ -272,7 +274,7 @@ def test_a_column_of_another_type_or_none_at_all_is_no_obstacle(
     table = records(scored(3, seed=3), contract, version=version).drop_columns(["hba1c_level"])
     position = table.column_names.index("bmi")
     log(moto_bucket, table.set_column(position, "bmi", pa.array(["27", "x", None])))
-    found = read(moto_bucket).samples[version].taken().table
+    found = read(moto_bucket).samples[version].finish().table
     assert found["hba1c_level"].null_count == 3
     assert np.isnan(found["bmi"].to_pylist()[0])
     assert found["bmi"].null_count == 1
@@ -298,7 +300,7 @@ def test_the_last_rows_start_with_the_nth_latest_prediction(
     log(moto_bucket, table.slice(0, 50), day=DAY)
     log(moto_bucket, table.slice(30, 70), name="with-copies", day=DAY + timedelta(days=1))
     before = DAY + timedelta(days=1)
-    start, end = resolve(
+    start, end = resolve_window(
         log=LogObjects(moto_bucket), models=Models(moto_bucket), wanted=LastRows(wanted, before)
     )
     assert (start, end) == (NOON + first * 1_000, times.to_millis(before))
@@ -309,7 +311,7 @@ def test_the_last_rows_of_an_empty_log_are_the_day_before(
 ) -> None:
     publish_model(moto_bucket, contract)
     models = Models(moto_bucket)
-    window = resolve(log=LogObjects(moto_bucket), models=models, wanted=LastRows(5, DAY))
+    window = resolve_window(log=LogObjects(moto_bucket), models=models, wanted=LastRows(5, DAY))
     assert window == (START - 86_400_000, START)
 
 
@@ -327,7 +329,7 @@ def test_old_partitions_are_left_alone_once_the_last_rows_are_certain(
             return super()._get(key)
 
     wanted = LastRows(10, DAY + times.DAY)
-    resolve(log=Watched(moto_bucket), models=Models(moto_bucket), wanted=wanted)
+    resolve_window(log=Watched(moto_bucket), models=Models(moto_bucket), wanted=wanted)
     assert read_keys == [f"{keys.stream('log', DAY.date())}a.parquet"]
 
 

@@ -24,9 +24,9 @@ def test_a_sample_depends_on_the_rows_and_not_on_their_order() -> None:
         forwards.add(part)
     for part in reversed(parts):
         backwards.add(part)
-    assert forwards.taken().table.equals(backwards.taken().table)
-    assert forwards.taken().share == backwards.taken().share
-    assert 1_800 <= forwards.taken().table.num_rows <= 2_000
+    assert forwards.finish().table.equals(backwards.finish().table)
+    assert forwards.finish().share == backwards.finish().share
+    assert 1_800 <= forwards.finish().table.num_rows <= 2_000
 
 
 def test_a_sample_never_holds_much_more_than_its_limit() -> None:
@@ -47,11 +47,11 @@ def test_a_sample_is_bounded_even_when_all_rows_bear_one_key() -> None:
         forwards.add(part)
         backwards.add(other)
         assert forwards._held <= 1_500
-    assert forwards.taken().table.equals(backwards.taken().table)
-    assert forwards.taken().table.num_rows == 1_000
+    assert forwards.finish().table.equals(backwards.finish().table)
+    assert forwards.finish().table.num_rows == 1_000
 
 
 def test_a_sample_that_fits_is_everything() -> None:
     sample = Sample(1_000)
     sample.add(_rows(1_000))
-    assert (sample.taken().table.num_rows, sample.taken().share) == (1_000, 1.0)
+    assert (sample.finish().table.num_rows, sample.finish().share) == (1_000, 1.0)

@@ -72,7 +72,9 @@ def few(frame: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def columns(contract: Contract, *, rows: int, seed: int) -> dict[str, Column]:
-    return profiles.columns(contract, pa.Table.from_pandas(few(scored(rows, seed=seed), seed)))
+    return profiles.profile_columns(
+        contract, pa.Table.from_pandas(few(scored(rows, seed=seed), seed))
+    )
 
 
 def is_secret(rows: float) -> bool:
@@ -136,7 +138,9 @@ def test_a_group_too_small_to_show_is_one_with_the_next_on_both_sides(contract: 
     old, new = scored(1_000, seed=1), scored(1_000, seed=2)
     old["gender"] = ["Other"] * 3 + ["Male"] * 417 + ["Female"] * 580
     new["gender"] = ["Other"] * 50 + ["Male"] * 370 + ["Female"] * 580
-    sides = [profiles.columns(contract, pa.Table.from_pandas(frame)) for frame in (old, new)]
+    sides = [
+        profiles.profile_columns(contract, pa.Table.from_pandas(frame)) for frame in (old, new)
+    ]
     found, _ = compare_columns(
         contract=contract, reference=sides[0], current=sides[1], minimum_rows=300
     )

@@ -230,7 +230,7 @@ def test_a_bad_window_may_say_what_is_wrong_and_asks_aws_nothing(
 def test_the_age_is_that_of_the_latest_window_on_schedule(moto_bucket: Bucket) -> None:
     runs = [replace(drift_summary(Outcome.STABLE, day=day), scheduled=day < 2) for day in range(4)]
     publishing.index_runs(moto_bucket, runs)
-    assert publishing.last_scheduled(moto_bucket) == runs[1].end
+    assert publishing.find_last_scheduled(moto_bucket) == runs[1].end
 
 
 @pytest.mark.parametrize(("scheduled", "runs"), [(True, 3), (False, 0)])

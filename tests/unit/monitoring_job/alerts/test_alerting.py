@@ -46,7 +46,7 @@ def _alerting(bucket: Bucket, channels: Channels, *, now: int = 10**13) -> Alert
 def _scheduled(bucket: Bucket, channels: Channels, *runs: Summary) -> list[Summary]:
     """What the job does: publish the runs, tell, publish what came of it."""
     published = [publishing.publish_run(bucket, run, {}) for run in runs]
-    told = _alerting(bucket, channels).scheduled(published)
+    told = _alerting(bucket, channels).handle_scheduled(published)
     return [publishing.publish_summary(bucket, run) for run in told]
 
 
@@ -75,7 +75,7 @@ def test_a_week_of_windows_mails_opening_escalation_and_recovery_once_each(
         drift_summary(Outcome.STABLE, day=5),
         drift_summary(Outcome.STABLE, day=6),
     ]
-    told = [_alerting(moto_bucket, channels).scheduled([run])[0].mail for run in week]
+    told = [_alerting(moto_bucket, channels).handle_scheduled([run])[0].mail for run in week]
     sent, quiet = "sent", "not_needed"
     assert told == [quiet, sent, quiet, sent, quiet, quiet, sent]
     assert channels.subjects == [
@@ -90,7 +90,9 @@ def test_a_week_of_windows_mails_opening_escalation_and_recovery_once_each(
 def test_ten_repeats_of_a_window_make_one_mail(moto_bucket: Bucket) -> None:
     channels = Channels()
     for _ in range(10):
-        _alerting(moto_bucket, channels).scheduled([drift_summary(Outcome.DATA_DRIFT, "age")])
+        _alerting(moto_bucket, channels).handle_scheduled(
+            [drift_summary(Outcome.DATA_DRIFT, "age")]
+        )
     assert len(channels.mails) == 1
 
 
@@ -100,7 +102,9 @@ def test_five_parallel_runs_of_a_window_make_one_mail(moto_bucket: Bucket) -> No
 
     def run() -> None:
         barrier.wait()
-        _alerting(moto_bucket, channels).scheduled([drift_summary(Outcome.DATA_DRIFT, "age")])
+        _alerting(moto_bucket, channels).handle_scheduled(
+            [drift_summary(Outcome.DATA_DRIFT, "age")]
+        )
 
     threads = [threading.Thread(target=run) for _ in range(5)]
     for thread in threads:
@@ -121,14 +125,14 @@ def test_other_columns_of_segments_are_no_news(moto_bucket: Bucket) -> None:
 
 def test_a_month_of_one_lasting_shift_is_two_mails_at_most(contract: Contract) -> None:
     pool = scored(40_000, seed=2)
-    reference = profiles.columns(contract, pa.Table.from_pandas(pool[:5_000]))
+    reference = profiles.profile_columns(contract, pa.Table.from_pandas(pool[:5_000]))
     incident, told = Incident(), 0
     for day in range(30):
         rows = pool[5_000:].sample(1_000, random_state=200 + day)
         rows["age"] = (rows["age"] + 8).clip(upper=120)
         odds = rows["probability"] / (1 - rows["probability"]) * np.exp(0.03 * 8)
         rows["probability"] = odds / (1 + odds)
-        current = profiles.columns(contract, pa.Table.from_pandas(rows))
+        current = profiles.profile_columns(contract, pa.Table.from_pandas(rows))
         columns, prediction = compare_columns(
             contract=contract, reference=reference, current=current, minimum_rows=300
         )
@@ -184,7 +188,7 @@ def test_a_run_that_died_before_it_sent_is_made_up_for_by_the_next_days_quiet_ru
         _scheduled(moto_bucket, channels, drift_summary(Outcome.DATA_DRIFT, "age"))
     channels.failing.clear()
     later = _alerting(moto_bucket, channels, now=10**13 + CLAIM_MS)
-    later.scheduled([drift_summary(Outcome.STABLE, day=1)])
+    later.handle_scheduled([drift_summary(Outcome.STABLE, day=1)])
     assert channels.subjects == ["[diabetes] Data drift: age (2026-01-31 UTC)"]
     assert _state(moto_bucket).incident.is_open
 
@@ -231,7 +235,7 @@ def test_the_weekly_look_back_tells_each_version_that_does_worse_once_and_nothin
     mails = []
     for runs in weeks:
         published = [publishing.publish_run(moto_bucket, run, {}) for run in runs]
-        told = _alerting(moto_bucket, channels).scheduled(published, look_back=True)
+        told = _alerting(moto_bucket, channels).handle_scheduled(published, look_back=True)
         mails.append([run.mail for run in told])
     quiet, sent = ["not_needed"], ["sent"]
     both = [quiet * 2, sent * 2]
@@ -338,7 +342,7 @@ def _run(bucket: Bucket, channels: Channels, run: Summary, waiting: Waiting, own
         clock=waiting.now,
         sleep=waiting.sleep,
     )
-    alerting.scheduled([run])
+    alerting.handle_scheduled([run])
 
 
 @pytest.mark.parametrize(
@@ -400,7 +404,7 @@ def test_only_so_many_announcements_wait() -> None:
 def test_an_unreadable_state_costs_a_mail_and_not_the_run(moto_bucket: Bucket) -> None:
     moto_bucket.put(keys.ALERT_STATE, b"{")
     channels = Channels()
-    _alerting(moto_bucket, channels).scheduled([drift_summary(Outcome.DATA_DRIFT, "age")])
+    _alerting(moto_bucket, channels).handle_scheduled([drift_summary(Outcome.DATA_DRIFT, "age")])
     stored = moto_bucket.get(keys.ALERT_STATE)
     assert len(channels.mails) == 1
     assert stored is not None
@@ -414,7 +418,7 @@ def test_several_versions_of_one_window_make_one_mail(moto_bucket: Bucket) -> No
         drift_summary(Outcome.DATA_DRIFT, "age", version="2-0a1b2c3d"),
         drift_summary(Outcome.PREDICTION_DRIFT, "probability", version="3-0a1b2c3d"),
     ]
-    told = _alerting(moto_bucket, channels).scheduled(runs)
+    told = _alerting(moto_bucket, channels).handle_scheduled(runs)
     assert [summary.mail for summary in told] == ["not_needed", "sent", "sent"]
     assert len(channels.mails) == 1
 
@@ -432,7 +436,9 @@ def test_runs_on_demand_mail_drift_when_asked_and_leave_the_incident_alone(
     moto_bucket: Bucket, outcome: Outcome, asked: bool, status: str, mails: int
 ) -> None:
     channels = Channels()
-    told = _alerting(moto_bucket, channels).on_demand([drift_summary(outcome, "age")], mail=asked)
+    told = _alerting(moto_bucket, channels).handle_on_demand(
+        [drift_summary(outcome, "age")], mail=asked
+    )
     assert (told[0].mail, len(channels.mails)) == (status, mails)
     assert moto_bucket.get(keys.ALERT_STATE) is None
 
@@ -445,5 +451,5 @@ def test_drift_that_comes_and_goes_never_counts_as_recovered(moto_bucket: Bucket
             if day % 2
             else drift_summary(Outcome.STABLE, day=day)
         )
-        _alerting(moto_bucket, channels).scheduled([run])
+        _alerting(moto_bucket, channels).handle_scheduled([run])
     assert len(channels.mails) == 1

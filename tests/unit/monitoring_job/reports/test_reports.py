@@ -39,8 +39,8 @@ def drifted(
     current.loc[:99, "gender"] = HOSTILE
     current.loc[:199, "bmi"] = None
     current["probability"] = current["probability"] ** 0.5
-    old = profiles.columns(contract, pa.Table.from_pandas(scored(5_000, seed=1)))
-    new = profiles.columns(contract, pa.Table.from_pandas(current))
+    old = profiles.profile_columns(contract, pa.Table.from_pandas(scored(5_000, seed=1)))
+    new = profiles.profile_columns(contract, pa.Table.from_pandas(current))
     columns, prediction = compare_columns(
         contract=contract, reference=old, current=new, minimum_rows=300
     )
@@ -266,7 +266,7 @@ def test_a_page_of_a_hundred_columns_keeps_the_limit_and_the_one_that_drifted() 
         frame = pd.DataFrame({f"f{i}": random.normal(size=rows) for i in range(100)})
         frame["f70"] += shift
         table = pa.Table.from_pandas(frame.assign(probability=random.random(rows)))
-        sides.append(profiles.columns(wide, table))
+        sides.append(profiles.profile_columns(wide, table))
     old, new = sides
     columns, prediction = compare_columns(
         contract=wide, reference=old, current=new, minimum_rows=300

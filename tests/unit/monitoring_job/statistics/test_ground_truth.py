@@ -225,7 +225,7 @@ def test_a_version_that_cannot_be_judged_leaves_the_others_alone(
     broken, healthy = world.run()
     assert (broken.outcome, broken.problems) == (
         Outcome.INSUFFICIENT_DATA,
-        ("This version could not be judged (RuntimeError).",),
+        ("This version could not be evaluated (RuntimeError).",),
     )
     assert healthy.outcome is Outcome.STABLE
 

@@ -29,8 +29,10 @@ def compared(
 ) -> dict[str, ColumnDrift]:
     columns, prediction = compare_columns(
         contract=contract,
-        reference=profiles.columns(contract, pa.Table.from_pandas(scored(reference_rows, seed=1))),
-        current=profiles.columns(contract, pa.Table.from_pandas(current)),
+        reference=profiles.profile_columns(
+            contract, pa.Table.from_pandas(scored(reference_rows, seed=1))
+        ),
+        current=profiles.profile_columns(contract, pa.Table.from_pandas(current)),
         minimum_rows=300,
     )
     return {column.column: column for column in (*columns, prediction)}
@@ -177,8 +179,8 @@ def test_a_difference_that_is_no_number_is_a_sentence_and_spares_the_others(
     reference.loc[0, "bmi"] = None  # the one column of that length
     columns, _ = compare_columns(
         contract=contract,
-        reference=profiles.columns(contract, pa.Table.from_pandas(reference)),
-        current=profiles.columns(contract, pa.Table.from_pandas(current)),
+        reference=profiles.profile_columns(contract, pa.Table.from_pandas(reference)),
+        current=profiles.profile_columns(contract, pa.Table.from_pandas(current)),
         minimum_rows=300,
     )
     found = {column.column: column for column in columns}
@@ -205,12 +207,12 @@ def test_a_column_that_breaks_the_statistics_spares_the_others(
     monkeypatch.setattr(statistics, "measure_distance", breaking)
     current = scored(1_000, seed=21)
     _age(current)
-    reference = profiles.columns(contract, pa.Table.from_pandas(scored(5_000, seed=1)))
+    reference = profiles.profile_columns(contract, pa.Table.from_pandas(scored(5_000, seed=1)))
     reference["bmi"].values.name = "bmi"
     columns, _ = compare_columns(
         contract=contract,
         reference=reference,
-        current=profiles.columns(contract, pa.Table.from_pandas(current)),
+        current=profiles.profile_columns(contract, pa.Table.from_pandas(current)),
         minimum_rows=300,
     )
     by_name = {column.column: column for column in columns}

@@ -1,4 +1,4 @@
-"""The dashboard: its page, and what it shows of runs, predictions and models."""
+"""The dashboard function: the page, and its data about runs, predictions and models."""
 
 import os
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from lambdas.dashboard.models import Models
 from lambdas.dashboard.page import Page
 from lambdas.dashboard.predictions import Predictions
 from lambdas.dashboard.report import SecretCache
-from lambdas.dashboard.routes import Dashboard, build
+from lambdas.dashboard.routes import Dashboard, build_api
 from lambdas.dashboard.run_now import RunNow
 from lambdas.dashboard.runs import Runs
 from lambdas.dashboard.settings import Settings
@@ -27,7 +27,7 @@ WEB = Path(__file__).resolve().parents[2] / "web"
 
 
 @cache
-def _api() -> Api:
+def _open_api() -> Api:
     settings = Settings.from_env(os.environ)
     s3 = aws.client("s3")
     reports, models = Bucket(s3, settings.reports_bucket), Bucket(s3, settings.models_bucket)
@@ -50,9 +50,9 @@ def _api() -> Api:
         predictions=Predictions(athena),
         seconds=settings.report_seconds,
     )
-    return build(dashboard, Telemetry("dashboard", settings.metrics_namespace))
+    return build_api(dashboard, Telemetry("dashboard", settings.metrics_namespace))
 
 
 def handler(event: Mapping[str, Any], _: object) -> Answer:
     """Answer one request of API Gateway."""
-    return _api().respond(event)
+    return _open_api().respond(event)

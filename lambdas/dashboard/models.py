@@ -1,4 +1,4 @@
-"""Model versions for people: what serves, how it came to, and every version's card."""
+"""Model versions for the dashboard: the champion, the ledger, every version's card."""
 
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
@@ -13,12 +13,12 @@ from domain.model.card import ModelCard
 from lambdas.dashboard.stored import documents
 
 ENTRIES = 100
-"""The latest entries of the ledger that one answer holds."""
+"""How many entries of the ledger one answer holds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """The models' bucket, and the command that an operator rolls back with."""
+    """The models bucket, and how the operator's command line is called."""
 
     bucket: Bucket
     operator_command: str

@@ -1,4 +1,4 @@
-"""The dashboard's own files, with the policy under which a browser runs them."""
+"""The dashboard's own files, and the content security policy they are served with."""
 
 import base64
 import hashlib

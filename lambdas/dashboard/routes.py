@@ -1,4 +1,4 @@
-"""What the dashboard's function answers."""
+"""The routes of the dashboard function."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -37,14 +37,14 @@ ERRORS: ErrorTable = {
     BadRecord: Mapped(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "Damaged record",
-        "A stored record can't be decoded; the next run or promotion writes it anew.",
+        "A stored record can't be decoded; the next run or promotion writes a new one.",
     ),
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dashboard:
-    """The routes; report links live for `seconds`."""
+    """The routes. URLs of reports are valid for `seconds`."""
 
     page: Page
     runs: Runs
@@ -71,7 +71,7 @@ class Dashboard:
         return answer(HTTPStatus.OK, self.runs.overview())
 
     def traffic(self, _: Request, __: Observation) -> Answer:
-        """GET /monitoring/traffic: apart from the overview, for a query takes seconds on AWS."""
+        """GET /monitoring/traffic: not in the overview, because the query takes seconds on AWS."""
         return answer(HTTPStatus.OK, self.predictions.traffic(now=self.clock()))
 
     def list_runs(self, request: Request, _: Observation) -> Answer:
@@ -122,7 +122,7 @@ class Dashboard:
         return redirect(url)
 
 
-def build(dashboard: Dashboard, telemetry: Telemetry) -> Api:
+def build_api(dashboard: Dashboard, telemetry: Telemetry) -> Api:
     """The dashboard's API."""
     routes = {
         ("GET", "/"): dashboard.index,

@@ -1,4 +1,4 @@
-"""Run now: what somebody asks for is recorded, put on the bus, and can be followed."""
+"""Run now: record a request, put it on the bus, and let its caller follow it."""
 
 import uuid
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from adapters.events import EventBus, EventRefused
 from adapters.rest import Problem
 from adapters.s3 import Bucket
 from domain import keys, times
-from domain.contract.field_problem import FieldProblem
+from domain.contract.field_problem import FieldProblem, pointer_token
 from domain.drift.drift_request import DriftRequest, RequestRecord, check_id
 from domain.errors import BadWindow
 
@@ -21,19 +21,19 @@ NOT_SENT = "The event bus refused the request; send it again."
 
 @dataclass(frozen=True, slots=True)
 class RunNow:
-    """Requests in the reports' bucket, and the bus that the drift function listens on."""
+    """Requests in the reports bucket, and the bus that the drift function listens on."""
 
     reports: Bucket
     bus: EventBus
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
 
     def ask(self, body: Any, *, now: datetime) -> RequestRecord:
-        """Record a request and put `DriftRequested`; raises Problem naming what is wrong."""
-        request = _checked(body, now)
+        """Record a request and publish `DriftRequested`; raises Problem for a bad request."""
+        request = _check_body(body, now)
         record = RequestRecord(
             id=self.new_id(), requested_at=times.to_millis(now), request=dict(request)
         )
-        self._write(record)  # before the event: the function finds it, however fast it is
+        self._write(record)  # before the event, so that the function finds it however fast it is
         try:
             self.bus.publish("DriftRequested", record.detail)
         except EventRefused:
@@ -42,7 +42,7 @@ class RunNow:
         return record
 
     def find(self, request_id: str, *, now: datetime) -> dict[str, Any]:
-        """A request and what became of it; raises Problem (404)."""
+        """A request and its status; raises Problem (404)."""
         try:
             stored = self.reports.get(keys.request(check_id(request_id)))
         except BadWindow:
@@ -55,25 +55,21 @@ class RunNow:
         self.reports.put(keys.request(record.id), record.to_json(), content_type="application/json")
 
 
-def _checked(body: Any, now: datetime) -> Mapping[str, Any]:
+def _check_body(body: Any, now: datetime) -> Mapping[str, Any]:
     if not isinstance(body, Mapping):
-        raise _bad("The body must be an object: a window, and optionally mail.")
+        raise _make_problem("The body must be an object: a window, and optionally mail.")
     unknown = [name for name in body if name not in FIELDS]
     if unknown:
-        errors = [FieldProblem(f"#/{_escaped(name)}", "is not a field") for name in unknown]
-        raise _bad("Fields are: " + ", ".join(FIELDS) + ".", errors)
+        errors = [FieldProblem(f"#/{pointer_token(name)}", "is not a field") for name in unknown]
+        raise _make_problem("Fields are: " + ", ".join(FIELDS) + ".", errors)
     if not set(body) - {"mail"}:
-        raise _bad("Give one of: day; start and end; last_rows.")
+        raise _make_problem("Give one of: day; start and end; last_rows.")
     try:
         DriftRequest.parse(body, now=now)
     except BadWindow as error:
-        raise _bad(str(error)) from None
+        raise _make_problem(str(error)) from None
     return body
 
 
-def _bad(detail: str, errors: list[FieldProblem] | None = None) -> Problem:
+def _make_problem(detail: str, errors: list[FieldProblem] | None = None) -> Problem:
     return Problem(HTTPStatus.BAD_REQUEST, "Bad window", detail, errors or ())
-
-
-def _escaped(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")

@@ -1,4 +1,4 @@
-"""Drift runs for people: the overview, pages of the index, one run with its columns' history."""
+"""Drift runs for the dashboard: the overview, the list of runs, one run with its history."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -20,16 +20,17 @@ from lambdas.dashboard.stored import objects
 PAGE = 50
 LATEST = 8
 HISTORY = 20
-"""How many runs of a version a column's sparkline shows."""
+"""How many of a version's runs a column's line shows."""
 
 UNKNOWN_INCIDENT = (
-    "Whether an incident is open can't be read; the next scheduled drift run starts anew."
+    "The alert state can't be decoded, so it is unknown whether an incident is open. The next "
+    "scheduled drift run writes a new one."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """What the buckets of reports and models say about drift."""
+    """The reports and models buckets, and the secret that signs links."""
 
     reports: Bucket
     models: Bucket
@@ -37,23 +38,23 @@ class Runs:
 
     def overview(self) -> dict[str, Any]:
         """Champion and card, the open incident, the timeline (oldest first), the latest runs."""
-        index = self._index()
+        index = self._read_index()
         store = ModelStore(self.models)
         champion = store.read_champion()
         card = store.read_card(champion.version) if champion else None
-        incident, problems = self._incident()
+        incident, problems = self._read_incident()
         return {
             "champion": asdict(champion) if champion else None,
             "card": card.to_dict() if card else None,
             "incident": asdict(incident) if incident.is_open else None,
             "problems": problems,
             "runs_total": len(index.entries),
-            "timeline": [_moment(entry) for entry in reversed(index.entries)],
+            "timeline": [_summarise(entry) for entry in reversed(index.entries)],
             "latest": [asdict(entry) for entry in index.entries[:LATEST]],
         }
 
-    def _incident(self) -> tuple[Incident, list[str]]:
-        """The one to show; a state that can't be read costs a sentence, not the overview."""
+    def _read_incident(self) -> tuple[Incident, list[str]]:
+        """Read the incident to show; a damaged state becomes a problem sentence, not an error."""
         stored = self.reports.get(keys.ALERT_STATE)
         try:
             return (AlertState.from_json(stored.data) if stored else AlertState()).worst, []
@@ -62,7 +63,7 @@ class Runs:
 
     def page(self, cursor: str | None) -> dict[str, Any]:
         """PAGE runs after the one named by `cursor`; raises Problem for a cursor of no run."""
-        entries = self._index().entries
+        entries = self._read_index().entries
         start = 0
         if cursor is not None:
             found = [i for i, entry in enumerate(entries) if entry.run_id == cursor]
@@ -95,24 +96,24 @@ class Runs:
             for name in summary.reports
         }
         return {
-            "summary": json.loads(summary.to_json()),  # an older one with today's fields
+            "summary": json.loads(summary.to_json()),  # an old summary gets the fields of today
             "rows": summary.rows.distinct,
             "links": links,
-            "history": self._history(summary),
+            "history": self._collect_history(summary),
         }
 
-    def _history(self, summary: Summary) -> dict[str, list[dict[str, Any]]]:
-        """Column → its strongest effect in the runs of this version up to this one."""
+    def _collect_history(self, summary: Summary) -> dict[str, list[dict[str, Any]]]:
+        """Collect each column's largest effect in the version's runs up to this one."""
         before = [
             keys.summary(keys.RunId.parse(entry.run_id))
-            for entry in self._index().entries
+            for entry in self._read_index().entries
             if entry.version == summary.version
             and entry.end <= summary.end
             and entry.run_id != summary.run_id
         ]
         found = objects(self.reports, reversed(before[: HISTORY - 1]))
         history: dict[str, list[dict[str, Any]]] = {}
-        for run in (*filter(None, map(_readable, found)), summary):
+        for run in (*filter(None, map(_decode, found)), summary):
             for column in (*run.compared, *filter(None, (run.target,))):
                 if column.tests:
                     point = {
@@ -123,20 +124,20 @@ class Runs:
                     history.setdefault(column.column, []).append(point)
         return history
 
-    def _index(self) -> RunIndex:
+    def _read_index(self) -> RunIndex:
         stored = self.reports.get(keys.RUN_INDEX)
         return RunIndex.from_json(stored.data) if stored else RunIndex()
 
 
-def _readable(data: bytes | None) -> Summary | None:
-    """A damaged summary of another run costs a point of the lines, no more."""
+def _decode(data: bytes | None) -> Summary | None:
+    """Decode another run's summary; a damaged one only leaves a gap in the lines."""
     try:
         return Summary.from_json(data) if data else None
     except BadRecord:
         return None
 
 
-def _moment(entry: IndexEntry) -> dict[str, Any]:
+def _summarise(entry: IndexEntry) -> dict[str, Any]:
     return {
         "run_id": entry.run_id,
         "end": entry.end,

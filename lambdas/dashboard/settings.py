@@ -1,4 +1,4 @@
-"""What the dashboard's function is told by its stack."""
+"""Environment variables of the dashboard function."""
 
 from dataclasses import dataclass
 
@@ -7,10 +7,11 @@ from domain.environment import Environment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(Environment):
-    """`report_seconds`: how long the presigned URL behind a report link lives, 900 at most.
+    """Where the data is, and a few limits.
 
+    `report_seconds`: how long the presigned URL behind a report link is valid, at most 900.
     `operator_command`: how the operator's command line is called for this deployment, for the page
-    to show. `query_seconds`: how long a query may take before it is stopped; the gateway waits 29.
+    to show. `query_seconds`: after how long a query is stopped; the gateway waits 29 seconds.
     """
 
     reports_bucket: str

@@ -1,4 +1,4 @@
-"""Objects of a bucket, several at a time, and JSON documents among them."""
+"""Read several objects of a bucket at a time."""
 
 import json
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ PARALLEL = 10
 
 def documents(bucket: Bucket, keys: Iterable[str]) -> list[dict[str, Any] | None]:
     """The objects under `keys`, in their order."""
-    return list(map(_decoded, objects(bucket, keys)))
+    return list(map(_decode, objects(bucket, keys)))
 
 
 def objects(bucket: Bucket, keys: Iterable[str]) -> list[bytes | None]:
@@ -23,7 +23,7 @@ def objects(bucket: Bucket, keys: Iterable[str]) -> list[bytes | None]:
         return [stored.data if stored else None for stored in found]
 
 
-def _decoded(data: bytes | None) -> dict[str, Any] | None:
+def _decode(data: bytes | None) -> dict[str, Any] | None:
     try:
         found = json.loads(data) if data else None
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the function returns about its runs."""
+"""Describe runs in what the function returns."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,8 +7,8 @@ from domain.drift.summary import Summary
 from monitoring_job.alerts.links import Links
 
 
-def answer(summaries: Sequence[Summary], links: Links) -> dict[str, Any]:
-    """Plain data, one entry per run, with links to its reports."""
+def describe_runs(summaries: Sequence[Summary], links: Links) -> dict[str, Any]:
+    """Return one entry per run, with links to its reports, as plain data."""
     return {
         "runs": [
             {

@@ -1,4 +1,4 @@
-"""The function's clients, from its settings."""
+"""Make the function's clients from its settings."""
 
 from functools import cache
 
@@ -16,8 +16,8 @@ from tabular.log_objects import PARALLEL
 
 
 @cache
-def stores(settings: Settings) -> Stores:
-    """The buckets; patience for large objects, a connection for each parallel read."""
+def open_stores(settings: Settings) -> Stores:
+    """Open the buckets, with time for large objects and a connection for each parallel read."""
     s3 = aws.client("s3", timeout_seconds=60, attempts=5, connections=PARALLEL)
     return Stores(
         models=Bucket(s3, settings.models_bucket),
@@ -26,8 +26,8 @@ def stores(settings: Settings) -> Stores:
     )
 
 
-def notifier(settings: Settings) -> Notifier:
-    """The channels; the secret is read for every run, because it may have been rotated.
+def open_notifier(settings: Settings) -> Notifier:
+    """Open the channels; the secret is read for every run, because it may have been rotated.
 
     Mail and topic get one attempt: neither service recognises a repetition, so one whose answer was
     lost would be delivered twice. What failed stays pending for the next scheduled run.

@@ -1,4 +1,4 @@
-"""The monitor is monitored: what a run adds to the metrics."""
+"""What a run adds to the metrics: the monitor is monitored, too."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,10 @@ from domain.drift.summary import Summary
 def observe(
     summaries: Sequence[Summary], *, scheduled: bool, last: int | None, now: int
 ) -> Observation:
-    """`last`: end of the latest window that was judged on schedule (UTC ms)."""
+    """Count runs, rows and refused mails.
+
+    `last`: end of the latest window of a scheduled run; `now`: both UTC milliseconds.
+    """
     observation = Observation()
     for summary in summaries:
         rows = summary.rows
@@ -21,7 +24,7 @@ def observe(
         observation.count(metrics.ROWS, rows.distinct)
         observation.count(metrics.REFUSED_MAILS, summary.mail == "failed")
     if summaries:
-        # Of the window's partitions, so the same for each version in it.
+        # Counted for the window's partitions, so it is the same for each version.
         skipped = sum(summaries[0].rows.malformed.values()) + summaries[0].rows.unreadable_objects
         observation.count(metrics.SKIPPED_ROWS, skipped)
         observation.properties["outcomes"] = [summary.outcome.value for summary in summaries]

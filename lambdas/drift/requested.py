@@ -1,4 +1,4 @@
-"""Keep the books of a run that somebody asked for: `requests/<id>.json`."""
+"""Handle runs on demand, and keep their status in `requests/<id>.json`."""
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -26,9 +26,10 @@ class OnDemandRuns:
     def handle(self, event: Mapping[str, Any], *, now: datetime, run: Run) -> Sequence[Summary]:
         """Run what the event asks for; raises BadWindow for a request without an id.
 
-        With an id the outcome is written into the record, a bad window included: nobody waits for
-        the answer. A request that is done, or that another invocation is at, isn't run: events come
-        twice, mails shouldn't. A repetition of this invocation, after it was killed, goes on.
+        Nobody waits for the answer to a request with an id, so its record gets the result, or says
+        what is wrong with its window. A request that is done, or in progress elsewhere, is not run
+        again: events may arrive twice, but a mail should not. A retry of this invocation, after it
+        was killed, continues.
         """
         detail = event.get("detail")
         if not isinstance(detail, Mapping) or "request_id" not in detail:
@@ -39,16 +40,16 @@ class OnDemandRuns:
         try:
             summaries = run(_parse(record))
         except Exception as error:
-            problem = f"The run failed ({type(error).__name__}): the function's log says where."
+            problem = f"The run failed ({type(error).__name__}); the function's log says where."
             self._write(replace(record, status="failed", problem=problem))
             raise
         self._write(replace(record, status="done", run_ids=tuple(s.run_id for s in summaries)))
         return summaries
 
     def _claim(self, detail: Mapping[str, Any], now: datetime) -> RequestRecord | None:
-        """The record as this invocation's own; None when it is done or another one is at it.
+        """Claim the request for this invocation; None when it is done or in progress elsewhere.
 
-        A window that can't be read makes it a failed one, which nobody tries again.
+        If its window can't be decoded, its status becomes `failed`, and it is not tried again.
         """
         request_id, started_at = check_id(detail["request_id"]), times.to_millis(now)
         claimed: RequestRecord | None = None
@@ -86,6 +87,6 @@ def _decode(
 
 
 def _parse(record: RequestRecord) -> DriftRequest:
-    """Its window; "now" is when it was asked, so that a repeated event means the same last rows."""
+    """Decode its request as of when it was made, so that a repeated event has the same window."""
     asked_at = times.from_millis(record.requested_at)
     return DriftRequest.parse(record.request, now=asked_at)

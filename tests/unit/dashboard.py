@@ -16,7 +16,7 @@ from lambdas.dashboard.models import Models
 from lambdas.dashboard.page import Page
 from lambdas.dashboard.predictions import Predictions
 from lambdas.dashboard.report import SecretCache
-from lambdas.dashboard.routes import Dashboard, build
+from lambdas.dashboard.routes import Dashboard, build_api
 from lambdas.dashboard.run_now import RunNow
 from lambdas.dashboard.runs import Runs
 from tests.unit.fakes import FakeS3, api_event
@@ -99,7 +99,7 @@ class World:
             seconds=self.seconds,
             clock=lambda: NOW,
         )
-        return build(dashboard, Telemetry("dashboard", "circle-dev"))
+        return build_api(dashboard, Telemetry("dashboard", "circle-dev"))
 
     def respond(self, event: Mapping[str, Any]) -> dict[str, Any]:
         return self.api().respond(event)

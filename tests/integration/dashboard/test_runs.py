@@ -203,7 +203,7 @@ def test_a_run_of_nothing_says_so(visit: Visit) -> None:
 
 def test_a_failed_run_is_told_and_can_be_looked_at_again(visit: Visit, runs: list[str]) -> None:
     page = visit("#/drift")
-    problem = "The run failed (OSError): the function's log says where."
+    problem = "The run failed (OSError); the function's log says where."
     desk = Desk(page, [_record("failed", problem=problem), _record("done", runs[0])])
     _ask(page, 1000, "rows")
     desk.look(1)

@@ -18,9 +18,10 @@ from domain.drift.drift import Outcome
 from domain.drift.drift_request import LONGEST_RUN_MS, DriftRequest, RequestRecord
 from domain.drift.window import LastRows
 from domain.errors import BadRecord, BadWindow
-from lambdas.drift.handler import RunFailed, handler
+from lambdas.drift.handler import handler
 from lambdas.drift.observation import observe
 from lambdas.drift.requested import OnDemandRuns
+from lambdas.drift.run_drift import RunFailed
 from monitoring_job import publishing
 from ops.commands import drift
 from ops.errors import OpsError
@@ -202,9 +203,9 @@ def test_a_failed_run_tells_its_log_and_its_caller_the_kind_of_error_and_no_text
 
     room = "lambdas.drift.handler"
     monkeypatch.setattr(f"{room}.Settings.from_env", lambda _: Mock(metrics_namespace="circle-dev"))
-    monkeypatch.setattr(f"{room}.stores", lambda _: SimpleNamespace(reports=moto_bucket))
-    monkeypatch.setattr(f"{room}.notifier", lambda _: Mock())
-    monkeypatch.setattr(f"{room}.monitor", monitor)
+    monkeypatch.setattr(f"{room}.open_stores", lambda _: SimpleNamespace(reports=moto_bucket))
+    monkeypatch.setattr(f"{room}.open_notifier", lambda _: Mock())
+    monkeypatch.setattr("lambdas.drift.run_drift.monitor", monitor)
     with pytest.raises(RunFailed, match="ValueError") as raised:
         handler({"day": "2026-01-31"}, None)
     told = capsys.readouterr().out
@@ -221,8 +222,8 @@ def test_a_bad_window_may_say_what_is_wrong_and_asks_aws_nothing(
 
     room = "lambdas.drift.handler"
     monkeypatch.setattr(f"{room}.Settings.from_env", lambda _: Mock(metrics_namespace="circle-dev"))
-    monkeypatch.setattr(f"{room}.stores", lambda _: SimpleNamespace(reports=None))
-    monkeypatch.setattr(f"{room}.notifier", asked)
+    monkeypatch.setattr(f"{room}.open_stores", lambda _: SimpleNamespace(reports=None))
+    monkeypatch.setattr(f"{room}.open_notifier", asked)
     with pytest.raises(BadWindow, match="A day looks like"):
         handler({"day": "soon"}, None)
 

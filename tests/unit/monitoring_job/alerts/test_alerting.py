@@ -262,12 +262,12 @@ REFUSALS: list[tuple[Channel, Exception, str]] = [
     (
         "topic",
         client_error("KMSAccessDenied"),
-        "The alert topic took no message (KMSAccessDenied).",
+        "The alert topic accepted no message (KMSAccessDenied).",
     ),
     (
         "topic",
         ConnectTimeoutError(endpoint_url="https://sns.example"),
-        "The alert topic took no message (ConnectTimeoutError).",
+        "The alert topic accepted no message (ConnectTimeoutError).",
     ),
     (
         "event",

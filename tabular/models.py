@@ -49,13 +49,13 @@ class Models:
         start of the hash that is in its name.
         """
         if version not in self._bundles:
-            self._bundles[version] = self._loaded(version)
+            self._bundles[version] = self._load(version)
         loaded = self._bundles[version]
         if isinstance(loaded, BadBundle):
             raise loaded
         return loaded
 
-    def _loaded(self, version: str) -> Bundle | BadBundle:
+    def _load(self, version: str) -> Bundle | BadBundle:
         champion = self.champion
         serves = champion is not None and champion.version == version
         try:

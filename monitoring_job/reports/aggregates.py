@@ -1,9 +1,9 @@
-"""What of Evidently's pictures may be shown: bars of groups that are large enough.
+"""Reduce Evidently's pictures to what may be shown: bars of groups that are large enough.
 
-Lines over the index average a handful of rows each, and points are rows, so pictures that aren't
-bars alone are taken out; bars that `domain.drift.disclosure` hides are emptied. Categories that it
-hides are drawn as one. Values at the edge of an axis belong to somebody too: `shown` pulls them in
-to a value that enough rows lie beyond.
+Lines over the index average a few rows each, and points are rows, so every picture that has
+anything but bars is removed. Bars of groups that `domain.drift.disclosure` suppresses are emptied,
+and categories that it suppresses are merged. Values at the ends of an axis belong to single people,
+so `clip_for_display` clips them to a value that enough rows reach.
 """
 
 import json
@@ -25,12 +25,12 @@ from monitoring_job.statistics.profiles import (
 )
 
 PICTURES = frozenset({"bar", "heatmap"})
-"""A heatmap is a confusion matrix, drawn only when each of its cells is large enough."""
+"""A heatmap is a confusion matrix; it is drawn only if each of its cells is large enough."""
 Sizes = Mapping[str, tuple[int, int]]
 
 
 def is_showable(reference: Column, current: Column) -> bool:
-    """Whether there are values enough to show their distribution, of more than one group."""
+    """Whether both sides have enough values, in more than one group, to show a distribution."""
     merged_groups = find_merged_groups(reference, current)
     return all(
         len(side.present) >= 2 * SMALLEST_GROUP
@@ -40,10 +40,10 @@ def is_showable(reference: Column, current: Column) -> bool:
 
 
 def clip_for_display(column: Column, merged_groups: Set[Group]) -> "pd.Series[Any]":
-    """The values as they may be drawn. `apart`: groups that are drawn as one.
+    """Prepare values for drawing: clip numbers, merge categories.
 
-    Numbers are clipped so that at least SMALLEST_GROUP rows hold each extreme; where it is secret
-    how many are missing, so is how many there are.
+    At least SMALLEST_GROUP rows have each extreme of the clipped numbers. Where the number of
+    missing values is suppressed, a few values are left out, so that the rest does not reveal it.
     """
     if column.feature.kind == "number":
         values = column.present.astype(np.float64)
@@ -58,8 +58,8 @@ def clip_for_display(column: Column, merged_groups: Set[Group]) -> "pd.Series[An
     return column.values.mask(one, merged_label(merged_groups)) if merged_groups else column.values
 
 
-def only_aggregates(page: str, sizes: Sizes) -> str:
-    """The page without what is more than an aggregate.
+def keep_aggregates(page: str, sizes: Sizes) -> str:
+    """Remove from the page whatever is not an aggregate.
 
     `sizes`: column → how many values of reference and window were drawn.
     """
@@ -67,27 +67,27 @@ def only_aggregates(page: str, sizes: Sizes) -> str:
     data = [i for i, line in enumerate(lines) if line.startswith(DATA_LINE)]
     for i in data:
         name, _, text = lines[i].partition(" = ")
-        cleaned = _cleaned(json.loads(text.rstrip().removesuffix(";")), sizes)
-        lines[i] = f"{name} = {json.dumps(cleaned)};"
+        clean = _clean(json.loads(text.rstrip().removesuffix(";")), sizes)
+        lines[i] = f"{name} = {json.dumps(clean)};"
     return "\n".join(lines)
 
 
-def _cleaned(node: Any, sizes: Sizes) -> Any:
+def _clean(node: Any, sizes: Sizes) -> Any:
     if isinstance(node, list):
-        kept = (_cleaned(entry, sizes) for entry in node if not _is_forbidden(entry))
+        kept = (_clean(entry, sizes) for entry in node if not _is_forbidden(entry))
         return list(kept)
     if not isinstance(node, dict):
         return node
     if "column_name" in node and "details" in node:
-        return _row(node, sizes)
-    if _traces(node):
+        return _clean_row(node, sizes)
+    if _list_traces(node):
         _empty_small_bars(node["params"]["data"])
         return node
-    return {key: _cleaned(value, sizes) for key, value in node.items() if not _is_forbidden(value)}
+    return {key: _clean(value, sizes) for key, value in node.items() if not _is_forbidden(value)}
 
 
-def _traces(widget: Any) -> list[Any]:
-    """The traces of a picture; empty for anything else."""
+def _list_traces(widget: Any) -> list[Any]:
+    """List the traces of a picture; empty for anything else."""
     params = widget.get("params") if isinstance(widget, dict) else None
     data = params.get("data") if isinstance(params, dict) else None
     if not isinstance(data, list) or not all(isinstance(trace, dict) for trace in data):
@@ -96,45 +96,45 @@ def _traces(widget: Any) -> list[Any]:
 
 
 def _is_forbidden(entry: Any) -> bool:
-    """A picture, or a tab that holds one, of anything but groups."""
+    """Whether an entry is, or contains, a picture of anything but groups."""
     inside = entry.get("widget", entry) if isinstance(entry, dict) else entry
     return any(
         trace.get("type") not in PICTURES
         or not isinstance(trace.get("z" if trace["type"] == "heatmap" else "y"), list)
-        for trace in _traces(inside)
+        for trace in _list_traces(inside)
     )
 
 
 def _empty_small_bars(traces: list[dict[str, Any]]) -> None:
-    """Counts and percentages of one data set bear the same name; counts come first."""
+    """Empty the same bars in counts and percentages: one data set's share a name, counts first."""
     small: dict[str, frozenset[int]] = {}
     for trace in traces:
         if trace["type"] != "bar":
             continue
-        empty = small.setdefault(str(trace.get("name")), _hidden(trace["y"]))
+        empty = small.setdefault(str(trace.get("name")), _find_suppressed(trace["y"]))
         trace["y"] = [0 if i in empty else y for i, y in enumerate(trace["y"])]
 
 
-def _hidden(counts: list[float]) -> frozenset[int]:
-    """Which of all bars of one data set must not be told."""
+def _find_suppressed(counts: list[float]) -> frozenset[int]:
+    """Find the bars of one data set that must not be shown."""
     return choose_suppressed({i: round(count) for i, count in enumerate(counts)})
 
 
-def _row(row: dict[str, Any], sizes: Sizes) -> dict[str, Any]:
-    """A column's line of the table: its small histograms, and its pictures but the line."""
+def _clean_row(row: dict[str, Any], sizes: Sizes) -> dict[str, Any]:
+    """Clean a column's row of the table: its small histograms and its pictures."""
     drawn = sizes.get(str(row["column_name"]), (0, 0))
     for side, rows in zip(("reference_distribution", "current_distribution"), drawn, strict=True):
         histogram = row.get(side)
         if isinstance(histogram, dict):
-            histogram["y"] = _without_small(histogram["x"], histogram["y"], rows)
+            histogram["y"] = _empty_small(histogram["x"], histogram["y"], rows)
     parts = [part for part in row["details"]["parts"] if part.get("title") != "DATA DRIFT"]
     return {**row, "details": {**row["details"], "parts": parts}}
 
 
-def _without_small(x: list[Any], y: list[float], rows: int) -> list[float]:
-    """Numbers are drawn as densities between edges, categories as counts."""
+def _empty_small(x: list[Any], y: list[float], rows: int) -> list[float]:
+    """Empty small bars; numbers are drawn as densities between edges, categories as counts."""
     counts = y
     if len(x) != len(y):
         counts = [v * (high - low) * rows for v, (low, high) in zip(y, pairwise(x), strict=True)]
-    empty = _hidden(counts)
+    empty = _find_suppressed(counts)
     return [0 if i in empty else v for i, v in enumerate(y)]

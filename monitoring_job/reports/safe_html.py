@@ -1,9 +1,9 @@
-"""Make Evidently's page safe to open: its data can't become markup, and nothing else can run.
+"""Make Evidently's page safe to open: its data can't become markup, and no other script can run.
 
-The page is one file with everything inline. What the data says is escaped, and a content
-security policy allows exactly the scripts that are in the page now, by their hashes, and no
-connection to anywhere. (S3 can't send a policy as a header; a frame around the page does what a
-`<meta>` can't, `sandbox`.)
+The page is one file with everything inline. The data in it is escaped. A content security policy
+allows only the scripts that are in the page now, by their hashes, and no connections. The policy is
+a `<meta>` element, because S3 can't send it as a header. A `<meta>` can't say `sandbox`, so the
+dashboard shows the page in a sandboxed frame.
 """
 
 import base64
@@ -11,17 +11,17 @@ import hashlib
 import re
 
 DATA_LINE = "    var "
-"""How the two lines of a page begin that hold its data as JSON."""
+"""The start of the two lines of a page that hold its data as JSON."""
 _ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 _SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
 class UnexpectedPage(Exception):
-    """The page isn't built as this module knows it: it must not be published."""
+    """The page's structure is not the one that this module knows; it must not be published."""
 
 
 def harden(page: str, *, title: str, header: str) -> str:
-    """The page with its data escaped, a policy, a title, and `header` on top.
+    """Escape the page's data, and add a policy, a title, and `header` on top.
 
     `title` and `header` are HTML already. Raises UnexpectedPage.
     """
@@ -37,8 +37,10 @@ def harden(page: str, *, title: str, header: str) -> str:
 
 
 def _escape_data(page: str) -> str:
-    """JSON holds no raw line break, so each data line is one whole JSON text; inside its strings
-    an escape means the same character as before.
+    """Escape the data lines.
+
+    JSON has no raw line breaks, so each line is one complete JSON text. Inside its strings an
+    escape stands for the same character.
     """
     lines = page.split("\n")
     data = [i for i, line in enumerate(lines) if line.startswith(DATA_LINE)]
@@ -56,7 +58,7 @@ def _escape_data(page: str) -> str:
 def _policy(page: str) -> str:
     scripts = _SCRIPT.findall(page)
     if len(scripts) != page.count("</script"):
-        raise UnexpectedPage("The page's scripts can't be told apart.")
+        raise UnexpectedPage("The page's scripts can't be separated.")
     hashes = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
     return "; ".join(
         (

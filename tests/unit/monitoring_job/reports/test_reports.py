@@ -250,7 +250,7 @@ def test_a_page_that_would_be_too_large_draws_what_moved_most(
     monkeypatch.setattr(reports, "MAXIMUM_BYTES", limit)
     page = drifted(contract, names=("data_drift",))[1]["data_drift"]
     assert len(page.encode()) <= limit
-    assert (f"Drawn: the {drawn} columns that moved most." in page) == (drawn is not None)
+    assert (f"Drawn: the {drawn} columns that changed most." in page) == (drawn is not None)
     assert ('"age"' in page, '"heart_disease"' in page) == (True, drawn is None)
 
 
@@ -284,7 +284,7 @@ def test_a_page_of_a_hundred_columns_keeps_the_limit_and_the_one_that_drifted() 
     )
     page = reports.data_drift(summary=summary, reference=old, current=new)
     assert len(page.encode()) <= 5_000_000
-    assert "Drawn: the 50 of 100 columns that moved most." in page
+    assert "Drawn: the 50 of 100 columns that changed most." in page
     assert '"f70"' in page
 
 

@@ -1,4 +1,4 @@
-"""Errors of the domain. Each entry point maps them to its own world in one table."""
+"""Errors of the domain. Each entry point maps them to its own error answers in one table."""
 
 
 class DomainError(Exception):
@@ -14,12 +14,12 @@ class BadBundle(DomainError):
 
 
 class BadWindow(DomainError):
-    """A monitoring window that can't be read."""
+    """A monitoring window can't be read."""
 
 
 class BadKey(DomainError, ValueError):
-    """An object key or identifier that doesn't follow the layout."""
+    """An object key or identifier doesn't follow the layout."""
 
 
 class BadRecord(DomainError, ValueError):
-    """A stored record (pointer, ledger entry, summary, ...) that can't be decoded."""
+    """A stored record (pointer, ledger entry, summary, ...) can't be decoded."""

@@ -1,4 +1,4 @@
-"""Events of the circle, as EventBridge carries them."""
+"""Source and detail types of the events on the EventBridge bus."""
 
 from typing import Literal
 

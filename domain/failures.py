@@ -1,31 +1,31 @@
-"""Why a training failed, for people: the first line says what to do, the next one why."""
+"""Why a training failed, in two lines: what to do, then the cause."""
 
 ADVICE = {
     "BadInput": "Correct the execution's input and start it again.",
     "BadData": "Correct the files that are named here, upload them, and train again.",
-    "TrainingInProgress": "Wait for the training that runs, or stop it, then start again.",
+    "TrainingInProgress": "Wait until the running training ends, or stop it, then start again.",
     "NothingToPromote": "Choose another version from the ledger.",
     "NothingToScoreWith": "Choose another version from the ledger.",
-    "ExportDisagrees": "Go back to the pinned version of XGBoost; nothing was registered.",
-    "RegistryUnavailable": "See that the MLflow server is up, then train again.",
+    "ExportDisagrees": "Install the pinned version of XGBoost. Nothing was registered.",
+    "RegistryUnavailable": "Check that the MLflow server is up, then train again.",
     "RegistryRefused": "Read the MLflow server's log and its access rules, then train again.",
-    "AwsUnavailable": "Wait until AWS answers again (its health page says), then start again.",
-    "Interrupted": "It was tried again in vain: see in the task's log why, then train anew.",
+    "AwsUnavailable": "Wait until AWS answers again (see its health page), then start again.",
+    "Interrupted": "Retries failed too: read the task's log for the reason, then train again.",
     "OutOfMemory": "Give the training task more memory (training_memory in cdk.json).",
-    "TaskFailedToStart": "See that the task's image and network are there, then train again.",
-    "TaskStopped": "Start the training again if this was not meant.",
+    "TaskFailedToStart": "Check the task's image and network, then train again.",
+    "TaskStopped": "Start the training again unless it was stopped on purpose.",
     "ContainerExited": "Read the end of the task's log, then train again.",
     "StepDied": "Read the end of the task's log, then train again.",
-    "States.Timeout": "Find out what took so long (the task's log says), then train again.",
-    "ECS.InvalidParameterException": "Shorten the execution's input if overrides are too long.",
-    "States.HeartbeatTimeout": "See in ECS whether the task could start, then train again.",
+    "States.Timeout": "Read in the task's log what took so long, then train again.",
+    "ECS.InvalidParameterException": "Shorten the execution's input: ECS limits its length.",
+    "States.HeartbeatTimeout": "Check in ECS whether the task could start, then train again.",
 }
 OTHERWISE = "Correct what the next line names, then start again."
 UNEXPECTED = "This is a defect: read the end of the task's log and report it."
 
 
 def explain_failure(error: str, sentence: str) -> str:
-    """The cause of a failed state: what to do about `error`, and on the next line the sentence."""
+    """Write a failed state's cause: the advice for `error`, and the sentence on the next line."""
     return f"{ADVICE.get(error, OTHERWISE)}\n{sentence}"
 
 

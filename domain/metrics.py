@@ -1,4 +1,4 @@
-"""Names of the metrics that the functions emit, as alarms and graphs need them.
+"""Names of the metrics that the functions emit; alarms and graphs use the same names.
 
 Each deployment has a namespace of its own (`domain.deployment`), so that two stages in one account
 never count together. Every metric has the dimension `service`; FieldErrors also has `field`, a
@@ -31,13 +31,13 @@ BUNDLE_TROUBLE = "BundleTrouble"
 RUNS = "Runs"
 """Drift runs, one per window and version."""
 SCHEDULED_RUNS = "ScheduledRuns"
-"""Those that the schedule asked for."""
+"""Drift runs that the schedule requested."""
 FAILED_RUNS = "FailedRuns"
 """Invocations of the drift function that ended with an error; Lambda tries each three times."""
 DRIFTED_RUNS = "DriftedRuns"
-"""Those that found drift or a performance drop."""
+"""Drift runs that found drift or a performance drop."""
 UNDECIDED_RUNS = "UndecidedRuns"
-"""Those without enough data for a verdict."""
+"""Drift runs without enough data for a verdict."""
 ROWS = "Rows"
 """Predictions in the windows of the runs."""
 SKIPPED_ROWS = "SkippedRows"
@@ -45,12 +45,12 @@ SKIPPED_ROWS = "SkippedRows"
 REFUSED_MAILS = "RefusedMails"
 """Runs whose mail was refused by SES."""
 LAST_RUN_AGE = "LastRunAge"
-"""Seconds since the end of the latest window that the schedule had judged, told by every run."""
+"""Seconds since the end of the latest window of a scheduled run; every run reports it."""
 
 REGULAR = (LATENCY, INSTANCES, POSITIVES, LOG_FALLBACKS)
-"""What the predictor says of every request."""
+"""The predictor emits these for every request."""
 TROUBLE = (VALIDATION_ERRORS, UNAVAILABLE, UNEXPECTED, BUNDLE_TROUBLE)
-"""What it says of one that failed, and FieldErrors for each bad field."""
+"""It emits these for a failed request, and FieldErrors for each bad field."""
 DAILY = (
     RUNS,
     SCHEDULED_RUNS,
@@ -62,4 +62,4 @@ DAILY = (
     REFUSED_MAILS,
     LAST_RUN_AGE,
 )
-"""What the drift function says of its runs."""
+"""The drift function emits these for its runs."""

@@ -1,4 +1,4 @@
-"""Errors with which a step of the training ends; the class name is the state machine's error."""
+"""Errors that end a step of the training; the class name is the error of the state."""
 
 
 class TrainingError(Exception):
@@ -34,8 +34,8 @@ class AwsUnavailable(TrainingError):
 
 
 class Interrupted(TrainingError):
-    """The work was cut short by something that trying again may well survive."""
+    """The work was cut short; a retry may succeed."""
 
 
 class OutOfMemory(TrainingError):
-    """The step's process was killed, most often for want of memory."""
+    """The step's process was killed, most often for lack of memory."""

@@ -1,4 +1,4 @@
-"""The execution's input: what an operator may ask of one training."""
+"""The execution's input: what one execution of the state machine is asked to do."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -119,5 +119,5 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "rollback": (_truth, "must be true or false"),
     "promote_version": (_version, "must be a version such as 7-0a1b2c3d"),
     "check": (_truth, "must be true or false"),
-    "score": (lambda _: True, "is judged by ScoreRequest"),
+    "score": (lambda _: True, "is checked by ScoreRequest"),
 }

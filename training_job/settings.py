@@ -1,4 +1,4 @@
-"""What the training container is told by its stack, and by the state that starts it."""
+"""Environment variables of the training container."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,13 @@ from domain.environment import Environment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(Environment):
-    """The same for every step.
+    """Settings of every step.
 
     `contract`: the contract's TOML text. `split_salt` decides which side a row falls on. `trials`,
-    `seed` and `minimum_f1` are defaults that an execution's input may override. The latter,
-    `maximum_calibration_error` and `segment_margin`, the loss of F1 that a segment may bear, are
-    the gate's (`domain.model.gate`). `bad_row_share`: how many rows may break the contract.
+    `seed` and `minimum_f1` are defaults that an execution's input may override. `minimum_f1`,
+    `maximum_calibration_error` and `segment_margin` (the largest loss of F1 in a segment) are the
+    limits of `domain.model.gate`. `bad_row_share`: the largest share of rows that may break the
+    contract.
     `processes`: parallel tuning processes; 0 means one per vCPU.
     """
 

@@ -1,4 +1,4 @@
-"""What the child process runs: one step, from its environment.
+"""Run one step in the child process, with its settings from the environment.
 
 Importing this is cheap, because the parent process does it too.
 """
@@ -52,7 +52,7 @@ def _execute(step: Callable[[], "StepResult"]) -> "StepResult":
 
 
 def _close_run(tracking: "Tracking", execution: str, error: Exception) -> None:
-    """Nobody shall see a run that seems to go on for ever; without MLflow it has to."""
+    """Mark the MLflow run as failed, or it would look as if it were still running."""
     from adapters.registry import RegistryUnavailable
 
     if not isinstance(error, RegistryUnavailable):
@@ -61,7 +61,7 @@ def _close_run(tracking: "Tracking", execution: str, error: Exception) -> None:
 
 
 def _translate(error: Exception) -> Exception:
-    """The service's own error where boto3's transfers hide it; AwsUnavailable if it may pass."""
+    """The service's own error where boto3 wraps it; AwsUnavailable if a retry may help."""
     from boto3.exceptions import Boto3Error, RetriesExceededError
 
     from adapters import aws

@@ -1,6 +1,6 @@
 """The container's parent process: the step runs in a child, the parent talks to the state machine.
 
-The parent stays small, so that it is alive to report when the child is killed for want of memory.
+The parent stays small, so that it can still report when the child is killed for lack of memory.
 """
 
 import contextlib
@@ -27,10 +27,10 @@ BEAT_SECONDS = 30.0
 GRACE_SECONDS = 10.0
 POLL_SECONDS = 1.0
 REPORT_SECONDS = 300.0
-"""How long the last word is tried: less than a state's heartbeat, since nothing beats meanwhile."""
+"""How long reporting is retried: less than a state's heartbeat, since none is sent meanwhile."""
 REPORT_PAUSE_SECONDS = 1.0
 INTERRUPTED = ("Interrupted", "The container was told to stop.")
-OUT_OF_MEMORY = ("OutOfMemory", "The step's process was killed, most likely for want of memory.")
+OUT_OF_MEMORY = ("OutOfMemory", "The step's process was killed, most likely for lack of memory.")
 EXPECTED = (TrainingError, DomainError, BotoCoreError, ClientError)
 """Errors whose text is a sentence without a patient's values."""
 
@@ -57,9 +57,9 @@ def supervise(
 ) -> Outcome:
     """Run `step` (picklable) in a child process and report how it ended.
 
-    Beats on the token meanwhile. When the token is closed, nobody waits any more: the child is
+    Sends heartbeats meanwhile. A closed token means that the state no longer waits: the child is
     stopped at once. SIGTERM to this process ends as `Interrupted`. Raises the last error when the
-    outcome can't be told for `REPORT_SECONDS`.
+    outcome can't be reported within `REPORT_SECONDS`.
     """
     stop = _StopSignal()
     receiver, sender = multiprocessing.get_context("spawn").Pipe(duplex=False)
@@ -102,18 +102,18 @@ def _await(
 
 
 def _explain_death(exit_code: int | None) -> Outcome:
-    """The outcome of a child that ended without a word."""
+    """The outcome of a child that ended without sending one."""
     if exit_code == -signal.SIGKILL:
         return Outcome.failure(*OUT_OF_MEMORY)
     return Outcome.failure("StepDied", f"The step's process ended with exit code {exit_code}.")
 
 
 def _report(token: TaskToken, outcome: Outcome) -> None:
-    """Say it again until it is heard: hours of work hang on it."""
+    """Report the outcome, retrying for a while: hours of work would be lost otherwise."""
     deadline, pause = time.monotonic() + REPORT_SECONDS, REPORT_PAUSE_SECONDS
     while True:
         try:
-            return _tell(token, outcome)
+            return _send(token, outcome)
         except (BotoCoreError, ClientError):
             if time.monotonic() + pause > deadline:
                 raise
@@ -121,7 +121,7 @@ def _report(token: TaskToken, outcome: Outcome) -> None:
         pause = min(2 * pause, BEAT_SECONDS)
 
 
-def _tell(token: TaskToken, outcome: Outcome) -> None:
+def _send(token: TaskToken, outcome: Outcome) -> None:
     if outcome.result is not None:
         token.succeed(outcome.result)
     else:
@@ -135,7 +135,7 @@ def _run(step: Callable[[], Mapping[str, Json]], sender: Connection) -> None:
     try:
         outcome = Outcome(result=step())
     except MemoryError:
-        outcome = Outcome.failure("OutOfMemory", "The step could get no more memory.")
+        outcome = Outcome.failure("OutOfMemory", "The step ran out of memory.")
     except EXPECTED as error:
         name = type(error).__name__
         outcome = Outcome.failure(name, str(error) or name)
@@ -146,7 +146,7 @@ def _run(step: Callable[[], Mapping[str, Json]], sender: Connection) -> None:
 
 
 def _unexpected(error: Exception) -> Outcome:
-    """Its type and the places it passed: its own text may quote a patient's values."""
+    """Name and traceback only: the error's own text may quote a patient's values."""
     import traceback
 
     from adapters.registry import RegistryUnavailable  # not in the parent, which stays small
@@ -159,7 +159,7 @@ def _unexpected(error: Exception) -> Outcome:
 
 
 def _end(child: BaseProcess) -> None:
-    """Make sure that no orphan works on."""
+    """Stop the child, by force if it doesn't end in time."""
     if child.is_alive():
         child.terminate()
         child.join(GRACE_SECONDS)

@@ -1,6 +1,6 @@
 """The champion pointer and the ledger: what serves, and how it came to serve.
 
-`serving/champion.json` is the only truth about what serves. It is replaced by compare-and-set,
+`serving/champion.json` is the only truth about what serves. It is replaced by compare-and-swap,
 and each replacement gets the next `seq` and one entry of the ledger.
 """
 

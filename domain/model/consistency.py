@@ -1,4 +1,4 @@
-"""The outcome of comparing what serves with the ledger and the registry."""
+"""The result of comparing champion pointer, ledger and registry."""
 
 import itertools
 import json
@@ -11,7 +11,7 @@ from domain.model.champion import Champion, LedgerEntry
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consistency:
-    """What was found at `checked_at` (UTC milliseconds); no problem, no sentence in `problems`."""
+    """The problems found at `checked_at` (UTC milliseconds), a sentence each."""
 
     checked_at: int
     version: str | None
@@ -34,8 +34,8 @@ class Consistency:
             ) from None
 
 
-def ledger_problems(champion: Champion | None, entries: Sequence[LedgerEntry]) -> list[str]:
-    """Where the ledger, in the order of its keys, doesn't tell how the champion came to serve."""
+def find_ledger_problems(champion: Champion | None, entries: Sequence[LedgerEntry]) -> list[str]:
+    """Find gaps and contradictions between the champion and the ledger, which is in key order."""
     if champion is None:
         return ["The ledger has entries, but there is no champion pointer."] if entries else []
     problems = []

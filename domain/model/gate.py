@@ -1,15 +1,16 @@
 """The gate: whether a challenger may replace the champion.
 
-A challenger is promoted when all of these hold, each with its sentence:
+A challenger is promoted when all of these hold. Each that fails gives a sentence:
 
-- its test F1 and its calibration error keep the required limits;
-- against a champion scored on the same rows: the paired bootstrap interval of its gain in F1 lies
-  above zero, and no segment of at least SEGMENT_ROWS rows loses more than the allowed margin.
-  A tie keeps the champion;
-- against a champion of another contract, which can't be scored on these rows: it isn't clearly
-  worse than what that champion's card says of it;
-- against a champion whose bundle is damaged or gone, and without a champion: the limits alone;
-- the rows left out of the dataset, and files that repeat each other, leave its figures credible.
+- Its test F1 and its calibration error are within the limits.
+- Against a champion that was scored on the same rows: the confidence interval of its gain in F1
+  (paired bootstrap) lies above zero, and no segment of at least SEGMENT_ROWS rows loses more than
+  the allowed margin. A tie keeps the champion.
+- Against a champion of another contract, which can't be scored on these rows: its F1 is not
+  clearly lower than the test F1 on that champion's card.
+- The rows left out of the dataset, and files that repeat each other, leave its figures credible.
+
+A champion whose bundle is damaged or missing can't serve, so nothing is compared with it.
 """
 
 from collections.abc import Iterable
@@ -20,7 +21,7 @@ from domain.interval import Interval
 from domain.model.left_out import LeftOut
 
 SEGMENT_ROWS = 200
-"""A smaller segment says too little to stop a promotion."""
+"""A smaller segment can't stop a promotion: its F1 is too uncertain."""
 
 Case = Literal["contract_changed", "bundle_damaged"]
 Rule = Literal["first", "paired", "contract_changed", "bundle_damaged"]
@@ -28,7 +29,7 @@ Rule = Literal["first", "paired", "contract_changed", "bundle_damaged"]
 
 @dataclass(frozen=True, slots=True)
 class SegmentChange:
-    """How much F1 a segment wins or loses; None where F1 is undefined for lack of positives."""
+    """The change of F1 in a segment; None where F1 is undefined because no row is positive."""
 
     name: str
     rows: int
@@ -37,7 +38,7 @@ class SegmentChange:
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """A champion scored on the challenger's own test rows; `gain` in F1."""
+    """A champion scored on the challenger's test rows. `gain`: the challenger's, in F1."""
 
     version: str
     f1: float
@@ -47,7 +48,7 @@ class Paired:
 
 @dataclass(frozen=True, slots=True)
 class Unscorable:
-    """A champion that can't be scored on these rows, and its own card's test F1, if it has one."""
+    """A champion that can't be scored on these rows. `recorded_f1`: the test F1 on its card."""
 
     version: str
     case: Case
@@ -56,7 +57,7 @@ class Unscorable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What is known of a challenger on its test rows, and of the champion there."""
+    """The figures of a challenger and of the champion on the test rows."""
 
     f1: Interval
     calibration_error: float
@@ -66,7 +67,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What the settings demand. `segment_margin`: the loss of F1 that a segment may bear."""
+    """The limits from the settings. `segment_margin`: the largest loss of F1 in a segment."""
 
     minimum_f1: float = 0.5
     maximum_calibration_error: float = 0.05
@@ -75,7 +76,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Promote or keep, by which rule, and each reason as a sentence."""
+    """Whether to promote, which rule decided, and each reason as a sentence."""
 
     promote: bool
     rule: Rule
@@ -83,25 +84,25 @@ class Verdict:
 
 
 def judge(evidence: Evidence, limits: Limits) -> Verdict:
-    """Apply the rule that fits the champion; every reason against a promotion is named."""
-    against = list(_broken_limits(evidence, limits))
+    """Apply the rule that fits the champion; the verdict names every reason against a promotion."""
+    against = list(_find_broken_limits(evidence, limits))
     match evidence.champion:
         case None:
             rule: Rule = "first"
             reasons = [f"There is no champion yet; test F1 is {evidence.f1.value:.4f}."]
         case Unscorable() as champion:
             rule = champion.case
-            reasons = [_unscorable(champion, evidence.f1)]
-            against += _clearly_worse(champion, evidence.f1)
+            reasons = [_explain_unscorable(champion, evidence.f1)]
+            against += _find_clear_loss(champion, evidence.f1)
         case Paired() as champion:
             rule = "paired"
             reasons = []
-            comparison = _comparison(champion, evidence.f1)
+            comparison = _describe_comparison(champion, evidence.f1)
             if champion.gain.low > 0:
                 reasons.append(f"{comparison}: better.")
             else:
-                against.insert(0, f"{comparison}: not surely better, the champion stays.")
-            against += _losing_segments(champion.segments, limits.segment_margin)
+                against.insert(0, f"{comparison}: no proven gain, so the champion stays.")
+            against += _find_losing_segments(champion.segments, limits.segment_margin)
     notes: tuple[str, ...] = ()
     if evidence.left_out is not None:
         against += evidence.left_out.objections()
@@ -109,7 +110,7 @@ def judge(evidence: Evidence, limits: Limits) -> Verdict:
     return Verdict(promote=not against, rule=rule, reasons=(*reasons, *against, *notes))
 
 
-def _broken_limits(evidence: Evidence, limits: Limits) -> Iterable[str]:
+def _find_broken_limits(evidence: Evidence, limits: Limits) -> Iterable[str]:
     f1, error = evidence.f1.value, evidence.calibration_error
     if not f1 >= limits.minimum_f1:
         yield f"Test F1 {f1:.4f} is below the required {limits.minimum_f1:.4f}."
@@ -120,7 +121,7 @@ def _broken_limits(evidence: Evidence, limits: Limits) -> Iterable[str]:
         )
 
 
-def _comparison(champion: Paired, f1: Interval) -> str:
+def _describe_comparison(champion: Paired, f1: Interval) -> str:
     gain = champion.gain
     return (
         f"Test F1 {f1.value:.4f} against {champion.f1:.4f} of champion {champion.version} on the "
@@ -129,7 +130,7 @@ def _comparison(champion: Paired, f1: Interval) -> str:
     )
 
 
-def _losing_segments(segments: Iterable[SegmentChange], margin: float) -> Iterable[str]:
+def _find_losing_segments(segments: Iterable[SegmentChange], margin: float) -> Iterable[str]:
     for segment in segments:
         change = segment.change
         if segment.rows < SEGMENT_ROWS or change is None:
@@ -142,25 +143,25 @@ def _losing_segments(segments: Iterable[SegmentChange], margin: float) -> Iterab
             )
 
 
-def _unscorable(champion: Unscorable, f1: Interval) -> str:
+def _explain_unscorable(champion: Unscorable, f1: Interval) -> str:
     why = {
-        "contract_changed": "it obeys another contract",
-        "bundle_damaged": "its bundle is damaged or gone",
+        "contract_changed": "it was trained under another contract",
+        "bundle_damaged": "its bundle is damaged or missing",
     }[champion.case]
     return (
         f"Champion {champion.version} can't be scored on these rows because {why}; test F1 "
-        f"{f1.value:.4f} is judged by the limits alone."
+        f"{f1.value:.4f} only has to be within the limits."
         if champion.recorded_f1 is None or champion.case == "bundle_damaged"
         else f"Champion {champion.version} can't be scored on these rows because {why}; test F1 "
-        f"{f1.value:.4f} is compared with the {champion.recorded_f1:.4f} that its own card says."
+        f"{f1.value:.4f} is compared with the {champion.recorded_f1:.4f} on its card."
     )
 
 
-def _clearly_worse(champion: Unscorable, f1: Interval) -> Iterable[str]:
-    """Another contract's champion serves well, so nothing clearly worse may replace it."""
+def _find_clear_loss(champion: Unscorable, f1: Interval) -> Iterable[str]:
+    """Why the challenger is clearly worse than a champion of another contract, if it is."""
     recorded = champion.recorded_f1
     if champion.case == "contract_changed" and recorded is not None and f1.high < recorded:
         yield (
-            f"Even the upper bound of the new F1, {f1.high:.4f}, is below that: clearly worse, "
-            f"the champion stays."
+            f"Even the upper bound of the challenger's F1, {f1.high:.4f}, is below that: it is "
+            "clearly worse, so the champion stays."
         )

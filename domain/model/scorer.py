@@ -86,7 +86,7 @@ class Forest:
         return sigmoid(self.margin(vector))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain lists that `from_dict` reads back to an equal forest."""
+        """Plain lists; `from_dict` is the inverse."""
         return {
             "base_margin": self.base_margin,
             "roots": list(self.roots),
@@ -127,11 +127,11 @@ class Forest:
         if not sizes_agree or not all(0 <= root < nodes for root in self.roots):
             raise BadBundle("The trees' arrays don't fit together.")
         if len(set(self.roots)) < len(self.roots):
-            raise BadBundle("One of the trees stands there twice.")
+            raise BadBundle("One of the trees is listed twice.")
         if not math.isfinite(self.base_margin) or not all(map(math.isfinite, self.threshold)):
-            raise BadBundle("The trees hold a value that is not finite.")
+            raise BadBundle("The trees have a value that is not finite.")
         if not all(0 <= cover < math.inf for cover in self.cover):  # false for NaN too
-            raise BadBundle("The trees hold a cover that is no number of rows.")
+            raise BadBundle("The trees have a cover that is not a number of rows.")
         depth = [0] * nodes
         for node, (column, left, right) in enumerate(
             zip(self.feature, self.left, self.right, strict=True)
@@ -147,11 +147,11 @@ class Forest:
             depth[left] = depth[right] = depth[node] + 1
             # A share above one, to the power of the depth, would be infinite in an explanation.
             if max(self.cover[left], self.cover[right]) > self.cover[node] * (1 + ROUNDING):
-                raise BadBundle("The trees hold a branch of more rows than reach it.")
+                raise BadBundle("A branch of the trees has more rows than its parent.")
         if any(depth[root] for root in self.roots):
             raise BadBundle("The trees share branches.")
         if max(depth, default=0) > MAXIMUM_DEPTH:
-            raise BadBundle("The trees are deeper than any that is trained.")
+            raise BadBundle("The trees are deeper than any that training makes.")
 
 
 def sigmoid(margin: float) -> float:

@@ -1,4 +1,4 @@
-"""Intervals by the percentile bootstrap, from counts alone.
+"""Confidence intervals by the percentile bootstrap, from counts alone.
 
 As in `tabular.classification`, a resample is a redrawn table of counts. A paired difference of F1
 comes from the cells (label, challenger's prediction, champion's prediction), and the metrics of
@@ -25,7 +25,7 @@ from tabular.classification import (
 )
 
 SCORE_GROUPS = 1_024
-"""Scores are put into so many groups of equal size, for their intervals only."""
+"""Scores are put into this many groups of equal size, for their intervals only."""
 BLOCK = 250
 CALIBRATION_BINS = 10
 

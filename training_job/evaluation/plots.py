@@ -1,4 +1,4 @@
-"""Pictures of a plot_data model for the tracking server. No patient's value is in any of them."""
+"""Plots of an evaluated model for the tracking server. None shows a patient's values."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ Floats = npt.NDArray[np.float64]
 
 EXPLAINED_ROWS = 2_000
 POINTS = 400
-"""Points of a curve: more can't be seen."""
+"""Points of a curve; more would not be visible."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlotData:
-    """What the pictures show. `matrix`: the first encoded rows, at least EXPLAINED_ROWS or all.
+    """The input of the plots. `matrix`: the first encoded rows, at least EXPLAINED_ROWS or all.
 
-    `history`: each trial's validation F1 in order, None if given up.
+    `history`: each trial's validation F1 in order, None if it was stopped early.
     """
 
     contract: Contract
@@ -56,7 +56,7 @@ def contributions(plot_data: PlotData) -> dict[str, Floats]:
 
 
 def draw(plot_data: PlotData, folder: Path) -> list[str]:
-    """Write each picture as a PNG into `folder`; returns the names of those that failed."""
+    """Write each plot as a PNG into `folder`; returns the names of those that failed."""
     # Not pyplot: it keeps every figure, and chooses a backend by what the machine has.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -68,7 +68,7 @@ def draw(plot_data: PlotData, folder: Path) -> list[str]:
         try:
             paint(plot_data, figure.add_subplot())
             figure.savefig(folder / f"{name}.png")
-        except Exception:  # a registered model doesn't depend on its pictures
+        except Exception:  # a registered model doesn't depend on its plots
             failed.append(name)
     return failed
 

@@ -1,4 +1,4 @@
-"""From a booster to data: the trees as flat arrays."""
+"""Export an XGBoost booster as plain data: the trees as flat arrays."""
 
 import json
 import math

@@ -30,18 +30,18 @@ FIXED = {
 
 
 REPORT_ROUNDS = (10, 20, 40, 80, 160, 320)
-"""After so many rounds a trial says how it is doing, and may be given up."""
+"""After each of these rounds a trial reports its log loss and may be stopped early."""
 
 Report = Callable[[int, float], bool]
-"""Told the rounds so far and the validation log loss; true means: give this one up."""
+"""Called with the rounds so far and the validation log loss; returns whether to stop."""
 
 
 class Pruned(Exception):
-    """The model being fitted was given up."""
+    """The fit was stopped early, as `report` asked."""
 
 
 class _Batches(xgb.DataIter):
-    """A split encoded a batch at a time, so that its float32 matrix never is in memory whole."""
+    """Encodes a split batch by batch, so that its matrix is never in memory as a whole."""
 
     def __init__(self, split: Split | SplitFile, contract: Contract) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class _Batches(xgb.DataIter):
         self.reset()
 
     def next(self, input_data: Callable[..., None]) -> bool:
-        """Hand over the next batch; false after the last."""
+        """Pass the next batch to XGBoost; false after the last."""
         batch = next(self._left, None)
         if batch is None:
             return False
@@ -57,7 +57,7 @@ class _Batches(xgb.DataIter):
         return True
 
     def reset(self) -> None:
-        """Begin again: XGBoost reads the data several times."""
+        """Start over: XGBoost reads the data several times."""
         self._left = self._split.batches(rows_per_batch(self._contract))
 
 
@@ -156,7 +156,7 @@ def predict(booster: xgb.Booster, matrix: Matrix) -> Probabilities:
 
 
 def predict_split(booster: xgb.Booster, split: Split, contract: Contract) -> Probabilities:
-    """The same for a split, whose matrix never is in memory whole."""
+    """Predict a split batch by batch; its matrix is never in memory as a whole."""
     batches = split.batches(rows_per_batch(contract))
     parts = [predict(booster, encode(part.table, contract)) for part in batches]
     return np.concatenate([np.empty(0, np.float32), *parts])

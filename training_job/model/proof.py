@@ -1,4 +1,4 @@
-"""The proof that an exported model scores as XGBoost does, before anybody may use it."""
+"""Prove that an exported model scores as XGBoost does, before it can be used."""
 
 from collections.abc import Iterable
 
@@ -19,7 +19,7 @@ TOLERANCE = 1e-6
 
 
 def prove(bundle: Bundle, booster: xgb.Booster, test: Split) -> int:
-    """Compare both scorers on every row, and again with a nullable feature of each row blanked.
+    """Compare both scorers on every row, then again with one nullable feature of each row missing.
 
     Returns the number of comparisons; raises ExportDisagrees above a difference of 1e-6.
     """
@@ -46,7 +46,7 @@ def check_agreement(
 
 
 def _blank_in_turns(split: Split, contract: Contract) -> Split:
-    """One nullable feature of each row blanked, in turns; nothing when there is none."""
+    """Blank one nullable feature of each row, in turn; without such a feature, no rows."""
     nullable = [feature.name for feature in contract.features if feature.nullable]
     table = split.table if nullable else split.table.slice(0, 0)
     turns = np.arange(table.num_rows) % max(len(nullable), 1)

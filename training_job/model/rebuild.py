@@ -1,7 +1,7 @@
-"""From data back to a booster: the inverse of `export`, for scoring many rows at once.
+"""Rebuild a booster from plain data, the inverse of `export`, to score many rows at once.
 
-The trees come out of a sealed and checked bundle, so XGBoost's native loader only ever sees
-a document that was written here.
+The trees come out of a sealed and checked bundle, so XGBoost's native loader only
+reads a document that was written here.
 """
 
 import json

@@ -10,7 +10,7 @@ from adapters.s3 import Bucket
 from domain import keys
 from domain.errors import BadBundle, BadKey, BadRecord
 from domain.model.champion import Champion, LedgerEntry
-from domain.model.consistency import Consistency, ledger_problems
+from domain.model.consistency import Consistency, find_ledger_problems
 from domain.training.steps import Checked
 
 
@@ -19,7 +19,7 @@ def check(*, models: Bucket, tracking: Tracking, say: Callable[[str], None]) -> 
     problems: list[str] = []
     champion = _champion(models, problems)
     entries = _entries(models, problems)
-    problems += ledger_problems(champion, entries)
+    problems += find_ledger_problems(champion, entries)
     if champion is not None:
         problems += _bundle_problems(models, champion)
     problems += _registry_problems(tracking, champion)

@@ -1,4 +1,4 @@
-"""Which model shall serve: the evaluated one, the previous champion, or one that is named."""
+"""Choose the model to promote: the evaluated one, the previous champion, or a named version."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from training_job.errors import NothingToPromote
 from training_job.inputs import State
 
 Resolve = Callable[[], tuple[ModelRef, str | None]]
-"""Names the model, and the ETag of the pointer that it may replace; raises NothingToPromote."""
+"""Finds the model and the ETag of the pointer that it may replace; raises NothingToPromote."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What to promote, and how the ledger speaks of it."""
+    """What to promote, and the ledger's action and reasons."""
 
     resolve: Resolve
     action: Action
@@ -26,7 +26,7 @@ class Choice:
 
     @classmethod
     def of(cls, models: Bucket, state: State) -> "Choice":
-        """What the execution's input asks for; back to a version that has served is a rollback."""
+        """Read the execution's input; a version that served before makes it a rollback."""
         asked = state.input
         if asked.rollback:
             return cls(lambda: find_previous(models), "rollback", ("Rolled back by an operator.",))
@@ -67,5 +67,5 @@ def find_named(models: Bucket, version: str) -> tuple[ModelRef, str | None]:
 
 
 def _has_served(models: Bucket, version: str) -> bool:
-    """Whether the ledger knows it."""
+    """Whether the ledger has an entry of the version."""
     return any(version == served for _, _, served in ModelStore(models).list_ledger())

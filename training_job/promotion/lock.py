@@ -1,6 +1,6 @@
-"""One training at a time: a lock object that belongs to an execution.
+"""A lock object, so that only one execution trains at a time.
 
-Nobody has to release it: a lock whose execution isn't running is replaced.
+It is never released: the next training replaces a lock whose execution no longer runs.
 """
 
 import json
@@ -21,13 +21,13 @@ def take(models: Bucket, execution: str, *, is_running: Callable[[str], bool]) -
     try:
         models.put_if(keys.LOCK, content, etag=stored.etag if stored else None)
     except Conflict:
-        # A write whose answer got lost is repeated by the client, and then loses against itself.
+        # boto3 repeats a write whose answer got lost; the repetition then conflicts with the first.
         if _read_holder(models.get(keys.LOCK)) != execution:
             raise TrainingInProgress(_refusal("another execution")) from None
 
 
 def _read_holder(stored: Stored | None) -> str | None:
-    """Whose lock it is; one that can't be read is nobody's."""
+    """The execution that holds the lock; None for a lock that can't be read."""
     try:
         return str(json.loads(stored.data)["execution"]) if stored else None
     except (ValueError, KeyError, TypeError, RecursionError):

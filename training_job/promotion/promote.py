@@ -1,6 +1,6 @@
-"""Promote: the pointer by compare-and-set, then the ledger, then the registry's alias.
+"""Promote: replace the pointer by compare-and-swap, then write the ledger, then move the alias.
 
-Whatever happens between two of these writes, the next promoter completes what is missing.
+If a promotion stops between two of these writes, the next one completes what is missing.
 """
 
 import contextlib
@@ -31,11 +31,10 @@ def promote(
 ) -> Promoted:
     """Make the chosen model the champion, if the pointer still has exactly the choice's ETag.
 
-    Safe to repeat: what this execution has
-    promoted already is found in the pointer or the ledger, so that nothing is chosen again and
-    only what follows the write is completed. Returns ``promoted``, ``seq``, ``version``,
-    ``reasons`` and ``registry`` (see `align_registry`). Raises NothingToPromote when the bundle is
-    missing or damaged, AwsUnavailable when S3 refuses the write for no other's sake.
+    Safe to repeat: an earlier promotion by this execution is found in the pointer or the ledger.
+    Then nothing is chosen again, and only the missing ledger entry and alias are written. Raises
+    NothingToPromote when the bundle is missing or damaged, and AwsUnavailable when S3 refuses the
+    write although the pointer has not changed.
     """
     current, seen = _read_pointer(models)
     made = _find_promotion(models, current, execution, choice.reasons)
@@ -49,7 +48,7 @@ def promote(
         )
         if seen == etag:
             _swap(models, successor, etag)
-        # Read again: a write whose answer got lost is repeated by the client, and then loses.
+        # Read again: boto3 repeats a write whose answer got lost, and the repetition conflicts.
         current, now = _read_pointer(models)
         made = _find_promotion(models, current, execution, choice.reasons)
         if made is None and now == etag:
@@ -77,11 +76,11 @@ def promote(
 
 
 def align_registry(models: Bucket, tracking: Tracking) -> Registry:
-    """Let the alias name what the pointer names: ``done``, ``pending`` or ``unknown_version``.
+    """Point the registry's alias at the champion: ``done``, ``pending`` or ``unknown_version``.
 
     ``pending``: MLflow can't be reached. ``unknown_version``: the registry has another model under
-    that number, or none, as after its database was rebuilt; the alias stays where it is. The
-    pointer is read again after each write, so that of two promoters the last one's model wins.
+    that number, or none (its database was rebuilt, for example); the alias is left as it is. The
+    pointer is read again after each write, so that the alias follows the last of two promotions.
     """
     try:
         while True:
@@ -106,7 +105,7 @@ def _read_pointer(models: Bucket) -> tuple[Champion | None, str | None]:
 def _find_promotion(
     models: Bucket, current: Champion | None, execution: str, reasons: tuple[str, ...]
 ) -> LedgerEntry | None:
-    """What the execution has promoted, though it may have been replaced since; None for nothing."""
+    """The execution's own promotion, even if it was replaced since; None if it made none."""
     if current is None or current.execution == execution:
         return LedgerEntry.of(current, reasons) if current else None
     for listed in reversed(list(models.list(keys.LEDGER))):

@@ -1,7 +1,7 @@
-"""Processes that fit models, all sharing one binned copy of the data.
+"""Worker processes that fit models and share one binned copy of the data.
 
-They are forked once the data is there, so a further process costs neither its memory nor its
-start. Each has a pipe of its own and shares no lock: one that dies takes only its own work along.
+They are forked after the data is binned, so another worker costs neither memory nor start-up time.
+Each has its own pipe and shares no lock, so a worker that dies loses only its own trial.
 """
 
 import multiprocessing
@@ -18,7 +18,7 @@ from training_job.model.model import Params, Pruned, TrainingData, fit
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A model to fit."""
+    """A trial's parameters, to be fitted."""
 
     number: int
     params: Params
@@ -26,7 +26,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How a model is doing after some rounds; answered by whether to give it up."""
+    """A trial's log loss after some rounds; the worker waits for the answer whether to stop."""
 
     number: int
     rounds: int
@@ -35,7 +35,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A fitted model in figures; `f1` is None when it was given up. Times in seconds."""
+    """A finished trial. `f1` is None when it was stopped early. Times in seconds."""
 
     number: int
     began: float
@@ -47,7 +47,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The fitting raised."""
+    """The fit raised an error."""
 
     number: int
     error: Exception
@@ -55,7 +55,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Died:
-    """The process is gone, and its model with it."""
+    """The worker process died, and its trial is lost."""
 
     number: int
     exit_code: int | None
@@ -65,7 +65,7 @@ Message = Report | Done | Failed | Died
 
 
 class Fitters:
-    """`count` processes; use as a context, give work to the idle, read `receive`."""
+    """`count` workers as a context manager: `start` tasks on idle ones, then `receive`."""
 
     def __init__(self, data: TrainingData, *, count: int, seed: int) -> None:
         context = multiprocessing.get_context("fork")
@@ -82,25 +82,25 @@ class Fitters:
 
     @property
     def alive(self) -> int:
-        """How many processes are left."""
+        """Number of live workers."""
         return len(self._processes)
 
     @property
     def busy(self) -> bool:
-        """Whether any model is being fitted."""
+        """Whether any worker has a task."""
         return bool(self._busy)
 
     @property
     def process_ids(self) -> list[int]:
-        """Of the processes that are left."""
+        """PIDs of the live workers."""
         return [process.pid for process in self._processes.values() if process.pid is not None]
 
     def idle(self) -> bool:
-        """Whether a process waits for work."""
+        """Whether a worker has no task."""
         return len(self._busy) < len(self._processes)
 
     def start(self, task: Task) -> Died | None:
-        """Give it to an idle process; says so when that one turns out to be dead."""
+        """Send the task to an idle worker; returns `Died` when that worker turns out to be dead."""
         connection = next(c for c in self._processes if c not in self._busy)
         self._busy[connection] = task.number
         try:
@@ -110,7 +110,7 @@ class Fitters:
         return None
 
     def receive(self) -> Iterator[Message]:
-        """What the busy ones say next; waits for at least one word."""
+        """Yield the workers' next messages; waits for at least one."""
         for connection in wait(list(self._busy)):
             assert isinstance(connection, Connection)  # noqa: S101 - only connections are waited for
             try:
@@ -123,7 +123,7 @@ class Fitters:
             yield message
 
     def answer(self, number: int, give_up: bool) -> None:
-        """Reply to the report of that model."""
+        """Answer that trial's report."""
         connection = next(c for c, busy in self._busy.items() if busy == number)
         try:
             connection.send(give_up)
@@ -157,14 +157,14 @@ class Fitters:
 def _run_worker(
     connection: Connection, others: Sequence[Connection], data: TrainingData, seed: int
 ) -> None:
-    """In the child: fit what comes, until the pipe closes."""
+    """In the worker: fit each task until the pipe closes."""
     for other in others:
-        other.close()  # or a pipe would stay open after the parent's death
+        other.close()  # otherwise a pipe would stay open after the parent's death
     try:
         while True:
             connection.send(_fit(connection, connection.recv(), data, seed))
     except (EOFError, OSError):
-        return  # nobody waits for this process any more
+        return  # the parent is gone
 
 
 def _fit(connection: Connection, task: Task, data: TrainingData, seed: int) -> Done | Failed:

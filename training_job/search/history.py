@@ -1,4 +1,4 @@
-"""A study as its journal tells it: read by the evaluation, and by who watches a training."""
+"""Read a study from its journal, for the evaluation and for `ops train`."""
 
 import tempfile
 from pathlib import Path
@@ -8,9 +8,9 @@ from domain import keys
 
 
 def read_finished(models: Bucket, execution: str) -> list[float | None]:
-    """Validation F1 of each finished trial, in the order of the trials; None for one given up.
+    """Validation F1 of each finished trial, in order; None for one that was stopped early.
 
-    Empty while the journal, which is copied after each trial, isn't there yet.
+    Empty before the first trial ended, since the journal is copied after each trial.
     """
     import optuna
     from optuna.storages.journal import JournalFileBackend, JournalStorage

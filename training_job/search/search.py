@@ -1,4 +1,4 @@
-"""The trials of a search, handed to processes that fit, and their word handed to the study."""
+"""Run the trials of a search on the workers, and report their results to the study."""
 
 import signal
 import time
@@ -24,7 +24,7 @@ from training_job.search.study import space
 
 @dataclass(slots=True)
 class Search:
-    """The trials that are still to be run."""
+    """Runs the remaining trials of a study."""
 
     study: optuna.Study
     fitters: Fitters
@@ -34,14 +34,14 @@ class Search:
     done: int = 0
     best: float = 0.0
     failure: Exception = field(
-        default_factory=lambda: TrainingError("No trial could be fitted: see the log.")
+        default_factory=lambda: TrainingError("No trial could be fitted; the log says why.")
     )
 
     def run(self) -> Iterator[tuple[Done, Params]]:
         """Yield each finished trial with its parameters.
 
-        A process that dies loses its trial. Raises OutOfMemory or Interrupted when none is left
-        though trials are, else the last trial's own error when none could finish.
+        A worker that dies loses its trial. Raises OutOfMemory or Interrupted when all workers died
+        before the last trial, and the last trial's own error when no trial could finish.
         """
         began, left = time.monotonic(), self.trials
         while self.fitters.alive and (left or self.fitters.busy):
@@ -67,7 +67,7 @@ class Search:
             self._handle(died)
 
     def _handle(self, message: Message) -> Done | None:
-        """Tell the study; returns the message when a trial is finished by it."""
+        """Update the study; returns the message if it finishes a trial."""
         trial = self.running[message.number]
         match message:
             case Report():
@@ -88,14 +88,14 @@ class Search:
                 self.failure = self._explain_death(message)
                 self.say(
                     f"a tuning process died (exit code {message.exit_code}); trial {message.number}"
-                    f" is lost, {self.fitters.alive} processes go on"
+                    f" is lost, {self.fitters.alive} processes continue"
                 )
         self.study.tell(self.running.pop(message.number), state=TrialState.FAIL)
         return None
 
     def _explain_death(self, died: Died) -> TrainingError:
-        """What to call it should nobody be left: the kernel kills by SIGKILL for want of memory."""
-        ended = f"{self.done} of {self.trials} trials had ended, all are kept."
+        """The error if no worker is left; the kernel sends SIGKILL when memory runs out."""
+        ended = f"{self.done} of {self.trials} trials had ended and are kept."
         if died.exit_code == -signal.SIGKILL:
             return OutOfMemory(f"The tuning processes were killed one after another; {ended}")
         return Interrupted(

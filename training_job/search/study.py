@@ -11,9 +11,9 @@ from adapters.s3 import Bucket
 STUDY = "tune"
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 STARTUP_TRIALS = 8
-"""So many trials run to their end before any is given up."""
+"""This many trials run to their end before any is stopped early."""
 PRUNED_BELOW = 25.0
-"""A trial is given up when its log loss is worse than this percentile of the others' by then."""
+"""Percentage of trials, those with the worst log loss at a round, that stop early."""
 
 
 def space(trial: optuna.Trial) -> dict[str, float]:
@@ -30,7 +30,7 @@ def space(trial: optuna.Trial) -> dict[str, float]:
 
 
 def open_study(journal: Path, seed: int) -> optuna.Study:
-    """The study in the journal; its sampler goes on from another point after each attempt."""
+    """Open the study in the journal; each attempt seeds its sampler differently."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = JournalStorage(JournalFileBackend(str(journal)))
     earlier = sum(storage.get_n_trials(study._study_id) for study in storage.get_all_studies())
@@ -49,18 +49,18 @@ def open_study(journal: Path, seed: int) -> optuna.Study:
 
 
 def count_finished(study: optuna.Study) -> int:
-    """Trials that came to an end, given up or not."""
+    """Number of trials that ended, stopped early or not."""
     return len(study.get_trials(deepcopy=False, states=FINISHED))
 
 
 def resume(models: Bucket, key: str, journal: Path) -> None:
-    """Bring back a journal, if there is one, without a last line that was cut short."""
+    """Download the journal, if there is one, without an incomplete last line."""
     stored = models.get(key)
     if stored is not None:
         journal.write_bytes(stored.data[: stored.data.rfind(b"\n") + 1])
 
 
 def abandon_running(study: optuna.Study) -> None:
-    """Trials of a process that died are lost; say so in the study."""
+    """Mark the trials of an earlier, dead process as failed."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         study.tell(trial.number, state=TrialState.FAIL)

@@ -1,4 +1,4 @@
-"""Finished trials on their way to MLflow, in a thread, so that no fit waits for the server."""
+"""Log finished trials to MLflow in a thread, so that no fit waits for the server."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,7 +13,7 @@ from training_job.search.fitters import Done
 
 @dataclass(slots=True)
 class TrialLog:
-    """Use as a context; what was not written when it is left never will be."""
+    """A context manager; trials that are still queued when it closes are dropped."""
 
     tracking: Tracking
     parent_run: str
@@ -41,10 +41,11 @@ class TrialLog:
         )
 
     def settle(self, say: Callable[[str], None]) -> None:
-        """Wait for the queue; say how many were lost; raises RegistryUnavailable when all were.
+        """Wait for the queue and say how many trials were lost.
 
-        What waits for a server that has just failed is given up: each call has its own patience,
-        and a thousand of them would outlast the step.
+        Raises RegistryUnavailable if all were lost. After a failure, queued trials are dropped
+        while the server is down: each call has its own timeout, and a thousand of them would take
+        longer than the step may.
         """
         self.settling = True
         errors = [error for future in self.written if (error := future.exception())]
@@ -57,7 +58,7 @@ class TrialLog:
             raise errors[0]
 
     def _write(self, **trial: Any) -> None:
-        """In the thread: one call, unless it is hopeless by now."""
+        """In the thread: log one trial, unless the server is known to be down."""
         if self.settling and self.down is not None:
             raise self.down
         self.down = None

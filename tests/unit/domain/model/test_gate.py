@@ -44,7 +44,7 @@ def test_a_surely_better_challenger_is_promoted() -> None:
 def test_a_tie_or_a_doubtful_gain_keeps_the_champion(gain: Interval) -> None:
     verdict = judge(replace(EVIDENCE, champion=replace(PAIRED, gain=gain)), LIMITS)
     assert not verdict.promote
-    assert "not surely better, the champion stays" in verdict.reasons[0]
+    assert "no proven gain, so the champion stays" in verdict.reasons[0]
 
 
 @pytest.mark.parametrize(

@@ -205,7 +205,7 @@ def test_a_damaged_champion_is_a_case_of_its_own(quick: World, damage: bytes | N
     assert (True, "bundle_damaged") == (result.promote, result.rule)
     assert result.champion_version == champion.version
     assert result.champion_f1 is None
-    assert "its bundle is damaged or gone" in result.reasons[0]
+    assert "its bundle is damaged or missing" in result.reasons[0]
 
 
 @pytest.mark.parametrize(("recorded", "promote"), [(0.2, True), (0.999, False)])
@@ -229,7 +229,7 @@ def test_a_champion_of_another_contract_is_compared_by_its_card(
 
     result = quick.evaluate("two", PARAMS)
     assert (promote, "contract_changed") == (result.promote, result.rule)
-    assert f"{recorded:.4f} that its own card says" in result.reasons[0]
+    assert f"{recorded:.4f} on its card" in result.reasons[0]
 
 
 def test_what_the_next_state_gets_stays_small(quick: World) -> None:

@@ -122,7 +122,7 @@ def test_a_killed_process_loses_its_own_trial_only(
     result, said, tracking = search(data, trials=6)
     (lost,) = (line for line in said if "died" in line)
     assert "exit code -9" in lost
-    assert "1 processes go on" in lost
+    assert "1 processes continue" in lost
     assert 5 == result.trials == len(tracking.trials)
     _, _, rest = search(data, trials=6)
     assert 1 == len(rest.trials)

@@ -1,4 +1,4 @@
-"""F1, precision and recall with bootstrap intervals, from counts alone.
+"""Metrics of a classifier with intervals: F1, precision and recall from counts, and ROC AUC.
 
 Drawing n rows with replacement, and counting how many fall into each of k cells, is exactly one
 draw from a multinomial distribution. These figures depend on the confusion matrix only, so a
@@ -21,6 +21,8 @@ from domain.interval import Interval
 
 RESAMPLES = 2_000
 FIGURES = ("f1", "precision", "recall")
+Z95 = 1.959964
+"""Quantile of the normal distribution for 95 % intervals."""
 _TAILS = (2.5, 97.5)
 
 Bools = npt.NDArray[np.bool_]
@@ -89,3 +91,21 @@ def _figures(cells: Counts) -> dict[str, Floats]:
         "precision": divide(tp, tp + fp),
         "recall": divide(tp, tp + fn),
     }
+
+
+def roc_auc_interval(labels: Bools, scores: Floats) -> Interval | None:
+    """ROC AUC with its 95 % interval; None with fewer than two rows of either class.
+
+    DeLong, DeLong & Clarke-Pearson (1988), computed from mid-ranks.
+    """
+    from scipy.stats import rankdata
+
+    positive, negative = scores[labels], scores[~labels]
+    if len(positive) < 2 or len(negative) < 2:
+        return None
+    ranks = rankdata(np.concatenate([positive, negative]))
+    above = (ranks[: len(positive)] - rankdata(positive)) / len(negative)
+    below = 1 - (ranks[len(positive) :] - rankdata(negative)) / len(positive)
+    variance = np.var(above, ddof=1) / len(positive) + np.var(below, ddof=1) / len(negative)
+    value, margin = float(np.mean(above)), Z95 * float(np.sqrt(variance))
+    return Interval(value, max(0.0, value - margin), min(1.0, value + margin))

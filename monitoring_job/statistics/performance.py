@@ -14,12 +14,12 @@ from domain.drift.performance import (
     has_dropped,
 )
 from domain.interval import Interval
-from tabular.classification import Bools, Floats, bootstrap_figures
+from tabular.classification import Z95, Bools, Floats, bootstrap_figures, roc_auc_interval
 
 SEED = 0
 """A repeated run draws the same resamples, and so shows the same intervals."""
-Z95, Z99 = 1.959964, 2.575829
-"""Quantiles of the normal distribution. Intervals are shown at 95 %, but a drop must hold at 99 %,
+Z99 = 2.575829
+"""Quantile of the normal distribution. Intervals are shown at 95 %, but a drop must hold at 99 %,
 so that windows without a real drop rarely raise an alarm."""
 
 Calibration = Callable[[Floats], Floats]
@@ -42,7 +42,7 @@ def measure_performance(
     truth, predicted = labels == 1, probabilities >= threshold
     bootstrapped = bootstrap_figures(truth, predicted, seed=SEED)
     figures = {name: _round(figure.interval) for name, figure in bootstrapped.items()}
-    figures["roc_auc"] = measure_roc_auc(truth, probabilities)
+    figures["roc_auc"] = _round(roc_auc_interval(truth, probabilities))
     positives, f1 = int(truth.sum()), bootstrapped["f1"]
     enough = len(labels) >= MINIMUM_LABELS and positives >= MINIMUM_POSITIVES and "f1" in test
     coverage_may_be_shown = not choose_suppressed(
@@ -75,25 +75,6 @@ def _round(interval: Interval | None) -> Interval | None:
     if interval is None:
         return None
     return Interval(*map(round_significant, (interval.value, interval.low, interval.high)))
-
-
-def measure_roc_auc(truth: Bools, probabilities: Floats) -> Interval | None:
-    """ROC AUC with its 95 % interval; None with fewer than two rows of either class.
-
-    DeLong, DeLong & Clarke-Pearson (1988), computed from mid-ranks.
-    """
-    from scipy.stats import rankdata
-
-    positive, negative = probabilities[truth], probabilities[~truth]
-    if len(positive) < 2 or len(negative) < 2:
-        return None
-    ranks = rankdata(np.concatenate([positive, negative]))
-    above = (ranks[: len(positive)] - rankdata(positive)) / len(negative)
-    below = 1 - (ranks[len(positive) :] - rankdata(negative)) / len(positive)
-    error = float(
-        np.sqrt(np.var(above, ddof=1) / len(positive) + np.var(below, ddof=1) / len(negative))
-    )
-    return _interval_around(float(np.mean(above)), error)
 
 
 def _interval_around(value: float, error: float) -> Interval:

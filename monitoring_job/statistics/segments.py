@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from domain.contract.contract import Contract
-from domain.contract.feature import Segment
+from domain.contract.feature import Feature, Segment
 from domain.drift.disclosure import choose_suppressed
 from domain.drift.drift import MINIMUM_VALUES
 from domain.drift.summary import ColumnDrift, SegmentDrift
@@ -27,10 +27,11 @@ def compare_segments(
     A segment with fewer than MINIMUM_VALUES rows on either side is counted but not compared. The
     column that defines a segment is not compared inside it.
     """
+    defined = [(segment, contract.feature(segment.feature)) for segment in contract.segments]
     segments = [
-        _compare_segment(group, contract.feature(segment.feature).column, reference, current)
-        for segment in contract.segments
-        for group in _split(contract, segment, reference, current)
+        _compare_segment(group, feature.column, reference, current)
+        for segment, feature in defined
+        for group in _split(segment, feature, reference[feature.column], current[feature.column])
     ]
     marked = iter(mark_drifted([c for s in segments for c in s.columns], MINIMUM_VALUES))
     return tuple(_suppress_rows(s, [next(marked) for _ in s.columns]) for s in segments)
@@ -83,22 +84,20 @@ def _compare_segment(
 
 
 def _split(
-    contract: Contract,
-    segment: Segment,
-    reference: Mapping[str, Column],
-    current: Mapping[str, Column],
+    segment: Segment, feature: Feature, reference: Column, current: Column
 ) -> Iterator[_Group]:
-    """Split both sides into the segment's groups; a row without a valid value is in none."""
-    feature = contract.feature(segment.feature)
-    before, after = reference[feature.column], current[feature.column]
+    """Split both sides into the segment's groups; a row without a valid value is in none.
+
+    `reference`, `current`: the column of `feature`.
+    """
     old, new = (
         assign_groups(pa.Array.from_pandas(side.values), segment, feature)
-        for side in (before, after)
+        for side in (reference, current)
     )
     labels = segment.labels(feature)
     names = labels if segment.bounds else list_values(feature)
-    suppressed_old = _find_suppressed(before, names, old)
-    suppressed_new = _find_suppressed(after, names, new)
+    suppressed_old = _find_suppressed(reference, names, old)
+    suppressed_new = _find_suppressed(current, names, new)
     for code, (label, name) in enumerate(zip(labels, names, strict=True)):
         may_show_rows = name not in suppressed_old, name not in suppressed_new
         yield _Group(label, old == code, new == code, may_show_rows)

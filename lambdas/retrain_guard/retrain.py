@@ -1,4 +1,4 @@
-"""Decide about one detection of drift, start the training if so, and say what was decided."""
+"""Decide whether detected drift starts a training, start it, and publish the decision."""
 
 import hashlib
 from collections.abc import Iterator
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 
 
 LOOKED_AT = 200
-"""Executions among which the last training is looked for; the others are checks and scorings."""
+"""How many of the latest executions are searched for trainings; others are checks and scorings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """The state machine, the data it reads."""
+    """The state machine and the data that it reads."""
 
     states: "SFNClient"
     machine_arn: str
     data: Bucket
 
     def situation(self) -> Situation:
-        """Where it stands now, as far back as the last training that succeeded."""
+        """Describe the trainings since the last successful one, and the age of the newest data."""
         found = list(self._trainings())
         succeeded = (training.started_at for training in found if training.status == "SUCCEEDED")
         modified = (times.to_millis(listed.modified) for listed in self.data.list(keys.RAW))
@@ -57,10 +57,10 @@ class Training:
 def retrain(
     *, drift: DetectedDrift, training: Training, bus: EventBus, now: int, cool_down_ms: int
 ) -> Decision:
-    """Start at most one training per detection, however often its event comes.
+    """Start at most one training per detection, however often its event arrives.
 
-    The execution is named after the runs that found the drift, and Step Functions refuses a
-    name it knows. Each time the same is decided and published.
+    The execution is named after the runs that found the drift, and Step Functions refuses a name
+    that exists. A repeated event repeats the same decision.
     """
     digest = hashlib.sha256("\n".join(sorted(drift.run_ids)).encode()).hexdigest()
     name = f"drift-{digest[:16]}"

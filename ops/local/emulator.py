@@ -23,10 +23,10 @@ def daemon(laptop: Laptop) -> Daemon:
 
 
 def require_own(laptop: Laptop) -> None:
-    """Raise OpsError unless this folder's own emulator runs, whatever else is on its port.
+    """Raise OpsError unless this folder's own emulator runs, whatever else uses its port.
 
-    The lock that its process holds is the identity: another checkout's emulator, on the same port,
-    holds another folder's lock.
+    Its process is recognised by the lock in this folder: the emulator of another checkout, even on
+    the same port, holds the lock of another folder.
     """
     if daemon(laptop).pid() is not None:
         return
@@ -77,7 +77,7 @@ def emulator_env(laptop: Laptop, environ: Mapping[str, str]) -> dict[str, str]:
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         "MINISTACK_REGION": REGION,
-        # With an engine in reach it would pull images: this points it at none.
+        # It would pull images if it found a Docker engine: here it finds none.
         "DOCKER_HOST": "unix:///nonexistent",
         "LAMBDA_EXECUTOR": "local",
         # Objects are written at once, everything else is saved at an orderly end. After a hard end
@@ -120,12 +120,12 @@ def saved_since(laptop: Laptop, instant: float) -> bool:
 
 
 def holds_unsaved(laptop: Laptop) -> bool:
-    """Whether objects are there of an emulator that never saved where they belong."""
+    """Return whether the folder has objects of an emulator that never saved its state."""
     return not has_state(laptop) and (_files(laptop) / "s3").exists()
 
 
 def set_aside(laptop: Laptop) -> Path:
-    """Move what an emulator left without its state to a folder of its own; returns the folder."""
+    """Move the files of an emulator without saved state to a folder of their own; return it."""
     kept = laptop.folder / f"unsaved-{time.strftime('%Y%m%dT%H%M%S')}"
     kept.mkdir()
     shutil.move(_files(laptop), kept / "emulator")

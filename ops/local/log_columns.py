@@ -1,4 +1,4 @@
-"""Whether a contract that is about to be deployed keeps a column for all that is logged."""
+"""Check that a new contract keeps a column in the log for everything that the champion logs."""
 
 import shlex
 from pathlib import Path

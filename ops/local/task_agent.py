@@ -2,7 +2,7 @@
 
 It watches the emulator's ECS API for running tasks, runs each container's command as a process
 in the checkout, forwards StopTask, stops a task whose container ended, and reports a process that
-ended without a word. Run as ``python -m ops.local.task_agent``; `up` starts it.
+ended without reporting itself. Run as ``python -m ops.local.task_agent``; `up` starts it.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from ops.local.processes import Daemon
 
 POLL_SECONDS = 0.5
 REPORT_GRACE_SECONDS = 2.0
-"""How long after a process's end its own report may still be on its way."""
+"""How long the agent waits, after a process has ended, for the process's own report."""
 STOP_SECONDS = 60.0
 
 
@@ -56,7 +56,7 @@ def stop(laptop: Laptop) -> bool:
 
 
 def forget(laptop: Laptop) -> None:
-    """Forget which tasks ran: they were of an emulator that is gone."""
+    """Forget the tasks of an emulator that no longer exists."""
     shutil.rmtree(laptop.folder / "run" / "tasks", ignore_errors=True)
 
 
@@ -82,12 +82,12 @@ class Task:
         return bool(codes) and all(code == EXIT_CODE_REPORTED for code in codes)
 
     def dead(self) -> ContainerProcess | None:
-        """An essential container that ended."""
+        """Return an essential container that has ended, if there is one."""
         return next((p for p in self.processes if p.container.essential and not p.alive()), None)
 
 
 class Agent:
-    """One pass of `step` looks once at the ECS API and once at each process."""
+    """Runs tasks; each call of `step` looks once at the ECS API and once at each process."""
 
     def __init__(
         self, *, ecs: Any, stepfunctions: Any, cluster: str, folder: Path, env: Mapping[str, str]
@@ -97,7 +97,7 @@ class Agent:
         self._tasks: dict[str, Task] = {}
 
     def step(self) -> None:
-        """Start what is new, stop what shall stop, report what ended."""
+        """Start new tasks, stop those that ECS no longer wants, and report those that ended."""
         running = self._running()
         if running is not None:
             for arn in running.keys() - self._tasks.keys():
@@ -108,7 +108,7 @@ class Agent:
                 del self._tasks[task.arn]
 
     def close(self) -> None:
-        """Stop all tasks, as far as their patience goes."""
+        """Stop all tasks: first ask, then kill those that outlast their grace period."""
         while any(p.alive() for task in self._tasks.values() for p in task.processes):
             for task in self._tasks.values():
                 for process in task.processes:
@@ -155,7 +155,7 @@ class Agent:
         return task
 
     def _follow(self, task: Task, *, wanted: bool) -> bool:
-        """One look at a task; True when there is nothing more to do for it."""
+        """Look at a task once; return True if there is nothing more to do for it."""
         if task.ended_at is not None:
             if time.monotonic() - task.ended_at < REPORT_GRACE_SECONDS:
                 return False

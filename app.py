@@ -1,4 +1,4 @@
-"""The CDK application: context -> settings -> stacks."""
+"""The CDK application: it turns the context into settings, and settings into stacks."""
 
 import sys
 from pathlib import Path
@@ -17,10 +17,13 @@ from stacks.training.training import TrainingStack
 
 
 def build(app: App, settings: Settings) -> None:
-    """Add the stage's stacks: Storage <- Tracking <- Training <- Serving <- Monitoring."""
+    """Add the stacks of a deployment; each may use those before it.
+
+    Storage <- Tracking <- Training <- Serving <- Monitoring
+    """
     names = settings.names
     storage = StorageStack(app, names.stack("Storage"), settings=settings)
-    target, network, tracking_url = _place(app, settings, storage)
+    target, network, tracking_url = _choose_target(app, settings, storage)
     training = TrainingStack(
         app,
         names.stack("Training"),
@@ -46,8 +49,10 @@ def build(app: App, settings: Settings) -> None:
     Tags.of(app).add("Stage", names.stage)
 
 
-def _place(app: App, settings: Settings, storage: StorageStack) -> tuple[Target, TaskNetwork, str]:
-    """What differs between AWS and an emulator: artefacts, network, tracking server."""
+def _choose_target(
+    app: App, settings: Settings, storage: StorageStack
+) -> tuple[Target, TaskNetwork, str]:
+    """The target, the network of the training tasks, and the URL of the tracking server."""
     if settings.target == "emulator":
         return Emulator(endpoint=settings.endpoint), EMULATOR_NETWORK, settings.mlflow_url
     stage = settings.stage
@@ -64,7 +69,7 @@ def _place(app: App, settings: Settings, storage: StorageStack) -> tuple[Target,
 
 
 def main() -> None:
-    """Synthesise, or say in one sentence what is wrong with the context."""
+    """Write the templates, or say in one sentence what is wrong with the context."""
     app = App()
     try:
         settings = Settings.from_context(app.node.try_get_context, Path(__file__).parent)

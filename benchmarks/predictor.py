@@ -174,7 +174,7 @@ def _asset() -> Iterator[Figure]:
     files = {
         path.relative_to(base): path
         for base, roots in (
-            (ROOT, [ROOT / part for part in assets.room("predictor")]),
+            (ROOT, [ROOT / part for part in assets.component_paths("predictor")]),
             (assets.LAYER, [assets.LAYER / "python"]),
         )
         for root in roots

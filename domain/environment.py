@@ -1,7 +1,7 @@
-"""A room's settings as environment variables, each name typed once.
+"""Settings of a component as environment variables, whose names are written once.
 
-A room declares a frozen dataclass that inherits `Environment`. `stacks` writes the room's
-environment with ``Settings(...).to_env()``; the room reads it back with
+A component declares a frozen dataclass that inherits `Environment`. `stacks` writes its environment
+variables with ``Settings(...).to_env()``; the component reads them with
 ``Settings.from_env(os.environ)``.
 """
 
@@ -17,13 +17,13 @@ _BOOLEANS = {"true": True, "false": False}
 
 
 class BadSettings(DomainError):
-    """The environment lacks a variable or holds one that can't be read."""
+    """A variable is missing from the environment, or can't be read as its type."""
 
 
 class Environment:
-    """Base of settings dataclasses with fields of type str, int, float, bool, or `... | None`.
+    """Base of settings dataclasses, whose fields are str, int, float, bool, or `... | None`.
 
-    The variable of a field is its name in upper case; a field that is None has no variable.
+    A field's variable is its name in upper case. A field that is None gets no variable.
     """
 
     def to_env(self) -> dict[str, str]:
@@ -33,7 +33,7 @@ class Environment:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
-        """The inverse of `to_env`; raises BadSettings naming every problem at once."""
+        """Read the settings back; raises BadSettings naming every problem at once."""
         hints = typing.get_type_hints(cls)
         values: dict[str, Any] = {}
         problems: list[str] = []

@@ -1,4 +1,4 @@
-"""What a deployment is told: the CDK context, parsed once, with one sentence per mistake."""
+"""Settings of a deployment, parsed from the CDK context."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -22,11 +22,10 @@ _URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything the stacks are told.
+    """What the stacks need to know about a deployment.
 
-    `contract_text` is the TOML that `contract` was parsed from. `endpoint` and `mlflow_url` are
-    where people and containers reach the emulator and the tracking server of target `emulator`;
-    target `aws` has its own addresses.
+    `contract_text` is the TOML that `contract` was parsed from. `endpoint` and `mlflow_url` are for
+    target `emulator` only: where people reach the emulator, and tasks the tracking server.
     """
 
     names: Names
@@ -43,7 +42,7 @@ class Settings:
     def from_context(cls, get: Callable[[str], Any], root: Path) -> Self:
         """Parse the context. `get` returns a key's value or None; `root` is the repository.
 
-        Raises SettingsError: one sentence for the first mistake.
+        Raises SettingsError with one sentence about the first mistake.
         """
         target = _one_of("target", get("target") or "aws", TARGETS)
         contract_text = _contract_text(root / str(get("contract") or "contract.toml"))

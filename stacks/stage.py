@@ -1,4 +1,4 @@
-"""How one stage differs from another: an entry of `stages` in cdk.json, parsed."""
+"""A stage: one entry of `stages` in cdk.json, parsed."""
 
 import re
 from collections.abc import Mapping
@@ -32,14 +32,14 @@ _HTTPS = re.compile(r"https://[^\s/]+/\S+")
 
 
 class SettingsError(DomainError):
-    """A context value that can't be used; one sentence that says what to write instead."""
+    """A context value that can't be used. The message says what to write instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """How one stage differs from another: an entry of `stages` in cdk.json.
+    """What one stage has different from another: an entry of `stages` in cdk.json.
 
-    `retain`: the data outlives its stack, and the stack can't be deleted by mistake. `*_days`: how
+    `retain`: the data outlives its stack, and no stack can be deleted by mistake. `*_days`: how
     long logs, query results, rejected records and overwritten objects are kept. `stream_seconds`:
     Firehose's buffer, 60-900. `training_cpu` in CPU units (1024 = 1 vCPU), `training_memory` in
     MiB, and so for MLflow. `database_instance`: a class of RDS without its ``db.``. `budget_usd`: a
@@ -88,11 +88,11 @@ class Stage:
     @classmethod
     def parse(cls, name: str, document: Mapping[str, Any]) -> Self:
         """Read one entry; raises SettingsError naming every problem at once."""
-        apart = {"name", "training"}
-        hints = {n: kind for n, kind in get_type_hints(cls).items() if n not in apart}
+        hints = get_type_hints(cls)
+        del hints["name"], hints["training"]
         unknown = set(document) - {*hints, "training"}
         problems = [f"{n} is not a setting" for n in sorted(unknown)]
-        problems += training_table.problems(document.get("training", {}))
+        problems += training_table.find_problems(document.get("training", {}))
         for setting, kind in hints.items():
             if setting not in document:
                 problems.append(f"{setting} is missing")

@@ -1,7 +1,7 @@
-"""Where a deployment goes: the few things that differ between AWS and an emulator.
+"""What differs between a deployment to AWS and one to an emulator.
 
-Both build the same stacks; `app.py` chooses. An emulator has no Docker and no Fargate, so it gets
-sources instead of images; and it has one address for every API.
+Both get the same stacks; `app.py` chooses the target. An emulator has no Docker and no Fargate, so
+it gets sources instead of images. It also has a single address for all APIs.
 """
 
 from dataclasses import dataclass
@@ -19,21 +19,21 @@ from stacks.common import assets
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskNetwork:
-    """Where the training tasks run: subnets with a way out, and their security group."""
+    """Where the training tasks run: subnets with a route to the internet, and a security group."""
 
     subnet_ids: tuple[str, ...]
     security_group_ids: tuple[str, ...]
 
 
 class Target(Protocol):
-    """What the stacks ask of the place they go to."""
+    """What the stacks need from the place that they are deployed to."""
 
     def training_image(self, architecture: lambda_.Architecture) -> ecs.ContainerImage:
         """The image of the training tasks."""
         ...
 
     def tuning_processes(self, cpu_units: int) -> int:
-        """How many processes search in a task of so many CPU units; 0: one per CPU it sees."""
+        """How many processes search in a task of `cpu_units`; 0: one for each CPU it sees."""
         ...
 
     def drift_function(
@@ -53,10 +53,10 @@ class Target(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aws:
-    """Images, built from the repository when they are deployed.
+    """Images, which the CDK CLI builds from the repository when it deploys.
 
-    `base_image`: what they build on. `rds_bundle_url`: where the tracking server's gets the
-    certificates of RDS from.
+    `base_image`: what they are built on. `rds_bundle_url`: where the tracking server's image gets
+    the certificates of RDS.
     """
 
     base_image: str
@@ -74,7 +74,7 @@ class Aws:
         )
 
     def tuning_processes(self, cpu_units: int) -> int:
-        """One per whole vCPU: a small task sees more CPUs than it may use."""
+        """One for each whole vCPU: a small task sees more CPUs than it may use."""
         return max(1, cpu_units // 1024)
 
     def mlflow_image(self, architecture: lambda_.Architecture) -> ecs.ContainerImage:
@@ -116,12 +116,12 @@ class Aws:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Emulator:
-    """Sources, run by the emulator's own interpreter and by the task agent of `ops`."""
+    """Sources, which the emulator's own interpreter and the task agent of `ops` run."""
 
     endpoint: str
 
     def training_image(self, architecture: lambda_.Architecture) -> ecs.ContainerImage:  # noqa: ARG002 - sources fit any
-        """A name only: the task agent runs the task's command from the checkout."""
+        """Only a name: the task agent runs the task's command from the checkout."""
         return ecs.ContainerImage.from_registry("circle/training:source")
 
     def tuning_processes(self, cpu_units: int) -> int:  # noqa: ARG002 - tasks are processes here
@@ -137,7 +137,7 @@ class Emulator:
             "Function",
             runtime=lambda_.Runtime.PYTHON_3_13,
             handler="lambdas.drift.handler.handler",
-            code=assets.source(*assets.DRIFT),
+            code=assets.zip_sources(*assets.DRIFT),
             architecture=architecture,
             **options,
         )

@@ -1,29 +1,29 @@
-"""The optional `training` of a stage in cdk.json: what another contract's training needs."""
+"""The optional table `training` of a stage in cdk.json, for a contract with other needs."""
 
 from collections.abc import Callable, Mapping
 
 
-def _share(value: object) -> bool:
+def _is_share(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
 
 
-def _salt(value: object) -> bool:
+def _is_salt(value: object) -> bool:
     return isinstance(value, str) and 1 <= len(value) <= 100
 
 
-_SHARE: tuple[Callable[[object], bool], str] = (_share, "must be a number from 0 to 1")
+_SHARE: tuple[Callable[[object], bool], str] = (_is_share, "must be a number from 0 to 1")
 _RULES = {
     "minimum_f1": _SHARE,
     "maximum_calibration_error": _SHARE,
     "segment_margin": _SHARE,
     "bad_row_share": _SHARE,
-    "split_salt": (_salt, "must be a text of 1 to 100 characters"),
+    "split_salt": (_is_salt, "must be a text of 1 to 100 characters"),
 }
-"""Fields of `training_job.settings` that a stage may set."""
+"""Fields of `training_job.settings` that a stage may set: test, and what to write."""
 
 
-def problems(document: object) -> list[str]:
-    """What is wrong with decoded JSON; empty when its fields may become `training_job`'s."""
+def find_problems(document: object) -> list[str]:
+    """What is wrong with the table, as phrases; empty when the training can use it."""
     if not isinstance(document, Mapping):
         return ["training must be an object of settings"]
     found = [f"training.{name} is not a setting" for name in document if name not in _RULES]

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LAYER = ROOT / "build" / "layer"
 
 SHARED = ("domain", "adapters")
-"""What every room may import."""
+"""What every function and job may import."""
 
 DRIFT = (*SHARED, "tabular", "monitoring_job", "lambdas/__init__.py", "lambdas/drift")
 TRAINING = (*SHARED, "tabular", "training_job")
@@ -19,8 +19,8 @@ MLFLOW = ("domain", "mlflow_server")
 _NEVER = ("**/__pycache__", "**/*.pyc", "**/.DS_Store")
 
 
-def room(name: str) -> tuple[str, ...]:
-    """The paths of one zip function's room."""
+def component_paths(name: str) -> tuple[str, ...]:
+    """The paths that go into the zip of ``lambdas/<name>``."""
     return (*SHARED, "lambdas/__init__.py", f"lambdas/{name}")
 
 
@@ -32,14 +32,14 @@ def allow_list(*paths: str) -> list[str]:
     return ["**", *(f"!{path}" for path in paths), *_NEVER]
 
 
-def source(*paths: str) -> lambda_.Code:
-    """A zip of these paths, at the root of the archive as they are in the repository."""
+def zip_sources(*paths: str) -> lambda_.Code:
+    """A zip of these paths, which it holds as the repository does."""
     return lambda_.Code.from_asset(
         str(ROOT), exclude=allow_list(*paths), ignore_mode=IgnoreMode.DOCKER
     )
 
 
 def platform(architecture: lambda_.Architecture) -> ecr_assets.Platform:
-    """The platform an image is built for, whatever the builder's machine is."""
+    """The platform that an image is built for, whatever machine builds it."""
     arm = architecture.name == lambda_.Architecture.ARM_64.name
     return ecr_assets.Platform.LINUX_ARM64 if arm else ecr_assets.Platform.LINUX_AMD64

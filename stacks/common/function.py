@@ -1,4 +1,4 @@
-"""A small Lambda function in pure Python: a zip of one room, with the layer of its libraries."""
+"""A Lambda function in pure Python: a zip of its sources, and a layer with its libraries."""
 
 from aws_cdk import Annotations, Duration
 from aws_cdk import aws_iam as iam
@@ -7,7 +7,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from stacks.common import assets
-from stacks.common.logs import log_group
+from stacks.common.logs import create_log_group
 from stacks.common.nag import acknowledge
 from stacks.stage import Stage
 
@@ -18,8 +18,8 @@ def architecture(stage: Stage) -> lambda_.Architecture:
     return lambda_.Architecture.ARM_64 if arm else lambda_.Architecture.X86_64
 
 
-def function_role(scope: Construct, group: logs.ILogGroup) -> iam.Role:
-    """A role that may write into this log group, and nothing yet beside it."""
+def create_role(scope: Construct, group: logs.ILogGroup) -> iam.Role:
+    """A role that may write into this log group and do nothing else yet."""
     role = iam.Role(scope, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
     group.grant_write(role)
     return role
@@ -28,7 +28,7 @@ def function_role(scope: Construct, group: logs.ILogGroup) -> iam.Role:
 class Libraries(Construct):
     """The layer with the functions' libraries, which `make setup` fills.
 
-    Without it everything is still synthesised, but the CDK CLI deploys nothing and says why.
+    Without it the templates are still written, but the CDK CLI refuses to deploy and says why.
     """
 
     def __init__(self, scope: Construct, construct_id: str) -> None:
@@ -43,22 +43,22 @@ class Libraries(Construct):
             lambda_.LayerVersion(
                 self,
                 "Layer",
-                description="Libraries of Circle's functions",
+                description="Libraries of the functions",
                 code=lambda_.Code.from_asset(str(assets.LAYER), exclude=["**/__pycache__"]),
                 compatible_runtimes=[lambda_.Runtime.PYTHON_3_13],
             )
         )
 
 
-class RoomFunction(Construct):
-    """The function of one room of `lambdas`; `files` of the repository go into its zip too."""
+class ZipFunction(Construct):
+    """The function in ``lambdas/<component>``; `files` of the repository go into its zip too."""
 
     def __init__(
         self,
         scope: Construct,
         construct_id: str,
         *,
-        room: str,
+        component: str,
         stage: Stage,
         libraries: Libraries,
         timeout: Duration,
@@ -67,15 +67,15 @@ class RoomFunction(Construct):
         files: tuple[str, ...] = (),
     ) -> None:
         super().__init__(scope, construct_id)
-        group = log_group(self, stage)
-        self.role = function_role(self, group)
+        group = create_log_group(self, stage)
+        self.role = create_role(self, group)
         self.function = lambda_.Function(
             self,
             "Function",
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=architecture(stage),
-            handler=f"lambdas.{room}.handler.handler",
-            code=assets.source(*assets.room(room), *files),
+            handler=f"lambdas.{component}.handler.handler",
+            code=assets.zip_sources(*assets.component_paths(component), *files),
             layers=libraries.layers,
             timeout=timeout,
             memory_size=memory_size,

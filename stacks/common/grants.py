@@ -6,7 +6,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns as sns
 
-from stacks.common.nag import acknowledge, wildcard
+from stacks.common.nag import acknowledge, wildcard_finding
 
 
 def read(role: iam.IRole, bucket: s3.IBucket, *keys: str) -> None:
@@ -25,19 +25,20 @@ def write(role: iam.IRole, bucket: s3.IBucket, *keys: str) -> None:
 
 
 def list_keys(role: iam.IRole, bucket: s3.IBucket) -> None:
-    """List the bucket's keys, for who must tell a missing object (404) from a forbidden one (403).
+    """List the bucket's keys: without that, S3 answers 403 instead of 404 for a missing object.
 
-    No condition on ``s3:prefix``: a read carries no prefix, so S3 would answer 403 again.
+    There is no condition on ``s3:prefix``: a read carries no prefix, so it would get the 403 again.
     """
     role.add_to_principal_policy(
         iam.PolicyStatement(actions=["s3:ListBucket"], resources=[bucket.bucket_arn])
     )
 
 
-def secret(role: iam.IRole, generated: secretsmanager.ISecret) -> None:
+def read_secret(role: iam.IRole, generated: secretsmanager.ISecret) -> None:
     """Read a secret's value.
 
-    CDK's own grant writes the reader into the key's policy, and so one stack into another.
+    CDK's own grant would name the reader in the key's policy, so that the key's stack would
+    depend on the reader's.
     """
     role.add_to_principal_policy(
         iam.PolicyStatement(
@@ -65,7 +66,7 @@ def _grant(role: iam.IRole, bucket: s3.IBucket, keys: tuple[str, ...], actions: 
     )
     reason = "The keys under this prefix are made at run time."
     arn = _arn_as_reported(role, bucket)
-    acknowledge(role, {wildcard(f"{arn}/{key}"): reason for key in keys if "*" in key})
+    acknowledge(role, {wildcard_finding(f"{arn}/{key}"): reason for key in keys if "*" in key})
 
 
 def _arn_as_reported(role: iam.IRole, bucket: s3.IBucket) -> str:

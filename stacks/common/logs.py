@@ -27,8 +27,8 @@ _RETENTION = dict(
 )
 
 
-def log_group(scope: Construct, stage: Stage, construct_id: str = "Log") -> logs.LogGroup:
-    """A group that goes with its stack: logs hold no data that anybody must keep."""
+def create_log_group(scope: Construct, stage: Stage, construct_id: str = "Log") -> logs.LogGroup:
+    """A group that is deleted with its stack: logs hold nothing that anybody must keep."""
     return logs.LogGroup(
         scope,
         construct_id,

@@ -1,11 +1,11 @@
-"""Acknowledged findings of cdk-nag's AwsSolutions rules, each with its reason, where they arise."""
+"""Acknowledge a finding of cdk-nag's AwsSolutions rules, with the reason, where it arises."""
 
 from aws_cdk import Acknowledgment, Validations
 from constructs import IConstruct
 
 
 def acknowledge(construct: IConstruct, reasons: dict[str, str]) -> None:
-    """Finding → why it is accepted for this construct and what is below it.
+    """Accept findings for this construct and everything in it; `reasons`: finding → why.
 
     A finding is a rule's id, with the detail in brackets where a rule has several:
     ``AwsSolutions-IAM5[Resource::*]``.
@@ -15,6 +15,6 @@ def acknowledge(construct: IConstruct, reasons: dict[str, str]) -> None:
     )
 
 
-def wildcard(resource: str) -> str:
+def wildcard_finding(resource: str) -> str:
     """The finding of a resource with a ``*`` in a policy."""
     return f"AwsSolutions-IAM5[Resource::{resource}]"

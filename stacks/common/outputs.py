@@ -1,4 +1,4 @@
-"""The outputs that `ops` reads, under the names of `domain.deployment`."""
+"""Outputs of the stacks, which `ops` reads under the names of `domain.deployment`."""
 
 from dataclasses import fields
 
@@ -10,8 +10,8 @@ from domain.deployment import Deployment, output_key
 _FIELDS = frozenset(field.name for field in fields(Deployment))
 
 
-def publish(stack: Stack, **values: str) -> None:
-    """One output per value; each name is a field of `Deployment`."""
+def write_outputs(stack: Stack, **values: str) -> None:
+    """Write one output for each value, which is named like its field of `Deployment`."""
     unknown = sorted(set(values) - _FIELDS)
     if unknown:
         raise KeyError(f"Deployment has no field {', '.join(unknown)}.")

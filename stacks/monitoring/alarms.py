@@ -1,4 +1,4 @@
-"""What wakes somebody up: failed answers, records not delivered, drift runs that did not happen."""
+"""Alarms: failed answers, records that are not delivered, drift runs that did not happen."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -7,7 +7,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from domain import metrics
-from stacks.common.metric import FunctionMetrics
+from stacks.monitoring.metric import FunctionMetrics
 from stacks.serving.serving import ServingStack
 from stacks.settings import Settings
 from stacks.stage import Stage
@@ -15,11 +15,11 @@ from stacks.storage.delivery import Delivery
 from stacks.storage.storage import StorageStack
 
 DELIVERY_SECONDS = 900
-"""So long after the buffer's time Firehose must have delivered: the longest that it may buffer."""
+"""Firehose must have delivered this long after its buffer time; it may buffer no longer."""
 
 
 class Alarms(Construct):
-    """Each alarm tells the operations topic."""
+    """All alarms; each publishes to the operations topic."""
 
     def __init__(
         self,
@@ -37,32 +37,32 @@ class Alarms(Construct):
         self._action = actions.SnsAction(storage.topic)
         self.alarms: list[cloudwatch.IAlarm] = []
         five, hour = Duration.minutes(5), Duration.hours(1)
-        self._at_least(
+        self._add_at_least(
             stage.alarm_errors,
             "ApiErrors",
             serving.api.rest_api.metric_server_error(period=five, statistic="Sum"),
             "The API answered with a 5xx: look into the predictor's log.",
         )
-        self._at_least(
+        self._add_at_least(
             stage.alarm_errors,
             "PredictorThrottles",
             serving.predictor.function.metric_throttles(period=five),
             "The predictor was throttled: the account's Lambda concurrency is used up.",
         )
-        self._at_least(
+        self._add_at_least(
             1,
             "DriftErrors",
             drift.metric_errors(period=hour),
             "A drift run failed: look into the drift function's log.",
         )
         day = Duration.days(1)
-        self._at_least(
+        self._add_at_least(
             1,
             "RefusedMails",
             self._metrics.metric("drift", metrics.REFUSED_MAILS, day),
             "A drift mail was refused: verify sender and recipient in SES, and its sandbox.",
         )
-        self._alarm(
+        self._add(
             "NoDriftRun",
             self._metrics.metric("drift", metrics.SCHEDULED_RUNS, day),
             "No scheduled drift run for days: look at the schedule and the drift function's log.",
@@ -70,35 +70,37 @@ class Alarms(Construct):
             comparison=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
             missing=cloudwatch.TreatMissingData.BREACHING,
         )
-        self._model()
-        self._records("Prediction", "predictor", storage.prediction_log.stream, stage)
-        self._records("Label", "labels", storage.labels.stream, stage)
+        self._add_model_alarm()
+        self._add_record_alarms("Prediction", "predictor", storage.prediction_log.stream, stage)
+        self._add_record_alarms("Label", "labels", storage.labels.stream, stage)
 
-    def _model(self) -> None:
-        self._at_least(
+    def _add_model_alarm(self) -> None:
+        self._add_at_least(
             1,
             "BundleTrouble",
             self._metrics.metric("predictor", metrics.BUNDLE_TROUBLE, Duration.minutes(5)),
             "The champion can't be loaded, so another model may answer: GET /health says why.",
-            periods=2,  # what is mended at the next look wakes nobody
+            periods=2,  # one failed read that the next one repairs is no alarm
         )
 
-    def _records(self, what: str, service: metrics.Service, stream: Delivery, stage: Stage) -> None:
-        """A log's records: refused by the stream, not delivered, not readable by the table."""
+    def _add_record_alarms(
+        self, what: str, service: metrics.Service, stream: Delivery, stage: Stage
+    ) -> None:
+        """Records of a log that the stream refuses, doesn't deliver, or can't convert."""
         five = Duration.minutes(5)
-        self._at_least(
+        self._add_at_least(
             1,
             f"{what}Fallbacks",
             self._metrics.metric(service, metrics.LOG_FALLBACKS, five),
             f"{what}s went to the fallback, where they are safe: the stream refuses them.",
         )
-        self._at_least(
+        self._add_at_least(
             DELIVERY_SECONDS + stage.stream_seconds,
             f"{what}sNotDelivered",
             stream.metric("DeliveryToS3.DataFreshness", five, "Maximum"),
             f"{what}s wait in Firehose, which gives up after 24 hours: look into the stream's log.",
         )
-        self._at_least(
+        self._add_at_least(
             1,
             f"{what}sRejected",
             stream.metric("FailedConversion.Records", five, "Sum"),
@@ -106,7 +108,7 @@ class Alarms(Construct):
             " docs/api.md says how to get them back.",
         )
 
-    def _at_least(
+    def _add_at_least(
         self,
         threshold: int,
         construct_id: str,
@@ -115,7 +117,7 @@ class Alarms(Construct):
         *,
         periods: int = 1,
     ) -> None:
-        self._alarm(
+        self._add(
             construct_id,
             metric,
             description,
@@ -125,7 +127,7 @@ class Alarms(Construct):
             missing=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
 
-    def _alarm(
+    def _add(
         self,
         construct_id: str,
         metric: cloudwatch.IMetric,

@@ -1,4 +1,4 @@
-"""The CloudWatch dashboard: what the functions say about themselves, at a glance."""
+"""The CloudWatch dashboard: alarms and the functions' own metrics."""
 
 from collections.abc import Sequence
 
@@ -9,12 +9,12 @@ from constructs import Construct
 
 from domain import metrics
 from domain.deployment import Names
-from stacks.common.metric import FunctionMetrics
+from stacks.monitoring.metric import FunctionMetrics
 from stacks.serving.serving import ServingStack
 
 FIVE, HOUR, DAY = Duration.minutes(5), Duration.hours(1), Duration.days(1)
 WIDTH = 8
-"""Of the 24 columns of a dashboard: three graphs in a row."""
+"""A third of a dashboard's 24 columns: three graphs in a row."""
 
 
 class Board(Construct):
@@ -64,11 +64,11 @@ class Board(Construct):
             _graph(
                 "Labels, and records sent to the fallback",
                 own.metric("labels", metrics.INSTANCES, FIVE),
-                *(own.metric(room, metrics.LOG_FALLBACKS, FIVE) for room in _WRITERS),
+                *(own.metric(writer, metrics.LOG_FALLBACKS, FIVE) for writer in _WRITERS),
             ),
             _graph(
                 "Refused requests, and their bad fields",
-                *(own.metric(room, metrics.VALIDATION_ERRORS, FIVE) for room in _WRITERS),
+                *(own.metric(writer, metrics.VALIDATION_ERRORS, FIVE) for writer in _WRITERS),
                 own.field_errors(HOUR),
             ),
         )

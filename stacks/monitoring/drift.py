@@ -1,4 +1,4 @@
-"""The drift function: what it is told, and the little it may touch."""
+"""The drift function: its environment and the rights of its role."""
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_iam as iam
@@ -9,8 +9,8 @@ from constructs import Construct
 from domain import keys
 from monitoring_job.settings import Settings as DriftSettings
 from stacks.common import grants
-from stacks.common.function import architecture, function_role
-from stacks.common.logs import log_group
+from stacks.common.function import architecture, create_role
+from stacks.common.logs import create_log_group
 from stacks.common.nag import acknowledge
 from stacks.settings import Settings
 from stacks.storage.storage import StorageStack
@@ -18,7 +18,7 @@ from stacks.target import Target
 
 
 class DriftFunction(Construct):
-    """Compares a window of the log with the model's reference, publishes reports, mails.
+    """Compares a window of the log with the model's reference, publishes reports and sends mails.
 
     `api_url` is the base of the links in its mails.
     """
@@ -35,8 +35,8 @@ class DriftFunction(Construct):
         configuration: ses.ConfigurationSet,
     ) -> None:
         super().__init__(scope, construct_id)
-        group = log_group(self, settings.stage)
-        self._role = function_role(self, group)
+        group = create_log_group(self, settings.stage)
+        self._role = create_role(self, group)
         self.function = target.drift_function(
             self,
             architecture(settings.stage),
@@ -66,7 +66,7 @@ class DriftFunction(Construct):
         )
         self._grant_objects(storage)
         self._grant_mail({settings.mail_from, settings.mail_to}, configuration)
-        grants.secret(self._role, storage.report_secret)
+        grants.read_secret(self._role, storage.report_secret)
         grants.publish(self._role, storage.topic)
         storage.bus.grant_put_events_to(self._role)
 

@@ -1,4 +1,4 @@
-"""Monitoring: the drift function, when it runs, how it mails, alarms and their dashboard."""
+"""Monitoring: the drift function with its schedule and mail, alarms and the dashboard."""
 
 import json
 
@@ -12,27 +12,27 @@ from aws_cdk import aws_ses as ses
 from constructs import Construct
 
 from domain.events import SOURCE
-from stacks.common.outputs import publish
+from stacks.common.outputs import write_outputs
 from stacks.monitoring.alarms import Alarms
 from stacks.monitoring.board import Board
 from stacks.monitoring.drift import DriftFunction
 from stacks.monitoring.operator_mail import OperatorMail
+from stacks.monitoring.retraining import RetrainGuard
 from stacks.serving.serving import ServingStack
 from stacks.settings import Settings
 from stacks.storage.storage import StorageStack
 from stacks.target import Target
-from stacks.training.retraining import RetrainGuard
 from stacks.training.training import TrainingStack
 
 RETRIES = 3
-"""Of a start that failed; a run is idempotent by its run_id."""
+"""Retries of a start that failed; a run may be repeated, because its run_id makes it idempotent."""
 WEEKLY = "cron(0 16 ? * MON *)"
 LOOK_BACK_DAYS = 28
-"""Labels come late: so many days are judged again every week, for their performance alone."""
+"""Labels come late, so performance over this many days is measured again every week."""
 
 
 class MonitoringStack(Stack):
-    """Compares yesterday's predictions with the model's reference, and tells people."""
+    """Compares yesterday's predictions with the model's reference and notifies people."""
 
     def __init__(
         self,
@@ -101,18 +101,18 @@ class MonitoringStack(Stack):
             alarms=alarms.alarms,
         )
         OperatorMail(self, "OperatorMail", topic=storage.topic, address=settings.mail_to)
-        publish(self, drift_function=drift.function_name)
+        write_outputs(self, drift_function=drift.function_name)
 
     def _own_identities(self, sender: str, recipient: str) -> None:
-        """Each gets a mail with a link to verify it; SES's sandbox wants the recipient's too."""
+        """SES mails each address a link to verify it; in its sandbox the recipient needs it too."""
         ses.EmailIdentity(self, "Sender", identity=ses.Identity.email(sender))
         if recipient != sender:
             ses.EmailIdentity(self, "Recipient", identity=ses.Identity.email(recipient))
 
     def _schedule(self, drift: lambda_.IFunction, daily: str) -> None:
-        """The day before, daily, and a look back over weeks, weekly.
+        """Run daily for the day before, and weekly for a look back over weeks.
 
-        The function is told for which time it was meant to run.
+        The function gets the time for which it was scheduled.
         """
         here = {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
         scheduler_ = iam.ServicePrincipal("scheduler.amazonaws.com").with_conditions(here)

@@ -1,4 +1,4 @@
-"""Mail to the operator about what the drift mails don't say."""
+"""Mail to the operator about everything that has no drift mail."""
 
 from aws_cdk import aws_sns as sns
 from constructs import Construct
@@ -7,12 +7,12 @@ _EXISTS = [{"exists": True}]
 OPERATIONS = {
     "$or": [
         {"AlarmName": _EXISTS},  # an alarm
-        {"eventType": _EXISTS},  # a drift mail that bounced, was refused or complained about
+        {"eventType": _EXISTS},  # a drift mail that bounced, was rejected or drew a complaint
         {"detail-type": _EXISTS},  # an event: a training execution that failed
-        {"requestContext": {"condition": _EXISTS}},  # a drift run that failed, or never began
+        {"requestContext": {"condition": _EXISTS}},  # a drift run that failed, or never started
     ]
 }
-"""Messages of the topic that are mailed. Drift runs send their own, better mail."""
+"""Messages of the topic that are mailed. Drift runs send mails of their own."""
 
 
 class OperatorMail(sns.CfnSubscription):

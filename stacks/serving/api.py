@@ -1,4 +1,4 @@
-"""The REST API: one stage, a key, a usage plan; the gateway's own answers are problem+json."""
+"""The REST API: one stage, a key and a usage plan. The gateway's own answers are problem+json."""
 
 import json
 
@@ -7,7 +7,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from domain.deployment import Names
-from stacks.common.logs import log_group
+from stacks.common.logs import create_log_group
 from stacks.common.nag import acknowledge
 from stacks.stage import Stage
 
@@ -43,7 +43,7 @@ ACCEPTED = {
 
 
 class KeyedApi(Construct):
-    """Every method needs the key unless it is added as keyless."""
+    """An API whose methods need the key unless they are added as keyless."""
 
     def __init__(self, scope: Construct, construct_id: str, *, names: Names, stage: Stage) -> None:
         super().__init__(scope, construct_id)
@@ -62,7 +62,7 @@ class KeyedApi(Construct):
                 metrics_enabled=False,
                 data_trace_enabled=False,  # it would log bodies
                 access_log_destination=apigateway.LogGroupLogDestination(
-                    log_group(self, stage, "AccessLog")
+                    create_log_group(self, stage, "AccessLog")
                 ),
                 access_log_format=_access_log(),
             ),
@@ -89,7 +89,7 @@ class KeyedApi(Construct):
     ) -> None:
         """Send `method` of `path` (``/reports/{run_id}``) to the function.
 
-        The path's first function also gets the methods that nobody takes, to answer 405.
+        The first function of a path also gets all methods that were not added, to answer 405.
         """
         resource = self.rest_api.root.resource_for_path(path)
         integration = apigateway.LambdaIntegration(function, allow_test_invoke=False)
@@ -115,7 +115,7 @@ class KeyedApi(Construct):
 
 
 def _access_log() -> apigateway.AccessLogFormat:
-    """Who called which route with what outcome; no path, query, body or address."""
+    """The key, route and outcome of a call, but no path, query, body or address."""
     fields = {
         "requestId": apigateway.AccessLogField.context_request_id(),
         "time": apigateway.AccessLogField.context_request_time_epoch(),

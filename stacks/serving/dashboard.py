@@ -8,7 +8,7 @@ from domain import keys
 from domain.api.dashboard_routes import ROUTES
 from lambdas.dashboard.settings import Settings as DashboardSettings
 from stacks.common import grants
-from stacks.common.function import Libraries, RoomFunction
+from stacks.common.function import Libraries, ZipFunction
 from stacks.serving.api import KeyedApi
 from stacks.settings import Settings
 from stacks.storage.storage import StorageStack
@@ -18,7 +18,7 @@ TABLES = ("prediction_log", "prediction_log_fallback")
 
 
 class Dashboard(Construct):
-    """The function, what it may touch, and its routes."""
+    """The function, the rights of its role, and its routes."""
 
     def __init__(
         self,
@@ -42,10 +42,10 @@ class Dashboard(Construct):
             operator_command=operator_command,
             metrics_namespace=settings.names.metrics_namespace,
         )
-        room = RoomFunction(
+        backend = ZipFunction(
             self,
-            "Room",
-            room="dashboard",
+            "Backend",
+            component="dashboard",
             files=(WEB,),
             stage=settings.stage,
             libraries=libraries,
@@ -53,9 +53,9 @@ class Dashboard(Construct):
             environment=environment.to_env(),
             memory_size=512,
         )
-        self.function = room.function
-        self._grant_stores(room.role, storage)
-        self._grant_queries(room.role, storage)
+        self.function = backend.function
+        self._grant_stores(backend.role, storage)
+        self._grant_queries(backend.role, storage)
 
     def add_routes(self, api: KeyedApi) -> None:
         """Send the dashboard's routes to its function."""
@@ -69,11 +69,11 @@ class Dashboard(Construct):
         cards = f"{keys.BUNDLES}*/card.json"
         grants.read(role, storage.models, keys.CHAMPION, f"{keys.LEDGER}*", cards)
         grants.list_keys(role, storage.models)
-        grants.secret(role, storage.report_secret)
+        grants.read_secret(role, storage.report_secret)
         storage.bus.grant_put_events_to(role)
 
     def _grant_queries(self, role: iam.IRole, storage: StorageStack) -> None:
-        """Athena reads the log and writes results with the caller's rights."""
+        """Grant queries: Athena reads the log and writes results with its caller's rights."""
         stack = Stack.of(self)
         names = ("catalog", f"database/{storage.database.ref}")
         tables = (f"table/{storage.database.ref}/{table}" for table in TABLES)

@@ -7,8 +7,8 @@ from domain import keys
 from lambdas.labels.settings import Settings as LabelsSettings
 from lambdas.predictor.settings import Settings as PredictorSettings
 from stacks.common import grants
-from stacks.common.function import Libraries, RoomFunction
-from stacks.common.outputs import publish
+from stacks.common.function import Libraries, ZipFunction
+from stacks.common.outputs import write_outputs
 from stacks.serving.api import KeyedApi
 from stacks.serving.dashboard import Dashboard
 from stacks.settings import Settings
@@ -16,7 +16,7 @@ from stacks.storage.storage import StorageStack
 from stacks.target import Target
 
 GATEWAY_TIMEOUT = Duration.seconds(29)
-"""API Gateway gives up after that; a function that works on would do so for nobody."""
+"""API Gateway stops waiting then, so a function that worked on would work for nobody."""
 
 
 class ServingStack(Stack):
@@ -52,11 +52,11 @@ class ServingStack(Stack):
         self.api.add("POST", "/labels", self.labels.function)
         self.dashboard.add_routes(self.api)
         self.api_url = target.api_url(self.api.rest_api)
-        publish(self, api_url=self.api_url, api_key_id=self.api.key.key_id)
+        write_outputs(self, api_url=self.api_url, api_key_id=self.api.key.key_id)
 
-    def _predictor(self) -> RoomFunction:
+    def _predictor(self) -> ZipFunction:
         storage = self._storage
-        room = self._room(
+        predictor = self._function(
             "Predictor",
             "predictor",
             PredictorSettings(
@@ -72,20 +72,20 @@ class ServingStack(Stack):
             memory_size=1024,
         )
         grants.read(
-            room.role,
+            predictor.role,
             storage.models,
             keys.CHAMPION,
             f"{keys.BUNDLES}*/bundle.json.gz",
             f"{keys.BUNDLES}*/card.json",
         )
-        grants.list_keys(room.role, storage.models)
-        storage.prediction_log.stream.grant_put(room.role)
-        grants.write(room.role, storage.predictions, f"{keys.FALLBACK}log/*")
-        return room
+        grants.list_keys(predictor.role, storage.models)
+        storage.prediction_log.stream.grant_put(predictor.role)
+        grants.write(predictor.role, storage.predictions, f"{keys.FALLBACK}log/*")
+        return predictor
 
-    def _labels(self) -> RoomFunction:
+    def _labels(self) -> ZipFunction:
         storage = self._storage
-        room = self._room(
+        labels = self._function(
             "Labels",
             "labels",
             LabelsSettings(
@@ -95,17 +95,17 @@ class ServingStack(Stack):
                 metrics_namespace=self._settings.names.metrics_namespace,
             ).to_env(),
         )
-        storage.labels.stream.grant_put(room.role)
-        grants.write(room.role, storage.predictions, f"{keys.FALLBACK}labels/*")
-        return room
+        storage.labels.stream.grant_put(labels.role)
+        grants.write(labels.role, storage.predictions, f"{keys.FALLBACK}labels/*")
+        return labels
 
-    def _room(
-        self, construct_id: str, room: str, environment: dict[str, str], memory_size: int = 256
-    ) -> RoomFunction:
-        return RoomFunction(
+    def _function(
+        self, construct_id: str, component: str, environment: dict[str, str], memory_size: int = 256
+    ) -> ZipFunction:
+        return ZipFunction(
             self,
             construct_id,
-            room=room,
+            component=component,
             stage=self._settings.stage,
             libraries=self._libraries,
             timeout=GATEWAY_TIMEOUT,

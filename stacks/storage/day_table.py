@@ -1,4 +1,4 @@
-"""A Glue table over objects in one folder per UTC day, found by partition projection."""
+"""A Glue table over objects in one folder per UTC day; partition projection finds the days."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from aws_cdk import aws_glue as glue
 from constructs import Construct
 
 FIRST_DAY = "2024-01-01"
-"""Projection starts here; no log is older than this software."""
+"""The first day that a query looks at; no log is older than this software."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A Firehose stream that writes JSON records as Parquet, under a role that may do just that."""
+"""A Firehose stream that writes JSON records as Parquet, with a role that may do nothing else."""
 
 from aws_cdk import Aws, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -12,19 +12,19 @@ from constructs import Construct
 
 from domain import keys
 from stacks.common import grants
-from stacks.common.logs import log_group
+from stacks.common.logs import create_log_group
 from stacks.stage import Stage
 
 BUFFER_MEBIBYTES = 64
-"""The least that Parquet conversion takes."""
+"""The smallest buffer that Firehose allows with Parquet conversion."""
 
 _Stream = firehose.CfnDeliveryStream
 
 
 class Delivery(Construct):
-    """The stream of one log: Parquet in ``<name>/dt=.../``, what can't be read in ``rejected/``.
+    """The stream of one log: Parquet in ``<name>/dt=.../``, unreadable records in ``rejected/``.
 
-    CDK's `DeliveryStream` would let its role read, write and delete in the whole bucket.
+    It is not CDK's `DeliveryStream`, whose role may read, write and delete in the whole bucket.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Delivery(Construct):
         stage: Stage,
     ) -> None:
         super().__init__(scope, construct_id)
-        group = log_group(self, stage)
+        group = create_log_group(self, stage)
         log_stream = logs.LogStream(
             self, "LogStream", log_group=group, removal_policy=RemovalPolicy.DESTROY
         )
@@ -81,7 +81,7 @@ class Delivery(Construct):
                 )
             ),
         )
-        # Its creation checks that the role's policy lets it use bucket, key and table.
+        # Firehose checks the role's rights on bucket, key and table when the stream is created.
         self._stream.node.add_dependency(role)
 
     @property
@@ -90,7 +90,7 @@ class Delivery(Construct):
         return self._stream.ref
 
     def metric(self, name: str, period: Duration, statistic: str) -> cloudwatch.Metric:
-        """One of the metrics that Firehose itself keeps about the stream."""
+        """A metric that Firehose itself keeps about the stream."""
         return cloudwatch.Metric(
             namespace="AWS/Firehose",
             metric_name=name,
@@ -100,7 +100,7 @@ class Delivery(Construct):
         )
 
     def grant_put(self, role: iam.IRole) -> None:
-        """Let the role put records in."""
+        """Let the role send records."""
         role.add_to_principal_policy(
             iam.PolicyStatement(
                 actions=["firehose:PutRecordBatch"], resources=[self._stream.attr_arn]
@@ -109,7 +109,7 @@ class Delivery(Construct):
 
 
 def _grant(role: iam.Role, bucket: s3.IBucket, name: str) -> None:
-    """What Firehose's documentation lists for a destination in S3, on the stream's own folders."""
+    """Grant what Firehose's documentation lists for S3, on the stream's own folders only."""
     folders = (f"{name}/*", f"{keys.rejected(name)}*")
     grants.read(role, bucket, *folders)
     grants.write(role, bucket, *folders)

@@ -16,9 +16,9 @@ from stacks.storage.delivery import Delivery
 class RecordLog(Construct):
     """`name` is the log's folder, `table` its table; `columns`: Glue column name → type.
 
-    The stream writes ``<name>/dt=.../``; what it refuses, its writers put under
-    ``fallback/<name>/dt=.../``, readable as ``<table>_fallback`` with the same columns; what it
-    can't convert goes to ``rejected/<name>/``.
+    The stream writes to ``<name>/dt=.../``, and records that it can't convert to
+    ``rejected/<name>/``. When the stream refuses a record, the writer puts it under
+    ``fallback/<name>/dt=.../``, which is the table ``<table>_fallback`` with the same columns.
     """
 
     def __init__(

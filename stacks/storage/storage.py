@@ -1,4 +1,4 @@
-"""What is kept: buckets, the prediction and label logs, and what every other stack shares."""
+"""Storage: buckets, the prediction and label logs, and what the other stacks share."""
 
 from aws_cdk import RemovalPolicy, Stack
 from aws_cdk import aws_athena as athena
@@ -10,13 +10,13 @@ from constructs import Construct
 
 from domain import keys
 from domain.contract.records import LABEL_COLUMNS, prediction_log_columns
-from stacks.common.bucket import PrivateBucket
 from stacks.common.nag import acknowledge
-from stacks.common.outputs import publish
-from stacks.common.topic import OperationsTopic
+from stacks.common.outputs import write_outputs
 from stacks.settings import Settings
 from stacks.stage import Stage
+from stacks.storage.bucket import PrivateBucket
 from stacks.storage.record_log import RecordLog
+from stacks.storage.topic import OperationsTopic
 
 
 class StorageStack(Stack):
@@ -48,7 +48,7 @@ class StorageStack(Stack):
             catalog_id=self.account,
             database_input=glue.CfnDatabase.DatabaseInputProperty(name=names.database),
         )
-        # With the retired features: their champion may answer on until another one is promoted.
+        # With the retired features: a champion that uses them may serve until the next promotion.
         columns = prediction_log_columns(contract) | contract.retired_columns()
         self.prediction_log = self._log("PredictionLog", "log", "prediction_log", columns, stage)
         self.labels = self._log("Labels", "labels", "labels", LABEL_COLUMNS, stage)
@@ -58,7 +58,7 @@ class StorageStack(Stack):
         self.report_secret = secretsmanager.Secret(
             self,
             "ReportSecret",
-            description="Signs the links to reports; `previous` is accepted too",
+            description="Signs the links to reports; the previous secret is accepted too",
             encryption_key=self.key,
             generate_secret_string=secretsmanager.SecretStringGenerator(
                 secret_string_template='{"previous": ""}',  # noqa: S106 - the secret is generated
@@ -71,7 +71,7 @@ class StorageStack(Stack):
             self.report_secret,
             {"AwsSolutions-SMG4": "An operator rotates it: `current` moves to `previous`."},
         )
-        publish(
+        write_outputs(
             self,
             data_bucket=self.data.bucket_name,
             models_bucket=self.models.bucket_name,
@@ -98,7 +98,7 @@ class StorageStack(Stack):
         )
 
     def _workgroup(self, name: str, stage: Stage) -> athena.CfnWorkGroup:
-        """Queries whose results land, encrypted, where the lifecycle removes them."""
+        """Queries run here; their results are encrypted, and expire by the bucket's lifecycle."""
         return athena.CfnWorkGroup(
             self,
             "Workgroup",

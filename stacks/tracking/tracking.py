@@ -1,4 +1,4 @@
-"""The network of the containers, and the tracking server with its database in it."""
+"""The network of the containers, the tracking server and its database."""
 
 from aws_cdk import Stack
 from aws_cdk import aws_ec2 as ec2
@@ -7,10 +7,10 @@ from constructs import Construct
 from domain.deployment import Names
 from mlflow_server.settings import PORT
 from stacks.common.nag import acknowledge
-from stacks.monitoring.budget import MonthlyBudget
 from stacks.settings import Settings
 from stacks.storage.storage import StorageStack
 from stacks.target import Aws, TaskNetwork
+from stacks.tracking.budget import MonthlyBudget
 from stacks.tracking.tracking_database import PORT as DATABASE_PORT
 from stacks.tracking.tracking_database import TrackingDatabase
 from stacks.tracking.tracking_server import TrackingServer, host
@@ -22,10 +22,11 @@ def mlflow_url(names: Names) -> str:
 
 
 class TrackingStack(Stack):
-    """VPC, security groups and all their rules: training -> MLflow -> Postgres, and no other.
+    """The VPC, and security groups that allow training -> MLflow -> Postgres and nothing else.
 
-    Tasks live in public subnets with a public address and no other ingress, which costs less than
-    a NAT; the isolated subnets are the database's. S3 is reached through a free gateway endpoint.
+    Tasks run in public subnets with a public address, which costs less than a NAT; nothing can
+    connect to them from outside. The database has isolated subnets. S3 is reached through a gateway
+    endpoint, which is free.
     """
 
     def __init__(

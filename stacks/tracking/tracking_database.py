@@ -1,4 +1,4 @@
-"""The tracking server's database: Postgres on RDS, in subnets without a way out."""
+"""The tracking server's database: Postgres on RDS, in subnets without internet access."""
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -17,13 +17,13 @@ NAME = "mlflow"
 VERSION = rds.PostgresEngineVersion.VER_17_9
 PORT = 5432
 LOW_BYTES = 2 * 1024**3
-"""So little free space wakes somebody up."""
+"""An alarm goes off below this much free space."""
 
 
 class TrackingDatabase(Construct):
-    """One instance with a generated password; `group` admits whom it is told to.
+    """One instance with a generated password; `group` is its security group.
 
-    A stage that retains its data protects it from deletion and leaves a snapshot behind.
+    In a stage that retains its data it is protected from deletion and leaves a last snapshot.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class TrackingDatabase(Construct):
             auto_minor_version_upgrade=True,
         )
         self._alarm(topic)
-        self._explain(stage)
+        self._acknowledge(stage)
 
     @property
     def secret(self) -> secretsmanager.ISecret:
@@ -92,7 +92,7 @@ class TrackingDatabase(Construct):
         )
         alarm.add_alarm_action(actions.SnsAction(topic))
 
-    def _explain(self, stage: Stage) -> None:
+    def _acknowledge(self, stage: Stage) -> None:
         reasons = {
             "AwsSolutions-RDS11": "Its security group, not an unusual port, keeps others away.",
             "AwsSolutions-SMG4": "`ops rotate-db-password` rotates it and restarts the server.",

@@ -11,8 +11,8 @@ from domain.deployment import Names
 from mlflow_server.settings import PORT, SECRET_PARTS, Settings
 from stacks.common import grants
 from stacks.common.function import architecture
-from stacks.common.logs import log_group
-from stacks.common.nag import acknowledge, wildcard
+from stacks.common.logs import create_log_group
+from stacks.common.nag import acknowledge, wildcard_finding
 from stacks.stage import Stage
 from stacks.storage.storage import StorageStack
 from stacks.target import Aws
@@ -35,8 +35,8 @@ def host(names: Names) -> str:
 class TrackingServer(Construct):
     """The service, its task and its security group; artifacts never pass through it.
 
-    A new version replaces the old one only after that has stopped: a migrated schema and an old
-    server don't go together, and for a minute without MLflow the training's client waits.
+    The old task stops before a new version starts, because an old server can't use a migrated
+    schema. MLflow is away for about a minute; the training's client waits.
     """
 
     def __init__(
@@ -131,13 +131,13 @@ class TrackingServer(Construct):
                 start_period=Duration.seconds(300),  # the longest there is; a migration takes time
             ),
             logging=ecs.LogDrivers.aws_logs(
-                stream_prefix=CONTAINER, log_group=log_group(self, stage)
+                stream_prefix=CONTAINER, log_group=create_log_group(self, stage)
             ),
             readonly_root_filesystem=stage.mlflow_readonly_root,
             linux_parameters=ecs.LinuxParameters(
                 self,
                 "Process",
-                init_process_enabled=True,  # reaps what sessions leave behind
+                init_process_enabled=True,  # reaps processes that ECS Exec sessions leave behind
             ),
         )
         for name, path in WRITABLE.items():
@@ -145,14 +145,16 @@ class TrackingServer(Construct):
             container.add_mount_points(
                 ecs.MountPoint(container_path=path, source_volume=name, read_only=False)
             )
-        # For the pages of artifacts; who trains writes them.
+        # For the pages that show artifacts; the training writes them.
         grants.list_keys(task.task_role, storage.models)
         grants.read(task.task_role, storage.models, f"{keys.MLFLOW}*")
         acknowledge(
             task,
             {
                 "AwsSolutions-ECS2": "The environment holds names and settings; secrets are apart.",
-                wildcard("*"): "ecr:GetAuthorizationToken and ssmmessages take no resource.",
+                wildcard_finding(
+                    "*"
+                ): "ecr:GetAuthorizationToken and ssmmessages take no resource.",
             },
         )
         return task

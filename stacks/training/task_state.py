@@ -7,7 +7,7 @@ from domain.training.steps import StepName
 from stacks.target import TaskNetwork
 
 HEARTBEAT_SECONDS = 600
-"""A task that is silent for so long is given up; provisioning and image pull count."""
+"""A task without a heartbeat for so long has failed; provisioning and image pull count."""
 
 TIMEOUT_HOURS: dict[StepName, int] = {
     "prepare": 2,
@@ -20,7 +20,7 @@ TIMEOUT_HOURS: dict[StepName, int] = {
 """The longest that each step may take."""
 
 RETRIES = (
-    # No capacity, throttled, or ECS's own trouble: the next try may find a place.
+    # No capacity, throttled, or a failure inside ECS: the next try may find capacity.
     (
         (
             "AmazonECS.Unknown",
@@ -31,12 +31,12 @@ RETRIES = (
         30,
         5,
     ),
-    # The task was taken away (Spot, maintenance) or lost; a retried step goes on where it was.
+    # The task was interrupted (Spot, maintenance) or lost: a retried step resumes.
     (("Interrupted", "States.HeartbeatTimeout"), 10, 2),
-    # The tracking server is being replaced or restarted; AWS throttles or has trouble of its own.
+    # The tracking server is being replaced or restarted, or AWS throttles or fails.
     (("RegistryUnavailable", "AwsUnavailable"), 30, 3),
 )
-"""(errors, seconds before the first retry, retries): only what a retry can cure."""
+"""(errors, seconds before the first retry, number of retries); other errors aren't retried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

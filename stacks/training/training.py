@@ -1,4 +1,4 @@
-"""Training: the cluster, the state machine, and who watches over them."""
+"""Training: the cluster, the state machine, and the rules that report what they miss."""
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_ecs as ecs
@@ -8,9 +8,9 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
-from stacks.common.function import Libraries, RoomFunction
-from stacks.common.nag import acknowledge, wildcard
-from stacks.common.outputs import publish
+from stacks.common.function import Libraries, ZipFunction
+from stacks.common.nag import acknowledge, wildcard_finding
+from stacks.common.outputs import write_outputs
 from stacks.settings import Settings
 from stacks.stage import Stage
 from stacks.storage.storage import StorageStack
@@ -69,19 +69,19 @@ class TrainingStack(Stack):
             ),
         ).machine
         if stage.training_schedule:
-            self._train_regularly(stage.training_schedule)
+            self._schedule(stage.training_schedule)
         self._grant(task.task_role)
-        self._watch(stage)
-        self._announce(storage)
-        publish(
+        self._watch_tasks(stage)
+        self._report_failures(storage)
+        write_outputs(
             self,
             state_machine_arn=self.machine.state_machine_arn,
             cluster=self._cluster.ref,
             mlflow_url=mlflow_url,
         )
 
-    def _train_regularly(self, expression: str) -> None:
-        """With the settings' defaults; of two trainings at once the lock refuses the second."""
+    def _schedule(self, expression: str) -> None:
+        """Start trainings with the default input; the lock refuses one while another runs."""
         clock = iam.Role(self, "Clock", assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com"))
         self.machine.grant_start_execution(clock)
         scheduler.CfnSchedule(
@@ -97,12 +97,12 @@ class TrainingStack(Stack):
         )
 
     def _grant(self, role: iam.IRole) -> None:
-        """Tasks answer their state, and ask if the execution that holds the lock still runs."""
+        """Let tasks answer their state, and ask whether the lock's holder still runs."""
         self.machine.grant_task_response(role)
         self.grant_describe(role, "Any execution may be the lock's holder.")
 
     def grant_describe(self, role: iam.IRole, reason: str) -> None:
-        """Describe any execution; `reason`: why any."""
+        """Let the role describe any execution; `reason`: why it must be any."""
         place = f"execution:{self._name}:*"
         role.add_to_principal_policy(
             iam.PolicyStatement(
@@ -111,14 +111,14 @@ class TrainingStack(Stack):
             )
         )
         here = "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>"
-        acknowledge(role, {wildcard(f"{here}:{place}"): reason})
+        acknowledge(role, {wildcard_finding(f"{here}:{place}"): reason})
 
-    def _watch(self, stage: Stage) -> None:
-        """A task that stops without a word fails its state now, not a heartbeat later."""
-        watcher = RoomFunction(
+    def _watch_tasks(self, stage: Stage) -> None:
+        """When a task stops without an answer, fail its state without waiting for the heartbeat."""
+        watcher = ZipFunction(
             self,
             "TaskWatcher",
-            room="task_watcher",
+            component="task_watcher",
             stage=stage,
             libraries=Libraries(self, "Libraries"),
             timeout=Duration.seconds(30),
@@ -140,8 +140,8 @@ class TrainingStack(Stack):
             targets=[targets.LambdaFunction(watcher.function)],
         )
 
-    def _announce(self, storage: StorageStack) -> None:
-        """What no Catch can see (timeout, abort, data limit) is told here."""
+    def _report_failures(self, storage: StorageStack) -> None:
+        """Report failures that no Catch can see: timeout, abort, data limit."""
         events.Rule(
             self,
             "FailedExecutions",

@@ -27,7 +27,7 @@ ERROR = "$.error"
 
 
 class TrainingMachine(Construct):
-    """The machine with a role of its own: run this task, pass its roles, put these events."""
+    """The machine, whose role may only run this task, pass its roles, and put events."""
 
     def __init__(
         self,
@@ -126,7 +126,7 @@ class TrainingMachine(Construct):
     def _announce(
         self, construct_id: str, detail_type: DetailType, failed: sfn.IChainable, seq: bool = False
     ) -> tasks.EventBridgePutEvents:
-        """`seq`: with the number of the promotion, by which an event that comes twice is known."""
+        """`seq`: add the promotion's number, by which a reader knows an event that comes twice."""
         detail: dict[str, object] = {
             "execution": sfn.JsonPath.execution_id,
             "version": sfn.JsonPath.string_at(Promoted.path("version")),
@@ -139,7 +139,7 @@ class TrainingMachine(Construct):
         return announce
 
     def _failed(self) -> sfn.IChainable:
-        """Tell the bus, then end with the error's name and its sentence."""
+        """Put the event, then end with the error's name and its sentence."""
         error, cause = f"{ERROR}.Error", f"{ERROR}.Cause"
         end = sfn.Fail(self, "Failed", error_path=error, cause_path=cause)
         detail = {
@@ -173,14 +173,14 @@ class TrainingMachine(Construct):
 
 
 def _names_a_version() -> sfn.Condition:
-    """A rollback or a promotion by name; Promote judges what was written."""
+    """A rollback or the promotion of a named version; Promote checks the values."""
     return sfn.Condition.or_(
         sfn.Condition.is_present("$.input.promote_version"), _asks_for("rollback")
     )
 
 
 def _asks_for(name: str) -> sfn.Condition:
-    """Present and not false: anything else that was written is the step's to refuse."""
+    """Present and not false; the step itself refuses any other bad value."""
     variable = f"$.input.{name}"
     return sfn.Condition.and_(
         sfn.Condition.is_present(variable),

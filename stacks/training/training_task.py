@@ -1,4 +1,4 @@
-"""The Fargate task of the training: its container, and what its role may touch."""
+"""The Fargate task of the training: its container and the rights of its role."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_ecs as ecs
@@ -7,8 +7,8 @@ from constructs import Construct
 from domain import keys
 from stacks.common import grants
 from stacks.common.function import architecture
-from stacks.common.logs import log_group
-from stacks.common.nag import acknowledge, wildcard
+from stacks.common.logs import create_log_group
+from stacks.common.nag import acknowledge, wildcard_finding
 from stacks.settings import Settings
 from stacks.storage.storage import StorageStack
 from stacks.target import Target
@@ -60,7 +60,7 @@ class TrainingTaskDefinition(Construct):
                 **{"processes": target.tuning_processes(stage.training_cpu), **stage.training},
             ).to_env(),
             logging=ecs.LogDrivers.aws_logs(
-                stream_prefix=CONTAINER, log_group=log_group(self, stage)
+                stream_prefix=CONTAINER, log_group=create_log_group(self, stage)
             ),
             readonly_root_filesystem=True,
             stop_timeout=Duration.seconds(120),  # what Spot grants between SIGTERM and SIGKILL
@@ -73,7 +73,7 @@ class TrainingTaskDefinition(Construct):
             self.definition,
             {
                 "AwsSolutions-ECS2": "The environment holds names of resources, no secret.",
-                wildcard("*"): "ecr:GetAuthorizationToken takes no resource.",
+                wildcard_finding("*"): "ecr:GetAuthorizationToken takes no resource.",
             },
         )
 

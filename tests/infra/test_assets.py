@@ -14,7 +14,7 @@ ZIPPED_LIMIT = 5 * 1024 * 1024
 
 
 @pytest.mark.parametrize(
-    ("function", "room"),
+    ("function", "component"),
     [
         ("Predictor", "predictor"),
         ("Labels", "labels"),
@@ -22,19 +22,19 @@ ZIPPED_LIMIT = 5 * 1024 * 1024
         ("Retraining/Guard", "retrain_guard"),
     ],
 )
-def test_a_zip_function_holds_domain_adapters_and_its_own_room(
-    aws: Assembly, function: str, room: str
+def test_a_zip_function_holds_domain_adapters_and_its_own_function(
+    aws: Assembly, function: str, component: str
 ) -> None:
     found = files(aws.file_assets()[f"{function}/Function/Code"])
     assert top(found) == {"domain", "adapters", "lambdas"}
     own = {path for path in found if path.startswith("lambdas/")}
-    assert top(own, depth=2) == {"lambdas/__init__.py", f"lambdas/{room}"}
-    assert f"lambdas/{room}/handler.py" in own
+    assert top(own, depth=2) == {"lambdas/__init__.py", f"lambdas/{component}"}
+    assert f"lambdas/{component}/handler.py" in own
     assert not [path for path in found if not path.endswith(".py")]
 
 
 def test_the_dashboards_zip_holds_its_page_too(aws: Assembly) -> None:
-    found = files(aws.file_assets()["Dashboard/Room/Function/Code"])
+    found = files(aws.file_assets()["Dashboard/Backend/Function/Code"])
     assert top(found) == {"domain", "adapters", "lambdas", "web"}
     assert top({p for p in found if p.startswith("lambdas/")}, depth=2) == {
         "lambdas/__init__.py",

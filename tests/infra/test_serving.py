@@ -173,7 +173,7 @@ def test_labels_reads_nothing_and_writes_only_its_stream_and_fallback(aws: Assem
 
 
 def test_only_the_dashboard_reads_reports_and_it_writes_requests_alone(aws: Assembly) -> None:
-    allowed = aws.allowed("DashboardRoomRole")
+    allowed = aws.allowed("DashboardBackendRole")
     assert allowed["s3:GetObject"] == {
         "{Reports.Arn}/runs/*",
         "{Reports.Arn}/requests/*",
@@ -195,7 +195,7 @@ def test_only_the_dashboard_reads_reports_and_it_writes_requests_alone(aws: Asse
 
 
 def test_the_dashboard_queries_the_prediction_log_and_no_other_table(aws: Assembly) -> None:
-    allowed = aws.allowed("DashboardRoomRole")
+    allowed = aws.allowed("DashboardBackendRole")
     tables = {r.split(":")[-1] for r in allowed["glue:GetTable"]}
     assert tables == {
         "catalog",
@@ -209,8 +209,8 @@ def test_the_dashboard_queries_the_prediction_log_and_no_other_table(aws: Assemb
 
 @pytest.mark.parametrize("name", ["Predictor", "Labels", "Dashboard"])
 def test_functions_behind_the_api_give_up_before_the_gateway_does(aws: Assembly, name: str) -> None:
-    room = {"Dashboard": "DashboardRoom"}.get(name, name)
-    function = aws.resource("AWS::Lambda::Function", f"{room}Function").properties
+    component = {"Dashboard": "DashboardBackend"}.get(name, name)
+    function = aws.resource("AWS::Lambda::Function", f"{component}Function").properties
     assert function["Timeout"] <= 29
     assert (function["Runtime"], function["Architectures"]) == ("python3.13", ["arm64"])
     assert function["Handler"] == f"lambdas.{name.lower()}.handler.handler"

@@ -4,11 +4,11 @@ from aws_cdk import aws_budgets as budgets
 from constructs import Construct
 
 WARN_AT = ((80, "ACTUAL"), (100, "FORECASTED"))
-"""Percent of the budget, and whether it is spent or foreseen."""
+"""(percent of the budget, whether it is spent or forecast)"""
 
 
 class MonthlyBudget(Construct):
-    """Of the whole account: what one stage costs is known only once a tag is activated."""
+    """A budget of the whole account: a stage's own cost is known only after a tag is activated."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, name: str, usd: int, mail_to: str

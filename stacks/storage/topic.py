@@ -1,4 +1,4 @@
-"""The topic of operations: what alarms, failed executions and drift runs say."""
+"""The operations topic: alarms, failed executions, drift runs and rejected mails go there."""
 
 from aws_cdk import Aws, RemovalPolicy
 from aws_cdk import aws_iam as iam
@@ -7,11 +7,11 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 PUBLISHERS = ("cloudwatch.amazonaws.com", "events.amazonaws.com", "ses.amazonaws.com")
-"""AWS services that publish here."""
+"""AWS services that may publish to the topic."""
 
 
 class OperationsTopic(Construct):
-    """A topic with its own key: under SNS's own one, what these services publish is dropped."""
+    """A topic with its own key: SNS's default key would drop these services' messages."""
 
     def __init__(self, scope: Construct, construct_id: str) -> None:
         super().__init__(scope, construct_id)
@@ -20,7 +20,7 @@ class OperationsTopic(Construct):
             "Key",
             description="Messages of the operations topic",
             enable_key_rotation=True,
-            removal_policy=RemovalPolicy.DESTROY,  # nothing that is kept is encrypted with it
+            removal_policy=RemovalPolicy.DESTROY,  # SNS stores no message for longer
         )
         self.topic = sns.Topic(self, "Topic", master_key=self.key, enforce_ssl=True)
         for publisher in PUBLISHERS:
@@ -42,7 +42,7 @@ class OperationsTopic(Construct):
 
 
 def _principal(service: str) -> iam.PrincipalBase:
-    """The service, acting for this account; EventBridge sends no such condition along."""
+    """The service, acting for this account; EventBridge doesn't say for which account it acts."""
     principal = iam.ServicePrincipal(service)
     if service == "events.amazonaws.com":
         return principal

@@ -10,9 +10,10 @@ from stacks.stage import Stage
 
 
 class PrivateBucket(s3.Bucket):
-    """Blocks public access, encrypts, enforces TLS; `expire`: prefix → days its objects live.
+    """A bucket that blocks public access, encrypts and enforces TLS.
 
-    With `versioned`, what is overwritten or deleted stays recoverable for `noncurrent_days`.
+    `expire`: prefix → days until its objects are deleted. With `versioned`, an object that was
+    overwritten or deleted can be recovered for `noncurrent_days`.
     """
 
     def __init__(
@@ -30,7 +31,7 @@ class PrivateBucket(s3.Bucket):
             construct_id,
             encryption=s3.BucketEncryption.KMS,
             encryption_key=key,
-            bucket_key_enabled=True,  # one call to KMS per bucket and while, not per object
+            bucket_key_enabled=True,  # far fewer calls to KMS than one per object
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             enforce_ssl=True,
@@ -47,8 +48,8 @@ class PrivateBucket(s3.Bucket):
             self,
             {
                 "AwsSolutions-S1": (
-                    "Server access logs come late and incomplete; who must account for reads of"
-                    " health data turns on CloudTrail's data events for the account."
+                    "Server access logs come late and incomplete. To account for reads of health"
+                    " data, turn on CloudTrail's data events for the account."
                 )
             },
         )

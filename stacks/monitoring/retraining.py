@@ -1,4 +1,4 @@
-"""The retrain guard: drift may start a training, if the rule says so."""
+"""The retrain guard: it starts a training after drift, when its rules allow it."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
@@ -10,19 +10,19 @@ from constructs import Construct
 from domain.events import SOURCE
 from lambdas.retrain_guard.settings import Settings as GuardSettings
 from stacks.common import grants
-from stacks.common.function import Libraries, RoomFunction
+from stacks.common.function import Libraries, ZipFunction
 from stacks.common.nag import acknowledge
 from stacks.stage import Stage
 from stacks.storage.storage import StorageStack
 from stacks.training.training import TrainingStack
 
 RETRIES = 3
-"""Of an event that the guard failed on; one detection starts one training at most. An event that
-fails for good is mailed to the operator."""
+"""Retries of an event on which the guard failed; the operator is mailed when all of them fail. One
+detection starts one training at most, however often its event comes."""
 
 
 class RetrainGuard(Construct):
-    """Listens for `DriftDetected`; may start this machine, and nothing beside it."""
+    """Listens for `DriftDetected`. It may start this machine and nothing else."""
 
     def __init__(
         self,
@@ -35,10 +35,10 @@ class RetrainGuard(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         machine = training.machine
-        guard = RoomFunction(
+        guard = ZipFunction(
             self,
             "Guard",
-            room="retrain_guard",
+            component="retrain_guard",
             stage=stage,
             libraries=Libraries(self, "Libraries"),
             timeout=Duration.minutes(1),

@@ -63,14 +63,9 @@ class Aws:
     rds_bundle_url: str
 
     def training_image(self, architecture: lambda_.Architecture) -> ecs.ContainerImage:
-        """Built from `training_job/Dockerfile`."""
+        """The image of the training tasks."""
         return ecs.ContainerImage.from_asset(
-            str(assets.ROOT),
-            file="training_job/Dockerfile",
-            build_args={"BASE_IMAGE": self.base_image},
-            exclude=assets.allow_list(*assets.TRAINING, "constraints.txt"),
-            ignore_mode=IgnoreMode.DOCKER,
-            platform=assets.platform(architecture),
+            str(assets.ROOT), **self._image("training", assets.TRAINING, architecture)
         )
 
     def tuning_processes(self, cpu_units: int) -> int:
@@ -78,31 +73,34 @@ class Aws:
         return max(1, cpu_units // 1024)
 
     def mlflow_image(self, architecture: lambda_.Architecture) -> ecs.ContainerImage:
-        """Built from `mlflow_server/Dockerfile`; an emulator's tracking server is a process."""
-        return ecs.ContainerImage.from_asset(
-            str(assets.ROOT),
-            file="mlflow_server/Dockerfile",
-            build_args={"BASE_IMAGE": self.base_image, "RDS_BUNDLE_URL": self.rds_bundle_url},
-            exclude=assets.allow_list(*assets.MLFLOW, "constraints.txt"),
-            ignore_mode=IgnoreMode.DOCKER,
-            platform=assets.platform(architecture),
-        )
+        """The tracking server's image; on an emulator the server is a process."""
+        options = self._image("mlflow", assets.MLFLOW, architecture)
+        options["build_args"]["RDS_BUNDLE_URL"] = self.rds_bundle_url
+        return ecs.ContainerImage.from_asset(str(assets.ROOT), **options)
 
     def drift_function(
         self, scope: Construct, architecture: lambda_.Architecture, **options: Any
     ) -> lambda_.Function:
-        """Built from `lambdas/drift/Dockerfile`."""
+        """A function that is an image."""
         code = lambda_.DockerImageCode.from_image_asset(
-            str(assets.ROOT),
-            file="lambdas/drift/Dockerfile",
-            build_args={"BASE_IMAGE": self.base_image},
-            exclude=assets.allow_list(*assets.DRIFT, "constraints.txt"),
-            ignore_mode=IgnoreMode.DOCKER,
-            platform=assets.platform(architecture),
+            str(assets.ROOT), **self._image("drift", assets.DRIFT, architecture)
         )
         return lambda_.DockerImageFunction(
             scope, "Function", code=code, architecture=architecture, **options
         )
+
+    def _image(
+        self, target: str, paths: tuple[str, ...], architecture: lambda_.Architecture
+    ) -> dict[str, Any]:
+        """Options of an image asset: one target of the Dockerfile, and what it may copy."""
+        return {
+            "file": "Dockerfile",
+            "target": target,
+            "build_args": {"BASE_IMAGE": self.base_image},
+            "exclude": assets.allow_list(*paths, "constraints.txt"),
+            "ignore_mode": IgnoreMode.DOCKER,
+            "platform": assets.platform(architecture),
+        }
 
     def api_url(self, api: apigateway.RestApi) -> str:
         """API Gateway's own address."""

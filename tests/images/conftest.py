@@ -69,14 +69,14 @@ def logs(name: str) -> str:
 
 @pytest.fixture(scope="session")
 def image(synthesise: Callable[[str, str], Assembly]) -> Callable[[str], Image]:  # noqa: F811 - pytest's way
-    """``image("mlflow_server/Dockerfile")``: that image of stage dev, built once."""
+    """``image("mlflow")``: that target of the Dockerfile for stage dev, built once."""
     aws = synthesise("aws", "dev")
 
     @cache
-    def build(dockerfile: str) -> Image:
-        source = aws.image_assets()[dockerfile]
+    def build(target: str) -> Image:
+        source = aws.image_assets()[target]
         folder = Path(aws.folder / source["directory"])
-        tag = "circle/" + dockerfile.removesuffix("/Dockerfile").rpartition("/")[2].split("_")[0]
+        tag = f"circle/{target}"
         # BASE_IMAGE and RDS_BUNDLE_URL of the environment take the place of the stage's.
         options = [
             f"--build-arg={name}={os.environ.get(name, own)}"
@@ -84,7 +84,8 @@ def image(synthesise: Callable[[str, str], Assembly]) -> Callable[[str], Image]:
         ]
         if "BUILD_NETWORK" in os.environ:
             options.append(f"--network={os.environ['BUILD_NETWORK']}")
-        docker("build", "--tag", tag, "--file", str(folder / dockerfile), *options, str(folder))
+        file = str(folder / source["dockerFile"])
+        docker("build", "--tag", tag, "--target", target, "--file", file, *options, str(folder))
         return Image(tag)
 
     return build

@@ -20,7 +20,7 @@ def test_a_day_of_older_patients_is_judged_and_drawn_under_a_read_only_root(
     frame = scored(1_000, seed=2)
     older = frame.assign(age=frame["age"] + 12)
     log(stage.bucket, records(older, CONTRACT, version=stage.version))
-    built = image("lambdas/drift/Dockerfile")
+    built = image("drift")
     with runtime({"day": "2026-01-31"}) as (address, answers):
         variables = stage.settings.to_env() | stage.laptop.aws_env()
         environ = variables | {"AWS_LAMBDA_RUNTIME_API": address}

@@ -117,9 +117,9 @@ class Assembly:
         }
 
     def image_assets(self) -> dict[str, dict[str, Any]]:
-        """Sources of the image assets, by their Dockerfile."""
+        """Sources of the image assets, by their target in the Dockerfile."""
         return {
-            image["source"]["dockerFile"]: image["source"]
+            image["source"]["dockerBuildTarget"]: image["source"]
             for manifest in self._asset_manifests()
             for image in manifest["dockerImages"].values()
         }

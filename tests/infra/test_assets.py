@@ -2,7 +2,7 @@
 
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,8 @@ import pytest
 from stacks.common.assets import LAYER
 from tests.infra.assembly import Assembly, files, top
 
+SHARED = ("constraints.txt", "Dockerfile")
+"""What every image is built with."""
 ZIPPED_LIMIT = 5 * 1024 * 1024
 
 
@@ -47,9 +49,9 @@ def test_the_emulators_drift_function_holds_the_images_folders(
     aws: Assembly, emulator: Assembly
 ) -> None:
     zipped = files(emulator.file_assets()["Drift/Function/Code"])
-    image = files(aws.folder / aws.image_assets()["lambdas/drift/Dockerfile"]["directory"])
+    image = files(aws.folder / aws.image_assets()["drift"]["directory"])
     assert top(zipped) == {"domain", "adapters", "tabular", "lambdas", "monitoring_job"}
-    assert image - zipped == {"constraints.txt"}
+    assert image - zipped == {"constraints.txt", "Dockerfile"}
     assert top({p for p in zipped if p.startswith("lambdas/")}, depth=2) == {
         "lambdas/__init__.py",
         "lambdas/drift",
@@ -57,26 +59,22 @@ def test_the_emulators_drift_function_holds_the_images_folders(
 
 
 def test_the_training_image_is_built_from_its_own_folders_only(aws: Assembly) -> None:
-    source = aws.image_assets()["training_job/Dockerfile"]
+    source = aws.image_assets()["training"]
     found = files(aws.folder / source["directory"])
-    assert top(found) == {"domain", "adapters", "tabular", "training_job", "constraints.txt"}
+    assert top(found) == {"domain", "adapters", "tabular", "training_job", *SHARED}
 
 
 def test_the_tracking_servers_image_is_built_from_its_own_folders_only(aws: Assembly) -> None:
-    source = aws.image_assets()["mlflow_server/Dockerfile"]
+    source = aws.image_assets()["mlflow"]
     assert top(files(aws.folder / source["directory"])) == {
         "domain",
         "mlflow_server",
-        "constraints.txt",
+        *SHARED,
     }
 
 
 def test_images_are_built_for_the_stages_platform_whatever_the_builder_is(aws: Assembly) -> None:
-    assert set(aws.image_assets()) == {
-        "training_job/Dockerfile",
-        "lambdas/drift/Dockerfile",
-        "mlflow_server/Dockerfile",
-    }
+    assert set(aws.image_assets()) == {"training", "drift", "mlflow"}
     assert {image["platform"] for image in aws.image_assets().values()} == {"linux/arm64"}
 
 
@@ -88,9 +86,9 @@ def test_each_image_is_told_its_base_and_the_servers_its_certificates(
     told = {name: a["dockerBuildArgs"] for name, a in assembly.image_assets().items()}
     base = {"BASE_IMAGE": "mirror/python@sha256:0"}
     assert told == {
-        "training_job/Dockerfile": base,
-        "lambdas/drift/Dockerfile": base,
-        "mlflow_server/Dockerfile": base | {"RDS_BUNDLE_URL": url},
+        "training": base,
+        "drift": base,
+        "mlflow": base | {"RDS_BUNDLE_URL": url},
     }
 
 
@@ -112,14 +110,43 @@ def test_a_stage_on_x86_is_x86_throughout(varied: Callable[..., Assembly]) -> No
     assert platforms == {"X86_64"}
 
 
-def test_everything_a_dockerfile_copies_is_in_its_context(aws: Assembly) -> None:
-    for dockerfile, source in aws.image_assets().items():
+def test_everything_that_a_target_copies_is_in_its_context_and_nothing_else_is(
+    aws: Assembly,
+) -> None:
+    for target, source in aws.image_assets().items():
         context = aws.folder / source["directory"]
-        lines = (context / dockerfile).read_text().splitlines()
-        copies = [line.split()[1:-1] for line in lines if line.startswith("COPY ")]
-        wanted = [path for paths in copies for path in paths if not path.startswith(("--", "/"))]
-        assert wanted
+        stages = _needed(target, (context / source["dockerFile"]).read_text())
+        copies = [words[1:-1] for stage in stages for words in stage if words[0] == "COPY"]
+        wanted = {path for paths in copies for path in paths if not path.startswith(("--", "/"))}
         assert [path for path in wanted if not (context / path).exists()] == []
+        assert top(files(context)) - {"Dockerfile"} == top(wanted)
+
+
+def test_each_image_runs_as_a_user_without_a_name_or_rights(aws: Assembly) -> None:
+    for target, source in aws.image_assets().items():
+        text = (aws.folder / source["directory"] / source["dockerFile"]).read_text()
+        chain = list(_needed(target, text, copies=False))
+        users = [words for stage in chain for words in stage if words[0] == "USER"]
+        assert users == [["USER", "10001:10001"]]
+
+
+def _needed(target: str, text: str, copies: bool = True) -> Iterator[list[list[str]]]:
+    """Instructions of a target's stage, of those it is built on, and of those it copies from."""
+    lines = text.replace("\\\n", " ").splitlines()
+    instructions = [line.split() for line in lines if line and not line.startswith("#")]
+    stages: dict[str, list[list[str]]] = {}
+    name = ""
+    for words in instructions:
+        name = words[3] if words[0] == "FROM" else name
+        stages.setdefault(name, []).append(words)
+    todo = [target]
+    while todo:
+        stage = stages.get(todo.pop(), [])  # the base image is no stage
+        if stage:
+            yield stage
+            todo.append(stage[0][1])
+            sources = [words[1].removeprefix("--from=") for words in stage if words[0] == "COPY"]
+            todo += [source for source in sources if copies and source in stages]
 
 
 def test_no_compiled_file_gets_into_a_zip(aws: Assembly) -> None:

@@ -1,9 +1,10 @@
 """SQL over the logs: run a query, wait for it, read its rows."""
 
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
@@ -33,7 +34,7 @@ class Athena:
     clock: Callable[[], float] = time.monotonic
 
     def query(self, sql: str) -> tuple[list[str], Iterator[list[str | None]]]:
-        """``(column names, rows)``; values are texts, None for NULL.
+        """Run a query; returns ``(column names, rows)``, values as texts, None for NULL.
 
         Raises QueryFailed and QueryTooSlow.
         """
@@ -43,14 +44,15 @@ class Athena:
             WorkGroup=self.workgroup,
         )["QueryExecutionId"]
         self._wait(execution)
-        pages = self.client.get_paginator("get_query_results").paginate(QueryExecutionId=execution)
-        rows = (
-            [cell.get("VarCharValue") for cell in row.get("Data", [])]
-            for page in pages
-            for row in page["ResultSet"]["Rows"]
-        )
-        header = next(rows, [])
-        return [name or "" for name in header], rows
+        paginator = self.client.get_paginator("get_query_results")
+        pages = iter(paginator.paginate(QueryExecutionId=execution))
+        first = next(pages)["ResultSet"]
+        names = [column["Name"] for column in first["ResultSetMetadata"]["ColumnInfo"]]
+        rows = _rows(first)
+        if rows[:1] == [names]:  # results of SELECT start with their names, those of SHOW don't
+            del rows[0]
+        rest = (row for page in pages for row in _rows(page["ResultSet"]))
+        return names, itertools.chain(rows, rest)
 
     def _wait(self, execution: str) -> None:
         start = self.clock()
@@ -66,3 +68,7 @@ class Athena:
                 self.client.stop_query_execution(QueryExecutionId=execution)
                 raise QueryTooSlow(execution)
             self.sleep(self.pause_seconds)
+
+
+def _rows(result: Any) -> list[list[str | None]]:
+    return [[cell.get("VarCharValue") for cell in row.get("Data", [])] for row in result["Rows"]]

@@ -64,8 +64,13 @@ class FakeAthena:
         return self
 
     def paginate(self, **_: Any) -> list[dict[str, Any]]:
-        rows: list[Sequence[str | None]] = [["header"] * 7, *self.rows]
-        return [{"ResultSet": {"Rows": [{"Data": [{"VarCharValue": c} for c in r]} for r in rows]}}]
+        header = ["header"] * 7
+        rows: list[Sequence[str | None]] = [header, *self.rows]
+        result = {
+            "Rows": [{"Data": [{"VarCharValue": c} for c in r]} for r in rows],
+            "ResultSetMetadata": {"ColumnInfo": [{"Name": name} for name in header]},
+        }
+        return [{"ResultSet": result}]
 
 
 @dataclass

@@ -11,6 +11,7 @@ from domain.deployment import DEFAULT_NAME
 from ops.console import Answer, write_answer, write_line
 from ops.hints import spell_out
 from ops.laptop import ROOT, Laptop
+from ops.region import follow_cdk
 
 if TYPE_CHECKING:
     from ops.target import Target
@@ -54,6 +55,7 @@ class Session:
         from ops.target import Target
 
         if self.stage is not None:
+            self.environ.update(follow_cdk(self.environ))
             return Target(self.stage, None, self.folder, self.name or DEFAULT_NAME)
         laptop = Laptop.load(self.folder)
         if self.name is not None:

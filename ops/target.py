@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from domain.deployment import DEFAULT_NAME, PARTS, Deployment, Names, NotDeployed
 from domain.model.card import ModelCard
 from domain.model.champion import Champion
+from ops import region
 from ops.errors import OpsError
 from ops.laptop import STAGE, Laptop
 
@@ -44,13 +45,15 @@ class Target:
         return self.laptop
 
     def client(self, service: str, **options: Any) -> Any:
-        """A boto3 client; credentials and endpoint are boto3's business.
+        """A boto3 client; the first one for an account tells which account and region it is.
 
         Raises OpsError when this folder's emulator doesn't run, whatever else is on its port.
         """
         from adapters import aws
 
-        if self.laptop is not None:
+        if self.laptop is None:
+            region.announce()
+        else:
             from ops.local import emulator
 
             emulator.require_own(self.laptop)

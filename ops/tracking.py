@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from adapters import aws
 from ops.errors import OpsError
 from ops.local.processes import wait_until
 from ops.target import Target
@@ -77,3 +80,26 @@ class TrackingServer:
                 f"The database is not {status} after {PATIENCE_SECONDS / 60:g} minutes.",
                 f"Look at {self.database} in the RDS console, then run the command again.",
             )
+
+
+def refuse_while_paused(target: Target) -> None:
+    """Raise OpsError if a deployment would find the database stopped.
+
+    The tracking server would not start, and CloudFormation would roll its stack back. A stage that
+    isn't deployed yet, or only in part, passes.
+    """
+    try:
+        server = TrackingServer.find(target, "deploy")
+        status = server.database_status(target)
+    except OpsError:
+        return
+    except ClientError as error:
+        if aws.error_code(error) in ("ValidationError", "DBInstanceNotFound"):
+            return
+        raise
+    if status in ("stopping", "stopped", "starting"):
+        raise OpsError(
+            f"{target.names.base} is paused: its database is {status}, so the tracking server could"
+            " not start and the deployment would be rolled back.",
+            "python -m ops resume",
+        )

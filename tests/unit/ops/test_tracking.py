@@ -1,13 +1,16 @@
 """Pause, resume and password rotation of an account's tracking server."""
 
 import json
+import subprocess
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from domain.deployment import Deployment, output_key
@@ -17,6 +20,7 @@ from ops.commands import pause, resume, rotate_db_password
 from ops.errors import OpsError
 from ops.laptop import Laptop
 from ops.target import Target
+from tests.repository import ROOT
 
 OLD = {"username": "mlflow", "password": "old", "host": "db", "port": 5432, "dbname": "mlflow"}
 
@@ -101,6 +105,46 @@ def account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account
         monkeypatch.setattr(Account, "resources", resources)
         monkeypatch.setattr(Account, "replaced", {"stepfunctions": Executions(0)})
         yield Account("dev", None, tmp_path)
+
+
+@pytest.mark.parametrize("status", ["stopping", "stopped", "starting"])
+def test_a_deployment_to_a_paused_stage_is_refused_with_the_next_step(
+    account: Account, monkeypatch: pytest.MonkeyPatch, status: str
+) -> None:
+    monkeypatch.setattr(tracking.TrackingServer, "database_status", lambda *_: status)
+    with pytest.raises(OpsError, match=f"circle-dev is paused: its database is {status}") as error:
+        tracking.refuse_while_paused(account)
+    assert "python -m ops resume" == error.value.next_step
+
+
+def test_a_deployment_goes_on_where_the_database_runs_or_nothing_is_deployed_yet(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracking.refuse_while_paused(account)
+    monkeypatch.setattr(Account, "resources", {})
+    tracking.refuse_while_paused(account)
+
+
+@pytest.mark.parametrize(("code", "passes"), [("ValidationError", True), ("AccessDenied", False)])
+def test_a_first_deployment_passes_and_an_account_that_says_nothing_does_not(
+    account: Account, monkeypatch: pytest.MonkeyPatch, code: str, passes: bool
+) -> None:
+    def paginate(*_: object, **__: object) -> None:
+        raise ClientError({"Error": {"Code": code}}, "ListStackResources")
+
+    monkeypatch.setattr(Stacks, "paginate", paginate)
+    with nullcontext() if passes else pytest.raises(ClientError):
+        tracking.refuse_while_paused(account)
+
+
+def test_make_deploy_checks_the_stage_first_and_hands_its_arguments_on() -> None:
+    command = ["make", "--dry-run", "--assume-old=setup", "deploy", "STAGE=prod", "NAME=heart"]
+    command += ["MAIL_FROM=a@example.org", "ARGS=--require-approval never"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    check, deploy = done.stdout.splitlines()[-2:]
+    assert check.endswith("-m ops.predeploy --name heart --stage prod")
+    assert "-c name=heart -c stage=prod -c mail_from=a@example.org" in deploy
+    assert deploy.endswith("--require-approval never")
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from pathlib import Path
 from aws_cdk import App, Tags, Validations
 from cdk_nag import AwsSolutionsChecks
 
+from stacks.common import assets
 from stacks.monitoring.monitoring import MonitoringStack
 from stacks.serving.serving import ServingStack
 from stacks.settings import Settings
@@ -76,7 +77,8 @@ def main() -> None:
     except SettingsError as error:
         sys.exit(str(error))
     build(app, settings)
-    app.synth()
+    for staged in Path(app.synth().directory).glob("asset.*"):
+        assets.fix_modes(staged)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ FARGATE_MEMORY = {
 }
 """CPU units -> MiB of memory that a task may have with them."""
 
+MAIL_IDENTITIES = ("address", "domain", "none")
 SSL_MODES = ("require", "verify-ca", "verify-full")
 """libpq's modes that encrypt; `verify-full` also checks who answers."""
 
@@ -46,8 +47,9 @@ class Stage:
     month's spending in the account that mails a warning. `drift_schedule` is an EventBridge
     Scheduler expression in UTC, as is `training_schedule`, which is empty for no schedule.
     `alarm_errors`: so many failed or throttled requests in five minutes wake somebody;
-    `alarm_drift_days`: so many days without a drift run. `mail_identity`: whether SES's identities
-    of the mail addresses are this stage's own; an account has each address only once.
+    `alarm_drift_days`: so many days without a drift run. `mail_identity`: what the stage makes SES
+    verify, the mail addresses, the sender's domain, or nothing (`none`), because the account has
+    verified them already; an account has each identity only once.
     `base_image` is what the three images build on, `rds_bundle_url` where the certificates of RDS
     come from (empty: they are left out), `database_sslmode` libpq's word for how they are used.
     `training`, which may be left out, replaces defaults of `training_job.settings`.
@@ -79,7 +81,7 @@ class Stage:
     drift_schedule: str
     alarm_errors: int
     alarm_drift_days: int
-    mail_identity: bool
+    mail_identity: str
     base_image: str
     rds_bundle_url: str
     database_sslmode: str
@@ -127,6 +129,8 @@ class Stage:
             ),
             "drift_schedule must look like cron(0 14 * * ? *)": _is_cron(self.drift_schedule),
             "alarm_drift_days must be 1-7": self.alarm_drift_days <= 7,
+            f"mail_identity must be one of {', '.join(MAIL_IDENTITIES)}": self.mail_identity
+            in MAIL_IDENTITIES,
             "base_image must be the name of an image": re.fullmatch(r"\S+", self.base_image),
             "rds_bundle_url must be empty or an https URL": (
                 not self.rds_bundle_url or _HTTPS.fullmatch(self.rds_bundle_url)

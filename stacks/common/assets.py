@@ -1,5 +1,6 @@
 """What goes into each artefact: allow-lists of the repository's paths."""
 
+import stat
 from pathlib import Path
 
 from aws_cdk import IgnoreMode
@@ -37,6 +38,18 @@ def zip_sources(*paths: str) -> lambda_.Code:
     return lambda_.Code.from_asset(
         str(ROOT), exclude=allow_list(*paths), ignore_mode=IgnoreMode.DOCKER
     )
+
+
+def fix_modes(folder: Path) -> None:
+    """Let everybody read what was staged, whatever umask the checkout was made with.
+
+    Images and zips keep these modes, and are read by users that own nothing in them.
+    """
+    for path in folder.rglob("*"):
+        if path.is_symlink():
+            continue
+        executable = path.is_dir() or path.stat().st_mode & stat.S_IXUSR
+        path.chmod(0o755 if executable else 0o644)
 
 
 def platform(architecture: lambda_.Architecture) -> ecr_assets.Platform:

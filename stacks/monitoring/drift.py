@@ -1,9 +1,7 @@
 """The drift function: its environment and the rights of its role."""
 
-from aws_cdk import Duration, Stack
-from aws_cdk import aws_iam as iam
+from aws_cdk import Duration
 from aws_cdk import aws_lambda_destinations as destinations
-from aws_cdk import aws_ses as ses
 from constructs import Construct
 
 from domain import keys
@@ -12,6 +10,7 @@ from stacks.common import grants
 from stacks.common.function import architecture, create_role
 from stacks.common.logs import create_log_group
 from stacks.common.nag import acknowledge
+from stacks.monitoring.drift_mail import DriftMail
 from stacks.settings import Settings
 from stacks.storage.storage import StorageStack
 from stacks.target import Target
@@ -32,7 +31,7 @@ class DriftFunction(Construct):
         target: Target,
         storage: StorageStack,
         api_url: str,
-        configuration: ses.ConfigurationSet,
+        mail: DriftMail,
     ) -> None:
         super().__init__(scope, construct_id)
         group = create_log_group(self, settings.stage)
@@ -51,7 +50,7 @@ class DriftFunction(Construct):
                 api_url=api_url,
                 mail_from=settings.mail_from,
                 mail_to=settings.mail_to,
-                configuration_set=configuration.configuration_set_name,
+                configuration_set=mail.configuration_set,
                 metrics_namespace=settings.names.metrics_namespace,
             ).to_env(),
             timeout=Duration.minutes(15),
@@ -65,7 +64,7 @@ class DriftFunction(Construct):
             {"AwsSolutions-IAM5[Action::kms:GenerateDataKey*]": "CDK's grant for `on_failure`."},
         )
         self._grant_objects(storage)
-        self._grant_mail({settings.mail_from, settings.mail_to}, configuration)
+        mail.grant_send(self._role)
         grants.read_secret(self._role, storage.report_secret)
         grants.publish(self._role, storage.topic)
         storage.bus.grant_put_events_to(self._role)
@@ -79,18 +78,3 @@ class DriftFunction(Construct):
         grants.write(role, storage.reports, *own)
         for bucket in (storage.models, storage.predictions, storage.reports):
             grants.list_keys(role, bucket)
-
-    def _grant_mail(self, addresses: set[str], configuration: ses.ConfigurationSet) -> None:
-        """In SES's sandbox the recipient is an identity of this account too."""
-        stack = Stack.of(self)
-        named = [("identity", address) for address in sorted(addresses)]
-        named.append(("configuration-set", configuration.configuration_set_name))
-        self._role.add_to_policy(
-            iam.PolicyStatement(
-                actions=["ses:SendEmail"],
-                resources=[
-                    stack.format_arn(service="ses", resource=kind, resource_name=name)
-                    for kind, name in named
-                ],
-            )
-        )

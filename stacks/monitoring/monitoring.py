@@ -8,7 +8,6 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_scheduler as scheduler
-from aws_cdk import aws_ses as ses
 from constructs import Construct
 
 from domain.events import SOURCE
@@ -16,6 +15,7 @@ from stacks.common.outputs import write_outputs
 from stacks.monitoring.alarms import Alarms
 from stacks.monitoring.board import Board
 from stacks.monitoring.drift import DriftFunction
+from stacks.monitoring.drift_mail import DriftMail
 from stacks.monitoring.operator_mail import OperatorMail
 from stacks.monitoring.retraining import RetrainGuard
 from stacks.serving.serving import ServingStack
@@ -46,26 +46,7 @@ class MonitoringStack(Stack):
         serving: ServingStack,
     ) -> None:
         super().__init__(scope, construct_id, termination_protection=settings.stage.retain)
-        if settings.stage.mail_identity:
-            self._own_identities(settings.mail_from, settings.mail_to)
-        configuration = ses.ConfigurationSet(
-            self,
-            "Mail",
-            reputation_metrics=True,
-            suppression_reasons=ses.SuppressionReasons.BOUNCES_AND_COMPLAINTS,
-            tls_policy=ses.ConfigurationSetTlsPolicy.REQUIRE,
-        )
-        # Not by CDK's own method, which ties the topic's stack to this one: a cycle.
-        ses.CfnConfigurationSetEventDestination(
-            self,
-            "MailTrouble",
-            configuration_set_name=configuration.configuration_set_name,
-            event_destination={
-                "enabled": True,
-                "matchingEventTypes": ["bounce", "complaint", "reject"],
-                "snsDestination": {"topicArn": storage.topic.topic_arn},
-            },
-        )
+        mail = DriftMail(self, "Mail", settings=settings, topic=storage.topic)
         drift = DriftFunction(
             self,
             "Drift",
@@ -73,7 +54,7 @@ class MonitoringStack(Stack):
             target=target,
             storage=storage,
             api_url=serving.api_url,
-            configuration=configuration,
+            mail=mail,
         ).function
         self._schedule(drift, settings.stage.drift_schedule)
         events.Rule(
@@ -102,12 +83,6 @@ class MonitoringStack(Stack):
         )
         OperatorMail(self, "OperatorMail", topic=storage.topic, address=settings.mail_to)
         write_outputs(self, drift_function=drift.function_name)
-
-    def _own_identities(self, sender: str, recipient: str) -> None:
-        """SES mails each address a link to verify it; in its sandbox the recipient needs it too."""
-        ses.EmailIdentity(self, "Sender", identity=ses.Identity.email(sender))
-        if recipient != sender:
-            ses.EmailIdentity(self, "Recipient", identity=ses.Identity.email(recipient))
 
     def _schedule(self, drift: lambda_.IFunction, daily: str) -> None:
         """Run daily for the day before, and weekly for a look back over weeks.

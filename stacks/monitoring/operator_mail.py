@@ -7,8 +7,7 @@ _EXISTS = [{"exists": True}]
 OPERATIONS = {
     "$or": [
         {"AlarmName": _EXISTS},  # an alarm
-        {"eventType": _EXISTS},  # a drift mail that bounced, was rejected or drew a complaint
-        {"detail-type": _EXISTS},  # an event: a training execution that failed
+        {"detail-type": _EXISTS},  # an event: a failed training, a bounced or rejected drift mail
         {"requestContext": {"condition": _EXISTS}},  # a drift run that failed, or never started
     ]
 }

@@ -6,7 +6,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-PUBLISHERS = ("cloudwatch.amazonaws.com", "events.amazonaws.com", "ses.amazonaws.com")
+PUBLISHERS = ("cloudwatch.amazonaws.com", "events.amazonaws.com")
 """AWS services that may publish to the topic."""
 
 

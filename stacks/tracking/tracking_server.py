@@ -77,6 +77,8 @@ class TrackingServer(Construct):
             desired_count=1,
             min_healthy_percent=0,
             max_healthy_percent=100,
+            # ECS turns rebalancing on by default, and refuses it together with 100 percent.
+            availability_zone_rebalancing=ecs.AvailabilityZoneRebalancing.DISABLED,
             circuit_breaker=ecs.DeploymentCircuitBreaker(rollback=True),
             vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC),
             assign_public_ip=True,  # the way to ECR, CloudWatch and SSM without a NAT

@@ -39,18 +39,23 @@ RETRIES = (
 """(errors, seconds before the first retry, number of retries); other errors aren't retried."""
 
 
+SPOT_ATTEMPTS = 3
+"""So often a step is tried on Spot; its later attempts, up to the last retry, run on demand."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingTask:
-    """What the machine starts: a task definition and where it runs.
+    """What the machine starts: the newest task definition of a family, and where it runs.
 
-    `provider` is a Fargate capacity provider, `container` the container's name.
+    A deployment deregisters the revision before, so a state that named a revision could not start
+    its task while an older execution runs on. `container` is the container's name.
     """
 
     cluster_arn: str
-    definition_arn: str
+    family: str
     container: str
     role_arns: tuple[str, ...]
-    provider: str
+    spot: bool
     network: TaskNetwork
 
     def state(self, step: StepName, partition: str) -> dict[str, Any]:
@@ -62,8 +67,8 @@ class TrainingTask:
             "HeartbeatSeconds": HEARTBEAT_SECONDS,
             "Parameters": {
                 "Cluster": self.cluster_arn,
-                "TaskDefinition": self.definition_arn,
-                "CapacityProviderStrategy": [{"CapacityProvider": self.provider, "Weight": 1}],
+                "TaskDefinition": self.family,
+                "CapacityProviderStrategy": [{**self._provider(), "Weight": 1}],
                 "NetworkConfiguration": {
                     "AwsvpcConfiguration": {
                         "Subnets": list(self.network.subnet_ids),
@@ -76,6 +81,17 @@ class TrainingTask:
             "ResultPath": f"$.{step}",
             "Retry": [_retry(*retry) for retry in RETRIES],
         }
+
+    def _provider(self) -> dict[str, str]:
+        """On demand, or chosen by the number of the state's retries so far."""
+        if not self.spot:
+            return {"CapacityProvider": "FARGATE"}
+        attempts = 1 + sum(retries for _, _, retries in RETRIES)
+        providers = ["FARGATE_SPOT"] * SPOT_ATTEMPTS
+        providers += ["FARGATE"] * (attempts - SPOT_ATTEMPTS)
+        array = ", ".join(f"'{provider}'" for provider in providers)
+        choice = f"States.ArrayGetItem(States.Array({array}), $$.State.RetryCount)"
+        return {"CapacityProvider.$": choice}
 
     def _override(self, step: StepName) -> dict[str, Any]:
         return {

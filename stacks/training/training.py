@@ -61,10 +61,10 @@ class TrainingStack(Stack):
             bus=storage.bus,
             task=TrainingTask(
                 cluster_arn=self._cluster.attr_arn,
-                definition_arn=task.task_definition_arn,
+                family=task.family,
                 container=CONTAINER,
                 role_arns=(task.task_role.role_arn, task.obtain_execution_role().role_arn),
-                provider="FARGATE_SPOT" if stage.training_spot else "FARGATE",
+                spot=stage.training_spot,
                 network=network,
             ),
         ).machine

@@ -20,7 +20,7 @@ from constructs import Construct
 
 from domain.events import SOURCE, DetailType
 from domain.training.steps import Evaluated, Promoted, StepName
-from stacks.common.nag import acknowledge
+from stacks.common.nag import acknowledge, wildcard_finding
 from stacks.training.task_state import TIMEOUT_HOURS, TrainingTask
 
 ERROR = "$.error"
@@ -61,11 +61,12 @@ class TrainingMachine(Construct):
         )
 
     def _grant(self) -> None:
-        task = self._task
+        task, stack = self._task, Stack.of(self)
+        revisions = f"task-definition/{task.family}:*"
         self._role.add_to_policy(
             iam.PolicyStatement(
                 actions=["ecs:RunTask"],
-                resources=[task.definition_arn],
+                resources=[f"arn:{stack.partition}:ecs:{stack.region}:{stack.account}:{revisions}"],
                 conditions={"ArnEquals": {"ecs:cluster": task.cluster_arn}},
             )
         )
@@ -76,6 +77,10 @@ class TrainingMachine(Construct):
                 conditions={"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
             )
         )
+
+        here = "arn:<AWS::Partition>:ecs:<AWS::Region>:<AWS::AccountId>"
+        reason = "Each deployment makes a new revision of the family."
+        acknowledge(self._role, {wildcard_finding(f"{here}:{revisions}"): reason})
 
     def _definition(self) -> sfn.IChainable:
         failed = self._failed()

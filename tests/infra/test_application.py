@@ -73,7 +73,7 @@ def test_the_emulators_resources_differ_only_in_artefacts_network_and_addresses(
         for path in changed(resource.properties, theirs[key].properties if key in theirs else None)
     }
     assert {name for name, _ in differences} == {
-        "DashboardZipFunction",  # how an operator's command is called, for the page to show
+        "DashboardBackendFunction",  # how an operator's command is called, for the page to show
         "DriftFunction",  # image or zip, and the API's URL in the mails
         "StepsTask",  # image, and the tracking server's URL
         "StepsTaskExecutionRoleDefaultPolicy",  # the right to pull an image

@@ -12,6 +12,8 @@ from domain.drift.window import Window
 from monitoring_job.settings import Settings
 from tests.infra.assembly import Assembly
 
+IDENTITY = "AWS::SES::EmailIdentity"
+
 
 @pytest.mark.parametrize(
     ("name", "expression", "asked"),
@@ -31,7 +33,7 @@ def test_it_runs_on_schedule_and_is_told_for_which_time(
     days = asked.get("days", 1)
     midnight = datetime(2026, 2, 2, tzinfo=UTC)
     assert request.window == Window(midnight - timedelta(days=days), midnight)
-    assert (request.scheduled, request.late) == (True, bool(asked))
+    assert (request.scheduled, request.look_back) == (True, bool(asked))
 
 
 def test_its_clock_may_do_nothing_else_and_is_this_accounts(aws: Assembly) -> None:
@@ -77,13 +79,22 @@ def test_it_reads_logs_and_models_and_writes_only_reports(aws: Assembly) -> None
     assert "s3:DeleteObject" not in allowed
 
 
-def test_it_mails_only_from_and_to_the_addresses_it_was_given(aws: Assembly) -> None:
+def test_it_mails_only_from_and_to_the_addresses_it_was_given_or_their_domains(
+    varied: Callable[..., Assembly],
+) -> None:
+    addresses = {"mail_from": "sender@mail.example.org", "mail_to": "team@Example.net"}
+    assembly = varied("emulator", mail_identity="none", context=addresses)
     here = "arn:{AWS::Partition}:ses:{AWS::Region}:{AWS::AccountId}"
-    assert aws.allowed("DriftRole")["ses:SendEmail"] == {
-        f"{here}:identity/sender@example.org",
-        f"{here}:identity/team@example.org",
-        f"{here}:configuration-set/{{Mail}}",
+    assert assembly.allowed("DriftRole")["ses:SendEmail"] == {
+        f"{here}:identity/sender@mail.example.org",
+        f"{here}:identity/mail.example.org",
+        f"{here}:identity/example.org",
+        f"{here}:identity/team@Example.net",
+        f"{here}:identity/example.net",
+        f"{here}:configuration-set/{{MailConfiguration}}",
     }
+    # Each of them may be the identity that the account has verified already.
+    assert list(assembly.resources("AWS::SES::EmailIdentity")) == []
 
 
 def test_its_environment_is_what_its_settings_read(aws: Assembly, emulator: Assembly) -> None:
@@ -93,7 +104,7 @@ def test_its_environment_is_what_its_settings_read(aws: Assembly, emulator: Asse
         settings = Settings.from_env({k: assembly.text(v) for k, v in variables.items()})
         assert settings.mail_to == "team@example.org"
         assert settings.topic_arn == "{OperationsTopic}"
-        assert settings.configuration_set == "{Mail}"
+        assert settings.configuration_set == "{MailConfiguration}"
 
 
 def test_a_run_that_fails_for_good_reaches_the_topic(aws: Assembly) -> None:
@@ -142,10 +153,23 @@ def test_sender_and_recipient_are_identities_to_verify(aws: Assembly) -> None:
     assert identities == ["sender@example.org", "team@example.org"]
 
 
-def test_a_stage_can_use_identities_that_the_account_has_already(
+def test_a_domain_can_be_the_identity_and_signs_its_mails(varied: Callable[..., Assembly]) -> None:
+    assembly = varied("emulator", mail_identity="domain", context={"mail_to": "team@example.net"})
+    identities = {
+        r.properties["EmailIdentity"]: r.properties
+        for r in assembly.resources("AWS::SES::EmailIdentity")
+    }
+    # The recipient is in another domain, and SES's sandbox wants it verified too.
+    assert set(identities) == {"example.org", "team@example.net"}
+    assert identities["example.org"].get("DkimAttributes", {}).get("SigningEnabled", True)
+
+
+def test_a_recipient_in_the_senders_domain_needs_no_identity_of_its_own(
     varied: Callable[..., Assembly],
 ) -> None:
-    assert list(varied("emulator", mail_identity=False).resources("AWS::SES::EmailIdentity")) == []
+    assembly = varied("emulator", mail_identity="domain")
+    identities = [r.properties["EmailIdentity"] for r in assembly.resources(IDENTITY)]
+    assert ["example.org"] == identities
 
 
 def test_one_address_is_one_identity(varied: Callable[..., Assembly]) -> None:
@@ -185,11 +209,20 @@ def test_records_that_are_not_delivered_and_models_that_do_not_load_are_alarming
     assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
 
 
-def test_bounces_and_complaints_reach_the_topic(aws: Assembly) -> None:
+def test_bounces_and_complaints_reach_the_topic_by_way_of_eventbridge(aws: Assembly) -> None:
     destination = aws.resource("AWS::SES::ConfigurationSetEventDestination").properties
     wanted = destination["EventDestination"]
-    assert aws.text(wanted["SnsDestination"]["TopicARN"]) == "{OperationsTopic}"
     assert {"bounce", "complaint", "reject"} == set(wanted["MatchingEventTypes"])
+    # CloudFormation has failed on SNS as a destination, and SES knows the default bus only.
+    assert "SnsDestination" not in wanted
+    bus = aws.text(wanted["EventBridgeDestination"]["EventBusArn"])
+    assert bus == "arn:{AWS::Partition}:events:{AWS::Region}:{AWS::AccountId}:event-bus/default"
+    rule = aws.resource("AWS::Events::Rule", "MailFailedMails").properties
+    assert "EventBusName" not in rule
+    assert rule["EventPattern"]["source"] == ["aws.ses"]
+    (name,) = rule["EventPattern"]["detail"]["mail"]["tags"]["ses:configuration-set"]
+    assert aws.text(name) == "{MailConfiguration}"
+    assert [aws.text(t["Arn"]) for t in rule["Targets"]] == ["{OperationsTopic}"]
 
 
 def test_the_operator_is_mailed_about_trouble_but_not_twice_about_drift(aws: Assembly) -> None:
@@ -197,4 +230,4 @@ def test_the_operator_is_mailed_about_trouble_but_not_twice_about_drift(aws: Ass
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "team@example.org")
     assert subscription["FilterPolicyScope"] == "MessageBody"
     fields = {next(iter(rule)) for rule in subscription["FilterPolicy"]["$or"]}
-    assert fields == {"AlarmName", "eventType", "detail-type", "requestContext"}
+    assert fields == {"AlarmName", "detail-type", "requestContext"}

@@ -10,7 +10,8 @@ import pytest
 
 from tests.infra.assembly import Assembly, as_list
 
-SENDERS = ["cloudwatch.amazonaws.com", "ses.amazonaws.com"]
+SENDERS = ["cloudwatch.amazonaws.com"]
+"""Services that say for which account they publish; EventBridge doesn't."""
 
 
 def passes(policy: Mapping[str, Any], message: Mapping[str, Any]) -> bool:
@@ -30,11 +31,11 @@ def passes(policy: Mapping[str, Any], message: Mapping[str, Any]) -> bool:
     return True
 
 
-def _bounce(kind: str) -> dict[str, Any]:
+def _mail(kind: str) -> dict[str, Any]:
     return {
-        "eventType": kind,
-        "mail": {"messageId": "0100", "destination": ["team@example.org"]},
-        kind.lower(): {"feedbackId": "0101"},
+        "source": "aws.ses",
+        "detail-type": f"Email {kind}",
+        "detail": {"mail": {"messageId": "0100", "destination": ["team@example.org"]}},
     }
 
 
@@ -44,9 +45,9 @@ def _failure(condition: str, **response: Any) -> dict[str, Any]:
 
 
 TROUBLE = {
-    "a mail that bounced": _bounce("Bounce"),
-    "a mail somebody complained about": _bounce("Complaint"),
-    "a mail that SES rejected": _bounce("Reject"),
+    "a mail that bounced": _mail("Bounced"),
+    "a mail somebody complained about": _mail("Complaint Received"),
+    "a mail that SES rejected": _mail("Rejected"),
     "an alarm": {
         "AlarmName": "x",
         "NewStateValue": "ALARM",

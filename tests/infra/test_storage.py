@@ -145,7 +145,7 @@ def test_a_streams_role_may_do_what_firehose_documents_in_its_own_folders(
 def test_what_aws_services_publish_to_the_topic_is_not_dropped_by_its_key(aws: Assembly) -> None:
     topic = aws.resource("AWS::SNS::Topic").properties
     assert aws.text(topic["KmsMasterKeyId"]) == "{OperationsKey.Arn}"
-    wanted = {"cloudwatch.amazonaws.com", "events.amazonaws.com", "ses.amazonaws.com"}
+    wanted = {"cloudwatch.amazonaws.com", "events.amazonaws.com"}
     key = aws.resource("AWS::KMS::Key", "OperationsKey").properties["KeyPolicy"]
     policy = aws.resource("AWS::SNS::TopicPolicy").properties["PolicyDocument"]
     for document, action in ((key, "kms:Decrypt"), (policy, "sns:Publish")):

@@ -18,9 +18,13 @@ from tests.infra.conftest import cdk_context
 from tests.repository import ROOT
 
 
-def synth(**context: str) -> subprocess.CompletedProcess[str]:
-    """Run the application as the CDK CLI does."""
+def synth(
+    folder: Path | None = None, umask: int = -1, **context: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the application as the CDK CLI does; `folder`: where the templates go."""
     environ = os.environ | {"CDK_CONTEXT_JSON": json.dumps(cdk_context() | context)}
+    if folder is not None:
+        environ["CDK_OUTDIR"] = str(folder)
     return subprocess.run(
         [sys.executable, "app.py"],
         cwd=ROOT,
@@ -28,7 +32,25 @@ def synth(**context: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
+        umask=umask,
     )
+
+
+def test_a_private_umask_leaves_everything_in_images_and_zips_readable(tmp_path: Path) -> None:
+    result = synth(tmp_path, umask=0o077, target="emulator")
+    assert (0, "") == (result.returncode, result.stderr)
+    staged = [path for asset in tmp_path.glob("asset.*") for path in asset.rglob("*")]
+    assert {path.is_dir() for path in staged} == {True, False}
+    wrong = {oct(p.stat().st_mode & 0o777) for p in staged} - {oct(0o755), oct(0o644)}
+    assert set() == wrong
+
+
+def test_a_private_file_is_made_readable_and_keeps_whether_it_is_a_program(tmp_path: Path) -> None:
+    for name, mode in {"plain": 0o600, "program": 0o700}.items():
+        (tmp_path / name).touch(mode)
+    assets.fix_modes(tmp_path)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert {"plain": 0o644, "program": 0o755} == modes
 
 
 def test_a_wrong_context_ends_with_one_sentence_and_no_traceback() -> None:

@@ -71,7 +71,8 @@ def test_the_database_is_encrypted_backed_up_and_wants_tls(
     assert properties["Engine"] == "postgres"
     assert properties["StorageEncrypted"] is True
     assert assembly.text(properties["KmsKeyId"]) == "{DataKey.Arn}"
-    assert properties["BackupRetentionPeriod"] == {"aws": 3, "prod": 14}[stage]
+    # AWS's Free plan refuses more than a day.
+    assert properties["BackupRetentionPeriod"] == {"aws": 1, "prod": 14}[stage]
     parameters = assembly.resource("AWS::RDS::DBParameterGroup").properties["Parameters"]
     assert parameters == {"rds.force_ssl": "1"}
 
@@ -138,6 +139,8 @@ def test_there_is_one_server_and_a_deployment_that_fails_is_taken_back(aws: Asse
     assert deployment["DeploymentCircuitBreaker"] == {"Enable": True, "Rollback": True}
     # The old one stops first: an old server and a migrated schema don't go together.
     assert (deployment["MinimumHealthyPercent"], deployment["MaximumPercent"]) == (0, 100)
+    # ECS refuses to rebalance a service that may not start a second task.
+    assert service["AvailabilityZoneRebalancing"] == "DISABLED"
     assert service["EnableExecuteCommand"] is True
 
 
@@ -188,3 +191,12 @@ def test_the_budget_warns_by_mail_before_it_is_spent(aws: Assembly) -> None:
         assert warning["Subscribers"] == [
             {"Address": "team@example.org", "SubscriptionType": "EMAIL"}
         ]
+
+
+def test_postgres_is_pinned_to_its_major_version_and_upgrades_minor_ones_itself(
+    aws: Assembly,
+) -> None:
+    instance = database(aws).properties
+    assert ("17", True) == (instance["EngineVersion"], instance["AutoMinorVersionUpgrade"])
+    parameters = aws.resource("AWS::RDS::DBParameterGroup").properties
+    assert "postgres17" == parameters["Family"]

@@ -12,10 +12,10 @@ from adapters.task_token import VARIABLE
 from domain.training.steps import RESULTS, Promoted
 from domain.training.steps import STEP_NAMES as STEPS
 from tests.infra.assembly import Assembly
-from tests.repository import ROOT
 from training_job.settings import Settings as TrainingSettings
 
 RUN_TASK_LIMIT = 8192
+ECS = "arn:{AWS::Partition}:ecs:{AWS::Region}:{AWS::AccountId}"
 LONGEST_TOKEN = 2048
 
 
@@ -170,7 +170,7 @@ def test_a_failure_ends_with_the_errors_name_and_its_sentence(states: dict[str, 
 
 def test_the_machine_may_run_this_task_pass_its_roles_and_put_events(aws: Assembly) -> None:
     assert aws.allowed("TrainingRole") == {
-        "ecs:RunTask": {"{StepsTask}"},
+        "ecs:RunTask": {f"{ECS}:task-definition/circle-dev-training:*"},
         "iam:PassRole": {"{StepsTaskTaskRole.Arn}", "{StepsTaskExecutionRole.Arn}"},
         "events:PutEvents": {"{Bus.Arn}"},
     }
@@ -182,6 +182,38 @@ def test_the_machine_may_run_this_task_pass_its_roles_and_put_events(aws: Assemb
     assert passing["Condition"] == {
         "StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
     }
+
+
+def test_an_execution_goes_on_with_the_revision_that_a_deployment_made(
+    aws: Assembly, states: dict[str, Any]
+) -> None:
+    # CloudFormation deregisters the revision before, so no state may name one.
+    named = {states[step.capitalize()]["Parameters"]["TaskDefinition"] for step in STEPS}
+    task = aws.resource("AWS::ECS::TaskDefinition", "StepsTask").properties
+    assert {task["Family"]} == named == {"circle-dev-training"}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_step_that_spot_has_no_place_for_runs_on_demand_before_it_is_given_up(
+    states: dict[str, Any], prod: Assembly, step: str
+) -> None:
+    state = states[step.capitalize()]
+    (provider,) = state["Parameters"]["CapacityProviderStrategy"]
+    found = re.fullmatch(
+        r"States\.ArrayGetItem\(States\.Array\((.+)\), \$\$\.State\.RetryCount\)",
+        provider["CapacityProvider.$"],
+    )
+    assert found is not None
+    providers = [name.strip(" '") for name in found[1].split(",")]
+    # One for each attempt; no capacity and an interruption are tried again on demand.
+    assert 1 + sum(retry["MaxAttempts"] for retry in state["Retry"]) == len(providers)
+    capacity = next(r for r in state["Retry"] if "AmazonECS.Unknown" in r["ErrorEquals"])
+    assert "FARGATE" in providers[: 1 + capacity["MaxAttempts"]]
+    assert ["FARGATE_SPOT", "FARGATE"] == list(dict.fromkeys(providers))
+    (on_demand,) = prod.definition()["States"][step.capitalize()]["Parameters"][
+        "CapacityProviderStrategy"
+    ]
+    assert {"CapacityProvider": "FARGATE", "Weight": 1} == on_demand
 
 
 def test_a_training_task_writes_datasets_models_and_answers_nothing_else(aws: Assembly) -> None:
@@ -213,14 +245,6 @@ def test_the_container_cannot_write_but_into_its_scratch_volume(aws: Assembly) -
         ("/tmp", False)  # noqa: S108 - a volume of the task alone
     ]
     assert container["StopTimeout"] == 120
-
-
-def test_the_image_runs_as_nobody_in_particular() -> None:
-    for image in ("training_job", "lambdas/drift", "mlflow_server"):
-        dockerfile = f"{image}/Dockerfile"
-        lines = (ROOT / dockerfile).read_text().splitlines()
-        users = [line for line in lines if line.startswith("USER ")]
-        assert users == ["USER 10001:10001"], dockerfile
 
 
 def test_a_task_that_stops_without_a_word_is_reported_by_the_watcher(aws: Assembly) -> None:

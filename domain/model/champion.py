@@ -6,7 +6,7 @@ and each replacement gets the next `seq` and one entry of the ledger.
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from domain import keys
 from domain.errors import BadRecord
@@ -142,7 +142,7 @@ class LedgerEntry:
     def from_json(cls, data: bytes) -> "LedgerEntry":
         """The inverse of `to_json`; raises BadRecord."""
         try:
-            fields: dict[str, Any] = json.loads(data)
+            fields = json.loads(data)
             entry = cls(**{**fields, "reasons": tuple(fields["reasons"])})
             entry._check()
         except (ValueError, KeyError, TypeError, RecursionError) as error:

@@ -7,7 +7,7 @@ and the base margin add up to the log-odds.
 
 import math
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -85,7 +85,7 @@ class Forest:
         """Probability of the positive class for one encoded vector."""
         return sigmoid(self.margin(vector))
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, float | Sequence[float]]:
         """Plain lists; `from_dict` is the inverse."""
         return {
             "base_margin": self.base_margin,
@@ -99,7 +99,7 @@ class Forest:
         }
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any], columns: int) -> "Forest":
+    def from_dict(cls, data: Mapping[str, Any], columns: int) -> "Forest":
         """Decode and check that every walk stays inside and ends; raises BadBundle.
 
         `columns`: width of the encoded vector.

@@ -6,7 +6,6 @@ reads a document that was written here.
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
 import xgboost as xgb
 
@@ -58,7 +57,7 @@ def rebuild(forest: Forest, columns: int) -> xgb.Booster:
     return booster
 
 
-def _tree(forest: Forest, nodes: slice, index: int, columns: int) -> dict[str, Any]:
+def _tree(forest: Forest, nodes: slice, index: int, columns: int) -> dict[str, object]:
     """One tree in XGBoost's JSON; node numbers count from its own root."""
     feature, start = forest.feature[nodes], nodes.start
     leaf = [column == LEAF for column in feature]

@@ -65,6 +65,10 @@ class CodedText:
             self._plain = _unambiguous(feature.categories)
         self._missing = _MissingWords(form.missing, decimal)
 
+    def is_missing(self, text: str) -> bool:
+        """Whether the text stands for a missing value."""
+        return self.code(text) == MISSING
+
     def code(self, text: str) -> int:
         """The code, MISSING or UNREADABLE."""
         if not self._is_flag and text in self._words:

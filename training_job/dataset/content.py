@@ -49,7 +49,7 @@ def open_content(path: Path, name: str) -> Iterator[tuple[Kind, BinaryIO, Binary
         layers = 0
         try:
             while (head := _peek(unpacked)).startswith(GZIP):
-                unpacked = cast("BinaryIO", gzip.GzipFile(fileobj=unpacked))
+                unpacked = cast("BinaryIO", gzip.GzipFile(fileobj=unpacked, mode="rb"))
                 layers += 1
             kind = _recognise(head, name)
             if kind == "parquet" and layers:

@@ -46,6 +46,7 @@ class Collected:
     files: dict[str, int] = field(default_factory=dict)
     extra: dict[str, list[str]] = field(default_factory=dict)
     absent: dict[str, list[str]] = field(default_factory=dict)
+    hints: dict[str, None] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -144,6 +145,7 @@ def _collect_file(collected: Collected, path: Path, key: str, contract: Contract
             collected.part_rows.append(len(checked.columns[contract.target]))
             if contract.context_column("row_id"):
                 collected.numbers.append(batch.numbers[checked.valid])
+            collected.hints.update(dict.fromkeys(checked.hints))
             collected.labels_left_out += checked.labels_left_out
             collected.quarantine.add_batch(key, batch, checked)
             rows += batch.rows
@@ -173,4 +175,5 @@ def refuse_bad_rows(collected: Collected, bad_row_share: float, bucket: Bucket, 
     raise BadData(
         f"{bad:,} of {rows:,} rows break the contract, more than the allowed share of "
         f"{bad_row_share:.1%}. {reasons}. Each of them is listed in {bucket.uri(key)}."
+        + "".join(f" {hint}" for hint in collected.hints)
     )

@@ -17,6 +17,7 @@ from domain.contract.feature import Feature
 from domain.contract.file_format import Decimal
 from domain.contract.file_values import MISSING, NUMBER, CodedText, NumberText
 from training_job.dataset.hashing import hash_texts
+from training_job.dataset.hints import SAMPLE, advise
 
 Columns = dict[str, npt.NDArray[np.generic]]
 """Feature or target name → its values: int16 codes for a category (-1 is missing),
@@ -30,7 +31,7 @@ class Checked:
 
     `valid`: bool per row of the batch. `reasons`: the distinct ones; `why`: an index into them per
     invalid row, in order. `labels_left_out`: how many invalid rows have a label, and how many of
-    those are positive.
+    those are positive. `hints`: what could be declared in the contract.
     """
 
     columns: Columns
@@ -38,6 +39,7 @@ class Checked:
     reasons: list[str]
     why: npt.NDArray[np.intp]
     labels_left_out: tuple[int, int] = (0, 0)
+    hints: tuple[str, ...] = ()
 
 
 def target_feature(contract: Contract) -> Feature:
@@ -52,6 +54,7 @@ def check(table: pa.Table, contract: Contract, *, labelled: bool = True) -> Chec
     """
     columns: Columns = {}
     failures: dict[str, npt.NDArray[np.bool_]] = {}
+    hints: dict[str, None] = {}
     wanted = contract.features + ((target_feature(contract),) if labelled else ())
     for feature in wanted:
         array = table.column(feature.name).combine_chunks()
@@ -59,6 +62,9 @@ def check(table: pa.Table, contract: Contract, *, labelled: bool = True) -> Chec
         columns[feature.name] = values
         if bad.any():
             failures[f"{feature.name} {feature.expectation}"] = bad
+            some = array.filter(pa.array(bad)).slice(0, SAMPLE).to_pylist()
+            where = "[target]" if feature.name == contract.target else f"feature {feature.name}"
+            hints[advise(feature, some, contract.files.decimal, where)] = None
     for entry in contract.context if labelled else ():
         column = table.column(entry.name).combine_chunks()
         columns[entry.name], bad = _identifier(column)
@@ -73,7 +79,8 @@ def check(table: pa.Table, contract: Contract, *, labelled: bool = True) -> Chec
             labels = columns[contract.target][~valid]
             left_out = (int((labels != MISSING).sum()), int((labels == 1).sum()))
         columns = {name: values[valid] for name, values in columns.items()}
-    return Checked(columns, valid, *_reasons(failures, ~valid), left_out)
+    advice = tuple(hint for hint in hints if hint)
+    return Checked(columns, valid, *_reasons(failures, ~valid), left_out, advice)
 
 
 def _reasons(

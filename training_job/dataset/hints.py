@@ -1,0 +1,73 @@
+"""What to declare in the contract, judged by the values that broke it; no value is repeated."""
+
+import re
+from collections.abc import Sequence
+
+from domain.contract.feature import Feature
+from domain.contract.file_format import Decimal
+from domain.contract.file_values import CodedText, NumberText, parse_number
+
+SAMPLE = 1_000
+"""So many bad values of a batch are looked at."""
+_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+")
+_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}([ ,.'\u00a0\u202f][0-9]{3})+([,.][0-9]+)?")
+
+
+def advise(feature: Feature, bad: Sequence[object], decimal: Decimal, table: str) -> str:
+    """One sentence for the bad values of one column, or nothing.
+
+    `table`: what the contract calls the column's table, such as ``feature bmi`` or ``[target]``.
+    """
+    texts = [value.strip() for value in bad if isinstance(value, str)]
+    typed = [value for value in bad if isinstance(value, int | float)]
+    if feature.kind == "number":
+        return _advise_number(feature, texts, typed, decimal, table)
+    reader = CodedText(feature, decimal)
+    words = [text for text in texts if reader.code(text) < 0]
+    if len(words) < len(texts) or any(value is None for value in bad):
+        return ""
+    if any(not reader.is_missing(word) for word in words):
+        if feature.kind == "flag":
+            return (
+                f"For other words than 0 and 1, declare true = [...] and false = [...] in {table}."
+            )
+        return _declare_missing(table) if feature.nullable else ""
+    return _allow_missing(feature)
+
+
+def _advise_number(
+    feature: Feature,
+    texts: Sequence[str],
+    typed: Sequence[int | float],
+    decimal: Decimal,
+    table: str,
+) -> str:
+    reader = NumberText(feature, decimal)
+    words = [text for text in texts if reader.number(text) is None]
+    if any(_THOUSANDS.fullmatch(word) for word in words):
+        advice = "Thousands separators aren't read: write numbers without them."
+        if decimal == "." and all(_COMMA.fullmatch(word) for word in words):
+            advice += ' If the comma is the decimal mark, declare decimal = "," under [files].'
+        return advice
+    if decimal == "." and any(_COMMA.fullmatch(word) for word in words):
+        return 'Numbers have a decimal comma: declare decimal = "," under [files].'
+    if decimal == "," and any(parse_number(word) is not None for word in words):
+        return 'Numbers have a decimal point, but [files] declares decimal = ",".'
+    if words:
+        return _declare_missing(table)
+    numbers = {reader.number(text) for text in texts} | set(typed)
+    if numbers and all(number != number for number in numbers):  # noqa: PLR0124 - NaN differs from itself
+        return _allow_missing(feature)
+    repeated = len(texts) + len(typed) > 1 and len(numbers) == 1
+    return _declare_missing(table) if repeated else ""
+
+
+def _declare_missing(table: str) -> str:
+    return (
+        f"If a word or number stands for a missing value, declare missing = [...] in {table}, and"
+        " nullable = true unless it is there."
+    )
+
+
+def _allow_missing(feature: Feature) -> str:
+    return f"{feature.name} has missing values: nullable = true would allow them."

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from domain.contract.file_format import FileColumn, FileFormat
-from training_job.dataset.csv_header import CsvHeader, find_header
+from training_job.dataset.csv_header import LONGEST_HEADER, CsvHeader, find_header
 from training_job.dataset.headers import Matched, match_columns
 from training_job.dataset.raw_batch import Malformed, RawBatch, make_batch
 from training_job.dataset.text_blocks import (
@@ -65,6 +65,8 @@ class CsvFile:
         """
         chunks = read_utf8(stream, files.encoding)
         first = next(chunks, b"")
+        while len(first) < LONGEST_HEADER and (chunk := next(chunks, b"")):
+            first += chunk
         header = find_header(first, columns, files.separator)
         if header is None:
             return None

@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 LAYER := build/layer
 
 # Options of `make demo`, `up`, `train`, `simulate` and `drift`, e.g. `make demo DATA=patients.csv`.
+# NAME is the deployment's name, on this machine and in an account.
+NAME ?= circle
 DATA ?=
 AWS_PORT ?= 4566
 MLFLOW_PORT ?= 5000
@@ -23,7 +25,7 @@ help:  ## say what there is
 
 # --- set-up -----------------------------------------------------------------
 
-setup: $(VENV)/.laptop node_modules/.ready $(LAYER)/.ready  ## install what the laptop run needs
+setup: $(VENV)/.laptop $(BIN)/ops node_modules/.ready $(LAYER)/.ready  ## install what the laptop run needs
 
 $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || { echo "Python is missing: install Python 3.11 or newer, or say make PYTHON=/path/to/python3"; exit 1; }
@@ -37,6 +39,14 @@ $(BIN)/uv: constraints.txt | $(BIN)/python
 $(VENV)/.laptop: $(BIN)/uv requirements.txt training_job/requirements.txt monitoring_job/requirements.txt mlflow_server/requirements.txt lambdas/requirements.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt
 	@touch $@
+
+# The operator's command line as a program, from any folder: `ops --install-completion` adds the
+# shell's completion where .venv/bin is on PATH.
+$(BIN)/ops: Makefile | $(VENV)/.laptop
+	@printf '%s\n' '#!/bin/sh' \
+		'export PYTHONPATH="$(CURDIR)$${PYTHONPATH:+:$$PYTHONPATH}"' \
+		'exec "$(CURDIR)/$(BIN)/python" -P -c "import sys; sys.argv[0] = \"ops\"; from ops.__main__ import main; sys.exit(main())" "$$@"' > $@
+	@chmod +x $@
 
 $(VENV)/.dev: $(VENV)/.laptop requirements-dev.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt
@@ -70,16 +80,16 @@ constraints: $(VENV)/.dev  ## resolve every version anew
 
 # --- the laptop -------------------------------------------------------------
 
-OPS := $(BIN)/python -m ops
+OPS := $(BIN)/python -m ops$(if $(filter-out circle,$(NAME)), --name $(NAME))
 
 demo: setup  ## the whole circle on this machine, from data to the alert mail
-	@$(OPS) demo --port $(AWS_PORT) --mlflow-port $(MLFLOW_PORT) $(if $(DATA),--data $(DATA)) $(ARGS)
+	@$(OPS) demo --port $(AWS_PORT) --mlflow-port $(MLFLOW_PORT) $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 up: setup  ## start emulator, MLflow and task agent, and deploy the stacks
 	@$(OPS) up --port $(AWS_PORT) --mlflow-port $(MLFLOW_PORT) $(ARGS)
 
 down:  ## stop what `make up` or `make demo` started
-	@test -x $(BIN)/python && $(OPS) down || echo "Nothing is installed, so nothing runs."
+	@if test -x $(BIN)/python; then $(OPS) down; else echo "Nothing is installed, so nothing runs."; fi
 
 train: setup  ## train, judge, and promote if better
 	@$(OPS) train $(ARGS)
@@ -92,11 +102,10 @@ drift: setup  ## compare a window of predictions with the model's reference
 
 # --- an AWS account -----------------------------------------------------------
 
-NAME ?= circle
 STAGE ?= dev
 MAIL_FROM ?=
 CDK := node node_modules/aws-cdk/bin/cdk
-CONTEXT = -c target=aws -c name=$(NAME) -c stage=$(STAGE) -c mail_from=$(MAIL_FROM)
+CONTEXT = -c target=aws -c name=$(NAME) -c stage=$(STAGE) -c mail_from="$(MAIL_FROM)"
 
 bootstrap: setup  ## prepare an account and region, once: make bootstrap MAIL_FROM=you@example.org
 	$(CDK) bootstrap --no-notices $(CONTEXT) $(ARGS)
@@ -146,5 +155,6 @@ synth: setup
 bench: $(VENV)/.dev setup  ## measure; each module also runs by itself: python -m benchmarks.<name>
 	$(BIN)/python -m benchmarks $(ARGS)
 
-clean: down  ## remove everything that was built or installed
+clean:  ## remove everything that was built or installed
+	-@$(MAKE) --no-print-directory down
 	rm -rf $(VENV) build node_modules cdk.out .local

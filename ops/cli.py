@@ -27,6 +27,8 @@ class Entry:
     summary: str
     panel: str
     examples: tuple[str, ...]
+    takes_dashes: bool = False
+    """Whether an argument may begin with ``--``, as a comment of SQL does."""
 
     def epilog(self, name: str) -> str:
         """The examples as the end of the command's help."""
@@ -72,6 +74,7 @@ COMMANDS = {
         "Run SQL over the prediction log and the labels.",
         DATA,
         ("label_coverage", "'SELECT count(*) FROM predictions' --json", "labelled --csv all.csv"),
+        takes_dashes=True,
     ),
     "train": Entry(
         "Train and evaluate a model, and promote it if it is better.",
@@ -150,9 +153,12 @@ def load(name: str) -> Any:
     module = importlib.import_module(f"ops.commands.{name.replace('-', '_')}")
     entry = COMMANDS[name]
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(name, help=inspect.getdoc(module.run), epilog=entry.epilog(name))(
-        _callback(name, module.run)
-    )
+    app.command(
+        name,
+        help=inspect.getdoc(module.run),
+        epilog=entry.epilog(name),
+        context_settings={"ignore_unknown_options": entry.takes_dashes},
+    )(_callback(name, module.run))
     command = typer.main.get_command(app)
     command.name = name
     return command

@@ -88,3 +88,31 @@ def test_without_a_champion_that_could_answer_any_contract_may_be_deployed(
     s3.objects = {key: data for key, data in kept.items() if data is not None}
     target = FakeTarget(s3, state if "deployed" in state else "deployed")
     _check(target, WITHOUT_BMI, tmp_path)
+
+
+CHURN = """
+[target]
+name = "churned"
+[[features]]
+name = "months"
+kind = "number"
+minimum = 0
+maximum = 600
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [CHURN, TEXT.replace('name = "diabetes"', 'name = "sugar"', 1).replace('"bmi"', '"mass"')],
+    ids=["no feature in common", "another target"],
+)
+def test_a_contract_for_another_task_is_refused_with_steps_that_work(
+    s3: FakeS3, text: str, tmp_path: Path
+) -> None:
+    with pytest.raises(OpsError, match="for another prediction task") as raised:
+        _check(FakeTarget(s3), text, tmp_path)
+    path = tmp_path / "contract.toml"
+    assert "[[retired]]" not in raised.value.next_step
+    assert f"python -m ops down --forget, then python -m ops up --contract {path}" in (
+        raised.value.next_step
+    )

@@ -157,3 +157,23 @@ def test_without_input_or_model_nothing_is_started(
     with pytest.raises(OpsError, match="No model serves yet"):
         run(target, "raw/a.csv")
     assert [] == asked
+
+
+def test_a_local_folder_is_scored_whole_and_uploaded_once(
+    target: FakeTarget, asked: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    ward = tmp_path / "ward"
+    for name in ("jan/data.csv", "feb/data.csv", "._data.csv", "README.txt"):
+        (ward / name).parent.mkdir(parents=True, exist_ok=True)
+        (ward / name).write_text(f"age\n{len(name)}\n")
+    for _ in range(2):
+        run(target, ward)
+    first, again = asked
+    assert first == again
+    source = first["input"]
+    assert source.endswith("/ward/")
+    stored = [entry.key.removeprefix(source) for entry in target.data.list(source)]
+    assert ["feb/data.csv", "jan/data.csv"] == stored
+    (ward / "jan/data.csv").write_text("age\n99\n")
+    run(target, ward)
+    assert source != asked[-1]["input"]

@@ -1,0 +1,169 @@
+"""Executions: started once whatever happens to the answer, followed, listed by kind, stopped."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from adapters.s3 import Bucket
+from domain import keys
+from domain.model.champion import Champion, ModelRef
+from domain.model.consistency import Consistency
+from ops import executions
+from ops.commands import status, stop
+from ops.errors import OpsError
+from ops.laptop import Laptop
+from tests.unit.fakes import client_error
+
+MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:circle-dev-training"
+
+
+class States:
+    """Step Functions: the executions that were started, newest first."""
+
+    def __init__(self) -> None:
+        self.inputs: dict[str, Any] = {}
+        self.statuses: dict[str, str] = {}
+
+    def add(self, name: str, document: Any, status: str) -> None:
+        arn = MACHINE.replace(":stateMachine:", ":execution:") + f":{name}"
+        self.inputs = {arn: document, **self.inputs}
+        self.statuses[arn] = status
+
+    def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> None:
+        arn = stateMachineArn.replace(":stateMachine:", ":execution:") + f":{name}"
+        if arn in self.inputs:
+            raise client_error("ExecutionAlreadyExists", "StartExecution")
+        self.add(name, json.loads(input), "RUNNING")
+
+    def describe_execution(self, executionArn: str) -> dict[str, Any]:
+        return {
+            "status": self.statuses[executionArn],
+            "input": json.dumps(self.inputs[executionArn]),
+        }
+
+    def stop_execution(self, executionArn: str, cause: str) -> None:
+        assert cause
+        self.statuses[executionArn] = "ABORTED"
+
+    def get_paginator(self, operation: str) -> "States":
+        assert "list_executions" == operation
+        return self
+
+    def paginate(self, **_: Any) -> list[dict[str, Any]]:
+        started = datetime(2026, 1, 31, tzinfo=UTC)
+        found = [
+            {"executionArn": arn, "status": self.statuses[arn], "startDate": started}
+            for arn in self.inputs
+        ]
+        return [{"executions": found}]
+
+
+class LostAnswer(States):
+    """The first answer of StartExecution is lost after the work was done; boto3 repeats it."""
+
+    def start_execution(self, **call: Any) -> None:
+        super().start_execution(**call)
+        super().start_execution(**call)
+
+
+def _target(states: States, **more: Any) -> Any:
+    deployment = SimpleNamespace(state_machine_arn=MACHINE)
+    made = {"laptop": None, "folder": Path(), "deployment": deployment}
+    return SimpleNamespace(client=lambda *_, **__: states, **made, **more)
+
+
+def test_a_lost_answer_starts_nothing_twice() -> None:
+    states = LostAnswer()
+    arn = executions.start(_target(states), {"promote_version": "1-0a1b2c3d"})
+    assert {arn: {"promote_version": "1-0a1b2c3d"}} == states.inputs
+
+
+def test_two_starts_are_two_executions() -> None:
+    states = States()
+    assert 2 == len({executions.start(_target(states), {}) for _ in range(2)})
+
+
+@pytest.mark.parametrize(
+    "document", [{"trials": 0}, {"minimum_f1": 2}, {"raw_prefix": "scoring/"}, {"unknown": 1}]
+)
+def test_an_input_that_cannot_work_starts_nothing(document: dict[str, Any]) -> None:
+    states = States()
+    with pytest.raises(OpsError, match="input is refused"):
+        executions.start(_target(states), document)
+    assert {} == states.inputs
+
+
+def test_a_dead_task_agent_ends_the_wait(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(executions, "AGENT_GRACE_SECONDS", -1.0)
+    states = States()
+    target = _target(states)
+    target.laptop, target.folder = Laptop(folder=tmp_path), tmp_path
+    arn = executions.start(target, {})
+    with pytest.raises(OpsError, match="task agent doesn't run, so nothing works") as raised:
+        executions.follow(target, arn, on_poll=lambda _: None)
+    assert raised.value.next_step.startswith("python -m ops up ")
+
+
+def test_the_last_training_is_no_scoring_no_rollback_and_no_check() -> None:
+    states = States()
+    states.add("a", {}, "SUCCEEDED")
+    states.add("b", {"rollback": True}, "SUCCEEDED")
+    states.add("c", {"check": True}, "SUCCEEDED")
+    states.add("d", {"score": {"input": "raw/", "output": "scoring/out/"}}, "FAILED")
+    last = dict(status.list_last_executions(_target(states)))
+    started = "started 2026-01-31 00:00:00 UTC"
+    assert f"SUCCEEDED, {started}" == last["last training"]
+    assert f"FAILED, {started}" == last["last scoring"]
+    assert {"last training", "last scoring", "last rollback", "last check"} == set(last)
+
+
+def test_before_the_first_training_there_is_none() -> None:
+    assert [("last training", "none yet")] == status.list_last_executions(_target(States()))
+
+
+def test_stop_ends_the_running_training_and_leaves_a_rollback_alone() -> None:
+    states = States()
+    states.add("old", {}, "SUCCEEDED")
+    states.add("running", {"trials": 3}, "RUNNING")
+    states.add("back", {"promote_version": "1-0a1b2c3d"}, "RUNNING")
+    answer = stop.run(_target(states))
+    assert ["Stopped the training running."] == answer.shown
+    ended = {arn.rsplit(":", 1)[1]: found for arn, found in states.statuses.items()}
+    assert {"old": "SUCCEEDED", "running": "ABORTED", "back": "RUNNING"} == ended
+
+
+@pytest.mark.parametrize("named", [None, "other"])
+def test_without_a_running_training_there_is_nothing_to_stop(named: str | None) -> None:
+    states = States()
+    states.add("old", {}, "SUCCEEDED")
+    with pytest.raises(OpsError, match="so there is nothing to stop"):
+        stop.run(_target(states), named)
+
+
+@pytest.mark.parametrize(("problems", "expected"), [((), 0), (("The ledger lacks seq 1.",), 1)])
+def test_a_check_with_problems_exits_with_1(
+    moto_bucket: Bucket,
+    monkeypatch: pytest.MonkeyPatch,
+    problems: tuple[str, ...],
+    expected: int,
+) -> None:
+    model = ModelRef.of(1, "1" * 64)
+    champion = Champion.successor(None, model, action="promote", execution="e", now=1)
+    found = Consistency(checked_at=0, version=model.version, seq=1, problems=problems)
+    moto_bucket.put(keys.CHECK, found.to_json())
+    monkeypatch.setattr(executions, "follow_quietly", lambda *_: None)
+    monkeypatch.setattr(status, "list_links", lambda _: [])
+    target = _target(
+        States(),
+        name="circle",
+        stage="dev",
+        bucket=lambda _: moto_bucket,
+        read_deployment=object,
+        champion=lambda: champion,
+    )
+    assert expected == status.run(target, check=True).status
+    assert 0 == status.run(target).status

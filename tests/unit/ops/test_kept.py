@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from ops.commands import down, up
+from ops.errors import OpsError
 from ops.laptop import Laptop
-from ops.local import deploy, emulator, mlflow_server, task_agent
+from ops.local import deploy, emulator, log_columns, mlflow_server, task_agent
 from ops.target import Target
 
 OBJECT = Path("emulator", "s3", "000000000000", "models", "champion.json")
@@ -39,13 +40,20 @@ def _start(
     monkeypatch.setattr(up, "_check_space", lambda _: None)
     for service in (emulator, mlflow_server):
         monkeypatch.setattr(service, "check_port", lambda _: None)
-    monkeypatch.setattr(emulator, "start", lambda *_: started.append("start") is None)
-    monkeypatch.setattr(
-        emulator,
-        "stop",
-        lambda found: started.append("stop") is None and (not saves or _save_state(found) is None),
-    )
-    monkeypatch.setattr(up.log_columns, "check", lambda *_: None)
+
+    def start(*_: Any) -> bool:
+        started.append("start")
+        return True
+
+    def stop(found: Laptop) -> bool:
+        started.append("stop")
+        if saves:
+            _save_state(found)
+        return True
+
+    monkeypatch.setattr(emulator, "start", start)
+    monkeypatch.setattr(emulator, "stop", stop)
+    monkeypatch.setattr(log_columns, "check", lambda *_: None)
     monkeypatch.setattr(deploy, "deploy", lambda *_, **__: started.append("deploy"))
     monkeypatch.setattr(Target, "deployment", _Deployment())
     monkeypatch.setattr(mlflow_server, "start", lambda *_: True)
@@ -92,7 +100,7 @@ def test_a_first_up_saves_the_state_at_once(
 def test_a_state_that_cannot_be_saved_stops_the_first_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(up.OpsError, match="can't save its state"):
+    with pytest.raises(OpsError, match="can't save its state"):
         _start(monkeypatch, Laptop(folder=tmp_path), [], saves=False)
 
 

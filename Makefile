@@ -137,6 +137,7 @@ e2e: $(VENV)/.dev setup  ## the demo on a small sample, on ports of its own
 # Variables on the way: BASE_IMAGE, RDS_BUNDLE_URL (empty: without it), BUILD_NETWORK, DOCKER_HOST.
 images: $(VENV)/.dev setup  ## build the three images and try each; needs a Docker engine
 	@docker info >/dev/null 2>&1 || { echo "No Docker engine answers: start one, or point DOCKER_HOST at it."; exit 1; }
+	@docker buildx version >/dev/null 2>&1 || { echo "Docker lacks BuildKit: install its plugin buildx (Debian: docker-buildx)."; exit 1; }
 	$(BIN)/python -m pytest tests/images $(ARGS)
 
 check: $(VENV)/.dev node_modules/.dev synth  ## lint, types, import directions, the dashboard's files, the templates of both stages and targets

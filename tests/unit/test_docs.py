@@ -47,6 +47,11 @@ def test_every_relative_link_leads_to_a_file_and_every_anchor_to_a_heading(page:
     assert [] == broken
 
 
+def test_every_command_of_the_cdk_that_is_unstable_opts_in(page: Path) -> None:
+    commands = [c for c in _code(page) if re.search(r"\bcdk gc\b", c)]
+    assert [] == [c for c in commands if not re.search(r"--unstable=gc aws://", c)]
+
+
 def test_the_list_of_decisions_names_each_by_its_title() -> None:
     folder = ROOT / "docs" / "adr"
     titles = {

@@ -25,6 +25,10 @@ class NothingToPromote(TrainingError):
     """The version to promote or roll back to doesn't exist or is damaged."""
 
 
+class PointerLost(TrainingError):
+    """The champion pointer is damaged, or gone though the ledger has entries."""
+
+
 class NothingToScoreWith(TrainingError):
     """The model to score with doesn't exist or is damaged."""
 

@@ -22,9 +22,14 @@ class ExecutionInput:
     """Every field is optional; None means the setting's default.
 
     `trials`: 1 to 1,000. `raw_prefix`: a folder under ``raw/``, or a file. `seed`: of the sampler.
-    `minimum_f1`: 0 to 1. `rollback` goes back to the previous champion, `promote_version` to
-    a named one, `check` compares registry, pointer and ledger, `score` scores files; each skips
-    the training.
+    `minimum_f1`: 0 to 1.
+
+    Each of these skips the training: `rollback` goes back to the previous champion,
+    `promote_version` to a named version, `repair` restores a lost pointer from the ledger, `check`
+    compares registry, pointer and ledger, and `score` scores files.
+
+    `replaces_seq`: the seq of the champion that `rollback` or `promote_version` may replace; when
+    another one serves by then, nothing changes.
     """
 
     trials: int | None = None
@@ -33,6 +38,8 @@ class ExecutionInput:
     minimum_f1: float | None = None
     rollback: bool = False
     promote_version: str | None = None
+    replaces_seq: int | None = None
+    repair: bool = False
     check: bool = False
     score: ScoreRequest | None = None
 
@@ -118,6 +125,8 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "minimum_f1": (_share, "must be a number from 0 to 1"),
     "rollback": (_truth, "must be true or false"),
     "promote_version": (_version, "must be a version such as 7-0a1b2c3d"),
+    "replaces_seq": (_whole(0, 10**8 - 1), "must be the seq of a champion, or 0 for none"),
+    "repair": (_truth, "must be true or false"),
     "check": (_truth, "must be true or false"),
     "score": (lambda _: True, "is checked by ScoreRequest"),
 }

@@ -6,6 +6,7 @@ Importing this is cheap, because the parent process does it too.
 import contextlib
 import functools
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -22,7 +23,8 @@ LOGGED = ("tune", "evaluate")
 def run_step(step: "StepName", environ: Mapping[str, str]) -> "Mapping[str, Json]":
     """Run a step by name and return its encoded result; raises the step's own errors.
 
-    `environ`: the settings, EXECUTION (ARN) and STATE_INPUT (JSON).
+    `environ`: the settings, EXECUTION (ARN), STARTED_AT (when it started, ISO 8601) and
+    STATE_INPUT (JSON).
     """
     from training_job.inputs import State
     from training_job.settings import Settings
@@ -32,6 +34,7 @@ def run_step(step: "StepName", environ: Mapping[str, str]) -> "Mapping[str, Json
         settings=Settings.from_env(environ),
         execution=environ.get("EXECUTION", "by-hand"),
         state=State.from_json(environ.get("STATE_INPUT", "{}")),
+        started_at=_started_at(environ.get("STARTED_AT", "")),
         say=lambda text: print(f"{step}: {text}", flush=True),  # noqa: T201 - the container's log
     )
     try:
@@ -40,6 +43,15 @@ def run_step(step: "StepName", environ: Mapping[str, str]) -> "Mapping[str, Json
         if step in LOGGED:
             _close_run(context.tracking, context.name, error)
         raise
+
+
+def _started_at(text: str) -> int | None:
+    """UTC milliseconds; None for a step that no execution started, or a time without offset."""
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return round(instant.timestamp() * 1000) if instant.tzinfo else None
 
 
 def _execute(step: Callable[[], "StepResult"]) -> "StepResult":

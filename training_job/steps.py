@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from adapters import aws, executions
+from adapters.model_store import ModelStore
 from adapters.registry import Tracking
 from adapters.s3 import Bucket
 from domain.contract.contract import Contract
@@ -24,6 +25,8 @@ from training_job.inputs import State
 from training_job.promotion import lock
 from training_job.promotion import promote as promotion
 from training_job.promotion.choice import Choice
+from training_job.promotion.pointer import read_pointer
+from training_job.promotion.repair import repair as restore
 from training_job.settings import Settings
 
 MAXIMUM_REASONS_LENGTH = 2000
@@ -38,6 +41,7 @@ class Context:
     execution: str
     state: State
     say: Callable[[str], None]
+    started_at: int | None = None
 
     @property
     def contract(self) -> Contract:
@@ -69,6 +73,7 @@ def prepare(context: Context) -> Prepared:
     """Take the training lock, then make the dataset."""
     from training_job.dataset.prepare import prepare as run
 
+    read_pointer(ModelStore(context.models))  # better refused now than after the search
     sfn = aws.client("stepfunctions")
     lock.take(
         context.models, context.execution, is_running=lambda arn: executions.is_running(sfn, arn)
@@ -143,14 +148,19 @@ def _shorten(reasons: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def promote(context: Context) -> Promoted:
-    """Promote the evaluated version, roll back, or promote a named version."""
+    """Promote the evaluated version, a named one, roll back, or repair a lost pointer."""
     models = context.models
+    if context.state.input.repair:
+        return restore(
+            models=models, tracking=context.tracking, execution=context.name, say=context.say
+        )
     return promotion.promote(
         models=models,
         tracking=context.tracking,
         choice=Choice.of(models, context.state),
         execution=context.name,
         say=context.say,
+        started_at=context.started_at,
     )
 
 

@@ -14,7 +14,7 @@ from domain.errors import BadRecord
 from domain.times import HOUR_MS
 
 WORSE = (Transition.OPEN, Transition.ESCALATE)
-INSTEAD = ("rollback", "promote_version", "check", "score")
+INSTEAD = ("rollback", "promote_version", "repair", "check", "score")
 """Fields of an execution's input that request something other than a training."""
 
 

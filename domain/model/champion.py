@@ -11,7 +11,7 @@ from typing import Literal, get_args
 from domain import keys
 from domain.errors import BadRecord
 
-Action = Literal["promote", "rollback"]
+Action = Literal["promote", "rollback", "repair"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,11 @@ class ModelRef:
     def of(cls, number: int | str, sha256: str) -> "ModelRef":
         """The reference of a registry number and the hash of its bundle."""
         version = keys.version(number, sha256)
+        return cls(version=version, bundle_key=keys.bundle(version), sha256=sha256)
+
+    @classmethod
+    def of_version(cls, version: str, sha256: str) -> "ModelRef":
+        """The reference of a version and the hash of its bundle; raises BadRecord."""
         return cls(version=version, bundle_key=keys.bundle(version), sha256=sha256)
 
 

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from domain.errors import BadRecord
 from domain.model.champion import Champion, LedgerEntry
 
+REPAIR = "Restore it: python -m ops repair"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consistency:
@@ -37,7 +39,8 @@ class Consistency:
 def find_ledger_problems(champion: Champion | None, entries: Sequence[LedgerEntry]) -> list[str]:
     """Find gaps and contradictions between the champion and the ledger, which is in key order."""
     if champion is None:
-        return ["The ledger has entries, but there is no champion pointer."] if entries else []
+        gone = f"The ledger has entries, but there is no champion pointer. {REPAIR}"
+        return [gone] if entries else []
     problems = []
     found = [entry.seq for entry in entries]
     missing = sorted(set(range(1, champion.seq + 1)) - set(found))
@@ -50,7 +53,8 @@ def find_ledger_problems(champion: Champion | None, entries: Sequence[LedgerEntr
     if any(seq > champion.seq for seq in found):
         problems.append(f"The ledger goes beyond the pointer's seq {champion.seq}.")
     for before, entry in itertools.pairwise(entries):
-        if entry.seq == before.seq + 1 and entry.previous_version != before.version:
+        follows = entry.seq == before.seq + 1 and entry.action != "repair"
+        if follows and entry.previous_version != before.version:
             problems.append(f"Ledger seq {entry.seq} doesn't follow on seq {before.seq}.")
     last = next((entry for entry in entries if entry.seq == champion.seq), None)
     if last is not None and last != LedgerEntry.of(champion, last.reasons):

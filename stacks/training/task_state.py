@@ -100,6 +100,7 @@ class TrainingTask:
             "Environment": [
                 {"Name": "TASK_TOKEN", "Value.$": "$$.Task.Token"},
                 {"Name": "EXECUTION", "Value.$": "$$.Execution.Id"},
+                {"Name": "STARTED_AT", "Value.$": "$$.Execution.StartTime"},
                 {"Name": "STATE_INPUT", "Value.$": "States.JsonToString($)"},
             ],
         }

@@ -4,7 +4,7 @@ Prepare → Tune → Evaluate → Better? → Promote → Promoted? → Announce
 with Keep → AnnounceKept where the champion stays, AnnounceFailure → Failed where a step fails.
 
 The state accumulates ``{"input": ..., "prepare": ..., "tune": ..., "evaluate": ...}``: the
-execution's input, then each step's result. With ``{"rollback": true}`` or
+execution's input, then each step's result. With ``{"rollback": true}``, ``{"repair": true}`` or
 ``{"promote_version": ...}`` as input it goes to Promote, with ``{"check": true}`` to Check,
 with ``{"score": {...}}`` to Score.
 """
@@ -178,9 +178,11 @@ class TrainingMachine(Construct):
 
 
 def _names_a_version() -> sfn.Condition:
-    """A rollback or the promotion of a named version; Promote checks the values."""
+    """A rollback, a repair, or the promotion of a named version; Promote checks the values."""
     return sfn.Condition.or_(
-        sfn.Condition.is_present("$.input.promote_version"), _asks_for("rollback")
+        sfn.Condition.is_present("$.input.promote_version"),
+        _asks_for("rollback"),
+        _asks_for("repair"),
     )
 
 

@@ -47,6 +47,7 @@ def test_each_step_runs_its_command_with_the_token_the_execution_and_the_input(
     assert environment == {
         VARIABLE: "$$.Task.Token",
         "EXECUTION": "$$.Execution.Id",
+        "STARTED_AT": "$$.Execution.StartTime",
         "STATE_INPUT": "States.JsonToString($)",
     }
 

@@ -14,6 +14,7 @@ from domain.model.bundle import Bundle
 from domain.model.champion import Champion
 from domain.model.gate import Case, Unscorable
 from tabular.classification import Bools
+from training_job.promotion.pointer import read_pointer
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Incumbent:
     def read(cls, models: Bucket, contract: Contract) -> "Incumbent":
         """Look at the pointer and load the model it names."""
         store = ModelStore(models)
-        pointer = store.read_pointer()
+        pointer = read_pointer(store)
         if pointer is None:
             return cls()
         champion = pointer.champion

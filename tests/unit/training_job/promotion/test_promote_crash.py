@@ -1,5 +1,6 @@
 """Promotion killed between any two writes, and two promotions at once, end in one story."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,17 +9,17 @@ import pytest
 
 from adapters.registry import RegistryUnavailable
 from adapters.s3 import Bucket, Conflict
-from domain import keys
+from domain import keys, times
 from domain.contract.contract import Contract
 from domain.model.bundle import Bundle, digest
-from domain.model.champion import Champion, ModelRef
+from domain.model.champion import Champion, LedgerEntry, ModelRef
 from domain.model.consistency import Consistency
 from domain.model.scorer import Forest
 from domain.training.steps import Checked, Promoted
 from training_job.errors import AwsUnavailable, NothingToPromote
 from training_job.inputs import ExecutionInput, State
 from training_job.promotion.check import check
-from training_job.promotion.choice import Choice
+from training_job.promotion.choice import OVERTAKEN, Choice
 from training_job.promotion.promote import promote
 
 POINTER, ENTRY, ALIAS = 1, 2, 3
@@ -146,7 +147,13 @@ class World:
         state = State(ExecutionInput(**asked), {})
         return self.make(Choice.of(self.bucket, state), execution, writes)
 
-    def make(self, choice: Choice, execution: str, writes: Writes | None) -> Promoted:
+    def make(
+        self,
+        choice: Choice,
+        execution: str,
+        writes: Writes | None,
+        started_at: int | None = None,
+    ) -> Promoted:
         writes = writes or Writes()
         client: Any = RegistryClient(self.registry, writes)
         return promote(
@@ -155,6 +162,7 @@ class World:
             choice=choice,
             execution=execution,
             say=lambda _: None,
+            started_at=started_at,
         )
 
     def check(self) -> Checked:
@@ -400,3 +408,63 @@ def _entry(world: World, number: int) -> str:
 def _numbered(number: int) -> int:
     """The number of that write in a process that first completes the previous entry."""
     return number + 1
+
+
+def test_two_rollbacks_at_once_go_back_once(world: World) -> None:
+    """Both were asked for when seq 2 served; the second one comes when the first is through."""
+    world.promote(2, "two", etag=world.etag())
+    version = world.models[1].version
+    first = world.ask("first", promote_version=version, replaces_seq=2)
+    second = world.ask("second", promote_version=version, replaces_seq=2)
+    assert (True, False) == (first.promoted, second.promoted)
+    assert ((OVERTAKEN,), 3) == (second.reasons, world.champion().seq)
+    assert first == world.ask("first", promote_version=version, replaces_seq=2)
+
+
+@pytest.mark.parametrize("asked", [{"rollback": True}, {"promote_version": 1}])
+def test_of_two_rollbacks_in_the_same_moment_the_slower_one_changes_nothing(
+    world: World, asked: dict[str, Any]
+) -> None:
+    world.promote(2, "two", etag=world.etag())
+    if "promote_version" in asked:
+        asked = {"promote_version": world.models[1].version}
+
+    def other() -> None:
+        world.ask("faster", **asked)
+
+    writes = Writes(before={_numbered(POINTER): other})
+    slower = world.ask("slower", **asked, writes=writes)
+    assert (False, (OVERTAKEN,), 3) == (slower.promoted, slower.reasons, world.champion().seq)
+    assert [] == list(world.check().problems)
+
+
+def test_a_long_ledger_is_listed_and_not_read(world: World) -> None:
+    two, three = world.models[2], world.models[3]
+    for seq in range(2, 102):
+        entry = LedgerEntry.of(_champion_after(world, seq), ("Long ago.",))
+        world.bucket.put(entry.key, entry.to_json())
+    world.bucket.put(keys.CHAMPION, _champion_after(world, 101).to_json())
+    requests: list[str] = []
+    world.bucket.client.meta.events.register(
+        "before-call.s3", lambda model, **_: requests.append(model.name)
+    )
+    now = 1000 * int(time.time())
+    choice = Choice(lambda: (three, world.etag()), "promote", ("better",))
+    result = world.make(choice, "new", None, started_at=now + 2 * times.CLOCK_SKEW_MS)
+    assert (True, 102, three.version) == (result.promoted, result.seq, result.version)
+    assert len(requests) <= 25
+    assert two.version == world.champion().previous.version  # type: ignore[union-attr]
+
+
+def _champion_after(world: World, seq: int) -> Champion:
+    model = before = world.models[2]
+    return Champion(
+        seq=seq,
+        version=model.version,
+        bundle_key=model.bundle_key,
+        sha256=model.sha256,
+        previous=before,
+        action="rollback",
+        execution=f"old-{seq}",
+        promoted_at=1,
+    )

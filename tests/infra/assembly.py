@@ -52,7 +52,7 @@ class Assembly:
     def resource(self, kind: str, name: str = "") -> Resource:
         """The only resource of a type whose name starts so."""
         found = [r for r in self.resources(kind) if r.name.startswith(name)]
-        assert len(found) == 1, f"{kind} {name}: {[r.name for r in found]}"
+        assert 1 == len(found), f"{kind} {name}: {[r.name for r in found]}"
         return found[0]
 
     def text(self, value: Any) -> str:  # noqa: PLR0911 - one return per CloudFormation function
@@ -95,7 +95,7 @@ class Assembly:
         """Action → the resources that the role may do it to."""
         allowed: dict[str, set[str]] = {}
         for statement in self.statements(role):
-            assert statement["Effect"] == "Allow"
+            assert "Allow" == statement["Effect"]
             for action in as_list(statement["Action"]):
                 resources = {self.text(r) for r in as_list(statement["Resource"])}
                 allowed[action] = allowed.get(action, set()) | resources

@@ -28,8 +28,8 @@ def test_the_outputs_are_exactly_what_the_operators_tools_read(
     aws: Assembly, emulator: Assembly
 ) -> None:
     expected = {output_key(field.name) for field in fields(Deployment)}
-    assert outputs(aws) == expected
-    assert outputs(emulator) == expected
+    assert expected == outputs(aws)
+    assert expected == outputs(emulator)
 
 
 def test_the_api_url_has_no_slash_at_the_end_on_either_target(
@@ -39,10 +39,10 @@ def test_the_api_url_has_no_slash_at_the_end_on_either_target(
         assembly.text(assembly.templates["Serving"]["Outputs"]["ApiUrl"]["Value"])
         for assembly in (aws, emulator)
     ]
-    assert urls == [
+    assert [
         "https://{ApiRest}.execute-api.{AWS::Region}.{AWS::URLSuffix}/v1",
         "http://localhost:4566/restapis/{ApiRest}/v1/_user_request_",
-    ]
+    ] == urls
 
 
 def changed(left: Any, right: Any, path: str = "") -> Iterator[str]:
@@ -66,20 +66,20 @@ def test_the_emulators_resources_differ_only_in_artefacts_network_and_addresses(
     assert set(aws.templates) == shared | {"Tracking"}
     ours = {(r.stack, r.name): r for r in aws.resources() if r.stack in shared}
     theirs = {(r.stack, r.name): r for r in emulator.resources()}
-    assert set(theirs) - set(ours) == set()
+    assert set() == set(theirs) - set(ours)
     differences = {
         (resource.name, path)
         for key, resource in ours.items()
         for path in changed(resource.properties, theirs[key].properties if key in theirs else None)
     }
-    assert {name for name, _ in differences} == {
+    assert {
         "DashboardBackendFunction",  # how an operator's command is called, for the page to show
         "DriftFunction",  # image or zip, and the API's URL in the mails
         "StepsTask",  # image, and the tracking server's URL
         "StepsTaskExecutionRoleDefaultPolicy",  # the right to pull an image
         "TrainingMachine",  # subnets and security group
-    }
-    assert {path for name, path in differences if name == "DriftFunction"} == {
+    } == {name for name, _ in differences}
+    assert {
         "/Code/ImageUri",
         "/Code/S3Bucket",
         "/Code/S3Key",
@@ -87,7 +87,7 @@ def test_the_emulators_resources_differ_only_in_artefacts_network_and_addresses(
         "/PackageType",
         "/Runtime",
         "/Environment/Variables/API_URL",
-    }
+    } == {path for name, path in differences if name == "DriftFunction"}
 
 
 def test_the_emulator_gets_nothing_it_does_not_know(emulator: Assembly) -> None:
@@ -134,7 +134,7 @@ def test_no_grant_is_on_everything_except_what_takes_no_resource(
 def test_no_grant_is_for_every_action_of_a_service(aws: Assembly) -> None:
     actions = {a for _, statement in policies(aws) for a in as_list(statement["Action"])}
     # CDK's own grant for the drift function's failure destination.
-    assert {action for action in actions if "*" in action} == {"kms:GenerateDataKey*"}
+    assert {"kms:GenerateDataKey*"} == {action for action in actions if "*" in action}
 
 
 def test_each_function_has_a_role_of_its_own(aws: Assembly) -> None:
@@ -145,7 +145,7 @@ def test_each_function_has_a_role_of_its_own(aws: Assembly) -> None:
 
 def test_every_log_expires(aws: Assembly) -> None:
     groups = list(aws.resources("AWS::Logs::LogGroup"))
-    assert {group.properties["RetentionInDays"] for group in groups} == {30}
+    assert {30} == {group.properties["RetentionInDays"] for group in groups}
     for function in aws.resources("AWS::Lambda::Function"):
         assert "LogGroup" in function.properties["LoggingConfig"]
 
@@ -155,7 +155,7 @@ DATA = ("AWS::S3::Bucket", "AWS::KMS::Key")
 
 def test_prod_keeps_its_data_and_cannot_be_deleted_by_mistake(prod: Assembly) -> None:
     kept = {r.name: r.definition["DeletionPolicy"] for kind in DATA for r in prod.resources(kind)}
-    assert {name for name, policy in kept.items() if policy != "Retain"} == {"OperationsKey"}
+    assert {"OperationsKey"} == {name for name, policy in kept.items() if policy != "Retain"}
     assert all(stack["terminationProtection"] for stack in prod.stack_properties())
 
 
@@ -164,7 +164,7 @@ def test_dev_can_be_removed_but_for_the_regions_log_role_of_api_gateway(aws: Ass
         r.name for r in aws.resources() if r.definition.get("DeletionPolicy", "Delete") != "Delete"
     }
     # Other APIs of the account log by it; docs/aws.md says how to delete it.
-    assert kept == {"ApiRestCloudWatchRole", "ApiRestAccount"}
+    assert {"ApiRestCloudWatchRole", "ApiRestAccount"} == kept
     assert not any(stack.get("terminationProtection") for stack in aws.stack_properties())
 
 

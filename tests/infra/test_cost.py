@@ -28,15 +28,15 @@ def test_the_dev_stage_stays_within_its_budget_while_idle(dev: Stage) -> None:
 @pytest.mark.parametrize("stage", ["aws", "prod"])
 def test_every_type_of_resource_has_its_price(request: pytest.FixtureRequest, stage: str) -> None:
     assembly: Assembly = request.getfixturevalue(stage)
-    assert Stage.read(assembly.folder).not_priced() == set()
+    assert set() == Stage.read(assembly.folder).not_priced()
 
 
 def test_what_dev_pays_for_while_idle_is_mostly_its_database_and_its_server(dev: Stage) -> None:
     found = {line.what: round(line.usd, 2) for line in estimate_idle(dev)}
-    assert found["db.t4g.micro, 1 zone(s)"] == 11.68
-    assert found["20 GB gp3"] == 2.30
-    assert found["Fargate, 0.25 vCPU, 1 GB"] == 8.51
-    assert found["public address"] == 3.65
+    assert 11.68 == found["db.t4g.micro, 1 zone(s)"]
+    assert 2.30 == found["20 GB gp3"]
+    assert 8.51 == found["Fargate, 0.25 vCPU, 1 GB"]
+    assert 3.65 == found["public address"]
 
 
 def test_a_nat_and_a_second_zone_would_be_seen(dev: Stage) -> None:
@@ -51,25 +51,25 @@ def test_a_nat_and_a_second_zone_would_be_seen(dev: Stage) -> None:
 def test_an_unknown_type_is_named(dev: Stage) -> None:
     new = {("Storage", "New"): {"Type": "AWS::New::Thing"}}
     known = Stage(dict(dev.resources) | new, dev.images)
-    assert known.not_priced() == {"AWS::New::Thing"}
+    assert {"AWS::New::Thing"} == known.not_priced()
 
 
 def test_a_record_of_firehose_counts_as_five_kilobytes(dev: Stage) -> None:
     lines = {line.what: line.usd for line in estimate_predictions(dev, 1_000_000)}
-    assert lines["records of 5 KB"] == pytest.approx(5 * 1024 * 1e6 / 1024**3 * 0.029)
-    assert lines["Parquet"] == pytest.approx(5 * 1024 * 1e6 / 1024**3 * 0.018)
-    assert lines["1,000,000 requests"] == 3.5
+    assert pytest.approx(5 * 1024 * 1e6 / 1024**3 * 0.029) == lines["records of 5 KB"]
+    assert pytest.approx(5 * 1024 * 1e6 / 1024**3 * 0.018) == lines["Parquet"]
+    assert 3.5 == lines["1,000,000 requests"]
 
 
 def test_no_prediction_costs_nothing_more(dev: Stage) -> None:
-    assert total(estimate_predictions(dev, 0)) == 0
-    assert total(estimate_trainings(dev, 0)) == 0
+    assert 0 == total(estimate_predictions(dev, 0))
+    assert 0 == total(estimate_trainings(dev, 0))
 
 
 def test_two_stacks_may_use_the_same_logical_id(dev: Stage) -> None:
     key = {"Type": "AWS::KMS::Key"}
     same = {("One", "Key"): key, ("Two", "Key"): key}
-    assert total(estimate_idle(Stage(same, 0))) == 2.0
+    assert 2.0 == total(estimate_idle(Stage(same, 0)))
 
 
 def test_a_class_of_database_without_a_price_is_named(
@@ -90,19 +90,19 @@ def test_a_metric_is_paid_by_the_hour_in_which_it_is_emitted(dev: Stage) -> None
     def usd(count: int) -> dict[str, float]:
         return {line.what: line.usd for line in estimate_predictions(dev, count)}
 
-    assert usd(1_000_000)["4 metrics"] == pytest.approx(4 * 0.30)
-    assert usd(73)["4 metrics"] == pytest.approx(4 * 0.30 / 10)
+    assert pytest.approx(4 * 0.30) == usd(1_000_000)["4 metrics"]
+    assert pytest.approx(4 * 0.30 / 10) == usd(73)["4 metrics"]
     # Four names, and FieldErrors for each of the contract's eight features.
-    assert usd(1_000_000)["12 of refused requests"] == pytest.approx(12 * 0.30 * 50 / 730)
+    assert pytest.approx(12 * 0.30 * 50 / 730) == usd(1_000_000)["12 of refused requests"]
     daily = {line.what: line.usd for line in estimate_drift_runs(dev)}
-    assert daily["its metrics"] == pytest.approx(9 * 0.30 * 30 / 730)
+    assert pytest.approx(9 * 0.30 * 30 / 730) == daily["its metrics"]
 
 
 def test_the_weekly_look_back_and_the_dashboard_are_on_the_bill(dev: Stage) -> None:
     lines = {line.what: line.usd for line in (*estimate_drift_runs(dev), *estimate_idle(dev))}
     seconds = 30 / 7 * 300
-    assert lines["a look back a week"] == pytest.approx(seconds * 3008 / 1024 * 0.0000133334)
-    assert lines["dashboard"] == 3.0
+    assert pytest.approx(seconds * 3008 / 1024 * 0.0000133334) == lines["a look back a week"]
+    assert 3.0 == lines["dashboard"]
 
 
 def test_every_metric_has_its_place_in_the_bill() -> None:
@@ -124,10 +124,10 @@ def test_keys_transitions_mails_and_queries_are_on_the_bill(dev: Stage) -> None:
             *estimate_trainings(dev, 4),
         )
     }
-    assert lines["KMS"] == pytest.approx(43_200 / 10_000 * 0.03)
-    assert lines["Step Functions"] == pytest.approx(4 * 12 / 1000 * 0.025)
-    assert lines["SES"] == pytest.approx(30 / 1000 * 0.10)
-    assert lines["Athena"] == pytest.approx(30 * 20 * 0.01 / 1024 * 5)
+    assert pytest.approx(43_200 / 10_000 * 0.03) == lines["KMS"]
+    assert pytest.approx(4 * 12 / 1000 * 0.025) == lines["Step Functions"]
+    assert pytest.approx(30 / 1000 * 0.10) == lines["SES"]
+    assert pytest.approx(30 * 20 * 0.01 / 1024 * 5) == lines["Athena"]
 
 
 def test_the_table_is_dated_and_names_its_sources() -> None:

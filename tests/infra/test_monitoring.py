@@ -24,10 +24,10 @@ def test_it_runs_on_schedule_and_is_told_for_which_time(
 ) -> None:
     schedule = aws.resource("AWS::Scheduler::Schedule", name).properties
     assert schedule["ScheduleExpression"] == expression
-    assert schedule["ScheduleExpressionTimezone"] == "UTC"
+    assert "UTC" == schedule["ScheduleExpressionTimezone"]
     event = json.loads(schedule["Target"]["Input"])
-    assert event == {"time": "<aws.scheduler.scheduled-time>", "scheduled": True, **asked}
-    assert aws.text(schedule["Target"]["Arn"]) == "{DriftFunction.Arn}"
+    assert {"time": "<aws.scheduler.scheduled-time>", "scheduled": True, **asked} == event
+    assert "{DriftFunction.Arn}" == aws.text(schedule["Target"]["Arn"])
     monday = datetime(2026, 2, 2, 16, tzinfo=UTC)
     request = DriftRequest.parse({**event, "time": monday.isoformat()}, now=monday)
     days = asked.get("days", 1)
@@ -37,32 +37,32 @@ def test_it_runs_on_schedule_and_is_told_for_which_time(
 
 
 def test_its_clock_may_do_nothing_else_and_is_this_accounts(aws: Assembly) -> None:
-    assert aws.allowed("Clock") == {"lambda:InvokeFunction": {"{DriftFunction.Arn}"}}
+    assert {"lambda:InvokeFunction": {"{DriftFunction.Arn}"}} == aws.allowed("Clock")
     role = aws.resource("AWS::IAM::Role", "Clock").properties
     [trust] = role["AssumeRolePolicyDocument"]["Statement"]
     account = trust["Condition"]["StringEquals"]["aws:SourceAccount"]
-    assert aws.text(account) == "{AWS::AccountId}"
+    assert "{AWS::AccountId}" == aws.text(account)
 
 
 def test_every_metric_and_every_alarm_of_the_stack_is_on_the_dashboard(aws: Assembly) -> None:
     board = aws.resource("AWS::CloudWatch::Dashboard").properties
     body = aws.text(board["DashboardBody"])
     names = {*metrics.REGULAR, *metrics.TROUBLE, *metrics.DAILY, metrics.FIELD_ERRORS}
-    assert [name for name in names if f'"{name}' not in body] == []
+    assert [] == [name for name in names if f'"{name}' not in body]
     alarms = list(aws.resources("AWS::CloudWatch::Alarm", "Monitoring"))
-    assert [a.name for a in alarms if f"{{{a.name}.Arn}}" not in body] == []
+    assert [] == [a.name for a in alarms if f"{{{a.name}.Arn}}" not in body]
 
 
 def test_it_runs_when_somebody_asks_on_the_bus(aws: Assembly) -> None:
     rule = aws.resource("AWS::Events::Rule", "DriftRequested").properties
-    assert rule["EventPattern"] == {"source": ["mlops.circle"], "detail-type": ["DriftRequested"]}
-    assert aws.text(rule["EventBusName"]) == "{Bus}"
-    assert aws.text(rule["Targets"][0]["Arn"]) == "{DriftFunction.Arn}"
+    assert {"source": ["mlops.circle"], "detail-type": ["DriftRequested"]} == rule["EventPattern"]
+    assert "{Bus}" == aws.text(rule["EventBusName"])
+    assert "{DriftFunction.Arn}" == aws.text(rule["Targets"][0]["Arn"])
 
 
 def test_it_has_fifteen_minutes_and_three_gigabytes(aws: Assembly) -> None:
     function = aws.resource("AWS::Lambda::Function", "DriftFunction").properties
-    assert (function["Timeout"], function["MemorySize"]) == (900, 3008)
+    assert (900, 3008) == (function["Timeout"], function["MemorySize"])
 
 
 def test_it_reads_logs_and_models_and_writes_only_reports(aws: Assembly) -> None:
@@ -85,16 +85,16 @@ def test_it_mails_only_from_and_to_the_addresses_it_was_given_or_their_domains(
     addresses = {"mail_from": "sender@mail.example.org", "mail_to": "team@Example.net"}
     assembly = varied("emulator", mail_identity="none", context=addresses)
     here = "arn:{AWS::Partition}:ses:{AWS::Region}:{AWS::AccountId}"
-    assert assembly.allowed("DriftRole")["ses:SendEmail"] == {
+    assert {
         f"{here}:identity/sender@mail.example.org",
         f"{here}:identity/mail.example.org",
         f"{here}:identity/example.org",
         f"{here}:identity/team@Example.net",
         f"{here}:identity/example.net",
         f"{here}:configuration-set/{{MailConfiguration}}",
-    }
+    } == assembly.allowed("DriftRole")["ses:SendEmail"]
     # Each of them may be the identity that the account has verified already.
-    assert list(assembly.resources("AWS::SES::EmailIdentity")) == []
+    assert [] == list(assembly.resources("AWS::SES::EmailIdentity"))
 
 
 def test_its_environment_is_what_its_settings_read(aws: Assembly, emulator: Assembly) -> None:
@@ -102,32 +102,32 @@ def test_its_environment_is_what_its_settings_read(aws: Assembly, emulator: Asse
         function = assembly.resource("AWS::Lambda::Function", "DriftFunction").properties
         variables = function["Environment"]["Variables"]
         settings = Settings.from_env({k: assembly.text(v) for k, v in variables.items()})
-        assert settings.mail_to == "team@example.org"
-        assert settings.topic_arn == "{OperationsTopic}"
-        assert settings.configuration_set == "{MailConfiguration}"
+        assert "team@example.org" == settings.mail_to
+        assert "{OperationsTopic}" == settings.topic_arn
+        assert "{MailConfiguration}" == settings.configuration_set
 
 
 def test_a_run_that_fails_for_good_reaches_the_topic(aws: Assembly) -> None:
     config = aws.resource("AWS::Lambda::EventInvokeConfig", "DriftFunction").properties
     failure = config["DestinationConfig"]["OnFailure"]
-    assert aws.text(failure["Destination"]) == "{OperationsTopic}"
+    assert "{OperationsTopic}" == aws.text(failure["Destination"])
 
 
 def test_every_alarm_says_what_to_look_at_and_tells_the_topic(aws: Assembly) -> None:
     alarms = list(aws.resources("AWS::CloudWatch::Alarm"))
     assert len(alarms) >= 3
     for alarm in alarms:
-        assert [aws.text(a) for a in alarm.properties["AlarmActions"]] == ["{OperationsTopic}"]
+        assert ["{OperationsTopic}"] == [aws.text(a) for a in alarm.properties["AlarmActions"]]
         assert alarm.properties["AlarmDescription"].endswith(".")
 
 
 def test_a_day_without_a_run_is_alarming_even_when_nothing_reports_it(aws: Assembly) -> None:
     alarm = aws.resource("AWS::CloudWatch::Alarm", "AlarmsNoDriftRun").properties
-    assert (alarm["MetricName"], alarm["TreatMissingData"], alarm["ComparisonOperator"]) == (
+    assert (
         "ScheduledRuns",  # a run on demand must not hide a dead schedule
         "breaching",
         "LessThanThreshold",
-    )
+    ) == (alarm["MetricName"], alarm["TreatMissingData"], alarm["ComparisonOperator"])
 
 
 @pytest.mark.parametrize(("stage", "errors", "days"), [("aws", 1, 3), ("prod", 5, 2)])
@@ -143,14 +143,14 @@ def test_what_wakes_somebody_up_is_the_stages(
 
 def test_the_apis_alarm_watches_a_metric_that_costs_nothing(aws: Assembly) -> None:
     alarm = aws.resource("AWS::CloudWatch::Alarm", "AlarmsApiErrors").properties
-    assert [d["Name"] for d in alarm["Dimensions"]] == ["ApiName"]
+    assert ["ApiName"] == [d["Name"] for d in alarm["Dimensions"]]
     (settings,) = aws.resource("AWS::ApiGateway::Stage").properties["MethodSettings"]
     assert settings["MetricsEnabled"] is False
 
 
 def test_sender_and_recipient_are_identities_to_verify(aws: Assembly) -> None:
     identities = [r.properties["EmailIdentity"] for r in aws.resources("AWS::SES::EmailIdentity")]
-    assert identities == ["sender@example.org", "team@example.org"]
+    assert ["sender@example.org", "team@example.org"] == identities
 
 
 def test_a_domain_can_be_the_identity_and_signs_its_mails(varied: Callable[..., Assembly]) -> None:
@@ -160,7 +160,7 @@ def test_a_domain_can_be_the_identity_and_signs_its_mails(varied: Callable[..., 
         for r in assembly.resources("AWS::SES::EmailIdentity")
     }
     # The recipient is in another domain, and SES's sandbox wants it verified too.
-    assert set(identities) == {"example.org", "team@example.net"}
+    assert {"example.org", "team@example.net"} == set(identities)
     assert identities["example.org"].get("DkimAttributes", {}).get("SigningEnabled", True)
 
 
@@ -174,7 +174,7 @@ def test_a_recipient_in_the_senders_domain_needs_no_identity_of_its_own(
 
 def test_one_address_is_one_identity(varied: Callable[..., Assembly]) -> None:
     assembly = varied("emulator", context={"mail_to": "sender@example.org"})
-    assert len(list(assembly.resources("AWS::SES::EmailIdentity"))) == 1
+    assert 1 == len(list(assembly.resources("AWS::SES::EmailIdentity")))
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_records_that_are_not_delivered_and_models_that_do_not_load_are_alarming
         metric,
     )
     assert (alarm["Threshold"], alarm["TreatMissingData"]) == (threshold, "notBreaching")
-    assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+    assert "GreaterThanOrEqualToThreshold" == alarm["ComparisonOperator"]
 
 
 def test_bounces_and_complaints_reach_the_topic_by_way_of_eventbridge(aws: Assembly) -> None:
@@ -216,18 +216,18 @@ def test_bounces_and_complaints_reach_the_topic_by_way_of_eventbridge(aws: Assem
     # CloudFormation has failed on SNS as a destination, and SES knows the default bus only.
     assert "SnsDestination" not in wanted
     bus = aws.text(wanted["EventBridgeDestination"]["EventBusArn"])
-    assert bus == "arn:{AWS::Partition}:events:{AWS::Region}:{AWS::AccountId}:event-bus/default"
+    assert "arn:{AWS::Partition}:events:{AWS::Region}:{AWS::AccountId}:event-bus/default" == bus
     rule = aws.resource("AWS::Events::Rule", "MailFailedMails").properties
     assert "EventBusName" not in rule
-    assert rule["EventPattern"]["source"] == ["aws.ses"]
+    assert ["aws.ses"] == rule["EventPattern"]["source"]
     (name,) = rule["EventPattern"]["detail"]["mail"]["tags"]["ses:configuration-set"]
-    assert aws.text(name) == "{MailConfiguration}"
-    assert [aws.text(t["Arn"]) for t in rule["Targets"]] == ["{OperationsTopic}"]
+    assert "{MailConfiguration}" == aws.text(name)
+    assert ["{OperationsTopic}"] == [aws.text(t["Arn"]) for t in rule["Targets"]]
 
 
 def test_the_operator_is_mailed_about_trouble_but_not_twice_about_drift(aws: Assembly) -> None:
     subscription = aws.resource("AWS::SNS::Subscription").properties
-    assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "team@example.org")
-    assert subscription["FilterPolicyScope"] == "MessageBody"
+    assert ("email", "team@example.org") == (subscription["Protocol"], subscription["Endpoint"])
+    assert "MessageBody" == subscription["FilterPolicyScope"]
     fields = {next(iter(rule)) for rule in subscription["FilterPolicy"]["$or"]}
-    assert fields == {"AlarmName", "detail-type", "requestContext"}
+    assert {"AlarmName", "detail-type", "requestContext"} == fields

@@ -139,4 +139,4 @@ def test_everything_that_can_be_tagged_says_whose_it_is(deployments: dict[str, A
     for name, assembly in deployments.items():
         bucket = assembly.resource("AWS::S3::Bucket", "Data").properties
         tags = {tag["Key"]: tag["Value"] for tag in bucket["Tags"]}
-        assert name == f"{tags['Deployment']}-{tags['Stage']}"
+        assert f"{tags['Deployment']}-{tags['Stage']}" == name

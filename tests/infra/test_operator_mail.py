@@ -25,7 +25,7 @@ def passes(policy: Mapping[str, Any], message: Mapping[str, Any]) -> bool:
             if not isinstance(inside, Mapping) or not passes(rule, inside):
                 return False
         else:
-            assert rule == [{"exists": True}]  # else this evaluator wants to know more
+            assert [{"exists": True}] == rule  # else this evaluator wants to know more
             if key not in message:
                 return False
     return True

@@ -63,25 +63,25 @@ def test_the_routes_and_which_of_them_need_no_key(aws: Assembly) -> None:
 
 
 def test_the_functions_validate_not_the_gateway(aws: Assembly) -> None:
-    assert list(aws.resources("AWS::ApiGateway::RequestValidator")) == []
+    assert [] == list(aws.resources("AWS::ApiGateway::RequestValidator"))
     for method in aws.resources("AWS::ApiGateway::Method"):
-        assert method.properties["Integration"]["Type"] == "AWS_PROXY"
+        assert "AWS_PROXY" == method.properties["Integration"]["Type"]
 
 
 def test_stage_and_usage_plan_both_throttle(aws: Assembly) -> None:
     stage = aws.resource("AWS::ApiGateway::Stage").properties
     (settings,) = stage["MethodSettings"]
-    assert (stage["StageName"], settings["HttpMethod"]) == ("v1", "*")
+    assert ("v1", "*") == (stage["StageName"], settings["HttpMethod"])
     plan = aws.resource("AWS::ApiGateway::UsagePlan").properties
     throttle = (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"])
-    assert throttle == (plan["Throttle"]["RateLimit"], plan["Throttle"]["BurstLimit"])
+    assert (plan["Throttle"]["RateLimit"], plan["Throttle"]["BurstLimit"]) == throttle
     assert min(*throttle, plan["Quota"]["Limit"]) > 0
 
 
 def test_access_logs_hold_no_body_query_path_or_address(aws: Assembly) -> None:
     stage = aws.resource("AWS::ApiGateway::Stage").properties
     logged = set(json.loads(stage["AccessLogSetting"]["Format"]).values())
-    assert logged == {
+    assert {
         "$context.requestId",
         "$context.requestTimeEpoch",
         "$context.identity.apiKeyId",
@@ -90,7 +90,7 @@ def test_access_logs_hold_no_body_query_path_or_address(aws: Assembly) -> None:
         "$context.status",
         "$context.responseLatency",
         "$context.responseLength",
-    }
+    } == logged
     assert stage["MethodSettings"][0]["DataTraceEnabled"] is False
 
 
@@ -98,16 +98,16 @@ def test_what_the_gateway_answers_itself_is_problem_json(aws: Assembly) -> None:
     answers = [r.properties for r in aws.resources("AWS::ApiGateway::GatewayResponse")]
     for answer in answers:
         header = answer["ResponseParameters"]["gatewayresponse.header.Content-Type"]
-        assert header == "'application/problem+json'"
+        assert "'application/problem+json'" == header
         body = json.loads(answer["ResponseTemplates"]["application/json"])
         assert {"type", "title", "detail"} <= set(body)
         if "StatusCode" in answer:
             assert body["status"] == int(answer["StatusCode"])
     statuses = {a["ResponseType"]: a.get("StatusCode") for a in answers}
-    assert statuses["INVALID_API_KEY"] == "403"
-    assert statuses["MISSING_AUTHENTICATION_TOKEN"] == "404"
-    assert statuses["REQUEST_TOO_LARGE"] == "413"
-    assert statuses["THROTTLED"] == "429"
+    assert "403" == statuses["INVALID_API_KEY"]
+    assert "404" == statuses["MISSING_AUTHENTICATION_TOKEN"]
+    assert "413" == statuses["REQUEST_TOO_LARGE"]
+    assert "429" == statuses["THROTTLED"]
     assert {"DEFAULT_4XX", "DEFAULT_5XX"} <= set(statuses)
 
 
@@ -125,33 +125,33 @@ def test_what_the_gateway_answers_itself_is_documented() -> None:
 def test_nothing_is_traced(aws: Assembly) -> None:
     """A trace would hold what clients of AWS were called with."""
     for function in aws.resources("AWS::Lambda::Function"):
-        assert function.properties.get("TracingConfig", {"Mode": "PassThrough"}) == {
-            "Mode": "PassThrough"
-        }
+        assert {"Mode": "PassThrough"} == function.properties.get(
+            "TracingConfig", {"Mode": "PassThrough"}
+        )
     assert not aws.resource("AWS::ApiGateway::Stage").properties.get("TracingEnabled")
     for machine in aws.resources("AWS::StepFunctions::StateMachine"):
         tracing = machine.properties.get("TracingConfiguration", {"Enabled": False})
-        assert tracing == {"Enabled": False}
+        assert {"Enabled": False} == tracing
 
 
 def test_the_predictor_has_most_of_a_processor(aws: Assembly) -> None:
     function = aws.resource("AWS::Lambda::Function", "PredictorFunction").properties
-    assert function["MemorySize"] == 1024
+    assert 1024 == function["MemorySize"]
 
 
 def test_the_predictor_reads_models_and_writes_only_its_stream_and_fallback(
     aws: Assembly,
 ) -> None:
     allowed = aws.allowed("PredictorRole")
-    assert allowed["s3:GetObject"] == {
+    assert {
         "{Models.Arn}/serving/champion.json",
         "{Models.Arn}/serving/bundles/*/bundle.json.gz",
         "{Models.Arn}/serving/bundles/*/card.json",
-    }  # and no reference.parquet, which holds patients' values
-    assert allowed["s3:ListBucket"] == {"{Models.Arn}"}
-    assert allowed["s3:PutObject"] == {"{Predictions.Arn}/fallback/log/*"}
-    assert allowed["firehose:PutRecordBatch"] == {"{PredictionLogDeliveryStream.Arn}"}
-    assert set(allowed) == {
+    } == allowed["s3:GetObject"]  # and no reference.parquet, which holds patients' values
+    assert {"{Models.Arn}"} == allowed["s3:ListBucket"]
+    assert {"{Predictions.Arn}/fallback/log/*"} == allowed["s3:PutObject"]
+    assert {"{PredictionLogDeliveryStream.Arn}"} == allowed["firehose:PutRecordBatch"]
+    assert {
         "s3:GetObject",
         "s3:ListBucket",
         "s3:PutObject",
@@ -161,20 +161,20 @@ def test_the_predictor_reads_models_and_writes_only_its_stream_and_fallback(
         "kms:GenerateDataKey",
         "logs:CreateLogStream",
         "logs:PutLogEvents",
-    }
+    } == set(allowed)
 
 
 def test_labels_reads_nothing_and_writes_only_its_stream_and_fallback(aws: Assembly) -> None:
     allowed = aws.allowed("LabelsRole")
     assert "s3:GetObject" not in allowed
     assert "s3:ListBucket" not in allowed
-    assert allowed["s3:PutObject"] == {"{Predictions.Arn}/fallback/labels/*"}
-    assert allowed["firehose:PutRecordBatch"] == {"{LabelsDeliveryStream.Arn}"}
+    assert {"{Predictions.Arn}/fallback/labels/*"} == allowed["s3:PutObject"]
+    assert {"{LabelsDeliveryStream.Arn}"} == allowed["firehose:PutRecordBatch"]
 
 
 def test_only_the_dashboard_reads_reports_and_it_writes_requests_alone(aws: Assembly) -> None:
     allowed = aws.allowed("DashboardBackendRole")
-    assert allowed["s3:GetObject"] == {
+    assert {
         "{Reports.Arn}/runs/*",
         "{Reports.Arn}/requests/*",
         "{Reports.Arn}/alerts/state.json",
@@ -184,10 +184,10 @@ def test_only_the_dashboard_reads_reports_and_it_writes_requests_alone(aws: Asse
         "{Predictions.Arn}/log/*",
         "{Predictions.Arn}/fallback/log/*",
         "{Predictions.Arn}/athena/*",
-    }
-    assert allowed["s3:PutObject"] == {"{Reports.Arn}/requests/*", "{Predictions.Arn}/athena/*"}
-    assert allowed["secretsmanager:GetSecretValue"] == {"{ReportSecret}"}
-    assert allowed["events:PutEvents"] == {"{Bus.Arn}"}
+    } == allowed["s3:GetObject"]
+    assert {"{Reports.Arn}/requests/*", "{Predictions.Arn}/athena/*"} == allowed["s3:PutObject"]
+    assert {"{ReportSecret}"} == allowed["secretsmanager:GetSecretValue"]
+    assert {"{Bus.Arn}"} == allowed["events:PutEvents"]
     assert not [action for action in allowed if "Delete" in action or "Update" in action]
     for role in ("PredictorRole", "LabelsRole"):
         resources = {r for found in aws.allowed(role).values() for r in found}
@@ -197,12 +197,12 @@ def test_only_the_dashboard_reads_reports_and_it_writes_requests_alone(aws: Asse
 def test_the_dashboard_queries_the_prediction_log_and_no_other_table(aws: Assembly) -> None:
     allowed = aws.allowed("DashboardBackendRole")
     tables = {r.split(":")[-1] for r in allowed["glue:GetTable"]}
-    assert tables == {
+    assert {
         "catalog",
         "database/{Database}",
         "table/{Database}/prediction_log",
         "table/{Database}/prediction_log_fallback",
-    }
+    } == tables
     (workgroup,) = allowed["athena:StartQueryExecution"]
     assert workgroup.endswith(":workgroup/circle-dev")
 
@@ -212,8 +212,8 @@ def test_functions_behind_the_api_give_up_before_the_gateway_does(aws: Assembly,
     component = {"Dashboard": "DashboardBackend"}.get(name, name)
     function = aws.resource("AWS::Lambda::Function", f"{component}Function").properties
     assert function["Timeout"] <= 29
-    assert (function["Runtime"], function["Architectures"]) == ("python3.13", ["arm64"])
-    assert function["Handler"] == f"lambdas.{name.lower()}.handler.handler"
+    assert ("python3.13", ["arm64"]) == (function["Runtime"], function["Architectures"])
+    assert f"lambdas.{name.lower()}.handler.handler" == function["Handler"]
 
 
 def test_the_predictors_environment_is_what_its_settings_read(aws: Assembly) -> None:
@@ -222,14 +222,14 @@ def test_the_predictors_environment_is_what_its_settings_read(aws: Assembly) -> 
     function = aws.resource("AWS::Lambda::Function", "PredictorFunction").properties
     variables = {k: aws.text(v) for k, v in function["Environment"]["Variables"].items()}
     settings = Settings.from_env(variables)
-    assert settings.models_bucket == "{Models}"
-    assert settings.predictions_bucket == "{Predictions}"
-    assert settings.log_stream == "{PredictionLogDeliveryStream}"
+    assert "{Models}" == settings.models_bucket
+    assert "{Predictions}" == settings.predictions_bucket
+    assert "{PredictionLogDeliveryStream}" == settings.log_stream
 
 
 def test_the_gateway_may_call_each_function_for_its_own_routes_only(aws: Assembly) -> None:
     permissions = [p.properties for p in aws.resources("AWS::Lambda::Permission", stack="Serving")]
-    assert {p["Principal"] for p in permissions} == {"apigateway.amazonaws.com"}
+    assert {"apigateway.amazonaws.com"} == {p["Principal"] for p in permissions}
     sources = {aws.text(p["SourceArn"]).split(":")[-1] for p in permissions}
     stage = "{ApiRest}/{" + aws.resource("AWS::ApiGateway::Stage").name + "}"
     assert sources == {

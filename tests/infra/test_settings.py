@@ -19,17 +19,17 @@ def settings(root: Path = ROOT, **context: Any) -> Settings:
 
 def test_the_shipped_context_with_a_mail_address_is_enough_for_aws() -> None:
     parsed = settings()
-    assert (parsed.stage.name, parsed.target) == ("dev", "aws")
-    assert parsed.contract.target == "diabetes"
+    assert ("dev", "aws") == (parsed.stage.name, parsed.target)
+    assert "diabetes" == parsed.contract.target
 
 
 def test_a_deployment_is_called_circle_unless_it_is_given_a_name() -> None:
-    assert [settings().names.base, settings(name="heart").names.base] == ["circle-dev", "heart-dev"]
+    assert ["circle-dev", "heart-dev"] == [settings().names.base, settings(name="heart").names.base]
 
 
 def test_the_recipient_is_the_sender_unless_another_is_given() -> None:
-    assert settings().mail_to == "sender@example.org"
-    assert settings(mail_to="team@example.org").mail_to == "team@example.org"
+    assert "sender@example.org" == settings().mail_to
+    assert "team@example.org" == settings(mail_to="team@example.org").mail_to
 
 
 def test_the_emulator_needs_no_mail_address() -> None:
@@ -37,13 +37,13 @@ def test_the_emulator_needs_no_mail_address() -> None:
 
 
 def test_a_slash_at_the_end_of_the_endpoint_is_dropped() -> None:
-    assert settings(endpoint="http://localhost:4620/").endpoint == "http://localhost:4620"
+    assert "http://localhost:4620" == settings(endpoint="http://localhost:4620/").endpoint
 
 
 def test_another_contract_is_read_from_its_path(tmp_path: Path) -> None:
     text = (ROOT / "contract.toml").read_text().replace('"diabetes"', '"stroke"')
     (tmp_path / "other.toml").write_text(text)
-    assert settings(contract=str(tmp_path / "other.toml")).contract.target == "stroke"
+    assert "stroke" == settings(contract=str(tmp_path / "other.toml")).contract.target
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_context_value_that_cannot_be_used_is_one_sentence(
     context: dict[str, Any], hint: str | None
 ) -> None:
     if hint is None:  # an empty value means the default, as with `-c stage=`
-        assert settings(**context).stage.name == "dev"
+        assert "dev" == settings(**context).stage.name
         return
     with pytest.raises(SettingsError) as error:
         settings(**context)
@@ -180,7 +180,7 @@ def test_a_schedule_that_eventbridge_would_refuse_is_refused_at_synth(
 
 def test_a_database_without_the_bundle_is_still_encrypted() -> None:
     without = dev(lambda d: d.update(rds_bundle_url="", database_sslmode="require"))
-    assert Stage.parse("dev", without).database_sslmode == "require"
+    assert "require" == Stage.parse("dev", without).database_sslmode
 
 
 def test_every_problem_of_a_stage_is_named_at_once() -> None:

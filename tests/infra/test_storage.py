@@ -22,11 +22,11 @@ def test_every_bucket_blocks_public_access_and_encrypts_with_our_key(
     aws: Assembly, name: str
 ) -> None:
     bucket = aws.resource("AWS::S3::Bucket", name).properties
-    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert {True} == set(bucket["PublicAccessBlockConfiguration"].values())
     (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     encryption = rule["ServerSideEncryptionByDefault"]
-    assert encryption["SSEAlgorithm"] == "aws:kms"
-    assert aws.text(encryption["KMSMasterKeyID"]) == "{DataKey.Arn}"
+    assert "aws:kms" == encryption["SSEAlgorithm"]
+    assert "{DataKey.Arn}" == aws.text(encryption["KMSMasterKeyID"])
 
 
 @pytest.mark.parametrize("name", BUCKETS)
@@ -45,16 +45,16 @@ def test_there_are_four_buckets_and_overwritten_models_are_recoverable(aws: Asse
         bucket.name: "VersioningConfiguration" in bucket.properties
         for bucket in aws.resources("AWS::S3::Bucket")
     }
-    assert versioned == {"Data": False, "Models": True, "Predictions": False, "Reports": False}
+    assert {"Data": False, "Models": True, "Predictions": False, "Reports": False} == versioned
 
 
 def test_query_results_and_rejected_records_expire_and_no_log_does(aws: Assembly) -> None:
     bucket = aws.resource("AWS::S3::Bucket", "Predictions").properties
     rules = bucket["LifecycleConfiguration"]["Rules"]
-    assert {rule["Prefix"] for rule in rules if "ExpirationInDays" in rule} == {
+    assert {
         "athena/",
         "rejected/",
-    }
+    } == {rule["Prefix"] for rule in rules if "ExpirationInDays" in rule}
 
 
 @pytest.mark.parametrize(
@@ -74,11 +74,11 @@ def test_tables_have_the_records_columns_and_one_partition_per_day(
     inputs = [t.properties["TableInput"] for t in aws.resources("AWS::Glue::Table")]
     (given,) = [i for i in inputs if i["Name"] == table]
     columns = {c["Name"]: c["Type"] for c in given["StorageDescriptor"]["Columns"]}
-    assert columns == expected
+    assert expected == columns
     assert aws.text(given["StorageDescriptor"]["Location"]) == location
-    assert [key["Name"] for key in given["PartitionKeys"]] == ["dt"]
+    assert ["dt"] == [key["Name"] for key in given["PartitionKeys"]]
     parameters = given["Parameters"]
-    assert parameters["projection.enabled"] == "true"
+    assert "true" == parameters["projection.enabled"]
     assert aws.text(parameters["storage.location.template"]) == location + "dt=${dt}/"
 
 
@@ -110,13 +110,13 @@ def test_streams_write_parquet_by_day_and_set_aside_what_they_cannot_convert(
 ) -> None:
     properties = aws.resource("AWS::KinesisFirehose::DeliveryStream", stream).properties
     destination = properties["ExtendedS3DestinationConfiguration"]
-    assert destination["Prefix"] == f"{folder}/dt=!{{timestamp:yyyy-MM-dd}}/"
+    assert f"{folder}/dt=!{{timestamp:yyyy-MM-dd}}/" == destination["Prefix"]
     assert destination["ErrorOutputPrefix"].startswith(f"rejected/{folder}/")
-    assert destination["CompressionFormat"] == "UNCOMPRESSED"
+    assert "UNCOMPRESSED" == destination["CompressionFormat"]
     assert destination["BufferingHints"]["SizeInMBs"] >= 64
     conversion = destination["DataFormatConversionConfiguration"]
     assert conversion["Enabled"] is True
-    assert list(conversion["OutputFormatConfiguration"]["Serializer"]) == ["ParquetSerDe"]
+    assert ["ParquetSerDe"] == list(conversion["OutputFormatConfiguration"]["Serializer"])
     named = aws.text(conversion["SchemaConfiguration"]["TableName"])
     glue = {aws.text({"Ref": t.logical_id}): t for t in aws.resources("AWS::Glue::Table")}
     assert glue[named].properties["TableInput"]["Name"] == table
@@ -138,13 +138,13 @@ def test_a_streams_role_may_do_what_firehose_documents_in_its_own_folders(
     for action in ("s3:PutObject", "s3:AbortMultipartUpload", "s3:GetObject"):
         assert allowed[action] == folders
     for action in ("s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"):
-        assert allowed[action] == {"{Predictions.Arn}"}
+        assert {"{Predictions.Arn}"} == allowed[action]
     assert "s3:DeleteObject" not in allowed
 
 
 def test_what_aws_services_publish_to_the_topic_is_not_dropped_by_its_key(aws: Assembly) -> None:
     topic = aws.resource("AWS::SNS::Topic").properties
-    assert aws.text(topic["KmsMasterKeyId"]) == "{OperationsKey.Arn}"
+    assert "{OperationsKey.Arn}" == aws.text(topic["KmsMasterKeyId"])
     wanted = {"cloudwatch.amazonaws.com", "events.amazonaws.com"}
     key = aws.resource("AWS::KMS::Key", "OperationsKey").properties["KeyPolicy"]
     policy = aws.resource("AWS::SNS::TopicPolicy").properties["PolicyDocument"]
@@ -155,7 +155,7 @@ def test_what_aws_services_publish_to_the_topic_is_not_dropped_by_its_key(aws: A
             if action in statement["Action"] and statement["Effect"] == "Allow"
             for service in _services(statement)
         }
-        assert services == wanted
+        assert wanted == services
 
 
 def _services(statement: dict[str, dict[str, str | list[str]]]) -> list[str]:
@@ -167,13 +167,13 @@ def test_the_report_secret_is_generated_with_an_empty_previous_value(aws: Assemb
     generated = aws.resource("AWS::SecretsManager::Secret", "ReportSecret").properties[
         "GenerateSecretString"
     ]
-    assert generated["SecretStringTemplate"] == '{"previous": ""}'
-    assert generated["GenerateStringKey"] == "current"
+    assert '{"previous": ""}' == generated["SecretStringTemplate"]
+    assert "current" == generated["GenerateStringKey"]
     assert generated["PasswordLength"] >= 32
 
 
 def test_query_results_go_where_the_lifecycle_removes_them(aws: Assembly) -> None:
     workgroup = aws.resource("AWS::Athena::WorkGroup").properties["WorkGroupConfiguration"]
     location = workgroup["ResultConfiguration"]["OutputLocation"]
-    assert aws.text(location) == "s3://{Predictions}/athena/"
+    assert "s3://{Predictions}/athena/" == aws.text(location)
     assert workgroup["EnforceWorkGroupConfiguration"] is True

@@ -40,7 +40,7 @@ def test_a_private_umask_leaves_everything_in_images_and_zips_readable(tmp_path:
     result = synth(tmp_path, umask=0o077, target="emulator")
     assert (0, "") == (result.returncode, result.stderr)
     staged = [path for asset in tmp_path.glob("asset.*") for path in asset.rglob("*")]
-    assert {path.is_dir() for path in staged} == {True, False}
+    assert {True, False} == {path.is_dir() for path in staged}
     wrong = {oct(p.stat().st_mode & 0o777) for p in staged} - {oct(0o755), oct(0o644)}
     assert set() == wrong
 
@@ -55,8 +55,8 @@ def test_a_private_file_is_made_readable_and_keeps_whether_it_is_a_program(tmp_p
 
 def test_a_wrong_context_ends_with_one_sentence_and_no_traceback() -> None:
     result = synth(target="emulator", stage="staging")
-    assert result.returncode == 1
-    assert result.stderr == "Unknown stage: write -c stage= one of dev, prod.\n"
+    assert 1 == result.returncode
+    assert "Unknown stage: write -c stage= one of dev, prod.\n" == result.stderr
 
 
 def test_without_the_layer_everything_is_written_and_synth_says_what_to_do(
@@ -67,7 +67,7 @@ def test_without_the_layer_everything_is_written_and_synth_says_what_to_do(
     build(app, Settings.from_context(app.node.try_get_context, ROOT))
     with pytest.raises(RuntimeError, match="build/layer/python is missing: run `make setup`"):
         app.synth()
-    assert len(list(tmp_path.glob("*.template.json"))) == 4
+    assert 4 == len(list(tmp_path.glob("*.template.json")))
 
 
 def test_a_finding_of_cdk_nag_that_nobody_accepted_stops_synth(tmp_path: Path) -> None:

@@ -28,10 +28,10 @@ def states(aws: Assembly) -> dict[str, Any]:
 @pytest.mark.parametrize("step", STEPS)
 def test_each_step_has_a_timeout_a_heartbeat_and_a_catch(states: dict[str, Any], step: str) -> None:
     state = states[step.capitalize()]
-    assert state["HeartbeatSeconds"] == 600
+    assert 600 == state["HeartbeatSeconds"]
     assert state["TimeoutSeconds"] > state["HeartbeatSeconds"]
     (catch,) = state["Catch"]
-    assert (catch["ErrorEquals"], catch["Next"]) == (["States.ALL"], "AnnounceFailure")
+    assert (["States.ALL"], "AnnounceFailure") == (catch["ErrorEquals"], catch["Next"])
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -40,16 +40,16 @@ def test_each_step_runs_its_command_with_the_token_the_execution_and_the_input(
 ) -> None:
     state = states[step.capitalize()]
     assert state["Resource"].endswith(":states:::ecs:runTask.waitForTaskToken")
-    assert state["ResultPath"] == f"$.{step}"
+    assert f"$.{step}" == state["ResultPath"]
     (override,) = state["Parameters"]["Overrides"]["ContainerOverrides"]
-    assert override["Command"] == ["python", "-m", "training_job", step]
+    assert ["python", "-m", "training_job", step] == override["Command"]
     environment = {v["Name"]: v["Value.$"] for v in override["Environment"]}
-    assert environment == {
+    assert {
         VARIABLE: "$$.Task.Token",
         "EXECUTION": "$$.Execution.Id",
         "STARTED_AT": "$$.Execution.StartTime",
         "STATE_INPUT": "States.JsonToString($)",
-    }
+    } == environment
 
 
 def test_overrides_leave_room_for_the_longest_token_and_five_kilobytes_of_state(
@@ -62,7 +62,7 @@ def test_overrides_leave_room_for_the_longest_token_and_five_kilobytes_of_state(
 @pytest.mark.parametrize("step", STEPS)
 def test_only_what_a_retry_can_cure_is_retried(states: dict[str, Any], step: str) -> None:
     retried = {e for retry in states[step.capitalize()]["Retry"] for e in retry["ErrorEquals"]}
-    assert retried == {
+    assert {
         "AmazonECS.Unknown",
         "ECS.AmazonECSException",
         "ECS.ServerException",
@@ -71,7 +71,7 @@ def test_only_what_a_retry_can_cure_is_retried(states: dict[str, Any], step: str
         "States.HeartbeatTimeout",
         "RegistryUnavailable",
         "AwsUnavailable",
-    }
+    } == retried
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -80,26 +80,26 @@ def test_a_retry_waits_longer_each_time_and_never_in_step_with_others(
 ) -> None:
     for retry in states[step.capitalize()]["Retry"]:
         assert retry["BackoffRate"] > 1
-        assert retry["JitterStrategy"] == "FULL"
+        assert "FULL" == retry["JitterStrategy"]
         assert retry["MaxAttempts"] <= 5
 
 
 def test_the_steps_follow_each_other_and_only_a_better_model_is_promoted(
     states: dict[str, Any],
 ) -> None:
-    assert [states[s]["Next"] for s in ("Input", "Prepare", "Tune", "Evaluate", "Promote")] == [
+    assert [
         "Train?",
         "Tune",
         "Evaluate",
         "Better?",
         "Promoted?",
-    ]
-    assert states["Better?"]["Choices"] == [
-        {"Variable": "$.evaluate.promote", "BooleanEquals": True, "Next": "Promote"}
-    ]
-    assert states["Better?"]["Default"] == "Keep"
-    assert states["Keep"]["Next"] == "AnnounceKept"
-    assert states["Promoted?"]["Default"] == "AnnounceKept"
+    ] == [states[s]["Next"] for s in ("Input", "Prepare", "Tune", "Evaluate", "Promote")]
+    assert [{"Variable": "$.evaluate.promote", "BooleanEquals": True, "Next": "Promote"}] == states[
+        "Better?"
+    ]["Choices"]
+    assert "Keep" == states["Better?"]["Default"]
+    assert "AnnounceKept" == states["Keep"]["Next"]
+    assert "AnnounceKept" == states["Promoted?"]["Default"]
 
 
 def _paths(value: object) -> set[tuple[str, str]]:
@@ -129,8 +129,8 @@ def test_where_the_gate_keeps_the_champion_the_machine_writes_a_whole_result(
 
 def test_a_rollback_or_a_named_version_goes_straight_to_promote(states: dict[str, Any]) -> None:
     choice, *_ = states["Train?"]["Choices"]
-    assert choice["Next"] == "Promote"
-    assert states["Train?"]["Default"] == "Prepare"
+    assert "Promote" == choice["Next"]
+    assert "Prepare" == states["Train?"]["Default"]
     text = json.dumps(choice)
     assert "$.input.rollback" in text
     assert "$.input.promote_version" in text
@@ -158,31 +158,31 @@ def test_each_ending_is_told_to_the_bus(
     (entry,) = states[state]["Parameters"]["Entries"]
     assert (entry["DetailType"], entry["Source"]) == (detail_type, "mlops.circle")
     assert {name.removesuffix(".$") for name in entry["Detail"]} == fields
-    assert states[state]["TimeoutSeconds"] == 60
+    assert 60 == states[state]["TimeoutSeconds"]
     assert states[state]["ResultPath"] is None
 
 
 def test_a_failure_ends_with_the_errors_name_and_its_sentence(states: dict[str, Any]) -> None:
-    assert states["AnnounceFailure"]["Next"] == "Failed"
-    assert states["AnnounceFailure"]["Catch"][0]["Next"] == "Failed"
+    assert "Failed" == states["AnnounceFailure"]["Next"]
+    assert "Failed" == states["AnnounceFailure"]["Catch"][0]["Next"]
     failed = states["Failed"]
-    assert (failed["ErrorPath"], failed["CausePath"]) == ("$.error.Error", "$.error.Cause")
+    assert ("$.error.Error", "$.error.Cause") == (failed["ErrorPath"], failed["CausePath"])
 
 
 def test_the_machine_may_run_this_task_pass_its_roles_and_put_events(aws: Assembly) -> None:
-    assert aws.allowed("TrainingRole") == {
+    assert {
         "ecs:RunTask": {f"{ECS}:task-definition/circle-dev-training:*"},
         "iam:PassRole": {"{StepsTaskTaskRole.Arn}", "{StepsTaskExecutionRole.Arn}"},
         "events:PutEvents": {"{Bus.Arn}"},
-    }
+    } == aws.allowed("TrainingRole")
     run, passing = (
         next(s for s in aws.statements("TrainingRole") if s["Action"] == action)
         for action in ("ecs:RunTask", "iam:PassRole")
     )
-    assert aws.text(run["Condition"]["ArnEquals"]["ecs:cluster"]) == "{Cluster.Arn}"
-    assert passing["Condition"] == {
-        "StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
-    }
+    assert "{Cluster.Arn}" == aws.text(run["Condition"]["ArnEquals"]["ecs:cluster"])
+    assert {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}} == passing[
+        "Condition"
+    ]
 
 
 def test_an_execution_goes_on_with_the_revision_that_a_deployment_made(
@@ -224,7 +224,7 @@ def test_a_training_task_writes_datasets_models_and_answers_nothing_else(aws: As
     batches = "{Predictions.Arn}/log/dt=*/batch-*"
     assert allowed["s3:PutObject"] == models | data | {batches}
     assert allowed["s3:GetObject"] == models | data | {"{Data.Arn}/raw/*"}
-    assert set(allowed) == {
+    assert {
         "s3:GetObject",
         "s3:PutObject",
         "s3:AbortMultipartUpload",
@@ -235,27 +235,27 @@ def test_a_training_task_writes_datasets_models_and_answers_nothing_else(aws: As
         "states:SendTaskFailure",
         "states:SendTaskHeartbeat",
         "states:DescribeExecution",
-    }
+    } == set(allowed)
 
 
 def test_the_container_cannot_write_but_into_its_scratch_volume(aws: Assembly) -> None:
     task = aws.resource("AWS::ECS::TaskDefinition", "StepsTask").properties
     (container,) = task["ContainerDefinitions"]
     assert container["ReadonlyRootFilesystem"] is True
-    assert [(m["ContainerPath"], m["ReadOnly"]) for m in container["MountPoints"]] == [
+    assert [
         ("/tmp", False)  # noqa: S108 - a volume of the task alone
-    ]
-    assert container["StopTimeout"] == 120
+    ] == [(m["ContainerPath"], m["ReadOnly"]) for m in container["MountPoints"]]
+    assert 120 == container["StopTimeout"]
 
 
 def test_a_task_that_stops_without_a_word_is_reported_by_the_watcher(aws: Assembly) -> None:
     rule = aws.resource("AWS::Events::Rule", "StoppedTasks").properties
     pattern = rule["EventPattern"]
-    assert pattern["detail-type"] == ["ECS Task State Change"]
-    assert [aws.text(arn) for arn in pattern["detail"]["clusterArn"]] == ["{Cluster.Arn}"]
-    assert pattern["detail"]["lastStatus"] == ["STOPPED"]
-    assert aws.text(rule["Targets"][0]["Arn"]) == "{TaskWatcherFunction.Arn}"
-    assert aws.allowed("TaskWatcherRole")["states:SendTaskFailure"] == {"{TrainingMachine}"}
+    assert ["ECS Task State Change"] == pattern["detail-type"]
+    assert ["{Cluster.Arn}"] == [aws.text(arn) for arn in pattern["detail"]["clusterArn"]]
+    assert ["STOPPED"] == pattern["detail"]["lastStatus"]
+    assert "{TaskWatcherFunction.Arn}" == aws.text(rule["Targets"][0]["Arn"])
+    assert {"{TrainingMachine}"} == aws.allowed("TaskWatcherRole")["states:SendTaskFailure"]
 
 
 def test_a_stage_may_set_what_its_training_demands(
@@ -271,7 +271,7 @@ def test_a_stage_may_set_what_its_training_demands(
     shipped = {f.name: f.default for f in fields(TrainingSettings) if f.name in table}
     for assembly, expected in ((varied("emulator", training=table), table), (aws, shipped)):
         found = _settings(assembly)
-        assert {name: getattr(found, name) for name in table} == expected
+        assert expected == {name: getattr(found, name) for name in table}
 
 
 def _settings(assembly: Assembly) -> TrainingSettings:
@@ -290,33 +290,33 @@ def test_a_task_searches_with_a_process_per_vcpu_that_it_paid_for(
 def test_no_training_is_scheduled_unless_the_stage_says_so(
     aws: Assembly, varied: Callable[..., Assembly]
 ) -> None:
-    assert [r.name for r in aws.resources("AWS::Scheduler::Schedule", "Training")] == []
+    assert [] == [r.name for r in aws.resources("AWS::Scheduler::Schedule", "Training")]
     found = varied("emulator", training_schedule="cron(0 3 ? * SUN *)")
     (schedule,) = found.resources("AWS::Scheduler::Schedule", "Training")
-    assert schedule.properties["ScheduleExpression"] == "cron(0 3 ? * SUN *)"
-    assert schedule.properties["Target"]["Input"] == "{}"
+    assert "cron(0 3 ? * SUN *)" == schedule.properties["ScheduleExpression"]
+    assert "{}" == schedule.properties["Target"]["Input"]
     (role,) = [r for r in found.resources("AWS::IAM::Role", "Training") if r.name == "Clock"]
     (policy,) = [
         p.properties["PolicyDocument"]["Statement"]
         for p in found.resources("AWS::IAM::Policy", "Training")
         if {"Ref": role.logical_id} in p.properties["Roles"]
     ]
-    assert [(s["Action"], found.text(s["Resource"])) for s in policy] == [
-        ("states:StartExecution", "{TrainingMachine}")
+    assert [("states:StartExecution", "{TrainingMachine}")] == [
+        (s["Action"], found.text(s["Resource"])) for s in policy
     ]
 
 
 def test_what_no_catch_can_see_reaches_the_topic(aws: Assembly) -> None:
     rule = aws.resource("AWS::Events::Rule", "FailedExecutions").properties
     detail = rule["EventPattern"]["detail"]
-    assert detail["status"] == ["FAILED", "TIMED_OUT", "ABORTED"]
-    assert [aws.text(arn) for arn in detail["stateMachineArn"]] == ["{TrainingMachine}"]
-    assert aws.text(rule["Targets"][0]["Arn"]) == "{OperationsTopic}"
+    assert ["FAILED", "TIMED_OUT", "ABORTED"] == detail["status"]
+    assert ["{TrainingMachine}"] == [aws.text(arn) for arn in detail["stateMachineArn"]]
+    assert "{OperationsTopic}" == aws.text(rule["Targets"][0]["Arn"])
 
 
 def test_tasks_have_a_public_address_no_nat_and_nothing_may_reach_them(aws: Assembly) -> None:
     network = aws.definition()["States"]["Tune"]["Parameters"]["NetworkConfiguration"]
-    assert network["AwsvpcConfiguration"]["AssignPublicIp"] == "ENABLED"
-    assert len(network["AwsvpcConfiguration"]["Subnets"]) == 2
+    assert "ENABLED" == network["AwsvpcConfiguration"]["AssignPublicIp"]
+    assert 2 == len(network["AwsvpcConfiguration"]["Subnets"])
     group = aws.resource("AWS::EC2::SecurityGroup", "TrainingGroup").properties
     assert "SecurityGroupIngress" not in group

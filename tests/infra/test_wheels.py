@@ -37,7 +37,7 @@ def resolved(platform: str, *requirements: str) -> subprocess.CompletedProcess[s
 @pytest.mark.parametrize("platform", ["aarch64-manylinux_2_28", "x86_64-manylinux_2_28"])
 def test_every_pin_has_a_wheel_for_python_3_13(platform: str) -> None:
     result = resolved(platform, *REQUIREMENTS)
-    assert (result.returncode, result.stderr) == (0, "")
+    assert (0, "") == (result.returncode, result.stderr)
     assert "xgboost-cpu==" in result.stdout
 
 
@@ -46,5 +46,5 @@ def test_a_package_that_would_have_to_be_compiled_is_seen(tmp_path: Path) -> Non
     source_only = tmp_path / "requirements.txt"
     source_only.write_text("psycopg2==2.9.10\n")
     result = resolved("aarch64-manylinux_2_28", str(source_only))
-    assert result.returncode == 1
+    assert 1 == result.returncode
     assert "psycopg2==2.9.10 has no usable wheels" in result.stderr

@@ -63,7 +63,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     ports = ("--port", str(free_port()), "--mlflow-port", str(free_port()))
     done = ops(folder, "up", *ports)
     try:
-        assert done.returncode == 0, done.stderr + done.stdout
+        assert 0 == done.returncode, done.stderr + done.stdout
         laptop = Laptop.load(folder)
         with pytest.MonkeyPatch.context() as patch:
             for name in [name for name in os.environ if name.startswith("AWS_")]:
@@ -107,6 +107,6 @@ def circle(deployed: Target, api: Api, before_training: BeforeTraining) -> Circl
     assert deployed.laptop is not None
     size = ("--rows", "10000", "--trials", str(TRIALS), "--predictions", str(PREDICTIONS))
     done = ops(deployed.folder, "demo", *size)
-    assert done.returncode == 0, done.stderr + done.stdout
+    assert 0 == done.returncode, done.stderr + done.stdout
     figures = json.loads((deployed.folder / "demo.json").read_text())
     return Circle(deployed, deployed.laptop, api, figures)

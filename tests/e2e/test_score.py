@@ -21,7 +21,7 @@ def test_a_local_file_is_scored_by_the_champion_and_logged(circle: Circle, tmp_p
         done = ops(
             circle.target.folder, "score", "--input", str(source), "--output", str(scores), "--log"
         )
-        assert done.returncode == 0, done.stderr + done.stdout
+        assert 0 == done.returncode, done.stderr + done.stdout
     summary = json.loads((scores / "summary.json").read_text())
     champion = circle.target.champion()
     assert champion is not None

@@ -54,7 +54,7 @@ def docker(*arguments: str) -> str:
     result = subprocess.run(
         ["docker", *arguments], capture_output=True, text=True, check=False, timeout=1800
     )
-    assert result.returncode == 0, (result.stdout + result.stderr)[-3000:]
+    assert 0 == result.returncode, (result.stdout + result.stderr)[-3000:]
     return result.stdout
 
 

@@ -29,9 +29,9 @@ def test_a_day_of_older_patients_is_judged_and_drawn_under_a_read_only_root(
                 kind, document = answers.get(timeout=300)
             except Empty:
                 pytest.fail(logs(name))
-    assert kind == "response", document
+    assert "response" == kind, document
     [run] = document["runs"]
-    assert (run["outcome"], run["rows"], run["drifted"]) == ("data_drift", 1_000, ["age"])
+    assert ("data_drift", 1_000, ["age"]) == (run["outcome"], run["rows"], run["drifted"])
     page = stage.bucket.get(keys.report(run["run_id"], "data_drift"))
     assert page is not None
     assert b"root_metric_" in page.data  # Evidently drew it

@@ -45,7 +45,7 @@ def test_an_image_stays_small(
     ],
 )
 def test_everything_it_needs_can_be_imported(image: Build, target: str, modules: str) -> None:
-    assert image(target).python("-c", f"import {modules}; print('imported')") == "imported"
+    assert "imported" == image(target).python("-c", f"import {modules}; print('imported')")
 
 
 @pytest.mark.parametrize("target", ALL)
@@ -56,7 +56,7 @@ def test_its_user_is_nobody_and_can_write_nothing_but_tmp(image: Build, target: 
         "writable = [p for p in ('/', '/app', '/venv', '/etc', '/usr') if os.access(p, os.W_OK)]\n"
         "print(os.getuid(), writable)"
     )
-    assert image(target).python("-c", code) == "10001 []"
+    assert "10001 []" == image(target).python("-c", code)
 
 
 @pytest.mark.parametrize("target", ALL)
@@ -66,16 +66,16 @@ def test_nothing_is_left_to_build_or_install_with(image: Build, target: str) -> 
         "specs = [importlib.util.find_spec(name) for name in ('pip', 'ensurepip')]\n"
         f"print(sys.prefix != sys.base_prefix, [t for t in {TOOLS} if shutil.which(t)], specs)"
     )
-    assert image(target).python("-c", code) == "True [] [None, None]"
+    assert "True [] [None, None]" == image(target).python("-c", code)
     # The interpreter that the environment was made from sees other packages.
     own = image(target).python("-c", "import sys; print(sys._base_executable)")
-    assert image(target).python("-c", code, program=own) == "False [] [None, None]"
+    assert "False [] [None, None]" == image(target).python("-c", code, program=own)
 
 
 @pytest.mark.parametrize("target", ALL)
 def test_it_runs_the_python_that_the_stacks_name(image: Build, target: str) -> None:
     code = "import sys; print('%d.%d' % sys.version_info[:2])"
-    assert image(target).python("-c", code) == "3.13"
+    assert "3.13" == image(target).python("-c", code)
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def test_the_cdk_alone_deploys_to_an_emulator(
             text=True,
             check=False,
         )
-        assert result.returncode == 0, result.stderr[-2000:]
+        assert 0 == result.returncode, result.stderr[-2000:]
     stacks = aws("cloudformation").describe_stacks()["Stacks"]
     outputs = {o["OutputKey"]: o["OutputValue"] for s in stacks for o in s.get("Outputs", [])}
-    assert Deployment.from_outputs(outputs).event_bus == "circle-dev"
+    assert "circle-dev" == Deployment.from_outputs(outputs).event_bus

@@ -127,7 +127,7 @@ def test_rows_that_came_through_firehose_are_found(
         batch.append({"Data": record.to_json()})
     aws("firehose").put_record_batch(DeliveryStreamName=stream, Records=batch)
     [run] = handler({"last_rows": 60}, None)["runs"]
-    assert (run["outcome"], run["rows"], run["drifted"]) == ("data_drift", 60, ["age"])
+    assert ("data_drift", 60, ["age"]) == (run["outcome"], run["rows"], run["drifted"])
 
 
 def test_a_scheduled_run_mails_and_publishes_what_it_found(stage: Stage) -> None:
@@ -136,25 +136,25 @@ def test_a_scheduled_run_mails_and_publishes_what_it_found(stage: Stage) -> None
     [run] = handler(event, None)["runs"]
     handler(event, None)  # a doubled invocation
     [message] = stage.mails()
-    assert message.subject == "[diabetes] Data drift: age (2026-01-31 UTC)"
-    assert [link for link in run["reports"].values() if link not in message.text] == []
-    assert (run["mail"], set(run["reports"])) == ("sent", {"data_drift", "prediction_drift"})
+    assert "[diabetes] Data drift: age (2026-01-31 UTC)" == message.subject
+    assert [] == [link for link in run["reports"].values() if link not in message.text]
+    assert ("sent", {"data_drift", "prediction_drift"}) == (run["mail"], set(run["reports"]))
     [notice] = stage.received(stage.topic_queue)
     assert json.loads(notice["Message"])["runs"][0]["run_id"] == run["run_id"]
     [detected] = stage.received(stage.event_queue)
-    assert (detected["detail-type"], detected["detail"]["runs"][0]["outcome"]) == (
+    assert (
         "DriftDetected",
         "data_drift",
-    )
+    ) == (detected["detail-type"], detected["detail"]["runs"][0]["outcome"])
     stored = stage.bucket.get(keys.summary(keys.RunId.parse(run["run_id"])))
     assert stored is not None
-    assert Summary.from_json(stored.data).mail == "sent"
+    assert "sent" == Summary.from_json(stored.data).mail
 
 
 def test_a_quiet_day_mails_nobody(stage: Stage) -> None:
     log(stage.bucket, records(scored(1_000, seed=2), CONTRACT, version=stage.version))
     [run] = handler({"day": "2026-01-31", "mail": True}, None)["runs"]
-    assert (run["outcome"], run["mail"], stage.mails()) == ("stable", "not_needed", [])
+    assert ("stable", "not_needed", []) == (run["outcome"], run["mail"], stage.mails())
 
 
 def test_a_day_without_predictions_is_a_normal_result(stage: Stage) -> None:
@@ -165,7 +165,7 @@ def test_a_day_without_predictions_is_a_normal_result(stage: Stage) -> None:
         0,
         {},
     )
-    assert stage.mails() == []
+    assert [] == stage.mails()
 
 
 def test_an_unverified_sender_costs_the_mail_and_not_the_report(
@@ -174,8 +174,8 @@ def test_an_unverified_sender_costs_the_mail_and_not_the_report(
     monkeypatch.setenv("MAIL_FROM", "stranger@example.net")
     log(stage.bucket, records(_older(scored(1_000, seed=2)), CONTRACT, version=stage.version))
     [run] = handler({"day": "2026-01-31", "mail": True}, None)["runs"]
-    assert run["mail"] == "failed"
-    assert run["problems"] == ["The mail was not sent: SES answered MessageRejected."]
+    assert "failed" == run["mail"]
+    assert ["The mail was not sent: SES answered MessageRejected."] == run["problems"]
     assert stage.bucket.get(keys.report(keys.RunId.parse(run["run_id"]), "data_drift"))
 
 
@@ -183,7 +183,7 @@ def test_an_event_carries_its_request_in_its_detail(stage: Stage) -> None:
     log(stage.bucket, records(scored(10, seed=2), CONTRACT, version=stage.version))
     event = {"detail-type": "DriftRequested", "detail": {"day": DAY.date().isoformat()}}
     [run] = handler(event, None)["runs"]
-    assert (run["outcome"], run["rows"]) == ("insufficient_data", 10)
+    assert ("insufficient_data", 10) == (run["outcome"], run["rows"])
 
 
 def test_the_published_page_draws_itself_in_a_browser_and_reaches_nobody(
@@ -201,15 +201,15 @@ def test_the_published_page_draws_itself_in_a_browser_and_reaches_nobody(
         page.goto(bucket.presigned(key, seconds=60))
         page.get_by_text("Dataset Drift", exact=True).wait_for(timeout=30_000)
         assert page.get_by_text("smoking_history").first.is_visible()
-        assert page.title() == "Data drift report, 2026-01-31 UTC"
+        assert "Data drift report, 2026-01-31 UTC" == page.title()
         reached = page.evaluate("fetch('/').then(() => 'yes', () => 'no')")
-        assert (reached, errors) == ("no", [])
+        assert ("no", []) == (reached, errors)
         ran = page.evaluate(
             "() => { const s = document.createElement('script'); s.textContent = 'window.ran = 1';"
             " document.body.append(s); return window.ran ?? 0 }"
         )
-        assert ran == 0
-        assert len([url for url in asked if not url.startswith(("data:", "blob:"))]) == 1
+        assert 0 == ran
+        assert 1 == len([url for url in asked if not url.startswith(("data:", "blob:"))])
 
 
 def test_what_a_category_says_never_reaches_a_published_page(stage: Stage) -> None:
@@ -217,6 +217,6 @@ def test_what_a_category_says_never_reaches_a_published_page(stage: Stage) -> No
     frame.loc[:200, "gender"] = HOSTILE
     log(stage.bucket, records(frame, CONTRACT, version=stage.version))
     [run] = handler({"day": "2026-01-31"}, None)["runs"]
-    assert run["drifted"] == ["gender"]
+    assert ["gender"] == run["drifted"]
     pages = [stage.bucket.get(e.key) for e in stage.bucket.list(f"{keys.RUNS}{run['run_id']}/")]
-    assert [page for page in pages if page is None or b"owned" in page.data] == []
+    assert [] == [page for page in pages if page is None or b"owned" in page.data]

@@ -19,7 +19,7 @@ def test_plain_boto3_reaches_the_emulator(bucket: Bucket) -> None:
     bucket.put("a/b.txt", b"hello")
 
     assert (
-        boto3.client("s3").get_object(Bucket=bucket.name, Key="a/b.txt")["Body"].read() == b"hello"
+        b"hello" == boto3.client("s3").get_object(Bucket=bucket.name, Key="a/b.txt")["Body"].read()
     )
 
 
@@ -75,7 +75,7 @@ def test_objects_without_saved_state_are_removed_at_the_next_start(tmp_path: Pat
     names = [bucket["Name"] for bucket in _client(laptop).list_buckets()["Buckets"]]
     emulator_process.stop(laptop)
 
-    assert names == []
+    assert [] == names
 
 
 def _client(laptop: Laptop) -> Any:

@@ -85,7 +85,7 @@ def test_no_category_executes_anything_in_any_of_the_four_pages(
     bucket: Bucket, browser: "Browser"
 ) -> None:
     summary = _published(bucket)
-    assert summary.reports == keys.REPORTS
+    assert keys.REPORTS == summary.reports
     assert "smoking_history" in [column.column for column in summary.drifted]
     page = browser.new_page()
     asked: list[str] = []
@@ -109,7 +109,7 @@ def test_no_category_executes_anything_in_any_of_the_four_pages(
         texts = [script.text_content() or "" for script in page.locator("script").all()]
         with_attack = [text for text in texts if "document.title='owned'" in text]
         assert len(with_attack) == (name == "data_drift")  # the data, as JSON
-    assert wrong == []
+    assert [] == wrong
     assert len([url for url in asked if not url.startswith(("data:", "blob:"))]) == len(PAGES)
     page.close()
 

@@ -138,16 +138,16 @@ def pair(database: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def test_two_servers_that_start_at_once_on_an_empty_database_both_come_up(pair: Pair) -> None:
-    assert (pair.first.up(), pair.second.up()) == (True, True)
+    assert (True, True) == (pair.first.up(), pair.second.up())
     experiment = pair.first.client.create_experiment("ours")
-    assert pair.second.client.get_experiment(experiment).name == "ours"
+    assert "ours" == pair.second.client.get_experiment(experiment).name
 
 
 def test_only_hosts_on_the_list_are_answered(pair: Pair) -> None:
     assert pair.first.up()
     path = "/api/2.0/mlflow/experiments/search?max_results=1"
     hosts = [f"{CLOUD_MAP}:5000", "localhost:8080", "127.0.0.1:5000", "evil.example.org"]
-    assert [pair.first.status(path, host) for host in hosts] == [200, 200, 200, 403]
+    assert [200, 200, 200, 403] == [pair.first.status(path, host) for host in hosts]
 
 
 def test_neither_a_command_line_nor_a_log_shows_the_password(pair: Pair) -> None:
@@ -200,7 +200,7 @@ def test_a_server_waits_for_its_database_and_finds_what_was_there(
         assert wait_until(lambda: waiting in server.log.read_text(), seconds=PATIENCE)
         database.start()
         assert server.up()
-        assert server.client.get_experiment(experiment).name == "kept"
+        assert "kept" == server.client.get_experiment(experiment).name
 
 
 def refusal(database: Database, own: Settings) -> str:
@@ -214,7 +214,7 @@ def refusal(database: Database, own: Settings) -> str:
         timeout=PATIENCE,
         check=False,
     )
-    assert (result.returncode, SPECIAL in result.stdout + result.stderr) == (1, False)
+    assert (1, False) == (result.returncode, SPECIAL in result.stdout + result.stderr)
     return result.stderr
 
 
@@ -245,7 +245,7 @@ def test_a_wrong_password_ends_with_a_sentence(database: Postgres, tmp_path: Pat
     assert said.startswith(
         f"The database at 127.0.0.1:{database.port} could not be used within 0 s: "
     )
-    assert said.count("\n") == 1
+    assert 1 == said.count("\n")
 
 
 @pytest.mark.slow
@@ -259,4 +259,4 @@ def test_twenty_times_two_servers_at_once_survive(database: Postgres, tmp_path: 
             started(parts(database, name), two, tmp_path / f"{number}-2.log") as second,
         ):
             survived += first.up() and second.up()
-    assert survived == 20
+    assert 20 == survived

@@ -47,7 +47,7 @@ def test_upload_adds_to_what_is_there(emulator: Laptop, bucket: Bucket, tmp_path
     upload(target, [_file(tmp_path, "a.csv")], replace=False)
     upload(target, [_file(tmp_path, "b.csv")], replace=False)
 
-    assert _raw(bucket) == ["raw/a.csv", "raw/b.csv"]
+    assert ["raw/a.csv", "raw/b.csv"] == _raw(bucket)
 
 
 def test_upload_with_replace_leaves_only_the_new(
@@ -57,7 +57,7 @@ def test_upload_with_replace_leaves_only_the_new(
     upload(target, [_file(tmp_path, "a.csv")], replace=False)
     upload(target, [_file(tmp_path, "b.csv")], replace=True)
 
-    assert _raw(bucket) == ["raw/b.csv"]
+    assert ["raw/b.csv"] == _raw(bucket)
 
 
 def _execution(aws: Callable[[str], Any], state: dict[str, Any]) -> tuple[str, str]:
@@ -97,7 +97,7 @@ def test_a_succeeded_training_hands_its_steps_results_on(
 def test_a_query_returns_names_and_rows(emulator: Laptop, aws: Callable[[str], Any]) -> None:
     target = _workgroup(emulator, aws)
 
-    assert query(target, "SELECT 1 AS one, 'x' AS two") == (["one", "two"], [["1", "x"]])
+    assert (["one", "two"], [["1", "x"]]) == query(target, "SELECT 1 AS one, 'x' AS two")
 
 
 def test_a_bad_query_is_refused_with_athenas_reason(
@@ -132,8 +132,8 @@ def test_the_mailbox_shows_what_was_sent(emulator: Laptop, aws: Callable[[str], 
     )
     (found,) = [one for one in mail.read_mails(emulator) if one.message_id not in before]
 
-    assert (found.subject, found.recipients) == ("Drift", ("doctor@example.org",))
-    assert found.save(emulator).read_text() == "<p>page</p>"
+    assert ("Drift", ("doctor@example.org",)) == (found.subject, found.recipients)
+    assert "<p>page</p>" == found.save(emulator).read_text()
 
 
 def test_an_empty_emulator_is_not_a_deployment(emulator: Laptop) -> None:

@@ -154,15 +154,15 @@ def test_a_process_reports_its_result_with_definition_and_override(place: Place)
     execution = place.execute(place.task_definition(["python", "-c", SUCCEED]))
     found = place.outcome(execution)
 
-    assert found["status"] == "SUCCEEDED"
-    assert json.loads(found["output"]) == {"greeting": "from the state"}
+    assert "SUCCEEDED" == found["status"]
+    assert {"greeting": "from the state"} == json.loads(found["output"])
 
 
 def test_a_process_that_leaves_without_a_word_fails_its_state(place: Place) -> None:
     execution = place.execute(place.task_definition(["python", "-c", LEAVE]))
     found = place.outcome(execution)
 
-    assert (found["status"], found["error"]) == ("FAILED", "ContainerExited")
+    assert ("FAILED", "ContainerExited") == (found["status"], found["error"])
     assert "exit code 3" in found["cause"]
 
 
@@ -174,8 +174,8 @@ def test_the_agent_is_silent_about_a_process_that_reported_so_that_its_retry_liv
     execution = place.execute(place.task_definition(["python", "-c", FAIL_ONCE, str(note)]))
     found = place.outcome(execution)
 
-    assert note.read_text() == "failed"
-    assert found["status"] == "SUCCEEDED", found.get("cause")
+    assert "failed" == note.read_text()
+    assert "SUCCEEDED" == found["status"], found.get("cause")
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_an_image_that_is_not_the_checkout_is_refused(
 ) -> None:
     found = place.outcome(place.execute(place.task_definition(command, image)))
 
-    assert found["error"] == "ContainerExited"
+    assert "ContainerExited" == found["error"]
     assert "does not run Python from this checkout" in found["cause"]
 
 
@@ -233,7 +233,7 @@ def test_a_new_agent_takes_over_and_starts_nothing_twice(place: Place) -> None:
     for _ in range(3):
         second.step()
     process = next(iter(second._tasks.values())).processes[0]
-    assert note.read_text() == "x"
+    assert "x" == note.read_text()
     assert process.alive()
     second.close()
     assert not process.alive()
@@ -247,7 +247,7 @@ def test_a_silent_emulator_costs_no_task(place: Place, monkeypatch: pytest.Monke
     monkeypatch.setattr(place.agent, "_running", lambda: None)
     for _ in range(3):
         place.agent.step()
-    assert note.read_text() == "ready"
+    assert "ready" == note.read_text()
     monkeypatch.undo()
 
 

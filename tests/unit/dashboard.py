@@ -112,7 +112,7 @@ class World:
     def get(self, resource: str, *, query: Mapping[str, str] | None = None, **path: str) -> Any:
         """The decoded answer of a GET, which must be 200."""
         answer = self.ask("GET", resource, None, query=query, headers=None, **path)
-        assert answer["statusCode"] == 200, answer["body"]
+        assert 200 == answer["statusCode"], answer["body"]
         return json.loads(answer["body"])
 
     def ask(

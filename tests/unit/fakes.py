@@ -223,7 +223,7 @@ def api_event(
 
 def problem_of(answer: Mapping[str, Any]) -> dict[str, Any]:
     """The decoded problem of an answer that must be one."""
-    assert answer["headers"]["Content-Type"] == "application/problem+json"
+    assert "application/problem+json" == answer["headers"]["Content-Type"]
     problem: dict[str, Any] = json.loads(answer["body"])
     assert problem["status"] == answer["statusCode"]
     return problem

@@ -25,7 +25,7 @@ def test_a_failing_api_is_told_and_can_be_tried_again(visit: Visit) -> None:
     page.get_by_role("link", name="Models", exact=True).click()
     page.get_by_text("Temporarily unavailable").wait_for()
     assert "Send it again." in page.inner_text("[role=alert]")
-    assert barriers(page) == []
+    assert [] == barriers(page)
     page.unroute("**/models")
     page.get_by_role("button", name="Try again").click()
     page.get_by_role("heading", name="Models").wait_for()

@@ -14,7 +14,7 @@ def test_a_wrong_key_is_told_forgotten_and_asked_again(visit: Visit, deployed: D
     page.get_by_role("button", name="Open").click()
     page.get_by_text("This key was not accepted").wait_for()
     assert 0 == page.evaluate("sessionStorage.length")
-    assert barriers(page) == []
+    assert [] == barriers(page)
     page.get_by_label("API key").fill(deployed.key)
     page.get_by_role("button", name="Open").click()
     page.get_by_role("heading", name="Models").wait_for()
@@ -28,7 +28,7 @@ def test_the_key_stays_for_the_tab_until_it_is_forgotten(visit: Visit) -> None:
     page.get_by_label("API key").wait_for()
     assert page.get_by_role("button", name="Forget key").is_hidden()
     assert (0, 0) == (page.evaluate("sessionStorage.length"), page.evaluate("localStorage.length"))
-    assert barriers(page) == []
+    assert [] == barriers(page)
 
 
 def test_the_form_names_the_command_of_the_deployments_own_operator(visit: Visit) -> None:

@@ -35,7 +35,7 @@ def test_without_champion_runs_and_predictions_each_page_says_what_to_do(
 
 @pytest.mark.parametrize("place", PAGES)
 def test_no_empty_page_has_a_serious_barrier(before_data: dict[str, Seen], place: str) -> None:
-    assert before_data[place].barriers == []
+    assert [] == before_data[place].barriers
 
 
 def test_the_overview_shows_champion_intervals_traffic_incident_timeline_and_runs(

@@ -29,7 +29,7 @@ def test_a_row_is_scored_by_a_form_made_from_the_contract_and_explained(visit: V
     page.locator(".result").wait_for()
     assert re.fullmatch(r"\d+\.\d %", page.locator(".result .headline").inner_text().split("\n")[0])
     assert 8 == page.locator(".contributions li").count()
-    assert barriers(page) == []
+    assert [] == barriers(page)
 
 
 def test_a_row_is_scored_on_a_phone(visit: Visit) -> None:
@@ -37,7 +37,7 @@ def test_a_row_is_scored_on_a_phone(visit: Visit) -> None:
     page.get_by_label("age", exact=True).fill("61")
     page.get_by_role("button", name="Score").tap()
     page.locator(".result").wait_for()
-    assert barriers(page) == []
+    assert [] == barriers(page)
 
 
 def test_a_refused_form_names_its_fields(visit: Visit) -> None:
@@ -57,7 +57,7 @@ def test_a_refused_form_names_its_fields(visit: Visit) -> None:
 def test_the_log_shows_no_feature(visit: Visit) -> None:
     page = visit("#/predictions")
     table = page.get_by_role("region", name=LOG)
-    assert table.locator("thead th").all_inner_texts() == [
+    assert [
         "Time (UTC)",
         "Probability",
         "Answer",
@@ -65,7 +65,7 @@ def test_the_log_shows_no_feature(visit: Visit) -> None:
         "Version",
         "Source",
         "Prediction id",
-    ]
+    ] == table.locator("thead th").all_inner_texts()
     assert 100 == table.locator("tbody tr").count()
 
 

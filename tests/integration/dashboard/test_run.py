@@ -93,7 +93,7 @@ def test_a_report_opens_in_a_frame_that_cant_reach_the_page(
     frame = page.frames[-1].url
     assert frame.startswith(f"http://127.0.0.1:{deployed.target.require_laptop('open').aws_port}/")
     assert "X-Amz-Signature" in frame
-    assert barriers(page) == []
+    assert [] == barriers(page)
 
 
 def test_on_a_phone_a_report_fits_and_what_is_touched_is_large_enough(
@@ -112,8 +112,8 @@ def test_on_a_phone_a_report_fits_and_what_is_touched_is_large_enough(
         for target in page.locator("button:visible, select:visible, nav a:visible").all()
         if (box := target.bounding_box()) and box["height"] < 40
     ]
-    assert low == []
-    assert barriers(page) == []
+    assert [] == low
+    assert [] == barriers(page)
 
 
 def test_a_link_of_a_mail_lands_on_its_run_after_the_key(

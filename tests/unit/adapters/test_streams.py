@@ -30,25 +30,25 @@ def _stream(firehose: FakeFirehose, s3: FakeS3, pauses: list[float] | None = Non
 
 def test_records_go_to_the_stream_in_order() -> None:
     firehose, s3 = FakeFirehose(), FakeS3()
-    assert _stream(firehose, s3).append(_lines(3)) == 0
+    assert 0 == _stream(firehose, s3).append(_lines(3))
     assert _lines(3) == firehose.lines
-    assert s3.objects == {}
+    assert {} == s3.objects
 
 
 def test_nothing_to_append_calls_nobody() -> None:
     firehose = FakeFirehose()
-    assert _stream(firehose, FakeS3()).append([]) == 0
-    assert firehose.batches == []
+    assert 0 == _stream(firehose, FakeS3()).append([])
+    assert [] == firehose.batches
 
 
 def test_batches_keep_to_the_limits() -> None:
     firehose = FakeFirehose()
     _stream(firehose, FakeS3()).append(_lines(1001))
-    assert firehose.batches == [500, 500, 1]
+    assert [500, 500, 1] == firehose.batches
     big = [b"x" * (MAXIMUM_BYTES // 3) for _ in range(4)]
     firehose.batches.clear()
     _stream(firehose, FakeS3()).append(big)
-    assert firehose.batches == [3, 1]
+    assert [3, 1] == firehose.batches
 
 
 def test_only_the_refused_records_are_sent_again() -> None:
@@ -59,8 +59,8 @@ def test_only_the_refused_records_are_sent_again() -> None:
         return line == b'{"n":1}\n' and tries[line] == 1
 
     firehose, s3 = FakeFirehose(refuses=refuses), FakeS3()
-    assert _stream(firehose, s3).append(_lines(3)) == 0
-    assert firehose.batches == [3, 1]
+    assert 0 == _stream(firehose, s3).append(_lines(3))
+    assert [3, 1] == firehose.batches
     assert sorted(_lines(3)) == sorted(firehose.lines)
 
 
@@ -76,9 +76,9 @@ def test_only_the_refused_records_are_sent_again() -> None:
 )
 def test_a_throttled_missing_or_unreachable_stream_ends_in_the_fallback(error: Exception) -> None:
     firehose, s3, pauses = FakeFirehose(errors=[error] * 9), FakeS3(), list[float]()
-    assert _stream(firehose, s3, pauses).append(_lines(2)) == 2
-    assert (firehose.batches, firehose.lines) == ([2, 2, 2], [])
-    assert len(pauses) == 2
+    assert 2 == _stream(firehose, s3, pauses).append(_lines(2))
+    assert ([2, 2, 2], []) == (firehose.batches, firehose.lines)
+    assert 2 == len(pauses)
     assert pauses[0] <= 0.05
     assert pauses[1] <= 0.1
     (key,) = s3.objects
@@ -137,7 +137,7 @@ def test_a_slow_stream_costs_its_patience_and_one_call_at_most_and_no_record(
     began = slow.now
     fallen = slow.stream(s3).append(_lines(2_000))
     stored = [line for data in s3.objects.values() for line in data.splitlines(keepends=True)]
-    assert _lines(2_000) == [*delivered, *stored]
+    assert [*delivered, *stored] == _lines(2_000)
     assert fallen == len(stored) > 0
     assert slow.now - began < PATIENCE_SECONDS + seconds + 0.001
 
@@ -173,8 +173,8 @@ def test_clients_behind_the_gateway_give_up_before_it_does(monkeypatch: pytest.M
 
 def test_a_short_hiccup_is_survived_without_the_fallback() -> None:
     firehose, s3 = FakeFirehose(errors=[client_error("ThrottlingException")]), FakeS3()
-    assert _stream(firehose, s3).append(_lines(2)) == 0
-    assert s3.objects == {}
+    assert 0 == _stream(firehose, s3).append(_lines(2))
+    assert {} == s3.objects
 
 
 def test_without_stream_and_fallback_it_says_so() -> None:

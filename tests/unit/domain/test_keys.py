@@ -51,8 +51,8 @@ def test_the_layout(expected: str, built: str) -> None:
 
 
 def test_a_version_is_number_and_hash() -> None:
-    assert keys.version(7, "0a1b2c3d" + "f" * 56) == VERSION
-    assert keys.registry_number(VERSION) == "7"
+    assert VERSION == keys.version(7, "0a1b2c3d" + "f" * 56)
+    assert "7" == keys.registry_number(VERSION)
 
 
 @pytest.mark.parametrize(

@@ -34,12 +34,12 @@ def test_a_password_with_special_characters_survives_the_url() -> None:
     text = build_url(DATABASE, SETTINGS).render_as_string(hide_password=False)
     parsed = make_url(text)
     assert parsed.password == DATABASE.database_password
-    assert (parsed.host, parsed.port, parsed.database) == ("db.example.org", 5432, "mlflow")
+    assert ("db.example.org", 5432, "mlflow") == (parsed.host, parsed.port, parsed.database)
 
 
 def test_the_connection_is_verified_in_full_unless_told_otherwise() -> None:
     query = build_url(DATABASE, SETTINGS).query
-    assert (query["sslmode"], query["sslrootcert"]) == ("verify-full", "/etc/ssl/rds/bundle.pem")
+    assert ("verify-full", "/etc/ssl/rds/bundle.pem") == (query["sslmode"], query["sslrootcert"])
     plain = Settings(artifact_root="-", allowed_hosts="-", sslmode="require")
     assert "sslrootcert" not in build_url(DATABASE, plain).query
 
@@ -47,25 +47,25 @@ def test_the_connection_is_verified_in_full_unless_told_otherwise() -> None:
 def test_the_server_gets_its_url_by_environment_and_no_part_of_the_secret() -> None:
     given = DATABASE.to_env() | {"PATH": "/bin"}
     env = build_environment(SETTINGS, given, store_uri="postgresql+psycopg2://...")
-    assert [name for name in env if name.startswith("DATABASE_")] == []
-    assert env["PATH"] == "/bin"
-    assert env["MLFLOW_BACKEND_STORE_URI"] == "postgresql+psycopg2://..."
-    assert env["MLFLOW_SERVER_ALLOWED_HOSTS"] == "mlflow.internal:*"
-    assert env["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
-    assert env["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    assert [] == [name for name in env if name.startswith("DATABASE_")]
+    assert "/bin" == env["PATH"]
+    assert "postgresql+psycopg2://..." == env["MLFLOW_BACKEND_STORE_URI"]
+    assert "mlflow.internal:*" == env["MLFLOW_SERVER_ALLOWED_HOSTS"]
+    assert "false" == env["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"]
+    assert "true" == env["MLFLOW_DISABLE_TELEMETRY"]
 
 
 def test_artifacts_go_past_the_server() -> None:
     command = build_command(SETTINGS)
     assert "--no-serve-artifacts" in command
-    assert command[command.index("--default-artifact-root") + 1] == "s3://models/mlflow"
+    assert "s3://models/mlflow" == command[command.index("--default-artifact-root") + 1]
 
 
 def test_a_missing_variable_ends_with_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([], SETTINGS.to_env()) == 1
+    assert 1 == main([], SETTINGS.to_env())
     said = capsys.readouterr().err
     assert "DATABASE_HOST is missing" in said
-    assert said.count("\n") == 1
+    assert 1 == said.count("\n")
 
 
 def test_nothing_that_listens_is_not_alive() -> None:

@@ -63,45 +63,45 @@ def test_a_window_without_rows_is_a_normal_result_of_the_champion(world: World) 
         version,
         "not_needed",
     )
-    assert published(world, summary) == {"summary.json"}
-    assert world.channels.mails == []
+    assert {"summary.json"} == published(world, summary)
+    assert [] == world.channels.mails
 
 
 def test_without_rows_and_champion_there_is_still_a_result(world: World) -> None:
     [summary] = world.run()
-    assert (summary.outcome, summary.version) == (Outcome.NO_DATA, None)
+    assert (Outcome.NO_DATA, None) == (summary.outcome, summary.version)
     assert summary.run_id.endswith("--none")
 
 
 def test_few_rows_are_counted_and_not_judged(world: World) -> None:
     drifted_day(world, publish_model(world.bucket, world.contract), rows=299)
     [summary] = world.run(scheduled=True)
-    assert (summary.outcome, summary.rows.sampled) == (Outcome.INSUFFICIENT_DATA, 299)
-    assert (summary.columns, published(world, summary)) == ((), {"summary.json"})
+    assert (Outcome.INSUFFICIENT_DATA, 299) == (summary.outcome, summary.rows.sampled)
+    assert ((), {"summary.json"}) == (summary.columns, published(world, summary))
 
 
 def test_a_quiet_day_is_published_and_tells_nobody(world: World) -> None:
     quiet_day(world, publish_model(world.bucket, world.contract))
     [summary] = world.run(scheduled=True, mail=True)
-    assert (summary.outcome, summary.findings, summary.mail) == (Outcome.STABLE, (), "not_needed")
-    assert published(world, summary) == {
+    assert (Outcome.STABLE, (), "not_needed") == (summary.outcome, summary.findings, summary.mail)
+    assert {
         "summary.json",
         "data_drift.html",
         "prediction_drift.html",
-    }
-    assert (world.channels.mails, world.channels.messages, world.channels.events) == ([], [], [])
+    } == published(world, summary)
+    assert ([], [], []) == (world.channels.mails, world.channels.messages, world.channels.events)
 
 
 def test_a_drifted_day_is_published_and_told(world: World) -> None:
     drifted_day(world, publish_model(world.bucket, world.contract))
     [summary] = world.run(scheduled=True)
-    assert (summary.outcome, [c.column for c in summary.drifted], summary.mail) == (
+    assert (
         Outcome.DATA_DRIFT,
         ["age"],
         "sent",
-    )
+    ) == (summary.outcome, [c.column for c in summary.drifted], summary.mail)
     assert stored(world, summary) == summary
-    assert [entry.mail for entry in index(world).entries] == ["sent"]
+    assert ["sent"] == [entry.mail for entry in index(world).entries]
     assert len(world.channels.messages) == len(world.channels.events) == 1
     assert "?t=" not in world.channels.events[0]["Detail"]  # the bus gets no capability
 
@@ -125,10 +125,10 @@ def test_a_repeat_on_demand_wipes_out_neither_the_mail_nor_the_schedule(world: W
     drifted_day(world, publish_model(world.bucket, world.contract))
     world.run(scheduled=True)
     [repeated] = world.run()
-    assert (repeated.scheduled, repeated.mail) == (True, "sent")
+    assert (True, "sent") == (repeated.scheduled, repeated.mail)
     assert stored(world, repeated) == repeated
     [entry] = index(world).entries
-    assert (entry.scheduled, entry.mail) == (True, "sent")
+    assert (True, "sent") == (entry.scheduled, entry.mail)
 
 
 @pytest.mark.usefixtures("plain_pages")
@@ -139,7 +139,7 @@ def test_a_slow_run_beside_a_faster_one_leaves_what_that_one_mailed(world: World
     publishing.publish_summary(world.bucket, behind)
     publishing.index_runs(world.bucket, [behind])
     assert stored(world, first) == replace(first, problems=("slow",))
-    assert [(e.mail, e.scheduled) for e in index(world).entries] == [("sent", True)]
+    assert [("sent", True)] == [(e.mail, e.scheduled) for e in index(world).entries]
 
 
 @pytest.mark.usefixtures("plain_pages")
@@ -159,7 +159,7 @@ def test_when_mail_is_refused_the_reports_are_there_and_the_run_says_so(world: W
     drifted_day(world, publish_model(world.bucket, world.contract))
     world.channels.refuse("mail")
     [summary] = world.run(scheduled=True)
-    assert stored(world, summary).mail == "failed"
+    assert "failed" == stored(world, summary).mail
     assert "data_drift.html" in published(world, summary)
     assert "example.org" not in str(summary.problems)
 
@@ -173,7 +173,7 @@ def test_each_version_in_a_window_is_judged_by_its_own_reference(world: World) -
     other = scored(1_000, seed=3)
     log(world.bucket, records(other, world.contract, version=new), name="b")
     found = {summary.version: summary.outcome for summary in world.run()}
-    assert found == {old: Outcome.STABLE, new: Outcome.STABLE}
+    assert {old: Outcome.STABLE, new: Outcome.STABLE} == found
 
 
 def test_a_version_without_reference_is_not_judged_and_says_why(world: World) -> None:
@@ -182,7 +182,7 @@ def test_a_version_without_reference_is_not_judged_and_says_why(world: World) ->
     quiet_day(world, version)
     [summary] = world.run()
     assert summary.outcome is Outcome.INSUFFICIENT_DATA
-    assert summary.problems == (f"Version {version} has no reference sample.",)
+    assert (f"Version {version} has no reference sample.",) == summary.problems
 
 
 def test_a_report_that_cannot_be_drawn_leaves_the_verdict(
@@ -194,15 +194,15 @@ def test_a_report_that_cannot_be_drawn_leaves_the_verdict(
     monkeypatch.setattr(reports, "data_drift", broken)
     drifted_day(world, publish_model(world.bucket, world.contract))
     [summary] = world.run(mail=True)
-    assert (summary.outcome, summary.reports) == (Outcome.DATA_DRIFT, ("prediction_drift",))
-    assert summary.problems == ("The report data_drift could not be drawn (ValueError).",)
-    assert world.channels.subjects == ["[diabetes] Data drift: age (2026-01-31 UTC)"]
+    assert (Outcome.DATA_DRIFT, ("prediction_drift",)) == (summary.outcome, summary.reports)
+    assert ("The report data_drift could not be drawn (ValueError).",) == summary.problems
+    assert ["[diabetes] Data drift: age (2026-01-31 UTC)"] == world.channels.subjects
 
 
 def test_an_unreadable_index_starts_anew(world: World) -> None:
     world.bucket.put(keys.RUN_INDEX, b"[")
     world.run()
-    assert len(index(world).entries) == 1
+    assert 1 == len(index(world).entries)
 
 
 def test_the_index_lists_the_newest_window_first(world: World) -> None:

@@ -49,15 +49,15 @@ def url() -> Iterator[str]:
 def test_a_busy_api_is_asked_again_under_the_same_idempotency_key(url: str) -> None:
     answer = Api(url, "key").post("/predict", {}, idempotency_key="one")
 
-    assert answer == (200, {"status": 200})
-    assert Busy.seen == [("one", "key")] * 3
+    assert (200, {"status": 200}) == answer
+    assert [("one", "key")] * 3 == Busy.seen
 
 
 def test_a_refusal_is_not_repeated(url: str) -> None:
     Busy.statuses = [400]
 
-    assert Api(url, "key").post("/predict", {}, idempotency_key="one") == (400, {"status": 400})
-    assert len(Busy.seen) == 1
+    assert (400, {"status": 400}) == Api(url, "key").post("/predict", {}, idempotency_key="one")
+    assert 1 == len(Busy.seen)
 
 
 def test_an_api_that_is_not_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

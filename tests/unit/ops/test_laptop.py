@@ -74,7 +74,7 @@ def test_settings_of_the_laptop_are_remembered(tmp_path: Path) -> None:
     laptop.save()
 
     assert Laptop.load(tmp_path) == laptop
-    assert (tmp_path / "laptop.json").stat().st_mode & 0o077 == 0
+    assert 0 == (tmp_path / "laptop.json").stat().st_mode & 0o077
 
 
 def test_settings_that_cannot_be_read_are_the_defaults(tmp_path: Path) -> None:
@@ -88,15 +88,15 @@ def test_the_emulator_gets_nothing_of_the_users_aws(tmp_path: Path) -> None:
     env = emulator_env(laptop, {"AWS_PROFILE": "hospital", "PATH": "/bin"})
 
     assert "AWS_PROFILE" not in env
-    assert env["DOCKER_HOST"] == "unix:///nonexistent"
-    assert env["BIND_HOST"] == "127.0.0.1"
-    assert env["PATH"] == "/bin"
+    assert "unix:///nonexistent" == env["DOCKER_HOST"]
+    assert "127.0.0.1" == env["BIND_HOST"]
+    assert "/bin" == env["PATH"]
 
 
 def test_this_machine_is_reached_without_the_users_proxy(tmp_path: Path) -> None:
     env = Laptop(folder=tmp_path).env({"NO_PROXY": "intranet"})
 
-    assert env["NO_PROXY"] == "intranet,localhost,127.0.0.1"
+    assert "intranet,localhost,127.0.0.1" == env["NO_PROXY"]
 
 
 def test_a_database_password_is_in_no_argument(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_the_reason_of_a_failed_deployment_is_its_error_line(tmp_path: Path) -> 
     log = tmp_path / "cdk.log"
     log.write_text("synthesising\nError: the contract is bad.\nsee above\n")
 
-    assert deploy._find_reason(log) == "Error: the contract is bad"
+    assert "Error: the contract is bad" == deploy._find_reason(log)
 
 
 def test_one_port_for_both_is_refused(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_a_missing_contract_is_refused_before_anything_starts(tmp_path: Path) ->
 
     with pytest.raises(OpsError, match="There is no contract at"):
         up.start(target, contract=tmp_path / "none.toml")
-    assert list(tmp_path.iterdir()) == []
+    assert [] == list(tmp_path.iterdir())
 
 
 def test_too_little_space_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,12 +189,12 @@ def test_progress_without_a_terminal_is_a_line_a_quarter(
         for _ in range(100):
             progress.advance()
 
-    assert capsys.readouterr().err.splitlines() == [
+    assert [
         "work: 25 of 100 rows",
         "work: 50 of 100 rows",
         "work: 75 of 100 rows",
         "work: 100 of 100 rows",
-    ]
+    ] == capsys.readouterr().err.splitlines()
 
 
 def test_a_table_is_aligned_and_shows_no_control_character() -> None:
@@ -222,7 +222,7 @@ def _figures(**changed: Any) -> Figures:
 
 
 def test_a_closed_circle_has_no_failure() -> None:
-    assert list_failures(_figures()) == []
+    assert [] == list_failures(_figures())
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ def test_a_closed_circle_has_no_failure() -> None:
     ],
 )
 def test_what_did_not_hold_is_a_sentence(changed: dict[str, Any], sentence: str) -> None:
-    assert list_failures(_figures(**changed)) == [sentence]
+    assert [sentence] == list_failures(_figures(**changed))
 
 
 def test_a_listening_port_is_taken() -> None:

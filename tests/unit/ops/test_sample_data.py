@@ -30,13 +30,13 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
 def test_the_header_is_the_data_sets(tmp_path: Path) -> None:
     write(rows=1, seed=1, path=tmp_path / "a.csv")
 
-    assert (tmp_path / "a.csv").read_text().splitlines()[0] == HEADER
+    assert HEADER == (tmp_path / "a.csv").read_text().splitlines()[0]
 
 
 def test_every_row_fits_the_default_contract(sample: pd.DataFrame) -> None:
     rows = sample.drop(columns="diabetes").to_dict("records")
 
-    assert [problem for row in rows for problem in CONTRACT.validate(row)] == []
+    assert [] == [problem for row in rows for problem in CONTRACT.validate(row)]
 
 
 def test_numbers_are_written_as_the_data_set_writes_them(tmp_path: Path) -> None:
@@ -50,31 +50,31 @@ def test_numbers_are_written_as_the_data_set_writes_them(tmp_path: Path) -> None
 
 
 def test_prevalence_is_about_8_and_a_half_percent(sample: pd.DataFrame) -> None:
-    assert sample["diabetes"].mean() == pytest.approx(0.085, abs=0.008)
+    assert pytest.approx(0.085, abs=0.008) == sample["diabetes"].mean()
 
 
 def test_unknown_bmi_is_the_data_sets_spike(sample: pd.DataFrame) -> None:
-    assert (sample["bmi"] == 27.32).mean() == pytest.approx(0.255, abs=0.02)
+    assert pytest.approx(0.255, abs=0.02) == (sample["bmi"] == 27.32).mean()
 
 
 def test_infants_have_fractional_ages_and_nobody_else(sample: pd.DataFrame) -> None:
     fractional = sample["age"] % 1 != 0
 
     assert sample.loc[fractional, "age"].max() < 2
-    assert fractional.mean() == pytest.approx(0.02, abs=0.005)
+    assert pytest.approx(0.02, abs=0.005) == fractional.mean()
 
 
 @pytest.mark.parametrize("column", ["HbA1c_level", "blood_glucose_level"])
 def test_laboratory_values_have_18_levels(sample: pd.DataFrame, column: str) -> None:
-    assert sample[column].nunique() == 18
+    assert 18 == sample[column].nunique()
 
 
 def test_high_laboratory_values_occur_with_diabetes_only(sample: pd.DataFrame) -> None:
     high = (sample["HbA1c_level"] > 6.6) | (sample["blood_glucose_level"] > 200)
     low = (sample["HbA1c_level"] < 5.7) | (sample["blood_glucose_level"] < 126)
 
-    assert set(sample.loc[high, "diabetes"]) == {1}
-    assert set(sample.loc[low, "diabetes"]) == {0}
+    assert {1} == set(sample.loc[high, "diabetes"])
+    assert {0} == set(sample.loc[low, "diabetes"])
 
 
 @pytest.mark.parametrize("column", ["hypertension", "heart_disease"])
@@ -106,7 +106,7 @@ def test_chunks_are_cut_at_a_fixed_size_and_differ() -> None:
     tables = list(diabetes_rows.chunks(rows=rows, seed=1))
     again = next(diabetes_rows.chunks(rows=2 * diabetes_rows.CHUNK_ROWS, seed=1))
 
-    assert [table.num_rows for table in tables] == [diabetes_rows.CHUNK_ROWS, 5]
+    assert [diabetes_rows.CHUNK_ROWS, 5] == [table.num_rows for table in tables]
     assert tables[0].equals(again)
     assert not tables[1].equals(tables[0].slice(0, 5))
 
@@ -115,7 +115,7 @@ def test_progress_counts_every_row(tmp_path: Path) -> None:
     counts: list[int] = []
     write(rows=diabetes_rows.CHUNK_ROWS + 1, seed=1, path=tmp_path / "a", advance=counts.append)
 
-    assert counts == [diabetes_rows.CHUNK_ROWS, 1]
+    assert [diabetes_rows.CHUNK_ROWS, 1] == counts
 
 
 @pytest.mark.parametrize(("rows", "seed"), [(0, 1), (-5, 1), (2_000_000_000, 1), (10, -1)])
@@ -123,7 +123,7 @@ def test_impossible_sizes_are_refused(tmp_path: Path, rows: int, seed: int) -> N
     with pytest.raises(OpsError, match="--rows must be from 1"):
         write(rows=rows, seed=seed, path=tmp_path / "a.csv")
 
-    assert list(tmp_path.iterdir()) == []
+    assert [] == list(tmp_path.iterdir())
 
 
 def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
@@ -134,4 +134,4 @@ def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_smoking_shares_add_up_at_every_age() -> None:
-    assert np.array(diabetes_rows.SMOKING_SHARES).sum(axis=1) == pytest.approx(1.0)
+    assert pytest.approx(1.0) == np.array(diabetes_rows.SMOKING_SHARES).sum(axis=1)

@@ -51,7 +51,7 @@ def test_a_scenario_changes_its_feature_and_nothing_else(
 def test_a_shifted_patient_still_obeys_the_contract(scenario: Scenario) -> None:
     extreme = PATIENT | {"age": 120, "blood_glucose_level": 700, "bmi": 99.9}
 
-    assert CONTRACT.validate(_shifted(scenario, extreme)) == []
+    assert [] == CONTRACT.validate(_shifted(scenario, extreme))
 
 
 @pytest.mark.parametrize("scenario", [Scenario.GLUCOSE, Scenario.BMI])
@@ -65,7 +65,7 @@ def test_six_of_ten_smokers_fall_silent() -> None:
     change, rng = scenarios.choose_shift(Scenario.SMOKING, CONTRACT), random.Random(1)
     answers = [change(PATIENT, rng)["smoking_history"] for _ in range(5000)]
 
-    assert answers.count("No Info") / 5000 == pytest.approx(0.6, abs=0.03)
+    assert pytest.approx(0.6, abs=0.03) == answers.count("No Info") / 5000
 
 
 def test_a_scenario_without_its_feature_is_refused() -> None:
@@ -93,7 +93,7 @@ def test_the_same_seed_draws_the_same_rows() -> None:
 def test_batches_hold_every_row_in_order() -> None:
     rows = [{"x": n} for n in range(7)]
 
-    assert list(_split(iter(rows), 3)) == [rows[:3], rows[3:6], rows[6:]]
+    assert [rows[:3], rows[3:6], rows[6:]] == list(_split(iter(rows), 3))
 
 
 def test_answers_are_counted_per_version_and_refusals_per_reason() -> None:
@@ -102,10 +102,10 @@ def test_answers_are_counted_per_version_and_refusals_per_reason() -> None:
     sent.count(200, {"predictions": predictions})
     sent.count(503, {"detail": "There is no model."})
 
-    assert sent.answered == 3
-    assert sent.versions == {"1-0a1b2c3d": 3}
-    assert sent.prediction_ids == {"0", "1", "2"}
-    assert sent.problems == {"503: There is no model.": 1}
+    assert 3 == sent.answered
+    assert {"1-0a1b2c3d": 3} == sent.versions
+    assert {"0", "1", "2"} == sent.prediction_ids
+    assert {"503: There is no model.": 1} == sent.problems
 
 
 @pytest.mark.parametrize(
@@ -118,4 +118,4 @@ def test_answers_are_counted_per_version_and_refusals_per_reason() -> None:
     ],
 )
 def test_an_error_answer_in_a_few_words(body: Any, expected: str) -> None:
-    assert describe_problem(500, body) == expected
+    assert expected == describe_problem(500, body)

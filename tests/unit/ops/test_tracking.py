@@ -38,11 +38,11 @@ class Stacks:
         return {"Stacks": [{"Outputs": outputs}]}
 
     def get_paginator(self, operation: str) -> "Stacks":
-        assert operation == "list_stack_resources"
+        assert "list_stack_resources" == operation
         return self
 
     def paginate(self, StackName: str) -> Iterator[dict[str, Any]]:
-        assert StackName == "circle-dev-Tracking"
+        assert "circle-dev-Tracking" == StackName
         for kind, name in self._resources.items():
             yield {"StackResourceSummaries": [{"ResourceType": kind, "PhysicalResourceId": name}]}
 
@@ -66,7 +66,7 @@ class Executions:
         self._running = running
 
     def list_executions(self, **options: Any) -> dict[str, Any]:
-        assert (options["stateMachineArn"], options["statusFilter"]) == (MACHINE, "RUNNING")
+        assert (MACHINE, "RUNNING") == (options["stateMachineArn"], options["statusFilter"])
         return {"executions": [{}] * self._running}
 
 
@@ -180,7 +180,7 @@ def stages() -> list[str]:
 
 def test_the_stack_says_what_belongs_to_the_server(account: Account) -> None:
     server = tracking.TrackingServer.find(account, "pause")
-    assert (server.database, server.cluster) == ("tracking", "ours")
+    assert ("tracking", "ours") == (server.database, server.cluster)
     assert server.service.endswith("/mlflow")
 
 
@@ -189,10 +189,10 @@ def test_a_rotation_changes_the_password_alone_and_shows_it_nowhere(
 ) -> None:
     rotate_db_password.run(account)
     new = secret()
-    assert {name for name in OLD if new[name] != OLD[name]} == {"password"}
-    assert len(new["password"]) == rotate_db_password.LENGTH
-    assert deployments == [{"forceNewDeployment": True}]
-    assert stages() == ["AWSCURRENT", "AWSPREVIOUS"]
+    assert {"password"} == {name for name in OLD if new[name] != OLD[name]}
+    assert rotate_db_password.LENGTH == len(new["password"])
+    assert [{"forceNewDeployment": True}] == deployments
+    assert ["AWSCURRENT", "AWSPREVIOUS"] == stages()
     shown = capsys.readouterr()
     assert new["password"] not in shown.out + shown.err
 
@@ -211,7 +211,7 @@ def test_the_database_gets_the_password_that_waits_in_the_secret(
 
     monkeypatch.setattr(Account, "replaced", {"rds": Watched()})
     rotate_db_password.run(account)
-    assert given == [secret()["password"]]
+    assert [secret()["password"]] == given
 
 
 def test_an_interrupted_rotation_goes_on_with_the_same_password(
@@ -219,7 +219,7 @@ def test_an_interrupted_rotation_goes_on_with_the_same_password(
 ) -> None:
     server = tracking.TrackingServer.find(account, "rotate-db-password")
     waiting = rotate_db_password._stage_password(account.client("secretsmanager"), server.secret)
-    assert secret()["password"] == "old"
+    assert "old" == secret()["password"]
     rotate_db_password.run(account)
     assert secret()["password"] == waiting
 
@@ -228,9 +228,9 @@ def test_a_pause_stops_server_and_database_and_a_resume_starts_them(
     account: Account, deployments: list[dict[str, Any]]
 ) -> None:
     pause.run(account)
-    assert (database_status(), deployments) == ("stopped", [{"desiredCount": 0}])
+    assert ("stopped", [{"desiredCount": 0}]) == (database_status(), deployments)
     resume.run(account)
-    assert (database_status(), deployments[1:]) == ("available", [{"desiredCount": 1}])
+    assert ("available", [{"desiredCount": 1}]) == (database_status(), deployments[1:])
 
 
 def test_what_was_interrupted_can_be_said_again(
@@ -238,10 +238,10 @@ def test_what_was_interrupted_can_be_said_again(
 ) -> None:
     for _ in range(2):
         pause.run(account)
-    assert database_status() == "stopped"
+    assert "stopped" == database_status()
     for _ in range(2):
         resume.run(account)
-    assert database_status() == "available"
+    assert "available" == database_status()
 
 
 class Slow:
@@ -292,7 +292,7 @@ def test_a_running_training_keeps_its_tracking_server(
     account.replaced["stepfunctions"] = Executions(1)
     with pytest.raises(OpsError, match="A training is running"):
         pause.run(account)
-    assert (database_status(), deployments) == ("available", [])
+    assert ("available", []) == (database_status(), deployments)
 
 
 def test_a_database_that_does_not_settle_is_a_sentence(account: Account) -> None:
@@ -304,14 +304,14 @@ def test_a_database_that_does_not_settle_is_a_sentence(account: Account) -> None
 def test_a_laptop_has_nothing_to_pause(tmp_path: Path) -> None:
     with pytest.raises(OpsError, match="is for a stage of an account") as error:
         pause.run(Target.on_laptop(Laptop(folder=tmp_path)))
-    assert error.value.next_step == "python -m ops --stage dev pause"
+    assert "python -m ops --stage dev pause" == error.value.next_step
 
 
 def test_a_half_deployed_stack_is_a_sentence(account: Account) -> None:
     del account.resources[tracking.DATABASE]
     with pytest.raises(OpsError, match="missing: AWS::RDS::DBInstance") as error:
         tracking.TrackingServer.find(account, "pause")
-    assert error.value.next_step == "make deploy STAGE=dev MAIL_FROM=ADDRESS"
+    assert "make deploy STAGE=dev MAIL_FROM=ADDRESS" == error.value.next_step
 
 
 def test_an_accounts_mlflow_is_not_opened_but_forwarded(account: Account) -> None:
@@ -337,8 +337,8 @@ def test_the_service_is_waited_for(account: Account, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Account, "replaced", {"ecs": Services()})
     server = tracking.TrackingServer.find(account, "pause")
     server.update_service(account, desiredCount=0)
-    assert asked == [
+    assert [
         ("update", {"cluster": "ours", "service": server.service, "desiredCount": 0}),
         ("waiter", "services_stable"),
         ("wait", {"cluster": "ours", "services": [server.service]}),
-    ]
+    ] == asked

@@ -44,12 +44,12 @@ def test_the_first_line_of_a_cause_says_what_to_do_and_is_found_again(error: str
     cause = explain_failure(error, "raw/a.csv lacks the column age.")
     todo, why = split_cause(error, cause)
     assert cause.splitlines()[0] == todo == ADVICE.get(error, OTHERWISE)
-    assert why == "raw/a.csv lacks the column age."
+    assert "raw/a.csv lacks the column age." == why
 
 
 def test_a_cause_that_the_machine_made_gets_its_advice_too() -> None:
-    assert split_cause("States.Timeout", "") == (ADVICE["States.Timeout"], "")
-    assert split_cause("States.Runtime", "A path\nis wrong.") == (UNEXPECTED, "A path\nis wrong.")
+    assert (ADVICE["States.Timeout"], "") == split_cause("States.Timeout", "")
+    assert (UNEXPECTED, "A path\nis wrong.") == split_cause("States.Runtime", "A path\nis wrong.")
 
 
 def test_off_a_terminal_progress_tells_trials_best_f1_and_the_time_left(
@@ -64,11 +64,11 @@ def test_off_a_terminal_progress_tells_trials_best_f1_and_the_time_left(
         progress.reach(5)
         progress.reach(10)
         progress.reach(20)
-    assert capsys.readouterr().err.splitlines() == [
+    assert [
         "train: 5 of 20 trials, best F1 0.8012, about 30 s left",
         "train: 10 of 20 trials, best F1 0.8012, about 20 s left",
         "train: 20 of 20 trials, best F1 0.8012",
-    ]
+    ] == capsys.readouterr().err.splitlines()
 
 
 def _rollback(monkeypatch: pytest.MonkeyPatch, target: FakeTarget, **options: Any) -> Any:
@@ -138,13 +138,13 @@ def test_a_damaged_entry_is_a_line_below_the_ledger(target: FakeTarget) -> None:
 
 def test_status_shows_what_the_last_check_found(target: FakeTarget) -> None:
     place: Any = target
-    assert status.describe_consistency(place) == [
-        ("consistency", "not checked yet: status --check")
-    ]
+    assert [("consistency", "not checked yet: status --check")] == status.describe_consistency(
+        place
+    )
     found = Consistency(checked_at=0, version=VERSIONS[1].version, seq=2, problems=())
     target.bucket("models").put(keys.CHECK, found.to_json())
     ((_, agreed),) = status.describe_consistency(place)
-    assert agreed == "champion, ledger and registry agree, seq 2, 1970-01-01 00:00:00 UTC"
+    assert "champion, ledger and registry agree, seq 2, 1970-01-01 00:00:00 UTC" == agreed
     bad = Consistency(checked_at=0, version=None, seq=0, problems=("The ledger lacks seq 1.",))
     target.bucket("models").put(keys.CHECK, bad.to_json())
     assert ("problem", "The ledger lacks seq 1.") == status.describe_consistency(place)[1]

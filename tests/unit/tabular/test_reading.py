@@ -73,7 +73,7 @@ def test_a_window_is_half_open_and_looks_into_the_neighbouring_partitions(
         part = table.slice(position, 1)
         log(moto_bucket, part, name=str(position), day=DAY + timedelta(days=days))
     found = read(moto_bucket).samples[version].finish().table
-    assert found["predicted_at"].to_pylist() == [START, END - 1]
+    assert [START, END - 1] == found["predicted_at"].to_pylist()
 
 
 def test_each_version_is_read_by_its_own_contract(moto_bucket: Bucket, contract: Contract) -> None:
@@ -90,7 +90,7 @@ def test_each_version_is_read_by_its_own_contract(moto_bucket: Bucket, contract:
     log(moto_bucket, records(frame, contract, version=new), name="new")
     samples = read(moto_bucket).samples
     columns = {version: sample.finish().table.column_names for version, sample in samples.items()}
-    assert ("bmi" in columns[old], "bmi" in columns[new]) == (False, True)
+    assert (False, True) == ("bmi" in columns[old], "bmi" in columns[new])
 
 
 def test_copies_are_removed_and_the_earliest_kept(moto_bucket: Bucket, contract: Contract) -> None:
@@ -102,7 +102,7 @@ def test_copies_are_removed_and_the_earliest_kept(moto_bucket: Bucket, contract:
     sample = read(moto_bucket).samples[version]
     taken = sample.finish()
     found = taken.table
-    assert (taken.logged, found.num_rows, taken.copies) == (100, 50, 50)
+    assert (100, 50, 50) == (taken.logged, found.num_rows, taken.copies)
     assert found["predicted_at"].to_pylist() == table["predicted_at"].to_pylist()
 
 
@@ -139,7 +139,7 @@ def test_lines_that_are_no_rows_are_counted(moto_bucket: Bucket, contract: Contr
     fall_back(moto_bucket, lines(table), extra=extra)
     contents = read(moto_bucket)
     assert contents.damage.malformed == Counter({"not a JSON object": 4})
-    assert contents.samples[version].logged == 3
+    assert 3 == contents.samples[version].logged
 
 
 def test_rows_of_a_day_nearby_are_nobodys_concern(moto_bucket: Bucket, contract: Contract) -> None:
@@ -147,7 +147,7 @@ def test_rows_of_a_day_nearby_are_nobodys_concern(moto_bucket: Bucket, contract:
     table = records(scored(3, seed=3), contract, version=version)
     fall_back(moto_bucket, lines(table, predicted_at=[START - 1, END], probability=[None, None]))
     contents = read(moto_bucket)
-    assert (contents.damage.malformed, contents.samples[version].logged) == (Counter(), 1)
+    assert (Counter(), 1) == (contents.damage.malformed, contents.samples[version].logged)
 
 
 @pytest.mark.parametrize("at", [0, START - 4 * 86_400_000, END + 4 * 86_400_000, 2**62])
@@ -159,7 +159,7 @@ def test_a_time_that_its_partition_cannot_hold_is_malformed(
     fall_back(moto_bucket, lines(table, predicted_at=[at]))
     contents = read(moto_bucket)
     assert contents.damage.malformed == Counter({"predicted_at": 1})
-    assert contents.samples[version].logged == 2
+    assert 2 == contents.samples[version].logged
 
 
 NOT_UTF8 = pa.array([b"\xff\xfe", b"Male", b"\xff"]).view(pa.string())
@@ -197,7 +197,7 @@ def test_no_content_of_an_object_ends_the_reading(
         found = join_labels(
             ids, log=LogObjects(moto_bucket), start=START, now=END, damage=contents.damage
         )
-        assert found[version].tolist() == [UNKNOWN] * 3
+        assert [UNKNOWN] * 3 == found[version].tolist()
         assert contents.damage.malformed["unreadable"] in (0, 3)
     else:
         assert contents.damage.malformed == Counter(malformed)
@@ -205,8 +205,8 @@ def test_no_content_of_an_object_ends_the_reading(
         start, _ = resolve_window(
             log=LogObjects(moto_bucket), models=Models(moto_bucket), wanted=newest
         )
-        assert start == NOON
-    assert taken.logged == 3
+        assert NOON == start
+    assert 3 == taken.logged
 
 
 def test_bytes_that_are_no_text_cost_their_row_alone(
@@ -217,7 +217,7 @@ def test_bytes_that_are_no_text_cost_their_row_alone(
     position = table.column_names.index("gender")
     log(moto_bucket, table.set_column(position, "gender", NOT_UTF8))
     found = read(moto_bucket).samples[version].finish().table
-    assert found["gender"].to_pylist() == [OTHER, "Male", OTHER]
+    assert [OTHER, "Male", OTHER] == found["gender"].to_pylist()
 
 
 def test_a_large_object_that_expired_since_the_listing_is_counted(
@@ -230,7 +230,7 @@ def test_a_large_object_that_expired_since_the_listing_is_counted(
     entries = list(moto_bucket.list(key))
     moto_bucket.delete(key)
     damage = Damage()
-    assert list(LogObjects(moto_bucket).read_batches(entries, damage)) == []
+    assert [] == list(LogObjects(moto_bucket).read_batches(entries, damage))
     assert damage.unreadable == Counter({key: 1})
 
 
@@ -245,8 +245,8 @@ def test_an_unreadable_object_is_counted_and_the_others_read(
     moto_bucket.put(f"{keys.stream('log', DAY.date())}1.parquet", buffer.getvalue()[:-9])
     log(moto_bucket, table, name="2")
     contents = read(moto_bucket)
-    assert contents.damage.unreadable.total() == 2
-    assert contents.samples[version].logged == 3
+    assert 2 == contents.damage.unreadable.total()
+    assert 3 == contents.samples[version].logged
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_what_breaks_the_contract_is_kept_as_invalid(
     table = records(scored(6, seed=3), contract, version=version)
     fall_back(moto_bucket, lines(table, **{column: values}))
     found = read(moto_bucket).samples[version].finish().table[column].to_pylist()
-    assert ["invalid" if _is_nan(value) else value for value in found] == expected
+    assert expected == ["invalid" if _is_nan(value) else value for value in found]
 
 
 def test_a_column_of_another_type_or_none_at_all_is_no_obstacle(
@@ -275,9 +275,9 @@ def test_a_column_of_another_type_or_none_at_all_is_no_obstacle(
     position = table.column_names.index("bmi")
     log(moto_bucket, table.set_column(position, "bmi", pa.array(["27", "x", None])))
     found = read(moto_bucket).samples[version].finish().table
-    assert found["hba1c_level"].null_count == 3
+    assert 3 == found["hba1c_level"].null_count
     assert np.isnan(found["bmi"].to_pylist()[0])
-    assert found["bmi"].null_count == 1
+    assert 1 == found["bmi"].null_count
 
 
 def test_large_objects_pass_through_a_file(
@@ -288,7 +288,7 @@ def test_large_objects_pass_through_a_file(
     table = records(scored(50, seed=3), contract, version=version)
     log(moto_bucket, table.slice(0, 30))
     fall_back(moto_bucket, lines(table.slice(30)))
-    assert read(moto_bucket).samples[version].logged == 50
+    assert 50 == read(moto_bucket).samples[version].logged
 
 
 @pytest.mark.parametrize(("wanted", "first"), [(1, 99), (40, 60), (100, 0), (500, 0)])
@@ -312,7 +312,7 @@ def test_the_last_rows_of_an_empty_log_are_the_day_before(
     publish_model(moto_bucket, contract)
     models = Models(moto_bucket)
     window = resolve_window(log=LogObjects(moto_bucket), models=models, wanted=LastRows(5, DAY))
-    assert window == (START - 86_400_000, START)
+    assert (START - 86_400_000, START) == window
 
 
 def test_old_partitions_are_left_alone_once_the_last_rows_are_certain(
@@ -330,17 +330,17 @@ def test_old_partitions_are_left_alone_once_the_last_rows_are_certain(
 
     wanted = LastRows(10, DAY + times.DAY)
     resolve_window(log=Watched(moto_bucket), models=Models(moto_bucket), wanted=wanted)
-    assert read_keys == [f"{keys.stream('log', DAY.date())}a.parquet"]
+    assert [f"{keys.stream('log', DAY.date())}a.parquet"] == read_keys
 
 
 def test_partitions_reach_one_day_around_the_window() -> None:
     days = partitions(Window(DAY, DAY + timedelta(hours=25)).days())
-    assert [day.isoformat() for day in days] == [
+    assert [
         "2026-01-30",
         "2026-01-31",
         "2026-02-01",
         "2026-02-02",
-    ]
+    ] == [day.isoformat() for day in days]
 
 
 def test_a_forged_bundle_makes_its_rows_nobodys(moto_bucket: Bucket, contract: Contract) -> None:
@@ -360,7 +360,7 @@ def test_a_stray_folder_among_the_bundles_is_no_version(
     fall_back(moto_bucket, lines(table, model_version=["x"]))
     contents = read(moto_bucket)
     assert contents.damage.malformed == Counter({"model_version": 1})
-    assert contents.samples[version].logged == 1
+    assert 1 == contents.samples[version].logged
 
 
 def test_a_bundle_that_fails_is_fetched_once(moto_bucket: Bucket, contract: Contract) -> None:

@@ -36,7 +36,7 @@ def test_a_sample_never_holds_much_more_than_its_limit() -> None:
         sample.add(_rows(500, first=first))
         held.append(sample._held)
     assert max(held) <= 1_500
-    assert sample.logged == 50_000
+    assert 50_000 == sample.logged
 
 
 def test_a_sample_is_bounded_even_when_all_rows_bear_one_key() -> None:
@@ -48,10 +48,10 @@ def test_a_sample_is_bounded_even_when_all_rows_bear_one_key() -> None:
         backwards.add(other)
         assert forwards._held <= 1_500
     assert forwards.finish().table.equals(backwards.finish().table)
-    assert forwards.finish().table.num_rows == 1_000
+    assert 1_000 == forwards.finish().table.num_rows
 
 
 def test_a_sample_that_fits_is_everything() -> None:
     sample = Sample(1_000)
     sample.add(_rows(1_000))
-    assert (sample.finish().table.num_rows, sample.finish().share) == (1_000, 1.0)
+    assert (1_000, 1.0) == (sample.finish().table.num_rows, sample.finish().share)

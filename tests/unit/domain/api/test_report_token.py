@@ -43,7 +43,7 @@ def test_a_wrong_token_opens_nothing(token: str) -> None:
 
 def test_a_token_fits_into_a_url() -> None:
     token = ReportSecret(NEW).sign(RUN, "data_drift")
-    assert len(token) == 43
+    assert 43 == len(token)
     assert token.replace("-", "").replace("_", "").isalnum()
 
 

@@ -32,7 +32,7 @@ def test_the_shipped_contract_names_the_features_of_the_kaggle_data_set(
     contract: Contract,
 ) -> None:
     assert tuple(VALID) == tuple(feature.name for feature in contract.features)
-    assert contract.target == "diabetes"
+    assert "diabetes" == contract.target
 
 
 def test_the_shipped_features_that_may_be_missing(contract: Contract) -> None:
@@ -117,13 +117,13 @@ def test_the_reserved_names_are_those_of_logs_and_answers(contract: Contract) ->
 
 
 def test_a_valid_instance_has_no_problem(contract: Contract) -> None:
-    assert contract.validate(VALID) == []
+    assert [] == contract.validate(VALID)
 
 
 @pytest.mark.parametrize("name", ["smoking_history", "bmi", "HbA1c_level", "blood_glucose_level"])
 def test_a_nullable_feature_may_be_null_or_absent(contract: Contract, name: str) -> None:
     absent = {key: value for key, value in VALID.items() if key != name}
-    assert contract.validate(VALID | {name: None}) + contract.validate(absent) == []
+    assert [] == contract.validate(VALID | {name: None}) + contract.validate(absent)
     assert contract.row(absent) == contract.row(VALID | {name: None})
 
 
@@ -171,23 +171,23 @@ def test_every_problem_is_listed_at_once(contract: Contract) -> None:
     problems = contract.validate({"age": 121, "gender": "?", "colour": "blue", "bmi": None})
     expected = ["#/colour", "#/gender", "#/age", "#/hypertension", "#/heart_disease"]
     assert expected == [problem.pointer for problem in problems]
-    assert problems[-1].detail == "is required and must be 0 or 1"
+    assert "is required and must be 0 or 1" == problems[-1].detail
 
 
 @pytest.mark.parametrize("instance", [None, 1, "x", [], [VALID], True])
 def test_an_instance_that_is_no_object_is_refused(contract: Contract, instance: object) -> None:
-    assert [p.pointer for p in contract.validate(instance, "#/instances/0")] == ["#/instances/0"]
+    assert ["#/instances/0"] == [p.pointer for p in contract.validate(instance, "#/instances/0")]
 
 
 def test_an_unknown_name_is_escaped_and_cut(contract: Contract) -> None:
     problems = contract.validate(VALID | {"a/b~c" + "x" * 100: 1})
-    assert problems[0].pointer == "#/a~1b~0c" + "x" * 59
-    assert problems[0].field == ""
+    assert "#/a~1b~0c" + "x" * 59 == problems[0].pointer
+    assert "" == problems[0].field
 
 
 def test_a_row_has_the_types_of_the_log(contract: Contract) -> None:
     row = contract.row(VALID | {"hypertension": 1.0, "bmi": None})
-    assert row == ("Female", 54.0, 1, 1, "never", None, 6.6, 140.0)
+    assert ("Female", 54.0, 1, 1, "never", None, 6.6, 140.0) == row
     assert [str, float, int, int, str, type(None), float, float] == [type(v) for v in row]
 
 
@@ -197,7 +197,7 @@ def test_any_valid_instance_of_any_contract_is_accepted_and_becomes_a_row(
 ) -> None:
     contract = data.draw(contracts())
     instance = data.draw(instances(contract))
-    assert contract.validate(instance) == []
+    assert [] == contract.validate(instance)
     expected = tuple(instance.get(feature.name) for feature in contract.features)
     assert expected == contract.row(instance)
 
@@ -217,7 +217,7 @@ def test_a_contract_survives_json(contract: Contract) -> None:
 
 def test_the_shipped_contract_survives_json_with_its_segments(contract: Contract) -> None:
     assert contract == Contract.from_dict(json.loads(json.dumps(contract.to_dict())))
-    assert tuple(segment.feature for segment in contract.segments) == ("gender", "age")
+    assert ("gender", "age") == tuple(segment.feature for segment in contract.segments)
 
 
 def _changed(contract: Contract, **fields: Any) -> Contract:
@@ -244,13 +244,13 @@ def test_the_version_hashes_what_changes_the_model_and_nothing_else(contract: Co
 
 def test_bands_and_groups_are_named_in_order(contract: Contract) -> None:
     age, gender = contract.feature("age"), contract.feature("gender")
-    assert Segment("age", (30, 50)).labels(age) == (
+    assert (
         "age under 30",
         "age 30 to under 50",
         "age 50 and over",
-    )
-    assert Segment("gender").labels(gender) == ("gender=Female", "gender=Male", "gender=Other")
-    assert Segment("f").labels(Feature(name="f", kind="flag")) == ("f=0", "f=1")
+    ) == Segment("age", (30, 50)).labels(age)
+    assert ("gender=Female", "gender=Male", "gender=Other") == Segment("gender").labels(gender)
+    assert ("f=0", "f=1") == Segment("f").labels(Feature(name="f", kind="flag"))
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def test_a_prediction_comes_back_from_its_line(data: st.DataObject) -> None:
     line = record.to_json()
     assert record == PredictionRecord.from_row(json.loads(line))
     assert line.endswith(b"\n")
-    assert line.count(b"\n") == 1
+    assert 1 == line.count(b"\n")
 
 
 @given(st.data())
@@ -70,7 +70,7 @@ def test_a_label_comes_back_from_its_line(
 
 def test_the_sample_key_is_fixed_for_ever() -> None:
     """It is in stored logs: another formula would draw another sample from them."""
-    assert records.sample_key("0b8f8c1e-6a35-4a0b-9f0e-2f3c1f6a7b10") == 7825
+    assert 7825 == records.sample_key("0b8f8c1e-6a35-4a0b-9f0e-2f3c1f6a7b10")
 
 
 def test_sample_keys_are_spread_evenly() -> None:
@@ -87,7 +87,7 @@ def _id(**changed: Any) -> str:
 
 def test_a_repeated_request_gets_the_same_id() -> None:
     assert _id() == _id()
-    assert uuid.UUID(_id()).version == 5
+    assert 5 == uuid.UUID(_id()).version
 
 
 @pytest.mark.parametrize(

@@ -29,9 +29,9 @@ def test_what_is_hidden_is_hidden_together_with_enough(
 ) -> None:
     secret = choose_suppressed(counts, last=last)
     told = {rows for name, rows in counts.items() if name not in secret}
-    assert [rows for rows in told if 0 < rows < SMALLEST_GROUP] == []
+    assert [] == [rows for rows in told if 0 < rows < SMALLEST_GROUP]
     together = sum(counts[name] for name in secret)
-    assert together == 0 or together >= SMALLEST_GROUP or together == sum(counts.values())
+    assert 0 == together or together >= SMALLEST_GROUP or together == sum(counts.values())
 
 
 @pytest.mark.parametrize(
@@ -47,14 +47,14 @@ def test_what_is_hidden_is_hidden_together_with_enough(
 def test_the_next_smallest_is_hidden_too_where_the_rest_would_tell(
     counts: dict[str, int], last: tuple[str, ...], expected: set[str]
 ) -> None:
-    assert choose_suppressed(counts, last=last) == expected
+    assert expected == choose_suppressed(counts, last=last)
 
 
 @pytest.mark.parametrize(
     ("value", "expected"), [(0.0, 0.0), (138.0641, 138.0), (0.123456, 0.123), (-2.71828, -2.72)]
 )
 def test_a_figure_has_three_significant_digits(value: float, expected: float) -> None:
-    assert round_significant(value) == expected
+    assert expected == round_significant(value)
 
 
 def few(frame: pd.DataFrame, seed: int) -> pd.DataFrame:
@@ -115,7 +115,7 @@ def test_no_published_figure_tells_about_fewer_than_eleven_rows(
             if test.rows is not None and is_secret(400 - test.rows)
         ]
     leaks += list(_of_segments(segments, new))
-    assert leaks == []
+    assert [] == leaks
 
 
 def _of_segments(segments: tuple[SegmentDrift, ...], new: dict[str, Column]) -> Iterator[Any]:
@@ -162,7 +162,7 @@ def test_figures_rest_on_eleven_rows_of_each_truth_and_each_answer(
         test={"f1": 0.8},
         sampled=1_000,
     )
-    assert {figure is not None for figure in measured.figures.values()} == {shown}
+    assert {shown} == {figure is not None for figure in measured.figures.values()}
     assert measured.positives == (positives if positives > 10 else None)
 
 

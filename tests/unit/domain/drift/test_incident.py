@@ -62,7 +62,7 @@ def test_an_escalation_remembers_the_worst_that_was_told() -> None:
         opened_at=10,
         notified_at=20,
     )
-    assert after == expected
+    assert expected == after
 
 
 def test_a_column_that_came_too_soon_is_told_when_it_stays() -> None:
@@ -70,7 +70,7 @@ def test_a_column_that_came_too_soon_is_told_when_it_stays() -> None:
     moved, told = silent.advance(
         outcome=Outcome.DATA_DRIFT, drifted=["bmi"], end=10 + ESCALATION_PAUSE_MS
     )
-    assert (silent.drifted, moved, told.drifted) == (("age",), Transition.ESCALATE, ("age", "bmi"))
+    assert (("age",), Transition.ESCALATE, ("age", "bmi")) == (silent.drifted, moved, told.drifted)
 
 
 OWED = Announcement(transition=Transition.OPEN, run_ids=("a", "b"), channels=("mail",))
@@ -90,7 +90,7 @@ def test_a_state_of_an_older_kind_keeps_its_incident() -> None:
     fields = {"last_window_end": 10, "outcome": "data_drift", "drifted": ["age"], "opened_at": 10}
     older = {"incident": {**fields, "quiet_since": None}, "claim": None}
     expected = AlertState(replace(OPEN, notified_at=None))
-    assert AlertState.from_json(json.dumps(older).encode()) == expected
+    assert expected == AlertState.from_json(json.dumps(older).encode())
 
 
 @pytest.mark.parametrize(
@@ -132,4 +132,4 @@ def test_what_is_no_state_is_refused(data: bytes) -> None:
 def test_the_incident_to_show_is_an_open_one_and_the_more_serious() -> None:
     late = replace(OPEN, outcome=Outcome.PERFORMANCE_DROP)
     assert [AlertState(OPEN).worst, AlertState(OPEN, late).worst] == [OPEN, late]
-    assert AlertState(OPEN, replace(late, opened_at=None)).worst == OPEN
+    assert OPEN == AlertState(OPEN, replace(late, opened_at=None)).worst

@@ -116,4 +116,4 @@ def test_the_hash_is_checked_before_anything_is_parsed(
     monkeypatch.setattr("domain.model.bundle._decompress", spy)
     with pytest.raises(BadBundle, match="hash"):
         Bundle.from_bytes(_bundle(contract).to_bytes(), seal)
-    assert parsed == []
+    assert [] == parsed

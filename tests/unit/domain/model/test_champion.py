@@ -22,21 +22,21 @@ def _pointer() -> Champion:
 
 
 def test_a_model_is_named_by_its_number_and_seal() -> None:
-    assert ModelRef("1-aaaaaaaa", "serving/bundles/1-aaaaaaaa/bundle.json.gz", "a" * 64) == FIRST
+    assert FIRST == ModelRef("1-aaaaaaaa", "serving/bundles/1-aaaaaaaa/bundle.json.gz", "a" * 64)
 
 
 def test_the_first_champion_has_no_previous_one() -> None:
-    assert (_pointer().seq, _pointer().model, _pointer().previous) == (1, FIRST, None)
+    assert (1, FIRST, None) == (_pointer().seq, _pointer().model, _pointer().previous)
 
 
 def test_a_successor_remembers_whom_it_replaced() -> None:
     second = Champion.successor(_pointer(), SECOND, action="rollback", execution="e2", now=11)
-    assert (
+    assert (2, SECOND, FIRST, "rollback") == (
         second.seq,
         second.model,
         second.previous,
         second.action,
-    ) == (2, SECOND, FIRST, "rollback")
+    )
 
 
 @given(st.lists(_MODELS, min_size=1, max_size=4), st.text(), st.integers(0, 2**42))
@@ -132,5 +132,5 @@ def test_a_field_of_another_type_is_no_ledger_entry(change: dict[str, Any]) -> N
 def test_an_entry_keeps_the_pointers_facts() -> None:
     pointer = replace(_pointer(), seq=12, previous=SECOND)
     entry = LedgerEntry.of(pointer, ("Because.",))
-    assert entry.key == "serving/ledger/00000012-promote-1-aaaaaaaa.json"
+    assert "serving/ledger/00000012-promote-1-aaaaaaaa.json" == entry.key
     assert (SECOND.version, ("Because.",)) == (entry.previous_version, entry.reasons)

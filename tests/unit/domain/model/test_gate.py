@@ -30,10 +30,10 @@ def _segment(change: float | None, rows: int = SEGMENT_ROWS) -> SegmentChange:
 def test_a_surely_better_challenger_is_promoted() -> None:
     verdict = judge(EVIDENCE, LIMITS)
     assert (True, "paired") == (verdict.promote, verdict.rule)
-    assert verdict.reasons == (
+    assert (
         "Test F1 0.8000 against 0.7800 of champion 3-0a1b2c3d on the same rows, a change of "
         "+0.0200 (95 % interval +0.0040 to +0.0360): better.",
-    )
+    ) == verdict.reasons
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_smaller_goes_left_equal_goes_right_missing_by_default(
 
 def test_a_missing_value_follows_the_nodes_own_direction() -> None:
     forest = Forest.from_dict(STUMP | {"default_left": [0, 0, 0]}, 1)
-    assert forest.margin([math.nan]) == 2.0
+    assert 2.0 == forest.margin([math.nan])
 
 
 def test_trees_add_up() -> None:
@@ -44,12 +44,12 @@ def test_trees_add_up() -> None:
     below = {"left": [1, 0, 0, 4, 0, 0], "right": [2, 0, 0, 5, 0, 0], "roots": [0, 3]}
     leaves = {"threshold": [0.5, 2.0, 3.0, -0.5, 7.0, 11.0]}
     two = {"base_margin": -1.0, **nodes, **below, **leaves}
-    assert Forest.from_dict(two, 1).margin([0.0]) == -1.0 + 2.0 + 11.0
+    assert -1.0 + 2.0 + 11.0 == Forest.from_dict(two, 1).margin([0.0])
 
 
 def test_without_trees_the_base_margin_decides() -> None:
     forest = Forest.from_dict({**{k: [] for k in STUMP}, "base_margin": 0.0}, 1)
-    assert forest.probability([1.0]) == 0.5
+    assert 0.5 == forest.probability([1.0])
 
 
 def _slow_margin(forest: Forest, vector: list[float]) -> float:

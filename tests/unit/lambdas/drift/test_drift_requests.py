@@ -80,19 +80,16 @@ def test_a_request_is_done_once_and_means_the_moment_it_was_asked(moto_bucket: B
     for _ in range(2):  # events come twice
         OnDemandRuns(moto_bucket).handle(event(ASKED), now=NOW, run=run)
     asked = times.from_millis(ASKED.requested_at)
-    assert seen == [(LastRows(5, before=asked), "running")]
+    assert [(LastRows(5, before=asked), "running")] == seen
     assert (stored(moto_bucket).status, stored(moto_bucket).run_ids) == ("done", (summary.run_id,))
 
 
 def test_a_bad_window_is_noted_and_not_tried_again(moto_bucket: Bucket) -> None:
     bad = RequestRecord(id=ID, requested_at=1, request={"day": "soon"})
-    assert (
-        OnDemandRuns(moto_bucket).handle(
-            event(bad), now=NOW, run=lambda _: [drift_summary(Outcome.STABLE)]
-        )
-        == []
+    assert [] == OnDemandRuns(moto_bucket).handle(
+        event(bad), now=NOW, run=lambda _: [drift_summary(Outcome.STABLE)]
     )
-    assert stored(moto_bucket).problem == "A day looks like 2026-01-31."
+    assert "A day looks like 2026-01-31." == stored(moto_bucket).problem
 
 
 def test_a_failure_is_noted_without_its_text_and_raised(moto_bucket: Bucket) -> None:
@@ -102,7 +99,7 @@ def test_a_failure_is_noted_without_its_text_and_raised(moto_bucket: Bucket) -> 
     with pytest.raises(ZeroDivisionError):
         OnDemandRuns(moto_bucket).handle(event(ASKED), now=NOW, run=run)
     problem = stored(moto_bucket).problem or ""
-    assert (stored(moto_bucket).status, "ZeroDivisionError" in problem) == ("failed", True)
+    assert ("failed", True) == (stored(moto_bucket).status, "ZeroDivisionError" in problem)
     assert "a value" not in problem
 
 
@@ -110,7 +107,7 @@ def test_a_forged_id_touches_nothing(moto_bucket: Bucket) -> None:
     forged = {"detail-type": "DriftRequested", "detail": {"request_id": "../alerts/state"}}
     with pytest.raises(BadWindow):
         OnDemandRuns(moto_bucket).handle(forged, now=NOW, run=lambda _: [])
-    assert list(moto_bucket.list("")) == []
+    assert [] == list(moto_bucket.list(""))
 
 
 def test_one_event_delivered_five_times_at_once_is_one_run(moto_bucket: Bucket) -> None:
@@ -130,7 +127,7 @@ def test_one_event_delivered_five_times_at_once_is_one_run(moto_bucket: Bucket) 
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(runs) == 1
+    assert 1 == len(runs)
 
 
 class Killed(BaseException):
@@ -242,7 +239,7 @@ def test_the_monitor_counts_its_runs_rows_and_age(scheduled: bool, runs: int) ->
         drift_summary(Outcome.NO_DATA),
     ]
     counts = observe(summaries, scheduled=scheduled, last=1_000, now=61_000).counts
-    assert counts == {
+    assert {
         "Runs": 3,
         "ScheduledRuns": runs,
         "DriftedRuns": 1,
@@ -251,7 +248,7 @@ def test_the_monitor_counts_its_runs_rows_and_age(scheduled: bool, runs: int) ->
         "RefusedMails": 0,
         "SkippedRows": 0,
         "LastRunAge": 60,
-    }
+    } == counts
 
 
 def test_a_backfill_runs_each_day_once_in_order(monkeypatch: pytest.MonkeyPatch) -> None:

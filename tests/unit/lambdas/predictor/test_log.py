@@ -57,7 +57,7 @@ def test_answered_ids_are_logged_ids_at_any_failure_rate(
     assert len(logged) == len(set(logged))
     # What is logged and wasn't answered belongs to a batch whose rest could be stored nowhere.
     unanswered = set(logged) - set(answered)
-    assert (refused > 0) or (unanswered == set())
+    assert (refused > 0) or (set() == unanswered)
     assert len(unanswered) <= 7 * refused
 
 

@@ -79,7 +79,7 @@ def test_an_explained_answer_adds_up_to_its_own_log_odds(world: World) -> None:
         explanation = answer["explanation"]
         assert list(VALID) == list(explanation["contributions"])
         margin = explanation["expected"] + sum(explanation["contributions"].values())
-        assert sigmoid(margin) == pytest.approx(answer["probability"], abs=1e-9)
+        assert pytest.approx(answer["probability"], abs=1e-9) == sigmoid(margin)
         assert answer["probability"] == unexplained["probability"]
 
 

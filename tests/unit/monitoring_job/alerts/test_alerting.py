@@ -77,14 +77,14 @@ def test_a_week_of_windows_mails_opening_escalation_and_recovery_once_each(
     ]
     told = [_alerting(moto_bucket, channels).handle_scheduled([run])[0].mail for run in week]
     sent, quiet = "sent", "not_needed"
-    assert told == [quiet, sent, quiet, sent, quiet, quiet, sent]
-    assert channels.subjects == [
+    assert [quiet, sent, quiet, sent, quiet, quiet, sent] == told
+    assert [
         "[diabetes] Data drift: age (2026-02-01 UTC)",
         "[diabetes] Worse: Prediction drift: age, predicted probability (2026-02-03 UTC)",
         "[diabetes] Recovered: No drift (2026-02-06 UTC)",
-    ]
+    ] == channels.subjects
     details = [event["DetailType"] for event in channels.events]
-    assert details == ["DriftDetected", "DriftDetected", "DriftRecovered"]
+    assert ["DriftDetected", "DriftDetected", "DriftRecovered"] == details
 
 
 def test_ten_repeats_of_a_window_make_one_mail(moto_bucket: Bucket) -> None:
@@ -93,7 +93,7 @@ def test_ten_repeats_of_a_window_make_one_mail(moto_bucket: Bucket) -> None:
         _alerting(moto_bucket, channels).handle_scheduled(
             [drift_summary(Outcome.DATA_DRIFT, "age")]
         )
-    assert len(channels.mails) == 1
+    assert 1 == len(channels.mails)
 
 
 def test_five_parallel_runs_of_a_window_make_one_mail(moto_bucket: Bucket) -> None:
@@ -111,7 +111,7 @@ def test_five_parallel_runs_of_a_window_make_one_mail(moto_bucket: Bucket) -> No
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(channels.mails) == 1
+    assert 1 == len(channels.mails)
 
 
 def test_other_columns_of_segments_are_no_news(moto_bucket: Bucket) -> None:
@@ -120,7 +120,7 @@ def test_other_columns_of_segments_are_no_news(moto_bucket: Bucket) -> None:
         run = drift_summary(Outcome.DATA_DRIFT, "age", day=day)
         inside = SegmentDrift(name=f"age>={day}", rows=500, reference_rows=500, columns=run.columns)
         _scheduled(moto_bucket, channels, replace(run, segments=(inside,)))
-    assert len(channels.mails) == 1
+    assert 1 == len(channels.mails)
 
 
 def test_a_month_of_one_lasting_shift_is_two_mails_at_most(contract: Contract) -> None:
@@ -156,8 +156,8 @@ def test_a_refused_mail_is_said_and_tried_again_by_a_repeat_of_the_run(
     [refused] = _scheduled(moto_bucket, channels, run)
     channels.failing.clear()
     [repeated] = _scheduled(moto_bucket, channels, run)
-    assert (refused.mail, repeated.mail) == ("failed", "sent")
-    assert refused.problems == ("The mail was not sent: SES answered MessageRejected.",)
+    assert ("failed", "sent") == (refused.mail, repeated.mail)
+    assert ("The mail was not sent: SES answered MessageRejected.",) == refused.problems
     assert len(channels.mails) == len(channels.events) == len(channels.messages) == 1
 
 
@@ -171,13 +171,13 @@ def test_a_refused_mail_is_sent_by_the_next_days_run_whatever_that_finds(
     _scheduled(moto_bucket, channels, first)
     channels.failing.clear()
     [own, older] = _scheduled(moto_bucket, channels, drift_summary(next_day, "age", day=1))
-    assert channels.subjects == ["[diabetes] Data drift: age (2026-01-31 UTC)"]
-    assert (own.mail, older.mail, _stored(moto_bucket, first).mail) == (
+    assert ["[diabetes] Data drift: age (2026-01-31 UTC)"] == channels.subjects
+    assert (
         "not_needed",
         "sent",
         "sent",
-    )
-    assert _state(moto_bucket).pending == ()
+    ) == (own.mail, older.mail, _stored(moto_bucket, first).mail)
+    assert () == _state(moto_bucket).pending
 
 
 def test_a_run_that_died_before_it_sent_is_made_up_for_by_the_next_days_quiet_run(
@@ -189,7 +189,7 @@ def test_a_run_that_died_before_it_sent_is_made_up_for_by_the_next_days_quiet_ru
     channels.failing.clear()
     later = _alerting(moto_bucket, channels, now=10**13 + CLAIM_MS)
     later.handle_scheduled([drift_summary(Outcome.STABLE, day=1)])
-    assert channels.subjects == ["[diabetes] Data drift: age (2026-01-31 UTC)"]
+    assert ["[diabetes] Data drift: age (2026-01-31 UTC)"] == channels.subjects
     assert _state(moto_bucket).incident.is_open
 
 
@@ -201,11 +201,11 @@ def test_each_mail_that_is_owed_is_sent_once_and_in_order(moto_bucket: Bucket) -
     channels.failing.clear()
     for day in (2, 3):
         _scheduled(moto_bucket, channels, drift_summary(Outcome.NO_DATA, day=day))
-    assert channels.subjects == [
+    assert [
         "[diabetes] Data drift: age (2026-01-31 UTC)",
         "[diabetes] Worse: Prediction drift: predicted probability (2026-02-01 UTC)",
-    ]
-    assert len(channels.events) == 2
+    ] == channels.subjects
+    assert 2 == len(channels.events)
 
 
 def _measured(*, day: int, version: str = VERSION, dropped: bool, enough: bool = True) -> Summary:
@@ -239,7 +239,7 @@ def test_the_weekly_look_back_tells_each_version_that_does_worse_once_and_nothin
         mails.append([run.mail for run in told])
     quiet, sent = ["not_needed"], ["sent"]
     both = [quiet * 2, sent * 2]
-    assert mails == [quiet, sent, *both, quiet, quiet, quiet, quiet]
+    assert [quiet, sent, *both, quiet, quiet, quiet, quiet] == mails
     state = _state(moto_bucket)
     assert (len(channels.mails), state.look_back.is_open, state.incident) == (2, False, Incident())
 
@@ -290,12 +290,12 @@ def test_a_channel_that_refuses_is_named_keeps_no_other_from_being_told_and_is_s
     [run] = _scheduled(moto_bucket, channels, drift_summary(Outcome.DATA_DRIFT, "age"))
     assert (run.mail, run.problems) == ("failed" if channel == "mail" else "sent", (problem,))
     taken = {"mail": channels.mails, "topic": channels.messages, "event": channels.events}
-    assert {name for name, sent in taken.items() if not sent} == {channel}
+    assert {channel} == {name for name, sent in taken.items() if not sent}
     [owed] = _state(moto_bucket).pending
     assert (owed.channels, owed.claimed_by) == ((channel,), "")
     channels.failing.clear()
     _scheduled(moto_bucket, channels, drift_summary(Outcome.STABLE, day=1))
-    assert [len(sent) for sent in taken.values()] == [1, 1, 1]
+    assert [1, 1, 1] == [len(sent) for sent in taken.values()]
 
 
 NOW = 10**13
@@ -389,7 +389,7 @@ def test_an_announcement_whose_runs_are_gone_is_forgotten(moto_bucket: Bucket) -
     moto_bucket.put(keys.ALERT_STATE, AlertState(OPEN, pending=(OWED,)).to_json())
     channels = Channels()
     _scheduled(moto_bucket, channels, drift_summary(Outcome.STABLE))
-    assert (channels.mails, _state(moto_bucket).pending) == ([], ())
+    assert ([], ()) == (channels.mails, _state(moto_bucket).pending)
 
 
 def test_only_so_many_announcements_wait() -> None:
@@ -406,7 +406,7 @@ def test_an_unreadable_state_costs_a_mail_and_not_the_run(moto_bucket: Bucket) -
     channels = Channels()
     _alerting(moto_bucket, channels).handle_scheduled([drift_summary(Outcome.DATA_DRIFT, "age")])
     stored = moto_bucket.get(keys.ALERT_STATE)
-    assert len(channels.mails) == 1
+    assert 1 == len(channels.mails)
     assert stored is not None
     assert AlertState.from_json(stored.data).incident.is_open
 
@@ -419,8 +419,8 @@ def test_several_versions_of_one_window_make_one_mail(moto_bucket: Bucket) -> No
         drift_summary(Outcome.PREDICTION_DRIFT, "probability", version="3-0a1b2c3d"),
     ]
     told = _alerting(moto_bucket, channels).handle_scheduled(runs)
-    assert [summary.mail for summary in told] == ["not_needed", "sent", "sent"]
-    assert len(channels.mails) == 1
+    assert ["not_needed", "sent", "sent"] == [summary.mail for summary in told]
+    assert 1 == len(channels.mails)
 
 
 @pytest.mark.parametrize(
@@ -452,4 +452,4 @@ def test_drift_that_comes_and_goes_never_counts_as_recovered(moto_bucket: Bucket
             else drift_summary(Outcome.STABLE, day=day)
         )
         _alerting(moto_bucket, channels).handle_scheduled([run])
-    assert len(channels.mails) == 1
+    assert 1 == len(channels.mails)

@@ -74,7 +74,7 @@ def run(contract: Contract) -> tuple[Summary, dict[str, str]]:
 def test_a_page_begins_with_the_verdict(run: tuple[Summary, dict[str, str]], name: str) -> None:
     header = run[1][name].partition("<header")[2].partition("</header>")[0]
     wanted = ("Prediction drift, data drift", "2026-01-31 UTC", "3-0a1b2c3d", "1,000 predictions")
-    assert [text for text in (*wanted, "4 malformed rows", "age") if text not in header] == []
+    assert [] == [text for text in (*wanted, "4 malformed rows", "age") if text not in header]
 
 
 @pytest.mark.parametrize("name", ["data_drift", "prediction_drift"])
@@ -120,7 +120,7 @@ def test_embedded_data_keeps_its_meaning_and_loses_its_markup(text: str) -> None
     data = json.dumps({"text": text}, ensure_ascii=False)
     page = harden(_page(data), title="t", header="")
     embedded = page.partition("    var a = ")[2].partition(";\n")[0]
-    assert json.loads(embedded) == {"text": text}
+    assert {"text": text} == json.loads(embedded)
     assert not set("<>&\u2028\u2029") & set(embedded)
 
 
@@ -148,7 +148,7 @@ def test_the_mail_says_what_drifted_from_what_to_what(
     urls = {name: links.report(summary.run_id, name) for name in summary.reports}
     mail = compose(target="diabetes", transition=Transition.OPEN, sections=[Section(summary, urls)])
     subject = "[diabetes] Prediction drift, data drift: age, bmi, predicted probability and 1 more"
-    assert mail.subject == f"{subject} (2026-01-31 UTC)"
+    assert f"{subject} (2026-01-31 UTC)" == mail.subject
     for line in (
         r"\* age: mean 4[\d.]+ -> 5[\d.]+ \(effect 0\.\d\d, q < 0\.0001\)",
         r"\* bmi: missing 0\.0 % -> 20\.0 %",
@@ -157,15 +157,15 @@ def test_the_mail_says_what_drifted_from_what_to_what(
         r"Rows: 1,000 predictions, compared with 5,000 reference rows; 4 malformed rows left out",
     ):
         assert re.search(line, mail.text), line
-    assert [url for url in urls.values() if url not in mail.text] == []
-    assert mail.html.count("https://api.example.org/v1/reports/") == 2
+    assert [] == [url for url in urls.values() if url not in mail.text]
+    assert 2 == mail.html.count("https://api.example.org/v1/reports/")
     assert "owned" not in mail.text + mail.html
 
 
 def test_a_link_opens_its_own_report_only() -> None:
     url = Links("https://api.example.org/v1/", SECRET).report("run", "data_drift")
     address, _, token = url.partition("?t=")
-    assert address == "https://api.example.org/v1/reports/run/data_drift"
+    assert "https://api.example.org/v1/reports/run/data_drift" == address
     assert SECRET.verifies(token, "run", "data_drift")
     assert not SECRET.verifies(token, "run", "prediction_drift")
 
@@ -229,7 +229,7 @@ def test_what_would_tell_about_too_few_rows_is_said_to_be_hidden(
     column = next(c for c in run[0].columns if c.column == "bmi")
     hidden = replace(column, reference=replace(column.reference, missing=None))
     [change] = wording.changes(replace(run[0], columns=(hidden,), prediction=None, segments=()))
-    assert (change.measure, change.before, change.after) == ("missing", "not shown", "20.0 %")
+    assert ("missing", "not shown", "20.0 %") == (change.measure, change.before, change.after)
 
 
 @pytest.mark.parametrize(("labelled", "told"), [(None, "nearly all of"), (200, "20.0 % of")])
@@ -308,7 +308,7 @@ def test_a_page_that_is_too_large_anyhow_is_refused(
 def test_a_window_reads_as_days_where_it_is_days(
     run: tuple[Summary, dict[str, str]], start: int, end: int, expected: str
 ) -> None:
-    assert wording.window(replace(run[0], start=start, end=end)) == expected
+    assert expected == wording.window(replace(run[0], start=start, end=end))
 
 
 def test_a_sampled_window_says_so(run: tuple[Summary, dict[str, str]]) -> None:
@@ -316,7 +316,7 @@ def test_a_sampled_window_says_so(run: tuple[Summary, dict[str, str]]) -> None:
         logged=1_000_000, sampled=90_000, copies=10_000, sample_share=0.1, unreadable_objects=2
     )
     text = wording.counts(replace(run[0], rows=rows))
-    assert text == (
+    assert (
         "about 900,000 predictions, 90,000 of them sampled, compared with 5,000 reference rows; "
         "2 unreadable objects left out; 10,000 copies left out"
-    )
+    ) == text

@@ -82,8 +82,8 @@ def test_labels_bring_target_drift_performance_and_their_reports(world: World) -
     label(world, labelled(table.slice(0, 600), ~frame["label"].to_numpy()))
     summary = run(world)
     assert summary.performance is not None
-    assert (summary.outcome, summary.performance.coverage) == (Outcome.PERFORMANCE_DROP, 0.6)
-    assert summary.reports == keys.REPORTS
+    assert (Outcome.PERFORMANCE_DROP, 0.6) == (summary.outcome, summary.performance.coverage)
+    assert keys.REPORTS == summary.reports
     assert summary.target is not None
     assert summary.target.drifted
     for name in keys.REPORTS:
@@ -110,7 +110,7 @@ def test_labels_that_come_ten_days_late_are_one_mail_of_the_weekly_look_back(
     for days in (10, 17, 24):
         world.run(day=DAY + timedelta(days=days), scheduled=True)
         world.run(day=DAY + timedelta(days=days), days=28, scheduled=True)
-    assert world.channels.subjects == ["[diabetes] Performance drop (2026-01-14 to 2026-02-10 UTC)"]
+    assert ["[diabetes] Performance drop (2026-01-14 to 2026-02-10 UTC)"] == world.channels.subjects
 
 
 @pytest.mark.parametrize(("labels", "positives"), [(4, 2), (60, 5), (60, 55)])
@@ -122,14 +122,14 @@ def test_labels_of_too_few_people_bring_neither_figures_nor_reports(
     log(world.bucket, table)
     label(world, labelled(table.slice(0, labels), np.arange(labels) < positives))
     summary = run(world)
-    assert summary.reports == ("data_drift", "prediction_drift")
+    assert ("data_drift", "prediction_drift") == summary.reports
     assert (summary.performance is None, summary.target is None) == (labels < 11, labels < 11)
     document = json.loads(summary.to_json())
     if labels >= 11:
         measured, target = document["performance"], document["target"]
         assert (measured["labelled"], measured["positives"]) == (labels, None)
-        assert set(measured["figures"].values()) == {None}
-        assert target["current"]["shares"] == {}
+        assert {None} == set(measured["figures"].values())
+        assert {} == target["current"]["shares"]
 
 
 def test_the_summary_obeys_its_published_schema(world: World) -> None:
@@ -143,9 +143,9 @@ def test_the_summary_obeys_its_published_schema(world: World) -> None:
     schema = json.loads((ROOT / "docs" / "summary.schema.json").read_text())
     validator = jsonschema.Draft202012Validator(schema)
     document = json.loads(run(world).to_json())
-    assert list(validator.iter_errors(document)) == []
+    assert [] == list(validator.iter_errors(document))
     [empty] = world.run(day=DAY - timedelta(days=5))
-    assert list(validator.iter_errors(json.loads(empty.to_json()))) == []
+    assert [] == list(validator.iter_errors(json.loads(empty.to_json())))
     assert list(validator.iter_errors({**document, "outcome": "fine"})) != []
     assert list(validator.iter_errors({**document, "row": {}})) != []
 
@@ -177,17 +177,17 @@ def test_poison_is_isolated_counted_and_shown_and_fails_no_run(world: World) -> 
     key = keys.fallback("log", DAY.date(), "u")
     world.bucket.put(key, b"".join(json.dumps(row).encode() + b"\n" for row in rows))
     summary = run(world)
-    assert summary.rows.malformed == {
+    assert {
         "predicted_at": 3,
         "prediction_id": 2,
         "probability": 3,
         "model_version": 1,
-    }
+    } == summary.rows.malformed
     page = world.bucket.get(keys.report(summary.id, "data_drift"))
     assert page is not None
     assert b"9 malformed rows left out" in page.data
     assert b"owned" not in page.data
-    assert [c.column for c in summary.drifted] == ["bmi"]
+    assert ["bmi"] == [c.column for c in summary.drifted]
 
 
 def test_damage_among_the_labels_is_counted_once_and_alike_for_every_version(
@@ -203,8 +203,8 @@ def test_damage_among_the_labels_is_counted_once_and_alike_for_every_version(
     world.bucket.put(f"{keys.stream('labels', DAY.date())}broken.parquet", b"no parquet")
     world.bucket.put(keys.fallback("labels", DAY.date(), "u"), b"no JSON\n")
     counts = [summary.rows for summary in world.run(now=DAY + timedelta(days=9))]
-    assert [rows.malformed for rows in counts] == [{"label": 3, "not a JSON object": 1}] * 2
-    assert [rows.unreadable_objects for rows in counts] == [1, 1]
+    assert [{"label": 3, "not a JSON object": 1}] * 2 == [rows.malformed for rows in counts]
+    assert [1, 1] == [rows.unreadable_objects for rows in counts]
 
 
 def test_a_version_that_cannot_be_judged_leaves_the_others_alone(
@@ -223,10 +223,10 @@ def test_a_version_that_cannot_be_judged_leaves_the_others_alone(
 
     monkeypatch.setattr(Models, "reference", reference)
     broken, healthy = world.run()
-    assert (broken.outcome, broken.problems) == (
+    assert (
         Outcome.INSUFFICIENT_DATA,
         ("This version could not be evaluated (RuntimeError).",),
-    )
+    ) == (broken.outcome, broken.problems)
     assert healthy.outcome is Outcome.STABLE
 
 
@@ -253,7 +253,7 @@ def test_an_interval_covers_the_truth_and_a_perfect_model_has_no_doubt() -> None
     assert {name: f and f.value for name, f in perfect.figures.items()} == dict.fromkeys(
         ("f1", "precision", "recall", "roc_auc"), 1.0
     )
-    assert (perfect.has_enough_labels, perfect.dropped, perfect.coverage) == (True, False, 0.5)
+    assert (True, False, 0.5) == (perfect.has_enough_labels, perfect.dropped, perfect.coverage)
 
 
 def test_without_a_positive_the_undefined_is_none() -> None:
@@ -281,7 +281,7 @@ def test_expected_f1_is_near_the_realised_though_the_scores_are_not_calibrated()
     assert expected is not None
     realised = metrics.f1_score(truth[:50_000], score[:50_000] >= 0.6)
     assert math.isclose(expected.f1.value, realised, abs_tol=0.03)
-    assert (expected.calibrated, expected.dropped) == (True, False)
+    assert (True, False) == (expected.calibrated, expected.dropped)
     assert "concept drift" in expected.note
 
 
@@ -318,4 +318,4 @@ def test_pages_show_only_groups_and_no_small_one(world: World) -> None:
             for y in trace.split(",")
         ]
         assert len(counts) > 2
-        assert [y for y in counts if 0 < y < SMALLEST_GROUP] == []
+        assert [] == [y for y in counts if 0 < y < SMALLEST_GROUP]

@@ -73,7 +73,7 @@ def test_the_most_serious_outcome_wins(outcomes: list[Outcome], expected: Outcom
 @pytest.mark.parametrize("seed", [11, 12, 13])
 def test_an_equal_distribution_stays_quiet(contract: Contract, rows: int, seed: int) -> None:
     drifted = [name for name, c in compared(contract, scored(rows, seed=seed)).items() if c.drifted]
-    assert drifted == []
+    assert [] == drifted
 
 
 def _age(frame: pd.DataFrame) -> None:
@@ -137,14 +137,14 @@ def test_a_shift_is_found_in_exactly_its_column(
     current = scored(1_000, seed=21)
     shift(current)
     drifted = [name for name, found in compared(contract, current).items() if found.drifted]
-    assert drifted == [column]
+    assert [column] == drifted
 
 
 def test_a_value_outside_the_contract_is_never_repeated(contract: Contract) -> None:
     current = scored(1_000, seed=21)
     _new_category(current)
     gender = compared(contract, current)["gender"]
-    assert (gender.current.invalid, OTHER in gender.current.shares) == (0.05, True)
+    assert (0.05, True) == (gender.current.invalid, OTHER in gender.current.shares)
     assert "script" not in repr(gender)
 
 
@@ -160,7 +160,7 @@ def test_values_beyond_what_a_float_can_sum_spare_the_run_and_the_others(
     current["bmi"] = 1.6e308
     found = compared(Contract.from_dict(document), current)
     assert found["bmi"].current.mean is None
-    assert [name for name, column in found.items() if column.drifted] == ["age", "bmi"]
+    assert ["age", "bmi"] == [name for name, column in found.items() if column.drifted]
     assert _summary(columns=tuple(found.values())).to_json()
 
 
@@ -185,15 +185,15 @@ def test_a_difference_that_is_no_number_is_a_sentence_and_spares_the_others(
     )
     found = {column.column: column for column in columns}
     assert "no finite number" in (found["bmi"].problem or "")
-    assert [name for name, column in found.items() if column.drifted] == ["age"]
+    assert ["age"] == [name for name, column in found.items() if column.drifted]
 
 
 def test_a_column_without_values_says_so_and_spares_the_others(contract: Contract) -> None:
     current = scored(1_000, seed=21)
     current["bmi"] = np.nan
     found = compared(contract, current)
-    assert found["bmi"].problem == "The window holds no valid value of this column."
-    assert [name for name, column in found.items() if not column.tests] == []
+    assert "The window holds no valid value of this column." == found["bmi"].problem
+    assert [] == [name for name, column in found.items() if not column.tests]
 
 
 def test_a_column_that_breaks_the_statistics_spares_the_others(
@@ -216,7 +216,7 @@ def test_a_column_that_breaks_the_statistics_spares_the_others(
         minimum_rows=300,
     )
     by_name = {column.column: column for column in columns}
-    assert by_name["bmi"].problem == "The values could not be compared (ZeroDivisionError)."
+    assert "The values could not be compared (ZeroDivisionError)." == by_name["bmi"].problem
     assert by_name["age"].drifted
 
 
@@ -228,7 +228,7 @@ def test_methods_depend_on_the_kind_and_not_on_the_reference_size(
     methods = {name: column.tests[0].method for name, column in found.items()}
     numbers = {"age", "bmi", "hba1c_level", "blood_glucose_level", "probability"}
     assert {name for name, method in methods.items() if method == "wasserstein"} == numbers
-    assert set(methods.values()) == {"wasserstein", "jensenshannon"}
+    assert {"wasserstein", "jensenshannon"} == set(methods.values())
 
 
 def test_the_effect_is_the_number_that_evidently_computes(contract: Contract) -> None:
@@ -297,7 +297,7 @@ def test_what_is_no_summary_is_refused(data: bytes) -> None:
 
 def test_copies_in_the_sample_are_taken_off_the_whole_window() -> None:
     rows = RowCounts(logged=10_000, sampled=900, copies=100, sample_share=0.1)
-    assert (rows.distinct, RowCounts().distinct) == (9_000, 0)
+    assert (9_000, 0) == (rows.distinct, RowCounts().distinct)
 
 
 @pytest.mark.parametrize(
@@ -311,7 +311,7 @@ def test_copies_in_the_sample_are_taken_off_the_whole_window() -> None:
 def test_a_run_is_named_by_whole_seconds_around_its_window(
     start: int, end: int, expected: str
 ) -> None:
-    assert str(run_id(start=start, end=end, version=None)) == expected
+    assert expected == str(run_id(start=start, end=end, version=None))
 
 
 def test_the_index_keeps_the_latest_windows_and_replaces_repeated_runs() -> None:

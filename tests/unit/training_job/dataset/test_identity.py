@@ -75,8 +75,8 @@ def test_the_sides_of_a_coarse_table_are_samples_of_one_population() -> None:
         values = columns[column][found.order]
         for side, size in ((0, 6 / 8), (1, 1 / 8), (2, 1 / 8)):
             here = values[found.sides == side]
-            assert size == pytest.approx(len(here) / rows, abs=0.006)
-            assert share == pytest.approx(here.mean(), abs=0.02)
+            assert pytest.approx(len(here) / rows, abs=0.006) == size
+            assert pytest.approx(here.mean(), abs=0.02) == share
 
 
 def _doubles_off_by_a_bit(values: pd.Series) -> pa.Array:

@@ -119,10 +119,10 @@ def test_the_manifest_profiles_each_column_and_compares_with_the_dataset_before(
     shifted.loc[:199, "bmi"] = None
     second = manifest(run({"a.csv": csv(shifted)}))
     glucose = first["columns"]["blood_glucose_level"]
-    assert FRAME["blood_glucose_level"].mean() == pytest.approx(glucose["mean"])
+    assert pytest.approx(glucose["mean"]) == FRAME["blood_glucose_level"].mean()
     assert sorted(glucose["edges"]) == glucose["edges"]
     female = (FRAME["gender"] == "Female").mean()
-    assert female == pytest.approx(first["columns"]["gender"]["shares"][0])
+    assert pytest.approx(first["columns"]["gender"]["shares"][0]) == female
     assert "previous" not in first
     changes = second["previous"]
     assert first["dataset_id"] == changes["dataset_id"]
@@ -138,7 +138,7 @@ def test_a_damaged_manifest_of_an_earlier_dataset_is_no_obstacle(
     manifest: bytes, run: Run, moto_bucket: Bucket
 ) -> None:
     moto_bucket.put(keys.manifest("0" * 16), manifest)
-    assert run({"a.csv": csv(FRAME)})["rows_read"] == 2000
+    assert 2000 == run({"a.csv": csv(FRAME)})["rows_read"]
 
 
 def test_bad_rows_go_to_quarantine_with_file_row_and_reason(run: Run, moto_bucket: Bucket) -> None:

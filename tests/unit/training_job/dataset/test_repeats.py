@@ -118,4 +118,4 @@ def test_the_surprise_is_that_of_the_multinomial_distribution() -> None:
         for draw in draws
         if [3, 1, 2] == np.bincount(draw, minlength=3).tolist()
     )
-    assert -np.log(chance) == pytest.approx(repeats.surprise(counts))
+    assert pytest.approx(repeats.surprise(counts)) == -np.log(chance)

@@ -45,9 +45,9 @@ def _by_rows(figure: Callable[[Any], float], *, centred: bool = False) -> Interv
 
 def _close(found: Interval, expected: Interval) -> None:
     width = expected.high - expected.low
-    assert found.value == pytest.approx(expected.value, abs=1e-12)
-    assert found.low == pytest.approx(expected.low, abs=0.15 * width)
-    assert found.high == pytest.approx(expected.high, abs=0.15 * width)
+    assert pytest.approx(expected.value, abs=1e-12) == found.value
+    assert pytest.approx(expected.low, abs=0.15 * width) == found.low
+    assert pytest.approx(expected.high, abs=0.15 * width) == found.high
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -132,5 +132,5 @@ def test_a_well_calibrated_models_error_lies_in_its_own_interval(seed: int) -> N
 
 def test_a_perfectly_calibrated_score_has_no_error_and_a_shifted_one_its_shift() -> None:
     labels = np.arange(1000) % 4 == 0
-    assert calibration_error(labels, np.full(1000, 0.25)) == pytest.approx(0.0, abs=1e-12)
-    assert calibration_error(labels, np.full(1000, 0.45)) == pytest.approx(0.2)
+    assert pytest.approx(0.0, abs=1e-12) == calibration_error(labels, np.full(1000, 0.25))
+    assert pytest.approx(0.2) == calibration_error(labels, np.full(1000, 0.45))

@@ -123,16 +123,16 @@ def test_the_first_model_gets_a_card_with_intervals_segments_and_pictures(world:
     card = world.card(result)
 
     assert (True, "first") == (result.promote, result.rule)
-    assert set(card["metrics"]) == {
+    assert {
         "f1", "precision", "recall", "roc_auc", "pr_auc", "brier", "log_loss", "calibration_error",
-    }  # fmt: skip
+    } == set(card["metrics"])  # fmt: skip
     assert set(card["intervals"]) == set(card["metrics"])
     for name, (low, high) in card["intervals"].items():
         assert low <= card["metrics"][name] <= high, name
-    assert [s["segment"] for s in card["segments"]] == [
+    assert [
         "gender=Female", "gender=Male", "gender=Other",
         "age under 30", "age 30 to under 50", "age 50 to under 70", "age 70 and over",
-    ]  # fmt: skip
+    ] == [s["segment"] for s in card["segments"]]  # fmt: skip
     assert sum(s["rows"] for s in card["segments"][3:]) == card["rows"]["test"]
     assert list(result.reasons) == card["verdict"]["reasons"]
     assert world.tracking.documents["card.json"] == card
@@ -157,7 +157,7 @@ def test_a_picture_that_fails_is_said_and_costs_nothing_else(
     world.evaluate("one", PARAMS, say=said.append)
     assert [line for line in said if "calibration could not be drawn" in line]
     names = {name.removeprefix("evaluation/") for name in world.tracking.files}
-    assert {f"{name}.png" for name in PICTURES} - names == {"calibration.png"}
+    assert {"calibration.png"} == {f"{name}.png" for name in PICTURES} - names
 
 
 def test_the_proof_sees_every_row_twice_in_whatever_batches(
@@ -177,12 +177,12 @@ def test_the_same_model_again_is_a_tie_and_a_worse_champion_is_replaced(quick: W
     quick.crown(weak)
     better = quick.evaluate("two", PARAMS)
     assert (True, "paired") == (better.promote, better.rule)
-    assert better.champion_f1 == pytest.approx(weak.metrics["f1"])
+    assert pytest.approx(weak.metrics["f1"]) == better.champion_f1
 
     quick.crown(strong)
     tie = quick.evaluate("three", PARAMS)
     assert not tie.promote
-    assert tie.champion_f1 == pytest.approx(strong.metrics["f1"])
+    assert pytest.approx(strong.metrics["f1"]) == tie.champion_f1
     assert "+0.0000" in tie.reasons[0]
 
 
@@ -240,12 +240,12 @@ def test_a_missing_value_belongs_to_no_segment(contract: Contract) -> None:
         {"gender": ["Male", None, "Female"], "age": pa.array([29.9, 30.0, None], pa.float64())}
     )
     masks = segment_masks(table, contract)
-    assert {n: list(np.flatnonzero(m)) for n, m in masks.items() if m.any()} == {
+    assert {
         "gender=Female": [2],
         "gender=Male": [0],
         "age under 30": [0],
         "age 30 to under 50": [1],
-    }
+    } == {n: list(np.flatnonzero(m)) for n, m in masks.items() if m.any()}
 
 
 def test_repeated_files_keep_the_champion_and_are_named_on_the_card(quick: World) -> None:

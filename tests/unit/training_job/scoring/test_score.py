@@ -68,7 +68,7 @@ def table(bucket: Bucket, prefix: str) -> pd.DataFrame:
 
 
 def test_the_scores_are_the_predictors_own(bucket: Bucket, bundle: Bundle) -> None:
-    assert run(bucket)["rows"] == 1000
+    assert 1000 == run(bucket)["rows"]
     scored = table(bucket, OUTPUT)
     rows: list[dict[str, Any]] = FRAME.to_dict(orient="records")  # type: ignore[assignment]  # names are texts
     expected = [bundle.probability(bundle.contract.row(row)) for row in rows]
@@ -99,8 +99,9 @@ def test_a_missing_value_is_scored_and_a_bad_row_gets_its_reason(
     assert [2, 3, 4, 5, 6] == scored["row"].tolist()
     assert [False, True, False, True, False] == scored["probability"].isna().tolist()
     first: dict[str, Any] = {str(k): v for k, v in frame.iloc[0].items()} | {"bmi": None}
-    assert scored["probability"][0] == pytest.approx(
-        bundle.probability(bundle.contract.row(first)), abs=1e-6
+    assert (
+        pytest.approx(bundle.probability(bundle.contract.row(first)), abs=1e-6)
+        == scored["probability"][0]
     )
     assert (5, 2) == (summary["rows"], summary["refused"])
 

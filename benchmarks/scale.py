@@ -106,7 +106,7 @@ def _evaluate(folder: Path, dataset_id: str) -> tuple[int, float]:
     data, models = buckets.bucket("data"), buckets.bucket("models")
     with opened(data, dataset_id, "valid", contract) as valid:
         some = next(valid.batches(CHAMPION_ROWS))
-    stump = fit(TrainingData.of(some, some, contract), {"max_depth": 1}, seed=1)
+    stump = fit(TrainingData.of(some, some, contract, seed=1), {"max_depth": 1}, seed=1)
     _crown(models, Bundle(contract, export(stump.booster), stump.threshold).to_bytes())
     tracking = _tracking(folder)
     began = time.process_time()

@@ -117,7 +117,7 @@ def _ours(
         say=lambda _: None,
     )
     seconds, cpu = time.perf_counter() - began, _cpu() - cpu
-    binned = TrainingData.of(splits["train"], splits["valid"], contract)
+    binned = TrainingData.of(splits["train"], splits["valid"], contract, seed=seed)
     fitted = fit(binned, best.params, seed=seed)
     scores = predict(fitted.booster, encode(splits["test"].table, contract))
     f1 = f1_score(splits["test"].labels, scores, fitted.threshold)

@@ -68,6 +68,10 @@ class Split:
         table = pyarrow.parquet.read_table(path, read_dictionary=dictionaries)
         return cls(table, table.column(contract.target).to_numpy().astype(np.int8))
 
+    def count_missing(self, name: str) -> int:
+        """Rows without a value of that feature."""
+        return int(self.table.column(name).null_count)
+
     def batches(self, rows: int) -> Iterator["Split"]:
         """The same rows, so many at a time."""
         for start in range(0, len(self.labels), rows):
@@ -94,6 +98,11 @@ class SplitFile:
         """A split's Parquet file, which has to stay there."""
         target = pyarrow.parquet.read_table(path, columns=[contract.target])
         return cls(path, contract, target.column(contract.target).to_numpy().astype(np.int8))
+
+    def count_missing(self, name: str) -> int:
+        """Rows without a value of that feature."""
+        column = pyarrow.parquet.read_table(self.path, columns=[name]).column(name)
+        return int(column.null_count)
 
     def batches(self, rows: int) -> Iterator[Split]:
         """Its rows, so many at a time."""

@@ -35,7 +35,7 @@ def fit_final(
         opened(data, dataset_id, "train", contract) as train,
         opened(data, dataset_id, "valid", contract) as valid,
     ):
-        binned = TrainingData.of(train, valid, contract)
+        binned = TrainingData.of(train, valid, contract, seed=seed)
         sample = next(valid.batches(sample_rows))
     rows = {"train": len(train.labels), "valid": len(valid.labels)}
     fitted = fit(binned, params, seed=seed)

@@ -12,6 +12,7 @@ from sklearn import metrics
 from domain.contract.contract import Contract
 from training_job.dataset.dataset import Split, SplitFile
 from training_job.model.encoding import Matrix, encode, rows_per_batch
+from training_job.model.masking import Masking
 
 Probabilities = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int8]
@@ -43,9 +44,11 @@ class Pruned(Exception):
 class _Batches(xgb.DataIter):
     """Encodes a split batch by batch, so that its matrix is never in memory as a whole."""
 
-    def __init__(self, split: Split | SplitFile, contract: Contract) -> None:
+    def __init__(
+        self, split: Split | SplitFile, contract: Contract, masking: Masking | None = None
+    ) -> None:
         super().__init__()
-        self._split, self._contract = split, contract
+        self._split, self._contract, self._masking = split, contract, masking
         self.reset()
 
     def next(self, input_data: Callable[..., None]) -> bool:
@@ -53,12 +56,16 @@ class _Batches(xgb.DataIter):
         batch = next(self._left, None)
         if batch is None:
             return False
-        input_data(data=encode(batch.table, self._contract), label=batch.labels)
+        matrix = encode(batch.table, self._contract)
+        if self._masking is not None:
+            self._masking.apply(matrix, self._batch)
+        self._batch += 1
+        input_data(data=matrix, label=batch.labels)
         return True
 
     def reset(self) -> None:
         """Start over: XGBoost reads the data several times."""
-        self._left = self._split.batches(rows_per_batch(self._contract))
+        self._left, self._batch = self._split.batches(rows_per_batch(self._contract)), 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +91,19 @@ class TrainingData:
 
     @classmethod
     def of(
-        cls, train: Split | SplitFile, valid: Split | SplitFile, contract: Contract
+        cls,
+        train: Split | SplitFile,
+        valid: Split | SplitFile,
+        contract: Contract,
+        *,
+        seed: int,
     ) -> "TrainingData":
-        """Bin the splits; `valid` takes the cuts of `train`."""
-        binned = xgb.QuantileDMatrix(_Batches(train, contract), nthread=1)
+        """Bin the splits; `valid` takes the cuts of `train`.
+
+        `seed`: of the values of `train` that are blanked so that it has missing ones to learn from.
+        """
+        masking = Masking.of(train, contract, seed)
+        binned = xgb.QuantileDMatrix(_Batches(train, contract, masking), nthread=1)
         other = xgb.QuantileDMatrix(_Batches(valid, contract), ref=binned, nthread=1)
         return cls(binned, other, valid.labels, contract.monotone)
 

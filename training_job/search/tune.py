@@ -59,7 +59,7 @@ def tune(
                 opened(data, dataset_id, "train", contract) as train,
                 opened(data, dataset_id, "valid", contract) as valid,
             ):
-                binned = TrainingData.of(train, valid, contract)
+                binned = TrainingData.of(train, valid, contract, seed=seed)
             with (
                 Fitters(binned, count=count, seed=seed) as fitters,  # forked before any thread
                 TrialLog(tracking, parent_run, tracking.experiment_id()) as log,

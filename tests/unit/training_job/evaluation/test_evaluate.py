@@ -26,7 +26,7 @@ from training_job.evaluation.plots import PICTURES
 from training_job.model.model import Params
 
 PARAMS = {"max_depth": 3, "learning_rate": 0.2}
-STUMPS = {"max_depth": 1, "learning_rate": 0.05, "min_child_weight": 200.0}
+STUMPS = {"max_depth": 1, "learning_rate": 0.05, "min_child_weight": 600.0}
 LIMITS = Limits(minimum_f1=0.3, maximum_calibration_error=0.1, segment_margin=0.1)
 
 

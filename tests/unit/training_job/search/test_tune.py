@@ -215,7 +215,7 @@ def test_a_monotone_feature_is_followed_in_its_direction_only(
     splits = [
         Split.download(data["data"], data["dataset_id"], name, bound) for name in ("train", "valid")
     ]
-    booster = fit(TrainingData.of(splits[0], splits[1], bound), {}, seed=1).booster
+    booster = fit(TrainingData.of(splits[0], splits[1], bound, seed=1), {}, seed=1).booster
     matrix = encode(splits[1].table, bound)[:50]
     position = bound.encoded_names.index("age")
     scores = []
@@ -234,7 +234,7 @@ def test_processes_answer_in_any_order_and_end_with_the_context(
         Split.download(data["data"], data["dataset_id"], side, contract)
         for side in ("train", "valid")
     )
-    work = TrainingData.of(train, valid, contract)
+    work = TrainingData.of(train, valid, contract, seed=1)
     with Fitters(work, count=2, seed=1) as fitters:
         process_ids = fitters.process_ids
         for number in range(2):

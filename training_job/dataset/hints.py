@@ -31,7 +31,7 @@ def advise(feature: Feature, bad: Sequence[object], decimal: Decimal, table: str
             return (
                 f"For other words than 0 and 1, declare true = [...] and false = [...] in {table}."
             )
-        return _declare_missing(table) if feature.nullable else ""
+        return _declare_missing(feature, table) if feature.nullable else ""
     return _allow_missing(feature)
 
 
@@ -54,18 +54,19 @@ def _advise_number(
     if decimal == "," and any(parse_number(word) is not None for word in words):
         return 'Numbers have a decimal point, but [files] declares decimal = ",".'
     if words:
-        return _declare_missing(table)
+        return _declare_missing(feature, table)
     numbers = {reader.number(text) for text in texts} | set(typed)
     if numbers and all(number != number for number in numbers):  # noqa: PLR0124 - NaN differs from itself
         return _allow_missing(feature)
     repeated = len(texts) + len(typed) > 1 and len(numbers) == 1
-    return _declare_missing(table) if repeated else ""
+    return _declare_missing(feature, table) if repeated else ""
 
 
-def _declare_missing(table: str) -> str:
+def _declare_missing(feature: Feature, table: str) -> str:
+    allow = "" if feature.nullable else " and nullable = true"
     return (
-        f"If a word or number stands for a missing value, declare missing = [...] in {table}, and"
-        " nullable = true unless it is there."
+        "If a word or number stands for a missing value, declare"
+        f" missing = [...]{allow} in {table}."
     )
 
 

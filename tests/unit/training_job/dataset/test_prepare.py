@@ -225,7 +225,8 @@ def test_too_many_bad_rows_are_refused_and_all_of_them_are_listed(
     sentence = (
         "20 of 1,000 rows break the contract, more than the allowed share of 1.0%. 20 rows: age"
         " must be a number from 0 to 120. Each of them is listed in"
-        " s3://unit/datasets/refused/e/quarantine.parquet."
+        " s3://unit/datasets/refused/e/quarantine.parquet. If a word or number stands for a missing"
+        " value, declare missing = [...] and nullable = true in feature age."
     )
     with pytest.raises(BadData) as found:
         run({"a.csv": _with_bad_rows(20, 1_000)})

@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.entities import (
+    Dataset,
+    DatasetInput,
+    InputTag,
+    LifecycleStage,
+    Metric,
+    Param,
+    RunTag,
+)
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import (
     MLFLOW_DATASET_CONTEXT,
@@ -35,6 +43,10 @@ class RegistryRefused(RegistryUnavailable):
     """MLflow answers and refuses; trying again won't help, though there is no registry either."""
 
 
+class ExperimentDeleted(RegistryRefused):
+    """Somebody deleted the experiment in MLflow, which keeps it and its name in the trash."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tracking:
     """One experiment and one registered model of the same name on one tracking server."""
@@ -48,10 +60,19 @@ class Tracking:
         return mlflow.MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
 
     def experiment_id(self) -> str:
-        """The experiment's id; creates the experiment when it is missing."""
+        """The experiment's id; creates the experiment when it is missing.
+
+        Raises ExperimentDeleted for one that is in MLflow's trash.
+        """
         with _translated():
             found = self.client.get_experiment_by_name(self.model_name)
             if found is not None:
+                if found.lifecycle_stage == LifecycleStage.DELETED:
+                    raise ExperimentDeleted(
+                        f"Experiment {self.model_name} was deleted in MLflow. This restores it: "
+                        f"MLFLOW_TRACKING_URI={self.uri} mlflow experiments restore "
+                        f"--experiment-id {found.experiment_id}"
+                    )
                 return str(found.experiment_id)
             try:
                 return str(self.client.create_experiment(self.model_name))

@@ -10,6 +10,7 @@ ADVICE = {
     "ExportDisagrees": "Install the pinned version of XGBoost. Nothing was registered.",
     "RegistryUnavailable": "Check that the MLflow server is up, then train again.",
     "RegistryRefused": "Read the MLflow server's log and its access rules, then train again.",
+    "ExperimentDeleted": "Restore the experiment with the command below, then train again.",
     "AwsUnavailable": "Wait until AWS answers again (see its health page), then start again.",
     "Interrupted": "Retries failed too: read the task's log for the reason, then train again.",
     "OutOfMemory": "Give the training task more memory (training_memory in cdk.json).",

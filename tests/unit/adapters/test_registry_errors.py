@@ -6,8 +6,15 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from mlflow.entities import Experiment, LifecycleStage
 
-from adapters.registry import RegistryRefused, RegistryUnavailable, Tracking
+from adapters.registry import (
+    ExperimentDeleted,
+    RegistryRefused,
+    RegistryUnavailable,
+    Tracking,
+)
+from domain.failures import ADVICE
 
 
 @pytest.fixture
@@ -75,3 +82,17 @@ def test_a_disk_that_is_full_is_no_matter_of_the_server(monkeypatch: pytest.Monk
     monkeypatch.setattr("mlflow.MlflowClient.set_terminated", full)
     with pytest.raises(OSError, match="No space left"):
         Tracking("http://127.0.0.1:1", "model").finish("run")
+
+
+def test_a_deleted_experiment_is_named_with_the_command_that_restores_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    deleted = Experiment("7", "circle-dev-x", "s3://models", LifecycleStage.DELETED)  # type: ignore[no-untyped-call]  # it has no types
+    monkeypatch.setattr("mlflow.MlflowClient.get_experiment_by_name", lambda *_: deleted)
+    with pytest.raises(ExperimentDeleted) as found:
+        Tracking("http://mlflow:5000", "circle-dev-x").experiment_id()
+    command = "MLFLOW_TRACKING_URI=http://mlflow:5000 mlflow experiments restore --experiment-id 7"
+    assert f"Experiment circle-dev-x was deleted in MLflow. This restores it: {command}" == str(
+        found.value
+    )
+    assert "Restore the experiment" in ADVICE["ExperimentDeleted"]

@@ -87,7 +87,7 @@ def test_a_disk_that_is_full_is_no_matter_of_the_server(monkeypatch: pytest.Monk
 def test_a_deleted_experiment_is_named_with_the_command_that_restores_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    deleted = Experiment("7", "circle-dev-x", "s3://models", LifecycleStage.DELETED)  # type: ignore[no-untyped-call]  # it has no types
+    deleted = Experiment("7", "circle-dev-x", "s3://models", LifecycleStage.DELETED)
     monkeypatch.setattr("mlflow.MlflowClient.get_experiment_by_name", lambda *_: deleted)
     with pytest.raises(ExperimentDeleted) as found:
         Tracking("http://mlflow:5000", "circle-dev-x").experiment_id()

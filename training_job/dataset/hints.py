@@ -1,5 +1,6 @@
 """What to declare in the contract, judged by the values that broke it; no value is repeated."""
 
+import math
 import re
 from collections.abc import Sequence
 
@@ -7,6 +8,7 @@ from domain.contract.feature import Feature
 from domain.contract.file_format import Decimal
 from domain.contract.file_values import CodedText, NumberText, parse_number
 
+TARGET = "[target]"
 SAMPLE = 1_000
 """So many bad values of a batch are looked at."""
 _COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+")
@@ -16,32 +18,23 @@ _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}([ ,.'\u00a0\u202f][0-9]{3})+([,.][0-9]
 def advise(feature: Feature, bad: Sequence[object], decimal: Decimal, table: str) -> str:
     """One sentence for the bad values of one column, or nothing.
 
-    `table`: what the contract calls the column's table, such as ``feature bmi`` or ``[target]``.
+    `table`: what the contract calls the column's table, such as ``feature bmi``, or TARGET.
     """
-    texts = [value.strip() for value in bad if isinstance(value, str)]
-    typed = [value for value in bad if isinstance(value, int | float)]
     if feature.kind == "number":
-        return _advise_number(feature, texts, typed, decimal, table)
+        return _advise_number(feature, bad, decimal, table)
+    texts = [value.strip() for value in bad if isinstance(value, str)]
     reader = CodedText(feature, decimal)
     words = [text for text in texts if reader.code(text) < 0]
-    if len(words) < len(texts) or any(value is None for value in bad):
-        return ""
-    if any(not reader.is_missing(word) for word in words):
-        if feature.kind == "flag":
-            return (
-                f"For other words than 0 and 1, declare true = [...] and false = [...] in {table}."
-            )
-        return _declare_missing(feature, table) if feature.nullable else ""
-    return _allow_missing(feature)
+    if all(map(reader.is_missing, words)):
+        is_missing = bool(words) or None in bad
+        return _allow_missing(feature) if is_missing and table != TARGET else ""
+    if feature.kind == "flag":
+        return f"For other words than 0 and 1, declare true = [...] and false = [...] in {table}."
+    return _declare_missing(feature, table) if feature.nullable else ""
 
 
-def _advise_number(
-    feature: Feature,
-    texts: Sequence[str],
-    typed: Sequence[int | float],
-    decimal: Decimal,
-    table: str,
-) -> str:
+def _advise_number(feature: Feature, bad: Sequence[object], decimal: Decimal, table: str) -> str:
+    texts = [value.strip() for value in bad if isinstance(value, str)]
     reader = NumberText(feature, decimal)
     words = [text for text in texts if reader.number(text) is None]
     if any(_THOUSANDS.fullmatch(word) for word in words):
@@ -55,10 +48,11 @@ def _advise_number(
         return 'Numbers have a decimal point, but [files] declares decimal = ",".'
     if words:
         return _declare_missing(feature, table)
-    numbers = {reader.number(text) for text in texts} | set(typed)
-    if numbers and all(number != number for number in numbers):  # noqa: PLR0124 - NaN differs from itself
+    numbers = [number for text in texts if (number := reader.number(text)) is not None]
+    numbers += [value for value in bad if isinstance(value, int | float)]
+    if None in bad or any(map(math.isnan, numbers)):
         return _allow_missing(feature)
-    repeated = len(texts) + len(typed) > 1 and len(numbers) == 1
+    repeated = len(numbers) > 1 and len(set(numbers)) == 1
     return _declare_missing(feature, table) if repeated else ""
 
 

@@ -17,7 +17,7 @@ from domain.contract.feature import Feature
 from domain.contract.file_format import Decimal
 from domain.contract.file_values import MISSING, NUMBER, CodedText, NumberText
 from training_job.dataset.hashing import hash_texts
-from training_job.dataset.hints import SAMPLE, advise
+from training_job.dataset.hints import SAMPLE, TARGET, advise
 
 Columns = dict[str, npt.NDArray[np.generic]]
 """Feature or target name → its values: int16 codes for a category (-1 is missing),
@@ -63,7 +63,7 @@ def check(table: pa.Table, contract: Contract, *, labelled: bool = True) -> Chec
         if bad.any():
             failures[f"{feature.name} {feature.expectation}"] = bad
             some = array.filter(pa.array(bad)).slice(0, SAMPLE).to_pylist()
-            where = "[target]" if feature.name == contract.target else f"feature {feature.name}"
+            where = TARGET if feature.name == contract.target else f"feature {feature.name}"
             hints[advise(feature, some, contract.files.decimal, where)] = None
     for entry in contract.context if labelled else ():
         column = table.column(entry.name).combine_chunks()

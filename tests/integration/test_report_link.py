@@ -37,7 +37,7 @@ def report(aws: Callable[[str], Any], bucket: Bucket, monkeypatch: pytest.Monkey
     )
     for name, value in settings.to_env().items():
         monkeypatch.setenv(name, value)
-    room._api.cache_clear()
+    room._open_api.cache_clear()
 
 
 def _open(token: str, report: str = "data_drift") -> dict[str, Any]:

@@ -70,6 +70,7 @@ def test_a_variable_is_the_field_in_upper_case() -> None:
         "MODELS_BUCKET": "m",
         "PREDICTIONS_BUCKET": "p",
         "LOG_STREAM": "s",
+        "METRICS_NAMESPACE": "circle-dev",
         "CHAMPION_SECONDS": "60.0",
     }
     assert expected == PREDICTOR.to_env()

@@ -113,7 +113,7 @@ bootstrap: setup  ## prepare an account and region, once: make bootstrap MAIL_FR
 # Lambda refuses images with the attestations that buildx adds by default.
 deploy: export BUILDX_NO_DEFAULT_ATTESTATIONS := 1
 deploy: setup  ## to that account: make deploy STAGE=dev MAIL_FROM=you@example.org
-	@$(OPS).predeploy --name $(NAME) --stage $(STAGE)
+	@$(BIN)/python -m ops.predeploy --name $(NAME) --stage $(STAGE)
 	$(CDK) deploy --all --no-notices $(CONTEXT) $(ARGS)
 
 # --- checks -----------------------------------------------------------------

@@ -84,6 +84,11 @@ COMMANDS = {
     "stop": Entry("Stop the running training or scoring.", MODELS, ("",)),
     "ledger": Entry("Show which versions have served, and why.", MODELS, ("", "--json")),
     "rollback": Entry("Let an earlier version serve again.", MODELS, ("", "--to 7-0a1b2c3d")),
+    "repair": Entry(
+        "Restore a lost champion pointer, or rebuild the index of drift runs.",
+        MODELS,
+        ("pointer", "runs"),
+    ),
     "drift": Entry(
         "Compare a window of predictions with the model's reference.",
         MONITORING,

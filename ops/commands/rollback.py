@@ -13,6 +13,8 @@ from ops.console import Answer
 from ops.errors import OpsError
 from ops.target import Target
 
+POINTER_GONE = "The champion pointer is gone, though the ledger has entries."
+
 
 def run(
     target: Target,
@@ -24,19 +26,21 @@ def run(
 ) -> Answer:
     """Let an earlier version serve again.
 
-    The version is chosen now and sent along, so that a repeated call can't go back twice.
+    The version is chosen now and sent along with the champion that it replaces, so that neither a
+    repeated call nor another operator's rollback goes back twice.
     """
     if to is not None and version is not None and to != version:
         raise OpsError("Two versions are named.", "Name the version to serve once.")
-    wanted = choose_version(target, to or version)
-    execution = executions.start(target, {"promote_version": wanted})
+    champion = read_champion(target)
+    wanted = choose_version(target, champion, to or version)
+    document = {"promote_version": wanted, "replaces_seq": champion.seq}
+    execution = executions.start(target, document)
     answer = describe_verdict(executions.follow_quietly(target, execution, "rollback"))
     return Answer(data=answer.data, shown=answer.shown, next_step="python -m ops ledger")
 
 
-def choose_version(target: Target, wanted: str | None) -> str:
+def choose_version(target: Target, champion: Champion, wanted: str | None) -> str:
     """The version to go back to; raises OpsError when there is no such model."""
-    champion = _read_champion(target)
     if wanted is None:
         if champion.previous is None:
             raise OpsError(
@@ -54,11 +58,14 @@ def choose_version(target: Target, wanted: str | None) -> str:
     return wanted
 
 
-def _read_champion(target: Target) -> Champion:
+def read_champion(target: Target) -> Champion:
+    """The champion; raises OpsError when there is none, or when its pointer is lost."""
     try:
         champion = target.champion()
     except BadRecord as error:
         raise OpsError(str(error), "python -m ops repair pointer") from None
-    if champion is None:
-        raise OpsError("There is no champion yet.", "python -m ops train")
-    return champion
+    if champion is not None:
+        return champion
+    if target.models.list_ledger():
+        raise OpsError(POINTER_GONE, "python -m ops repair pointer")
+    raise OpsError("There is no champion yet.", "python -m ops train")

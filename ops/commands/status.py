@@ -9,6 +9,7 @@ from domain.errors import BadRecord
 from domain.model.champion import Champion
 from domain.model.consistency import Consistency
 from ops import executions
+from ops.commands.rollback import POINTER_GONE
 from ops.commands.up import list_links
 from ops.console import Answer, facts
 from ops.laptop import Laptop
@@ -59,7 +60,7 @@ def run(
         "champion": None if champion is None else champion.version,
     }
     shown += [*links, *last, *consistency, ("champion", serving)]
-    if serving.startswith(DAMAGED):
+    if serving.startswith(LOST):
         return _answer(data, shown, "python -m ops repair pointer", status=1 if check else 0)
     if champion is None:
         return _answer(data, shown, "python -m ops upload FILE, then train")
@@ -69,7 +70,7 @@ def run(
 
 
 STOPPED = "stopped"
-DAMAGED = "damaged"
+LOST = "pointer lost"
 
 
 def read_services(laptop: Laptop) -> Facts:
@@ -111,7 +112,9 @@ def _describe_champion(target: Target) -> tuple[Champion | None, str]:
     try:
         champion = target.champion()
     except BadRecord as error:
-        return None, f"{DAMAGED}: {error}"
+        return None, f"{LOST}: {error}"
+    if champion is None and target.models.list_ledger():
+        return None, f"{LOST}: {POINTER_GONE}"
     if champion is None:
         return None, "none yet"
     when = times.from_millis(champion.promoted_at).strftime("%Y-%m-%d %H:%M:%S UTC")

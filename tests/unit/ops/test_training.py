@@ -102,7 +102,8 @@ def test_a_rollback_names_the_version_that_shall_serve(
 ) -> None:
     """Sent twice, for a lost answer, it can't go back twice."""
     target.bucket("models").put(keys.bundle(VERSIONS[2].version), b"x")
-    assert [{"promote_version": version}] == _rollback(monkeypatch, target, **options)
+    document = {"promote_version": version, "replaces_seq": 2}
+    assert [document] == _rollback(monkeypatch, target, **options)
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ def test_make_deploy_checks_the_stage_first_and_hands_its_arguments_on() -> None
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     check, deploy = done.stdout.splitlines()[-2:]
     assert check.endswith("-m ops.predeploy --name heart --stage prod")
-    assert "-c name=heart -c stage=prod -c mail_from=a@example.org" in deploy
+    assert '-c name=heart -c stage=prod -c mail_from="a@example.org"' in deploy
     assert deploy.endswith("--require-approval never")
 
 

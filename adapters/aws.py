@@ -1,4 +1,4 @@
-"""boto3 and botocore clients as this application wants them; where they go is their own business.
+"""boto3 and botocore clients with this application's timeouts, retries and signatures.
 
 `AWS_ENDPOINT_URL`, region and credentials are read by botocore itself.
 """
@@ -18,14 +18,14 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 UNREACHABLE = (ClientError, BotoCoreError, ResponseParserError)
-"""What a call raises when its service refuses, can't be reached, or answers unreadably."""
+"""Errors of a call whose service refuses, can't be reached, or answers unreadably."""
 
 
 THROTTLED = ("SlowDown", "RequestLimitExceeded", "RequestTimeout", "TooManyRequestsException")
 
 
 def transient(error: BaseException) -> bool:
-    """Whether a call failed by the way, by throttling or by the service: later it may succeed."""
+    """Whether the error may pass: the network, throttling, or a failure of the service."""
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         code = error_code(error)
@@ -35,7 +35,7 @@ def transient(error: BaseException) -> bool:
 
 
 def error_code(error: BaseException) -> str:
-    """AWS's own code of an error; empty when it has none."""
+    """Return AWS's code of an error; empty if it has none."""
     if not isinstance(error, ClientError):
         return ""
     return str(error.response.get("Error", {}).get("Code", ""))
@@ -44,24 +44,24 @@ def error_code(error: BaseException) -> str:
 def client(
     service: str, *, timeout_seconds: float = 10.0, attempts: int = 3, connections: int = 10
 ) -> Any:
-    """A client with bounded patience, and SigV4 for S3 URLs (S3 wants it for KMS objects)."""
-    import boto3  # not at the top: LeanClients does without it
+    """Create a client with timeouts, and SigV4 for S3 URLs (S3 requires it for KMS objects)."""
+    import boto3  # here, because LeanClients does not need it
 
     config = _config(service, 3.0, timeout_seconds, attempts, connections)
     return boto3.client(service, config=config)  # type: ignore[call-overload]  # the service is a variable here
 
 
 class LeanClients:
-    """Clients for functions that API Gateway waits for, 29 seconds and no longer.
+    """Clients for functions behind API Gateway, which waits 29 seconds and no longer.
 
-    Without what boto3 adds (`upload_file` and `download_file`, resources): importing it takes as
-    long again as botocore, and these functions' cold start counts.
+    They lack what boto3 adds (`upload_file`, `download_file`, resources). Importing boto3 takes as
+    long again as botocore, and adds to each cold start.
     """
 
     READ_SECONDS: ClassVar = {"s3": 2.5, "firehose": 8.0}
     ATTEMPTS: ClassVar = {"s3": 2, "firehose": 1}
     CONNECT_SECONDS: ClassVar = 1.0
-    # With everything hanging until it is given up, the predictor reads the pointer (2 tries of
+    # If every call hangs until its timeout, the predictor reads the pointer (2 tries of
     # 1 + 2.5 s, up to 1 s between them: 8 s), tries the stream, which tries again by itself (2 s of
     # patience, then the last call's 1 + 8 s), and writes the fallback (8 s): 27 s.
 
@@ -69,7 +69,7 @@ class LeanClients:
         self._session = botocore.session.get_session()
 
     def client(self, service: Literal["s3", "firehose"]) -> Any:
-        """A client that gives up in time."""
+        """Create a client that gives up in time."""
         seconds, attempts = self.READ_SECONDS[service], self.ATTEMPTS[service]
         config = _config(service, self.CONNECT_SECONDS, seconds, attempts, connections=10)
         return self._session.create_client(service, config=config)

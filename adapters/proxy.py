@@ -1,7 +1,7 @@
-"""API Gateway's proxy events: a table of routes, and one table of errors.
+"""Answer API Gateway's proxy events, by a table of routes and a table of errors.
 
-A table of our own, because Powertools' resolver costs 40-60 ms of a cold start, and API Gateway has
-already matched the route: the event names it.
+The table of routes is our own, because Powertools' resolver costs 40-60 ms of a cold start. API
+Gateway has already matched the route, and the event names it.
 """
 
 import time
@@ -27,7 +27,7 @@ Routes = Mapping[tuple[str, str], Route]
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """How an exception looks from outside; without a `detail` its own sentence is told."""
+    """The HTTP error of an exception; without a `detail` the exception's own sentence is sent."""
 
     status: HTTPStatus
     title: str
@@ -70,7 +70,7 @@ class Api:
     errors: ErrorTable
 
     def respond(self, event: Mapping[str, Any]) -> Answer:
-        """Answer one event; whatever happens is an answer."""
+        """Answer one event. Every exception becomes an answer."""
         start = time.perf_counter()
         request, observation = Request(event), Observation()
         self.telemetry.log.set_correlation_id(request.id)

@@ -1,4 +1,4 @@
-"""One event of API Gateway's REST proxy integration, as the routes want to read it."""
+"""One event of API Gateway's REST proxy integration, in the form that routes read."""
 
 import base64
 import binascii
@@ -28,12 +28,12 @@ class Request:
 
     @property
     def query(self) -> Mapping[str, str]:
-        """Query parameters; of a repeated one the last."""
+        """Query parameters; if one is repeated, its last value."""
         return self.event.get("queryStringParameters") or {}
 
     @property
     def repeated_query(self) -> Mapping[str, Sequence[str]]:
-        """Query parameters with every value that each was sent with."""
+        """Query parameters with all values of each."""
         multiple = self.event.get("multiValueQueryStringParameters")
         return multiple or {name: [value] for name, value in self.query.items()}
 

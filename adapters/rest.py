@@ -22,7 +22,7 @@ Answer = dict[str, Any]
 
 @dataclass
 class Problem(Exception):
-    """An error a client shall see. `title` is stable per kind, `detail` says what to do."""
+    """An error for the client. `title` is the same for each kind, `detail` says what to do."""
 
     status: HTTPStatus
     title: str
@@ -31,7 +31,7 @@ class Problem(Exception):
     headers: Mapping[str, str] | None = None
 
     def answer(self) -> Answer:
-        """The problem as a response."""
+        """Build the response."""
         body: dict[str, Any] = {
             "type": "about:blank",
             "title": self.title,
@@ -50,7 +50,7 @@ def answer(
     content_type: str = JSON,
     headers: Mapping[str, str] | None = None,
 ) -> Answer:
-    """A response with a JSON body."""
+    """Build a response with a JSON body."""
     return {
         "statusCode": int(status),
         "headers": _HEADERS | {"Content-Type": content_type} | dict(headers or {}),
@@ -59,7 +59,7 @@ def answer(
 
 
 def redirect(url: str) -> Answer:
-    """302 to a URL that nobody may keep."""
+    """Build a 302 to a URL that must not be cached."""
     return {
         "statusCode": int(HTTPStatus.FOUND),
         "headers": _HEADERS | {"Location": url},

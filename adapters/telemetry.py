@@ -1,4 +1,4 @@
-"""What a function tells about itself: structured log lines and embedded metrics, on stdout.
+"""Structured log lines and embedded metrics of a function, on stdout.
 
 No body, no feature value and no exception message ever comes here: a message may quote what was
 sent. An exception is logged as its type and the places it passed through.
@@ -24,7 +24,7 @@ _UNITS = {metrics.LATENCY: "Milliseconds", metrics.LAST_RUN_AGE: "Seconds"}
 
 @dataclass
 class Observation:
-    """What one request adds to the metrics; `properties` are searchable, but no dimensions."""
+    """What one request adds to the metrics; `properties` can be searched but are no dimensions."""
 
     counts: dict[str, float] = field(default_factory=dict)
     properties: dict[str, Any] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Telemetry:
 
     @cached_property
     def log(self) -> Logger:
-        """Structured logger; say nothing in it that a client sent."""
+        """The structured logger. Never log anything that a client sent."""
         return Logger(service=self.service)
 
     def log_failure(self, message: str, error: BaseException) -> None:
@@ -67,7 +67,7 @@ class Telemetry:
         properties: Mapping[str, Any],
         dimensions: Mapping[str, str],
     ) -> None:
-        # One provider per line: nothing of a request can slip into the next one's metrics.
+        # One provider per line, so that no metric of a request gets into the next one's line.
         line = AmazonCloudWatchEMFProvider(namespace=self.namespace, service=self.service)
         for name, value in dimensions.items():
             line.add_dimension(name, value)

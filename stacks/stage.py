@@ -38,7 +38,7 @@ class SettingsError(DomainError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """What one stage has different from another: an entry of `stages` in cdk.json.
+    """The settings in which stages differ: one entry of `stages` in cdk.json.
 
     `retain`: the data outlives its stack, and no stack can be deleted by mistake. `*_days`: how
     long logs, query results, rejected records and overwritten objects are kept. `stream_seconds`:

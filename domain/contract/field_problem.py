@@ -1,11 +1,11 @@
-"""One bad field of a document that somebody sent."""
+"""One invalid field of a document."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class FieldProblem:
-    """One bad field: where it is (RFC 6901 pointer fragment) and what is wanted there.
+    """An invalid field: where it is (a JSON pointer, RFC 6901) and what is expected there.
 
     `detail` never contains the value that was sent.
     """
@@ -13,9 +13,9 @@ class FieldProblem:
     pointer: str
     detail: str
     field: str = ""
-    """The contract's name of the field; empty when the contract doesn't know it."""
+    """The field's name in the contract; empty if the contract has no such field."""
 
 
 def pointer_token(name: str) -> str:
-    """One reference token of RFC 6901, cut to a bearable length."""
+    """Escape a name for a JSON pointer, and cut it to 64 characters."""
     return name[:64].replace("~", "~0").replace("/", "~1")

@@ -15,7 +15,7 @@ from ops.laptop import ROOT
 from ops.local.processes import Daemon
 
 DEFAULT_STOP_SECONDS = 30.0
-"""ECS's own patience between SIGTERM and SIGKILL."""
+"""Seconds that ECS waits between SIGTERM and SIGKILL by default."""
 
 _FROM_SOURCE = ":source"
 """The tag of the images that stand for this checkout."""
@@ -27,7 +27,7 @@ class UnknownImage(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """What is to be run: the command after ``python``, its environment."""
+    """What to run: the command after ``python``, and its environment."""
 
     name: str
     command: tuple[str, ...]
@@ -88,7 +88,7 @@ class ContainerProcess:
         return self.process.poll() if self.process is not None else None
 
     def ask_to_stop(self, now: float | None = None) -> None:
-        """SIGTERM at the first call, SIGKILL once its patience is over."""
+        """Send SIGTERM at the first call, and SIGKILL once the grace period is over."""
         now = time.monotonic() if now is None else now
         pid = self.process.pid if self.process is not None else self.daemon.pid()
         if pid is None or not self.alive():

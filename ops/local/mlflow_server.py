@@ -71,7 +71,7 @@ def wait(laptop: Laptop) -> None:
 
 
 def server_env(laptop: Laptop, environ: Mapping[str, str]) -> dict[str, str]:
-    """Its environment. A database URL may hold a password, so it is no argument."""
+    """Build its environment, with the database URL: arguments would show its password."""
     database = laptop.mlflow_db or f"sqlite:///{laptop.folder / 'mlflow.db'}"
     hosts = [f"{name}:{laptop.mlflow_port}" for name in ("localhost", "127.0.0.1")]
     return laptop.env(environ) | {
@@ -86,7 +86,7 @@ def server_env(laptop: Laptop, environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def forget(laptop: Laptop) -> None:
-    """Remove the SQLite registry; its models were in an emulator that is gone."""
+    """Remove the SQLite registry, whose models were in an emulator that no longer exists."""
     for path in laptop.folder.glob("mlflow.db*"):
         path.unlink()
 

@@ -86,7 +86,7 @@ class Daemon:
             ) from None
 
     def stop(self, *, seconds: float = 20.0) -> bool:
-        """End it and all that it started; True when anything ran. Kills what won't end in time."""
+        """End it and all that it started, by force if need be; True when anything ran."""
         pid = self.pid()
         if pid is not None:
             for number, patience in ((signal.SIGTERM, seconds), (signal.SIGKILL, 5.0)):
@@ -124,7 +124,7 @@ class Daemon:
         _send_signal(pid, signal.SIGTERM, group=True)
 
     def last_line(self) -> str:
-        """The end of its log, for a sentence about why it died."""
+        """The last line of its log, for a message that says why it ended."""
         try:
             lines = self.log.read_text(errors="replace").strip().splitlines()
         except OSError:
@@ -149,7 +149,7 @@ def port_taken(port: int) -> bool:
 
 
 def describe_port_owner(port: int) -> str:
-    """Who listens on a port, for a sentence: process id, command, and the folder it belongs to."""
+    """Describe who listens on a port: process id, command, and the folder it belongs to."""
     import psutil
 
     for process in psutil.process_iter():

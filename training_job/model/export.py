@@ -9,7 +9,7 @@ from domain.model.scorer import LEAF, Forest
 
 
 def export(booster: xgb.Booster) -> Forest:
-    """The booster's trees with covers and default directions.
+    """Export the booster's trees with covers and default directions.
 
     Reads XGBoost's documented JSON model format (binary:logistic, numerical splits only).
     """

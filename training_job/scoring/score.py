@@ -71,7 +71,7 @@ def score(
     tally, began, passed = Tally(), time.monotonic(), 0
     writer = _Writer(request, todo, data, predictions, scorer)
     for number, (key, size) in enumerate(todo.files.items()):
-        for index, part in enumerate(_parts(data, key, scorer)):
+        for index, part in enumerate(_parts(data, key, scorer, say)):
             tally.add(writer.write(key, number, index, part))
             progress = {
                 "rows": tally.rows,
@@ -102,13 +102,17 @@ def score(
     return scored
 
 
-def _parts(data: Bucket, key: str, scorer: BatchScorer) -> Iterator[Part]:
+def _parts(
+    data: Bucket, key: str, scorer: BatchScorer, say: Callable[[str], None]
+) -> Iterator[Part]:
     """The rows of one file in parts of at least PART_ROWS, the same at each attempt."""
     contract, part = scorer.contract, Part(key)
     with (
         tables.fetched(data, key) as path,
         open_raw(path, key, contract, labelled=False) as file,
     ):
+        if file.absent:
+            say(f"{key}: columns that are absent and count as missing: {', '.join(file.absent)}")
         for batch in file.batches:
             part.add(batch, check(batch.table, contract, labelled=False))
             if part.rows >= PART_ROWS:

@@ -252,6 +252,33 @@ def test_what_is_skipped_is_said_and_stops_nothing(run: Run, moto_bucket: Bucket
     assert ["raw/d.json"] == json.loads(stored.data)["ignored_files"]
 
 
+def test_what_programs_leave_beside_data_is_ignored_and_listed(
+    run: Run, moto_bucket: Bucket
+) -> None:
+    whole = run({"a.csv": csv(FRAME)})
+    left = [
+        "._a.csv",
+        ".ipynb_checkpoints/a-checkpoint.csv",
+        "2024/_temporary/0/part-00000.csv",
+        "2024/.hidden.parquet",
+        "__MACOSX/2024/._a.csv",
+        "_SUCCESS",
+        "_delta_log/00.json",
+    ]
+    found = run({"a.csv": csv(FRAME)} | dict.fromkeys(left, b"\x00\x05\x16\x07"))
+    assert whole == found
+    stored = moto_bucket.get(keys.manifest(found["dataset_id"]))
+    assert stored is not None
+    ignored = json.loads(stored.data)["ignored_files"]
+    assert sorted(f"raw/{name}" for name in left) == sorted(ignored)
+
+
+def test_every_file_that_cannot_be_read_is_named_at_once(run: Run) -> None:
+    files = {"a.csv": csv(FRAME), "b.csv": b"x,y\n1,2\n", "c.csv": b"PK\x03\x04"}
+    with pytest.raises(BadData, match=r"(?s)raw/b.csv lacks .*raw/c.csv is a zip archive"):
+        run(files)
+
+
 def test_a_folder_is_that_folder_and_a_file_that_file(run: Run) -> None:
     files = {"2024/a.csv": csv(FRAME), "2024-old/b.csv": csv(FRAME[:9]), "c.csv": csv(FRAME[:9])}
     assert 2000 == run(files, raw_prefix="raw/2024/")["rows_read"]

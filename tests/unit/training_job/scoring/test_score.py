@@ -19,7 +19,7 @@ from domain.model.bundle import Bundle, digest
 from domain.model.champion import Champion, ModelRef
 from tests.unit.fakes import random_forest
 from tests.unit.patients import csv, patients
-from training_job.dataset import tables, text_blocks
+from training_job.dataset import csv_reading, tables, text_blocks
 from training_job.errors import BadData, BadInput, NothingToScoreWith
 from training_job.inputs import ExecutionInput
 from training_job.model.rebuild import rebuild
@@ -169,6 +169,7 @@ def test_how_far_it_is_can_be_read_while_it_goes_on(
 ) -> None:
     monkeypatch.setattr(scoring, "PART_ROWS", 4_000)
     monkeypatch.setattr(text_blocks, "BLOCK_BYTES", 4_096)
+    monkeypatch.setattr(csv_reading, "LONGEST_HEADER", 1_000)
     whole = csv(pd.concat([FRAME] * 10))
     for name in ("a", "b"):
         bucket.put(f"{keys.SCORING}in/{name}.csv", whole)

@@ -329,3 +329,9 @@ def test_a_reader_that_stops_early_is_no_failure(tmp_path: Path) -> None:
     process.stdout.close()
     assert b"" == process.stderr.read()
     assert 0 == process.wait(timeout=60)
+
+
+def test_every_command_and_exit_code_is_documented() -> None:
+    page = (ROOT / "docs" / "command-line.md").read_text()
+    assert [] == [name for name in COMMANDS if f"\n| `{name}` |" not in page]
+    assert [] == [code for code in (0, 1, 2, 70, 130) if f"\n| {code} |" not in page]

@@ -46,7 +46,7 @@ class Stage:
     MiB, and so for MLflow. `database_instance`: a class of RDS without its ``db.``. `budget_usd`: a
     month's spending in the account that mails a warning. `drift_schedule` is an EventBridge
     Scheduler expression in UTC, as is `training_schedule`, which is empty for no schedule.
-    `alarm_errors`: so many failed or throttled requests in five minutes wake somebody;
+    `alarm_errors`: so many failed or throttled requests in five minutes raise an alarm;
     `alarm_drift_days`: so many days without a drift run. `mail_identity`: what the stage makes SES
     verify, the mail addresses, the sender's domain, or nothing (`none`), because the account has
     verified them already; an account has each identity only once.

@@ -5,6 +5,7 @@ from typing import Any
 
 from domain.model.card import CardVerdict, ModelCard, SegmentFigures
 from domain.model.left_out import LeftOut
+from domain.model.missing_effect import MissingEffect
 
 SEGMENT = SegmentFigures(
     segment="gender=Female",
@@ -43,6 +44,17 @@ def make_card(version: str, **changes: Any) -> ModelCard:
             repeats=(),
             prevalence_read=0.085,
             prevalence_kept=0.085,
+        ),
+        missing=(
+            MissingEffect(
+                feature="bmi",
+                mean=0.083,
+                usual_mean=0.081,
+                false_positives=0.005,
+                usual_false_positives=0.004,
+                roc_auc=0.975,
+                learned=False,
+            ),
         ),
         reference_rows=10_000,
         metrics={"f1": 0.8, "precision": 0.9, "recall": 0.72},

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from domain import typed_json
 from domain.model.gate import Rule
 from domain.model.left_out import LeftOut
+from domain.model.missing_effect import MissingEffect
 from domain.typed_json import Json
 
 Bounds = tuple[float, float]
@@ -73,6 +74,7 @@ class ModelCard(Quality):
     rows: Mapping[str, int]
     prevalence: float
     left_out: LeftOut
+    missing: tuple[MissingEffect, ...]
     reference_rows: int
 
     def to_dict(self) -> dict[str, Json]:

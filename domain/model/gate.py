@@ -9,6 +9,7 @@ A challenger is promoted when all of these hold. Each that fails gives a sentenc
 - Against a champion of another contract, which can't be scored on these rows: its F1 is not
   clearly lower than the test F1 on that champion's card.
 - The rows left out of the dataset, and files that repeat each other, leave its figures credible.
+- A value that is missing by chance leaves the mean answer about as it is.
 
 A champion whose bundle is damaged or missing can't serve, so nothing is compared with it.
 """
@@ -19,6 +20,7 @@ from typing import Literal
 
 from domain.interval import Interval
 from domain.model.left_out import LeftOut
+from domain.model.missing_effect import MissingEffect
 
 SEGMENT_ROWS = 200
 """A smaller segment can't stop a promotion: its F1 is too uncertain."""
@@ -63,6 +65,7 @@ class Evidence:
     calibration_error: float
     champion: Paired | Unscorable | None
     left_out: LeftOut | None = None
+    missing: tuple[MissingEffect, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +110,7 @@ def judge(evidence: Evidence, limits: Limits) -> Verdict:
     if evidence.left_out is not None:
         against += evidence.left_out.objections()
         notes = evidence.left_out.notes()
+    against += [effect.objection() for effect in evidence.missing if effect.is_arbitrary]
     return Verdict(promote=not against, rule=rule, reasons=(*reasons, *against, *notes))
 
 

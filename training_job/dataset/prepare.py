@@ -21,6 +21,7 @@ from training_job.dataset.raw_files import Collected, collect, refuse_bad_rows
 from training_job.dataset.repeats import find_repeats
 from training_job.dataset.validation import Columns
 from training_job.errors import BadData
+from training_job.model import masking
 
 Labels = npt.NDArray[np.generic]
 ROOM = 700
@@ -74,6 +75,14 @@ def prepare(
     say(f"{collected.rows:,} rows read, {len(found.order):,} in dataset {dataset_id}")
     for sentence in (*left_out.notes(), *left_out.objections()):
         say(sentence)
+    rare = [
+        f.name for f in contract.features if f.nullable and _is_rarely_missing(manifest, f.name)
+    ]
+    if rare:
+        say(
+            f"{', '.join(rare)} may be missing but hardly ever is in these files: training blanks "
+            f"{masking.SHARE:.0%} of the values at random, to learn what to answer without them"
+        )
     for index, name in enumerate(keys.SPLITS):
         rows = found.sides == index
         part = dataset.to_table({n: values[rows] for n, values in columns.items()}, contract)
@@ -90,6 +99,10 @@ def prepare(
         rows_repeated=found.repeated,
         left_out=_shorten((*left_out.objections(), *left_out.notes())),
     )
+
+
+def _is_rarely_missing(manifest: dict[str, Any], name: str) -> bool:
+    return bool(manifest["columns"][name]["missing"] < masking.ENOUGH)
 
 
 def _left_out(

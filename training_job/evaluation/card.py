@@ -6,6 +6,7 @@ from domain.interval import Interval
 from domain.model.card import Bounds, CardVerdict, ModelCard, Quality, SegmentFigures
 from domain.model.gate import Verdict
 from domain.model.left_out import LeftOut
+from domain.model.missing_effect import MissingEffect
 
 NAMES = {
     "f1": "F1",
@@ -79,6 +80,10 @@ def to_markdown(card: ModelCard) -> str:
                 [_segment_row(segment) for segment in card.segments],
             ),
             "",
+            "## When a value is missing",
+            "",
+            *_missing(card.missing),
+            "",
             f"## Verdict: {'promote' if verdict.promote else 'keep the champion'}",
             "",
             *[f"- {reason}" for reason in verdict.reasons],
@@ -99,6 +104,24 @@ def _left_out(left_out: LeftOut) -> list[str]:
     if not sentences:
         return [f"Nothing: all {left_out.rows_read:,} rows of the files are in the dataset."]
     return [f"- {sentence}" for sentence in sentences]
+
+
+def _missing(effects: Sequence[MissingEffect]) -> list[str]:
+    if not effects:
+        return ["No feature may be missing."]
+    return _table(
+        ("missing", "mean answer", "negatives answered positive", "ROC AUC", "learned from"),
+        [
+            (
+                effect.feature,
+                f"{effect.mean:.2%} instead of {effect.usual_mean:.2%}",
+                f"{effect.false_positives:.2%} instead of {effect.usual_false_positives:.2%}",
+                f"{effect.roc_auc:.4f}",
+                "missing values" if effect.learned else "values blanked at random",
+            )
+            for effect in effects
+        ],
+    )
 
 
 def _segment_row(segment: SegmentFigures) -> tuple[str, ...]:

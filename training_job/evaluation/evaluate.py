@@ -21,6 +21,7 @@ from training_job.dataset.dataset import Split
 from training_job.evaluation import card as cards
 from training_job.evaluation.final import fit_final
 from training_job.evaluation.incumbent import Incumbent
+from training_job.evaluation.missing import measure_missing
 from training_job.evaluation.plots import EXPLAINED_ROWS, PlotData, draw
 from training_job.evaluation.release import REFERENCE_ROWS, make_reference, store
 from training_job.evaluation.verdict import evaluate_against
@@ -57,6 +58,9 @@ def evaluate(
     say(f"the exported scorer agrees with XGBoost on {compared:,} rows")
     probabilities = predict_split(fitted.booster, test, contract)
 
+    missing = measure_missing(
+        fitted.booster, test, contract, threshold=fitted.threshold, masked=final.masked
+    )
     evaluation = evaluate_against(
         Incumbent.read(models, contract),
         test,
@@ -65,6 +69,7 @@ def evaluate(
         threshold=fitted.threshold,
         limits=limits,
         left_out=left_out,
+        missing=missing,
         seed=seed,
     )
     for reason in evaluation.verdict.reasons:
@@ -93,6 +98,7 @@ def evaluate(
         rows=final.rows | {"test": len(test.labels)},
         prevalence=final.prevalence,
         left_out=left_out,
+        missing=missing,
         reference_rows=len(final.sample.labels),
         metrics=quality.metrics,
         intervals=quality.intervals,

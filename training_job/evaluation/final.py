@@ -8,17 +8,22 @@ import numpy as np
 from adapters.s3 import Bucket
 from domain.contract.contract import Contract
 from training_job.dataset.dataset import Split, opened
+from training_job.model.masking import rarely_missing
 from training_job.model.model import Fitted, TrainingData, fit
 
 
 @dataclass(frozen=True, slots=True)
 class Final:
-    """`sample`: the first validation rows. `prevalence`: share of positive training rows."""
+    """`sample`: the first validation rows. `prevalence`: share of positive training rows.
+
+    `masked`: features whose values were blanked at random in training.
+    """
 
     fitted: Fitted
     sample: Split
     rows: dict[str, int]
     prevalence: float
+    masked: tuple[str, ...]
 
 
 def fit_final(
@@ -37,6 +42,7 @@ def fit_final(
     ):
         binned = TrainingData.of(train, valid, contract, seed=seed)
         sample = next(valid.batches(sample_rows))
+        masked = rarely_missing(train, contract)
     rows = {"train": len(train.labels), "valid": len(valid.labels)}
     fitted = fit(binned, params, seed=seed)
-    return Final(fitted, sample, rows, float(np.mean(train.labels)))
+    return Final(fitted, sample, rows, float(np.mean(train.labels)), masked)

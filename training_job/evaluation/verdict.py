@@ -9,6 +9,7 @@ from domain.interval import Interval
 from domain.model import gate
 from domain.model.card import Quality, SegmentFigures
 from domain.model.left_out import LeftOut
+from domain.model.missing_effect import MissingEffect
 from tabular.segments import segment_masks
 from training_job.dataset.dataset import Split
 from training_job.evaluation import card as cards
@@ -51,6 +52,7 @@ def evaluate_against(
     threshold: float,
     limits: gate.Limits,
     left_out: LeftOut,
+    missing: tuple[MissingEffect, ...],
     seed: int,
 ) -> Evaluation:
     """Measure the challenger by its `probabilities` and compare it with the current champion.
@@ -75,6 +77,7 @@ def evaluate_against(
         calibration_error=measures["calibration_error"].value,
         champion=champion,
         left_out=left_out,
+        missing=missing,
     )
     return Evaluation(
         incumbent,

@@ -15,6 +15,7 @@ from domain.model.gate import (
     judge,
 )
 from domain.model.left_out import LeftOut, RepeatedFile
+from domain.model.missing_effect import MissingEffect
 
 LIMITS = Limits(minimum_f1=0.7, maximum_calibration_error=0.05, segment_margin=0.05)
 GAIN = Interval(0.02, 0.004, 0.036)
@@ -153,3 +154,34 @@ def test_what_was_left_out_is_said_and_stands_against_a_promotion_where_figures_
     assert promote == verdict.promote
     assert part in " ".join(verdict.reasons)
     assert (left_out == COMPLETE) == (judge(EVIDENCE, LIMITS) == verdict)
+
+
+EFFECT = MissingEffect(
+    feature="bmi",
+    mean=0.083,
+    usual_mean=0.081,
+    false_positives=0.005,
+    usual_false_positives=0.004,
+    roc_auc=0.97,
+    learned=False,
+)
+
+
+@pytest.mark.parametrize(
+    ("effect", "promote"),
+    [
+        (EFFECT, True),
+        (replace(EFFECT, mean=0.14), True),
+        (replace(EFFECT, mean=0.16), False),
+        (replace(EFFECT, mean=0.97), False),
+        (replace(EFFECT, mean=1.0), False),
+        (replace(EFFECT, mean=0.03), False),
+        (replace(EFFECT, mean=0.97, learned=True), True),
+    ],
+)
+def test_a_value_missing_by_chance_must_not_change_the_mean_answer(
+    effect: MissingEffect, promote: bool
+) -> None:
+    verdict = judge(replace(EVIDENCE, missing=(EFFECT, effect)), LIMITS)
+    assert promote == verdict.promote
+    assert promote == ("Without bmi the mean answer is" not in " ".join(verdict.reasons))

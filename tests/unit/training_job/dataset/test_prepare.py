@@ -299,3 +299,12 @@ def test_a_million_bad_rows_take_little_memory(contract: Contract) -> None:
     assert kept < 20 * len(quarantine)
     reason = "age must be a number from 0 to 120"
     assert {reason: 1_000_000} == quarantine.reasons()
+
+
+def test_features_that_may_be_missing_and_never_are_get_a_warning(run: Run) -> None:
+    said: list[str] = []
+    frame = FRAME.copy()
+    frame.loc[:199, "bmi"] = None
+    run({"a.csv": csv(frame)}, say=said.append)
+    (warning,) = [line for line in said if "may be missing" in line]
+    assert warning.startswith("smoking_history, HbA1c_level, blood_glucose_level may be missing")

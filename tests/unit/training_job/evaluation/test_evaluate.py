@@ -272,3 +272,17 @@ def test_a_dataset_without_a_readable_manifest_is_refused(quick: World) -> None:
     quick.bucket.put(keys.manifest(quick.dataset_id), b"{}")
     with pytest.raises(BadData, match="missing or damaged; train again"):
         quick.evaluate("first", PARAMS)
+
+
+def test_a_model_that_never_saw_a_missing_value_is_refused_and_one_that_did_is_not(
+    quick: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taught = quick.evaluate("taught", PARAMS)
+    monkeypatch.setattr("training_job.model.masking.SHARE", 0.0)
+    untaught = quick.evaluate("untaught", PARAMS)
+    assert (True, False) == (taught.promote, untaught.promote)
+    assert any("Without HbA1c_level the mean answer is" in r for r in untaught.reasons)
+    nullable = [feature.name for feature in quick.contract.features if feature.nullable]
+    text = quick.tracking.files["evaluation/model_card.md"].decode()
+    section = text.partition("## When a value is missing")[2].partition("## ")[0]
+    assert all(f"| {name} |" in section for name in nullable)

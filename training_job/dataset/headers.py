@@ -11,7 +11,7 @@ from training_job.errors import BadData
 
 NAMES_SHOWN = 12
 NAME_LENGTH = 40
-ALIKE = 0.6
+ALIKE = 0.8
 """Similarity of two names (`difflib`'s ratio) from which one is offered for the other."""
 
 
@@ -97,7 +97,12 @@ def _near(column: FileColumn, extra: Sequence[str]) -> list[str]:
     wanted = {_loose(column.source), _loose(column.name)}
     by_loose = {_loose(text): text for text in extra if _loose(text)}
     close = [m for w in wanted for m in difflib.get_close_matches(w, by_loose, 2, ALIKE)]
-    inside = [t for t in by_loose for w in wanted if len(w) > 2 and t.startswith(w)]
+    inside = [
+        text
+        for text in by_loose
+        for want in wanted
+        if (len(want) > 2 and text.startswith(want)) or (len(text) > 4 and text in want)
+    ]
     return [by_loose[key] for key in dict.fromkeys((*close, *inside))]
 
 

@@ -94,7 +94,7 @@ def count_rows(block: Block, expected: int) -> int:
     if not len(block.quotes) and _count_lines(block.data) == expected:
         return expected
     text = np.frombuffer(block.data, np.uint8)
-    ends = _find_line_ends(text)
+    ends = _find_line_ends(block.data)
     ends = ends[np.searchsorted(block.quotes, ends) % 2 == 0]
     starts = np.concatenate([[0], ends + 1])
     starts = starts[starts < len(text)]
@@ -107,7 +107,7 @@ def find_inner_lines(block: Block, separator: bytes, fields: int) -> list[bytes]
     if not len(block.quotes):
         return []
     text = np.frombuffer(block.data, np.uint8)
-    ends = _find_line_ends(text)
+    ends = _find_line_ends(block.data)
     before = np.searchsorted(block.quotes, ends)
     starts = ends[before % 2 == 1] + 1
     if not len(starts):
@@ -132,8 +132,11 @@ def _count_lines(data: bytes) -> int:
     return ends + (not data.endswith((b"\n", b"\r")))
 
 
-def _find_line_ends(text: npt.NDArray[np.uint8]) -> Positions:
+def _find_line_ends(data: bytes) -> Positions:
     """Positions of the last character of each line break."""
+    text = np.frombuffer(data, np.uint8)
+    if data.count(b"\r") == data.count(b"\r\n"):
+        return np.flatnonzero(text == LINE_FEED)
     breaks = np.flatnonzero((text == LINE_FEED) | (text == RETURN))
     last = np.append(text[1:], 0)[breaks]
     ends: Positions = breaks[(text[breaks] == LINE_FEED) | (last != LINE_FEED)]

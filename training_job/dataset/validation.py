@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from domain.contract.contract import Contract
 from domain.contract.feature import Feature
 from domain.contract.file_format import Decimal
-from domain.contract.file_values import MISSING, NUMBER, CodedText, NumberText
+from domain.contract.file_values import MISSING, NUMBER, UNREADABLE, CodedText, NumberText
 from training_job.dataset.hashing import hash_texts
 from training_job.dataset.hints import SAMPLE, TARGET, advise
 
@@ -127,6 +127,8 @@ def _read_codes(array: pa.Array, texts: CodedText, categories: int) -> npt.NDArr
     """Codes of a category or a flag, each distinct value read once."""
     if pa.types.is_boolean(array.type) and not categories:
         return np.asarray(pc.fill_null(pc.cast(array, pa.int8()), MISSING), np.int64)
+    if pa.types.is_nested(array.type):
+        return np.where(array.is_null().to_numpy(zero_copy_only=False), MISSING, UNREADABLE)
     encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
     codes = [texts.code(_as_text(value)) for value in encoded.dictionary.to_pylist()]
     places = pc.fill_null(encoded.indices, len(codes)).to_numpy(zero_copy_only=False)

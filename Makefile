@@ -18,7 +18,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down train simulate drift bootstrap deploy test test-slow unit integration e2e images check synth bench constraints clean
+.PHONY: help setup demo up down train simulate drift bootstrap deploy test test-slow unit integration faults e2e images check synth bench constraints clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -120,7 +120,7 @@ deploy: setup  ## to that account: make deploy STAGE=dev MAIL_FROM=you@example.o
 
 CODE := app.py domain adapters tabular lambdas training_job monitoring_job mlflow_server ops stacks benchmarks tests
 
-test: check unit integration e2e  ## every check and every test
+test: check unit integration faults e2e  ## every check and every test
 
 test-slow: $(VENV)/.dev setup node_modules/.dev  ## repetitions that are too long for `make test`
 	$(BIN)/python -m pytest tests -m slow
@@ -130,6 +130,9 @@ unit: $(VENV)/.dev setup  ## tests without a server
 
 integration: $(VENV)/.dev setup node_modules/.dev  ## tests against an emulator, MLflow and a browser, which they start
 	$(BIN)/python -m pytest tests/integration -m "not slow" $(ARGS)
+
+faults: $(VENV)/.dev setup  ## stories of the loop with injected faults, against an emulator that they start
+	$(BIN)/python -m pytest tests/faults -m "not slow" $(ARGS)
 
 e2e: $(VENV)/.dev setup  ## the demo on a small sample, on ports of its own
 	$(BIN)/python -m pytest tests/e2e -m "not slow" $(ARGS)

@@ -1,0 +1,1 @@
+"""Faults injected between the parts and the emulator; whatever happens, the story ends whole."""

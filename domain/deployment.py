@@ -80,6 +80,11 @@ class Names:
         return f"{self.base}-training"
 
     @property
+    def promotion(self) -> str:
+        """The family of the tasks that may change what serves: ``circle-dev-promotion``."""
+        return f"{self.base}-promotion"
+
+    @property
     def tracking(self) -> str:
         """The family of the tracking server's tasks: ``circle-dev-mlflow``."""
         return f"{self.base}-mlflow"

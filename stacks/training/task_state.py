@@ -43,9 +43,13 @@ SPOT_ATTEMPTS = 3
 """So often a step is tried on Spot; its later attempts, up to the last retry, run on demand."""
 
 
+PROMOTION: tuple[StepName, ...] = ("promote", "check")
+"""Steps that run with the rights of a promotion; the others can't change what serves."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingTask:
-    """What the machine starts: the newest task definition of a family, and where it runs.
+    """What a state starts: the newest task definition of a family, and where it runs.
 
     A deployment deregisters the revision before, so a state that named a revision could not start
     its task while an older execution runs on. `container` is the container's name.

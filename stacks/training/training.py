@@ -17,7 +17,15 @@ from stacks.storage.storage import StorageStack
 from stacks.target import Target, TaskNetwork
 from stacks.training.task_state import TrainingTask
 from stacks.training.training_machine import TrainingMachine
-from stacks.training.training_task import CONTAINER, TrainingTaskDefinition
+from stacks.training.training_task import (
+    CONTAINER,
+    TrainingTaskDefinition,
+    grant_promotion,
+    grant_steps,
+)
+
+PROMOTION_SIZE = (512, 2048)
+"""CPU units and MiB of a promotion, which loads one bundle and MLflow's client."""
 
 
 class TrainingStack(Stack):
@@ -45,32 +53,38 @@ class TrainingStack(Stack):
             self._cluster,
             {"AwsSolutions-ECS4": "Container Insights costs more than the tasks it would watch."},
         )
-        task = TrainingTaskDefinition(
-            self,
-            "Steps",
-            name=name,
-            settings=settings,
-            target=target,
-            storage=storage,
-            mlflow_url=mlflow_url,
-        ).definition
+        steps, promotion = (
+            TrainingTaskDefinition(
+                self,
+                construct_id,
+                name=family,
+                cpu=cpu,
+                memory=memory,
+                settings=settings,
+                target=target,
+                storage=storage,
+                mlflow_url=mlflow_url,
+            ).definition
+            for construct_id, family, cpu, memory in (
+                ("Steps", name, stage.training_cpu, stage.training_memory),
+                ("Promotion", settings.names.promotion, *PROMOTION_SIZE),
+            )
+        )
+        grant_steps(steps.task_role, storage)
+        grant_promotion(promotion.task_role, storage)
         self.machine = TrainingMachine(
             self,
             "Training",
             name=name,
             bus=storage.bus,
-            task=TrainingTask(
-                cluster_arn=self._cluster.attr_arn,
-                family=task.family,
-                container=CONTAINER,
-                role_arns=(task.task_role.role_arn, task.obtain_execution_role().role_arn),
-                spot=stage.training_spot,
-                network=network,
-            ),
+            steps=self._task(steps, spot=stage.training_spot, network=network),
+            promotion=self._task(promotion, spot=stage.training_spot, network=network),
         ).machine
+        for definition in (steps, promotion):
+            self.machine.grant_task_response(definition.task_role)
+        self.grant_describe(steps.task_role, "Any execution may be the lock's holder.")
         if stage.training_schedule:
             self._schedule(stage.training_schedule)
-        self._grant(task.task_role)
         self._watch_tasks(stage)
         self._report_failures(storage)
         write_outputs(
@@ -96,10 +110,20 @@ class TrainingStack(Stack):
             ),
         )
 
-    def _grant(self, role: iam.IRole) -> None:
-        """Let tasks answer their state, and ask whether the lock's holder still runs."""
-        self.machine.grant_task_response(role)
-        self.grant_describe(role, "Any execution may be the lock's holder.")
+    def _task(
+        self, definition: ecs.FargateTaskDefinition, *, spot: bool, network: TaskNetwork
+    ) -> TrainingTask:
+        return TrainingTask(
+            cluster_arn=self._cluster.attr_arn,
+            family=definition.family,
+            container=CONTAINER,
+            role_arns=(
+                definition.task_role.role_arn,
+                definition.obtain_execution_role().role_arn,
+            ),
+            spot=spot,
+            network=network,
+        )
 
     def grant_describe(self, role: iam.IRole, reason: str) -> None:
         """Let the role describe any execution; `reason`: why it must be any."""

@@ -21,13 +21,13 @@ from constructs import Construct
 from domain.events import SOURCE, DetailType
 from domain.training.steps import Evaluated, Promoted, StepName
 from stacks.common.nag import acknowledge, wildcard_finding
-from stacks.training.task_state import TIMEOUT_HOURS, TrainingTask
+from stacks.training.task_state import PROMOTION, TIMEOUT_HOURS, TrainingTask
 
 ERROR = "$.error"
 
 
 class TrainingMachine(Construct):
-    """The machine, whose role may only run this task, pass its roles, and put events."""
+    """The machine, whose role may only run these tasks, pass their roles, and put events."""
 
     def __init__(
         self,
@@ -35,11 +35,12 @@ class TrainingMachine(Construct):
         construct_id: str,
         *,
         name: str,
-        task: TrainingTask,
+        steps: TrainingTask,
+        promotion: TrainingTask,
         bus: events.IEventBus,
     ) -> None:
         super().__init__(scope, construct_id)
-        self._task, self._bus = task, bus
+        self._steps, self._promotion, self._bus = steps, promotion, bus
         self._role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
         self._grant()
         self.machine = sfn.StateMachine(
@@ -61,26 +62,29 @@ class TrainingMachine(Construct):
         )
 
     def _grant(self) -> None:
-        task, stack = self._task, Stack.of(self)
-        revisions = f"task-definition/{task.family}:*"
+        started, stack = (self._steps, self._promotion), Stack.of(self)
+        revisions = [f"task-definition/{task.family}:*" for task in started]
+        here = f"arn:{stack.partition}:ecs:{stack.region}:{stack.account}"
         self._role.add_to_policy(
             iam.PolicyStatement(
                 actions=["ecs:RunTask"],
-                resources=[f"arn:{stack.partition}:ecs:{stack.region}:{stack.account}:{revisions}"],
-                conditions={"ArnEquals": {"ecs:cluster": task.cluster_arn}},
+                resources=[f"{here}:{revision}" for revision in revisions],
+                conditions={"ArnEquals": {"ecs:cluster": self._steps.cluster_arn}},
             )
         )
         self._role.add_to_policy(
             iam.PolicyStatement(
                 actions=["iam:PassRole"],
-                resources=list(task.role_arns),
+                resources=[arn for task in started for arn in task.role_arns],
                 conditions={"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
             )
         )
-
-        here = "arn:<AWS::Partition>:ecs:<AWS::Region>:<AWS::AccountId>"
+        reported = "arn:<AWS::Partition>:ecs:<AWS::Region>:<AWS::AccountId>"
         reason = "Each deployment makes a new revision of the family."
-        acknowledge(self._role, {wildcard_finding(f"{here}:{revisions}"): reason})
+        acknowledge(
+            self._role,
+            {wildcard_finding(f"{reported}:{revision}"): reason for revision in revisions},
+        )
 
     def _definition(self) -> sfn.IChainable:
         failed = self._failed()
@@ -110,8 +114,9 @@ class TrainingMachine(Construct):
         )
 
     def _step(self, step: StepName, failed: sfn.IChainable) -> sfn.CustomState:
+        task = self._promotion if step in PROMOTION else self._steps
         state = sfn.CustomState(
-            self, step.capitalize(), state_json=self._task.state(step, Stack.of(self).partition)
+            self, step.capitalize(), state_json=task.state(step, Stack.of(self).partition)
         )
         return state.add_catch(failed, errors=["States.ALL"], result_path=ERROR)
 

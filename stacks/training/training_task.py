@@ -1,7 +1,8 @@
-"""The Fargate task of the training: its container and the rights of its role."""
+"""The Fargate tasks of the training: their container and the rights of their roles."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from domain import keys
@@ -19,7 +20,10 @@ SCRATCH = "scratch"
 
 
 class TrainingTaskDefinition(Construct):
-    """Task family `name`: `training_job` with a read-only root and a ``/tmp`` of its own."""
+    """Task family `name`: `training_job` with a read-only root and a ``/tmp`` of its own.
+
+    `cpu` in CPU units, `memory` in MiB. The role may do nothing yet.
+    """
 
     def __init__(
         self,
@@ -27,6 +31,8 @@ class TrainingTaskDefinition(Construct):
         construct_id: str,
         *,
         name: str,
+        cpu: int,
+        memory: int,
         settings: Settings,
         target: Target,
         storage: StorageStack,
@@ -39,8 +45,8 @@ class TrainingTaskDefinition(Construct):
             self,
             "Task",
             family=name,
-            cpu=stage.training_cpu,
-            memory_limit_mib=stage.training_memory,
+            cpu=cpu,
+            memory_limit_mib=memory,
             runtime_platform=ecs.RuntimePlatform(
                 cpu_architecture=ecs.CpuArchitecture.of(processor.name.upper()),
                 operating_system_family=ecs.OperatingSystemFamily.LINUX,
@@ -57,7 +63,7 @@ class TrainingTaskDefinition(Construct):
                 mlflow_tracking_uri=mlflow_url,
                 model_name=settings.names.model(settings.contract.target),
                 contract=settings.contract_text,
-                **{"processes": target.tuning_processes(stage.training_cpu), **stage.training},
+                **{"processes": target.tuning_processes(cpu), **stage.training},
             ).to_env(),
             logging=ecs.LogDrivers.aws_logs(
                 stream_prefix=CONTAINER, log_group=create_log_group(self, stage)
@@ -68,7 +74,6 @@ class TrainingTaskDefinition(Construct):
         container.add_mount_points(
             ecs.MountPoint(container_path="/tmp", source_volume=SCRATCH, read_only=False)  # noqa: S108 - a volume of this task alone
         )
-        self._grant(storage)
         acknowledge(
             self.definition,
             {
@@ -77,14 +82,23 @@ class TrainingTaskDefinition(Construct):
             },
         )
 
-    def _grant(self, storage: StorageStack) -> None:
-        role = self.definition.task_role
-        for bucket in (storage.data, storage.models):
-            grants.list_keys(role, bucket)
-        made = (f"{keys.DATASETS}*", f"{keys.SCORING}*")
-        grants.read(role, storage.data, f"{keys.RAW}*", *made)
-        grants.write(role, storage.data, *made)
-        grants.write(role, storage.predictions, keys.BATCH_LOGS)
-        own = tuple(f"{prefix}*" for prefix in (keys.MLFLOW, keys.SERVING, keys.STUDIES))
-        grants.read(role, storage.models, *own)
-        grants.write(role, storage.models, *own)
+
+def grant_steps(role: iam.IRole, storage: StorageStack) -> None:
+    """What preparing, tuning, evaluating and scoring need: not the pointer, not the ledger."""
+    for bucket in (storage.data, storage.models):
+        grants.list_keys(role, bucket)
+    made = (f"{keys.DATASETS}*", f"{keys.SCORING}*")
+    grants.read(role, storage.data, f"{keys.RAW}*", *made)
+    grants.write(role, storage.data, *made)
+    grants.write(role, storage.predictions, keys.BATCH_LOGS)
+    own = (*(f"{prefix}*" for prefix in (keys.MLFLOW, keys.STUDIES, keys.BUNDLES)), keys.LOCK)
+    grants.read(role, storage.models, keys.CHAMPION, *own)
+    grants.write(role, storage.models, *own)
+
+
+def grant_promotion(role: iam.IRole, storage: StorageStack) -> None:
+    """What promotions, rollbacks and checks need: the pointer, its ledger, and reading models."""
+    grants.list_keys(role, storage.models)
+    records = (keys.CHAMPION, f"{keys.LEDGER}*")
+    grants.read(role, storage.models, f"{keys.BUNDLES}*", *records)
+    grants.write(role, storage.models, keys.CHECK, *records)

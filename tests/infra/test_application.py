@@ -75,7 +75,9 @@ def test_the_emulators_resources_differ_only_in_artefacts_network_and_addresses(
     assert {
         "DashboardBackendFunction",  # how an operator's command is called, for the page to show
         "DriftFunction",  # image or zip, and the API's URL in the mails
-        "StepsTask",  # image, and the tracking server's URL
+        "PromotionTask",  # image, and the tracking server's URL
+        "StepsTask",
+        "PromotionTaskExecutionRoleDefaultPolicy",
         "StepsTaskExecutionRoleDefaultPolicy",  # the right to pull an image
         "TrainingMachine",  # subnets and security group
     } == {name for name, _ in differences}

@@ -105,6 +105,7 @@ def test_what_has_a_name_of_its_own_is_known(aws: Assembly) -> None:
         ("AWS::Budgets::Budget", "circle-dev"),
         ("AWS::CloudWatch::Dashboard", "circle-dev"),
         ("AWS::ECS::TaskDefinition", "circle-dev-mlflow"),
+        ("AWS::ECS::TaskDefinition", "circle-dev-promotion"),
         ("AWS::ECS::TaskDefinition", "circle-dev-training"),
         ("AWS::Events::EventBus", "circle-dev"),
         ("AWS::Glue::Database", "circle_dev"),

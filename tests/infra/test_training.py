@@ -169,10 +169,17 @@ def test_a_failure_ends_with_the_errors_name_and_its_sentence(states: dict[str, 
     assert ("$.error.Error", "$.error.Cause") == (failed["ErrorPath"], failed["CausePath"])
 
 
-def test_the_machine_may_run_this_task_pass_its_roles_and_put_events(aws: Assembly) -> None:
+def test_the_machine_may_run_its_tasks_pass_their_roles_and_put_events(aws: Assembly) -> None:
     assert {
-        "ecs:RunTask": {f"{ECS}:task-definition/circle-dev-training:*"},
-        "iam:PassRole": {"{StepsTaskTaskRole.Arn}", "{StepsTaskExecutionRole.Arn}"},
+        "ecs:RunTask": {
+            f"{ECS}:task-definition/circle-dev-training:*",
+            f"{ECS}:task-definition/circle-dev-promotion:*",
+        },
+        "iam:PassRole": {
+            f"{{{task}{role}Role.Arn}}"
+            for task in ("StepsTask", "PromotionTask")
+            for role in ("Task", "Execution")
+        },
         "events:PutEvents": {"{Bus.Arn}"},
     } == aws.allowed("TrainingRole")
     run, passing = (
@@ -189,9 +196,11 @@ def test_an_execution_goes_on_with_the_revision_that_a_deployment_made(
     aws: Assembly, states: dict[str, Any]
 ) -> None:
     # CloudFormation deregisters the revision before, so no state may name one.
-    named = {states[step.capitalize()]["Parameters"]["TaskDefinition"] for step in STEPS}
-    task = aws.resource("AWS::ECS::TaskDefinition", "StepsTask").properties
-    assert {task["Family"]} == named == {"circle-dev-training"}
+    named = {step: states[step.capitalize()]["Parameters"]["TaskDefinition"] for step in STEPS}
+    families = {t.properties["Family"] for t in aws.resources("AWS::ECS::TaskDefinition")}
+    assert set(named.values()) == families - {"circle-dev-mlflow"}
+    promotion = {step for step, family in named.items() if family == "circle-dev-promotion"}
+    assert promotion == {"promote", "check"}
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -217,13 +226,43 @@ def test_a_step_that_spot_has_no_place_for_runs_on_demand_before_it_is_given_up(
     assert {"CapacityProvider": "FARGATE", "Weight": 1} == on_demand
 
 
+def test_only_a_promotion_may_change_what_serves(aws: Assembly) -> None:
+    roles = [r.name for r in aws.resources("AWS::IAM::Role") if r.stack != "Tracking"]
+    allowed = {role: aws.allowed(role).get("s3:PutObject", set()) for role in roles}
+    pointer, ledger = "{Models.Arn}/serving/champion.json", "{Models.Arn}/serving/ledger/*"
+    models = {
+        role: {r for r in found if r.startswith("{Models")} for role, found in allowed.items()
+    }
+    promotion, steps = "PromotionTaskTaskRole", "StepsTaskTaskRole"
+    assert {promotion} == {r for r, found in models.items() if found & {pointer, ledger}}
+    assert {pointer, ledger, "{Models.Arn}/serving/check.json"} == models[promotion]
+    assert {promotion, steps} == {role for role, found in models.items() if found}
+    assert set() == models[steps] & {"{Models.Arn}/*", "{Models.Arn}/serving/*"}
+
+
+def test_a_promotion_reads_no_data(aws: Assembly) -> None:
+    allowed = aws.allowed("PromotionTaskTaskRole")
+    models = {"bundles/*", "champion.json", "ledger/*"}
+    assert {f"{{Models.Arn}}/serving/{key}" for key in models} == allowed["s3:GetObject"]
+    assert {"{Models.Arn}"} == allowed["s3:ListBucket"]
+    assert {
+        "states:SendTaskSuccess",
+        "states:SendTaskFailure",
+        "states:SendTaskHeartbeat",
+    } == {action for action in allowed if action.startswith("states:")}
+
+
 def test_a_training_task_writes_datasets_models_and_answers_nothing_else(aws: Assembly) -> None:
     allowed = aws.allowed("StepsTaskTaskRole")
-    models = {f"{{Models.Arn}}/{prefix}/*" for prefix in ("mlflow", "serving", "studies")}
+    own = {
+        f"{{Models.Arn}}/{key}"
+        for key in ("mlflow/*", "studies/*", "serving/bundles/*", "serving/lock.json")
+    }
     data = {"{Data.Arn}/datasets/*", "{Data.Arn}/scoring/*"}
     batches = "{Predictions.Arn}/log/dt=*/batch-*"
-    assert allowed["s3:PutObject"] == models | data | {batches}
-    assert allowed["s3:GetObject"] == models | data | {"{Data.Arn}/raw/*"}
+    pointer = "{Models.Arn}/serving/champion.json"
+    assert own | data | {batches} == allowed["s3:PutObject"]
+    assert own | data | {"{Data.Arn}/raw/*", pointer} == allowed["s3:GetObject"]
     assert {
         "s3:GetObject",
         "s3:PutObject",

@@ -15,6 +15,7 @@ def _names(names: Names) -> list[str]:
         names.base,
         names.database,
         names.training,
+        names.promotion,
         names.tracking,
         names.dns_zone,
         names.metrics_namespace,

@@ -16,12 +16,13 @@ def read(role: iam.IRole, bucket: s3.IBucket, *keys: str) -> None:
         bucket.encryption_key.grant(role, "kms:Decrypt")
 
 
-def write(role: iam.IRole, bucket: s3.IBucket, *keys: str) -> None:
-    """Write the objects `keys`, in parts too; a trailing ``*`` makes one a prefix."""
-    _grant(role, bucket, keys, ["s3:PutObject", "s3:AbortMultipartUpload"])
+def write(role: iam.IRole, bucket: s3.IBucket, *keys: str, in_parts: bool = False) -> None:
+    """Write the objects `keys`; a trailing ``*`` makes one a prefix. `in_parts`: large ones too."""
+    _grant(role, bucket, keys, ["s3:PutObject", *(["s3:AbortMultipartUpload"] if in_parts else [])])
     if bucket.encryption_key:
-        # Decrypt too: S3 reads the parts of a multipart upload when it joins them.
-        bucket.encryption_key.grant(role, "kms:GenerateDataKey", "kms:Decrypt")
+        # S3 reads the parts of a multipart upload when it joins them.
+        decrypt = ["kms:Decrypt"] if in_parts else []
+        bucket.encryption_key.grant(role, "kms:GenerateDataKey", *decrypt)
 
 
 def list_keys(role: iam.IRole, bucket: s3.IBucket) -> None:

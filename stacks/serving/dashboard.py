@@ -96,5 +96,5 @@ class Dashboard(Construct):
             )
         results = f"{keys.ATHENA}*"
         grants.read(role, storage.predictions, "log/*", f"{keys.FALLBACK}log/*", results)
-        grants.write(role, storage.predictions, results)
+        grants.write(role, storage.predictions, results, in_parts=True)
         grants.list_keys(role, storage.predictions)

@@ -112,7 +112,7 @@ def _grant(role: iam.Role, bucket: s3.IBucket, name: str) -> None:
     """Grant what Firehose's documentation lists for S3, on the stream's own folders only."""
     folders = (f"{name}/*", f"{keys.rejected(name)}*")
     grants.read(role, bucket, *folders)
-    grants.write(role, bucket, *folders)
+    grants.write(role, bucket, *folders, in_parts=True)
     grants.list_keys(role, bucket)
     role.add_to_policy(
         iam.PolicyStatement(

@@ -89,11 +89,11 @@ def grant_steps(role: iam.IRole, storage: StorageStack) -> None:
         grants.list_keys(role, bucket)
     made = (f"{keys.DATASETS}*", f"{keys.SCORING}*")
     grants.read(role, storage.data, f"{keys.RAW}*", *made)
-    grants.write(role, storage.data, *made)
-    grants.write(role, storage.predictions, keys.BATCH_LOGS)
+    grants.write(role, storage.data, *made, in_parts=True)
+    grants.write(role, storage.predictions, keys.BATCH_LOGS, in_parts=True)
     own = (*(f"{prefix}*" for prefix in (keys.MLFLOW, keys.STUDIES, keys.BUNDLES)), keys.LOCK)
     grants.read(role, storage.models, keys.CHAMPION, *own)
-    grants.write(role, storage.models, *own)
+    grants.write(role, storage.models, *own, in_parts=True)
 
 
 def grant_promotion(role: iam.IRole, storage: StorageStack) -> None:

@@ -155,7 +155,6 @@ def test_the_predictor_reads_models_and_writes_only_its_stream_and_fallback(
         "s3:GetObject",
         "s3:ListBucket",
         "s3:PutObject",
-        "s3:AbortMultipartUpload",
         "firehose:PutRecordBatch",
         "kms:Decrypt",
         "kms:GenerateDataKey",

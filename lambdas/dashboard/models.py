@@ -1,16 +1,19 @@
 """Model versions for the dashboard: the champion, the ledger, every version's card."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
 
 from adapters.model_store import ModelStore
 from adapters.rest import Problem
 from adapters.s3 import Bucket
 from domain import keys
-from domain.errors import BadKey
+from domain.errors import BadKey, BadRecord
 from domain.model.card import ModelCard
-from lambdas.dashboard.stored import documents
+from domain.model.champion import LedgerEntry
+from lambdas.dashboard.answers import ModelList
+from lambdas.dashboard.stored import objects
 
 ENTRIES = 100
 """How many entries of the ledger one answer holds."""
@@ -23,20 +26,20 @@ class Models:
     bucket: Bucket
     operator_command: str
 
-    def ledger(self) -> dict[str, Any]:
+    def ledger(self) -> ModelList:
         """The champion, the latest entries (newest first), every version that has a card."""
         entries = [listed.key for listed in self.bucket.list(keys.LEDGER)]
         newest = entries[: -ENTRIES - 1 : -1]
         store = ModelStore(self.bucket)
         champion = store.read_champion()
-        return {
-            "champion": asdict(champion) if champion else None,
-            "ledger": [entry for entry in documents(self.bucket, newest) if entry],
-            "entries_total": len(entries),
-            "versions": store.list_cards(),
-            "rollback_command": f"{self.operator_command} rollback",
-            "train_command": f"{self.operator_command} train",
-        }
+        return ModelList(
+            champion=champion,
+            ledger=tuple(_decode_readable(objects(self.bucket, newest))),
+            entries_total=len(entries),
+            versions=tuple(store.list_cards()),
+            rollback_command=f"{self.operator_command} rollback",
+            train_command=f"{self.operator_command} train",
+        )
 
     def card(self, version: str) -> ModelCard:
         """A version's card; raises Problem (404)."""
@@ -48,3 +51,11 @@ class Models:
             detail = "That version has no readable card; GET /models lists the versions."
             raise Problem(HTTPStatus.NOT_FOUND, "Not found", detail)
         return card
+
+
+def _decode_readable(found: Iterable[bytes | None]) -> Iterator[LedgerEntry]:
+    """Decode the entries; a damaged one is left out, and the check of the ledger reports it."""
+    for data in found:
+        with suppress(BadRecord):
+            if data is not None:
+                yield LedgerEntry.from_json(data)

@@ -1,23 +1,24 @@
 """The prediction log for the dashboard: latest records and counts per day, without features."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from http import HTTPStatus
-from typing import Any
 
 from adapters.athena import Athena
 from adapters.rest import Problem
 from domain import keys, times
 from domain.contract import views
 from domain.errors import BadKey
+from domain.typed_json import encode
+from lambdas.dashboard.answers import DayCount, LatestPredictions, LoggedPrediction, Traffic
 
 LATEST = 100
 RECENT_DAYS = 7
 """The latest records are searched in this many days if no day is given."""
 TRAFFIC_DAYS = 30
 
-COLUMNS = "prediction_id, predicted_at, model_version, probability, threshold, predicted, source"
+COLUMNS = ", ".join(field.name for field in fields(LoggedPrediction))
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Predictions:
 
     athena: Athena
 
-    def latest(self, *, day: str | None, version: str | None, now: datetime) -> dict[str, Any]:
+    def latest(self, *, day: str | None, version: str | None, now: datetime) -> LatestPredictions:
         """Find up to LATEST records of a day, or of the last RECENT_DAYS, the newest first."""
         first, after = _parse_day(day, now)
         _, rows = self.athena.query(
@@ -36,10 +37,10 @@ class Predictions:
         return {
             "from": first.isoformat(),
             "limit": LATEST,
-            "predictions": [_decode_record(r) for r in rows],
+            "predictions": [encode(_decode_record(row)) for row in rows],
         }
 
-    def traffic(self, *, now: datetime) -> dict[str, Any]:
+    def traffic(self, *, now: datetime) -> Traffic:
         """Count predictions, and positive ones, for each UTC day of the last TRAFFIC_DAYS."""
         after = now.date() + times.DAY
         first = after - timedelta(days=TRAFFIC_DAYS)
@@ -52,7 +53,7 @@ class Predictions:
         )
         counted = {int(d or 0): (int(n or 0), int(p or 0)) for d, n, p in rows}
         days = [first + times.DAY * n for n in range(TRAFFIC_DAYS)]
-        return {"days": [_count_day(d, counted) for d in days]}
+        return Traffic(tuple(_count_day(d, counted) for d in days))
 
 
 def _parse_day(day: str | None, now: datetime) -> tuple[date, date]:
@@ -86,22 +87,20 @@ def _select_days(first: date, after: date, version: str | None) -> str:
     return f"FROM {views.predictions_between(first - times.DAY, after)} WHERE {where}"
 
 
-def _decode_record(row: list[str | None]) -> dict[str, Any]:
-    fields: dict[str, Any] = dict(zip(COLUMNS.split(", "), row, strict=True))
-    numbers: Mapping[str, type[int] | type[float]] = {
-        "predicted_at": int,
-        "probability": float,
-        "threshold": float,
-    }
-    for name, kind in numbers.items():
-        if fields[name] is not None:  # an old record has no value in a column that was added later
-            fields[name] = kind(fields[name])
-    if fields["predicted"] is not None:
-        fields["predicted"] = str(fields["predicted"]).lower() == "true"
-    return fields
+def _decode_record(row: list[str | None]) -> LoggedPrediction:
+    prediction_id, predicted_at, model_version, probability, threshold, predicted, source = row
+    return LoggedPrediction(
+        prediction_id=prediction_id,
+        predicted_at=None if predicted_at is None else int(predicted_at),
+        model_version=model_version,
+        probability=None if probability is None else float(probability),
+        threshold=None if threshold is None else float(threshold),
+        predicted=None if predicted is None else predicted.lower() == "true",
+        source=source,
+    )
 
 
-def _count_day(day: date, counted: Mapping[int, tuple[int, int]]) -> dict[str, Any]:
+def _count_day(day: date, counted: Mapping[int, tuple[int, int]]) -> DayCount:
     number = times.to_millis(times.start_of(day)) // times.DAY_MS
     predictions, positives = counted.get(number, (0, 0))
-    return {"day": day.isoformat(), "predictions": predictions, "positives": positives}
+    return DayCount(day=day.isoformat(), predictions=predictions, positives=positives)

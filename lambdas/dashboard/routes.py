@@ -1,7 +1,7 @@
 """The routes of the dashboard function."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 
@@ -12,6 +12,7 @@ from adapters.request import Request
 from adapters.rest import Answer, answer, redirect
 from adapters.telemetry import Observation, Telemetry
 from domain.errors import BadRecord
+from domain.typed_json import encode
 from lambdas.dashboard.models import Models
 from lambdas.dashboard.page import INDEX, Page
 from lambdas.dashboard.predictions import Predictions
@@ -68,30 +69,31 @@ class Dashboard:
 
     def overview(self, _: Request, __: Observation) -> Answer:
         """GET /monitoring/overview."""
-        return answer(HTTPStatus.OK, self.runs.overview())
+        return answer(HTTPStatus.OK, encode(self.runs.overview()))
 
     def traffic(self, _: Request, __: Observation) -> Answer:
         """GET /monitoring/traffic: not in the overview, because the query takes seconds on AWS."""
-        return answer(HTTPStatus.OK, self.predictions.traffic(now=self.clock()))
+        return answer(HTTPStatus.OK, encode(self.predictions.traffic(now=self.clock())))
 
     def list_runs(self, request: Request, _: Observation) -> Answer:
         """GET /monitoring/runs[?cursor=]."""
-        return answer(HTTPStatus.OK, self.runs.page(request.query.get("cursor")))
+        return answer(HTTPStatus.OK, encode(self.runs.page(request.query.get("cursor"))))
 
     def run(self, request: Request, _: Observation) -> Answer:
         """GET /monitoring/runs/{run_id}."""
-        return answer(HTTPStatus.OK, self.runs.run(request.path["run_id"]))
+        return answer(HTTPStatus.OK, encode(self.runs.run(request.path["run_id"])))
 
     def ask(self, request: Request, _: Observation) -> Answer:
         """POST /monitoring/runs."""
         record = self.run_now.ask(request.json(), now=self.clock())
         place = f"/monitoring/requests/{record.id}"
-        body = {**asdict(record), "follow": place}
+        body = {**encode(record), "follow": place}
         return answer(HTTPStatus.ACCEPTED, body)
 
     def request(self, request: Request, _: Observation) -> Answer:
         """GET /monitoring/requests/{id}."""
-        return answer(HTTPStatus.OK, self.run_now.find(request.path["id"], now=self.clock()))
+        record = self.run_now.find(request.path["id"], now=self.clock())
+        return answer(HTTPStatus.OK, encode(record))
 
     def latest_predictions(self, request: Request, _: Observation) -> Answer:
         """GET /predictions?day=&version=."""
@@ -103,7 +105,7 @@ class Dashboard:
 
     def ledger(self, _: Request, __: Observation) -> Answer:
         """GET /models."""
-        return answer(HTTPStatus.OK, self.models.ledger())
+        return answer(HTTPStatus.OK, encode(self.models.ledger()))
 
     def card(self, request: Request, _: Observation) -> Answer:
         """GET /models/{version}."""

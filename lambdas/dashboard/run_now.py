@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -41,7 +41,7 @@ class RunNow:
             raise
         return record
 
-    def find(self, request_id: str, *, now: datetime) -> dict[str, Any]:
+    def find(self, request_id: str, *, now: datetime) -> RequestRecord:
         """A request and its status; raises Problem (404)."""
         try:
             stored = self.reports.get(keys.request(check_id(request_id)))
@@ -49,7 +49,7 @@ class RunNow:
             stored = None
         if stored is None:
             raise Problem(HTTPStatus.NOT_FOUND, "Not found", "There is no such request.")
-        return asdict(RequestRecord.from_json(stored.data).as_of(times.to_millis(now)))
+        return RequestRecord.from_json(stored.data).as_of(times.to_millis(now))
 
     def _write(self, record: RequestRecord) -> None:
         self.reports.put(keys.request(record.id), record.to_json(), content_type="application/json")

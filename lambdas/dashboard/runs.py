@@ -1,9 +1,8 @@
 """Drift runs for the dashboard: the overview, the list of runs, one run with its history."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
 
 from adapters.model_store import ModelStore
 from adapters.rest import Problem
@@ -14,6 +13,7 @@ from domain.drift.incident import Incident
 from domain.drift.run_index import IndexEntry, RunIndex
 from domain.drift.summary import Summary
 from domain.errors import BadKey, BadRecord
+from lambdas.dashboard.answers import EffectPoint, Overview, RunDetails, RunList, TimelineRun
 from lambdas.dashboard.report import SecretCache
 from lambdas.dashboard.stored import objects
 
@@ -36,32 +36,32 @@ class Runs:
     models: Bucket
     secrets: SecretCache
 
-    def overview(self) -> dict[str, Any]:
+    def overview(self) -> Overview:
         """Champion and card, the open incident, the timeline (oldest first), the latest runs."""
         index = self._read_index()
         store = ModelStore(self.models)
         champion = store.read_champion()
         card = store.read_card(champion.version) if champion else None
         incident, problems = self._read_incident()
-        return {
-            "champion": asdict(champion) if champion else None,
-            "card": card.to_dict() if card else None,
-            "incident": asdict(incident) if incident.is_open else None,
-            "problems": problems,
-            "runs_total": len(index.entries),
-            "timeline": [_summarise(entry) for entry in reversed(index.entries)],
-            "latest": [asdict(entry) for entry in index.entries[:LATEST]],
-        }
+        return Overview(
+            champion=champion,
+            card=card,
+            incident=incident if incident.is_open else None,
+            problems=problems,
+            runs_total=len(index.entries),
+            timeline=tuple(_summarise(entry) for entry in reversed(index.entries)),
+            latest=index.entries[:LATEST],
+        )
 
-    def _read_incident(self) -> tuple[Incident, list[str]]:
+    def _read_incident(self) -> tuple[Incident, tuple[str, ...]]:
         """Read the incident to show; a damaged state becomes a problem sentence, not an error."""
         stored = self.reports.get(keys.ALERT_STATE)
         try:
-            return (AlertState.from_json(stored.data) if stored else AlertState()).worst, []
+            return (AlertState.from_json(stored.data) if stored else AlertState()).worst, ()
         except BadRecord:
-            return Incident(), [UNKNOWN_INCIDENT]
+            return Incident(), (UNKNOWN_INCIDENT,)
 
-    def page(self, cursor: str | None) -> dict[str, Any]:
+    def page(self, cursor: str | None) -> RunList:
         """PAGE runs after the one named by `cursor`; raises Problem for a cursor of no run."""
         entries = self._read_index().entries
         start = 0
@@ -73,15 +73,12 @@ class Runs:
             start = found[0] + 1
         shown = entries[start : start + PAGE]
         more = start + PAGE < len(entries)
-        return {
-            "runs": [asdict(entry) for entry in shown],
-            "next": shown[-1].run_id if more else None,
-        }
+        return RunList(runs=shown, next=shown[-1].run_id if more else None)
 
-    def run(self, run_id: str) -> dict[str, Any]:
-        """A run's summary, the links to its reports, its columns' history; Problem (404).
+    def run(self, run_id: str) -> RunDetails:
+        """A run's summary, the links to its reports, its columns' history.
 
-        `rows` are the distinct predictions of its window. Raises BadRecord.
+        Raises Problem (404) without one, BadRecord for a damaged one.
         """
         try:
             stored = self.reports.get(keys.summary(keys.RunId.parse(run_id)))
@@ -95,14 +92,14 @@ class Runs:
             name: f"/reports/{run_id}/{name}?t={self.secrets.sign(run_id, name)}"
             for name in summary.reports
         }
-        return {
-            "summary": json.loads(summary.to_json()),  # an old summary gets the fields of today
-            "rows": summary.rows.distinct,
-            "links": links,
-            "history": self._collect_history(summary),
-        }
+        return RunDetails(
+            summary=json.loads(summary.to_json()),  # an old summary gets the fields of today
+            rows=summary.rows.distinct,
+            links=links,
+            history=self._collect_history(summary),
+        )
 
-    def _collect_history(self, summary: Summary) -> dict[str, list[dict[str, Any]]]:
+    def _collect_history(self, summary: Summary) -> dict[str, tuple[EffectPoint, ...]]:
         """Collect each column's largest effect in the version's runs up to this one."""
         before = [
             keys.summary(keys.RunId.parse(entry.run_id))
@@ -112,16 +109,16 @@ class Runs:
             and entry.run_id != summary.run_id
         ]
         found = objects(self.reports, reversed(before[: HISTORY - 1]))
-        history: dict[str, list[dict[str, Any]]] = {}
+        history: dict[str, tuple[EffectPoint, ...]] = {}
         for run in (*filter(None, map(_decode, found)), summary):
             for column in (*run.compared, *filter(None, (run.target,))):
                 if column.tests:
-                    point = {
-                        "run_id": run.run_id,
-                        "effect": max(test.effect for test in column.tests),
-                        "drifted": column.drifted,
-                    }
-                    history.setdefault(column.column, []).append(point)
+                    point = EffectPoint(
+                        run_id=run.run_id,
+                        effect=max(test.effect for test in column.tests),
+                        drifted=column.drifted,
+                    )
+                    history[column.column] = (*history.get(column.column, ()), point)
         return history
 
     def _read_index(self) -> RunIndex:
@@ -137,11 +134,11 @@ def _decode(data: bytes | None) -> Summary | None:
         return None
 
 
-def _summarise(entry: IndexEntry) -> dict[str, Any]:
-    return {
-        "run_id": entry.run_id,
-        "end": entry.end,
-        "outcome": entry.outcome,
-        "rows": entry.rows,
-        "drifted": len(entry.drifted),
-    }
+def _summarise(entry: IndexEntry) -> TimelineRun:
+    return TimelineRun(
+        run_id=entry.run_id,
+        end=entry.end,
+        outcome=entry.outcome,
+        rows=entry.rows,
+        drifted=len(entry.drifted),
+    )

@@ -382,6 +382,14 @@ def test_versions_are_those_with_a_card_whatever_else_lies_there(key: str) -> No
     assert [ref.version] == world.get("/models")["versions"]
 
 
+def test_a_damaged_ledger_entry_hides_no_other_one() -> None:
+    world = World()
+    _promoted(world, 9, "reason")
+    world.s3.objects[f"{keys.LEDGER}00000002-promote-10-0000000a.json"] = b'{"seq": 2}'
+    found = world.get("/models")
+    assert ([1], 2) == ([entry["seq"] for entry in found["ledger"]], found["entries_total"])
+
+
 def test_no_model_yet_is_an_empty_ledger() -> None:
     found = World().get("/models")
     assert (None, [], []) == (found["champion"], found["ledger"], found["versions"])

@@ -1,0 +1,116 @@
+"""What the dashboard's routes answer: each field is a name in the JSON that the page reads."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypedDict
+
+from domain.drift.drift import Outcome
+from domain.drift.incident import Incident
+from domain.drift.run_index import IndexEntry
+from domain.model.card import ModelCard
+from domain.model.champion import Champion, LedgerEntry
+from domain.typed_json import Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineRun:
+    """One bar of the timeline; `drifted` counts columns, `end` is in UTC milliseconds."""
+
+    run_id: str
+    end: int
+    outcome: Outcome
+    rows: int
+    drifted: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """GET /monitoring/overview; `timeline` has the oldest run first, `latest` the newest."""
+
+    champion: Champion | None
+    card: ModelCard | None
+    incident: Incident | None
+    problems: tuple[str, ...]
+    runs_total: int
+    timeline: tuple[TimelineRun, ...]
+    latest: tuple[IndexEntry, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunList:
+    """GET /monitoring/runs; `next` is the cursor of the next page."""
+
+    runs: tuple[IndexEntry, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffectPoint:
+    """A column's largest effect in one run."""
+
+    run_id: str
+    effect: float
+    drifted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDetails:
+    """GET /monitoring/runs/{run_id}.
+
+    `summary`: as `domain.drift.summary.Summary` encodes itself. `rows`: distinct predictions of
+    its window. `links`: report → path. `history`: column → its points, the oldest run first.
+    """
+
+    summary: Mapping[str, Json]
+    rows: int
+    links: Mapping[str, str]
+    history: Mapping[str, tuple[EffectPoint, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelList:
+    """GET /models; `ledger` has the newest entry first."""
+
+    champion: Champion | None
+    ledger: tuple[LedgerEntry, ...]
+    entries_total: int
+    versions: tuple[str, ...]
+    rollback_command: str
+    train_command: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayCount:
+    """Predictions of one UTC day, and how many of them are positive."""
+
+    day: str
+    predictions: int
+    positives: int
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """GET /monitoring/traffic, the earliest day first."""
+
+    days: tuple[DayCount, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedPrediction:
+    """One record of the log; None where an old record lacks a column that was added later."""
+
+    prediction_id: str | None
+    predicted_at: int | None
+    model_version: str | None
+    probability: float | None
+    threshold: float | None
+    predicted: bool | None
+    source: str | None
+
+
+LatestPredictions = TypedDict(
+    "LatestPredictions", {"from": str, "limit": int, "predictions": list[dict[str, Json]]}
+)
+"""GET /predictions: encoded `LoggedPrediction`s, the newest first. `from` is a word of Python, so
+no dataclass can have it as a field.
+"""

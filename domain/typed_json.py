@@ -1,8 +1,8 @@
 """Frozen dataclasses to JSON and back, driven by their type hints.
 
 What one component writes and another reads is a dataclass; its fields are the only place where
-the JSON's names stand. Supported hints: str, int, float, bool, Literal, ``T | None``,
-``tuple[T, ...]``, ``tuple[T, T]``, ``Mapping[str, T]`` and other such dataclasses.
+the JSON's names stand. Supported hints: str, int, float, bool, Literal, a StrEnum,
+``T | None``, ``tuple[T, ...]``, ``tuple[T, T]``, ``Mapping[str, T]`` and other such dataclasses.
 """
 
 import json
@@ -11,6 +11,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from domain.errors import BadRecord
@@ -56,6 +57,8 @@ def decode(kind: type[D], document: object) -> D:
 def _encode(value: object) -> Json:
     if is_dataclass(value) and not isinstance(value, type):
         return encode(value)
+    if isinstance(value, StrEnum):
+        return value.value
     if isinstance(value, Mapping):
         return {str(name): _encode(item) for name, item in value.items()}
     if isinstance(value, tuple | list):
@@ -90,6 +93,8 @@ def _decode(hint: object, value: object, place: str) -> object:
         return _decode_mapping(arguments[1], value, place)
     if isinstance(hint, type) and is_dataclass(hint):
         return _decode_dataclass(hint, value, place)
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return _decode_enum(hint, value, place)
     return _decode_scalar(hint, value, place)
 
 
@@ -106,6 +111,13 @@ def _decode_scalar(hint: object, value: object, place: str) -> object:
     if not valid:
         raise BadRecord(f"{place} has a value of the wrong type.")
     return value  # a whole number stays an int where a float is meant, as typing allows
+
+
+def _decode_enum(hint: type[StrEnum], value: object, place: str) -> StrEnum:
+    for member in hint:
+        if member == value:
+            return member
+    raise BadRecord(f"{place} has a value that is not known.")
 
 
 def _decode_mapping(hint: object, value: object, place: str) -> dict[str, object]:

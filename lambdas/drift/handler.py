@@ -7,17 +7,18 @@ from functools import cache, partial
 from typing import Any
 
 from adapters.telemetry import Telemetry
+from domain.typed_json import Json, encode
 from lambdas.drift.clients import open_notifier, open_stores
 from lambdas.drift.run_drift import identify_invocation, report_failures, run_drift
 from monitoring_job.settings import Settings
 
 
-def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
+def handler(event: Mapping[str, Any], context: object) -> dict[str, Json]:
     """Run the job over the window that the event asks for; raises BadWindow, RunFailed."""
     settings = Settings.from_env(os.environ)
     telemetry = Telemetry("drift", settings.metrics_namespace)
     with report_failures(telemetry):
-        return run_drift(
+        results = run_drift(
             event=event,
             now=datetime.now(UTC),
             settings=settings,
@@ -26,3 +27,4 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Any]:
             telemetry=telemetry,
             owner=identify_invocation(context),
         )
+        return encode(results)

@@ -9,6 +9,7 @@ from typing import Any
 from adapters.telemetry import Observation, Telemetry
 from domain import metrics, times
 from domain.drift.drift_request import DriftRequest
+from domain.drift.run_result import RunResults
 from domain.drift.summary import Summary
 from domain.errors import BadWindow
 from lambdas.drift.answer import describe_runs
@@ -33,7 +34,7 @@ def run_drift(
     open_notifier: Callable[[], Notifier],
     telemetry: Telemetry,
     owner: str,
-) -> dict[str, Any]:
+) -> RunResults:
     """Run over the window that the event asks for, and describe the runs; raises BadWindow.
 
     `open_notifier` reads a secret, so it is not called for a request that is refused. `owner` names

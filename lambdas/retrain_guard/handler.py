@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from adapters import aws
@@ -11,11 +10,12 @@ from adapters.events import EventBus
 from adapters.s3 import Bucket
 from domain import times
 from domain.drift.retraining import DetectedDrift
+from domain.typed_json import Json, encode
 from lambdas.retrain_guard.retrain import Training, retrain
 from lambdas.retrain_guard.settings import Settings
 
 
-def handler(event: Mapping[str, Any], _: object) -> dict[str, Any]:
+def handler(event: Mapping[str, Any], _: object) -> dict[str, Json]:
     """Return the decision; raises BadRecord for an event of another shape."""
     settings = Settings.from_env(os.environ)
     decision = retrain(
@@ -29,4 +29,4 @@ def handler(event: Mapping[str, Any], _: object) -> dict[str, Any]:
         now=time.time_ns() // 1_000_000,
         cool_down_ms=round(settings.cool_down_hours * times.HOUR_MS),
     )
-    return asdict(decision)
+    return encode(decision)

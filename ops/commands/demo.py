@@ -17,7 +17,9 @@ from typer import Option
 
 from domain import keys, times
 from domain.contract import views
+from domain.drift.run_result import RunResult
 from domain.model.champion import Champion
+from domain.typed_json import Json
 from ops import executions
 from ops.api import Api
 from ops.commands import mail, query, sample_data, train, up, upload
@@ -26,7 +28,14 @@ from ops.commands.simulate import Sent, simulate
 from ops.console import Answer, Checklist, write_answer
 from ops.errors import OpsError
 from ops.laptop import Laptop
-from ops.local.demo_figures import Figures, list_failures, tabulate
+from ops.local.demo_figures import (
+    ChampionFigures,
+    Figures,
+    RowsSent,
+    SentMail,
+    list_failures,
+    tabulate,
+)
 from ops.local.processes import wait_until
 from ops.samples.scenarios import Scenario
 from ops.target import Target
@@ -104,12 +113,12 @@ def run(
         figures.runs["shifted"] = run_drift(target, shifted.window | {"mail": True})
         new = [found for found in mail.read_mails(laptop) if found.message_id not in known]
         station.result = _describe_runs(figures.runs["shifted"])
-    links = [link for found in figures.runs["shifted"] for link in found["reports"].values()]
+    links = [link for found in figures.runs["shifted"] for link in found.reports.values()]
     figures.mail = [_describe_mail(found, links, laptop) for found in new]
     with stations.station("query") as station:
         for name, sent in (("undisturbed", undisturbed), ("shifted", shifted)):
             figures.predictions[name] = _count_logged(target, predictions, sent)
-        logged = sum(count["distinct"] for count in figures.predictions.values())
+        logged = sum(count.distinct for count in figures.predictions.values())
         station.result = f"{logged} predictions in the log"
     figures.champion = _read_card(target, champion)
     figures.urls = dict(up.list_links(target))
@@ -137,7 +146,7 @@ class Batch:
     end: datetime
 
     @property
-    def window(self) -> dict[str, Any]:
+    def window(self) -> dict[str, Json]:
         """The drift request for exactly these predictions."""
         return {"start": self.start.isoformat(), "end": self.end.isoformat()}
 
@@ -155,18 +164,18 @@ def _describe_training(verdict: Mapping[str, Any]) -> str:
     return f"{verdict['version']}{figure}, {'promoted' if verdict['promoted'] else 'kept out'}"
 
 
-def _describe_runs(runs: Sequence[Mapping[str, Any]]) -> str:
-    return ", ".join(str(found["outcome"]) for found in runs) or "no run"
+def _describe_runs(runs: Sequence[RunResult]) -> str:
+    return ", ".join(found.outcome for found in runs) or "no run"
 
 
-def _describe_mail(found: mail.Mail, links: Sequence[str], laptop: Laptop) -> dict[str, Any]:
+def _describe_mail(found: mail.Mail, links: Sequence[str], laptop: Laptop) -> SentMail:
     """A mail, its file, and those of the reports' links in it that lead to a page."""
-    return {
-        "subject": found.subject,
-        "to": list(found.recipients),
-        "file": str(found.save(laptop)),
-        "opens": [link for link in links if html.escape(link) in found.html and _opens(link)],
-    }
+    return SentMail(
+        subject=found.subject,
+        to=found.recipients,
+        file=str(found.save(laptop)),
+        opens=tuple(link for link in links if html.escape(link) in found.html and _opens(link)),
+    )
 
 
 def _await_champion(target: Target) -> Champion:
@@ -205,7 +214,7 @@ def _opens(link: str) -> bool:
         return False
 
 
-def _count_logged(target: Target, rows: int, batch: Batch) -> dict[str, int]:
+def _count_logged(target: Target, rows: int, batch: Batch) -> RowsSent:
     """Rows sent and answered, and rows that Athena finds in the log."""
     days = sorted({batch.start.date().isoformat(), batch.end.date().isoformat()})
     _, found = query.query(
@@ -216,9 +225,9 @@ def _count_logged(target: Target, rows: int, batch: Batch) -> dict[str, int]:
         f" AND predicted_at < {times.to_millis(batch.end)}",
     )
     logged, distinct = (int(cell or 0) for cell in found[0])
-    return {"sent": rows, "answered": batch.sent.answered, "logged": logged, "distinct": distinct}
+    return RowsSent(sent=rows, answered=batch.sent.answered, logged=logged, distinct=distinct)
 
 
-def _read_card(target: Target, champion: Champion) -> dict[str, Any]:
-    card = target.card(champion.version)
-    return {"version": champion.version, "seq": champion.seq, "metrics": card.metrics}
+def _read_card(target: Target, champion: Champion) -> ChampionFigures:
+    metrics = target.card(champion.version).metrics
+    return ChampionFigures(version=champion.version, seq=champion.seq, metrics=metrics)

@@ -3,20 +3,21 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
 from domain import times
 from domain.drift import window
-from domain.errors import BadWindow
+from domain.drift.run_result import RunResult, RunResults
+from domain.errors import BadRecord, BadWindow
+from domain.typed_json import Json, decode, encode
 from ops.console import Answer, Progress, facts, table, write_answer
 from ops.errors import OpsError
 from ops.target import Target
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from rich.table import Table
 
 PATIENCE_SECONDS = 900.0
 """Lambda's own limit."""
@@ -45,9 +46,9 @@ def run(
             )
         return backfill(target, first, last)
     runs = run_drift(target, asked | ({"mail": True} if mail else {}))
-    reports = [link for found in runs for link in found.get("reports", {}).values()]
+    reports = [link for found in runs for link in found.reports.values()]
     return Answer(
-        data=runs,
+        data=[encode(found) for found in runs],
         shown=[part for found in runs for part in describe_run(found)],
         next_step=f"Open a report: {reports[0]}" if reports else "python -m ops simulate",
     )
@@ -56,7 +57,7 @@ def run(
 def backfill(target: Target, first: str, last: str | None) -> Answer:
     """Run a drift run for each day, the earliest first; it moves no incident and mails nobody."""
     days = _list_days(first, last)
-    found: list[dict[str, Any]] = []
+    found: list[RunResult] = []
     try:
         with Progress("drift", total=len(days), unit=" days") as progress:
             for day in days:
@@ -64,10 +65,10 @@ def backfill(target: Target, first: str, last: str | None) -> Answer:
                 progress.advance()
     except OpsError as error:
         # What is done is done, and shown.
-        write_answer(Answer(data=found, shown=[_tabulate(found)]), as_json=False)
+        write_answer(_describe_backfill(found), as_json=False)
         rest = f"python -m ops drift --from {day} --to {days[-1]}"
         raise OpsError(f"{day}: {error}", f"{error.next_step} Then: {rest}") from None
-    return Answer(data=found, shown=[_tabulate(found)], next_step="python -m ops open")
+    return _describe_backfill(found, next_step="python -m ops open")
 
 
 def _list_days(first: str, last: str | None) -> list[date]:
@@ -86,14 +87,16 @@ def _list_days(first: str, last: str | None) -> list[date]:
         ) from None
 
 
-def _tabulate(runs: Sequence[Mapping[str, Any]]) -> "Table":
-    rows = [
-        (str(r["run_id"]), str(r["outcome"]), str(r["rows"]), ", ".join(r["drifted"])) for r in runs
-    ]
-    return table(("run", "outcome", "rows", "drifted"), rows)
+def _describe_backfill(runs: Sequence[RunResult], next_step: str = "") -> Answer:
+    rows = [(r.run_id, r.outcome.value, str(r.rows), ", ".join(r.drifted)) for r in runs]
+    return Answer(
+        data=[encode(found) for found in runs],
+        shown=[table(("run", "outcome", "rows", "drifted"), rows)],
+        next_step=next_step,
+    )
 
 
-def run_drift(target: Target, request: Mapping[str, Any]) -> list[dict[str, Any]]:
+def run_drift(target: Target, request: Mapping[str, Json]) -> tuple[RunResult, ...]:
     """Invoke the drift function and wait; raises OpsError when it can't run."""
     try:
         window.parse({k: v for k, v in request.items() if k != "mail"}, now=datetime.now(UTC))
@@ -120,20 +123,21 @@ def run_drift(target: Target, request: Mapping[str, Any]) -> list[dict[str, Any]
             f"The drift run failed: {str(reason).splitlines()[0]}",
             f"Read the log of the function {target.deployment.drift_function}.",
         )
-    runs: list[dict[str, Any]] = payload["runs"]
-    return runs
+    try:
+        return decode(RunResults, payload).runs
+    except BadRecord as error:
+        raise OpsError(
+            f"The drift function's answer can't be read: {error}",
+            "Deploy again, so that the function and this command have one version.",
+        ) from None
 
 
-def describe_run(found: Mapping[str, Any]) -> "list[RenderableType]":
+def describe_run(found: RunResult) -> "list[RenderableType]":
     """One run's outcome and the links to its reports."""
-    drifted: Sequence[str] = found.get("drifted") or []
     pairs = [
-        ("version", str(found.get("version") or "-")),
-        ("rows", str(found.get("rows"))),
-        ("drifted", ", ".join(drifted) or "nothing"),
-        ("mail", str(found.get("mail"))),
+        ("version", found.version or "-"),
+        ("rows", str(found.rows)),
+        ("drifted", ", ".join(found.drifted) or "nothing"),
+        ("mail", found.mail),
     ]
-    return [
-        f"{found['run_id']}: {found['outcome']}",
-        facts([*pairs, *found.get("reports", {}).items()]),
-    ]
+    return [f"{found.run_id}: {found.outcome}", facts([*pairs, *found.reports.items()])]

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from domain.drift.run_result import RunResult
 from ops.api import Api
 from ops.commands import mail
 from ops.commands.drift import run_drift
@@ -28,7 +29,7 @@ class BeforeTraining:
 
     health: tuple[int, Any]
     predict: tuple[int, Any]
-    drift: list[dict[str, Any]]
+    drift: tuple[RunResult, ...]
     mails: int
 
 

@@ -38,7 +38,7 @@ def test_without_a_champion_the_api_says_so(before_training: BeforeTraining) -> 
 def test_a_window_without_rows_is_a_normal_result_without_mail(
     before_training: BeforeTraining,
 ) -> None:
-    assert ["no_data"] == [found["outcome"] for found in before_training.drift]
+    assert ["no_data"] == [found.outcome for found in before_training.drift]
     assert 0 == before_training.mails
 
 

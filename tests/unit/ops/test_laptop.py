@@ -2,7 +2,7 @@
 
 import os
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 from adapters.model_store import ModelStore
 from adapters.s3 import Bucket
 from domain.deployment import Deployment
+from domain.drift.drift import Outcome
 from domain.model.champion import LedgerEntry
 from ops.commands import down, up
 from ops.commands.ledger import read_entries
@@ -20,10 +21,11 @@ from ops.console import Progress, facts, render, table
 from ops.errors import OpsError
 from ops.laptop import Laptop
 from ops.local import deploy, mlflow_server
-from ops.local.demo_figures import Figures, list_failures
+from ops.local.demo_figures import Figures, RowsSent, SentMail, list_failures
 from ops.local.emulator import emulator_env
 from ops.local.processes import Daemon, port_taken, wait_until
 from ops.target import Target
+from tests.unit.fakes import make_run_result
 
 SLEEPER = [sys.executable, "-c", "import time; print('ready', flush=True); time.sleep(60)"]
 
@@ -206,15 +208,17 @@ def test_facts_are_aligned() -> None:
     assert "  a     1\n  long  2\n" == render(facts([("a", "1"), ("long", "2")]))
 
 
+STABLE = make_run_result("quiet")
+DRIFTED = replace(STABLE, run_id="shifted", outcome=Outcome.DATA_DRIFT, drifted=("age",))
+MAIL = SentMail(subject="Drift", to=("a@example.org",), file="mail.html", opens=("http://x",))
+
+
 def _figures(**changed: Any) -> Figures:
-    count = {"sent": 10, "answered": 10, "logged": 10, "distinct": 10}
+    count = RowsSent(sent=10, answered=10, logged=10, distinct=10)
     figures = Figures(
-        predictions={"undisturbed": dict(count), "shifted": dict(count)},
-        runs={
-            "undisturbed": [{"outcome": "stable"}],
-            "shifted": [{"outcome": "data_drift"}],
-        },
-        mail=[{"subject": "Drift", "opens": ["http://x"]}],
+        predictions={"undisturbed": count, "shifted": count},
+        runs={"undisturbed": (STABLE,), "shifted": (DRIFTED,)},
+        mail=[MAIL],
     )
     for name, value in changed.items():
         setattr(figures, name, value)
@@ -229,28 +233,23 @@ def test_a_closed_circle_has_no_failure() -> None:
     ("changed", "sentence"),
     [
         (
-            {"predictions": {"a": {"sent": 9, "answered": 9, "logged": 9, "distinct": 8}}},
+            {"predictions": {"a": RowsSent(sent=9, answered=9, logged=9, distinct=8)}},
             "Of 9 a rows 9 were answered and 8 are in the log.",
         ),
         (
-            {
-                "runs": {
-                    "undisturbed": [{"outcome": "data_drift"}],
-                    "shifted": [{"outcome": "data_drift"}],
-                }
-            },
+            {"runs": {"undisturbed": (DRIFTED,), "shifted": (DRIFTED,)}},
             "The undisturbed run was not quiet: data_drift.",
         ),
         (
-            {"runs": {"undisturbed": [{"outcome": "stable"}], "shifted": [{"outcome": "stable"}]}},
+            {"runs": {"undisturbed": (STABLE,), "shifted": (STABLE,)}},
             "The shift was not found: stable.",
         ),
         (
-            {"runs": {"undisturbed": [], "shifted": [{"outcome": "data_drift"}]}},
+            {"runs": {"undisturbed": (), "shifted": (DRIFTED,)}},
             "The undisturbed run was not quiet: no run.",
         ),
         ({"mail": []}, "No mail came."),
-        ({"mail": [{"opens": []}]}, "The mail has no report link that opens."),
+        ({"mail": [replace(MAIL, opens=())]}, "The mail has no report link that opens."),
     ],
 )
 def test_what_did_not_hold_is_a_sentence(changed: dict[str, Any], sentence: str) -> None:

@@ -4,6 +4,7 @@ import json
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +17,7 @@ from adapters.s3 import Bucket
 from domain import keys, times
 from domain.drift.drift import Outcome
 from domain.drift.drift_request import LONGEST_RUN_MS, DriftRequest, RequestRecord
+from domain.drift.run_result import RunResult
 from domain.drift.window import LastRows
 from domain.errors import BadRecord, BadWindow
 from lambdas.drift.handler import handler
@@ -26,7 +28,7 @@ from monitoring_job import publishing
 from ops.commands import drift
 from ops.errors import OpsError
 from ops.target import Target
-from tests.unit.fakes import answer_lost
+from tests.unit.fakes import answer_lost, make_run_result
 from tests.unit.monitoring import drift_summary
 
 ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -254,9 +256,9 @@ def test_the_monitor_counts_its_runs_rows_and_age(scheduled: bool, runs: int) ->
 def test_a_backfill_runs_each_day_once_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
-    def fake(_: Target, request: dict[str, Any]) -> list[dict[str, Any]]:
+    def fake(_: Target, request: dict[str, Any]) -> tuple[RunResult, ...]:
         asked.append(request["day"])
-        return [{"run_id": request["day"], "outcome": "stable", "rows": 1, "drifted": []}]
+        return (make_run_result(request["day"]),)
 
     monkeypatch.setattr(drift, "run_drift", fake)
     answer = drift.run(Target("x", None, Path()), first="2026-01-30", last="2026-02-01")
@@ -268,10 +270,10 @@ def test_a_backfill_runs_each_day_once_in_order(monkeypatch: pytest.MonkeyPatch)
 def test_a_backfill_that_breaks_off_shows_what_is_done_and_how_to_go_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fake(_: Target, request: dict[str, Any]) -> list[dict[str, Any]]:
+    def fake(_: Target, request: dict[str, Any]) -> tuple[RunResult, ...]:
         if request["day"] == "2026-01-31":
             raise OpsError("The drift run failed: KeyError", "Read the log.")
-        return [{"run_id": request["day"], "outcome": "stable", "rows": 1, "drifted": []}]
+        return (make_run_result(request["day"]),)
 
     monkeypatch.setattr(drift, "run_drift", fake)
     with pytest.raises(OpsError, match=r"^2026-01-31: The drift run failed") as raised:
@@ -294,6 +296,17 @@ def test_a_lost_connection_says_that_the_run_goes_on(
     )
     with pytest.raises(OpsError, match="the run itself continues"):
         drift.run_drift(target, {"day": "2026-01-31"})  # type: ignore[arg-type]  # what it uses
+
+
+def test_an_answer_of_another_version_says_to_deploy_again() -> None:
+    answer = {"Payload": BytesIO(b'{"runs": [{"run_id": "x"}]}')}
+    target = SimpleNamespace(
+        client=lambda *_, **__: SimpleNamespace(invoke=lambda **_: answer),
+        deployment=SimpleNamespace(drift_function="drift"),
+    )
+    with pytest.raises(OpsError, match=r"RunResults\.runs\[0\] lacks outcome") as raised:
+        drift.run_drift(target, {"day": "2026-01-31"})  # type: ignore[arg-type]  # what it uses
+    assert raised.value.next_step.startswith("Deploy again")
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ class ModelStore:
     def _versions(self) -> Iterator[str]:
         for folder in self.bucket.folders(keys.BUNDLES):
             with suppress(BadKey):  # whatever else somebody put there
-                yield keys.checked_version(folder.removeprefix(keys.BUNDLES).rstrip("/"))
+                yield keys.check_version(folder.removeprefix(keys.BUNDLES).rstrip("/"))
 
 
 def _check_size(data: bytes) -> bytes:

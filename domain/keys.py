@@ -67,11 +67,11 @@ _LEDGER = re.compile(rf"{LEDGER}(\d{{8}})-([a-z]+)-({_VERSION.pattern})\.json")
 
 def version(number: int | str, sha256: str) -> str:
     """Name of a model version: its registry number and the start of its bundle's hash."""
-    return checked_version(f"{number}-{sha256[:8]}")
+    return check_version(f"{number}-{sha256[:8]}")
 
 
-def checked_version(text: str) -> str:
-    """The text itself when it is a version; raises BadKey."""
+def check_version(text: str) -> str:
+    """Return the text if it is a version; raises BadKey."""
     if not _VERSION.fullmatch(text):
         raise BadKey("A model version looks like 7-0a1b2c3d.")
     return text
@@ -79,7 +79,7 @@ def checked_version(text: str) -> str:
 
 def registry_number(text: str) -> str:
     """The registry's number inside a version."""
-    return checked_version(text).split("-")[0]
+    return check_version(text).split("-")[0]
 
 
 def dataset(dataset_id: str, part: str) -> str:
@@ -120,17 +120,17 @@ def manifest(dataset_id: str) -> str:
 
 def bundle(version: str) -> str:
     """The model as the predictor reads it."""
-    return f"{BUNDLES}{checked_version(version)}/bundle.json.gz"
+    return f"{BUNDLES}{check_version(version)}/bundle.json.gz"
 
 
 def reference(version: str) -> str:
     """The sample against which this version's predictions are compared."""
-    return f"{BUNDLES}{checked_version(version)}/reference.parquet"
+    return f"{BUNDLES}{check_version(version)}/reference.parquet"
 
 
 def card(version: str) -> str:
     """The model card as JSON."""
-    return f"{BUNDLES}{checked_version(version)}/card.json"
+    return f"{BUNDLES}{check_version(version)}/card.json"
 
 
 def parse_card(key: str) -> str:
@@ -138,12 +138,12 @@ def parse_card(key: str) -> str:
     folder, _, name = key.removeprefix(BUNDLES).partition("/")
     if name != "card.json":
         raise BadKey("This is not the key of a model card.")
-    return checked_version(folder)
+    return check_version(folder)
 
 
 def ledger_entry(seq: int, action: str, version: str) -> str:
     """One promotion or rollback; the order of keys is the order of events."""
-    return f"{LEDGER}{seq:08d}-{action}-{checked_version(version)}.json"
+    return f"{LEDGER}{seq:08d}-{action}-{check_version(version)}.json"
 
 
 def parse_ledger_entry(key: str) -> tuple[int, str, str]:
@@ -241,7 +241,7 @@ class RunId:
             parsed = cls(
                 times.from_name(start),
                 times.from_name(end),
-                None if version == "none" else checked_version(version),
+                None if version == "none" else check_version(version),
             )
         except ValueError:
             raise BadKey("A run id looks like <start>--<end>--<version>.") from None

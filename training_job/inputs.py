@@ -112,7 +112,7 @@ def _raw_prefix(value: object) -> bool:
 
 def _version(value: object) -> bool:
     try:
-        keys.checked_version(value)  # type: ignore[arg-type]  # a wrong type is refused below
+        keys.check_version(value)  # type: ignore[arg-type]  # a wrong type is refused below
     except (BadKey, TypeError):
         return False
     return True

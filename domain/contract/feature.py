@@ -1,4 +1,4 @@
-"""One input column of the contract, and the groups that are judged separately by it."""
+"""An input column of the contract, and the segments that it defines."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -68,7 +68,7 @@ class Feature:
         return self.minimum <= value <= self.maximum  # false for NaN too
 
     def cast(self, value: Value) -> Value:
-        """A valid value in its column's own type."""
+        """Convert a valid value to its column's own type."""
         if value is None or self.kind == "category":
             return value
         return int(value) if self.kind == "flag" else float(value)

@@ -1,6 +1,6 @@
-"""The two records of the circle: a prediction that was answered, a label that came back.
+"""The records of the two logs: predictions and labels.
 
-Both encode themselves to one flat JSON object, whose fields are the columns of their Glue table.
+Both encode themselves as one flat JSON object, whose fields are the columns of their Glue table.
 """
 
 import json
@@ -109,7 +109,7 @@ def sample_key(prediction_id: str) -> int:
 
 
 def prediction_id(*, scope: str, idempotency_key: str, body_sha256: str, index: int) -> str:
-    """The id a repeated request gets again: uuid5 of its key, its body and the position.
+    """Make the id that a repeated request gets again: uuid5 of its key, its body and the position.
 
     `scope` keeps callers apart (the API key's id); `index` is the instance's position.
     """

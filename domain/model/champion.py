@@ -160,8 +160,8 @@ class LedgerEntry:
             raise TypeError("numbers")
         if self.action not in get_args(Action) or not isinstance(self.execution, str):
             raise TypeError("texts")
-        keys.checked_version(self.version)
+        keys.check_version(self.version)
         if self.previous_version is not None:
-            keys.checked_version(self.previous_version)
+            keys.check_version(self.previous_version)
         if not all(isinstance(reason, str) for reason in self.reasons):
             raise TypeError("reasons")

@@ -70,7 +70,7 @@ def _parse_day(day: str | None, now: datetime) -> tuple[date, date]:
 
 def _check_version(version: str | None) -> str | None:
     try:
-        return keys.checked_version(version) if version else None
+        return keys.check_version(version) if version else None
     except BadKey as error:
         raise Problem(HTTPStatus.BAD_REQUEST, "Bad version", str(error)) from None
 

@@ -48,7 +48,7 @@ def choose_version(target: Target, champion: Champion, wanted: str | None) -> st
             )
         return champion.previous.version
     try:
-        keys.checked_version(wanted)
+        keys.check_version(wanted)
     except BadKey as error:
         raise OpsError(str(error), "python -m ops ledger") from None
     if wanted == champion.version:

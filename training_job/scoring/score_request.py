@@ -59,6 +59,6 @@ def _is_place(source: str) -> bool:
 
 def _version(value: object) -> bool:
     try:
-        return value is None or bool(keys.checked_version(value))  # type: ignore[arg-type]  # a wrong type is refused below
+        return value is None or bool(keys.check_version(value))  # type: ignore[arg-type]  # a wrong type is refused below
     except (BadKey, TypeError):
         return False

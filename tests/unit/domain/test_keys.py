@@ -69,7 +69,7 @@ def test_a_version_is_number_and_hash() -> None:
     ],
 )
 def test_what_is_no_version_makes_no_key(text: str) -> None:
-    for build in (keys.bundle, keys.reference, keys.card, keys.checked_version):
+    for build in (keys.bundle, keys.reference, keys.card, keys.check_version):
         with pytest.raises(BadKey):
             build(text)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from domain.deployment import DEFAULT_NAME, PARTS, Deployment, Names, NotDeployed
+from domain.errors import BadRecord
 from domain.model.card import ModelCard
 from domain.model.champion import Champion
 from ops import region
@@ -15,6 +16,8 @@ from ops.laptop import STAGE, Laptop
 if TYPE_CHECKING:  # botocore takes its time to import, and --help does without it
     from adapters.model_store import ModelStore
     from adapters.s3 import Bucket
+
+REPAIR = "python -m ops repair pointer"
 
 
 @dataclass(frozen=True)
@@ -108,8 +111,17 @@ class Target:
         return ModelStore(self.bucket("models"))
 
     def champion(self) -> Champion | None:
-        """The pointer to the model that serves; raises BadRecord when it is damaged."""
-        return self.models.read_champion()
+        """The pointer to the model that serves, or None before the first promotion.
+
+        Raises OpsError with the way to restore a pointer that is damaged or gone.
+        """
+        try:
+            champion = self.models.read_champion()
+        except BadRecord as error:
+            raise OpsError(str(error), REPAIR) from None
+        if champion is None and self.models.list_ledger():
+            raise OpsError("The champion pointer is gone, though the ledger has entries.", REPAIR)
+        return champion
 
     def card(self, version: str) -> ModelCard:
         """A version's model card; raises OpsError when it is missing or damaged."""

@@ -5,15 +5,13 @@ from typing import Annotated
 from typer import Argument, Option
 
 from domain import keys
-from domain.errors import BadKey, BadRecord
+from domain.errors import BadKey
 from domain.model.champion import Champion
 from ops import executions
 from ops.commands.train import describe_verdict
 from ops.console import Answer
 from ops.errors import OpsError
 from ops.target import Target
-
-POINTER_GONE = "The champion pointer is gone, though the ledger has entries."
 
 
 def run(
@@ -31,7 +29,9 @@ def run(
     """
     if to is not None and version is not None and to != version:
         raise OpsError("Two versions are named.", "Name the version to serve once.")
-    champion = read_champion(target)
+    champion = target.champion()
+    if champion is None:
+        raise OpsError("There is no champion yet.", "python -m ops train")
     wanted = choose_version(target, champion, to or version)
     document = {"promote_version": wanted, "replaces_seq": champion.seq}
     execution = executions.start(target, document)
@@ -56,16 +56,3 @@ def choose_version(target: Target, champion: Champion, wanted: str | None) -> st
     if not target.models.bucket.exists(keys.bundle(wanted)):
         raise OpsError(f"There is no version {wanted}.", "python -m ops ledger")
     return wanted
-
-
-def read_champion(target: Target) -> Champion:
-    """The champion; raises OpsError when there is none, or when its pointer is lost."""
-    try:
-        champion = target.champion()
-    except BadRecord as error:
-        raise OpsError(str(error), "python -m ops repair pointer") from None
-    if champion is not None:
-        return champion
-    if target.models.list_ledger():
-        raise OpsError(POINTER_GONE, "python -m ops repair pointer")
-    raise OpsError("There is no champion yet.", "python -m ops train")

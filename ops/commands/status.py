@@ -5,15 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Option
 
 from domain import keys, times
-from domain.errors import BadRecord
 from domain.model.champion import Champion
 from domain.model.consistency import Consistency
 from ops import executions
-from ops.commands.rollback import POINTER_GONE
 from ops.commands.up import list_links
 from ops.console import Answer, facts
+from ops.errors import OpsError
 from ops.laptop import Laptop
-from ops.target import Target
+from ops.target import REPAIR, Target
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -61,7 +60,7 @@ def run(
     }
     shown += [*links, *last, *consistency, ("champion", serving)]
     if serving.startswith(LOST):
-        return _answer(data, shown, "python -m ops repair pointer", status=1 if check else 0)
+        return _answer(data, shown, REPAIR, status=1 if check else 0)
     if champion is None:
         return _answer(data, shown, "python -m ops upload FILE, then train")
     if data["problems"]:
@@ -111,10 +110,8 @@ def list_last_executions(target: Target) -> Facts:
 def _describe_champion(target: Target) -> tuple[Champion | None, str]:
     try:
         champion = target.champion()
-    except BadRecord as error:
+    except OpsError as error:
         return None, f"{LOST}: {error}"
-    if champion is None and target.models.list_ledger():
-        return None, f"{LOST}: {POINTER_GONE}"
     if champion is None:
         return None, "none yet"
     when = times.from_millis(champion.promoted_at).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -4,7 +4,7 @@ import shlex
 from pathlib import Path
 
 from domain.contract.contract import Contract
-from domain.errors import BadBundle, BadContract, BadRecord
+from domain.errors import BadBundle, BadContract
 from ops.errors import OpsError
 from ops.target import Target
 
@@ -17,7 +17,7 @@ def check(target: Target, contract: Path) -> None:
     """
     try:
         champion = target.champion() if target.read_deployment() else None
-    except (OpsError, BadRecord):
+    except OpsError:
         champion = None
     if champion is None:
         return

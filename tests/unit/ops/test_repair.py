@@ -14,9 +14,10 @@ from domain.drift.run_index import IndexEntry, RunIndex
 from domain.model.champion import Champion, LedgerEntry, ModelRef
 from domain.training.steps import Promoted
 from ops import executions
-from ops.commands import repair, rollback, status
+from ops.commands import repair, rollback, score, simulate, status
 from ops.errors import OpsError
 from ops.executions import Result
+from ops.target import Target
 from tests.unit.monitoring import drift_summary
 
 POINTER = "python -m ops repair pointer"
@@ -29,13 +30,13 @@ def target(moto_bucket: Bucket) -> Any:
     champion = Champion.successor(None, model, action="promote", execution="e", now=1)
     entry = LedgerEntry.of(champion, ("First.",))
     moto_bucket.put(entry.key, entry.to_json())
-    models = ModelStore(moto_bucket)
+    place: Any = SimpleNamespace(models=ModelStore(moto_bucket))
     return SimpleNamespace(
         laptop=None,
-        models=models,
+        models=place.models,
         name="circle",
         stage="dev",
-        champion=models.read_champion,
+        champion=lambda: Target.champion(place),
         bucket=lambda _: moto_bucket,
         read_deployment=object,
     )
@@ -48,9 +49,17 @@ def lost(request: pytest.FixtureRequest, target: Any) -> Any:
     return target
 
 
-def test_a_rollback_that_notices_a_lost_pointer_offers_its_repair(lost: Any) -> None:
+@pytest.mark.parametrize("command", ["rollback", "simulate", "score"])
+def test_a_command_that_notices_a_lost_pointer_offers_its_repair(lost: Any, command: str) -> None:
+    lost.bucket("data").put("raw/a.csv", b"age\n40\n")
+    lost.deployment, lost.api_key = SimpleNamespace(api_url="http://127.0.0.1:1"), lambda: "key"
+    calls = {
+        "rollback": lambda: rollback.run(lost),
+        "simulate": lambda: simulate.run(lost),
+        "score": lambda: score.run(lost, input="raw/a.csv"),
+    }
     with pytest.raises(OpsError, match="pointer") as raised:
-        rollback.run(lost)
+        calls[command]()
     assert POINTER == raised.value.next_step
 
 

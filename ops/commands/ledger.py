@@ -1,5 +1,6 @@
 """`ledger`: which versions have served, when, and why."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from domain import keys, times
@@ -34,8 +35,14 @@ def run(target: Target) -> Answer:
     return Answer(
         data=data,
         shown=[table(header, rows), *damaged],
-        next_step="python -m ops status --check" if damaged else "python -m ops rollback",
+        next_step=_next_step(entries, damaged),
     )
+
+
+def _next_step(entries: Sequence[LedgerEntry], damaged: Sequence[str]) -> str:
+    if damaged:
+        return "python -m ops status --check"
+    return "python -m ops rollback" if len(entries) > 1 else "python -m ops simulate"
 
 
 def read_entries(target: Target) -> tuple[list[LedgerEntry], list[str]]:

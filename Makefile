@@ -20,7 +20,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up down train simulate drift bootstrap deploy test test-slow unit integration faults e2e images check synth bench constraints clean
 
-help:  ## say what there is
+help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
 
 # --- set-up -----------------------------------------------------------------
@@ -74,7 +74,7 @@ $(LAYER)/.ready: lambdas/requirements.txt constraints.txt $(VENV)/.laptop
 	$(BIN)/uv pip install --quiet --python-version 3.13 --only-binary :all: --target $(LAYER)/python -r lambdas/requirements.txt
 	@rm -rf $(LAYER)/python/bin $(LAYER)/python/.lock && touch $@
 
-constraints: $(VENV)/.dev  ## resolve every version anew
+constraints: $(VENV)/.dev  ## resolve all versions again
 	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --no-annotate --no-header --no-strip-extras requirements-dev.txt -o build/constraints.txt
 	@{ echo '# Every version, resolved by `make constraints`; never edited by hand.'; grep -v '^#' build/constraints.txt | sed -E 's/^([a-z0-9._-]+)\[[^]]*\]==/\1==/'; } > constraints.txt
 
@@ -82,7 +82,7 @@ constraints: $(VENV)/.dev  ## resolve every version anew
 
 OPS := $(BIN)/python -m ops$(if $(filter-out circle,$(NAME)), --name $(NAME))
 
-demo: setup  ## the whole circle on this machine, from data to the alert mail
+demo: setup  ## the whole loop on this machine, from data to the alert mail
 	@$(OPS) demo --port $(AWS_PORT) --mlflow-port $(MLFLOW_PORT) $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 up: setup  ## start emulator, MLflow and task agent, and deploy the stacks
@@ -91,7 +91,7 @@ up: setup  ## start emulator, MLflow and task agent, and deploy the stacks
 down:  ## stop what `make up` or `make demo` started
 	@if test -x $(BIN)/python; then $(OPS) down; else echo "Nothing is installed, so nothing runs."; fi
 
-train: setup  ## train, judge, and promote if better
+train: setup  ## train, evaluate, and promote if better
 	@$(OPS) train $(ARGS)
 
 simulate: setup  ## send test rows to the API: make simulate ARGS="--scenario age"
@@ -112,7 +112,7 @@ bootstrap: setup  ## prepare an account and region, once: make bootstrap MAIL_FR
 
 # Lambda refuses images with the attestations that buildx adds by default.
 deploy: export BUILDX_NO_DEFAULT_ATTESTATIONS := 1
-deploy: setup  ## to that account: make deploy STAGE=dev MAIL_FROM=you@example.org
+deploy: setup  ## deploy to that account: make deploy STAGE=dev MAIL_FROM=you@example.org
 	@$(BIN)/python -m ops.predeploy --name $(NAME) --stage $(STAGE)
 	$(CDK) deploy --all --no-notices $(CONTEXT) $(ARGS)
 
@@ -131,13 +131,13 @@ unit: $(VENV)/.dev setup  ## tests without a server
 integration: $(VENV)/.dev setup node_modules/.dev  ## tests against an emulator, MLflow and a browser, which they start
 	$(BIN)/python -m pytest tests/integration -m "not slow" $(ARGS)
 
-faults: $(VENV)/.dev setup  ## stories of the loop with injected faults, against an emulator that they start
+faults: $(VENV)/.dev setup  ## the loop with injected faults, on an emulator that the tests start
 	$(BIN)/python -m pytest tests/faults -m "not slow" $(ARGS)
 
 e2e: $(VENV)/.dev setup  ## the demo on a small sample, on ports of its own
 	$(BIN)/python -m pytest tests/e2e -m "not slow" $(ARGS)
 
-# Variables on the way: BASE_IMAGE, RDS_BUNDLE_URL (empty: without it), BUILD_NETWORK, DOCKER_HOST.
+# Variables: BASE_IMAGE, RDS_BUNDLE_URL (empty: without it), BUILD_NETWORK, DOCKER_HOST.
 images: $(VENV)/.dev setup  ## build the three images and try each; needs a Docker engine
 	@docker info >/dev/null 2>&1 || { echo "No Docker engine answers: start one, or point DOCKER_HOST at it."; exit 1; }
 	@docker buildx version >/dev/null 2>&1 || { echo "Docker lacks BuildKit: install its plugin buildx (Debian: docker-buildx)."; exit 1; }

@@ -200,7 +200,7 @@ def test_an_execution_goes_on_with_the_revision_that_a_deployment_made(
     families = {t.properties["Family"] for t in aws.resources("AWS::ECS::TaskDefinition")}
     assert set(named.values()) == families - {"circle-dev-mlflow"}
     promotion = {step for step, family in named.items() if family == "circle-dev-promotion"}
-    assert promotion == {"promote", "check"}
+    assert {"promote", "check"} == promotion
 
 
 @pytest.mark.parametrize("step", STEPS)

@@ -162,7 +162,7 @@ def test_the_same_rows_score_the_same_through_every_door(bucket: Bucket, bundle:
         assert through_api == [bundle.probability(row) for row in rows], name
         first = first or scores
         assert first == scores, name
-        assert through_api == pytest.approx(scores, abs=1e-6), name
+        assert pytest.approx(scores, abs=1e-6) == through_api, name
 
 
 @pytest.mark.parametrize(

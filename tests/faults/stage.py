@@ -24,6 +24,10 @@ class Stage:
         """A new story in a site of its own."""
         return Story(Site.build(self.direct, self.contract), self.clients)
 
+    def direct_story(self) -> Story:
+        """The same, past the proxy."""
+        return Story(Site.build(self.direct, self.contract), self.direct)
+
     def find_problems(
         self,
         story: Story,

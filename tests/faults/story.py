@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from adapters import aws
@@ -41,6 +42,7 @@ from tests.unit.monitoring import drift_summary
 from tests.unit.training_job.promotion.test_promote_crash import Registry, RegistryClient, Writes
 from training_job.errors import AwsUnavailable
 from training_job.inputs import ExecutionInput, State
+from training_job.promotion import lock
 from training_job.promotion.choice import Choice
 from training_job.promotion.promote import promote
 from training_job.promotion.repair import repair
@@ -204,15 +206,19 @@ class Story:
 
     def run_now(self, request_id: str) -> None:
         """The dashboard records a request, and the bus delivers its event twice."""
-        record = RequestRecord(
-            id=request_id, requested_at=times.to_millis(NOW), request={"last_rows": 5}
-        )
+        self.ask(request_id)
+        self.deliver(request_id)
+
+    def ask(self, request_id: str) -> None:
+        """The dashboard records a request."""
+        content = _record(request_id).to_json()
         self._attempt(
-            "ask",
-            lambda: self.bucket.put(keys.request(request_id), record.to_json()),
-            INVOCATION_ATTEMPTS,
+            "ask", lambda: self.bucket.put(keys.request(request_id), content), INVOCATION_ATTEMPTS
         )
-        event = {"detail-type": "DriftRequested", "detail": record.detail}
+
+    def deliver(self, request_id: str) -> None:
+        """The bus delivers a request's event, twice."""
+        event = {"detail-type": "DriftRequested", "detail": _record(request_id).detail}
         summary = drift_summary(Outcome.DATA_DRIFT, "bmi", day=-20)
 
         def run(owner: str) -> object:
@@ -220,7 +226,15 @@ class Story:
             return runs.handle(event, now=NOW, run=lambda _: self._judge(owner, summary))
 
         for owner in ("first delivery", "second delivery"):
-            self._attempt(owner, lambda owner=owner: run(owner), INVOCATION_ATTEMPTS)  # type: ignore[misc]  # mypy can't infer a lambda with a default
+            self._attempt(owner, partial(run, owner), INVOCATION_ATTEMPTS)
+
+    def take_lock(self, execution: str) -> None:
+        """The first state of a training."""
+        self._attempt(
+            "lock",
+            lambda: lock.take(self.bucket, execution, is_running=lambda _: True),
+            STATE_ATTEMPTS,
+        )
 
     def _judge(self, owner: str, summary: Summary) -> list[Summary]:
         self.on_demand.append(owner)
@@ -282,7 +296,7 @@ class Story:
         )
         lines = [f"{line}\n".encode() for line in LABELS]
         for part in (lines[:25], lines[25:]):
-            self._attempt("label", lambda part=part: stream.append(part), INVOCATION_ATTEMPTS)  # type: ignore[misc]  # mypy can't infer a lambda with a default
+            self._attempt("label", partial(stream.append, part), INVOCATION_ATTEMPTS)
             self.acknowledged += part
 
     def _attempt(
@@ -300,6 +314,10 @@ class Story:
                     return
             else:
                 return
+
+
+def _record(request_id: str) -> RequestRecord:
+    return RequestRecord(id=request_id, requested_at=times.to_millis(NOW), request={"last_rows": 5})
 
 
 def read_lines(bucket: Bucket, prefixes: Iterable[str]) -> list[bytes]:

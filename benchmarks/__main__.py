@@ -8,7 +8,7 @@ SHARED = ("__init__", "__main__", "folder_bucket", "harness")
 
 
 def main() -> int:
-    """The exit code says whether every target was reached."""
+    """Run all benchmarks; the exit code says whether every target was reached."""
     names = sorted(p.stem for p in Path(__file__).parent.glob("*.py") if p.stem not in SHARED)
     missed = []
     for name in names:

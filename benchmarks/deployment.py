@@ -1,4 +1,4 @@
-"""What a deployment is made of: synth time, template sizes, idle cost, the predictor's zip."""
+"""Measure a deployment: time of synthesis, template sizes, idle cost, the predictor's zip."""
 
 import json
 import tempfile
@@ -16,7 +16,7 @@ PREDICTOR = "Predictor/Function/Code"
 
 
 def measure(_: int) -> Iterator[Figure]:
-    """Synthesise stage dev for AWS once and look at what came out; nothing in it is random."""
+    """Synthesise stage dev for AWS once, and measure the result; nothing in it is random."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         started = time.perf_counter()
@@ -39,7 +39,7 @@ def measure(_: int) -> Iterator[Figure]:
 
 
 def _predictor(folder: Path) -> Path:
-    """Where the function's asset was staged."""
+    """Return the folder in which the function's asset was staged."""
     manifests = [json.loads(path.read_text()) for path in folder.glob("*.assets.json")]
     files = [file for manifest in manifests for file in manifest["files"].values()]
     asset = next(file for file in files if file["displayName"] == PREDICTOR)

@@ -20,13 +20,13 @@ class FolderS3:
         self._root = root
 
     def bucket(self, name: str) -> Bucket:
-        """One of its buckets, made when it is missing."""
+        """Return one of its buckets; it is created if it is missing."""
         (self._root / name).mkdir(parents=True, exist_ok=True)
         client: Any = self
         return Bucket(client, name)
 
     def download_file(self, bucket: str, key: str, path: str) -> None:
-        """A link instead of a copy: what a download costs is the network's business."""
+        """Link instead of copying, because the cost of a download is not measured."""
         os.link(self._root / bucket / key, path)
 
     def upload_file(self, path: str, bucket: str, key: str) -> None:
@@ -46,13 +46,13 @@ class FolderS3:
         return {"Body": io.BytesIO(path.read_bytes()), "ETag": str(path.stat().st_mtime_ns)}
 
     def head_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803 - boto3's names
-        """Whether an object is there."""
+        """Succeed if the object exists; raise the client's own error otherwise."""
         if not (self._root / Bucket / Key).is_file():
             raise ClientError({"Error": {"Code": "404"}}, "HeadObject")
         return {}
 
     def get_paginator(self, _: str) -> "FolderS3":
-        """Its own paginator: everything is on one page."""
+        """Return itself as the paginator; everything is on one page."""
         return self
 
     def paginate(self, *, Bucket: str, Prefix: str, **_: Any) -> Iterator[dict[str, Any]]:  # noqa: N803 - boto3's names

@@ -1,19 +1,21 @@
-"""How often the gate is right: equal models, truly better ones, 200 repeats each.
+"""Measure how often the gate decides correctly: on equal and on better models, 200 repeats each.
 
-Every repeat judges two models on 12,500 test rows drawn anew from a pool of 400,000 sample rows,
-with the gate that the training uses (F1 by paired bootstrap, segments). The models are
-XGBoost models fitted by the training's own code, so their errors are correlated as those of
-champion and challenger are.
+Every repeat compares two models on 12,500 test rows, drawn anew from a pool of 400,000 sample rows,
+with the gate of the training (F1 by paired bootstrap, segments). The models are fitted by the
+training's own code, so their errors are correlated like those of champion and challenger.
 
-Equal, exactly: two models fitted on different bootstrap samples of the same 60,000 rows; on each
-row of the pool a coin deals their two predictions to challenger and champion. Both sides have then
-the same distribution, and disagree on as many rows as the two fitted models do.
-Equal, refitted: the two models as they are, which side is which by a coin. Their true F1 differs by
-what two trainings on the same data differ, so this counts promotions of slightly better ones too.
+Equal, exactly: two models are fitted on different bootstrap samples of the same 60,000 rows. For
+each row of the pool, a coin decides which of their predictions is the challenger's. Both sides then
+have the same distribution, and disagree on as many rows as the two models do.
+
+Equal, refitted: the same two models, and a coin decides which one is the challenger. Their true F1
+differs as much as that of two trainings on the same data, so this also counts promotions of models
+that are slightly better.
+
 Truly better: champions are fitted on bootstrap samples of 700 to 2,000 rows, challengers on the
-60,000; only pairs whose F1 on the whole pool differs by 0.02 to 0.03 take part.
+60,000. Only pairs whose F1 on the whole pool differs by 0.02 to 0.03 take part.
 
-Baseline: the rule that such pipelines usually have, "promote when the test F1 is higher".
+Baseline: the usual rule, "promote when the test F1 is higher".
 """
 
 from collections.abc import Callable, Iterator

@@ -50,7 +50,7 @@ def main(name: str, measure: Callable[[int], Iterable[Figure]]) -> None:
 
 
 def _line(figure: Figure) -> str:
-    """Figure, value, unit, target, verdict."""
+    """Format a figure: name, value, unit, target, verdict."""
     verdict = ("holds" if figure.holds else "MISSED") if figure.target else ""
     value = f"{figure.value:,.4g}" if abs(figure.value) < 1000 else f"{figure.value:,.0f}"
     return f"{figure.figure:58} {value:>10} {figure.unit:8} {figure.target:10} {verdict}"

@@ -1,4 +1,4 @@
-"""Ten million made-up rows: what preparing, training and scoring cost in time and memory.
+"""Measure time and memory of preparing, training and scoring ten million made-up rows.
 
 Training is measured as the step that holds most: `evaluate` fits the final model, proves its export
 on every test row, and scores the champion on them; `tune` holds only what it bins and fits.
@@ -35,7 +35,7 @@ INPUT = f"{keys.RAW}sample.csv"
 
 
 def measure(seed: int) -> Iterator[Figure]:
-    """One after the other, since each needs what the one before made."""
+    """Measure one step after the other, since each needs the result of the one before."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         path = folder / "data" / INPUT

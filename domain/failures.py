@@ -5,7 +5,7 @@ ADVICE = {
     "BadData": "Correct the files that are named here, upload them, and train again.",
     "TrainingInProgress": "Wait until the running training ends, or stop it, then start again.",
     "NothingToPromote": "Choose another version from the ledger.",
-    "PointerLost": "Restore the champion pointer from the ledger: python -m ops repair",
+    "PointerLost": "Restore the champion pointer from the ledger: python -m ops repair pointer",
     "NothingToScoreWith": "Choose another version from the ledger.",
     "ExportDisagrees": "Install the pinned version of XGBoost. Nothing was registered.",
     "RegistryUnavailable": "Check that the MLflow server is up, then train again.",

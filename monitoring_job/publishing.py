@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from adapters.s3 import Bucket
 from domain import keys
-from domain.drift.run_index import IndexEntry, RunIndex, keep_mail_status
+from domain.drift.run_index import MAXIMUM_ENTRIES, IndexEntry, RunIndex, keep_mail_status
 from domain.drift.summary import Summary
 from domain.errors import BadRecord
 
@@ -79,7 +79,7 @@ def index_runs(reports: Bucket, summaries: Sequence[Summary]) -> None:
     """Enter runs into the index by compare-and-swap; raises Conflict after many lost attempts."""
 
     def enter(stored: bytes | None) -> bytes:
-        index = _decode_index(stored)
+        index = _decode_index(reports, stored)
         for summary in summaries:
             index = index.with_run(IndexEntry.of(summary))
         return index.to_json()
@@ -90,13 +90,26 @@ def index_runs(reports: Bucket, summaries: Sequence[Summary]) -> None:
 def find_last_scheduled(reports: Bucket) -> int | None:
     """End of the latest window of a scheduled run (UTC milliseconds); None before the first."""
     stored = reports.get(keys.RUN_INDEX)
-    entries = _decode_index(stored.data if stored else None).entries
+    entries = _decode_index(reports, stored.data if stored else None).entries
     return max((entry.end for entry in entries if entry.scheduled), default=None)
 
 
-def _decode_index(stored: bytes | None) -> RunIndex:
+def rebuild_index(reports: Bucket) -> RunIndex:
+    """The index that the runs' own summaries make; a damaged summary is left out."""
+    index = RunIndex()
+    for folder in sorted(reports.folders(keys.RUNS))[-MAXIMUM_ENTRIES:]:
+        stored = reports.get(f"{folder}summary.json")
+        summary = _decode_summary(stored.data if stored else None)
+        if summary is not None:
+            index = index.with_run(IndexEntry.of(summary))
+    return index
+
+
+def _decode_index(reports: Bucket, stored: bytes | None) -> RunIndex:
+    """The index as stored; one that can't be decoded, or that is gone, is rebuilt."""
     try:
-        return RunIndex.from_json(stored) if stored is not None else RunIndex()
+        if stored is not None:
+            return RunIndex.from_json(stored)
     except BadRecord:
-        log.warning("the run index could not be decoded; a new one is written, runs are unchanged")
-        return RunIndex()
+        log.warning("the run index could not be decoded; it is rebuilt from the runs' summaries")
+    return rebuild_index(reports)

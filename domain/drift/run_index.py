@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from domain.drift.drift import Outcome
 from domain.drift.summary import MailStatus, Summary
@@ -83,11 +83,20 @@ class RunIndex:
         """The inverse of `to_json`; raises BadRecord."""
         try:
             return cls(tuple(map(_index_entry, json.loads(data)["runs"])))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise BadRecord(f"The run index can't be decoded ({type(error).__name__}).") from None
 
 
 def _index_entry(fields: Mapping[str, Any]) -> IndexEntry:
+    """Raise ValueError, KeyError or TypeError for fields that lists couldn't sort or show."""
+    numbers = [fields[name] for name in ("start", "end", "computed_at", "rows")]
+    texts = [fields["run_id"], fields["version"] or "", *fields["drifted"], *fields["reports"]]
+    if any(type(number) is not int for number in numbers):
+        raise TypeError("numbers")
+    if not all(isinstance(text, str) for text in texts) or type(fields["scheduled"]) is not bool:
+        raise TypeError("texts")
+    if fields["mail"] not in get_args(MailStatus):
+        raise ValueError("mail")
     nested = {
         "outcome": Outcome(fields["outcome"]),
         "drifted": tuple(fields["drifted"]),

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from domain.errors import BadRecord
 from domain.model.champion import Champion, LedgerEntry
 
-REPAIR = "Restore it: python -m ops repair"
+REPAIR = "Restore it: python -m ops repair pointer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

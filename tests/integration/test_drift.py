@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,6 +106,13 @@ def stage(
     )
 
 
+def _runs(event: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Invoke the function; its answer is JSON, so its entries are untyped."""
+    answer: Any = handler(event, None)
+    runs: list[dict[str, Any]] = answer["runs"]
+    return runs
+
+
 def _older(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(age=frame["age"] + 12)
 
@@ -126,14 +133,14 @@ def test_rows_that_came_through_firehose_are_found(
         record = PredictionRecord(**{name: row[name] for name in own}, features=features)
         batch.append({"Data": record.to_json()})
     aws("firehose").put_record_batch(DeliveryStreamName=stream, Records=batch)
-    [run] = handler({"last_rows": 60}, None)["runs"]
+    [run] = _runs({"last_rows": 60})
     assert ("data_drift", 60, ["age"]) == (run["outcome"], run["rows"], run["drifted"])
 
 
 def test_a_scheduled_run_mails_and_publishes_what_it_found(stage: Stage) -> None:
     log(stage.bucket, records(_older(scored(1_000, seed=2)), CONTRACT, version=stage.version))
     event = {"time": "2026-02-01T14:00:00Z", "scheduled": True}
-    [run] = handler(event, None)["runs"]
+    [run] = _runs(event)
     handler(event, None)  # a doubled invocation
     [message] = stage.mails()
     assert "[diabetes] Data drift: age (2026-01-31 UTC)" == message.subject
@@ -153,12 +160,12 @@ def test_a_scheduled_run_mails_and_publishes_what_it_found(stage: Stage) -> None
 
 def test_a_quiet_day_mails_nobody(stage: Stage) -> None:
     log(stage.bucket, records(scored(1_000, seed=2), CONTRACT, version=stage.version))
-    [run] = handler({"day": "2026-01-31", "mail": True}, None)["runs"]
+    [run] = _runs({"day": "2026-01-31", "mail": True})
     assert ("stable", "not_needed", []) == (run["outcome"], run["mail"], stage.mails())
 
 
 def test_a_day_without_predictions_is_a_normal_result(stage: Stage) -> None:
-    [run] = handler({"day": "2026-01-31", "mail": True}, None)["runs"]
+    [run] = _runs({"day": "2026-01-31", "mail": True})
     assert (run["outcome"], run["version"], run["rows"], run["reports"]) == (
         "no_data",
         stage.version,
@@ -173,7 +180,7 @@ def test_an_unverified_sender_costs_the_mail_and_not_the_report(
 ) -> None:
     monkeypatch.setenv("MAIL_FROM", "stranger@example.net")
     log(stage.bucket, records(_older(scored(1_000, seed=2)), CONTRACT, version=stage.version))
-    [run] = handler({"day": "2026-01-31", "mail": True}, None)["runs"]
+    [run] = _runs({"day": "2026-01-31", "mail": True})
     assert "failed" == run["mail"]
     assert ["The mail was not sent: SES answered MessageRejected."] == run["problems"]
     assert stage.bucket.get(keys.report(keys.RunId.parse(run["run_id"]), "data_drift"))
@@ -182,7 +189,7 @@ def test_an_unverified_sender_costs_the_mail_and_not_the_report(
 def test_an_event_carries_its_request_in_its_detail(stage: Stage) -> None:
     log(stage.bucket, records(scored(10, seed=2), CONTRACT, version=stage.version))
     event = {"detail-type": "DriftRequested", "detail": {"day": DAY.date().isoformat()}}
-    [run] = handler(event, None)["runs"]
+    [run] = _runs(event)
     assert ("insufficient_data", 10) == (run["outcome"], run["rows"])
 
 
@@ -216,7 +223,7 @@ def test_what_a_category_says_never_reaches_a_published_page(stage: Stage) -> No
     frame = scored(1_000, seed=2)
     frame.loc[:200, "gender"] = HOSTILE
     log(stage.bucket, records(frame, CONTRACT, version=stage.version))
-    [run] = handler({"day": "2026-01-31"}, None)["runs"]
+    [run] = _runs({"day": "2026-01-31"})
     assert ["gender"] == run["drifted"]
     pages = [stage.bucket.get(e.key) for e in stage.bucket.list(f"{keys.RUNS}{run['run_id']}/")]
     assert [] == [page for page in pages if page is None or b"owned" in page.data]

@@ -4,9 +4,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypedDict
 
 from domain.contract.field_problem import FieldProblem
+from domain.typed_json import Json
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"
@@ -16,8 +17,13 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
-Answer = dict[str, Any]
-"""The proxy integration's response object."""
+
+class Answer(TypedDict):
+    """The proxy integration's response object."""
+
+    statusCode: int
+    headers: dict[str, str]
+    body: str
 
 
 @dataclass
@@ -32,7 +38,7 @@ class Problem(Exception):
 
     def answer(self) -> Answer:
         """Build the response."""
-        body: dict[str, Any] = {
+        body: dict[str, Json] = {
             "type": "about:blank",
             "title": self.title,
             "status": int(self.status),

@@ -13,6 +13,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,17 +66,18 @@ def measure(seed: int) -> Iterator[Figure]:
             side: Split.read(folder / "data" / keys.dataset(dataset_id, side), contract)
             for side in keys.SPLITS
         }
-        ours: dict[str, Any] = {
-            "folder": folder,
-            "contract": contract,
-            "tracking": _tracking(folder, "ours"),
-            "dataset_id": dataset_id,
-            "splits": splits,
-            "seed": seed,
-        }
-        _ours(**ours, processes=1, trials=WARM_UP_TRIALS)
-        single, one_cpu, f1 = _ours(**ours, processes=1)
-        _, two_cpu, _ = _ours(**ours, processes=2)
+        ours = partial(
+            _ours,
+            folder=folder,
+            contract=contract,
+            tracking=_tracking(folder, "ours"),
+            dataset_id=dataset_id,
+            splits=splits,
+            seed=seed,
+        )
+        ours(processes=1, trials=WARM_UP_TRIALS)
+        single, one_cpu, f1 = ours(processes=1)
+        _, two_cpu, _ = ours(processes=2)
         baseline, baseline_f1 = _baseline(folder, contract, splits, seed)
     yield Figure("seconds per trial, one process", single, "s")
     yield Figure("seconds per trial, baseline", baseline, "s")
@@ -156,7 +158,7 @@ def _baseline(
         side: xgb.DMatrix(vectorizer.transform(records[side]), splits[side].labels, nthread=1)
         for side in splits
     }
-    best: dict[str, Any] = {"f1": -1.0}
+    fitted: list[tuple[float, xgb.Booster]] = []
 
     def f1_metric(scores: Any, matrix: Any) -> tuple[str, float]:
         return "f1", f1_score(matrix.get_label().astype(np.int8), scores, 0.5)
@@ -178,8 +180,7 @@ def _baseline(
             mlflow.log_params(params)
             mlflow.log_metric("f1", score)
             mlflow.xgboost.log_model(booster, name="model")
-        if score > best["f1"]:
-            best.update(f1=score, booster=booster)
+        fitted.append((score, booster))
         return score
 
     study = optuna.create_study(
@@ -187,9 +188,8 @@ def _baseline(
     )
     study.optimize(objective, n_trials=TRIALS)
     seconds = (time.perf_counter() - began) / TRIALS
-    scores = best["booster"].predict(
-        matrices["test"], iteration_range=(0, best["booster"].best_iteration + 1)
-    )
+    _, best = max(fitted, key=lambda pair: pair[0])
+    scores = best.predict(matrices["test"], iteration_range=(0, best.best_iteration + 1))
     return seconds, f1_score(splits["test"].labels, scores, 0.5)
 
 

@@ -35,7 +35,7 @@ class Environment:
     def from_env(cls, environ: Mapping[str, str]) -> Self:
         """Read the settings back; raises BadSettings naming every problem at once."""
         hints = typing.get_type_hints(cls)
-        values: dict[str, Any] = {}
+        values: dict[str, object] = {}
         problems: list[str] = []
         for field in fields(cls):  # type: ignore[arg-type]  # subclasses are dataclasses
             variable = field.name.upper()

@@ -1,8 +1,7 @@
 """What a dataset lacks of the files it was made of, and whether its figures can be trusted."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from dataclasses import dataclass
 
 LARGE_LOSS = 0.05
 """Leaving out a larger share of the rows is said to be much."""
@@ -40,27 +39,6 @@ class LeftOut:
     repeats: tuple[RepeatedFile, ...]
     prevalence_read: float
     prevalence_kept: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data that `from_dict` reads back."""
-        return asdict(self) | {"repeats": [asdict(repeat) for repeat in self.repeats]}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """The inverse of `to_dict`; raises KeyError, TypeError or ValueError if it is none."""
-        return cls(
-            rows_read=int(data["rows_read"]),
-            rows_quarantined=int(data["rows_quarantined"]),
-            rows_repeated=int(data["rows_repeated"]),
-            reasons={str(reason): int(rows) for reason, rows in data["reasons"].items()},
-            copies={str(file): str(other) for file, other in data["copies"].items()},
-            repeats=tuple(
-                RepeatedFile(str(r["file"]), str(r["other"]), int(r["rows"]), int(r["of"]))
-                for r in data["repeats"]
-            ),
-            prevalence_read=float(data["prevalence_read"]),
-            prevalence_kept=float(data["prevalence_kept"]),
-        )
 
     @property
     def prevalence_moved(self) -> bool:

@@ -4,7 +4,7 @@ import hashlib
 import re
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from adapters.streams import RecordStream
@@ -15,6 +15,7 @@ from domain.contract.feature import Value
 from domain.contract.field_problem import FieldProblem
 from domain.contract.records import PredictionRecord
 from domain.model.bundle import Bundle
+from domain.typed_json import Json, encode
 from lambdas.predictor.model_cache import Model
 
 WRAPPER = "instances"
@@ -28,7 +29,7 @@ _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 class Predictions:
     """The answers, in the order of the request; `fallbacks` counts records the stream refused."""
 
-    answers: list[dict[str, Any]]
+    answers: list[dict[str, Json]]
     positives: int
     fallbacks: int
 
@@ -80,7 +81,8 @@ def predict(
     `now`: UTC milliseconds. Raises StreamUnavailable if a record could not be stored anywhere.
     """
     bundle, target = model.bundle, model.bundle.contract.target
-    answers, lines, positives = [], [], 0
+    answers: list[dict[str, Json]] = []
+    lines, positives = [], 0
     for index, instance in enumerate(instances):
         row = bundle.contract.row(instance)
         probability = bundle.probability(row)
@@ -97,7 +99,7 @@ def predict(
         )
         lines.append(record.to_json())
         positives += record.predicted
-        answer = {
+        answer: dict[str, Json] = {
             "prediction_id": record.prediction_id,
             "probability": probability,
             target: record.predicted,
@@ -110,7 +112,7 @@ def predict(
     return Predictions(answers, positives, fallbacks=stream.append(lines))
 
 
-def _explanation(bundle: Bundle, row: Sequence[Value]) -> dict[str, Any]:
+def _explanation(bundle: Bundle, row: Sequence[Value]) -> dict[str, Json]:
     from domain.model.shap import explain  # not needed in most cold starts
 
-    return asdict(explain(bundle, row))
+    return encode(explain(bundle, row))

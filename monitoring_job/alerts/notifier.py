@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -15,6 +14,7 @@ from domain.drift.alert_state import CHANNELS, Channel
 from domain.drift.incident import Transition
 from domain.drift.summary import Summary
 from domain.events import DetailType
+from monitoring_job.alerts.facts import Facts, RunFacts
 from monitoring_job.alerts.links import Links
 from monitoring_job.alerts.mails import Section, compose
 
@@ -50,18 +50,18 @@ class Notifier:
             for summary in ordered
         ]
         message = compose(target=target, transition=transition, sections=sections)
-        facts = {"transition": transition.value, "runs": [_collect_facts(s) for s in sections]}
+        facts = Facts(transition, tuple(map(RunFacts.of, sections)))
         recovered = transition is Transition.RECOVER
         event: DetailType = "DriftRecovered" if recovered else "DriftDetected"
         senders: dict[Channel, tuple[str, Callable[[], object]]] = {
             # Whoever has a link can open the report, so the bus does not get them.
             "event": (
                 f"The event {event} was not published ({{}}).",
-                partial(self.bus.publish, event, _drop_links(facts)),
+                partial(self.bus.publish, event, facts.to_detail()),
             ),
             "topic": (
                 "The alert topic accepted no message ({}).",
-                partial(self.topic.publish, subject=message.subject, message=facts),
+                partial(self.topic.publish, subject=message.subject, message=facts.to_message()),
             ),
             "mail": (
                 "The mail was not sent: SES answered {}.",
@@ -79,48 +79,6 @@ class Notifier:
 
     def _make_links(self, summary: Summary) -> dict[str, str]:
         return {name: self.links.report(summary.run_id, name) for name in summary.reports}
-
-
-def _collect_facts(section: Section) -> dict[str, Any]:
-    summary = section.summary
-    return {
-        "run_id": summary.run_id,
-        "version": summary.version,
-        "start": summary.start,
-        "end": summary.end,
-        "outcome": summary.outcome.value,
-        "rows": summary.rows.distinct,
-        "drifted": {
-            column.column: column.strongest.effect if column.strongest else None
-            for column in summary.drifted
-        },
-        "segments": {s.name: [c.column for c in s.drifted] for s in summary.drifted_segments},
-        "label_coverage": summary.performance.coverage if summary.performance else 0.0,
-        "f1": _collect_f1(summary),
-        "reports": dict(section.links),
-        "dashboard": section.page,
-    }
-
-
-def _collect_f1(summary: Summary) -> dict[str, float | str | None]:
-    """F1 as measured, on the test rows, as estimated, and as estimated on the reference.
-
-    None where unknown. `basis` says which of them the verdict rests on.
-    """
-    measured, expected = summary.performance, summary.expectation
-    figure = measured.figures.get("f1") if measured else None
-    return {
-        "measured": figure.value if figure else None,
-        "test": measured.test.get("f1") if measured else None,
-        "expected": expected.f1.value if expected else None,
-        "expected_reference": expected.reference_f1 if expected else None,
-        "basis": summary.basis,
-    }
-
-
-def _drop_links(facts: dict[str, Any]) -> dict[str, Any]:
-    runs = [{k: v for k, v in run.items() if k != "reports"} for run in facts["runs"]]
-    return {**facts, "runs": runs}
 
 
 def _name_error(error: Exception) -> str:

@@ -9,13 +9,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from domain.typed_json import decode
 from ops.errors import OpsError
 
 HOURS = 730.0
 """AWS's month."""
 
-Resources = Mapping[tuple[str, str], dict[str, Any]]
-"""By template and logical id: two stacks may use the same id."""
+Properties = dict[str, Any]
+"""A resource's properties, as CloudFormation's templates write them: each type has its own."""
 
 _HASH = re.compile(r"([0-9A-F]{8})?([0-9a-f]{32})?$")
 
@@ -30,6 +31,37 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Resource:
+    """One resource of a template; `type` such as ``AWS::RDS::DBInstance``."""
+
+    type: str
+    properties: Properties
+
+
+Resources = Mapping[tuple[str, str], Resource]
+"""By template and logical id: two stacks may use the same id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """The price table in USD, each part by the name of what is paid for.
+
+    `as_of`: a month. `free`: types of resources without ``AWS::``. `hour` is per hour, `month` per
+    month, `use` per unit in its name. `assumed`: what a template doesn't say.
+    """
+
+    as_of: str
+    region: str
+    sources: tuple[str, ...]
+    free: tuple[str, ...]
+    month: Mapping[str, float]
+    hour: Mapping[str, float]
+    database_hour: Mapping[str, float]
+    use: Mapping[str, float]
+    assumed: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """The resources of all templates of a stage, and how many images it keeps."""
 
@@ -40,34 +72,34 @@ class Stage:
     def read(cls, folder: Path) -> "Stage":
         """Read the templates and manifests of a synthesis."""
         resources = {
-            (path.name, name): resource
+            (path.name, name): Resource(resource["Type"], resource.get("Properties", {}))
             for path in sorted(folder.glob("*.template.json"))
             for name, resource in json.loads(path.read_text())["Resources"].items()
         }
         manifests = [json.loads(path.read_text()) for path in folder.glob("*.assets.json")]
         return cls(resources, sum(len(m["dockerImages"]) for m in manifests))
 
-    def of(self, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    def of(self, kind: str) -> Iterator[tuple[str, Properties]]:
         """Logical ids and properties of a type."""
         for (_, name), resource in self.resources.items():
-            if resource["Type"] == kind:
-                yield name, resource.get("Properties", {})
+            if resource.type == kind:
+                yield name, resource.properties
 
-    def properties(self, name: str, kind: str) -> dict[str, Any]:
+    def properties(self, name: str, kind: str) -> Properties:
         """Properties of the resource of that type with this logical id."""
         return next(properties for found, properties in self.of(kind) if found == name)
 
     def not_priced(self) -> set[str]:
         """Types that the price table neither prices nor lists as free."""
-        kinds = {resource["Type"] for resource in self.resources.values()}
-        free = {f"AWS::{kind}" for kind in read_prices()["free"]}
+        kinds = {resource.type for resource in self.resources.values()}
+        free = {f"AWS::{kind}" for kind in read_prices().free}
         return kinds - free - set(_PRICED)
 
 
 @cache
-def read_prices() -> dict[str, Any]:
-    """The price table with its date, in USD."""
-    return tomllib.loads(Path(__file__).with_name("prices.toml").read_text())
+def read_prices() -> Prices:
+    """The price table."""
+    return decode(Prices, tomllib.loads(Path(__file__).with_name("prices.toml").read_text()))
 
 
 def estimate_idle(stage: Stage) -> list[Line]:
@@ -78,22 +110,22 @@ def estimate_idle(stage: Stage) -> list[Line]:
         for name, properties in stage.of(kind)
         for line in price(stage, _HASH.sub("", name), properties)
     ]
-    stored = stage.images * read_prices()["assumed"]["image_gb"]
-    lines.append(Line("ECR", f"{stage.images} images", stored * read_prices()["month"]["ecr_gb"]))
+    stored = stage.images * read_prices().assumed["image_gb"]
+    lines.append(Line("ECR", f"{stage.images} images", stored * read_prices().month["ecr_gb"]))
     return sorted((line for line in lines if line.usd), key=lambda line: -line.usd)
 
 
 def fargate_hour(task: Mapping[str, Any]) -> float:
     """USD an hour of a task definition."""
     platform = task.get("RuntimePlatform", {}).get("CpuArchitecture", "X86_64").lower()
-    hour = read_prices()["hour"]
+    hour = read_prices().hour
     cpu, memory = float(task["Cpu"]) / 1024, float(task["Memory"]) / 1024
     return float(cpu * hour[f"fargate_vcpu_{platform}"] + memory * hour[f"fargate_gb_{platform}"])
 
 
 def _month(key: str, what: str) -> Any:
     def lines(_: Stage, name: str, __: Mapping[str, Any]) -> list[Line]:
-        return [Line(name, what, read_prices()["month"][key])]
+        return [Line(name, what, read_prices().month[key])]
 
     return lines
 
@@ -101,7 +133,7 @@ def _month(key: str, what: str) -> Any:
 def _database(_: Stage, name: str, properties: Mapping[str, Any]) -> list[Line]:
     copies = 2 if properties.get("MultiAZ") else 1
     kind, size = properties["DBInstanceClass"], float(properties["AllocatedStorage"])
-    hour = read_prices()["database_hour"].get(kind)
+    hour = read_prices().database_hour.get(kind)
     if hour is None:
         raise OpsError(
             f"The price of {kind} is not in the table.",
@@ -109,7 +141,7 @@ def _database(_: Stage, name: str, properties: Mapping[str, Any]) -> list[Line]:
         )
     return [
         Line(name, f"{kind}, {copies} zone(s)", copies * hour * HOURS),
-        Line(name, f"{size:g} GB gp3", copies * size * read_prices()["month"]["rds_gb"]),
+        Line(name, f"{size:g} GB gp3", copies * size * read_prices().month["rds_gb"]),
     ]
 
 
@@ -120,30 +152,30 @@ def _service(stage: Stage, name: str, properties: Mapping[str, Any]) -> list[Lin
     lines = [Line(name, f"Fargate, {size}", count * fargate_hour(task) * HOURS)]
     network = properties["NetworkConfiguration"]["AwsvpcConfiguration"]
     if network.get("AssignPublicIp") == "ENABLED":
-        address = read_prices()["hour"]["public_address"]
+        address = read_prices().hour["public_address"]
         lines.append(Line(name, "public address", count * address * HOURS))
     return lines
 
 
 def _alarm(_: Stage, name: str, properties: Mapping[str, Any]) -> list[Line]:
     metrics = sum("MetricStat" in metric for metric in properties.get("Metrics", [])) or 1
-    return [Line(name, "alarm", metrics * read_prices()["month"]["alarm_metric"])]
+    return [Line(name, "alarm", metrics * read_prices().month["alarm_metric"])]
 
 
 def _endpoint(_: Stage, name: str, properties: Mapping[str, Any]) -> list[Line]:
     if properties.get("VpcEndpointType") != "Interface":
         return []
     zones = len(properties.get("SubnetIds", [None]))
-    hour = read_prices()["hour"]["interface_endpoint"]
+    hour = read_prices().hour["interface_endpoint"]
     return [Line(name, f"interface endpoint, {zones} zone(s)", zones * hour * HOURS)]
 
 
 def _nat(_: Stage, name: str, __: Mapping[str, Any]) -> list[Line]:
-    return [Line(name, "NAT gateway", read_prices()["hour"]["nat_gateway"] * HOURS)]
+    return [Line(name, "NAT gateway", read_prices().hour["nat_gateway"] * HOURS)]
 
 
 def _web_acl(_: Stage, name: str, properties: Mapping[str, Any]) -> list[Line]:
-    month = read_prices()["month"]
+    month = read_prices().month
     rules = len(properties.get("Rules", []))
     return [Line(name, f"web ACL, {rules} rules", month["web_acl"] + rules * month["web_acl_rule"])]
 

@@ -1,11 +1,10 @@
 """What predictions, daily drift runs and trainings add to a month's bill."""
 
 import math
-from typing import Any
 
 from domain import metrics
 from domain.contract.contract import Contract
-from ops.bill.cost_idle import HOURS, Line, Stage, fargate_hour, read_prices
+from ops.bill.cost_idle import HOURS, Line, Properties, Stage, fargate_hour, read_prices
 from ops.laptop import ROOT
 
 FIREHOSE_STEP = 5 * 1024
@@ -18,7 +17,7 @@ TRAINING = "-training"
 
 def estimate_predictions(stage: Stage, count: int) -> list[Line]:
     """Cost of so many predictions a month, each in a request of its own: the dearest way."""
-    use, assumed = read_prices()["use"], read_prices()["assumed"]
+    use, assumed = read_prices().use, read_prices().assumed
     predictor = _function(stage, "Predictor")
     record = math.ceil(assumed["stored_bytes"] / FIREHOSE_STEP) * FIREHOSE_STEP
     seconds = count * assumed["predictor_milliseconds"] / 1000
@@ -30,7 +29,7 @@ def estimate_predictions(stage: Stage, count: int) -> list[Line]:
         Line("Firehose", "records of 5 KB", count * record / GB * use["firehose_gb"]),
         Line("Firehose", "Parquet", count * record / GB * use["firehose_conversion_gb"]),
         Line("S3", f"{objects:,.0f} objects", objects / 1000 * use["s3_thousand_puts"]),
-        Line("S3", "log", count * assumed["stored_bytes"] / GB * read_prices()["month"]["s3_gb"]),
+        Line("S3", "log", count * assumed["stored_bytes"] / GB * read_prices().month["s3_gb"]),
         Line("KMS", "a data key an object", objects / 10_000 * use["kms_ten_thousand"]),
         Line("CloudWatch", "log lines", count * assumed["log_bytes"] / GB * use["log_gb"]),
         *_metrics(count),
@@ -40,7 +39,7 @@ def estimate_predictions(stage: Stage, count: int) -> list[Line]:
 
 def estimate_drift_runs(stage: Stage) -> list[Line]:
     """Cost of a daily drift run with its mail, a weekly look-back, and the dashboard's queries."""
-    use, assumed = read_prices()["use"], read_prices()["assumed"]
+    use, assumed = read_prices().use, read_prices().assumed
     drift, weeks = _function(stage, "Drift"), DAYS / 7
     daily, weekly = DAYS * assumed["drift_seconds"], weeks * assumed["look_back_seconds"]
     scanned = DAYS * assumed["queries_a_day"] * assumed["query_gb"]
@@ -56,26 +55,26 @@ def estimate_drift_runs(stage: Stage) -> list[Line]:
 def estimate_trainings(stage: Stage, count: int) -> list[Line]:
     """Cost of so many trainings a month, at the price without Spot."""
     task = next(p for _, p in stage.of("AWS::ECS::TaskDefinition") if _trains(p))
-    hours = count * read_prices()["assumed"]["training_hours"]
-    usd = hours * (fargate_hour(task) + read_prices()["hour"]["public_address"])
-    steps = count * read_prices()["assumed"]["transitions"]
+    hours = count * read_prices().assumed["training_hours"]
+    usd = hours * (fargate_hour(task) + read_prices().hour["public_address"])
+    steps = count * read_prices().assumed["transitions"]
     return [
-        Line("training", f"{count} of {read_prices()['assumed']['training_hours']:g} h", usd),
-        Line("Step Functions", "transitions", steps / 1000 * read_prices()["use"]["step_thousand"]),
+        Line("training", f"{count} of {read_prices().assumed['training_hours']:g} h", usd),
+        Line("Step Functions", "transitions", steps / 1000 * read_prices().use["step_thousand"]),
     ]
 
 
-def _trains(task: dict[str, Any]) -> bool:
+def _trains(task: Properties) -> bool:
     return str(task["Family"]).endswith(TRAINING)
 
 
-def _function(stage: Stage, name: str) -> dict[str, Any]:
+def _function(stage: Stage, name: str) -> Properties:
     return next(p for n, p in stage.of("AWS::Lambda::Function") if n.startswith(f"{name}Function"))
 
 
-def _gb_seconds(function: dict[str, Any], seconds: float) -> float:
+def _gb_seconds(function: Properties, seconds: float) -> float:
     (platform,) = function["Architectures"]
-    price = read_prices()["use"][f"lambda_gb_second_{platform}"]
+    price = read_prices().use[f"lambda_gb_second_{platform}"]
     return float(seconds * function["MemorySize"] / 1024 * price)
 
 
@@ -92,7 +91,7 @@ def _metrics(count: int) -> list[Line]:
     fields = len(Contract.parse((ROOT / "contract.toml").read_text()).features)
     regular, trouble = len(metrics.REGULAR), len(metrics.TROUBLE) + fields
     hours = min(float(count), HOURS)
-    bad_hours = min(hours, read_prices()["assumed"]["trouble_hours"])
+    bad_hours = min(hours, read_prices().assumed["trouble_hours"])
     return [
         Line("CloudWatch", f"{regular} metrics", _metric_usd(regular, hours)),
         Line("CloudWatch", f"{trouble} of refused requests", _metric_usd(trouble, bad_hours)),
@@ -101,4 +100,4 @@ def _metrics(count: int) -> list[Line]:
 
 def _metric_usd(count: int, hours: float) -> float:
     """USD a month: a metric is paid for in the hours in which it is emitted."""
-    return float(count * hours / HOURS * read_prices()["month"]["custom_metric"])
+    return float(count * hours / HOURS * read_prices().month["custom_metric"])

@@ -45,7 +45,7 @@ def run(
         "\nand in use\n",
         _tabulate(used),
         f"\nTogether: {everything:.2f} USD a month.",
-        f"Prices of {read_prices()['region']} as of {read_prices()['as_of']}, without free tiers.",
+        f"Prices of {read_prices().region} as of {read_prices().as_of}, without free tiers.",
     ]
     if unknown:
         shown.append(f"Not in the price table: {', '.join(unknown)}.")
@@ -55,7 +55,7 @@ def run(
             "usd_a_month": round(everything, 2),
             "idle": [asdict(line) for line in at_rest],
             "in_use": [asdict(line) for line in used],
-            "prices_as_of": str(read_prices()["as_of"]),
+            "prices_as_of": read_prices().as_of,
             "not_priced": unknown,
         },
         shown=shown,

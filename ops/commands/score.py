@@ -3,17 +3,19 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
 from domain import keys
 from domain.training.steps import Scored
+from domain.typed_json import encode
 from ops import executions
 from ops.commands.upload import plan
 from ops.console import Answer, Progress, facts, write_line
 from ops.errors import OpsError
 from ops.target import Target
+from training_job.scoring.score_request import ScoreRequest
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -46,16 +48,14 @@ def run(
     bucket = target.bucket("data")
     source = _source(bucket, input)
     inputs = _list_tables(bucket, source)
-    document: dict[str, Any] = {"input": source} | ({"log": True} if log else {})
     if output and output.startswith(keys.SCORING):
-        folder, document["output"] = None, f"{output.rstrip('/')}/"
-        document |= {"version": model_version} if model_version else {}
+        folder, version, place = None, model_version, f"{output.rstrip('/')}/"
     else:
         folder = Path(output) if output else None
-        version = document["version"] = model_version or _champion_version(target)
-        document["output"] = keys.scoring_output(_digest(inputs), version, log=log)
-    place = document["output"]
-    scored = score(target, document, size=sum(entry.size for entry in inputs))
+        version = model_version or _champion_version(target)
+        place = keys.scoring_output(_digest(inputs), version, log=log)
+    request = ScoreRequest(input=source, output=place, version=version, log=log)
+    scored = score(target, request, size=sum(entry.size for entry in inputs))
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         for entry in bucket.list(place):
@@ -72,19 +72,19 @@ def run(
     )
 
 
-def score(target: Target, document: dict[str, Any], *, size: int) -> Scored:
+def score(target: Target, request: ScoreRequest, *, size: int) -> Scored:
     """Start the execution and follow it; returns its summary, raises OpsError when it failed.
 
     `size`: of the input, in bytes.
     """
-    execution = executions.start(target, {"score": document})
+    execution = executions.start(target, {"score": encode(request)})
     data = target.bucket("data")
     with Progress("score", total=size, unit=" bytes") as progress:
         progress.note("starting")
         result = executions.follow(
             target,
             execution,
-            on_poll=lambda _: _show_progress(progress, data, document["output"]),
+            on_poll=lambda _: _show_progress(progress, data, request.output),
             noun="scoring",
             next_step="Correct what it names; the same command then continues where it was.",
         )

@@ -1,12 +1,13 @@
 """`status`: what runs, what serves, how the last training and scoring ended."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
 from domain import keys, times
 from domain.model.champion import Champion
 from domain.model.consistency import Consistency
+from domain.typed_json import Json
 from ops import executions
 from ops.commands.up import list_links
 from ops.console import Answer, facts
@@ -29,11 +30,11 @@ def run(
     ] = False,
 ) -> Answer:
     """Show what runs and what serves."""
-    data: dict[str, Any] = {"name": target.name, "stage": target.stage}
+    data: dict[str, Json] = {"name": target.name, "stage": target.stage}
     shown: Facts = []
     if target.laptop is not None:
         services = read_services(target.laptop)
-        data["services"] = dict(services)
+        data["services"] = {**dict(services)}
         shown += services
         if dict(services)["emulator"] == STOPPED:
             return _answer(data, shown, "python -m ops up")
@@ -53,8 +54,8 @@ def run(
     champion, serving = _describe_champion(target)
     data |= {
         "deployed": True,
-        "links": dict(links),
-        "last": dict(last),
+        "links": {**dict(links)},
+        "last": {**dict(last)},
         "problems": [text for name, text in consistency if name == "problem"],
         "champion": None if champion is None else champion.version,
     }
@@ -124,5 +125,5 @@ def _condition(pid: int | None, answers: bool) -> str:
     return f"running (process {pid})" if answers else f"process {pid} doesn't answer"
 
 
-def _answer(data: dict[str, Any], shown: Facts, next_step: str, *, status: int = 0) -> Answer:
+def _answer(data: dict[str, Json], shown: Facts, next_step: str, *, status: int = 0) -> Answer:
     return Answer(data=data, shown=[facts(shown)], next_step=next_step, status=status)

@@ -12,12 +12,12 @@ A shifted number stays inside the contract's range; a missing one stays missing.
 import random
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Any
 
 from domain.contract.contract import Contract
+from domain.contract.feature import Value
 from ops.errors import OpsError
 
-Row = dict[str, Any]
+Row = dict[str, Value]
 Shift = Callable[[Row, Contract, random.Random], Row]
 
 
@@ -43,9 +43,10 @@ def _keep(row: Row, _contract: Contract, _rng: random.Random) -> Row:
 
 def _add(name: str, amount: float) -> Shift:
     def shift(row: Row, contract: Contract, _rng: random.Random) -> Row:
-        if row.get(name) is None:
+        value = row.get(name)
+        if not isinstance(value, int | float):
             return row
-        return row | {name: min(row[name] + amount, contract.feature(name).maximum)}
+        return row | {name: min(value + amount, contract.feature(name).maximum)}
 
     return shift
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from domain import metrics
-from ops.bill.cost_idle import Stage, estimate_idle, read_prices
+from ops.bill.cost_idle import Resource, Stage, estimate_idle, read_prices
 from ops.bill.cost_usage import estimate_drift_runs, estimate_predictions, estimate_trainings
 from ops.cli import run
 from ops.commands.cost import total
@@ -41,15 +41,15 @@ def test_what_dev_pays_for_while_idle_is_mostly_its_database_and_its_server(dev:
 
 def test_a_nat_and_a_second_zone_would_be_seen(dev: Stage) -> None:
     changed = copy.deepcopy(dict(dev.resources))
-    changed["Tracking", "Nat"] = {"Type": "AWS::EC2::NatGateway"}
-    database = next(r for r in changed.values() if r["Type"] == "AWS::RDS::DBInstance")
-    database["Properties"]["MultiAZ"] = True
+    changed["Tracking", "Nat"] = Resource("AWS::EC2::NatGateway", {})
+    database = next(r for r in changed.values() if r.type == "AWS::RDS::DBInstance")
+    database.properties["MultiAZ"] = True
     more = total(estimate_idle(Stage(changed, dev.images))) - total(estimate_idle(dev))
     assert round(more, 2) == round(32.85 + 11.68 + 2.30, 2)
 
 
 def test_an_unknown_type_is_named(dev: Stage) -> None:
-    new = {("Storage", "New"): {"Type": "AWS::New::Thing"}}
+    new = {("Storage", "New"): Resource("AWS::New::Thing", {})}
     known = Stage(dict(dev.resources) | new, dev.images)
     assert {"AWS::New::Thing"} == known.not_priced()
 
@@ -67,7 +67,7 @@ def test_no_prediction_costs_nothing_more(dev: Stage) -> None:
 
 
 def test_two_stacks_may_use_the_same_logical_id(dev: Stage) -> None:
-    key = {"Type": "AWS::KMS::Key"}
+    key = Resource("AWS::KMS::Key", {})
     same = {("One", "Key"): key, ("Two", "Key"): key}
     assert 2.0 == total(estimate_idle(Stage(same, 0)))
 
@@ -132,5 +132,5 @@ def test_keys_transitions_mails_and_queries_are_on_the_bill(dev: Stage) -> None:
 
 def test_the_table_is_dated_and_names_its_sources() -> None:
     table = read_prices()
-    assert len(table["as_of"]) == len("2026-06")
-    assert all(url.startswith("https://aws.amazon.com/") for url in table["sources"])
+    assert len(table.as_of) == len("2026-06")
+    assert all(url.startswith("https://aws.amazon.com/") for url in table.sources)

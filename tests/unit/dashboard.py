@@ -10,6 +10,7 @@ from typing import Any
 from adapters.athena import Athena
 from adapters.events import EventBus
 from adapters.proxy import Api
+from adapters.rest import Answer
 from adapters.telemetry import Telemetry
 from domain.api.report_token import ReportSecret
 from lambdas.dashboard.models import Models
@@ -106,7 +107,7 @@ class World:
         )
         return build_api(dashboard, Telemetry("dashboard", "circle-dev"))
 
-    def respond(self, event: Mapping[str, Any]) -> dict[str, Any]:
+    def respond(self, event: Mapping[str, Any]) -> Answer:
         return self.api().respond(event)
 
     def get(self, resource: str, *, query: Mapping[str, str] | None = None, **path: str) -> Any:
@@ -124,7 +125,7 @@ class World:
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         **path: str,
-    ) -> dict[str, Any]:
+    ) -> Answer:
         text = None if body is None else json.dumps(body)
         return self.respond(
             api_event(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from adapters.proxy import Api
+from adapters.rest import Answer
 from adapters.streams import RecordStream
 from adapters.telemetry import Telemetry
 from domain import keys
@@ -46,7 +47,7 @@ class World:
             telemetry=Telemetry("predictor", "circle-dev"),
         )
 
-    def respond(self, event: dict[str, Any]) -> dict[str, Any]:
+    def respond(self, event: dict[str, Any]) -> Answer:
         # Loggers live as long as the process; each test has its own captured stdout.
         handler: Any = self.api.telemetry.log.registered_handler
         handler.stream = sys.stdout
@@ -60,13 +61,13 @@ class World:
         point_at(self.s3, ref)
         return ref
 
-    def predict(self, body: Any, **options: Any) -> dict[str, Any]:
+    def predict(self, body: Any, **options: Any) -> Answer:
         if isinstance(body, bytes):
             body, options = base64.b64encode(body).decode(), options | {"isBase64Encoded": True}
         text = body if isinstance(body, str) else json.dumps(body)
         return self.respond(api_event("POST", "/predict", text, **options))
 
-    def get(self, resource: str) -> dict[str, Any]:
+    def get(self, resource: str) -> Answer:
         return self.respond(api_event("GET", resource))
 
     @property

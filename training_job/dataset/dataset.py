@@ -17,6 +17,7 @@ from domain.contract.contract import Contract
 from domain.contract.feature import Value
 from domain.contract.file_values import MISSING
 from domain.model.left_out import LeftOut
+from domain.typed_json import decode
 from training_job.dataset.tables import fetched
 from training_job.dataset.validation import Columns
 from training_job.errors import BadData
@@ -119,8 +120,8 @@ def read_left_out(bucket: Bucket, dataset_id: str) -> LeftOut:
     """What the dataset's manifest says of it; raises BadData when it can't be read."""
     stored = bucket.get(keys.manifest(dataset_id))
     try:
-        return LeftOut.from_dict(json.loads(stored.data if stored else b"")["left_out"])
-    except (ValueError, KeyError, TypeError, AttributeError):
+        return decode(LeftOut, json.loads(stored.data if stored else b"")["left_out"])
+    except (ValueError, KeyError, TypeError):  # BadRecord is a ValueError
         raise BadData(
             f"{keys.manifest(dataset_id)} is missing or damaged; train again to make it anew."
         ) from None

@@ -13,6 +13,7 @@ from domain import keys
 from domain.contract.contract import Contract
 from domain.model.left_out import LeftOut, RepeatedFile
 from domain.training.steps import Prepared
+from domain.typed_json import encode
 from training_job.dataset import dataset, hashing, tables
 from training_job.dataset.hashing import Sides
 from training_job.dataset.identity import Identified, identify
@@ -67,7 +68,7 @@ def prepare(
         "ignored_files": collected.ignored,
         "extra_columns": collected.extra,
         "absent_columns": collected.absent,
-        "left_out": left_out.to_dict(),
+        "left_out": encode(left_out),
         "splits": counts,
         "columns": profile(columns, contract),
     }

@@ -72,9 +72,9 @@ def scores(
     rows = good + bad.num_rows
     nothing = [None] * bad.num_rows
     scored = probabilities.astype(np.float64)
-    columns: dict[str, Any] = {
+    columns: dict[str, pa.Array | pa.ChunkedArray] = {
         "file": pa.array([file], pa.string()).take(pa.array(np.zeros(rows, np.int64))),
-        "row": np.concatenate([numbers, bad["row"].to_numpy()]),
+        "row": pa.array(np.concatenate([numbers, bad["row"].to_numpy()])),
         "probability": pa.chunked_array([pa.array(scored), pa.array(nothing, pa.float64())]),
         "predicted": pa.chunked_array(
             [pa.array(scored >= threshold), pa.array(nothing, pa.bool_())]
@@ -103,7 +103,7 @@ def log_records(
     scored = probabilities.astype(np.float64)
     start = zlib.crc32(ids[0][:24].encode()) if ids else 0
     sample_keys = [zlib.crc32(i[24:].encode(), start) % SAMPLE_KEYS for i in ids]
-    values: dict[str, Any] = {
+    values: dict[str, pa.Array | npt.NDArray[np.generic] | list[str] | list[int]] = {
         "prediction_id": ids,
         "predicted_at": np.full(rows, now),
         "model_version": [scorer.version] * rows,

@@ -11,11 +11,11 @@ from ops.api import describe_problem
 from ops.commands.simulate import Sent, _shuffle, _split
 from ops.errors import OpsError
 from ops.samples import scenarios
-from ops.samples.scenarios import Scenario
+from ops.samples.scenarios import Row, Scenario
 from tests.repository import CONTRACT_TOML
 
 CONTRACT = Contract.parse(CONTRACT_TOML.read_text())
-PATIENT = {
+PATIENT: Row = {
     "gender": "Female",
     "age": 44.0,
     "hypertension": 0,
@@ -76,22 +76,22 @@ def test_a_scenario_without_its_feature_is_refused() -> None:
 
 
 def test_rows_come_once_each_before_any_comes_again() -> None:
-    rows = [{"x": n} for n in range(10)]
+    rows: list[Row] = [{"x": n} for n in range(10)]
     drawn = [row["x"] for row in itertools.islice(_shuffle(rows, random.Random(3)), 20)]
 
-    assert sorted(drawn[:10]) == sorted(drawn[10:]) == list(range(10))
+    assert set(drawn[:10]) == set(drawn[10:]) == set(range(10))
     assert drawn[:10] != list(range(10))
 
 
 def test_the_same_seed_draws_the_same_rows() -> None:
-    rows = [{"x": n} for n in range(50)]
+    rows: list[Row] = [{"x": n} for n in range(50)]
     first, second = (list(itertools.islice(_shuffle(rows, random.Random(3)), 60)) for _ in range(2))
 
     assert first == second
 
 
 def test_batches_hold_every_row_in_order() -> None:
-    rows = [{"x": n} for n in range(7)]
+    rows: list[Row] = [{"x": n} for n in range(7)]
 
     assert [rows[:3], rows[3:6], rows[6:]] == list(_split(iter(rows), 3))
 

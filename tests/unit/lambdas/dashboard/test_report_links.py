@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from adapters.rest import Answer
 from domain import keys
 from domain.api.report_token import ReportSecret
 from lambdas.dashboard.report import SecretCache
@@ -37,9 +38,7 @@ class World:
         self.reads += 1
         return self.secret
 
-    def open(
-        self, token: str | None, *, run_id: str = RUN, report: str = "data_drift"
-    ) -> dict[str, Any]:
+    def open(self, token: str | None, *, run_id: str = RUN, report: str = "data_drift") -> Answer:
         world = Answering(s3=self.s3, secrets=self.secrets, seconds=self.seconds)
         event = api_event(
             "GET",

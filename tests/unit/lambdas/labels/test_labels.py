@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.rest import Answer
 from adapters.streams import RecordStream
 from adapters.telemetry import Telemetry
 from domain import keys, times
@@ -30,7 +31,7 @@ class World:
     s3: FakeS3 = field(default_factory=FakeS3)
     firehose: FakeFirehose = field(default_factory=FakeFirehose)
 
-    def post(self, body: Any, **options: Any) -> dict[str, Any]:
+    def post(self, body: Any, **options: Any) -> Answer:
         client: Any = self.firehose
         api = build(
             stream=RecordStream(client, "s", self.s3.bucket(), "labels", sleep=lambda _: None),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from adapters.rest import Answer
 from adapters.telemetry import Telemetry
 from domain import keys
 from domain.contract.contract import Contract
@@ -97,7 +98,7 @@ def test_fifty_planted_values_are_told_nowhere(
     caplog.set_level(logging.DEBUG)
     world = World(contract)
     world.promote(1)
-    answers: list[dict[str, Any]] = []
+    answers: list[Answer] = []
 
     def send(body: Any, **options: Any) -> None:
         answers.append(world.predict(body, **options))

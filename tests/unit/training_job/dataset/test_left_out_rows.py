@@ -15,7 +15,9 @@ import pytest
 from adapters.s3 import Bucket
 from domain import keys
 from domain.contract.contract import Contract
+from domain.errors import BadRecord
 from domain.model.left_out import LeftOut, RepeatedFile
+from domain.typed_json import decode, encode, from_json, to_json
 from tests.unit.patients import csv, patients
 from training_job.dataset.prepare import prepare
 from training_job.errors import BadData
@@ -48,7 +50,7 @@ def run(moto_bucket: Bucket, contract: Contract) -> Run:
         stored = moto_bucket.get(keys.manifest(made.dataset_id))
         assert stored is not None
         manifest: dict[str, Any] = json.loads(stored.data)
-        return LeftOut.from_dict(manifest["left_out"]), manifest
+        return decode(LeftOut, manifest["left_out"]), manifest
 
     return upload_and_prepare
 
@@ -205,7 +207,7 @@ def test_what_was_left_out_survives_json() -> None:
         prevalence_read=0.5,
         prevalence_kept=0.25,
     )
-    assert left_out == LeftOut.from_dict(json.loads(json.dumps(left_out.to_dict())))
-    for damaged in ({}, left_out.to_dict() | {"rows_read": None}):
-        with pytest.raises((KeyError, TypeError, ValueError)):
-            LeftOut.from_dict(damaged)
+    assert left_out == from_json(LeftOut, to_json(left_out))
+    for damaged in ({}, encode(left_out) | {"rows_read": None}):
+        with pytest.raises(BadRecord):
+            decode(LeftOut, damaged)

@@ -19,6 +19,7 @@ from domain.contract.file_format_document import (
 )
 from domain.contract.reserved_names import RESERVED_COLUMNS, RESERVED_FIELDS
 from domain.errors import BadContract
+from domain.typed_json import Json
 
 TABLES = frozenset({"target", "features", "segments", "retired", "context", "files"})
 
@@ -274,8 +275,8 @@ def _context_clashes(
     return problems
 
 
-def _plain(feature: Feature) -> dict[str, Any]:
-    plain: dict[str, Any] = {"name": feature.name, "kind": feature.kind}
+def _plain(feature: Feature) -> dict[str, Json]:
+    plain: dict[str, Json] = {"name": feature.name, "kind": feature.kind}
     if feature.kind == "category":
         plain["categories"] = list(feature.categories)
     if feature.kind == "number":

@@ -12,6 +12,7 @@ from domain.contract.file_format import (
     Separator,
 )
 from domain.contract.file_values import parse_number
+from domain.typed_json import Json
 
 FILE_KEYS = frozenset({"separator", "decimal", "encoding", "partition_columns"})
 COLUMN_KEYS = frozenset({"source", "missing"})
@@ -72,19 +73,19 @@ def find_clashes(features: Sequence[Feature], target: str, form: ColumnFormat) -
     return problems + [f"{name}: two columns have this source" for name in repeated]
 
 
-def write_column_format(form: ColumnFormat) -> dict[str, Any]:
+def write_column_format(form: ColumnFormat) -> dict[str, Json]:
     """Plain data that `read_column_format` reads back."""
-    written: dict[str, Any] = {"source": form.source} if form.source else {}
+    written: dict[str, Json] = {"source": form.source} if form.source else {}
     for key, words in (("missing", form.missing), ("true", form.true), ("false", form.false)):
         if words:
             written[key] = list(words)
     return written
 
 
-def write_file_format(form: FileFormat) -> dict[str, Any]:
+def write_file_format(form: FileFormat) -> dict[str, Json]:
     """Plain data that `read_file_format` reads back; nothing where all is as usual."""
     usual = FileFormat()
-    written: dict[str, Any] = {
+    written: dict[str, Json] = {
         key: getattr(form, key)
         for key in ("separator", "decimal", "encoding")
         if getattr(form, key) != getattr(usual, key)

@@ -63,7 +63,7 @@ class PredictionRecord:
         """Deterministic share of the log this record falls in: a hash of its id."""
         return sample_key(self.prediction_id)
 
-    def to_row(self) -> dict[str, Any]:
+    def to_row(self) -> dict[str, Value]:
         """The record as one flat row of the table."""
         row = {name: getattr(self, name) for name in PREDICTION_COLUMNS}
         return row | dict(self.features)
@@ -89,7 +89,7 @@ class LabelRecord:
     observed_at: int
     received_at: int
 
-    def to_row(self) -> dict[str, Any]:
+    def to_row(self) -> dict[str, Value]:
         """The record as one flat row of the table."""
         return asdict(self)
 
@@ -121,5 +121,5 @@ _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 """Made once: json.dumps makes one per call, and a batch has 1,000."""
 
 
-def _line(row: dict[str, Any]) -> bytes:
+def _line(row: Mapping[str, Value]) -> bytes:
     return _encode(row).encode() + b"\n"

@@ -10,6 +10,7 @@ from typing import Any, Literal, Self, get_args
 from domain.drift import window
 from domain.drift.window import LastRows, Window
 from domain.errors import BadRecord, BadWindow
+from domain.typed_json import Json
 
 UNREPLACED_TIME = "<aws.scheduler.scheduled-time>"
 """AWS replaces this placeholder by the scheduled time; the emulator sends it as it is."""
@@ -68,7 +69,7 @@ class RequestRecord:
 
     id: str
     requested_at: int
-    request: Mapping[str, Any]
+    request: Mapping[str, Json]
     status: Status = "pending"
     started_at: int | None = None
     run_ids: tuple[str, ...] = ()
@@ -91,7 +92,7 @@ class RequestRecord:
         return self.started_at is None or abs(now - self.started_at) >= LONGEST_RUN_MS
 
     @property
-    def detail(self) -> dict[str, Any]:
+    def detail(self) -> dict[str, Json]:
         """The detail of the `DriftRequested` event."""
         return {**self.request, "request_id": self.id}
 

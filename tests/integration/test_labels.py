@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from adapters.rest import Answer
 from adapters.s3 import Bucket
 from domain import keys
 from domain.contract import records
@@ -29,7 +30,7 @@ def _settings(bucket: Bucket, stream: str, monkeypatch: pytest.MonkeyPatch) -> N
     room._api.cache_clear()
 
 
-def _post() -> dict[str, Any]:
+def _post() -> Answer:
     labels = [
         {"prediction_id": i, "diabetes": n == 1, "observed_at": "2026-01-30T10:00:00Z"}
         for n, i in enumerate(IDS)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from adapters.rest import Answer
 from adapters.s3 import Bucket
 from domain.api.report_token import ReportSecret
 from lambdas.dashboard import handler as room
@@ -40,7 +41,7 @@ def report(aws: Callable[[str], Any], bucket: Bucket, monkeypatch: pytest.Monkey
     room._open_api.cache_clear()
 
 
-def _open(token: str, report: str = "data_drift") -> dict[str, Any]:
+def _open(token: str, report: str = "data_drift") -> Answer:
     event = api_event(
         "GET",
         "/reports/{run_id}/{report}",

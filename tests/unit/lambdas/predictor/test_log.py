@@ -146,7 +146,7 @@ def test_fifty_planted_values_are_told_nowhere(
     assert [] == [text for text in CANARIES if text in refusals]
 
 
-def _pointers(answer: dict[str, Any]) -> list[str]:
+def _pointers(answer: Answer) -> list[str]:
     return [error["pointer"] for error in json.loads(answer["body"]).get("errors", [])]
 
 

@@ -12,6 +12,7 @@ from botocore.exceptions import (
     ClientError,
     ConnectionError,
     CredentialRetrievalError,
+    FlexibleChecksumError,
     HTTPClientError,
     IncompleteReadError,
 )
@@ -30,7 +31,13 @@ def transient(error: BaseException) -> bool:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         code = error_code(error)
         return status >= 500 or status == 429 or "Throttl" in code or code in THROTTLED
-    way = (ConnectionError, HTTPClientError, IncompleteReadError, CredentialRetrievalError)
+    way = (
+        ConnectionError,
+        HTTPClientError,
+        IncompleteReadError,
+        FlexibleChecksumError,
+        CredentialRetrievalError,
+    )
     return isinstance(error, (*way, ResponseParserError))
 
 

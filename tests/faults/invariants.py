@@ -22,8 +22,8 @@ from tests.faults.story import Clients, Story, read_lines, read_store
 class Allowed:
     """What a fault may cost.
 
-    `mails`: copies of one mail; two where the answer of a mail that was sent is lost, because SES
-    can't be asked, and where a run is killed between sending and noting it.
+    `mails`: copies of one mail; one more for each lost answer of a mail that was sent, because SES
+    can't be asked, and for a run that is killed between sending and noting it.
     """
 
     mails: int = 1

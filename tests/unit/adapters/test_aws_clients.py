@@ -4,9 +4,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from botocore.exceptions import FlexibleChecksumError, HTTPClientError, IncompleteReadError
 
 from adapters import aws
 from adapters.s3 import Bucket
+from tests.unit.fakes import client_error
 
 
 @pytest.fixture
@@ -38,3 +40,16 @@ def test_an_emulator_at_an_address_has_its_buckets_in_the_path(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
     assert "http://127.0.0.1:4566/reports/runs/1.html" == link(aws.client("s3"))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        IncompleteReadError(actual_bytes=1, expected_bytes=2),
+        FlexibleChecksumError(error_msg="made up"),
+        HTTPClientError(error="made up"),
+        client_error("SlowDown"),
+    ],
+)
+def test_a_damaged_transfer_may_succeed_later(error: Exception) -> None:
+    assert aws.transient(error)

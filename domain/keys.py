@@ -72,9 +72,14 @@ def version(number: int | str, sha256: str) -> str:
 
 def check_version(text: str) -> str:
     """Return the text if it is a version; raises BadKey."""
-    if not _VERSION.fullmatch(text):
+    if not is_version(text):
         raise BadKey("A model version looks like 7-0a1b2c3d.")
     return text
+
+
+def is_version(value: object) -> bool:
+    """Whether a value of any type is a version."""
+    return isinstance(value, str) and _VERSION.fullmatch(value) is not None
 
 
 def registry_number(text: str) -> str:

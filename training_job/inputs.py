@@ -7,7 +7,7 @@ from typing import Self, TypeVar
 
 from domain import keys
 from domain.drift.retraining import INSTEAD
-from domain.errors import BadKey, BadRecord
+from domain.errors import BadRecord
 from domain.training.steps import StepResult
 from training_job.errors import BadInput
 from training_job.scoring.score_request import ScoreRequest
@@ -110,21 +110,13 @@ def _raw_prefix(value: object) -> bool:
     return under and (str(value).endswith("/") or keys.is_table(str(value)))
 
 
-def _version(value: object) -> bool:
-    try:
-        keys.check_version(value)  # type: ignore[arg-type]  # a wrong type is refused below
-    except (BadKey, TypeError):
-        return False
-    return True
-
-
 _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "trials": (_whole(1, MAXIMUM_TRIALS), f"must be a whole number from 1 to {MAXIMUM_TRIALS}"),
     "raw_prefix": (_raw_prefix, f"must be a folder under {keys.RAW}, ending with /, or a file"),
     "seed": (_whole(0, 2**31 - 1), "must be a whole number from 0 to 2147483647"),
     "minimum_f1": (_share, "must be a number from 0 to 1"),
     "rollback": (_truth, "must be true or false"),
-    "promote_version": (_version, "must be a version such as 7-0a1b2c3d"),
+    "promote_version": (keys.is_version, "must be a version such as 7-0a1b2c3d"),
     "replaces_seq": (_whole(0, 10**8 - 1), "must be the seq of a champion, or 0 for none"),
     "repair": (_truth, "must be true or false"),
     "check": (_truth, "must be true or false"),

@@ -97,7 +97,7 @@ async function scoring(signal) {
     field(name, schema, required.has(name), example[name]),
   );
   const note = "Fill in the form. The answer is logged like any other prediction.";
-  const result = h("div", { class: "told", "aria-live": "polite" }, empty("Nothing scored yet", note));
+  const result = h("div", { class: "live-result", "aria-live": "polite" }, empty("Nothing scored yet", note));
   const button = h("button", { type: "submit" }, "Score");
   const form = h("form", { class: "fields" }, fields, h("div", { class: "field actions" }, button));
   form.addEventListener("submit", async (event) => {

@@ -95,7 +95,7 @@ function runNow(signal) {
     size.value = unit.value === "days" ? "1" : "1000";
   });
   const button = h("button", { type: "submit" }, "Run now");
-  const place = h("div", { class: "told", "aria-live": "polite" });
+  const place = h("div", { class: "live-result", "aria-live": "polite" });
   const form = h(
     "form",
     { class: "inline-form" },

@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from domain import keys
-from domain.errors import BadKey
 
 READABLE = (keys.RAW, keys.SCORING)
 
@@ -29,7 +27,7 @@ class ScoreRequest:
         """What is wrong with decoded JSON; empty when ``ScoreRequest(**document)`` may be made."""
         if not isinstance(document, Mapping):
             return ["score must be a JSON object with input and output"]
-        fields: dict[str, Any] = dict(document)
+        fields: dict[str, object] = dict(document)
         known = ("input", "output", "version", "log")
         problems = [f"score.{name} is not known" for name in fields if name not in known]
         source, output = fields.get("input"), fields.get("output")
@@ -42,7 +40,8 @@ class ScoreRequest:
             problems.append(f"score.output must be a folder under {keys.SCORING}, ending with /")
         elif str(output).startswith(str(source)):
             problems.append("score.output must lie outside score.input")
-        if not _version(fields.get("version")):
+        version = fields.get("version")
+        if version is not None and not keys.is_version(version):
             problems.append("score.version must be a version such as 7-0a1b2c3d")
         if not isinstance(fields.get("log", False), bool):
             problems.append("score.log must be true or false")
@@ -55,10 +54,3 @@ def _under(key: object, prefixes: tuple[str, ...]) -> bool:
 
 def _is_place(source: str) -> bool:
     return source.endswith("/") or keys.is_table(source)
-
-
-def _version(value: object) -> bool:
-    try:
-        return value is None or bool(keys.check_version(value))  # type: ignore[arg-type]  # a wrong type is refused below
-    except (BadKey, TypeError):
-        return False

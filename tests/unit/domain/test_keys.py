@@ -132,3 +132,11 @@ def test_another_name_is_no_report(name: str) -> None:
     run_id = keys.RunId(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC), None)
     with pytest.raises(BadKey):
         keys.report(run_id, name)
+
+
+@pytest.mark.parametrize(
+    ("expected", "value"),
+    [(True, VERSION), (False, f"{VERSION}\n"), (False, "7"), (False, 7), (False, None)],
+)
+def test_only_a_text_of_the_right_form_is_a_version(expected: bool, value: object) -> None:
+    assert expected is keys.is_version(value)

@@ -14,6 +14,7 @@ from ops import executions
 from ops.commands import score
 from ops.console import Answer
 from ops.errors import OpsError
+from training_job.scoring.score_request import ScoreRequest
 
 MODELS = [ModelRef.of(number, f"{number}" * 64) for number in (1, 2)]
 SCORED = Scored(

@@ -175,7 +175,10 @@ def _csv(header: str = f"{HEADER},diabetes", **fixed: Any) -> str:
 
 
 BAD_FILES = {
-    "column missing": (_csv(HEADER.replace("bmi", "weight") + ",diabetes"), "lacks the column bmi"),
+    "column missing": (
+        _csv(HEADER.replace("age,", "years,") + ",diabetes"),
+        "lacks the column age",
+    ),
     "unknown category": (_csv(smoking="sometimes"), "smoking_history must be one of"),
     "text for a number": (_csv(glucose="high"), "blood_glucose_level must be a number"),
     "empty": ("", "holds any row"),

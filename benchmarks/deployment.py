@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.harness import Figure, main
 from ops.bill.cost_idle import Stage, estimate_idle
 from ops.bill.cost_usage import estimate_drift_runs
-from ops.commands.cost import synthesise, total
+from ops.commands.account.cost import synthesise, total
 
 PREDICTOR = "Predictor/Function/Code"
 

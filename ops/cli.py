@@ -153,9 +153,15 @@ class LazyGroup(TyperGroup):
             raise typer.Exit(130) from None
 
 
+def module_of(name: str) -> str:
+    """The dotted name of a command's module."""
+    package = "ops.commands.account" if COMMANDS[name].panel == ACCOUNT else "ops.commands"
+    return f"{package}.{name.replace('-', '_')}"
+
+
 def load(name: str) -> Any:
     """The command as Typer runs it, made from `run` of its module."""
-    module = importlib.import_module(f"ops.commands.{name.replace('-', '_')}")
+    module = importlib.import_module(module_of(name))
     entry = COMMANDS[name]
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     app.command(

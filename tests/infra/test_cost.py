@@ -9,7 +9,7 @@ from domain import metrics
 from ops.bill.cost_idle import Resource, Stage, estimate_idle, read_prices
 from ops.bill.cost_usage import estimate_drift_runs, estimate_predictions, estimate_trainings
 from ops.cli import run
-from ops.commands.cost import total
+from ops.commands.account.cost import total
 from ops.errors import OpsError
 from tests.infra.assembly import Assembly
 

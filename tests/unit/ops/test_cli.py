@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
 from domain.errors import BadWindow
-from ops.cli import COMMANDS, run
+from ops.cli import COMMANDS, module_of, run
 from ops.commands import status
 from ops.console import Answer
 from ops.errors import OpsError
@@ -216,7 +216,7 @@ def test_commands_of_the_laptop_refuse_a_stage(
 def test_every_command_has_help_with_an_example_and_json(
     capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
-    module = importlib.import_module(f"ops.commands.{command.replace('-', '_')}")
+    module = importlib.import_module(module_of(command))
     entry = COMMANDS[command]
 
     assert 0 == run([command, "--help"])

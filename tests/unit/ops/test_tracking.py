@@ -16,7 +16,7 @@ from moto import mock_aws
 from domain.deployment import Deployment, output_key
 from ops import tracking
 from ops.commands import open as open_
-from ops.commands import pause, resume, rotate_db_password
+from ops.commands.account import pause, resume, rotate_db_password
 from ops.errors import OpsError
 from ops.laptop import Laptop
 from ops.target import Target

@@ -5,6 +5,7 @@ value that the API would be sent, so that a row has one meaning wherever it come
 
 - A category is its own text, so a category called ``NA`` is that category and not a gap. A number
   that a tool wrote with a fraction of zeros is the category without it: ``1.0`` is ``1``.
+  ``True`` is the category ``true``, and the other way round.
 - A flag is 1 or 0, ``true`` or ``false`` in any case, or a word that the contract declares. Once it
   declares numbers (as in ``true = ["1"]``, ``false = ["2"]``), no other number is a flag.
 - A number is what `NUMBER` matches, with the decimal mark that the contract declares.
@@ -29,6 +30,8 @@ USUAL_MISSING = frozenset(
 """Texts that tools write for a missing value, in lower case."""
 MISSING_NUMBERS = USUAL_MISSING | {"none"}
 """The same for numbers and flags; in a column of words ``None`` may well be a word."""
+
+TRUTH_VALUES = {"true": 1, "false": 0}
 
 NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 _NUMBER = re.compile(NUMBER)
@@ -56,7 +59,7 @@ class CodedText:
         self._words: dict[str, int] = {}
         if self._is_flag:
             declared = dict.fromkeys(form.false, 0) | dict.fromkeys(form.true, 1)
-            self._words = {"true": 1, "false": 0} | {w.casefold(): c for w, c in declared.items()}
+            self._words = TRUTH_VALUES | {w.casefold(): c for w, c in declared.items()}
             numbers = {parse_number(word, decimal): code for word, code in declared.items()}
             numbers.pop(None, None)
             self._numbers = numbers or {0.0: 0, 1.0: 1}
@@ -127,18 +130,23 @@ class _MissingWords:
 
 
 def _plain(text: str) -> str:
-    """A plain number without the zeros that end its fraction; any other text as it is."""
+    """A plain number without the zeros that end its fraction, true and false in lower case.
+
+    Any other text as it is.
+    """
     match = _PLAIN.fullmatch(text)
     if match is None:
-        return text
+        return text.lower() if text.lower() in TRUTH_VALUES else text
     whole, fraction = match.groups()
     return f"{whole}.{fraction}" if fraction else whole
 
 
 def _unambiguous(categories: tuple[str, ...]) -> dict[str, int]:
-    """Code by plain number, where one category alone has it."""
+    """Code by plain number or truth value, where one category alone has it."""
     plain = [_plain(category) for category in categories]
     count = Counter(plain)
     return {
-        text: code for code, text in enumerate(plain) if count[text] == 1 and _PLAIN.fullmatch(text)
+        text: code
+        for code, text in enumerate(plain)
+        if count[text] == 1 and (_PLAIN.fullmatch(text) or text in TRUTH_VALUES)
     }

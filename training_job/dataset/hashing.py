@@ -60,12 +60,8 @@ def combine(hashes: Hashes, others: Hashes) -> Hashes:
 
 
 def hash_texts(array: pa.Array) -> Hashes:
-    """A 64-bit hash of each id; whole numbers have the hash of their digits, nulls that of ""."""
-    if pa.types.is_floating(array.type):
-        whole = pc.equal(pc.floor(array), array)
-        if pc.all(whole, min_count=0).as_py():
-            array = pc.cast(array, pa.int64(), safe=False)
-    texts = pc.cast(array, pa.large_binary()) if _is_text(array) else _digits(array)
+    """A 64-bit hash of each text; a null has that of ""."""
+    texts = pc.cast(array, pa.large_binary())
     offsets = np.frombuffer(texts.buffers()[1], np.int64)[texts.offset :][: len(texts) + 1]
     data = np.frombuffer(texts.buffers()[2] or b"", np.uint8)
     begins = offsets[:-1]
@@ -96,17 +92,6 @@ def dataset_id(sorted_hashes: Hashes, contract_version: str, salt: str) -> str:
     digest = hashlib.sha256(np.ascontiguousarray(sorted_hashes, dtype="<u8").data)
     digest.update(f"\n{contract_version}\n{salt}".encode())
     return digest.hexdigest()[:16]
-
-
-def _is_text(array: pa.Array) -> bool:
-    kind = array.type
-    return bool(
-        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind)
-    )
-
-
-def _digits(array: pa.Array) -> pa.Array:
-    return pc.cast(pc.cast(array, pa.string()), pa.large_binary())
 
 
 def _category_bits(feature: Feature) -> Hashes:

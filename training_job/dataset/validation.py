@@ -18,6 +18,7 @@ from domain.contract.file_format import Decimal
 from domain.contract.file_values import MISSING, NUMBER, UNREADABLE, CodedText, NumberText
 from training_job.dataset.hashing import hash_texts
 from training_job.dataset.hints import SAMPLE, TARGET, advise
+from training_job.dataset.ids import read_ids
 
 Columns = dict[str, npt.NDArray[np.generic]]
 """Feature or target name → its values: int16 codes for a category (-1 is missing),
@@ -111,16 +112,8 @@ def _column(
 
 def _identifier(array: pa.Array) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]:
     """``(hashes, bad)`` of a column that identifies rows or people."""
-    hashes = hash_texts(array)
-    empty = pc.equal(pc.binary_length(_as_texts(array)), 0)
-    return hashes, pc.fill_null(empty, True).to_numpy(zero_copy_only=False)
-
-
-def _as_texts(array: pa.Array) -> pa.Array:
-    try:
-        return pc.cast(array, pa.string())
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        return pa.array([None if v is None else str(v) for v in array.to_pylist()], pa.string())
+    ids = read_ids(array)
+    return hash_texts(ids), ids.is_null().to_numpy(zero_copy_only=False)
 
 
 def _read_codes(array: pa.Array, texts: CodedText, categories: int) -> npt.NDArray[np.int64]:
@@ -130,7 +123,10 @@ def _read_codes(array: pa.Array, texts: CodedText, categories: int) -> npt.NDArr
     if pa.types.is_nested(array.type):
         return np.where(array.is_null().to_numpy(zero_copy_only=False), MISSING, UNREADABLE)
     encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
-    codes = [texts.code(_as_text(value)) for value in encoded.dictionary.to_pylist()]
+    values = encoded.dictionary
+    if pa.types.is_floating(values.type):
+        values = pa.array(_as_doubles(values))
+    codes = [texts.code(_as_text(value)) for value in values.to_pylist()]
     places = pc.fill_null(encoded.indices, len(codes)).to_numpy(zero_copy_only=False)
     return np.asarray(np.array([*codes, MISSING], np.int64)[places], np.int64)
 

@@ -16,6 +16,7 @@ from tests.repository import CONTRACT_TOML
 from tests.unit.patients import patients
 from training_job.dataset import hashing
 from training_job.dataset.identity import Identified, identify
+from training_job.dataset.ids import read_ids
 from training_job.dataset.validation import Columns, check
 
 CONTRACT = Contract.parse(CONTRACT_TOML.read_text())
@@ -154,7 +155,33 @@ def test_ids_are_equal_exactly_when_their_hashes_are(texts: list[str], cut: int)
     }
 
 
-def test_a_whole_number_has_one_hash_in_every_type() -> None:
-    types = [pa.int8(), pa.int64(), pa.float32(), pa.float64(), pa.string(), pa.large_string()]
-    values = [pa.array([1, 7, 100]).cast(kind) for kind in types]
-    assert 1 == len({tuple(hashing.hash_texts(array).tolist()) for array in values})
+WHOLE = [pa.int8(), pa.int64(), pa.float32(), pa.float64(), pa.string(), pa.large_string()]
+IDS = {str(kind): pa.array([1, 7, 100]).cast(kind) for kind in WHOLE} | {
+    "float16": pa.array(np.array([1, 7, 100], np.float16)),
+    "decimals": pa.array([Decimal("1.00"), Decimal("7.00"), Decimal("100.00")]),
+    "floats as text": pa.array(["1.0", "7.00", "100.0"]),
+    "blanks": pa.array([" 1", "7 ", " 100 "]),
+    "dictionary": pa.array(["1", "7", "100"]).dictionary_encode(),
+    "dictionary of floats": pa.array([1.0, 7.0, 100.0]).dictionary_encode(),
+    "bytes": pa.array([b"1", b"7", b"100"]),
+}
+
+
+@pytest.mark.parametrize("array", IDS.values(), ids=IDS.keys())
+def test_an_id_is_one_text_in_every_type(array: pa.Array) -> None:
+    assert ["1", "7", "100"] == read_ids(array).to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("array", "expected"),
+    [
+        (pa.array(["NA", "nan", "", "null", " ", None]), [None] * 6),
+        (pa.array([1.0, None, np.nan, 2.0**52]), ["1", None, None, str(2**52)]),
+        (pa.array(["007", "1.10", "x.0", "1e5"]), ["007", "1.10", "x.0", "1e5"]),
+        (pa.array([[1], None, [2]]), [None] * 3),
+        (pa.array([{"a": 1}]), [None]),
+    ],
+    ids=["words for missing", "floats with gaps", "texts", "lists", "structs"],
+)
+def test_what_is_an_id_and_what_is_none(array: pa.Array, expected: list[str | None]) -> None:
+    assert expected == read_ids(array).to_pylist()

@@ -1,0 +1,36 @@
+"""Ids of rows and people, as texts that don't depend on the type of the file's column."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from domain.contract.file_values import USUAL_MISSING
+
+_MISSING = pa.array(sorted(USUAL_MISSING), pa.string())
+
+
+def read_ids(array: pa.Array) -> pa.Array:
+    """One text per row, null where the id is missing or the value can't be an id.
+
+    A whole number is its digits, since tools write a column of whole numbers as ``12.0`` as soon as
+    one of them is missing. Blanks around an id don't count.
+    """
+    kind = array.type
+    if pa.types.is_dictionary(kind):
+        return read_ids(pc.cast(array, kind.value_type))
+    if pa.types.is_nested(kind):
+        return pa.nulls(len(array), pa.string())
+    texts = _read_floats(array) if pa.types.is_floating(kind) else pc.cast(array, pa.string())
+    texts = pc.utf8_trim_whitespace(texts)
+    if pc.any(pc.match_substring(texts, ".0")).as_py():
+        texts = pc.replace_substring_regex(texts, r"^([+-]?[0-9]+)\.0+$", r"\1")
+    missing = pc.is_in(pc.utf8_lower(texts), _MISSING)
+    return pc.if_else(missing, pa.scalar(None, pa.string()), texts)
+
+
+def _read_floats(array: pa.Array) -> pa.Array:
+    numbers = pc.cast(
+        pc.cast(array, pa.float32()) if pa.types.is_float16(array.type) else array, pa.float64()
+    )
+    whole = pc.and_(pc.equal(pc.floor(numbers), numbers), pc.less(pc.abs(numbers), 2.0**63))
+    digits = pc.cast(pc.if_else(whole, numbers, pa.scalar(None, pa.float64())), pa.int64())
+    return pc.coalesce(pc.cast(digits, pa.string()), pc.cast(numbers, pa.string()))

@@ -19,6 +19,7 @@ import pyarrow.csv
 from domain.contract.file_format import FileColumn, FileFormat
 from training_job.dataset.csv_header import LONGEST_HEADER, CsvHeader, find_header
 from training_job.dataset.headers import Matched, match_columns
+from training_job.dataset.hints import UNMATCHED_QUOTES
 from training_job.dataset.raw_batch import Malformed, RawBatch, make_batch
 from training_job.dataset.text_blocks import (
     LONGEST_ROW,
@@ -33,7 +34,14 @@ from training_job.errors import BadData
 FIRST_ROW = 2
 """Row 1 is the header. Blank lines, and lines before the header, are not rows."""
 BATCH_ROWS = 50_000
-UNMATCHED_QUOTES = "has quotes that don't match"
+OPEN_QUOTE = (
+    " A quote (\") that is opened in that line isn't closed there: remove it, unless a name goes on"
+    " in the next line."
+)
+NO_SEPARATOR = (
+    " That line has nothing that separates names: the header must come first, with commas,"
+    ' semicolons, tabs or "|" between its names and without quotes around all of it.'
+)
 
 HoldsRow = Callable[[Sequence[Sequence[str]]], bool]
 """Whether one of these lists of fields, in the header's order, is a valid row."""
@@ -72,6 +80,10 @@ class CsvFile:
             return None
         if "\N{REPLACEMENT CHARACTER}" in "".join(header.names):
             hint += " It isn't in UTF-8: declare its encoding under [files] in the contract."
+        if any(len(text.splitlines()) > 1 for text in header.names):
+            hint = OPEN_QUOTE + hint
+        elif len(header.names) == 1 < len(columns):
+            hint = NO_SEPARATOR + hint
         matched = match_columns(header.names, columns, name, hint)
         rest = chain([first[header.end :]], chunks)
         return cls(name, header, matched, files.encoding, rest)

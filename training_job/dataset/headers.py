@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -55,7 +56,7 @@ def match_columns(
         problems.append(f"lacks the column{'s'[: len(lacking) > 1]} {wanted}")
     for key, places in unclear.items():
         texts = ", ".join(show_name(header[place]) for place in places)
-        problems.append(f"has more than one column that may be {key} ({texts})")
+        problems.append(f"has more than one column that may be {key} ({texts}): remove one of them")
     if shared:
         problems.append("has a column that two names of the contract fit")
     if problems:
@@ -66,14 +67,18 @@ def match_columns(
 
 def show_name(text: str) -> str:
     """A column's name as a message may print it."""
-    printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-    cut = printable.strip()[:NAME_LENGTH]
-    return cut or "(no name)"
+    line = next(iter(text.strip().splitlines()), "")  # rows may follow, behind a stray quote
+    printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
+    return printable.strip()[:NAME_LENGTH] or "(no name)"
 
 
 def holds_values(header: Sequence[str]) -> bool:
     """Whether a first line looks like a row, which no message may repeat."""
-    return any(parse_number(text, ".") is not None for text in header)
+    if any(parse_number(text, ".") is not None for text in header):
+        return True
+    line = next(iter(header[0].splitlines()), "") if len(header) == 1 else ""
+    words = re.split(r"[\s,;|\"'\[\]{}:]+", line)
+    return sum(parse_number(word) is not None for word in words) > 1
 
 
 def _candidates(header: Sequence[str], column: FileColumn) -> list[int]:
@@ -82,20 +87,22 @@ def _candidates(header: Sequence[str], column: FileColumn) -> list[int]:
         exact = [place for place, text in enumerate(header) if text == wanted]
         if exact:
             return exact
-        loose = [place for place, text in enumerate(header) if _loose(text) == _loose(wanted)]
+        loose = [place for place, text in enumerate(header) if loosen(text) == loosen(wanted)]
         if loose:
             return loose
     return []
 
 
-def _loose(text: str) -> str:
-    return re.sub(r"[\s_.\-#]+", "", text).casefold()
+def loosen(text: str) -> str:
+    """The name without capitals, blanks, punctuation and characters that nobody sees."""
+    seen = "".join(c for c in text if unicodedata.category(c) != "Cf")
+    return re.sub(r"[\s_.\-#]+", "", seen).casefold()
 
 
 def _near(column: FileColumn, extra: Sequence[str]) -> list[str]:
     """Names of unused columns that resemble the wanted one."""
-    wanted = {_loose(column.source), _loose(column.name)}
-    by_loose = {_loose(text): text for text in extra if _loose(text)}
+    wanted = {loosen(column.source), loosen(column.name)}
+    by_loose = {loosen(text): text for text in extra if loosen(text)}
     close = [m for w in wanted for m in difflib.get_close_matches(w, by_loose, 2, ALIKE)]
     inside = [
         text
@@ -119,7 +126,7 @@ def _found(
         for column in columns
         if (close := near.get(column.name))
     ]
-    if not offers:
+    if not offers or len(header) == 1:
         return sentence
     return (
         f"{sentence} Perhaps {', '.join(offers)}: rename the column, or declare its name as"

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from domain.contract.feature import Feature
 from domain.contract.file_format import Decimal
@@ -11,6 +11,8 @@ from domain.contract.file_values import CodedText, NumberText, parse_number
 TARGET = "[target]"
 SAMPLE = 1_000
 """So many bad values of a batch are looked at."""
+UNMATCHED_QUOTES = "has quotes that don't match"
+_RAGGED = re.compile("has ([0-9]+) fields?, and the header has ([0-9]+)")
 _COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+")
 _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}([ ,.'\u00a0\u202f][0-9]{3})+([,.][0-9]+)?")
 
@@ -31,6 +33,20 @@ def advise(feature: Feature, bad: Sequence[object], decimal: Decimal, table: str
     if feature.kind == "flag":
         return f"For other words than 0 and 1, declare true = [...] and false = [...] in {table}."
     return _declare_missing(feature, table) if feature.nullable else ""
+
+
+def advise_rows(reasons: Collection[str]) -> list[str]:
+    """What to do about rows whose fields can't be told apart, by the reasons given for them."""
+    advice = []
+    if UNMATCHED_QUOTES in reasons:
+        advice.append('Inside a quoted text a quote is written twice ("").')
+    ragged = [map(int, found.groups()) for found in map(_RAGGED.fullmatch, reasons) if found]
+    if any(fields == width + 1 for fields, width in ragged):
+        advice.append(
+            "If each row begins with a name or number of its own, give that column a name in the"
+            " header."
+        )
+    return advice
 
 
 def _advise_number(feature: Feature, bad: Sequence[object], decimal: Decimal, table: str) -> str:

@@ -14,6 +14,7 @@ from domain import keys
 from domain.contract.contract import Contract
 from training_job.dataset import hashing, repeats, tables
 from training_job.dataset.headers import show_name
+from training_job.dataset.hints import advise_rows
 from training_job.dataset.quarantine import Quarantine
 from training_job.dataset.reading import open_raw
 from training_job.dataset.validation import Columns, check
@@ -21,7 +22,7 @@ from training_job.errors import BadData
 
 NAMED = 20
 """So many ignored files are named in the log; the manifest names all."""
-IGNORED = f"names end with none of {', '.join(keys.FORMATS)}, or begin with a dot or underscore"
+IGNORED = f"names end with none of {', '.join(keys.FORMATS)}, or begin with a dot, underscore or ~$"
 REFUSALS_SHOWN = 10
 """So many files that can't be read are named at once."""
 
@@ -83,6 +84,7 @@ def collect(
     if not listed:
         raise BadData(
             f"There is no {', '.join(keys.FORMATS)} file under {raw_prefix}; upload one first."
+            f"{tables.describe_others(ignored)}"
         )
     first = _Contents(listed)
     collected = Collected(ignored=ignored)
@@ -146,6 +148,7 @@ def _collect_file(collected: Collected, path: Path, key: str, contract: Contract
             if contract.context_column("row_id"):
                 collected.numbers.append(batch.numbers[checked.valid])
             collected.hints.update(dict.fromkeys(checked.hints))
+            collected.hints.update(dict.fromkeys(advise_rows(batch.malformed.reasons)))
             collected.labels_left_out += checked.labels_left_out
             collected.quarantine.add_batch(key, batch, checked)
             rows += batch.rows

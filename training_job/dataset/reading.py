@@ -16,6 +16,7 @@ from domain.contract.contract import Contract
 from domain.contract.file_format import FileColumn
 from training_job.dataset.content import open_content
 from training_job.dataset.csv_reading import CsvFile
+from training_job.dataset.headers import count_matches, loosen
 from training_job.dataset.parquet_reading import ParquetFile
 from training_job.dataset.raw_batch import RawBatch
 from training_job.dataset.validation import check
@@ -58,6 +59,7 @@ def open_raw(path: Path, key: str, contract: Contract, *, labelled: bool) -> Ite
                 return
             with parquet.file:
                 matched = parquet.matched
+                _refuse_second_source(key, matched.extra, columns, partitions)
                 batches = _complete(parquet.read(), columns, partitions)
                 yield RawFile(batches, matched.extra, matched.absent)
             return
@@ -66,6 +68,7 @@ def open_raw(path: Path, key: str, contract: Contract, *, labelled: bool) -> Ite
             yield RawFile(iter(()))
             return
         matched, size = text.matched, max(path.stat().st_size, 1)
+        _refuse_second_source(key, matched.extra, columns, partitions)
 
         def holds_row(rows: Sequence[Sequence[str]]) -> bool:
             found = {
@@ -115,7 +118,7 @@ def _partitions(
     for column in columns:
         if column.name not in contract.files.partition_columns:
             continue
-        value = values.get(column.source, values.get(column.name))
+        value = values.get(loosen(column.source), values.get(loosen(column.name)))
         if value is None:
             raise BadData(
                 f"{key} lies in no folder {column.source}=..., though the contract's [files] say"
@@ -125,16 +128,31 @@ def _partitions(
     return found
 
 
+def _refuse_second_source(
+    key: str,
+    extra: Sequence[str],
+    columns: Sequence[FileColumn],
+    partitions: dict[str, str | None],
+) -> None:
+    """Raise BadData if a file has a column of its own for what its folder says."""
+    for column in columns:
+        if column.name in partitions and count_matches(extra, [column]):
+            raise BadData(
+                f"{key} has a column {column.source}, which its folder names too: take"
+                f" {column.name} out of partition_columns in the contract, or out of the file."
+            )
+
+
 def _folder_values(key: str) -> dict[str, str]:
-    """What folders such as ``gender=Male/`` say."""
+    """What folders such as ``gender=Male/`` say, by the loosened name."""
     folders = [folder.partition("=") for folder in key.split("/")[:-1] if "=" in folder]
-    return {urllib.parse.unquote(name): urllib.parse.unquote(v) for name, _, v in folders}
+    return {loosen(urllib.parse.unquote(name)): urllib.parse.unquote(v) for name, _, v in folders}
 
 
 def _undeclared_partitions(key: str, columns: Sequence[FileColumn]) -> str:
     """The end of a refusal where a folder has the name of a column that the contract wants."""
     folders = _folder_values(key)
-    named = [c.name for c in columns if c.name in folders or c.source in folders]
+    named = [c.name for c in columns if folders.keys() & {loosen(c.name), loosen(c.source)}]
     if not named:
         return ""
     listed = ", ".join(f'"{name}"' for name in named)

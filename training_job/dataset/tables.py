@@ -1,7 +1,7 @@
 """Tables between a bucket and this machine: found, fetched, stored."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,6 +11,9 @@ import pyarrow.parquet
 from adapters.s3 import Bucket, Listed
 from domain import keys
 
+SHOWN = 5
+"""So many files that aren't read are named in a refusal."""
+
 
 def find(bucket: Bucket, place: str) -> tuple[list[Listed], list[str]]:
     """``(tables, keys of what is none)``; `place`: a folder, which ends with a slash, or a key."""
@@ -19,6 +22,17 @@ def find(bucket: Bucket, place: str) -> tuple[list[Listed], list[str]]:
     tables = [entry for entry in here if keys.is_data(entry.key, place)]
     others = [entry.key for entry in here if not keys.is_data(entry.key, place)]
     return tables, others
+
+
+def describe_others(others: Sequence[str]) -> str:
+    """A sentence for a refusal that says which files are there, or nothing."""
+    if not others:
+        return ""
+    more = f" and {len(others) - SHOWN:,} more" if len(others) > SHOWN else ""
+    return (
+        f" Found and not read, since their names end otherwise or begin with a dot, underscore or ~$:"
+        f" {', '.join(others[:SHOWN])}{more}."
+    )
 
 
 @contextmanager

@@ -27,10 +27,13 @@ def plan(request: ScoreRequest, data: Bucket, models: Bucket) -> Plan:
 
     Raises BadData, BadInput, NothingToScoreWith.
     """
-    found, _ = tables.find(data, request.input)
+    found, others = tables.find(data, request.input)
     files = {entry.key: entry.size for entry in found}
     if not files:
-        raise BadData(f"There is no {', '.join(keys.FORMATS)} file at {request.input}.")
+        raise BadData(
+            f"There is no {', '.join(keys.FORMATS)} file at {request.input}."
+            f"{tables.describe_others(others)}"
+        )
     key = keys.scoring_plan(request.output)
     stored = data.get(key)
     if stored is None:

@@ -115,6 +115,8 @@ DIALECTS: dict[str, bytes] = {
     "CR": _with("\n", "\r"),
     "CR CR LF": _with("\n", "\r\r\n"),
     "byte order mark": b"\xef\xbb\xbf" + PLAIN.encode(),
+    "two byte order marks": b"\xef\xbb\xbf" * 2 + PLAIN.encode(),
+    "characters of no width in names": _with("sex,blood", "\u200bsex,bl\u00adood"),
     "UTF-16": PLAIN.encode("utf-16"),
     "UTF-16 big": b"\xfe\xff" + PLAIN.encode("utf-16-be"),
     "UTF-16 without a mark": PLAIN.encode("utf-16-le"),
@@ -375,7 +377,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         _with("blood_glucose", "blood_glucose_mgdl"),
         "lacks the column blood_glucose. Its header has sex, blood_glucose_mgdl",
     ),
-    "twice": (_with("sex,", "smokes,"), "more than one column that may be smokes"),
+    "twice": (_with("sex,", "smokes,"), "may be smokes (smokes, smokes): remove one of them"),
     "twice but for capitals": (
         _with("sex,blood", "SMOKES,blood").replace(b"smokes", b"Smokes"),
         "more than one column that may be smokes (SMOKES, Smokes)",
@@ -384,6 +386,23 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         PLAIN.replace("smokes", "smökes").encode("cp1252"),
         "It isn't in UTF-8: declare its encoding",
     ),
+    "a quote before everything": (
+        b'"' + PLAIN.encode(),
+        'Its header has sex,blood_glucose,smokes,grade,ill. A quote (") that is opened',
+    ),
+    "a quote in the header": (
+        _with("smokes", '"smokes'),
+        'A quote (") that is opened in that line',
+    ),
+    "blanks between names": (
+        PLAIN.replace(",", " ").encode(),
+        "That line has nothing that separates names",
+    ),
+    "quotes around each line": (
+        "".join(f'"{line}"\n' for line in PLAIN.splitlines()).encode(),
+        "without quotes around all of it",
+    ),
+    "values without names, blanks between": (b"f 140.5 0 1 1\n", "holds values instead of"),
     "open quote": (_with("m,80", '"m,80'), 'raw/a.csv, row 3: it opens a quote (")'),
     "open quote before quotes": (
         _with("m,80", '"m,80').replace(b"\n,,", b'\n"f","90",'),
@@ -404,6 +423,26 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         "Its header has Patients of",
     ),
 }
+
+
+@pytest.mark.parametrize(
+    ("values", "categories", "kind"),
+    [
+        ([True, False, True], '"true", "false"', pa.bool_()),
+        ([True, False, True], '"True", "False"', pa.bool_()),
+        ([1.1, 2, 1.1], '"1.1", "2"', pa.float32()),
+        ([1.1, 2, 1.1], '"1.1", "2.0"', pa.float64()),
+    ],
+)
+def test_a_category_is_the_same_from_text_and_from_a_typed_column(
+    tmp_path: Path, values: list[Any], categories: str, kind: pa.DataType
+) -> None:
+    contract = CONTRACT.replace('"1", "2"', categories)
+    frame = pd.read_csv(io.StringIO(PLAIN)).assign(grade=values)
+    for content in (frame.to_csv(index=False).encode(), _parquet(grade=pa.array(values, kind))):
+        rows, refused, _ = read(tmp_path, content, contract)
+        assert [0, 1, 0] == [row[4] for row in rows]
+        assert not refused
 
 
 @pytest.mark.parametrize(("content", "part"), REFUSED.values(), ids=REFUSED.keys())
@@ -469,7 +508,13 @@ PARTITIONED = "sex,blood_glucose,grade,ill\nf,140.5,1,1\n"
 
 @pytest.mark.parametrize(
     ("folder", "value"),
-    [("smokes=1", 1), ("smokes=true", 1), ("year=2024/smokes=0/part=1", 0), ("smokes=0.0", 0)],
+    [
+        ("smokes=1", 1),
+        ("Smokes=1", 1),
+        ("smokes=true", 1),
+        ("year=2024/smokes=0/part=1", 0),
+        ("smokes=0.0", 0),
+    ],
 )
 def test_a_partition_column_comes_from_the_name_of_a_folder(
     tmp_path: Path, folder: str, value: int
@@ -477,6 +522,13 @@ def test_a_partition_column_comes_from_the_name_of_a_folder(
     contract = _declared(files='partition_columns = ["smokes"]')
     rows, _, _ = read(tmp_path, PARTITIONED.encode(), contract, f"raw/{folder}/a.csv")
     assert [(2, 0, 140.5, value, 0, 1)] == rows
+
+
+@pytest.mark.parametrize("content", [PLAIN.encode(), _parquet()], ids=["CSV", "Parquet"])
+def test_a_folder_and_a_column_may_not_both_say_a_value(tmp_path: Path, content: bytes) -> None:
+    contract = _declared(files='partition_columns = ["smokes"]')
+    with pytest.raises(BadData, match="a column smokes, which its folder names too: take smokes"):
+        read(tmp_path, content, contract, "raw/smokes=1/a.csv")
 
 
 def test_a_partition_may_be_missing_and_is_unescaped(tmp_path: Path) -> None:

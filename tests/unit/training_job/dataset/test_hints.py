@@ -4,7 +4,7 @@ import pytest
 
 from domain.contract.feature import Feature
 from domain.contract.file_format import Decimal
-from training_job.dataset.hints import advise
+from training_job.dataset.hints import advise, advise_rows
 
 AGE = Feature(name="age", kind="number", minimum=0, maximum=120, nullable=True)
 YEARS = Feature(name="years", kind="number", minimum=0, maximum=120)
@@ -41,6 +41,21 @@ def test_a_refusal_says_what_to_declare(
     feature: Feature, bad: list[object], decimal: Decimal, advice: str
 ) -> None:
     found = advise(feature, bad, decimal, "the table")
+    assert advice in found
+    assert bool(advice) == bool(found)
+
+
+@pytest.mark.parametrize(
+    ("reason", "advice"),
+    [
+        ("has quotes that don't match", "a quote is written twice"),
+        ("has 10 fields, and the header has 9", "give that column a name in the header"),
+        ("has 1 field, and the header has 9", ""),
+        ("has 12 fields, and the header has 9", ""),
+    ],
+)
+def test_a_refusal_says_what_to_do_about_fields(reason: str, advice: str) -> None:
+    found = " ".join(advise_rows([reason]))
     assert advice in found
     assert bool(advice) == bool(found)
 

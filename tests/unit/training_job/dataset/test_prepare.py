@@ -262,6 +262,7 @@ def test_what_programs_leave_beside_data_is_ignored_and_listed(
         "2024/_temporary/0/part-00000.csv",
         "2024/.hidden.parquet",
         "__MACOSX/2024/._a.csv",
+        "~$a.csv",
         "_SUCCESS",
         "_delta_log/00.json",
     ]
@@ -308,3 +309,28 @@ def test_features_that_may_be_missing_and_never_are_get_a_warning(run: Run) -> N
     run({"a.csv": csv(frame)}, say=said.append)
     (warning,) = [line for line in said if "may be missing" in line]
     assert warning.startswith("smoking_history, HbA1c_level, blood_glucose_level may be missing")
+
+
+def test_a_refusal_names_the_files_that_are_there_and_not_read(run: Run) -> None:
+    with pytest.raises(BadData, match=r"upload one first\. Found and not read, .*: raw/a\.tsv"):
+        run({"a.tsv": csv(FRAME), "b.zip": b"x"})
+    with pytest.raises(BadData) as raised:
+        run({f"{number:02}.txt": b"x" for number in range(9)})
+    assert str(raised.value).endswith("raw/03.txt, raw/04.txt and 4 more.")
+
+
+@pytest.mark.parametrize(
+    ("change", "advice"),
+    [
+        (lambda n, line: f"{n},{line}", "give that column a name in the header"),
+        (lambda _, line: f'"a \\"b\\""{line[line.index(",") :]}', "a quote is written twice"),
+    ],
+    ids=["row names without a header", "quotes behind a backslash"],
+)
+def test_a_refusal_of_all_rows_says_what_to_do(
+    run: Run, change: Callable[[int, str], str], advice: str
+) -> None:
+    header, *rows = csv(FRAME[:300]).decode().splitlines()
+    content = "\n".join([header, *(change(n, row) for n, row in enumerate(rows))]).encode()
+    with pytest.raises(BadData, match=advice):
+        run({"a.csv": content})

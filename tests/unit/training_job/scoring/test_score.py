@@ -256,3 +256,9 @@ def test_trees_in_another_order_are_refused(contract: Contract) -> None:
     )
     with pytest.raises(BadBundle, match="not in order"):
         rebuild(turned, columns)
+
+
+def test_a_refusal_names_the_files_that_are_there_and_not_read(bucket: Bucket) -> None:
+    bucket.put(f"{keys.SCORING}zip/a.zip", b"x")
+    with pytest.raises(BadData, match=r"Found and not read, .*: scoring/zip/a\.zip\."):
+        run(bucket, input=f"{keys.SCORING}zip/")

@@ -100,9 +100,9 @@ def is_table(key: str) -> bool:
 def is_data(key: str, place: str) -> bool:
     """Whether an object found in a folder, or given by its key, holds rows.
 
-    Files and folders that begin with a dot, an underscore or ``~$`` are what programs leave beside data:
-    macOS (``._a.csv``, ``__MACOSX/``), Jupyter (``.ipynb_checkpoints/``), Spark (``_temporary/``),
-    Office (``~$a.csv``).
+    Files and folders that begin with a dot, an underscore or ``~$`` are what programs leave beside
+    data: macOS (``._a.csv``, ``__MACOSX/``), Jupyter (``.ipynb_checkpoints/``), Spark
+    (``_temporary/``), Office (``~$a.csv``).
     """
     below = key.removeprefix(place) if place.endswith("/") else ""
     hidden = any(part.startswith((".", "_", "~$")) for part in below.split("/"))

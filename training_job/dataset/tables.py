@@ -30,8 +30,8 @@ def describe_others(others: Sequence[str]) -> str:
         return ""
     more = f" and {len(others) - SHOWN:,} more" if len(others) > SHOWN else ""
     return (
-        f" Found and not read, since their names end otherwise or begin with a dot, underscore or ~$:"
-        f" {', '.join(others[:SHOWN])}{more}."
+        " Found and not read, since their names end otherwise or begin with a dot, underscore or"
+        f" ~$: {', '.join(others[:SHOWN])}{more}."
     )
 
 

@@ -21,6 +21,7 @@ from adapters.s3 import Bucket
 from domain import keys, times, typed_json
 from domain.training.steps import RefusedRows, Scored
 from training_job.dataset import tables
+from training_job.dataset.hints import advise_rows
 from training_job.dataset.quarantine import TOP_REASONS
 from training_job.dataset.reading import open_raw
 from training_job.dataset.validation import Columns, check
@@ -113,8 +114,14 @@ def _parts(
     ):
         if file.absent:
             say(f"{key}: columns that are absent and count as missing: {', '.join(file.absent)}")
+        told: set[str] = set()
         for batch in file.batches:
-            part.add(batch, check(batch.table, contract, labelled=False))
+            checked = check(batch.table, contract, labelled=False)
+            hints = {*checked.hints, *advise_rows(batch.malformed.reasons)} - told
+            for hint in sorted(hints):
+                say(f"{key}: {hint}")
+            told |= hints
+            part.add(batch, checked)
             if part.rows >= PART_ROWS:
                 yield part
                 part = Part(key)

@@ -262,3 +262,20 @@ def test_a_refusal_names_the_files_that_are_there_and_not_read(bucket: Bucket) -
     bucket.put(f"{keys.SCORING}zip/a.zip", b"x")
     with pytest.raises(BadData, match=r"Found and not read, .*: scoring/zip/a\.zip\."):
         run(bucket, input=f"{keys.SCORING}zip/")
+
+
+@pytest.mark.parametrize(
+    ("content", "advice"),
+    [
+        (csv(FRAME[:5]).replace(b",", b";").replace(b".", b","), "have a decimal comma"),
+        (csv(FRAME[:5]).replace(b"\n", b"\n1,"), "give that column a"),
+    ],
+    ids=["decimal commas", "row names without a header"],
+)
+def test_the_log_says_what_to_do_about_refused_rows(
+    bucket: Bucket, content: bytes, advice: str
+) -> None:
+    bucket.put(INPUT, content)
+    said: list[str] = []
+    run(bucket, say=said.append)
+    assert 1 == sum(advice in line for line in said)

@@ -77,7 +77,8 @@ def _recognise(head: bytes, name: str) -> Kind:
         found = "an Excel workbook: save it as CSV (UTF-8)"
     if head[257:262] == b"ustar":
         found = "a tar archive: unpack it"
-    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    narrow = head.replace(b"\x00", b"")  # western text in UTF-16 and UTF-32 is ASCII with zeros
+    start = narrow.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
     if start.lower().startswith(MARKUP):
         found = "a web page or XML: download the data itself"
     if start.startswith((b"{", b"[")):

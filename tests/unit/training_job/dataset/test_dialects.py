@@ -365,6 +365,8 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "tar in gzip": (gzip.compress(bytes(257) + b"ustar" + bytes(300)), "is a tar archive"),
     "Parquet in gzip": (gzip.compress(_parquet()), "unpack it"),
     "web page": (b"<!DOCTYPE html><html>", "a web page"),
+    "JSON in UTF-16": ('[{"sex": "f"}]'.encode("utf-16"), "is JSON"),
+    "XML in UTF-16": ('<?xml version="1.0"?>'.encode("utf-16-be"), "a web page or XML"),
     "JSON": (b'[{"sex": "f"}]', "is JSON"),
     "Git LFS": (b"version https://git-lfs.github.com/spec/v1\n", "pointer of Git LFS"),
     "gzip cut off": (LONG[:-20], "ends in the middle of its gzip data"),

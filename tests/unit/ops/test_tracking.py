@@ -138,7 +138,15 @@ def test_a_first_deployment_passes_and_an_account_that_says_nothing_does_not(
 
 
 def test_make_deploy_checks_the_stage_first_and_hands_its_arguments_on() -> None:
-    command = ["make", "--dry-run", "--assume-old=setup", "deploy", "STAGE=prod", "NAME=heart"]
+    command = [
+        "make",
+        "--no-print-directory",
+        "--dry-run",
+        "--assume-old=setup",
+        "deploy",
+        "STAGE=prod",
+        "NAME=heart",
+    ]
     command += ["MAIL_FROM=a@example.org", "ARGS=--require-approval never"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     check, deploy = done.stdout.splitlines()[-2:]

@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import time
 from collections import Counter
 from datetime import timedelta
 from typing import Any
@@ -74,6 +75,18 @@ def test_a_window_is_half_open_and_looks_into_the_neighbouring_partitions(
         log(moto_bucket, part, name=str(position), day=DAY + timedelta(days=days))
     found = read(moto_bucket).samples[version].finish().table
     assert [START, END - 1] == found["predicted_at"].to_pylist()
+
+
+def test_a_window_holds_the_rows_of_a_predictor_whose_clock_is_minutes_ahead(
+    moto_bucket: Bucket, contract: Contract
+) -> None:
+    version = publish_model(moto_bucket, contract)
+    stored_at = time.time_ns() // 1_000_000
+    at = stored_at + times.CLOCK_SKEW_MS - 1000
+    table = records(scored(5, seed=3), contract, version=version, at=at)
+    log(moto_bucket, table, day=times.from_millis(stored_at))
+    found = read(moto_bucket, start=at, end=at + times.DAY_MS)
+    assert 5 == found.samples[version].logged
 
 
 def test_each_version_is_read_by_its_own_contract(moto_bucket: Bucket, contract: Contract) -> None:

@@ -187,7 +187,7 @@ def test_a_run_of_several_versions_lists_them(visit: Visit, runs: list[str]) -> 
     _ask(page, 1000, "rows")
     desk.look(2)
     page.get_by_text("one run per model version").wait_for()
-    links = page.locator(".told a")
+    links = page.locator(".live-result a")
     assert [f"#/drift/{run}" for run in runs[:2]] == [
         link.get_attribute("href") for link in links.all()
     ]

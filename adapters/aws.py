@@ -17,10 +17,13 @@ from botocore.exceptions import (
     IncompleteReadError,
 )
 from botocore.parsers import ResponseParserError
+from urllib3.exceptions import ProtocolError
 
-UNREACHABLE = (ClientError, BotoCoreError, ResponseParserError)
+CUT_OFF = (ProtocolError, ResponseParserError)
+"""What botocore lets through when the connection breaks within the body of an error's answer."""
+
+UNREACHABLE = (ClientError, BotoCoreError, *CUT_OFF)
 """Errors of a call whose service refuses, can't be reached, or answers unreadably."""
-
 
 THROTTLED = ("SlowDown", "RequestLimitExceeded", "RequestTimeout", "TooManyRequestsException")
 
@@ -38,7 +41,7 @@ def transient(error: BaseException) -> bool:
         FlexibleChecksumError,
         CredentialRetrievalError,
     )
-    return isinstance(error, (*way, ResponseParserError))
+    return isinstance(error, (*way, *CUT_OFF))
 
 
 def error_code(error: BaseException) -> str:

@@ -57,9 +57,11 @@ def _started_at(text: str) -> int | None:
 def _execute(step: Callable[[], "StepResult"]) -> "StepResult":
     from boto3.exceptions import Boto3Error
 
+    from adapters import aws
+
     try:
         return step()
-    except (BotoCoreError, ClientError, Boto3Error) as error:
+    except (*aws.UNREACHABLE, Boto3Error) as error:
         raise _translate(error) from error
 
 

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from boto3.exceptions import Boto3Error, RetriesExceededError, S3UploadFailedError
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+from botocore.parsers import ResponseParserError
 from mlflow import environment_variables as mlflow_environment
+from urllib3.exceptions import ProtocolError
 
 from adapters.registry import ERROR_TAG, RegistryUnavailable, Tracking
 from domain.training.steps import STEP_NAMES
@@ -73,6 +75,8 @@ def _server_error() -> ClientError:
         (client_error("SlowDown"), "AwsUnavailable"),
         (_server_error(), "AwsUnavailable"),
         (EndpointConnectionError(endpoint_url="https://s3.example"), "AwsUnavailable"),
+        (ProtocolError("the connection broke within an error's body"), "AwsUnavailable"),
+        (ResponseParserError("no XML"), "AwsUnavailable"),
         (RetriesExceededError(Boto3Error()), "AwsUnavailable"),
         (_hidden(client_error("SlowDown")), "AwsUnavailable"),
         (_hidden(client_error("AccessDenied")), "ClientError"),

@@ -64,11 +64,15 @@ SEEDED = [
 
 
 def _plan(fault: Fault, seed: int, calls: list[str]) -> Plan:
-    """One or two calls in a row, at one or several places of the story."""
+    """One or two calls in a row, at one or several places of the story.
+
+    A call that hangs costs seconds, so it hangs at one place.
+    """
     rng = random.Random(f"{fault.name} {seed}")
     total = calls.count(fault.operation)
     numbers: set[int] = set()
-    for _ in range(rng.randint(1, min(4, total))):
+    places = 1 if fault.kind == "hang" else rng.randint(1, min(4, total))
+    for _ in range(places):
         first = rng.randint(1, total)
         numbers |= set(range(first, first + rng.randint(1, 2)))
     return Plan(fault, frozenset(numbers))

@@ -37,8 +37,7 @@ def segment_masks(table: pa.Table, contract: Contract) -> dict[str, npt.NDArray[
     `table`: columns by the names of the contract's features.
     """
     masks: dict[str, npt.NDArray[np.bool_]] = {}
-    for segment in contract.segments:
-        feature = contract.feature(segment.feature)
+    for segment, feature, labels in contract.segment_groups:
         codes = assign_groups(table.column(segment.feature), segment, feature)
-        masks |= {name: codes == code for code, name in enumerate(segment.labels(feature))}
+        masks |= {name: codes == code for code, name in enumerate(labels)}
     return masks

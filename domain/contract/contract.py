@@ -15,7 +15,7 @@ from typing import Any
 
 from domain.contract import contract_document
 from domain.contract.context import Context, Role
-from domain.contract.feature import COLUMN_TYPES, DIRECTIONS, Feature, Segment, Value
+from domain.contract.feature import COLUMN_TYPES, DIRECTIONS, Feature, Segment, SegmentGroups, Value
 from domain.contract.field_problem import FieldProblem, pointer_token
 from domain.contract.file_format import ColumnFormat, FileColumn, FileFormat
 from domain.errors import BadContract
@@ -95,6 +95,12 @@ class Contract:
             if feature.name == name:
                 return feature
         raise KeyError(name)
+
+    @property
+    def segment_groups(self) -> tuple[SegmentGroups, ...]:
+        """Every segment with its feature and the names of its groups."""
+        pairs = ((segment, self.feature(segment.feature)) for segment in self.segments)
+        return tuple(SegmentGroups(s, feature, s.labels(feature)) for s, feature in pairs)
 
     def context_column(self, role: Role) -> str | None:
         """Name of the context column with that role, if the contract has one."""

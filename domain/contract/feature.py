@@ -1,7 +1,7 @@
 """An input column of the contract, and the segments that it defines."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from domain.contract.file_format import ColumnFormat
 
@@ -99,3 +99,11 @@ class Segment:
             *middle,
             f"{self.feature} {self.bounds[-1]:g} and over",
         )
+
+
+class SegmentGroups(NamedTuple):
+    """A segment with the feature that defines it and the names of its groups, in order."""
+
+    segment: Segment
+    feature: Feature
+    labels: tuple[str, ...]

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from domain.contract.contract import Contract
-from domain.contract.feature import Feature, Segment
+from domain.contract.feature import SegmentGroups
 from domain.drift.disclosure import choose_suppressed
 from domain.drift.drift import MINIMUM_VALUES
 from domain.drift.summary import ColumnDrift, SegmentDrift
@@ -27,11 +27,12 @@ def compare_segments(
     A segment with fewer than MINIMUM_VALUES rows on either side is counted but not compared. The
     column that defines a segment is not compared inside it.
     """
-    defined = [(segment, contract.feature(segment.feature)) for segment in contract.segments]
     segments = [
-        _compare_segment(group, feature.column, reference, current)
-        for segment, feature in defined
-        for group in _split(segment, feature, reference[feature.column], current[feature.column])
+        _compare_segment(group, groups.feature.column, reference, current)
+        for groups in contract.segment_groups
+        for group in _split(
+            groups, reference[groups.feature.column], current[groups.feature.column]
+        )
     ]
     marked = iter(mark_drifted([c for s in segments for c in s.columns], MINIMUM_VALUES))
     return tuple(_suppress_rows(s, [next(marked) for _ in s.columns]) for s in segments)
@@ -83,21 +84,20 @@ def _compare_segment(
     )
 
 
-def _split(
-    segment: Segment, feature: Feature, reference: Column, current: Column
-) -> Iterator[_Group]:
+def _split(groups: SegmentGroups, reference: Column, current: Column) -> Iterator[_Group]:
     """Split both sides into the segment's groups; a row without a valid value is in none.
 
-    `reference`, `current`: the column of `feature`.
+    `reference`, `current`: the column of the feature that defines the segment.
     """
+    segment, feature, labels = groups
     old, new = (
         assign_groups(pa.Array.from_pandas(side.values), segment, feature)
         for side in (reference, current)
     )
-    labels = segment.labels(feature)
     names = labels if segment.bounds else list_values(feature)
-    suppressed_old = _find_suppressed(reference, names, old)
-    suppressed_new = _find_suppressed(current, names, new)
+    suppressed_old, suppressed_new = (
+        _find_suppressed(side, names, codes) for side, codes in ((reference, old), (current, new))
+    )
     for code, (label, name) in enumerate(zip(labels, names, strict=True)):
         may_show_rows = name not in suppressed_old, name not in suppressed_new
         yield _Group(label, old == code, new == code, may_show_rows)

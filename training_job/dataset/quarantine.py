@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from training_job.dataset.raw_batch import RawBatch
+from training_job.dataset.files.raw_batch import RawBatch
 from training_job.dataset.validation import Checked
 
 TOP_REASONS = 5

@@ -13,10 +13,10 @@ from adapters.s3 import Bucket, Listed
 from domain import keys
 from domain.contract.contract import Contract
 from training_job.dataset import hashing, repeats, tables
-from training_job.dataset.headers import show_name
-from training_job.dataset.hints import advise_rows
+from training_job.dataset.files.headers import show_name
+from training_job.dataset.files.hints import advise_rows
+from training_job.dataset.files.reading import open_raw
 from training_job.dataset.quarantine import Quarantine
-from training_job.dataset.reading import open_raw
 from training_job.dataset.validation import Columns, check
 from training_job.errors import BadData
 

@@ -16,8 +16,8 @@ from domain.contract.contract import Contract
 from domain.contract.feature import Feature
 from domain.contract.file_format import Decimal
 from domain.contract.file_values import MISSING, NUMBER, UNREADABLE, CodedText, NumberText
+from training_job.dataset.files.hints import SAMPLE, TARGET, advise
 from training_job.dataset.hashing import hash_texts
-from training_job.dataset.hints import SAMPLE, TARGET, advise
 from training_job.dataset.ids import read_ids
 
 Columns = dict[str, npt.NDArray[np.generic]]

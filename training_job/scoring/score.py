@@ -21,9 +21,9 @@ from adapters.s3 import Bucket
 from domain import keys, times, typed_json
 from domain.training.steps import RefusedRows, Scored
 from training_job.dataset import tables
-from training_job.dataset.hints import advise_rows
+from training_job.dataset.files.hints import advise_rows
+from training_job.dataset.files.reading import open_raw
 from training_job.dataset.quarantine import TOP_REASONS
-from training_job.dataset.reading import open_raw
 from training_job.dataset.validation import Columns, check
 from training_job.model.model import Probabilities
 from training_job.scoring.batch_scorer import BatchScorer, load

@@ -13,8 +13,8 @@ from domain.contract.contract import Contract
 from domain.contract.records import SAMPLE_KEYS, prediction_log_columns
 from tabular.arrow_types import ARROW_TYPES
 from training_job.dataset.dataset import to_arrays
+from training_job.dataset.files.raw_batch import RawBatch
 from training_job.dataset.quarantine import Quarantine
-from training_job.dataset.raw_batch import RawBatch
 from training_job.dataset.validation import Checked, Columns
 from training_job.model.model import Probabilities
 from training_job.scoring.batch_scorer import BatchScorer

@@ -18,9 +18,9 @@ from adapters.s3 import Bucket
 from domain import keys
 from domain.contract.contract import Contract
 from tests.unit.patients import csv, patients
+from training_job.dataset.files.raw_batch import Malformed, RawBatch
 from training_job.dataset.prepare import prepare
 from training_job.dataset.quarantine import Quarantine
-from training_job.dataset.raw_batch import Malformed, RawBatch
 from training_job.dataset.raw_files import IGNORED
 from training_job.dataset.validation import check
 from training_job.errors import BadData

@@ -19,7 +19,8 @@ from domain.model.bundle import Bundle, digest
 from domain.model.champion import Champion, ModelRef
 from tests.unit.fakes import random_forest
 from tests.unit.patients import csv, patients
-from training_job.dataset import csv_reading, tables, text_blocks
+from training_job.dataset import tables
+from training_job.dataset.files import csv_reading, text_blocks
 from training_job.errors import BadData, BadInput, NothingToScoreWith
 from training_job.inputs import ExecutionInput
 from training_job.model.rebuild import rebuild

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain.contract.file_format import SEPARATORS, FileColumn
-from training_job.dataset.headers import count_matches
+from training_job.dataset.files.headers import count_matches
 
 COMMENT = b"#"
 LONGEST_HEADER = 1024 * 1024

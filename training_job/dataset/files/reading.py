@@ -14,11 +14,11 @@ import pyarrow as pa
 
 from domain.contract.contract import Contract
 from domain.contract.file_format import FileColumn
-from training_job.dataset.content import open_content
-from training_job.dataset.csv_reading import CsvFile
-from training_job.dataset.headers import count_matches, loosen
-from training_job.dataset.parquet_reading import ParquetFile
-from training_job.dataset.raw_batch import RawBatch
+from training_job.dataset.files.content import open_content
+from training_job.dataset.files.csv_reading import CsvFile
+from training_job.dataset.files.headers import count_matches, loosen
+from training_job.dataset.files.parquet_reading import ParquetFile
+from training_job.dataset.files.raw_batch import RawBatch
 from training_job.dataset.validation import check
 from training_job.errors import BadData
 

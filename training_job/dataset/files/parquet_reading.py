@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from domain.contract.file_format import FileColumn
-from training_job.dataset.headers import Matched, match_columns
-from training_job.dataset.raw_batch import Malformed, RawBatch, make_batch
+from training_job.dataset.files.headers import Matched, match_columns
+from training_job.dataset.files.raw_batch import Malformed, RawBatch, make_batch
 from training_job.errors import BadData
 
 BATCH_ROWS = 200_000

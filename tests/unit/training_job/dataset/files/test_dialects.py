@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from domain.contract.contract import Contract
-from training_job.dataset.reading import open_raw
+from training_job.dataset.files.reading import open_raw
 from training_job.dataset.validation import check
 from training_job.errors import BadData
 

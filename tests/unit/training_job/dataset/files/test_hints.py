@@ -4,7 +4,7 @@ import pytest
 
 from domain.contract.feature import Feature
 from domain.contract.file_format import Decimal
-from training_job.dataset.hints import advise, advise_rows
+from training_job.dataset.files.hints import advise, advise_rows
 
 AGE = Feature(name="age", kind="number", minimum=0, maximum=120, nullable=True)
 YEARS = Feature(name="years", kind="number", minimum=0, maximum=120)

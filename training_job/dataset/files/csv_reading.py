@@ -17,11 +17,11 @@ import pyarrow as pa
 import pyarrow.csv
 
 from domain.contract.file_format import FileColumn, FileFormat
-from training_job.dataset.csv_header import LONGEST_HEADER, CsvHeader, find_header
-from training_job.dataset.headers import Matched, match_columns
-from training_job.dataset.hints import UNMATCHED_QUOTES
-from training_job.dataset.raw_batch import Malformed, RawBatch, make_batch
-from training_job.dataset.text_blocks import (
+from training_job.dataset.files.csv_header import LONGEST_HEADER, CsvHeader, find_header
+from training_job.dataset.files.headers import Matched, match_columns
+from training_job.dataset.files.hints import UNMATCHED_QUOTES
+from training_job.dataset.files.raw_batch import Malformed, RawBatch, make_batch
+from training_job.dataset.files.text_blocks import (
     LONGEST_ROW,
     Block,
     count_rows,

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.contract.contract import Contract
-from training_job.dataset import csv_reading, text_blocks
-from training_job.dataset.reading import open_raw
+from training_job.dataset.files import csv_reading, text_blocks
+from training_job.dataset.files.reading import open_raw
 from training_job.dataset.validation import check
 from training_job.errors import BadData
 

@@ -69,7 +69,7 @@ class CodedText:
         self._missing = _MissingWords(form.missing, decimal)
 
     def is_missing(self, text: str) -> bool:
-        """Whether the text stands for a missing value."""
+        """Whether the text means that the value is missing."""
         return self.code(text) == MISSING
 
     def code(self, text: str) -> int:

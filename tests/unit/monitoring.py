@@ -196,21 +196,21 @@ class World:
 
 
 VERSION = "1-0a1b2c3d"
+PROFILE = Profile(rows=1_000, missing=0.0, invalid=0.0, mean=41.0, deviation=3.0)
+DRIFTED = Test(
+    aspect="values",
+    method="wasserstein",
+    rows=1_000,
+    effect=0.3,
+    p_value=0.0,
+    q_value=0.0,
+    drifted=True,
+)
 
 
 def drift_summary(outcome: Outcome, *columns: str, day: int = 0, version: str = VERSION) -> Summary:
     """A day's run that found `columns` drifted, `day` days after DAY."""
     start = times.to_millis(DAY + timedelta(days=day))
-    profile = Profile(rows=1_000, missing=0.0, invalid=0.0, mean=41.0, deviation=3.0)
-    test = Test(
-        aspect="values",
-        method="wasserstein",
-        rows=1_000,
-        effect=0.3,
-        p_value=0.0,
-        q_value=0.0,
-        drifted=True,
-    )
     end = start + 86_400_000
     return Summary(
         run_id=str(run_id(start=start, end=end, version=version)),
@@ -226,9 +226,9 @@ def drift_summary(outcome: Outcome, *columns: str, day: int = 0, version: str = 
                 name=column,
                 column=column,
                 kind="number",
-                reference=profile,
-                current=profile,
-                tests=(test,),
+                reference=PROFILE,
+                current=PROFILE,
+                tests=(DRIFTED,),
             )
             for column in columns
         ),

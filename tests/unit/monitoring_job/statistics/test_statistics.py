@@ -14,12 +14,12 @@ from domain.drift.disclosure import round_significant
 from domain.drift.drift import OTHER, Outcome, is_drifted, worst
 from domain.drift.drift_request import UNREPLACED_TIME, DriftRequest
 from domain.drift.run_index import MAXIMUM_ENTRIES, IndexEntry, RunIndex
-from domain.drift.summary import ColumnDrift, Profile, RowCounts, Summary, Test, run_id
+from domain.drift.summary import ColumnDrift, RowCounts, Summary, run_id
 from domain.drift.window import LastRows, Window
 from domain.errors import BadRecord, BadWindow
 from monitoring_job.statistics import distances, profiles, statistics
 from monitoring_job.statistics.statistics import compare_columns
-from tests.unit.monitoring import scored
+from tests.unit.monitoring import DRIFTED, PROFILE, scored
 
 NOW = datetime(2026, 2, 1, 14, tzinfo=UTC)
 
@@ -254,18 +254,13 @@ def test_the_effect_is_the_number_that_evidently_computes(contract: Contract) ->
 
 
 def _summary(**changes: object) -> Summary:
-    profile = Profile(rows=1_000, missing=0.0, invalid=0.0, mean=41.0, deviation=3.0)
-    test = Test(
-        aspect="values",
-        method="wasserstein",
-        rows=1_000,
-        effect=0.3,
-        p_value=0.0,
-        q_value=0.0,
-        drifted=True,
-    )
     column = ColumnDrift(
-        name="Age", column="age", kind="number", reference=profile, current=profile, tests=(test,)
+        name="Age",
+        column="age",
+        kind="number",
+        reference=PROFILE,
+        current=PROFILE,
+        tests=(DRIFTED,),
     )
     fields: dict[str, object] = {
         "run_id": str(run_id(start=1_000, end=2_000, version="1-0a1b2c3d")),

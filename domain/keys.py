@@ -23,6 +23,7 @@ reports bucket
     runs/index.json
     requests/<id>.json
     alerts/state.json
+    retraining/<detection>.json                   a decision of the retrain guard
 
 A version is ``<registry number>-<first 8 of the bundle's sha256>``.
 """
@@ -53,6 +54,7 @@ RUNS = "runs/"
 RUN_INDEX = "runs/index.json"
 REQUESTS = "requests/"
 ALERT_STATE = "alerts/state.json"
+RETRAINING = "retraining/"
 ATHENA = "athena/"
 FALLBACK = "fallback/"
 REJECTED = "rejected/"
@@ -259,6 +261,11 @@ class RunId:
 def summary(run_id: RunId) -> str:
     """What a run found: the truth about it."""
     return f"{RUNS}{run_id}/summary.json"
+
+
+def retraining(detection: str) -> str:
+    """The retrain guard's decision about a detection, see `DetectedDrift.id`."""
+    return f"{RETRAINING}{detection}.json"
 
 
 def report(run_id: RunId, name: str) -> str:

@@ -1,14 +1,16 @@
-"""The retraining rule: whether detected drift starts another training.
+"""The retraining rule: whether detected drift starts another training, and why.
 
 Training again helps only if there is data that no successful training has seen. The rule therefore
 requires new data, no training in progress, and a pause since the last one. Whether the new model
 then serves is decided by the gate.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from domain import typed_json
 from domain.drift.incident import Transition
 from domain.errors import BadRecord
 from domain.times import HOUR_MS
@@ -41,51 +43,101 @@ class DetectedDrift:
         except (KeyError, TypeError, ValueError):
             raise BadRecord("This is not the detail of a DriftDetected event.") from None
 
+    @property
+    def id(self) -> str:
+        """16 hexadecimal digits that name this detection, however often its event arrives."""
+        return _digest(self.transition, *sorted(self.run_ids))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
     """The state of training and data. Times are UTC milliseconds, None if it never happened.
 
-    `last_training_at`: when the last training started, however it ended. `seen_until`: when the
-    last successful training started; it saw all data uploaded by then.
+    `last_training`: name of the execution that trained last. `last_training_at`: when it started,
+    however it ended. `seen_until`: when the last successful training started; it saw all data
+    uploaded by then.
     """
 
+    last_training: str
     is_training: bool
     last_training_at: int | None
     seen_until: int | None
     newest_data_at: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """Whether to start a training, and a sentence that says why."""
+    """What the guard did about a detection, and a sentence that says why.
 
-    start: bool
+    `execution`: name of the training to start, or None. `decided_at` in UTC milliseconds.
+    """
+
     reason: str
+    execution: str | None
+    transition: Transition
+    run_ids: tuple[str, ...]
+    decided_at: int
+
+    @property
+    def start(self) -> bool:
+        """Whether a training is started."""
+        return self.execution is not None
+
+    def to_json(self) -> bytes:
+        """The stored document."""
+        return typed_json.to_json(self)
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Self:
+        """The inverse of `to_json`; raises BadRecord."""
+        return typed_json.from_json(cls, data)
 
 
-STARTED = Decision(True, "Drift was found, and there is data that no training has seen.")
+START = "Drift was found, and there is data that no training has seen."
 
 
 def decide(drift: DetectedDrift, situation: Situation, *, now: int, cool_down_ms: int) -> Decision:
     """Apply the rule; `now` in UTC milliseconds."""
+    refusal = _find_refusal(drift, situation, now=now, cool_down_ms=cool_down_ms)
+    return Decision(
+        reason=refusal or START,
+        execution=None if refusal else name_next_training(situation),
+        transition=drift.transition,
+        run_ids=drift.run_ids,
+        decided_at=now,
+    )
+
+
+def name_next_training(situation: Situation) -> str:
+    """Name of the execution that may follow the last training.
+
+    Step Functions starts one execution of a name. Detections that are decided at the same time see
+    the same last training, so they ask for the same name, and one training starts.
+    """
+    return f"drift-{_digest(situation.last_training)}"
+
+
+def _find_refusal(
+    drift: DetectedDrift, situation: Situation, *, now: int, cool_down_ms: int
+) -> str | None:
+    """The first rule that forbids a training, as a sentence."""
     last, seen = situation.last_training_at, situation.seen_until
     newest = situation.newest_data_at
     if drift.transition not in WORSE:
-        return Decision(
-            False, "Only a scheduled run that opens or escalates an incident starts a training."
-        )
+        return "Only a scheduled run that opens or escalates an incident starts a training."
     if situation.is_training:
-        return Decision(False, "A training is already running.")
+        return "A training is already running."
     if newest is None:
-        return Decision(False, "There is no training data; upload some first.")
+        return "There is no training data; upload some first."
     if seen is not None and newest <= seen:
-        return Decision(
-            False,
+        return (
             "There is no data newer than the last successful training: upload recent labelled data "
-            "first.",
+            "first."
         )
     if last is not None and now - last < cool_down_ms:
-        hours = cool_down_ms / HOUR_MS
-        return Decision(False, f"The last training started less than {hours:g} hours ago.")
-    return STARTED
+        return f"The last training started less than {cool_down_ms / HOUR_MS:g} hours ago."
+    return None
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

@@ -17,14 +17,15 @@ from lambdas.retrain_guard.settings import Settings
 
 def handler(event: Mapping[str, Any], _: object) -> dict[str, Json]:
     """Return the decision; raises BadRecord for an event of another shape."""
-    settings = Settings.from_env(os.environ)
+    settings, s3 = Settings.from_env(os.environ), aws.client("s3")
     decision = retrain(
         drift=DetectedDrift.from_detail(event["detail"]),
         training=Training(
             states=aws.client("stepfunctions"),
             machine_arn=settings.state_machine_arn,
-            data=Bucket(aws.client("s3"), settings.data_bucket),
+            data=Bucket(s3, settings.data_bucket),
         ),
+        decisions=Bucket(s3, settings.reports_bucket),
         bus=EventBus(aws.client("events"), settings.event_bus),
         now=time.time_ns() // 1_000_000,
         cool_down_ms=round(settings.cool_down_hours * times.HOUR_MS),

@@ -1,22 +1,20 @@
 """Decide whether detected drift starts a training, start it, and publish the decision."""
 
-import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from adapters import executions
 from adapters.events import EventBus
-from adapters.s3 import Bucket
+from adapters.s3 import Bucket, Conflict
 from domain import keys, times
 from domain.drift.retraining import (
-    STARTED,
     Decision,
     DetectedDrift,
     Situation,
     decide,
     is_training_input,
 )
+from domain.typed_json import encode
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -36,42 +34,71 @@ class Training:
 
     def situation(self) -> Situation:
         """Describe the trainings since the last successful one, and the age of the newest data."""
-        found = list(self._trainings())
+        looked_at, found = self._list_trainings()
         succeeded = (training.started_at for training in found if training.status == "SUCCEEDED")
         modified = (times.to_millis(listed.modified) for listed in self.data.list(keys.RAW))
         return Situation(
+            # Without a training, the oldest execution that was looked at stands for it.
+            last_training=(found or looked_at[-1:] or [_NONE])[0].arn,
             is_training=any(training.status == "RUNNING" for training in found),
             last_training_at=max((training.started_at for training in found), default=None),
             seen_until=next(succeeded, None),
             newest_data_at=max(modified, default=None),
         )
 
-    def _trainings(self) -> Iterator[executions.Execution]:
+    def _list_trainings(self) -> tuple[list[executions.Execution], list[executions.Execution]]:
+        """The executions that were looked at, and the trainings among them, the newest first."""
+        looked_at, trainings = [], []
         for found in executions.newest_first(self.states, self.machine_arn, limit=LOOKED_AT):
+            looked_at.append(found)
             if is_training_input(executions.input_of(self.states, found.arn)):
-                yield found
+                trainings.append(found)
                 if found.status == "SUCCEEDED":
-                    return
+                    break
+        return looked_at, trainings
+
+
+_NONE = executions.Execution("", "", 0)
 
 
 def retrain(
-    *, drift: DetectedDrift, training: Training, bus: EventBus, now: int, cool_down_ms: int
+    *,
+    drift: DetectedDrift,
+    training: Training,
+    decisions: Bucket,
+    bus: EventBus,
+    now: int,
+    cool_down_ms: int,
 ) -> Decision:
-    """Start at most one training per detection, however often its event arrives.
+    """Decide each detection once, and start at most one training for all that come at once.
 
-    The execution is named after the runs that found the drift, and Step Functions refuses a name
-    that exists. A repeated event repeats the same decision.
+    The decision is stored before it is carried out. A repeated event finds it, and completes what
+    an earlier delivery left undone.
     """
-    digest = hashlib.sha256("\n".join(sorted(drift.run_ids)).encode()).hexdigest()
-    name = f"drift-{digest[:16]}"
-    if executions.exists(training.states, training.machine_arn, name):
-        decision = STARTED
-    else:
-        decision = decide(drift, training.situation(), now=now, cool_down_ms=cool_down_ms)
-        if decision.start:
-            executions.start(training.states, training.machine_arn, name=name, document={})
-    bus.publish(
-        "RetrainingDecided",
-        {"start": decision.start, "reason": decision.reason, "run_ids": list(drift.run_ids)},
-    )
+    decision = _read(decisions, drift)
+    if decision is None:
+        decision = _store(
+            decisions,
+            drift,
+            decide(drift, training.situation(), now=now, cool_down_ms=cool_down_ms),
+        )
+    if decision.execution:
+        executions.start(
+            training.states, training.machine_arn, name=decision.execution, document={}
+        )
+    bus.publish("RetrainingDecided", {"start": decision.start, **encode(decision)})
+    return decision
+
+
+def _read(decisions: Bucket, drift: DetectedDrift) -> Decision | None:
+    found = decisions.decode(keys.retraining(drift.id), Decision.from_json)
+    return found[0] if found else None
+
+
+def _store(decisions: Bucket, drift: DetectedDrift, decision: Decision) -> Decision:
+    """Store the decision, or return the one that a parallel delivery has stored."""
+    try:
+        decisions.put_if(keys.retraining(drift.id), decision.to_json(), etag=None)
+    except Conflict:
+        return _read(decisions, drift) or decision
     return decision

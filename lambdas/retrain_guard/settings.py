@@ -11,5 +11,6 @@ class Settings(Environment):
 
     data_bucket: str
     event_bus: str
+    reports_bucket: str
     state_machine_arn: str
     cool_down_hours: float = 24.0

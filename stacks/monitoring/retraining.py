@@ -7,6 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk.aws_lambda_destinations import SnsDestination
 from constructs import Construct
 
+from domain import keys
 from domain.events import SOURCE
 from lambdas.retrain_guard.settings import Settings as GuardSettings
 from stacks.common import grants
@@ -17,12 +18,12 @@ from stacks.storage.storage import StorageStack
 from stacks.training.training import TrainingStack
 
 RETRIES = 3
-"""Retries of an event on which the guard failed; the operator is mailed when all of them fail. One
-detection starts one training at most, however often its event comes."""
+"""Retries of an event on which the guard failed; the operator is mailed when all of them fail. A
+repeated event completes the decision that is stored."""
 
 
 class RetrainGuard(Construct):
-    """Listens for `DriftDetected`. It may start this machine and nothing else."""
+    """Listens for `DriftDetected`. It may start this machine, and it stores its decisions."""
 
     def __init__(
         self,
@@ -45,6 +46,7 @@ class RetrainGuard(Construct):
             environment=GuardSettings(
                 data_bucket=storage.data.bucket_name,
                 event_bus=storage.bus.event_bus_name,
+                reports_bucket=storage.reports.bucket_name,
                 state_machine_arn=machine.state_machine_arn,
             ).to_env(),
         )
@@ -56,6 +58,9 @@ class RetrainGuard(Construct):
         )
         training.grant_describe(guard.role, "Each may have been the last training.")
         grants.list_keys(guard.role, storage.data)
+        grants.list_keys(guard.role, storage.reports)
+        grants.read(guard.role, storage.reports, f"{keys.RETRAINING}*")
+        grants.write(guard.role, storage.reports, f"{keys.RETRAINING}*")
         storage.bus.grant_put_events_to(guard.role)
         guard.function.configure_async_invoke(on_failure=SnsDestination(storage.topic))
         acknowledge(

@@ -277,6 +277,7 @@ class Story:
             return retrain(
                 drift=DetectedDrift(Transition.OPEN, (detection,)),
                 training=training,
+                decisions=self.bucket,
                 bus=EventBus(self.clients.bus, "default"),
                 now=time.time_ns() // 1_000_000,
                 cool_down_ms=0,

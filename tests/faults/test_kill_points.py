@@ -169,6 +169,7 @@ EXEMPT = {
 COVERED = {
     "adapters/streams.py",
     "lambdas/drift/requested.py",
+    "lambdas/retrain_guard/retrain.py",
     "monitoring_job/alerts/alerting.py",
     "monitoring_job/publishing.py",
     "training_job/promotion/lock.py",

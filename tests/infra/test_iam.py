@@ -79,6 +79,7 @@ PUBLISH: Calls = [("sns:Publish", [TOPIC]), ("kms:Decrypt kms:GenerateDataKey", 
 LOGGED = [f"{PREDICTIONS}/log/{DAY}/a.parquet", f"{PREDICTIONS}/fallback/log/{DAY}/a.jsonl"]
 RUN = [f"{REPORTS}/runs/a/summary.json", f"{REPORTS}/requests/a.json"]
 ALERTS = f"{REPORTS}/alerts/state.json"
+DECISION = f"{REPORTS}/retraining/0123456789abcdef.json"
 
 TASKS = ("training", "promotion")
 
@@ -141,7 +142,9 @@ NEEDED: dict[str, Calls] = {
         *log_of("RetrainingGuard"),
         ("states:ListExecutions states:StartExecution", [MACHINE]),
         ("states:DescribeExecution", [EXECUTION]),
-        ("s3:ListBucket", [DATA]),
+        ("s3:ListBucket", [DATA, REPORTS]),
+        ("s3:GetObject s3:PutObject", [DECISION]),
+        ("kms:Decrypt kms:GenerateDataKey", [KEY]),
         ("events:PutEvents", [BUS]),
         *PUBLISH,
     ],
@@ -263,6 +266,8 @@ FORBIDDEN = [
     *((role, "iam:PassRole", "{MlflowTaskTaskRole.Arn}") for role in NEEDED),
     *((role, "sts:AssumeRole", "{PromotionTaskTaskRole.Arn}") for role in NEEDED),
     ("RetrainingGuardRole", "states:StopExecution", EXECUTION),
+    ("RetrainingGuardRole", "s3:PutObject", ALERTS),
+    ("RetrainingGuardRole", "s3:GetObject", f"{DATA}/raw/patients.csv"),
     ("DashboardBackendRole", "states:StartExecution", MACHINE),
     ("DashboardBackendRole", "lambda:InvokeFunction", "{DriftFunction.Arn}"),
     ("Clock", "lambda:InvokeFunction", "{PredictorFunction.Arn}"),

@@ -10,14 +10,15 @@ def test_it_hears_of_drift_on_the_bus_alone(aws: Assembly) -> None:
     assert "{Bus}" == aws.text(rule["EventBusName"])
 
 
-def test_it_may_start_the_training_and_touch_no_object(aws: Assembly) -> None:
+def test_it_may_start_the_training_and_store_its_decisions_alone(aws: Assembly) -> None:
     allowed = aws.allowed("RetrainingGuardRole")
     assert allowed["states:StartExecution"] == allowed["states:ListExecutions"]
     assert 1 == len(allowed["states:StartExecution"])
     (described,) = allowed["states:DescribeExecution"]
     assert described.endswith(":execution:circle-dev-training:*")
-    assert {"{Data.Arn}"} == allowed["s3:ListBucket"]
-    assert not {action for action in allowed if action.startswith("s3:")} - {"s3:ListBucket"}
+    assert {"{Data.Arn}", "{Reports.Arn}"} == allowed["s3:ListBucket"]
+    decisions = {"{Reports.Arn}/retraining/*"}
+    assert decisions == allowed["s3:GetObject"] == allowed["s3:PutObject"]
 
 
 def test_its_environment_is_what_its_settings_read(aws: Assembly) -> None:

@@ -4,6 +4,8 @@ import json
 import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from adapters.events import EventBus
 from adapters.s3 import Bucket
 from domain import keys, times
 from domain.drift.incident import Transition
-from domain.drift.retraining import STARTED, Decision, DetectedDrift
+from domain.drift.retraining import START, Decision, DetectedDrift, Situation
 from lambdas.retrain_guard.retrain import Training, retrain
 from ops.local.processes import wait_until
 
@@ -57,6 +59,7 @@ def _retrain(
     return retrain(
         drift=DetectedDrift(Transition.OPEN, (run_id,)),
         training=training,
+        decisions=training.data,
         bus=bus or EventBus(aws("events"), "default"),
         now=time.time_ns() // 1_000_000,
         cool_down_ms=0,
@@ -78,8 +81,34 @@ def test_one_detection_starts_one_training_however_often_its_event_comes(
 ) -> None:
     training.data.put(f"{keys.RAW}new.csv", b"rows")
     decisions = [_retrain(training, aws, "a") for _ in range(3)]
-    assert [STARTED] * 3 == decisions
+    assert START == decisions[0].reason
+    assert [decisions[0]] * 3 == decisions
     assert 1 == _started(training)
+
+
+def test_five_detections_at_once_start_one_training(
+    training: Training, aws: Callable[[str], Any]
+) -> None:
+    training.data.put(f"{keys.RAW}new.csv", b"rows")
+    together = Barrier(5)
+    situation = Training.situation
+
+    class Together(Training):
+        """All five look before any of them starts a training."""
+
+        def situation(self) -> Situation:
+            found = situation(self)
+            together.wait(timeout=30)
+            return found
+
+    same = Together(training.states, training.machine_arn, training.data)
+    with ThreadPoolExecutor(5) as pool:
+        decisions = list(pool.map(lambda run_id: _retrain(same, aws, run_id), "abcde"))
+    assert [True] * 5 == [decision.start for decision in decisions]
+    assert 1 == _started(training)
+    stored = [training.data.get(entry.key) for entry in training.data.list(keys.RETRAINING)]
+    found = {Decision.from_json(entry.data) for entry in stored if entry}
+    assert set(decisions) == found
 
 
 def _execute(training: Training, document: dict[str, Any]) -> None:
@@ -152,5 +181,5 @@ def test_an_event_that_failed_after_its_start_is_decided_and_told_again(
     with pytest.raises(ConnectionError):
         _retrain(training, aws, "a", bus=DeafBus(aws("events"), "default"))
     assert 1 == _started(training)
-    assert STARTED == _retrain(training, aws, "a")
+    assert START == _retrain(training, aws, "a").reason
     assert 1 == _started(training)

@@ -5,13 +5,14 @@ from dataclasses import replace
 import pytest
 
 from domain.drift.incident import Transition
-from domain.drift.retraining import DetectedDrift, Situation, decide, is_training_input
+from domain.drift.retraining import Decision, DetectedDrift, Situation, decide, is_training_input
 from domain.errors import BadRecord
 
 HOUR = 3_600_000
 NOW = 1_000 * HOUR
 OPENED = DetectedDrift(Transition.OPEN, ("run",))
 IDLE = Situation(
+    last_training="arn:last",
     is_training=False,
     last_training_at=NOW - 48 * HOUR,
     seen_until=NOW - 48 * HOUR,
@@ -85,3 +86,21 @@ def test_an_events_detail_is_decoded() -> None:
 def test_another_shape_is_refused(detail: dict[str, object]) -> None:
     with pytest.raises(BadRecord):
         DetectedDrift.from_detail(detail)
+
+
+def test_parallel_detections_ask_for_one_execution_and_later_ones_for_another() -> None:
+    other = DetectedDrift(Transition.ESCALATE, ("other run",))
+    names = [decide(d, IDLE, now=NOW, cool_down_ms=0).execution for d in (OPENED, other)]
+    later = replace(IDLE, last_training="arn:the next")
+    assert names[0] == names[1] != decide(OPENED, later, now=NOW, cool_down_ms=0).execution
+
+
+def test_a_detection_has_one_id_whatever_the_order_of_its_runs() -> None:
+    ids = [DetectedDrift(Transition.OPEN, runs).id for runs in (("a", "b"), ("b", "a"), ("a",))]
+    assert ids[0] == ids[1] != ids[2]
+    assert ids[2] != DetectedDrift(Transition.NONE, ("a",)).id
+
+
+def test_a_decision_survives_its_encoding() -> None:
+    decision = decide(OPENED, IDLE, now=NOW, cool_down_ms=0)
+    assert decision == Decision.from_json(decision.to_json())

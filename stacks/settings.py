@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, Self, cast
 
 from domain.contract.contract import Contract
+from domain.contract.deployed_context import DeployedContext
 from domain.deployment import DEFAULT_NAME, BadName, Names
 from domain.errors import BadContract
 from stacks.stage import SettingsError, Stage
@@ -16,6 +17,9 @@ TARGETS: tuple[TargetName, ...] = ("aws", "emulator")
 EMULATOR_MAIL = "mlops@example.org"
 """Mail on the emulator goes into its own mailbox, so any address does."""
 
+MAXIMUM_CONTEXT = 3_000
+"""Bytes; the environment of a function holds 4 KB, and has other variables too."""
+
 _MAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s.,;<>]+")
 _URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
 
@@ -24,8 +28,9 @@ _URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
 class Settings:
     """What the stacks need to know about a deployment.
 
-    `contract_text` is the TOML that `contract` was parsed from. `endpoint` and `mlflow_url` are for
-    target `emulator` only: where people reach the emulator, and tasks the tracking server.
+    `contract_text` is the TOML that `contract` was parsed from, `context_text` what functions get
+    of it: its context columns and the segments that they define. `endpoint` and `mlflow_url` are
+    for target `emulator` only: where people reach the emulator, and tasks the tracking server.
     """
 
     names: Names
@@ -33,6 +38,7 @@ class Settings:
     target: TargetName
     contract: Contract
     contract_text: str
+    context_text: str
     endpoint: str
     mlflow_url: str
     mail_from: str
@@ -46,14 +52,16 @@ class Settings:
         """
         target = _one_of("target", get("target") or "aws", TARGETS)
         contract_text = _contract_text(root / str(get("contract") or "contract.toml"))
+        contract = _contract(contract_text)
         mail_from = _mail("mail_from", get("mail_from") or _default_mail(target))
         stage = _stage(str(get("stage") or "dev"), get("stages"))
         return cls(
             names=_names(str(get("name") or DEFAULT_NAME), stage),
             stage=stage,
             target=target,
-            contract=_contract(contract_text),
+            contract=contract,
             contract_text=contract_text,
+            context_text=_context_text(contract),
             endpoint=_url("endpoint", get("endpoint") or "http://localhost:4566"),
             mlflow_url=_url("mlflow_url", get("mlflow_url") or "http://127.0.0.1:5000"),
             mail_from=mail_from,
@@ -123,3 +131,15 @@ def _contract(text: str) -> Contract:
         return Contract.parse(text)
     except BadContract as error:
         raise SettingsError(str(error)) from None
+
+
+def _context_text(contract: Contract) -> str:
+    text = DeployedContext.of(contract).to_text()
+    size = len(text.encode())
+    if size > MAXIMUM_CONTEXT:
+        raise SettingsError(
+            f"The contract's [[context]] takes {size:,} bytes as JSON, and the environment of a"
+            f" function has room for {MAXIMUM_CONTEXT:,}: shorten its categories, or make a column"
+            " with many of them a text."
+        )
+    return text

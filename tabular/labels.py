@@ -1,6 +1,6 @@
 """Join labels to a window's predictions. Labels arrive late, out of order, and more than once."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 from domain import times
 from domain.contract.records import LABEL_COLUMNS
 from tabular.arrow_types import ARROW_TYPES
-from tabular.log_objects import BAD_DATA, Batch, Damage, LogObjects
+from tabular.log_objects import BAD_DATA, Damage, LogObjects
 from tabular.rows import read_typed_column
 
 UNKNOWN = -1
@@ -21,44 +21,83 @@ Labels = npt.NDArray[np.int8]
 
 
 def join_labels(
-    ids: Mapping[str, pa.ChunkedArray], *, log: LogObjects, start: int, now: int, damage: Damage
+    rows: Mapping[str, pa.Table], *, log: LogObjects, start: int, now: int, damage: Damage
 ) -> dict[str, Labels]:
-    """Find the label (0, 1 or UNKNOWN) of each prediction id; `ids` and the result are by version.
+    """Find the label (0, 1 or UNKNOWN) of each prediction; `rows` and the result are by version.
 
-    Of several labels the one observed last counts, and of those the one received last. Labels are
-    read once, a batch at a time, from the window's `start` to `now` (UTC milliseconds). Only those
-    of `ids` are kept in memory.
+    A label reaches its prediction by ``prediction_id``, or by ``reference``, which several may
+    share. Of several labels the one observed last counts, and of those the one received last.
+    Labels are read once, a batch at a time, from the window's `start` to `now` (UTC milliseconds).
+    Only those of `rows` are kept in memory.
     """
-    wanted = {version: pd.Index(column.to_pandas()) for version, column in ids.items()}
     earliest = times.from_millis(start).date() - timedelta(days=1)
     days = [day for day in log.list_days("labels") if day >= earliest]
     # A request that is repeated across a promotion has the same id under two versions.
-    best = _Best(pd.Index(np.concatenate([*wanted.values(), ()])).unique(), now)
+    by_id, by_reference = (
+        _Best(name, _distinct(rows.values(), name), now) for name in ("prediction_id", "reference")
+    )
     entries = log.list_objects(days, since=start, stream="labels")
     for batch in log.read_batches(entries, damage, columns=frozenset(LABEL_COLUMNS)):
         try:
-            best.add(batch, damage)
+            columns = {
+                name: read_typed_column(name, ARROW_TYPES[kind], batch)
+                for name, kind in LABEL_COLUMNS.items()
+            }
+            by_id.add(columns, damage)
+            by_reference.add(columns, damage)
         except BAD_DATA:
             damage.malformed["unreadable"] += batch.rows
-    return {version: best.label[best.index.get_indexer(index)] for version, index in wanted.items()}
+    return {version: _choose_later(table, by_id, by_reference) for version, table in rows.items()}
+
+
+def _distinct(tables: Iterable[pa.Table], name: str) -> "pd.Index[Any]":
+    found = [table[name].drop_null().to_numpy() for table in tables]
+    index: pd.Index[Any] = pd.Index(np.concatenate([*found, np.empty(0, object)]))
+    return index.unique()
+
+
+Ordered = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Labels]
+"""Observed, received and label, by which labels are ordered."""
+
+
+def _is_later(ours: Ordered, others: Ordered) -> npt.NDArray[np.bool_]:
+    """Whether each of our labels counts rather than the other one; a positive one wins a tie."""
+    (observed, received, label), (observed_2, received_2, label_2) = ours, others
+    is_later = (received > received_2) | ((received == received_2) & (label > label_2))
+    found: npt.NDArray[np.bool_] = (observed > observed_2) | ((observed == observed_2) & is_later)
+    return found
+
+
+def _choose_later(table: pa.Table, by_id: "_Best", by_reference: "_Best") -> Labels:
+    """The label that counts of the two that each row may have."""
+    one, other = by_id.find(table), by_reference.find(table)
+    labels: Labels = np.where(_is_later(other, one), other[-1], one[-1])
+    return labels
 
 
 class _Best:
-    """For each prediction, the label that counts among those seen so far."""
+    """For each id, or each reference, the label that counts among those seen so far."""
 
-    def __init__(self, index: "pd.Index[Any]", now: int) -> None:
-        self.index = index
+    def __init__(self, name: str, index: "pd.Index[Any]", now: int) -> None:
+        self._name = name
+        self._index = index
         self._latest = now + times.CLOCK_SKEW_MS  # as the API allows
         self._observed = np.full(len(index), -1, dtype=np.int64)
         self._received = self._observed.copy()
-        self.label: Labels = np.full(len(index), UNKNOWN, dtype=np.int8)
+        self._label: Labels = np.full(len(index), UNKNOWN, dtype=np.int8)
 
-    def add(self, batch: Batch, damage: Damage) -> None:
-        columns = {
-            name: read_typed_column(name, ARROW_TYPES[kind], batch)
-            for name, kind in LABEL_COLUMNS.items()
-        }
-        position = self.index.get_indexer(columns["prediction_id"].to_pandas())
+    def find(self, table: pa.Table) -> Ordered:
+        """The label of each row of the table; UNKNOWN, observed at -1, where there is none."""
+        places = self._index.get_indexer(table[self._name].to_pandas())
+        found = (np.append(v, -1)[places] for v in (self._observed, self._received, self._label))
+        observed, received, label = found
+        return observed, received, label
+
+    def add(self, columns: Mapping[str, pa.Array], damage: Damage) -> None:
+        """Take in some rows of the labels' table."""
+        if not len(self._index):
+            return
+        position = self._index.get_indexer(columns[self._name].to_pandas())
         label = columns["label"].cast(pa.int8()).fill_null(UNKNOWN).to_numpy()
         observed, received = (
             columns[name].fill_null(-1).to_numpy() for name in ("observed_at", "received_at")
@@ -71,10 +110,11 @@ class _Best:
         order = np.flatnonzero(ours & good)
         order = order[np.lexsort((label[order], received[order], observed[order]))]
         at = position[order]
-        later = (observed[order] > self._observed[at]) | (
-            (observed[order] == self._observed[at]) & (received[order] >= self._received[at])
+        later = _is_later(
+            (observed[order], received[order], label[order]),
+            (self._observed[at], self._received[at], self._label[at]),
         )
         order, at = order[later], at[later]
         # With several labels for one prediction, the last assignment stays: the latest label.
         self._observed[at], self._received[at] = observed[order], received[order]
-        self.label[at] = label[order]
+        self._label[at] = label[order]

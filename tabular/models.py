@@ -10,6 +10,8 @@ import pyarrow.parquet as pq
 
 from adapters.model_store import ModelStore
 from adapters.s3 import Bucket
+from domain.contract.contract import Contract
+from domain.contract.deployed_context import DeployedContext
 from domain.errors import BadBundle
 from domain.model.bundle import Bundle
 from domain.model.card import ModelCard
@@ -23,9 +25,13 @@ class NoReference(Exception):
 
 @dataclass(frozen=True)
 class Models:
-    """The models bucket as the drift job sees it; bundles are read once."""
+    """The models bucket as the drift job sees it; bundles are read once.
+
+    `context`: the deployment's, which it adds to the contract of every version.
+    """
 
     bucket: Bucket
+    context: DeployedContext = field(default_factory=DeployedContext)
     _bundles: dict[str, Bundle | BadBundle] = field(default_factory=dict, repr=False)
 
     @property
@@ -54,6 +60,10 @@ class Models:
         if isinstance(loaded, BadBundle):
             raise loaded
         return loaded
+
+    def contract(self, version: str) -> Contract:
+        """A version's contract with the deployment's context; raises BadBundle."""
+        return self.context.add_to(self.bundle(version).contract)
 
     def _load(self, version: str) -> Bundle | BadBundle:
         champion = self.champion

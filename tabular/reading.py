@@ -61,7 +61,7 @@ def load_window(
     # Each sample is released as soon as its rows are taken.
     rows = {version: contents.samples.pop(version).finish() for version in sorted(contents.samples)}
     labels = join_labels(
-        {version: sampled.table["prediction_id"] for version, sampled in rows.items()},
+        {version: sampled.table for version, sampled in rows.items()},
         log=log,
         start=start,
         now=now,
@@ -81,9 +81,10 @@ def read_window(
         if version not in models.versions:
             return None
         try:
-            return models.bundle(version).contract.features
+            contract = models.contract(version)
         except BadBundle:
             return None
+        return contract.features + contract.segment_context
 
     entries = log.list_objects(partitions(window.days()), since=start)
     for version, table in rows.read_usable(

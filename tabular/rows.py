@@ -28,7 +28,10 @@ OWN_COLUMNS = {
     "model_version": pa.string(),
     "probability": pa.float64(),
     "sample_key": pa.int64(),
+    "reference": pa.string(),
+    "subject": pa.string(),
 }
+"""Columns of every table; reference and subject are null where the contract has none."""
 MAXIMUM_ID = 128
 INT64 = 2**63
 MISPLACED_MS = 3 * DAY_MS

@@ -1,8 +1,10 @@
 """JSON Schemas of the API's bodies, derived from a contract."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from domain.api.requests import MAXIMUM_ENTRIES
+from domain.contract.context import CONTEXT, TEXT_PATTERN, Context, Role
 from domain.contract.contract import Contract
 from domain.contract.feature import Feature, Value
 
@@ -26,9 +28,40 @@ def describe_feature(feature: Feature) -> Schema:
             }
 
 
-def make_example(contract: Contract) -> dict[str, Value]:
+def describe_context(entry: Context) -> Schema:
+    """Return the JSON Schema of one context column's values."""
+    described: Schema = {
+        "type": ["string", "null"] if entry.nullable else "string",
+        "minLength": 1,
+        "maxLength": entry.maximum_length,
+        "pattern": TEXT_PATTERN,
+    }
+    if entry.values:
+        described = describe_feature(entry.values)
+    return described | {"description": CONTEXT_DESCRIPTIONS[entry.role]}
+
+
+CONTEXT_DESCRIPTIONS: dict[Role | None, str] = {
+    "reference": "Your own id of this prediction, which labels may name. It may repeat.",
+    "subject": "A pseudonym of the person whom the prediction is about.",
+    None: "It is logged with the prediction, and never scored.",
+}
+
+
+def make_example(contract: Contract) -> dict[str, object]:
     """Make a valid instance for the documentation."""
-    return {feature.name: _example_value(feature) for feature in contract.features}
+    example: dict[str, object] = {f.name: _example_value(f) for f in contract.features}
+    if context := contract.request_context:
+        example[CONTEXT] = {entry.name: _example_context(entry) for entry in context.columns}
+    return example
+
+
+def _example_context(entry: Context) -> Value:
+    if entry.values:
+        return _example_value(entry.values)
+    return {"reference": "visit-4711", "subject": "p-0815", None: "text"}[entry.role][
+        : entry.maximum_length
+    ]
 
 
 def _example_value(feature: Feature) -> Value:
@@ -45,10 +78,7 @@ def build_components(contract: Contract) -> dict[str, Schema]:
     probability: Schema = {"type": "number", "minimum": 0, "maximum": 1}
     prediction_id: Schema = {"type": "string", "format": "uuid"}
     return {
-        "Instance": _closed(
-            {feature.name: describe_feature(feature) for feature in contract.features},
-            required=[feature.name for feature in contract.features if not feature.nullable],
-        ),
+        "Instance": _describe_instance(contract),
         "Instances": _closed({"instances": _several("Instance")}, required=["instances"]),
         "Prediction": _closed(
             {
@@ -77,18 +107,7 @@ def build_components(contract: Contract) -> dict[str, Schema]:
             }
         ),
         "Predictions": _closed({"predictions": _several("Prediction")}),
-        "Label": _closed(
-            {
-                "prediction_id": prediction_id,
-                contract.target: {"type": "boolean", "description": "What turned out true."},
-                "observed_at": {
-                    "type": "string",
-                    "format": "date-time",
-                    "description": "Not in the future. Without it, the time of the request.",
-                },
-            },
-            required=["prediction_id", contract.target],
-        ),
+        "Label": _describe_label(contract, prediction_id),
         "Labels": _closed({"labels": _several("Label")}, required=["labels"]),
         "Accepted": _closed({"accepted": {"type": "integer", "minimum": 1}}),
         "Model": {
@@ -129,6 +148,39 @@ def build_components(contract: Contract) -> dict[str, Schema]:
             },
         },
     }
+
+
+def _describe_instance(contract: Contract) -> Schema:
+    properties = {feature.name: describe_feature(feature) for feature in contract.features}
+    required = [feature.name for feature in contract.features if not feature.nullable]
+    if context := contract.request_context:
+        properties[CONTEXT] = _closed(
+            {entry.name: describe_context(entry) for entry in context.columns},
+            required=[entry.name for entry in context.columns if not entry.nullable],
+        ) | {"description": "Logged with the prediction, and never scored."}
+        required += [CONTEXT] if context.required else []
+    return _closed(properties, required)
+
+
+def _describe_label(contract: Contract, prediction_id: Schema) -> Schema:
+    """A label names its prediction by id or, where the contract has one, by reference."""
+    properties: dict[str, Schema] = {
+        "prediction_id": prediction_id,
+        contract.target: {"type": "boolean", "description": "What turned out true."},
+        "observed_at": {
+            "type": "string",
+            "format": "date-time",
+            "description": "Not in the future. Without it, the time of the request.",
+        },
+    }
+    reference = contract.request_context.reference
+    if reference is None:
+        return _closed(properties, required=["prediction_id", contract.target])
+    properties["reference"] = describe_context(replace(reference, nullable=False)) | {
+        "description": "The label is for every prediction with this reference."
+    }
+    by = [{"required": ["prediction_id"]}, {"required": ["reference"]}]
+    return _closed(properties, required=[contract.target]) | {"oneOf": by}
 
 
 def _closed(properties: Mapping[str, Schema], required: Sequence[str] | None = None) -> Schema:

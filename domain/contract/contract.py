@@ -14,11 +14,13 @@ from functools import cached_property
 from typing import Any
 
 from domain.contract import contract_document
-from domain.contract.context import Context, Role
+from domain.contract.context import CONTEXT, LOGGED_ROLES, Context, RequestContext, Role
 from domain.contract.feature import COLUMN_TYPES, DIRECTIONS, Feature, Segment, SegmentGroups, Value
 from domain.contract.field_problem import FieldProblem, pointer_token
 from domain.contract.file_format import ColumnFormat, FileColumn, FileFormat
 from domain.errors import BadContract
+
+NO_CONTEXT = RequestContext()
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,8 @@ class Contract:
     keeps their columns, for a champion that still answers by its own contract; nothing else knows
     them, and no bundle carries them.
 
-    `context`: columns of training files that identify a row or a person. They are never scored, and
-    no bundle carries them.
+    `context`: columns that are logged with a prediction or identify a training row. They are never
+    scored, and no bundle carries them, nor the segments that they define.
     """
 
     features: tuple[Feature, ...]
@@ -57,8 +59,9 @@ class Contract:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that `from_dict` reads back to an equal contract."""
+        own = tuple(segment for segment in self.segments if segment.feature in self.names)
         return contract_document.write(
-            self.features, self.target, self.segments, self.target_in_files, self.files
+            self.features, self.target, own, self.target_in_files, self.files
         )
 
     @cached_property
@@ -96,10 +99,17 @@ class Contract:
                 return feature
         raise KeyError(name)
 
+    @cached_property
+    def segment_context(self) -> tuple[Feature, ...]:
+        """The rules for the context columns that define segments."""
+        named = {segment.feature for segment in self.segments}
+        return tuple(e.values for e in self.context if e.values and e.name in named)
+
     @property
     def segment_groups(self) -> tuple[SegmentGroups, ...]:
-        """Every segment with its feature and the names of its groups."""
-        pairs = ((segment, self.feature(segment.feature)) for segment in self.segments)
+        """Every segment with its feature, or context column, and the names of its groups."""
+        known = {feature.name: feature for feature in (*self.features, *self.segment_context)}
+        pairs = ((segment, known[segment.feature]) for segment in self.segments)
         return tuple(SegmentGroups(s, feature, s.labels(feature)) for s, feature in pairs)
 
     def context_column(self, role: Role) -> str | None:
@@ -115,12 +125,34 @@ class Contract:
         if labelled:
             source = self.target_in_files.source or self.target
             columns.append(FileColumn(self.target, source, required=True))
-            columns += [FileColumn(c.name, c.name, required=True) for c in self.context]
-        return tuple(columns)
+        return (*columns, *self._context_in_files(labelled))
+
+    def _context_in_files(self, labelled: bool) -> list[FileColumn]:
+        """Those that tell training rows apart, or those that are logged with a scored file."""
+        if labelled:
+            needed = {e.name for e in self.context if e.role in ("row_id", "subject")}
+            read = self.context
+        else:
+            needed = {entry.name for entry in self.context}
+            read = self.request_context.columns
+        return [
+            FileColumn(e.name, e.in_files.source or e.name, e.name in needed and not e.nullable)
+            for e in read
+        ]
 
     def log_columns(self) -> dict[str, str]:
         """Glue column name → Glue type of each feature, in order."""
         return {feature.column: COLUMN_TYPES[feature.kind] for feature in self.features}
+
+    @cached_property
+    def request_context(self) -> RequestContext:
+        """The context columns that requests carry and the log keeps."""
+        return RequestContext.of(self.context)
+
+    def context_columns(self) -> dict[str, str]:
+        """Glue column name → Glue type of each context column that the log names by itself."""
+        logged = (entry for entry in self.request_context.columns if entry.role not in LOGGED_ROLES)
+        return {entry.column: entry.column_type for entry in logged}
 
     def retired_columns(self) -> dict[str, str]:
         """The same of each retired feature."""
@@ -131,14 +163,19 @@ class Contract:
         kept = self.log_columns() | self.retired_columns()
         return [name for name, kind in older.log_columns().items() if kept.get(name) != kind]
 
-    def validate(self, instance: object, at: str = "#") -> list[FieldProblem]:
-        """Every problem of one decoded JSON instance; an empty list means valid."""
+    def validate(
+        self, instance: object, at: str = "#", context: RequestContext = NO_CONTEXT
+    ) -> list[FieldProblem]:
+        """Every problem of one decoded JSON instance; an empty list means valid.
+
+        `context`: the context columns that it carries; none unless they are given.
+        """
         if not isinstance(instance, dict):
             return [FieldProblem(at, "must be an object with the features as fields")]
         problems = [
             FieldProblem(f"{at}/{pointer_token(name)}", "is not a feature")
             for name in instance
-            if name not in self.names
+            if name not in self.names and not (context and name == CONTEXT)
         ]
         for feature in self.features:
             value = instance.get(feature.name)
@@ -150,7 +187,7 @@ class Contract:
                 problems.append(
                     FieldProblem(f"{at}/{pointer_token(feature.name)}", detail, feature.name)
                 )
-        return problems
+        return problems + context.validate(instance, at) if context else problems
 
     def row(self, instance: Mapping[str, Any]) -> tuple[Value, ...]:
         """The values of a valid instance in the contract's order, None for missing.

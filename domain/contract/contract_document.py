@@ -1,15 +1,21 @@
 """Reading the document behind a contract: each entry checked, every problem noted."""
 
-import sys
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
-from domain.contract.context import ROLES, Context
-from domain.contract.feature import DIRECTIONS, KINDS, Feature, Kind, Segment
+from domain.contract.context import Context
+from domain.contract.context_document import find_context_clashes, read_context
+from domain.contract.feature import Feature, Segment
+from domain.contract.feature_document import (
+    is_name,
+    is_number,
+    read_feature,
+    read_name_and_kind,
+    unknown_keys,
+    write_feature,
+)
 from domain.contract.file_format import ColumnFormat, FileFormat
 from domain.contract.file_format_document import (
-    COLUMN_KEYS,
     FLAG_KEYS,
     find_clashes,
     read_column_format,
@@ -36,37 +42,27 @@ class Parts(NamedTuple):
     files: FileFormat
 
 
-MOST_CATEGORIES = 5_000
-"""A feature with more would take a column of the model's input for each of them."""
-
-
 def read(document: Mapping[str, Any]) -> Parts:
     """What the document says; raises BadContract naming every problem at once."""
     problems: list[str] = []
     unknown = sorted(set(document) - TABLES)
     problems += [f"unknown table [{name}]" for name in unknown]
     features = tuple(
-        _feature(index, entry, problems)
+        read_feature(index, entry, problems)
         for index, entry in enumerate(_entries(document, "features", problems))
     )
-    segments = tuple(
-        _segment(index, entry, features, problems)
-        for index, entry in enumerate(_entries(document, "segments", problems))
-    )
+    context = _context(document, problems)
+    segments = _segments(document, features, context, problems)
     retired = tuple(
         _retired(index, entry, problems)
         for index, entry in enumerate(_entries(document, "retired", problems))
-    )
-    context = tuple(
-        _context(index, entry, problems)
-        for index, entry in enumerate(_entries(document, "context", problems))
     )
     target, target_in_files = _target(document.get("target"), problems)
     if not features:
         problems.append("at least one [[features]] entry is needed")
     problems += _clashes(features, target, retired)
-    problems += _context_clashes(context, features, target, retired)
-    problems += find_clashes(features, target, target_in_files)
+    problems += find_context_clashes(context, features, target, retired)
+    problems += find_clashes(features, target, target_in_files, context)
     files = read_file_format(document, [*(f.name for f in features), target], problems)
     if problems:
         raise BadContract("The contract can't be used: " + "; ".join(problems) + ".")
@@ -85,16 +81,51 @@ def write(
     return {
         **({"files": written_files} if written_files else {}),
         "target": {"name": target, **write_column_format(target_in_files)},
-        "features": [_plain(feature) for feature in features],
-        "segments": [
-            {"feature": s.feature, **({"bounds": list(s.bounds)} if s.bounds else {})}
-            for s in segments
-        ],
+        "features": [write_feature(feature) for feature in features],
+        "segments": write_segments(segments),
     }
 
 
-def _is_name(name: str) -> bool:
-    return name.isascii() and name.isidentifier()
+def read_deployed_context(
+    document: Mapping[str, Any],
+) -> tuple[tuple[Context, ...], tuple[Segment, ...]]:
+    """The tables ``context`` and ``segments`` alone, the latter by context columns only.
+
+    Raises BadContract.
+    """
+    problems: list[str] = []
+    context = _context(document, problems)
+    segments = _segments(document, (), context, problems)
+    if problems:
+        raise BadContract("The context can't be used: " + "; ".join(problems) + ".")
+    return context, segments
+
+
+def write_segments(segments: Sequence[Segment]) -> list[dict[str, Json]]:
+    """Plain data that `read` takes back as ``segments``."""
+    return [
+        {"feature": s.feature, **({"bounds": list(s.bounds)} if s.bounds else {})} for s in segments
+    ]
+
+
+def _context(document: Mapping[str, Any], problems: list[str]) -> tuple[Context, ...]:
+    return tuple(
+        read_context(index, entry, problems)
+        for index, entry in enumerate(_entries(document, "context", problems))
+    )
+
+
+def _segments(
+    document: Mapping[str, Any],
+    features: Sequence[Feature],
+    context: Sequence[Context],
+    problems: list[str],
+) -> tuple[Segment, ...]:
+    known = (*features, *(entry.values for entry in context if entry.values))
+    return tuple(
+        _segment(index, entry, known, problems)
+        for index, entry in enumerate(_entries(document, "segments", problems))
+    )
 
 
 def _entries(document: Mapping[str, Any], key: str, problems: list[str]) -> Sequence[Any]:
@@ -105,100 +136,24 @@ def _entries(document: Mapping[str, Any], key: str, problems: list[str]) -> Sequ
     return []
 
 
-def _number(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return -sys.float_info.max <= value <= sys.float_info.max  # false for NaN, safe for 10**400
-
-
-def _named(where: str, entry: Any, problems: list[str]) -> tuple[str, Kind | None]:
-    """Name and kind of an entry; an empty name or no kind after noting what is wrong with it."""
-    if not isinstance(entry, Mapping):
-        problems.append(f"{where} must be a table")
-        return "", None
-    name, kind = entry.get("name"), entry.get("kind")
-    if not isinstance(name, str) or not _is_name(name):
-        problems.append(f"{where} needs a name of letters, digits and underscores")
-        name = ""
-    if kind not in KINDS:
-        problems.append(f"{name or where}: kind must be one of {', '.join(KINDS)}")
-        return name, None
-    return name, kind
-
-
 def _target(entry: object, problems: list[str]) -> tuple[str, ColumnFormat]:
     """The target's name, empty after noting what is wrong with it, and how files write it."""
     table: Mapping[str, Any] = entry if isinstance(entry, Mapping) else {}
     name = table.get("name")
-    if not isinstance(name, str) or not _is_name(name):
+    if not isinstance(name, str) or not is_name(name):
         problems.append("[target] needs a name of letters, digits and underscores")
         name = ""
-    problems += _unknown_keys("[target]", table, FLAG_KEYS | {"name"})
+    problems += unknown_keys("[target]", table, FLAG_KEYS | {"name"})
     return name, read_column_format("[target]", table, problems)
-
-
-def _unknown_keys(where: str, entry: Mapping[str, Any], known: AbstractSet[str]) -> list[str]:
-    return [f"{where}: unknown key {key}" for key in sorted(set(entry) - known)]
 
 
 def _retired(index: int, entry: Any, problems: list[str]) -> Feature:
     """A column that the log keeps for versions whose contract still has the feature."""
     where = f"retired[{index}]"
-    name, kind = _named(where, entry, problems)
+    name, kind = read_name_and_kind(where, entry, problems)
     if isinstance(entry, Mapping):
-        problems += _unknown_keys(name or where, entry, {"name", "kind"})
+        problems += unknown_keys(name or where, entry, {"name", "kind"})
     return Feature(name=name, kind=kind or "flag")
-
-
-def _feature(index: int, entry: Any, problems: list[str]) -> Feature:
-    """Parse one entry; notes problems and returns a harmless stand-in on the way."""
-    name, kind = _named(f"features[{index}]", entry, problems)
-    where = name or f"features[{index}]"
-    if kind is None:
-        return Feature(name=name, kind="flag")
-    wanted = {"category": {"categories"}, "number": {"minimum", "maximum"}, "flag": set()}[kind]
-    allowed = wanted | {"name", "kind", "nullable"}
-    allowed |= FLAG_KEYS if kind == "flag" else COLUMN_KEYS
-    if kind != "category":
-        allowed.add("monotone")
-    problems += _unknown_keys(where, entry, allowed)
-    problems += [f"{where}: {key} is missing" for key in sorted(wanted - set(entry))]
-    nullable = entry.get("nullable", False)
-    if not isinstance(nullable, bool):
-        problems.append(f"{where}: nullable must be true or false")
-    monotone = entry.get("monotone", "")
-    if kind != "category" and not (isinstance(monotone, str) and monotone in DIRECTIONS):
-        problems.append(f"{where}: monotone must be increasing or decreasing")
-        monotone = ""
-    low, high, categories = (
-        entry.get("minimum", 0),
-        entry.get("maximum", 1),
-        entry.get("categories", []),
-    )
-    if not (_number(low) and _number(high) and low < high):
-        problems.append(f"{where}: minimum must be a number below maximum")
-        low, high = 0, 1
-    is_texts = isinstance(categories, list) and all(isinstance(c, str) and c for c in categories)
-    if not is_texts or len(set(categories)) != len(categories):
-        problems.append(f"{where}: categories must be different, non-empty texts")
-        categories = []
-    elif kind == "category" and len(categories) < 2:
-        problems.append(f"{where}: at least two categories are needed")
-    elif len(categories) > MOST_CATEGORIES:
-        problems.append(
-            f"{where}: {len(categories):,} categories are more than the {MOST_CATEGORIES:,} that a"
-            " feature may have; join the rare ones into one"
-        )
-    return Feature(
-        name=name,
-        kind=kind,
-        minimum=float(low),
-        maximum=float(high),
-        categories=tuple(categories),
-        nullable=bool(nullable),
-        monotone=monotone,
-        in_files=read_column_format(where, entry, problems),
-    )
 
 
 def _segment(index: int, entry: Any, features: Sequence[Feature], problems: list[str]) -> Segment:
@@ -206,14 +161,14 @@ def _segment(index: int, entry: Any, features: Sequence[Feature], problems: list
     if not isinstance(entry, Mapping):
         problems.append(f"{where} must be a table")
         return Segment("")
-    problems += _unknown_keys(where, entry, {"feature", "bounds"})
+    problems += unknown_keys(where, entry, {"feature", "bounds"})
     name, bounds = entry.get("feature"), entry.get("bounds", [])
     known = {feature.name: feature for feature in features}
     if not isinstance(name, str) or name not in known:
-        problems.append(f"{where}: feature must name a feature")
+        problems.append(f"{where}: feature must name a feature, or a context column but a text")
         return Segment("")
     ascending = (
-        isinstance(bounds, list) and all(map(_number, bounds)) and bounds == sorted(set(bounds))
+        isinstance(bounds, list) and all(map(is_number, bounds)) and bounds == sorted(set(bounds))
     )
     if not ascending:
         problems.append(f"{where}: bounds must be ascending numbers")
@@ -233,56 +188,3 @@ def _clashes(features: Sequence[Feature], target: str, retired: Sequence[Feature
     if target and (target in RESERVED_FIELDS or target.lower() in {f.column for f in features}):
         problems.append(f"[target] name {target} is taken")
     return problems
-
-
-def _context(index: int, entry: Any, problems: list[str]) -> Context:
-    """Parse one entry; notes problems and returns a harmless stand-in on the way."""
-    where = f"context[{index}]"
-    if not isinstance(entry, Mapping):
-        problems.append(f"{where} must be a table")
-        return Context("", "subject")
-    name, role = entry.get("name"), entry.get("role")
-    if not isinstance(name, str) or not _is_name(name):
-        problems.append(f"{where} needs a name of letters, digits and underscores")
-        name = ""
-    where = name or where
-    problems += _unknown_keys(where, entry, {"name", "role"})
-    if role not in ROLES:
-        problems.append(f"{where}: role must be one of {', '.join(ROLES)}")
-        return Context(name, "subject")
-    return Context(name, role)
-
-
-def _context_clashes(
-    context: Sequence[Context],
-    features: Sequence[Feature],
-    target: str,
-    retired: Sequence[Feature],
-) -> list[str]:
-    """Names that something else has already, in any case, and roles that were given twice."""
-    problems = []
-    taken = {feature.column: f"the feature {feature.name}" for feature in (*features, *retired)}
-    taken |= dict.fromkeys(RESERVED_COLUMNS, "a column of the log")
-    taken[target.lower()] = "the target"
-    for entry in context:
-        if entry.name and entry.column in taken:
-            problems.append(f"{entry.name}: the name belongs to {taken[entry.column]}")
-        taken[entry.column] = f"the context column {entry.name}"
-    for role in ROLES:
-        named = [entry.name for entry in context if entry.name and entry.role == role]
-        if len(named) > 1:
-            problems.append(f"{', '.join(named)}: only one column may have the role {role}")
-    return problems
-
-
-def _plain(feature: Feature) -> dict[str, Json]:
-    plain: dict[str, Json] = {"name": feature.name, "kind": feature.kind}
-    if feature.kind == "category":
-        plain["categories"] = list(feature.categories)
-    if feature.kind == "number":
-        plain |= {"minimum": feature.minimum, "maximum": feature.maximum}
-    if feature.nullable:
-        plain["nullable"] = True
-    if feature.monotone:
-        plain["monotone"] = feature.monotone
-    return plain | write_column_format(feature.in_files)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
+from domain.contract.context import Context
 from domain.contract.feature import Feature
 from domain.contract.file_format import (
     DECIMALS,
@@ -58,17 +59,20 @@ def read_file_format(
     )
 
 
-def find_clashes(features: Sequence[Feature], target: str, form: ColumnFormat) -> list[str]:
+def find_clashes(
+    features: Sequence[Feature], target: str, form: ColumnFormat, context: Sequence[Context]
+) -> list[str]:
     """Words that files and the API would understand differently, and names given twice."""
     problems = []
-    for feature in features:
+    for feature in (*features, *(entry.values for entry in context if entry.values)):
         missing = feature.in_files.missing
         if set(missing) & set(feature.categories):
             problems.append(f"{feature.name}: a word of missing is a category too")
         numbers = [number for number in map(parse_number, missing) if number is not None]
         if feature.kind == "number" and any(map(feature.accepts, numbers)):
             problems.append(f"{feature.name}: a number of missing lies from minimum to maximum")
-    named = [(f.in_files.source or f.name) for f in features] + [form.source or target]
+    named = [f.in_files.source or f.name for f in features] + [form.source or target]
+    named += [entry.in_files.source or entry.name for entry in context]
     repeated = sorted({name for name in named if name and named.count(name) > 1})
     return problems + [f"{name}: two columns have this source" for name in repeated]
 

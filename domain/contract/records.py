@@ -6,8 +6,8 @@ Both encode themselves as one flat JSON object, whose fields are the columns of 
 import json
 import uuid
 import zlib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from domain.contract.contract import Contract
@@ -28,11 +28,19 @@ PREDICTION_COLUMNS = {
     "predicted": "boolean",
     "source": "string",
     "sample_key": "bigint",
+    "reference": "string",
+    "subject": "string",
 }
-"""Glue types of the prediction log's own columns; the contract's features follow them."""
+"""Glue types of the prediction log's own columns; the contract's features follow them, then its
+context columns without a role.
+
+``reference`` is the caller's id of the prediction and ``subject`` the person's pseudonym, whatever
+the contract calls these two; null where it has no such column.
+"""
 
 LABEL_COLUMNS = {
     "prediction_id": "string",
+    "reference": "string",
     "label": "boolean",
     "observed_at": "bigint",
     "received_at": "bigint",
@@ -41,12 +49,16 @@ LABEL_COLUMNS = {
 
 def prediction_log_columns(contract: Contract) -> dict[str, str]:
     """Glue column name → type of the whole prediction log, in order."""
-    return PREDICTION_COLUMNS | contract.log_columns()
+    return PREDICTION_COLUMNS | contract.log_columns() | contract.context_columns()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictionRecord:
-    """One logged prediction. Times are UTC milliseconds; `features` go by column name."""
+    """One logged prediction.
+
+    Times are UTC milliseconds. `features` and `context`, the context columns without a role, go by
+    column name.
+    """
 
     prediction_id: str
     predicted_at: int
@@ -57,6 +69,9 @@ class PredictionRecord:
     predicted: bool
     source: Source
     features: Mapping[str, Value]
+    reference: str | None = None
+    subject: str | None = None
+    context: Mapping[str, Value] = field(default_factory=dict)
 
     @property
     def sample_key(self) -> int:
@@ -66,14 +81,23 @@ class PredictionRecord:
     def to_row(self) -> dict[str, Value]:
         """The record as one flat row of the table."""
         row = {name: getattr(self, name) for name in PREDICTION_COLUMNS}
-        return row | dict(self.features)
+        return row | dict(self.features) | dict(self.context)
 
     @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> "PredictionRecord":
-        """The inverse of `to_row`; columns that aren't the record's own are features."""
+    def from_row(cls, row: Mapping[str, Any], context: Collection[str] = ()) -> "PredictionRecord":
+        """The inverse of `to_row`.
+
+        Of the columns that aren't the record's own, those of `context` are context columns, and the
+        others features.
+        """
+        row = {"reference": None, "subject": None, **row}  # older records have neither
         own = {name: row[name] for name in PREDICTION_COLUMNS if name != "sample_key"}
-        features = {k: v for k, v in row.items() if k not in PREDICTION_COLUMNS}
-        return cls(**own, features=features)
+        others = {name: value for name, value in row.items() if name not in PREDICTION_COLUMNS}
+        return cls(
+            **own,
+            features={name: value for name, value in others.items() if name not in context},
+            context={name: value for name, value in others.items() if name in context},
+        )
 
     def to_json(self) -> bytes:
         """One line of JSON, newline included, as Firehose and the fallback take it."""
@@ -82,9 +106,13 @@ class PredictionRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelRecord:
-    """The true outcome of one prediction. Times are UTC milliseconds."""
+    """The true outcome of one prediction, or of all with one reference.
 
-    prediction_id: str
+    Exactly one of `prediction_id` and `reference` is given. Times are UTC milliseconds.
+    """
+
+    prediction_id: str | None = None
+    reference: str | None = None
     label: bool
     observed_at: int
     received_at: int
@@ -96,6 +124,7 @@ class LabelRecord:
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "LabelRecord":
         """The inverse of `to_row`."""
+        row = {"reference": None, **row}  # older records have none
         return cls(**{name: row[name] for name in LABEL_COLUMNS})
 
     def to_json(self) -> bytes:

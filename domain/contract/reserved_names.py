@@ -15,18 +15,23 @@ RESERVED_COLUMNS = frozenset(
         "predicted",
         "source",
         "sample_key",
+        "reference",
+        "subject",
         "label",
         "observed_at",
         "received_at",
         "dt",
         "instances",
+        "context",
     }
 )
-"""Names that no feature may take: the logs' own columns, and what wraps a batch."""
+"""Names that no feature may take: the logs' own columns, what wraps a batch, and what holds the
+context columns."""
 
 RESERVED_FIELDS = frozenset(
     {
         "prediction_id",
+        "reference",
         "probability",
         "threshold",
         "model_version",

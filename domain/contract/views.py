@@ -4,14 +4,18 @@ They are common table expressions, which `ops query` puts before a query that re
 has to be created, and they are always those of this version of the code.
 
 - ``predictions``: every prediction once, from the stream and the fallback; of a repeated id the
-  earliest. Its columns are the log's own; features are read from ``prediction_log``.
-- ``outcomes``: one row per labelled id, from both too: the label observed last, and of those the
-  one received last.
+  earliest. Its columns are the log's own; features and other context columns are read from
+  ``prediction_log``.
+- ``outcomes``: one row per labelled prediction, whether its labels were sent by its id or by its
+  reference: the label observed last, and of those the one received last. Labels for an id or a
+  reference that no prediction has are there too, one row for each of these.
 - ``labelled``: predictions joined with their outcomes.
 - ``label_coverage``: per day (UTC) the predictions, how many have a label, the share, how many of
-  these the model got right, and labels received that day for ids that no prediction has.
+  these the model got right, and labels received that day for ids and references that no prediction
+  has.
 """
 
+from collections.abc import Iterable
 from datetime import date
 
 from domain.contract.records import LABEL_COLUMNS, PREDICTION_COLUMNS
@@ -25,17 +29,37 @@ def _whole(table: str, columns: dict[str, str], where: str = "") -> str:
     return " UNION ALL ".join(f"SELECT dt, {names} FROM {part}{where}" for part in parts)  # noqa: S608 - texts of our own
 
 
-def _first(table: str, columns: dict[str, str], order: str, where: str = "") -> str:
-    """One row per prediction_id: the first in this order."""
+def _first(rows: str, columns: Iterable[str], order: str, by: str = "prediction_id") -> str:
+    """One row for each value of `by`: the first in this order. `rows`: a query."""
     names = ", ".join(columns)
     return (
         f"SELECT dt, {names} FROM (SELECT dt, {names}, row_number() OVER "  # noqa: S608 - texts of our own
-        f"(PARTITION BY prediction_id ORDER BY {order}) AS place "
-        f"FROM ({_whole(table, columns, where)}) AS whole) AS ordered WHERE place = 1"
+        f"(PARTITION BY {by} ORDER BY {order}) AS place "
+        f"FROM ({rows}) AS whole) AS ordered WHERE place = 1"
     )
 
 
-_EARLIEST = "predicted_at, dt, model_version"
+def _predictions(where: str = "") -> str:
+    rows = _whole("prediction_log", PREDICTION_COLUMNS, where)
+    return _first(rows, PREDICTION_COLUMNS, "predicted_at, dt, model_version")
+
+
+def _outcomes() -> str:
+    """The labels with the ids that they are for, then the one that counts of each.
+
+    A label by reference becomes one for each prediction with it. Without any, it keeps no id.
+    """
+    labels = _whole("labels", LABEL_COLUMNS)
+    rows = f"""
+        SELECT l.dt, CASE WHEN l.reference IS NULL THEN l.prediction_id ELSE p.prediction_id END
+               AS prediction_id, l.reference, l.label, l.observed_at, l.received_at
+        FROM ({labels}) AS l
+        LEFT JOIN (SELECT prediction_id, reference FROM predictions WHERE reference IS NOT NULL)
+               AS p ON p.reference = l.reference"""  # noqa: S608 - texts of our own
+    order = "observed_at DESC, received_at DESC, label DESC"
+    unknown = "CASE WHEN prediction_id IS NULL THEN reference END"
+    return _first(rows, LABEL_COLUMNS, order, by=f"prediction_id, {unknown}")
+
 
 LOG = f"({_whole('prediction_log', PREDICTION_COLUMNS)}) AS log"
 """Every stored prediction record, copies included, for a FROM."""
@@ -47,15 +71,15 @@ def predictions_between(first: date, last: date) -> str:
     Copies of a record may be in folders that lie some time apart: take more days than you want.
     """
     where = f" WHERE dt BETWEEN '{first.isoformat()}' AND '{last.isoformat()}'"
-    return f"({_first('prediction_log', PREDICTION_COLUMNS, _EARLIEST, where)}) AS log"
+    return f"({_predictions(where)}) AS log"
 
 
 VIEWS = {
-    "predictions": _first("prediction_log", PREDICTION_COLUMNS, _EARLIEST),
-    "outcomes": _first("labels", LABEL_COLUMNS, "observed_at DESC, received_at DESC, label DESC"),
+    "predictions": _predictions(),
+    "outcomes": _outcomes(),
     "labelled": """
         SELECT p.dt, p.prediction_id, p.predicted_at, p.model_version, p.probability, p.threshold,
-               p.predicted, o.label, o.observed_at, o.received_at
+               p.predicted, p.reference, o.label, o.observed_at, o.received_at
         FROM predictions p JOIN outcomes o ON p.prediction_id = o.prediction_id""",
     "label_coverage": """
         SELECT coalesce(p.dt, o.dt) AS day,

@@ -1,13 +1,14 @@
 """Read labels strictly, and store them before they are acknowledged."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from adapters.streams import RecordStream
 from domain import times
 from domain.api import requests
+from domain.contract.context import Context
 from domain.contract.field_problem import FieldProblem, pointer_token
 from domain.contract.records import LabelRecord
 
@@ -19,14 +20,17 @@ _DATE_TIME = re.compile(
 )
 
 
-def read_labels(document: Any, *, target: str, now: datetime) -> list[LabelRecord]:
+def read_labels(
+    document: Any, *, target: str, now: datetime, reference: Context | None = None
+) -> list[LabelRecord]:
     """Read the labels of a request; raises BadRequest with every invalid field.
 
-    A label without `observed_at` counts as observed when it was received.
+    A label says which prediction it is for by `prediction_id`, or by `reference` where the contract
+    has a context column of that role. Without `observed_at` it was observed when it was received.
     """
     entries, _ = requests.read_entries(document, WRAPPER)
     problems: list[FieldProblem] = []
-    labels = [_label(entry, target, now, problems) for entry in entries]
+    labels = [_label(entry, target, reference, now, problems) for entry in entries]
     requests.refuse(problems)
     return [label for label in labels if label]
 
@@ -37,7 +41,11 @@ def accept(*, labels: Sequence[LabelRecord], stream: RecordStream) -> int:
 
 
 def _label(
-    entry: requests.Entry, target: str, now: datetime, problems: list[FieldProblem]
+    entry: requests.Entry,
+    target: str,
+    reference: Context | None,
+    now: datetime,
+    problems: list[FieldProblem],
 ) -> LabelRecord | None:
     """Read one label; None if it is invalid, with the reasons added to `problems`."""
     fields, at = entry.value, entry.at
@@ -45,16 +53,13 @@ def _label(
         problems.append(FieldProblem(at, "must be an object"))
         return None
     found = len(problems)
-    known = ("prediction_id", target, "observed_at")
+    known = ("prediction_id", target, "observed_at", *(["reference"] if reference else []))
     problems += [
         FieldProblem(f"{at}/{pointer_token(name)}", "is not a field of a label")
         for name in fields
         if name not in known
     ]
-    prediction_id = fields.get("prediction_id")
-    if not isinstance(prediction_id, str) or not _UUID.fullmatch(prediction_id):
-        detail = "must be the prediction_id of an answer, which is a UUID"
-        problems.append(FieldProblem(f"{at}/prediction_id", detail, "prediction_id"))
+    problems += _check_ids(fields, reference, at)
     if not isinstance(fields.get(target), bool):
         problems.append(FieldProblem(f"{at}/{target}", "must be true or false", target))
     observed = _instant(fields["observed_at"]) if "observed_at" in fields else now
@@ -63,12 +68,32 @@ def _label(
         problems.append(FieldProblem(f"{at}/observed_at", detail, "observed_at"))
     if len(problems) > found or observed is None:
         return None
+    prediction_id = fields.get("prediction_id")
     return LabelRecord(
-        prediction_id=str(prediction_id).lower(),
+        prediction_id=prediction_id.lower() if prediction_id else None,
+        reference=fields.get("reference"),
         label=fields[target],
         observed_at=times.to_millis(observed),
         received_at=times.to_millis(now),
     )
+
+
+def _check_ids(fields: Mapping[str, Any], reference: Context | None, at: str) -> list[FieldProblem]:
+    """What is wrong with the one field that says which predictions the label is for."""
+    if reference and "reference" in fields:
+        if "prediction_id" in fields:
+            detail = "must be left out beside a prediction_id"
+            return [FieldProblem(f"{at}/reference", detail, "reference")]
+        if fields["reference"] is None or not reference.accepts(fields["reference"]):
+            return [FieldProblem(f"{at}/reference", reference.expectation, "reference")]
+        return []
+    prediction_id = fields.get("prediction_id")
+    if isinstance(prediction_id, str) and _UUID.fullmatch(prediction_id):
+        return []
+    detail = "must be the prediction_id of an answer, which is a UUID"
+    if reference:
+        detail += ", or be left out beside a reference"
+    return [FieldProblem(f"{at}/prediction_id", detail, "prediction_id")]
 
 
 def _instant(text: object) -> datetime | None:

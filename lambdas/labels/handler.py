@@ -11,6 +11,7 @@ from adapters.rest import Answer
 from adapters.s3 import Bucket
 from adapters.streams import RecordStream
 from adapters.telemetry import Telemetry
+from domain.contract.deployed_context import DeployedContext
 from lambdas.labels.routes import build
 from lambdas.labels.settings import Settings
 
@@ -27,6 +28,7 @@ def _api() -> Api:
     return build(
         stream=stream,
         target=settings.target,
+        reference=DeployedContext.parse(settings.context).in_requests.reference,
         telemetry=Telemetry("labels", settings.metrics_namespace),
     )
 

@@ -11,6 +11,7 @@ from adapters.rest import Answer
 from adapters.s3 import Bucket
 from adapters.streams import RecordStream
 from adapters.telemetry import Telemetry
+from domain.contract.deployed_context import DeployedContext
 from lambdas.predictor.routes import build
 from lambdas.predictor.settings import Settings
 
@@ -22,6 +23,7 @@ def _api() -> Api:
     return build(
         models=Bucket(s3, settings.models_bucket),
         champion_seconds=settings.champion_seconds,
+        context=DeployedContext.parse(settings.context),
         stream=RecordStream(
             client=clients.client("firehose"),
             stream=settings.log_stream,

@@ -9,6 +9,8 @@ from functools import cached_property
 from adapters.aws import UNREACHABLE, error_code
 from adapters.model_store import ModelStore
 from adapters.s3 import Bucket
+from domain.contract.contract import Contract
+from domain.contract.deployed_context import DeployedContext
 from domain.errors import BadBundle, BadRecord, DomainError
 from domain.model.bundle import Bundle
 from domain.model.card import ModelCard
@@ -26,10 +28,14 @@ class NoModel(DomainError):
 
 @dataclass(frozen=True)
 class Model:
-    """A loaded model with everything an answer needs. It is replaced as a whole."""
+    """A loaded model with everything an answer needs. It is replaced as a whole.
+
+    `contract`: the bundle's own, with the deployment's context columns.
+    """
 
     ref: ModelRef
     bundle: Bundle
+    contract: Contract
 
     @property
     def version(self) -> str:
@@ -39,7 +45,7 @@ class Model:
     @cached_property
     def columns(self) -> tuple[str, ...]:
         """The features' names in the log, in the contract's order."""
-        return tuple(feature.column for feature in self.bundle.contract.features)
+        return tuple(feature.column for feature in self.contract.features)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +72,13 @@ class Snapshot:
 class ModelCache:
     """Reads the champion pointer at most once per `seconds`, and keeps the last good model.
 
-    A request uses one snapshot from start to end. `on_check` is called with each new snapshot.
+    `context` is the deployment's: a model's bundle has none. A request uses one snapshot from start
+    to end. `on_check` is called with each new snapshot.
     """
 
     bucket: Bucket
     seconds: float
+    context: DeployedContext
     on_check: Callable[[Snapshot], None] = lambda _: None
     clock: Callable[[], float] = time.monotonic
 
@@ -128,7 +136,8 @@ class ModelCache:
             if ref is None:
                 continue
             try:
-                loaded = Model(ref, self._store.load_bundle(ref))
+                bundle = self._store.load_bundle(ref)
+                loaded = Model(ref, bundle, self.context.add_to(bundle.contract))
             except BadBundle as error:
                 troubles.append(f"Version {ref.version}: {error}")
             except UNREACHABLE as error:

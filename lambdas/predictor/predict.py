@@ -44,7 +44,7 @@ def read_instances(
     entries, batch = requests.read_entries(document, WRAPPER, maximum)
     problems: list[FieldProblem] = []
     for entry in entries:
-        problems += contract.validate(entry.value, entry.at)
+        problems += contract.validate(entry.value, entry.at, contract.request_context)
     requests.refuse(problems)
     return [entry.value for entry in entries], batch
 
@@ -81,11 +81,13 @@ def predict(
     `now`: UTC milliseconds. Raises StreamUnavailable if a record could not be stored anywhere.
     """
     bundle, target = model.bundle, model.bundle.contract.target
+    context = model.contract.request_context
     answers: list[dict[str, Json]] = []
     lines, positives = [], 0
     for index, instance in enumerate(instances):
         row = bundle.contract.row(instance)
         probability = bundle.probability(row)
+        logged = context.read(instance)
         record = PredictionRecord(
             prediction_id=new_id(index),
             predicted_at=now,
@@ -96,6 +98,9 @@ def predict(
             predicted=probability >= bundle.threshold,
             source="api",
             features=dict(zip(model.columns, row, strict=True)),
+            reference=logged.reference,
+            subject=logged.subject,
+            context=logged.others,
         )
         lines.append(record.to_json())
         positives += record.predicted

@@ -12,6 +12,7 @@ from adapters.streams import RecordStream
 from adapters.telemetry import Observation, Telemetry
 from domain import metrics
 from domain.api import requests
+from domain.contract.deployed_context import DeployedContext
 from lambdas.predictor.model_cache import ModelCache, NoModel, Snapshot
 from lambdas.predictor.predict import make_id_factory, predict, read_instances
 
@@ -33,7 +34,7 @@ class Predictor:
         observation.properties["model_version"] = model.version
         explained = requests.read_flag(request.repeated_query, "explain")
         maximum = requests.MAXIMUM_EXPLAINED if explained else requests.MAXIMUM_ENTRIES
-        instances, batch = read_instances(request.json(), model.bundle.contract, maximum)
+        instances, batch = read_instances(request.json(), model.contract, maximum)
         predictions = predict(
             instances=instances,
             model=model,
@@ -79,7 +80,7 @@ class Predictor:
         from domain.api import openapi  # here, because POST /predict does not need it
 
         model = self._observed(observation).serving()
-        return answer(HTTPStatus.OK, openapi.build_document(model.bundle.contract))
+        return answer(HTTPStatus.OK, openapi.build_document(model.contract))
 
     def _observed(self, observation: Observation) -> Snapshot:
         snapshot = self.models.current()
@@ -89,7 +90,12 @@ class Predictor:
 
 
 def build(
-    *, models: Bucket, champion_seconds: float, stream: RecordStream, telemetry: Telemetry
+    *,
+    models: Bucket,
+    champion_seconds: float,
+    context: DeployedContext,
+    stream: RecordStream,
+    telemetry: Telemetry,
 ) -> Api:
     """Build the function's API."""
 
@@ -104,7 +110,7 @@ def build(
             seen.count(metrics.BUNDLE_TROUBLE, len(snapshot.troubles))
             telemetry.emit(seen)
 
-    cache = ModelCache(bucket=models, seconds=champion_seconds, on_check=report)
+    cache = ModelCache(bucket=models, seconds=champion_seconds, context=context, on_check=report)
     predictor = Predictor(models=cache, stream=stream)
     routes = {
         ("POST", "/predict"): predictor.predict,

@@ -7,10 +7,14 @@ from domain.environment import Environment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(Environment):
-    """`champion_seconds`: seconds between two looks at the champion pointer."""
+    """`champion_seconds`: seconds between two looks at the champion pointer.
+
+    `context`: the deployed contract's context columns, as `DeployedContext.to_text` writes them.
+    """
 
     models_bucket: str
     predictions_bucket: str
     log_stream: str
     metrics_namespace: str
+    context: str | None = None
     champion_seconds: float = 60.0

@@ -64,6 +64,7 @@ class ServingStack(Stack):
                 predictions_bucket=storage.predictions.bucket_name,
                 log_stream=storage.prediction_log.stream.stream_name,
                 metrics_namespace=self._settings.names.metrics_namespace,
+                context=self._settings.context_text or None,
             ).to_env(),
             # 55 MB are used; the rest is for the processor that comes with it, 0.58 of one. What
             # computes (a cold start, a batch, an explanation) takes half the time it would with 512
@@ -93,6 +94,7 @@ class ServingStack(Stack):
                 labels_stream=storage.labels.stream.stream_name,
                 target=self._settings.contract.target,
                 metrics_namespace=self._settings.names.metrics_namespace,
+                context=self._settings.context_text or None,
             ).to_env(),
         )
         storage.labels.stream.grant_put(labels.role)

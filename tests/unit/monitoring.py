@@ -89,7 +89,8 @@ def records(frame: pd.DataFrame, contract: Contract, *, version: str, at: int = 
     schema = pa.schema(
         [(name, _ARROW[kind]) for name, kind in prediction_log_columns(contract).items()]
     )
-    whole = frame.reset_index(drop=True).assign(**own)
+    nothing = pd.DataFrame({"reference": None, "subject": None}, index=range(len(frame)))
+    whole = nothing.assign(**frame.reset_index(drop=True)).assign(**own)
     return pa.Table.from_pandas(whole[schema.names], schema=schema, preserve_index=False)
 
 

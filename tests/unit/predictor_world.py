@@ -13,6 +13,7 @@ from adapters.streams import RecordStream
 from adapters.telemetry import Telemetry
 from domain import keys
 from domain.contract.contract import Contract
+from domain.contract.deployed_context import DeployedContext
 from domain.model.bundle import Bundle
 from domain.model.champion import ModelRef
 from lambdas.predictor.routes import build
@@ -35,6 +36,7 @@ class World:
 
     contract: Contract
     champion_seconds: float = 0.0
+    context: DeployedContext = field(default_factory=DeployedContext)
     s3: FakeS3 = field(default_factory=FakeS3)
     firehose: FakeFirehose = field(default_factory=FakeFirehose)
 
@@ -43,6 +45,7 @@ class World:
         self.api: Api = build(
             models=self.s3.bucket(),
             champion_seconds=self.champion_seconds,
+            context=self.context,
             stream=RecordStream(client, "s", self.s3.bucket(), "log", sleep=lambda _: None),
             telemetry=Telemetry("predictor", "circle-dev"),
         )

@@ -113,6 +113,8 @@ def log_records(
         "predicted": scored >= scorer.bundle.threshold,
         "source": ["batch"] * rows,
         "sample_key": sample_keys,
+        "reference": pa.nulls(rows),
+        "subject": pa.nulls(rows),
     }
     arrays = to_arrays(columns, contract)
     values |= {feature.column: arrays[feature.name] for feature in contract.features}

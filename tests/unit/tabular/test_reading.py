@@ -206,9 +206,12 @@ def test_no_content_of_an_object_ends_the_reading(
     contents = read(moto_bucket)
     taken = contents.samples[version].finish()
     if stream == "labels":
-        ids = {version: taken.table["prediction_id"]}
         found = join_labels(
-            ids, log=LogObjects(moto_bucket), start=START, now=END, damage=contents.damage
+            {version: taken.table},
+            log=LogObjects(moto_bucket),
+            start=START,
+            now=END,
+            damage=contents.damage,
         )
         assert [UNKNOWN] * 3 == found[version].tolist()
         assert contents.damage.malformed["unreadable"] in (0, 3)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.api.openapi import build_document
+from domain.contract.context import CONTEXT
 from domain.contract.contract import Contract
 from domain.contract.feature import Feature, Segment
 from domain.contract.records import LABEL_COLUMNS, PREDICTION_COLUMNS
@@ -111,8 +112,9 @@ def test_columns_that_a_newer_contract_forgets_are_named(
 
 def test_the_reserved_names_are_those_of_logs_and_answers(contract: Contract) -> None:
     schemas = build_document(contract)["components"]["schemas"]
-    fields = {*schemas["Prediction"]["properties"], *schemas["Label"]["properties"], "labels"}
-    assert RESERVED_COLUMNS == {*PREDICTION_COLUMNS, *LABEL_COLUMNS, "dt", "instances"}
+    fields = {*schemas["Prediction"]["properties"], *schemas["Label"]["properties"]}
+    fields |= {"labels", "reference"}
+    assert RESERVED_COLUMNS == {*PREDICTION_COLUMNS, *LABEL_COLUMNS, "dt", "instances", CONTEXT}
     assert RESERVED_FIELDS == fields - {contract.target}
 
 
@@ -299,9 +301,45 @@ def test_bands_and_groups_are_named_in_order(contract: Contract) -> None:
         ("retired = [1]", "retired[0] must be a table"),
         ("context = [1]", "context[0] must be a table"),
         ('[[context]]\nrole = "subject"', "context[0] needs a name"),
-        ('[[context]]\nname = "who"', "who: role must be one of row_id, subject"),
+        (
+            '[[context]]\nname = "who"\nrole = "person"',
+            "who: role must be one of row_id, subject, reference",
+        ),
         ('[[context]]\nname = "who"\nrole = ["subject"]', "who: role must be one of"),
-        ('[[context]]\nname = "who"\nrole = "subject"\nkind = "flag"', "who: unknown key kind"),
+        ('[[context]]\nname = "who"\nkind = "date"', "who: kind must be one of text, category"),
+        (
+            '[[context]]\nname = "who"\nrole = "subject"\nkind = "flag"',
+            "who: a column with the role subject must be a text",
+        ),
+        ('[[context]]\nname = "site"\nkind = "category"', "site: categories is missing"),
+        ('[[context]]\nname = "size"\nkind = "number"', "size: minimum is missing"),
+        ('[[context]]\nname = "on"\nkind = "flag"\nmonotone = ""', "on: unknown key monotone"),
+        ('[[context]]\nname = "who"\nmissing = ["x"]', "who: unknown key missing"),
+        ('[[context]]\nname = "who"\nnullable = 1', "who: nullable must be true or false"),
+        ('[[context]]\nname = "who"\nmaximum_length = 1025', "who: maximum_length must be"),
+        ('[[context]]\nname = "who"\nmaximum_length = true', "who: maximum_length must be"),
+        (
+            '[[context]]\nname = "row"\nrole = "row_id"\nnullable = true',
+            "row: unknown key nullable",
+        ),
+        (
+            '[[context]]\nname = "who"\n[[segments]]\nfeature = "who"',
+            "segments[0]: feature must name a feature, or a context column but a text",
+        ),
+        (
+            '[[context]]\nname = "size"\nkind = "number"\nminimum = 0\nmaximum = 9\n'
+            '[[segments]]\nfeature = "size"',
+            "segments[0]: bounds are needed for a number",
+        ),
+        (
+            '[[context]]\nname = "Subject"\nrole = "reference"',
+            "Subject: the name belongs to a column of the log",
+        ),
+        (
+            '[[context]]\nname = "a"\nrole = "reference"\n'
+            '[[context]]\nname = "b"\nrole = "reference"',
+            "a, b: only one column may have the role reference",
+        ),
         ('[[context]]\nname = "Source"\nrole = "subject"', "Source: the name belongs to a column"),
         (
             '[[features]]\nname = "a"\nkind = "flag"\n[[context]]\nname = "A"\nrole = "row_id"',

@@ -50,7 +50,7 @@ def _prediction(prediction_id: str, at: int = 1, **changes: Any) -> dict[str, An
     }
 
 
-def _label(prediction_id: str, label: bool, observed: int, **changes: Any) -> dict[str, Any]:
+def _label(prediction_id: str | None, label: bool, observed: int, **changes: Any) -> dict[str, Any]:
     return {
         "dt": "2026-01-03",
         "prediction_id": prediction_id,
@@ -94,6 +94,30 @@ def test_the_label_observed_last_wins_and_of_these_the_one_received_last(
     _insert(logs, "labels_fallback", labels[3:])
     expected = [("late", True), ("once", True), ("twice", False)]
     assert expected == _rows(logs, "SELECT prediction_id, label FROM outcomes ORDER BY 1")
+
+
+def test_a_label_by_reference_reaches_every_prediction_with_it(
+    logs: duckdb.DuckDBPyConnection,
+) -> None:
+    predictions = [_prediction(name, reference="visit-1") for name in "ab"]
+    _insert(logs, "prediction_log", [*predictions, _prediction("c", reference="visit-2")])
+    _insert(logs, "prediction_log_fallback", [_prediction("d")])
+    by_reference = [
+        _label(None, True, 5, reference="visit-1"),
+        _label(None, False, 3, reference="visit-2"),
+        _label(None, True, 9, reference="nobody's"),
+        _label(None, True, 8, reference="nobody's"),
+    ]
+    by_id = [_label("b", False, 6), _label("c", True, 2), _label("d", True, 1)]
+    _insert(logs, "labels", by_reference[:2] + by_id[:1])
+    _insert(logs, "labels_fallback", by_reference[2:] + by_id[1:])
+    sql = "SELECT prediction_id, label, observed_at FROM outcomes ORDER BY observed_at"
+    assert [("d", True, 1), ("c", False, 3), ("a", True, 5), ("b", False, 6), (None, True, 9)] == (
+        _rows(logs, sql)
+    )
+    assert [4] == [n for (n,) in _rows(logs, "SELECT count(*) FROM labelled")]
+    unknown = "SELECT sum(labelled), sum(unknown_labels) FROM label_coverage"
+    assert [(4, 1)] == _rows(logs, unknown)
 
 
 def test_coverage_per_day_counts_unknown_ids_apart(logs: duckdb.DuckDBPyConnection) -> None:

@@ -15,6 +15,7 @@ from adapters.streams import RecordStream
 from adapters.telemetry import Telemetry
 from domain import keys, times
 from domain.api.requests import BadRequest
+from domain.contract.context import Context
 from lambdas.labels.accept import read_labels
 from lambdas.labels.routes import build
 from tests.unit.fakes import FakeFirehose, FakeS3, api_event, json_lines, problem_of
@@ -30,12 +31,14 @@ class World:
 
     s3: FakeS3 = field(default_factory=FakeS3)
     firehose: FakeFirehose = field(default_factory=FakeFirehose)
+    reference: Context | None = None
 
     def post(self, body: Any, **options: Any) -> Answer:
         client: Any = self.firehose
         api = build(
             stream=RecordStream(client, "s", self.s3.bucket(), "labels", sleep=lambda _: None),
             target="diabetes",
+            reference=self.reference,
             telemetry=Telemetry("labels", "circle-dev"),
         )
         text = body if isinstance(body, str) else json.dumps(body)
@@ -59,7 +62,8 @@ def test_a_label_is_stored_and_counted(world: World, body: Any) -> None:
     (row,) = world.firehose.rows
     assert before <= row.pop("received_at") <= times.to_millis(datetime.now(UTC))
     observed = times.to_millis(datetime(2026, 1, 30, 9, tzinfo=UTC))
-    assert {"prediction_id": ID, "label": True, "observed_at": observed} == row
+    expected = {"prediction_id": ID, "reference": None, "label": True, "observed_at": observed}
+    assert expected == row
 
 
 def test_a_thousand_labels_are_stored_in_order(world: World) -> None:
@@ -67,6 +71,46 @@ def test_a_thousand_labels_are_stored_in_order(world: World) -> None:
     labels = [{"prediction_id": i, "diabetes": False} for i in ids]
     assert {"accepted": 1000} == _ok(world.post({"labels": labels}))
     assert ids == [row["prediction_id"] for row in world.firehose.rows]
+
+
+REFERENCE = Context(name="visit", role="reference", maximum_length=10)
+
+
+def test_a_label_may_name_its_prediction_by_reference() -> None:
+    world = World(reference=REFERENCE)
+    by_reference = {"reference": "visit 4711", "diabetes": True}
+    assert {"accepted": 2} == _ok(world.post({"labels": [by_reference, LABEL]}))
+    named = [(row["prediction_id"], row["reference"]) for row in world.firehose.rows]
+    assert [(None, "visit 4711"), (ID, None)] == named
+
+
+@pytest.mark.parametrize(
+    ("change", "pointers"),
+    [
+        ({"reference": None}, ["#/reference"]),
+        ({"reference": ""}, ["#/reference"]),
+        ({"reference": 4711}, ["#/reference"]),
+        ({"reference": "x" * 10_000}, ["#/reference"]),
+        ({"reference": " 4711"}, ["#/reference"]),
+        ({"reference": "4711\n"}, ["#/reference"]),
+        ({"reference": "4711", "prediction_id": ID}, ["#/reference"]),
+        ({"reference": "4711", "visit": "4711"}, ["#/visit"]),
+        ({}, ["#/prediction_id"]),
+    ],
+)
+def test_a_reference_that_is_none_is_refused_by_name_and_not_repeated(
+    change: dict[str, Any], pointers: list[str]
+) -> None:
+    world = World(reference=REFERENCE)
+    problem = problem_of(world.post({"diabetes": True} | change))
+    assert (400, pointers) == (problem["status"], [e["pointer"] for e in problem["errors"]])
+    assert "4711" not in json.dumps(problem)
+    assert [] == world.firehose.rows
+
+
+def test_without_a_reference_in_the_contract_a_label_has_no_such_field(world: World) -> None:
+    problem = problem_of(world.post({"reference": "4711", "diabetes": True}))
+    assert ["#/reference", "#/prediction_id"] == [e["pointer"] for e in problem["errors"]]
 
 
 def test_repeated_and_contradicting_labels_are_all_kept(world: World) -> None:
@@ -190,5 +234,6 @@ def test_without_stream_and_fallback_nothing_is_acknowledged(world: World) -> No
 def test_only_post_is_taken(world: World, method: str, status: int) -> None:
     client: Any = world.firehose
     stream = RecordStream(client, "s", world.s3.bucket(), "labels")
-    api = build(stream=stream, target="diabetes", telemetry=Telemetry("labels", "circle-dev"))
+    telemetry = Telemetry("labels", "circle-dev")
+    api = build(stream=stream, target="diabetes", reference=None, telemetry=telemetry)
     assert status == problem_of(api.respond(api_event(method, "/labels")))["status"]

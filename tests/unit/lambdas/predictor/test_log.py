@@ -11,6 +11,7 @@ import pytest
 from adapters.rest import Answer
 from adapters.telemetry import Telemetry
 from domain import keys
+from domain.contract.context import Context
 from domain.contract.contract import Contract
 from lambdas.labels.routes import build as build_labels
 from tests.unit.domain.contract.test_contract import VALID
@@ -162,10 +163,13 @@ def test_labels_tell_nothing_of_what_was_sent(
     telemetry = Telemetry("labels", "circle-dev")
     handler: Any = telemetry.log.registered_handler
     handler.stream = sys.stdout
-    api = build_labels(stream=stream, target="diabetes", telemetry=telemetry)
+    reference = Context(name="visit", role="reference", maximum_length=1)
+    api = build_labels(stream=stream, target="diabetes", reference=reference, telemetry=telemetry)
     for text in CANARIES:
         label = {"prediction_id": text, "diabetes": text, "observed_at": text, text: text}
-        assert 400 == api.respond(api_event("POST", "/labels", json.dumps(label)))["statusCode"]
+        for sent in (label, {"reference": text, "diabetes": True}):
+            answer = api.respond(api_event("POST", "/labels", json.dumps(sent)))
+            assert 400 == answer["statusCode"]
     ids = [f"00000000-0000-4000-8000-{n:012d}" for n in range(25)]
     for prediction_id in ids:
         body = json.dumps({"prediction_id": prediction_id, "diabetes": True})

@@ -1,0 +1,115 @@
+"""Reading the contract's ``[[features]]``; every problem is noted."""
+
+import sys
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from domain.contract.feature import DIRECTIONS, KINDS, Feature, Kind
+from domain.contract.file_format_document import (
+    COLUMN_KEYS,
+    FLAG_KEYS,
+    read_column_format,
+    write_column_format,
+)
+from domain.typed_json import Json
+
+MOST_CATEGORIES = 5_000
+"""A feature with more would take a column of the model's input for each of them."""
+
+
+def read_feature(index: int, entry: Any, problems: list[str]) -> Feature:
+    """Parse one entry; notes problems and returns a harmless stand-in on the way."""
+    name, kind = read_name_and_kind(f"features[{index}]", entry, problems)
+    where = name or f"features[{index}]"
+    if kind is None:
+        return Feature(name=name, kind="flag")
+    wanted = {"category": {"categories"}, "number": {"minimum", "maximum"}, "flag": set()}[kind]
+    allowed = wanted | {"name", "kind", "nullable"}
+    allowed |= FLAG_KEYS if kind == "flag" else COLUMN_KEYS
+    if kind != "category":
+        allowed.add("monotone")
+    problems += unknown_keys(where, entry, allowed)
+    problems += [f"{where}: {key} is missing" for key in sorted(wanted - set(entry))]
+    nullable = entry.get("nullable", False)
+    if not isinstance(nullable, bool):
+        problems.append(f"{where}: nullable must be true or false")
+    monotone = entry.get("monotone", "")
+    if kind != "category" and not (isinstance(monotone, str) and monotone in DIRECTIONS):
+        problems.append(f"{where}: monotone must be increasing or decreasing")
+        monotone = ""
+    low, high, categories = (
+        entry.get("minimum", 0),
+        entry.get("maximum", 1),
+        entry.get("categories", []),
+    )
+    if not (is_number(low) and is_number(high) and low < high):
+        problems.append(f"{where}: minimum must be a number below maximum")
+        low, high = 0, 1
+    is_texts = isinstance(categories, list) and all(isinstance(c, str) and c for c in categories)
+    if not is_texts or len(set(categories)) != len(categories):
+        problems.append(f"{where}: categories must be different, non-empty texts")
+        categories = []
+    elif kind == "category" and len(categories) < 2:
+        problems.append(f"{where}: at least two categories are needed")
+    elif len(categories) > MOST_CATEGORIES:
+        problems.append(
+            f"{where}: {len(categories):,} categories are more than the {MOST_CATEGORIES:,} that a"
+            " feature may have; join the rare ones into one"
+        )
+    return Feature(
+        name=name,
+        kind=kind,
+        minimum=float(low),
+        maximum=float(high),
+        categories=tuple(categories),
+        nullable=bool(nullable),
+        monotone=monotone,
+        in_files=read_column_format(where, entry, problems),
+    )
+
+
+def write_feature(feature: Feature) -> dict[str, Json]:
+    """Plain data that `read_feature` takes back."""
+    plain: dict[str, Json] = {"name": feature.name, "kind": feature.kind}
+    if feature.kind == "category":
+        plain["categories"] = list(feature.categories)
+    if feature.kind == "number":
+        plain |= {"minimum": feature.minimum, "maximum": feature.maximum}
+    if feature.nullable:
+        plain["nullable"] = True
+    if feature.monotone:
+        plain["monotone"] = feature.monotone
+    return plain | write_column_format(feature.in_files)
+
+
+def read_name_and_kind(where: str, entry: Any, problems: list[str]) -> tuple[str, Kind | None]:
+    """Name and kind of an entry; an empty name or no kind after noting what is wrong with it."""
+    if not isinstance(entry, Mapping):
+        problems.append(f"{where} must be a table")
+        return "", None
+    name, kind = entry.get("name"), entry.get("kind")
+    if not isinstance(name, str) or not is_name(name):
+        problems.append(f"{where} needs a name of letters, digits and underscores")
+        name = ""
+    if kind not in KINDS:
+        problems.append(f"{name or where}: kind must be one of {', '.join(KINDS)}")
+        return name, None
+    return name, kind
+
+
+def is_name(name: str) -> bool:
+    """Whether a column may be called that, in SQL too."""
+    return name.isascii() and name.isidentifier()
+
+
+def is_number(value: object) -> bool:
+    """Whether a value of TOML or JSON is a finite number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return -sys.float_info.max <= value <= sys.float_info.max  # false for NaN, safe for 10**400
+
+
+def unknown_keys(where: str, entry: Mapping[str, Any], known: AbstractSet[str]) -> list[str]:
+    """A problem for each key of the entry that is not known."""
+    return [f"{where}: unknown key {key}" for key in sorted(set(entry) - known)]

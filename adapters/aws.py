@@ -52,13 +52,21 @@ def error_code(error: BaseException) -> str:
 
 
 def client(
-    service: str, *, timeout_seconds: float = 10.0, attempts: int = 3, connections: int = 10
+    service: str,
+    *,
+    timeout_seconds: float = 10.0,
+    attempts: int = 3,
+    connections: int = 10,
+    region: str | None = None,
 ) -> Any:
-    """Create a client with timeouts, and SigV4 for S3 URLs (S3 requires it for KMS objects)."""
+    """Create a client with timeouts, and SigV4 for S3 URLs (S3 requires it for KMS objects).
+
+    `region`: of a service that has one endpoint for all of them.
+    """
     import boto3  # here, because LeanClients does not need it
 
     config = _config(service, 3.0, timeout_seconds, attempts, connections)
-    return boto3.client(service, config=config)  # type: ignore[call-overload]  # the service is a variable here
+    return boto3.client(service, region_name=region, config=config)  # type: ignore[call-overload]  # the service is a variable here
 
 
 class LeanClients:

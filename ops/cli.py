@@ -50,6 +50,11 @@ COMMANDS = {
         "Run the whole loop, from data to the alert mail.", MACHINE, ("", "--data patients.csv")
     ),
     "status": Entry("Show what runs and what serves.", MACHINE, ("", "--check", "--json")),
+    "doctor": Entry(
+        "Say what is wrong here or in an account, and what to do.",
+        MACHINE,
+        ("", "--json"),
+    ),
     "mail": Entry("List the mails in this machine's mailbox.", MACHINE, ("",)),
     "open": Entry("Show the links, or open one in a browser.", MACHINE, ("", "dashboard")),
     "sample-data": Entry(

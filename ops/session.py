@@ -37,7 +37,7 @@ class Session:
         """Run a command and print its answer and hint; returns the exit status."""
         user_environ = dict(self.environ)
         try:
-            answer = run(self._target(), **options)
+            answer = self._with_commands(run(self._target(), **options), user_environ)
             _print(answer, as_json=as_json)
         except (Exception, KeyboardInterrupt) as error:
             from ops.explain import explain
@@ -64,6 +64,12 @@ class Session:
             del self.environ[name]
         self.environ.update(laptop.env(self.environ))
         return Target.on_laptop(laptop)
+
+    def _with_commands(self, answer: Answer, environ: Mapping[str, str]) -> Answer:
+        """The answer with sentences whose commands work when they are pasted."""
+        parts = answer.shown
+        shown = [self._spell_out(p, environ) if isinstance(p, str) else p for p in parts]
+        return replace(answer, shown=shown)
 
     def _spell_out(self, text: str, environ: Mapping[str, str]) -> str:
         options = [] if self.name is None else ["--name", self.name]

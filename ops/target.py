@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from domain.deployment import DEFAULT_NAME, PARTS, Deployment, Names, NotDeployed
+from domain.deployment import DEFAULT_NAME, PARTS, Deployment, Names, NotDeployed, Part
 from domain.errors import BadRecord
 from domain.model.card import ModelCard
 from domain.model.champion import Champion
@@ -14,10 +14,27 @@ from ops.errors import OpsError
 from ops.laptop import STAGE, Laptop
 
 if TYPE_CHECKING:  # botocore takes its time to import, and --help does without it
+    from mypy_boto3_cloudformation.type_defs import StackResourceSummaryTypeDef
+
     from adapters.model_store import ModelStore
     from adapters.s3 import Bucket
 
 REPAIR = "python -m ops repair pointer"
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What the stacks made: ``(type, logical id, physical name)`` of each resource."""
+
+    listed: tuple[tuple[str, str, str], ...]
+
+    def names(self, kind: str, logical_prefix: str = "") -> list[str]:
+        """Physical names of a type, e.g. ``AWS::SQS::Queue``, whose logical id starts like that."""
+        return [
+            name
+            for found, logical, name in self.listed
+            if found == kind and logical.startswith(logical_prefix)
+        ]
 
 
 @dataclass(frozen=True)
@@ -89,6 +106,25 @@ class Target:
             raise OpsError(str(error), self.deploy_command) from None
 
     @property
+    def parts(self) -> tuple[Part, ...]:
+        """The parts that have a stack here: this machine's tracking server is a process."""
+        return tuple(part for part in PARTS if self.laptop is None or part != "Tracking")
+
+    @cached_property
+    def resources(self) -> Resources:
+        """The resources of all stacks that are there."""
+        client = self.client("cloudformation")
+        stacks = [self.names.stack(part) for part in self.parts]
+        return Resources(
+            tuple(
+                (found["ResourceType"], found["LogicalResourceId"], found["PhysicalResourceId"])
+                for stack in stacks
+                for found in _list_resources(client, stack)
+                if "PhysicalResourceId" in found
+            )
+        )
+
+    @property
     def deploy_command(self) -> str:
         """How to deploy the stage."""
         if self.laptop is not None:
@@ -136,6 +172,21 @@ class Target:
             apiKey=self.deployment.api_key_id, includeValue=True
         )
         return str(answer["value"])
+
+
+def _list_resources(client: Any, stack: str) -> "list[StackResourceSummaryTypeDef]":
+    """The stack's resources; none when there is no such stack."""
+    from botocore.exceptions import ClientError
+
+    from adapters.aws import error_code
+
+    pages = client.get_paginator("list_stack_resources").paginate(StackName=stack)
+    try:
+        return [found for page in pages for found in page["StackResourceSummaries"]]
+    except ClientError as error:
+        if error_code(error) == "ValidationError":
+            return []
+        raise
 
 
 def _read_outputs(client: Any, name: str) -> dict[str, str]:

@@ -50,12 +50,12 @@ class Stacks:
 class Account(Target):
     """A stage of moto's account."""
 
-    resources: dict[str, str] = {}  # noqa: RUF012 - one account at a time
+    in_stack: dict[str, str] = {}  # noqa: RUF012 - one account at a time
     replaced: dict[str, Any] = {}  # noqa: RUF012 - and its clients
 
     def client(self, service: str, **options: Any) -> Any:
         if service == "cloudformation":
-            return Stacks(self.resources)
+            return Stacks(self.in_stack)
         return self.replaced.get(service) or super().client(service, **options)
 
 
@@ -102,7 +102,7 @@ def account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account
             tracking.SECRET: made["ARN"],
             tracking.SERVICE: "arn:aws:ecs:us-east-1:123456789012:service/ours/mlflow",
         }
-        monkeypatch.setattr(Account, "resources", resources)
+        monkeypatch.setattr(Account, "in_stack", resources)
         monkeypatch.setattr(Account, "replaced", {"stepfunctions": Executions(0)})
         yield Account("dev", None, tmp_path)
 
@@ -316,7 +316,7 @@ def test_a_laptop_has_nothing_to_pause(tmp_path: Path) -> None:
 
 
 def test_a_half_deployed_stack_is_a_sentence(account: Account) -> None:
-    del account.resources[tracking.DATABASE]
+    del account.in_stack[tracking.DATABASE]
     with pytest.raises(OpsError, match="missing: AWS::RDS::DBInstance") as error:
         tracking.TrackingServer.find(account, "pause")
     assert "make deploy STAGE=dev MAIL_FROM=ADDRESS" == error.value.next_step

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from aws_cdk import App, Tags, Validations
-from cdk_nag import AwsSolutionsChecks
+from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
 from stacks.common import assets
 from stacks.monitoring.monitoring import MonitoringStack
@@ -65,7 +65,7 @@ def _choose_target(
         target=target,
         storage=storage,
     )
-    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app), ServerlessChecks(app))
     return target, tracking.network, mlflow_url(settings.names)
 
 

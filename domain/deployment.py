@@ -86,7 +86,7 @@ class Names:
 
     @property
     def tracking(self) -> str:
-        """The family of the tracking server's tasks: ``circle-dev-mlflow``."""
+        """The tracking server's family of tasks, and its database: ``circle-dev-mlflow``."""
         return f"{self.base}-mlflow"
 
     @property
@@ -116,6 +116,8 @@ class Deployment:
     database: str
     workgroup: str
     event_bus: str
+    dead_letters: str
+    """The URL of the dead-letter queue."""
     # Training
     state_machine_arn: str
     cluster: str

@@ -40,7 +40,8 @@ class SettingsError(DomainError):
 class Stage:
     """The settings in which stages differ: one entry of `stages` in cdk.json.
 
-    `retain`: the data outlives its stack, and no stack can be deleted by mistake. `*_days`: how
+    `retain`: the data outlives its stack, and no stack can be deleted by mistake. `tracing`: X-Ray
+    traces of functions and trainings; `flow_logs`: a log of the VPC's connections. `*_days`: how
     long logs, query results, rejected records and overwritten objects are kept. `stream_seconds`:
     Firehose's buffer, 60-900. `training_cpu` in CPU units (1024 = 1 vCPU), `training_memory` in
     MiB, and so for MLflow. `database_instance`: a class of RDS without its ``db.``. `budget_usd`: a
@@ -57,6 +58,8 @@ class Stage:
 
     name: str
     retain: bool
+    tracing: bool
+    flow_logs: bool
     architecture: str
     log_days: int
     athena_days: int

@@ -33,6 +33,7 @@ def estimate_predictions(stage: Stage, count: int) -> list[Line]:
         Line("KMS", "a data key an object", objects / 10_000 * use["kms_ten_thousand"]),
         Line("CloudWatch", "log lines", count * assumed["log_bytes"] / GB * use["log_gb"]),
         *_metrics(count),
+        *_traces(predictor, count),
         Line("transfer", "answers", count * assumed["answer_bytes"] / GB * use["transfer_gb"]),
     ]
 
@@ -95,6 +96,16 @@ def _metrics(count: int) -> list[Line]:
     return [
         Line("CloudWatch", f"{regular} metrics", _metric_usd(regular, hours)),
         Line("CloudWatch", f"{trouble} of refused requests", _metric_usd(trouble, bad_hours)),
+    ]
+
+
+def _traces(function: Properties, count: int) -> list[Line]:
+    """At the most: Lambda traces the first call of a second and one in twenty of the others."""
+    if function.get("TracingConfig", {}).get("Mode") != "Active":
+        return []
+    traced = min(float(count), SECONDS + count / 20)
+    return [
+        Line("X-Ray", f"{traced:,.0f} traces", traced / 1e6 * read_prices().use["trace_million"])
     ]
 
 

@@ -51,6 +51,7 @@ def run(
         executions.follow_quietly(target, started, "check")
     links, last = list_links(target), list_last_executions(target)
     consistency = describe_consistency(target)
+    waiting = count_dead_letters(target)
     champion, serving = _describe_champion(target)
     data |= {
         "deployed": True,
@@ -58,8 +59,9 @@ def run(
         "last": {**dict(last)},
         "problems": [text for name, text in consistency if name == "problem"],
         "champion": None if champion is None else champion.version,
+        "dead_letters": waiting,
     }
-    shown += [*links, *last, *consistency, ("champion", serving)]
+    shown += [*links, *last, *consistency, ("champion", serving), describe_dead_letters(waiting)]
     if serving.startswith(LOST):
         return _answer(data, shown, REPAIR, status=1 if check else 0)
     if champion is None:
@@ -97,6 +99,21 @@ def describe_consistency(target: Target) -> Facts:
     return [("consistency", f"{len(found.problems)} problems, {when}")] + [
         ("problem", problem) for problem in found.problems
     ]
+
+
+def count_dead_letters(target: Target) -> int:
+    """How many events wait that never reached their target."""
+    answer = target.client("sqs").get_queue_attributes(
+        QueueUrl=target.deployment.dead_letters, AttributeNames=["ApproximateNumberOfMessages"]
+    )
+    return int(answer["Attributes"]["ApproximateNumberOfMessages"])
+
+
+def describe_dead_letters(waiting: int) -> tuple[str, str]:
+    """The line about events that wait."""
+    if not waiting:
+        return ("dead letters", "none")
+    return ("dead letters", f"{waiting} events never reached their target: see docs/aws.md")
 
 
 def list_last_executions(target: Target) -> Facts:

@@ -2,13 +2,15 @@
 
 from aws_cdk import Annotations, Duration
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.common import assets
 from stacks.common.logs import create_log_group
-from stacks.common.nag import acknowledge
+from stacks.common.nag import acknowledge, wildcard_finding
 from stacks.stage import Stage
 
 
@@ -23,6 +25,22 @@ def create_role(scope: Construct, group: logs.ILogGroup) -> iam.Role:
     role = iam.Role(scope, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
     group.grant_write(role)
     return role
+
+
+def tracing(stage: Stage) -> lambda_.Tracing:
+    """Whether Lambda sends a trace of a share of the calls to X-Ray."""
+    return lambda_.Tracing.ACTIVE if stage.tracing else lambda_.Tracing.DISABLED
+
+
+def acknowledge_tracing(function: lambda_.Function, role: iam.Role, stage: Stage) -> None:
+    """Accept cdk-nag's finding about a stage with traces, or about one without."""
+    if stage.tracing:
+        acknowledge(role, {wildcard_finding("*"): "X-Ray's actions take no resource."})
+    else:
+        acknowledge(
+            function,
+            {"Serverless-LambdaTracing": "X-Ray is paid by the trace; `tracing` turns it on."},
+        )
 
 
 class Libraries(Construct):
@@ -51,7 +69,11 @@ class Libraries(Construct):
 
 
 class ZipFunction(Construct):
-    """The function in ``lambdas/<component>``; `files` of the repository go into its zip too."""
+    """The function in ``lambdas/<component>``; `files` of the repository go into its zip too.
+
+    `dead_letters` gets the events on which the function failed; None where callers wait for the
+    answer, so that no event can be lost. `key` encrypts the function's log.
+    """
 
     def __init__(
         self,
@@ -63,11 +85,13 @@ class ZipFunction(Construct):
         libraries: Libraries,
         timeout: Duration,
         environment: dict[str, str],
+        key: kms.IKey,
+        dead_letters: sqs.IQueue | None = None,
         memory_size: int = 256,
         files: tuple[str, ...] = (),
     ) -> None:
         super().__init__(scope, construct_id)
-        group = create_log_group(self, stage)
+        group = create_log_group(self, stage, key)
         self.role = create_role(self, group)
         self.function = lambda_.Function(
             self,
@@ -82,8 +106,12 @@ class ZipFunction(Construct):
             environment=environment,
             role=self.role,
             log_group=group,
+            tracing=tracing(stage),
+            dead_letter_queue=dead_letters,
         )
-        acknowledge(
-            self.function,
-            {"AwsSolutions-L1": "Python 3.13, as in the images: one version is tested everywhere."},
-        )
+        version = "Python 3.13, as in the images: one version is tested everywhere."
+        reasons = {"AwsSolutions-L1": version, "Serverless-LambdaLatestVersion": version}
+        if dead_letters is None:
+            reasons["Serverless-LambdaDLQ"] = "Its callers wait for the answer, so they know."
+        acknowledge(self.function, reasons)
+        acknowledge_tracing(self.function, self.role, stage)

@@ -5,6 +5,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
 
 from stacks.common.nag import acknowledge, wildcard_finding
 
@@ -57,6 +58,13 @@ def publish(role: iam.IRole, topic: sns.ITopic) -> None:
     )
     if topic.master_key:
         topic.master_key.grant(role, "kms:GenerateDataKey", "kms:Decrypt")
+
+
+def send(role: iam.IRole, queue: sqs.IQueue) -> None:
+    """Send messages to a queue."""
+    role.add_to_principal_policy(
+        iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[queue.queue_arn])
+    )
 
 
 def _grant(role: iam.IRole, bucket: s3.IBucket, keys: tuple[str, ...], actions: list[str]) -> None:

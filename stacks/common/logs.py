@@ -1,6 +1,7 @@
-"""Log groups with a stage's retention."""
+"""Encrypted log groups with a stage's retention."""
 
 from aws_cdk import RemovalPolicy
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
@@ -27,11 +28,23 @@ _RETENTION = dict(
 )
 
 
-def create_log_group(scope: Construct, stage: Stage, construct_id: str = "Log") -> logs.LogGroup:
-    """A group that is deleted with its stack: logs hold nothing that anybody must keep."""
+def create_log_group(
+    scope: Construct,
+    stage: Stage,
+    key: kms.IKey,
+    construct_id: str = "Log",
+    *,
+    name: str | None = None,
+) -> logs.LogGroup:
+    """A group that is deleted with its stack: logs hold nothing that anybody must keep.
+
+    `name`: for a service that chooses the name itself; otherwise CloudFormation makes one.
+    """
     return logs.LogGroup(
         scope,
         construct_id,
+        log_group_name=name,
+        encryption_key=key,
         retention=_RETENTION[stage.log_days],
         removal_policy=RemovalPolicy.DESTROY,
     )

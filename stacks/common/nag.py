@@ -1,4 +1,4 @@
-"""Acknowledge a finding of cdk-nag's AwsSolutions rules, with the reason, where it arises."""
+"""Acknowledge a finding of cdk-nag, with the reason, where it arises."""
 
 from aws_cdk import Acknowledgment, Validations
 from constructs import IConstruct

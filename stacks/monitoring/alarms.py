@@ -70,6 +70,15 @@ class Alarms(Construct):
             comparison=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
             missing=cloudwatch.TreatMissingData.BREACHING,
         )
+        self._add_at_least(
+            1,
+            "DeadLetters",
+            storage.dead_letters.metric_approximate_number_of_messages_visible(
+                period=five, statistic="Maximum"
+            ),
+            "Events never reached their target: `ops status` counts them, docs/aws.md says what to"
+            " do about them.",
+        )
         self._add_model_alarm()
         self._add_record_alarms("Prediction", "predictor", storage.prediction_log.stream, stage)
         self._add_record_alarms("Label", "labels", storage.labels.stream, stage)

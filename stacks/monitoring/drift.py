@@ -7,7 +7,7 @@ from constructs import Construct
 from domain import keys
 from monitoring_job.settings import Settings as DriftSettings
 from stacks.common import grants
-from stacks.common.function import architecture, create_role
+from stacks.common.function import acknowledge_tracing, architecture, create_role, tracing
 from stacks.common.logs import create_log_group
 from stacks.common.nag import acknowledge
 from stacks.monitoring.drift_mail import DriftMail
@@ -34,7 +34,7 @@ class DriftFunction(Construct):
         mail: DriftMail,
     ) -> None:
         super().__init__(scope, construct_id)
-        group = create_log_group(self, settings.stage)
+        group = create_log_group(self, settings.stage, storage.key)
         self._role = create_role(self, group)
         self.function = target.drift_function(
             self,
@@ -58,7 +58,10 @@ class DriftFunction(Construct):
             role=self._role,
             log_group=group,
             on_failure=destinations.SnsDestination(storage.topic),
+            dead_letter_queue=storage.dead_letters,
+            tracing=tracing(settings.stage),
         )
+        acknowledge_tracing(self.function, self._role, settings.stage)
         acknowledge(
             self._role,
             {"AwsSolutions-IAM5[Action::kms:GenerateDataKey*]": "CDK's grant for `on_failure`."},

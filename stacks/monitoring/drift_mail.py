@@ -8,6 +8,7 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_ses as ses
 from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from stacks.settings import Settings
@@ -17,7 +18,13 @@ class DriftMail(Construct):
     """SES for the drift mails; bounces, complaints and rejections go to the operations topic."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, settings: Settings, topic: sns.ITopic
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        topic: sns.ITopic,
+        dead_letters: sqs.IQueue,
     ) -> None:
         super().__init__(scope, construct_id)
         self._addresses = sorted({settings.mail_from, settings.mail_to})
@@ -30,7 +37,7 @@ class DriftMail(Construct):
             tls_policy=ses.ConfigurationSetTlsPolicy.REQUIRE,
         )
         self.configuration_set = configuration.configuration_set_name
-        self._report_failures(topic)
+        self._report_failures(topic, dead_letters)
 
     def _create_identities(self, settings: Settings) -> None:
         """SES sends from a verified address or domain; in its sandbox only to verified ones too.
@@ -51,7 +58,7 @@ class DriftMail(Construct):
         if recipient != sender:
             ses.EmailIdentity(self, "Recipient", identity=ses.Identity.email(recipient))
 
-    def _report_failures(self, topic: sns.ITopic) -> None:
+    def _report_failures(self, topic: sns.ITopic, dead_letters: sqs.IQueue) -> None:
         """By way of EventBridge: CloudFormation has failed on SES's own destination of this kind.
 
         SES publishes to the account's default bus only.
@@ -78,7 +85,7 @@ class DriftMail(Construct):
                 source=["aws.ses"],
                 detail={"mail": {"tags": {"ses:configuration-set": [self.configuration_set]}}},
             ),
-            targets=[targets.SnsTopic(topic)],
+            targets=[targets.SnsTopic(topic, dead_letter_queue=dead_letters)],
         )
 
     def grant_send(self, role: iam.IRole) -> None:

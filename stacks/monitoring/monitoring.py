@@ -8,9 +8,11 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from domain.events import SOURCE
+from stacks.common import grants
 from stacks.common.outputs import write_outputs
 from stacks.monitoring.alarms import Alarms
 from stacks.monitoring.board import Board
@@ -20,6 +22,7 @@ from stacks.monitoring.operator_mail import OperatorMail
 from stacks.monitoring.retraining import RetrainGuard
 from stacks.serving.serving import ServingStack
 from stacks.settings import Settings
+from stacks.storage.dead_letters import import_queue
 from stacks.storage.storage import StorageStack
 from stacks.target import Target
 from stacks.training.training import TrainingStack
@@ -46,7 +49,10 @@ class MonitoringStack(Stack):
         serving: ServingStack,
     ) -> None:
         super().__init__(scope, construct_id, termination_protection=settings.stage.retain)
-        mail = DriftMail(self, "Mail", settings=settings, topic=storage.topic)
+        dead_letters = import_queue(self, storage.dead_letters)
+        mail = DriftMail(
+            self, "Mail", settings=settings, topic=storage.topic, dead_letters=dead_letters
+        )
         drift = DriftFunction(
             self,
             "Drift",
@@ -56,15 +62,26 @@ class MonitoringStack(Stack):
             api_url=serving.api_url,
             mail=mail,
         ).function
-        self._schedule(drift, settings.stage.drift_schedule)
+        self._schedule(drift, settings.stage.drift_schedule, dead_letters)
         events.Rule(
             self,
             "DriftRequested",
             event_bus=storage.bus,
             event_pattern=events.EventPattern(source=[SOURCE], detail_type=["DriftRequested"]),
-            targets=[targets.LambdaFunction(drift, retry_attempts=RETRIES)],
+            targets=[
+                targets.LambdaFunction(
+                    drift, retry_attempts=RETRIES, dead_letter_queue=dead_letters
+                )
+            ],
         )
-        RetrainGuard(self, "Retraining", stage=settings.stage, storage=storage, training=training)
+        RetrainGuard(
+            self,
+            "Retraining",
+            stage=settings.stage,
+            storage=storage,
+            dead_letters=dead_letters,
+            training=training,
+        )
         alarms = Alarms(
             self,
             "Alarms",
@@ -81,10 +98,16 @@ class MonitoringStack(Stack):
             drift=drift,
             alarms=alarms.alarms,
         )
-        OperatorMail(self, "OperatorMail", topic=storage.topic, address=settings.mail_to)
+        OperatorMail(
+            self,
+            "OperatorMail",
+            topic=storage.topic,
+            dead_letters=dead_letters,
+            address=settings.mail_to,
+        )
         write_outputs(self, drift_function=drift.function_name)
 
-    def _schedule(self, drift: lambda_.IFunction, daily: str) -> None:
+    def _schedule(self, drift: lambda_.IFunction, daily: str, dead_letters: sqs.IQueue) -> None:
         """Run daily for the day before, and weekly for a look back over weeks.
 
         The function gets the time for which it was scheduled.
@@ -95,6 +118,7 @@ class MonitoringStack(Stack):
         clock.add_to_policy(
             iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[drift.function_arn])
         )
+        grants.send(clock, dead_letters)
         asked = {"time": scheduler.ContextAttribute.scheduled_time, "scheduled": True}
         look_back = {**asked, "days": LOOK_BACK_DAYS}
         for construct_id, purpose, expression, request in (
@@ -114,6 +138,9 @@ class MonitoringStack(Stack):
                     input=json.dumps(request),
                     retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
                         maximum_retry_attempts=RETRIES, maximum_event_age_in_seconds=7200
+                    ),
+                    dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(
+                        arn=dead_letters.queue_arn
                     ),
                 ),
             )

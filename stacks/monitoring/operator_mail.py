@@ -1,6 +1,7 @@
 """Mail to the operator about everything that has no drift mail."""
 
 from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 _EXISTS = [{"exists": True}]
@@ -18,7 +19,13 @@ class OperatorMail(sns.CfnSubscription):
     """Alarms, failed trainings and failed drift runs, by mail."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, topic: sns.ITopic, address: str
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        topic: sns.ITopic,
+        dead_letters: sqs.IQueue,
+        address: str,
     ) -> None:
         super().__init__(
             scope,
@@ -28,4 +35,5 @@ class OperatorMail(sns.CfnSubscription):
             endpoint=address,
             filter_policy=OPERATIONS,
             filter_policy_scope="MessageBody",
+            redrive_policy={"deadLetterTargetArn": dead_letters.queue_arn},
         )

@@ -4,6 +4,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sqs as sqs
 from aws_cdk.aws_lambda_destinations import SnsDestination
 from constructs import Construct
 
@@ -32,6 +33,7 @@ class RetrainGuard(Construct):
         *,
         stage: Stage,
         storage: StorageStack,
+        dead_letters: sqs.IQueue,
         training: TrainingStack,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -49,6 +51,8 @@ class RetrainGuard(Construct):
                 reports_bucket=storage.reports.bucket_name,
                 state_machine_arn=machine.state_machine_arn,
             ).to_env(),
+            key=storage.key,
+            dead_letters=storage.dead_letters,
         )
         guard.role.add_to_policy(
             iam.PolicyStatement(
@@ -72,5 +76,9 @@ class RetrainGuard(Construct):
             "DriftDetected",
             event_bus=storage.bus,
             event_pattern=events.EventPattern(source=[SOURCE], detail_type=["DriftDetected"]),
-            targets=[targets.LambdaFunction(guard.function, retry_attempts=RETRIES)],
+            targets=[
+                targets.LambdaFunction(
+                    guard.function, retry_attempts=RETRIES, dead_letter_queue=dead_letters
+                )
+            ],
         )

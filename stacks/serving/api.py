@@ -3,6 +3,7 @@
 import json
 
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
@@ -36,6 +37,7 @@ ACCEPTED = {
     "AwsSolutions-APIG4": _KEY,
     "AwsSolutions-APIG6": "Access logs are on; execution logs would hold requests, so patients.",
     "AwsSolutions-COG4": _KEY,
+    "Serverless-APIGWXrayEnabled": "A trace would hold callers' addresses and links to reports.",
     "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
     "AmazonAPIGatewayPushToCloudWatchLogs]": "The role that AWS documents for API Gateway's logs.",
 }
@@ -45,7 +47,9 @@ ACCEPTED = {
 class KeyedApi(Construct):
     """An API whose methods need the key unless they are added as keyless."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, names: Names, stage: Stage) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, names: Names, stage: Stage, key: kms.IKey
+    ) -> None:
         super().__init__(scope, construct_id)
         self._answered: set[str] = set()
         self.rest_api = apigateway.RestApi(
@@ -62,7 +66,7 @@ class KeyedApi(Construct):
                 metrics_enabled=False,
                 data_trace_enabled=False,  # it would log bodies
                 access_log_destination=apigateway.LogGroupLogDestination(
-                    create_log_group(self, stage, "AccessLog")
+                    create_log_group(self, stage, key, "AccessLog")
                 ),
                 access_log_format=_access_log(),
             ),

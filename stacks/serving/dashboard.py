@@ -51,6 +51,7 @@ class Dashboard(Construct):
             libraries=libraries,
             timeout=timeout,
             environment=environment.to_env(),
+            key=storage.key,
             memory_size=512,
         )
         self.function = backend.function

@@ -45,7 +45,9 @@ class ServingStack(Stack):
             storage=storage,
             operator_command=target.operator_command(settings.names),
         )
-        self.api = KeyedApi(self, "Api", names=settings.names, stage=settings.stage)
+        self.api = KeyedApi(
+            self, "Api", names=settings.names, stage=settings.stage, key=storage.key
+        )
         for method, path in (("POST", "/predict"), ("GET", "/model"), ("GET", "/health")):
             self.api.add(method, path, self.predictor.function)
         self.api.add("GET", "/openapi.json", self.predictor.function, keyless=True)
@@ -112,5 +114,6 @@ class ServingStack(Stack):
             libraries=self._libraries,
             timeout=GATEWAY_TIMEOUT,
             environment=environment,
+            key=self._storage.key,
             memory_size=memory_size,
         )

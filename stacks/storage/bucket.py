@@ -12,8 +12,8 @@ from stacks.stage import Stage
 class PrivateBucket(s3.Bucket):
     """A bucket that blocks public access, encrypts and enforces TLS.
 
-    `expire`: prefix → days until its objects are deleted. With `versioned`, an object that was
-    overwritten or deleted can be recovered for `noncurrent_days`.
+    `expire`: prefix → days until its objects are deleted. An object that was overwritten or deleted
+    can be recovered for the stage's `noncurrent_days`.
     """
 
     def __init__(
@@ -23,7 +23,6 @@ class PrivateBucket(s3.Bucket):
         *,
         stage: Stage,
         key: kms.IKey,
-        versioned: bool = False,
         expire: dict[str, int] | None = None,
     ) -> None:
         super().__init__(
@@ -36,12 +35,15 @@ class PrivateBucket(s3.Bucket):
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             enforce_ssl=True,
             minimum_tls_version=1.2,
-            versioned=versioned,
+            versioned=True,
             removal_policy=RemovalPolicy.RETAIN if stage.retain else RemovalPolicy.DESTROY,
             lifecycle_rules=[
                 s3.LifecycleRule(abort_incomplete_multipart_upload_after=Duration.days(3)),
                 *_expiry(expire or {}),
-                *(_noncurrent(stage) if versioned else ()),
+                s3.LifecycleRule(
+                    noncurrent_version_expiration=Duration.days(stage.noncurrent_days),
+                    expired_object_delete_marker=True,
+                ),
             ],
         )
         acknowledge(
@@ -60,8 +62,3 @@ def _expiry(expire: dict[str, int]) -> list[s3.LifecycleRule]:
         s3.LifecycleRule(prefix=prefix, expiration=Duration.days(days))
         for prefix, days in expire.items()
     ]
-
-
-def _noncurrent(stage: Stage) -> list[s3.LifecycleRule]:
-    days = Duration.days(stage.noncurrent_days)
-    return [s3.LifecycleRule(noncurrent_version_expiration=days)]

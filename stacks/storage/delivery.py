@@ -39,7 +39,7 @@ class Delivery(Construct):
         stage: Stage,
     ) -> None:
         super().__init__(scope, construct_id)
-        group = create_log_group(self, stage)
+        group = create_log_group(self, stage, key)
         log_stream = logs.LogStream(
             self, "LogStream", log_group=group, removal_policy=RemovalPolicy.DESTROY
         )

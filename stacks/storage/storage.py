@@ -1,10 +1,9 @@
 """Storage: buckets, the prediction and label logs, and what the other stacks share."""
 
-from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import Stack
 from aws_cdk import aws_athena as athena
 from aws_cdk import aws_events as events
 from aws_cdk import aws_glue as glue
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
@@ -15,6 +14,8 @@ from stacks.common.outputs import write_outputs
 from stacks.settings import Settings
 from stacks.stage import Stage
 from stacks.storage.bucket import PrivateBucket
+from stacks.storage.data_key import DataKey
+from stacks.storage.dead_letters import DeadLetters
 from stacks.storage.record_log import RecordLog
 from stacks.storage.topic import OperationsTopic
 
@@ -25,15 +26,9 @@ class StorageStack(Stack):
     def __init__(self, scope: Construct, construct_id: str, *, settings: Settings) -> None:
         stage, contract, names = settings.stage, settings.contract, settings.names
         super().__init__(scope, construct_id, termination_protection=stage.retain)
-        self.key = kms.Key(
-            self,
-            "DataKey",
-            description="Everything that the deployment stores",
-            enable_key_rotation=True,
-            removal_policy=RemovalPolicy.RETAIN if stage.retain else RemovalPolicy.DESTROY,
-        )
+        self.key = DataKey(self, "DataKey", names=names, retain=stage.retain)
         self.data = PrivateBucket(self, "Data", stage=stage, key=self.key)
-        self.models = PrivateBucket(self, "Models", stage=stage, key=self.key, versioned=True)
+        self.models = PrivateBucket(self, "Models", stage=stage, key=self.key)
         self.predictions = PrivateBucket(
             self,
             "Predictions",
@@ -55,6 +50,7 @@ class StorageStack(Stack):
         self.workgroup = self._workgroup(names.base, stage)
         self.bus = events.EventBus(self, "Bus", event_bus_name=names.base)
         self.topic = OperationsTopic(self, "Operations").topic
+        self.dead_letters = DeadLetters(self, "DeadLetters", names=names, topic=self.topic).queue
         self.report_secret = secretsmanager.Secret(
             self,
             "ReportSecret",
@@ -80,6 +76,7 @@ class StorageStack(Stack):
             database=self.database.ref,
             workgroup=self.workgroup.name,
             event_bus=self.bus.event_bus_name,
+            dead_letters=self.dead_letters.queue_url,
         )
 
     def _log(

@@ -2,12 +2,16 @@
 
 from aws_cdk import Stack
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from domain.deployment import Names
 from mlflow_server.settings import PORT
+from stacks.common.logs import create_log_group
 from stacks.common.nag import acknowledge
 from stacks.settings import Settings
+from stacks.stage import Stage
 from stacks.storage.storage import StorageStack
 from stacks.target import Aws, TaskNetwork
 from stacks.tracking.budget import MonthlyBudget
@@ -41,6 +45,7 @@ class TrackingStack(Stack):
         stage = settings.stage
         super().__init__(scope, construct_id, termination_protection=stage.retain)
         self.vpc = self._network()
+        self._log_flows(stage, storage.key)
         self.training_group = ec2.SecurityGroup(
             self,
             "TrainingGroup",
@@ -49,7 +54,13 @@ class TrackingStack(Stack):
             allow_all_outbound=True,
         )
         database = TrackingDatabase(
-            self, "Database", stage=stage, vpc=self.vpc, key=storage.key, topic=storage.topic
+            self,
+            "Database",
+            name=settings.names.tracking,
+            stage=stage,
+            vpc=self.vpc,
+            key=storage.key,
+            topic=storage.topic,
         )
         server = TrackingServer(
             self,
@@ -73,7 +84,7 @@ class TrackingStack(Stack):
         )
 
     def _network(self) -> ec2.Vpc:
-        vpc = ec2.Vpc(
+        return ec2.Vpc(
             self,
             "Network",
             max_azs=2,
@@ -93,11 +104,21 @@ class TrackingStack(Stack):
                 )
             },
         )
-        acknowledge(
-            vpc,
-            {"AwsSolutions-VPC7": "Nothing listens here but MLflow, and only to training tasks."},
+
+    def _log_flows(self, stage: Stage, key: kms.IKey) -> None:
+        """Log who connected to whom, in a stage that pays for it."""
+        if not stage.flow_logs:
+            reason = "Nothing listens here but MLflow, and only to training; `flow_logs` adds it."
+            acknowledge(self.vpc, {"AwsSolutions-VPC7": reason})
+            return
+        scope = Construct(self, "Flows")
+        group = create_log_group(scope, stage, key)
+        here = {"StringEquals": {"aws:SourceAccount": self.account}}
+        service = iam.ServicePrincipal("vpc-flow-logs.amazonaws.com").with_conditions(here)
+        role = iam.Role(scope, "Role", assumed_by=service)
+        self.vpc.add_flow_log(
+            "Flow", destination=ec2.FlowLogDestination.to_cloud_watch_logs(group, role)
         )
-        return vpc
 
     @property
     def network(self) -> TaskNetwork:

@@ -10,6 +10,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from stacks.common.logs import create_log_group
 from stacks.common.nag import acknowledge
 from stacks.stage import Stage
 
@@ -18,12 +19,14 @@ VERSION = rds.PostgresEngineVersion.VER_17
 """The major version alone. RDS upgrades the minor one by itself, so a template that named one could
 later ask for less than what runs, which RDS refuses."""
 PORT = 5432
+LOGS = ("postgresql", "upgrade")
+"""Logs of the server that go to CloudWatch."""
 LOW_BYTES = 2 * 1024**3
 """An alarm goes off below this much free space."""
 
 
 class TrackingDatabase(Construct):
-    """One instance with a generated password; `group` is its security group.
+    """Instance `name` with a generated password; `group` is its security group.
 
     In a stage that retains its data it is protected from deletion and leaves a last snapshot.
     """
@@ -33,6 +36,7 @@ class TrackingDatabase(Construct):
         scope: Construct,
         construct_id: str,
         *,
+        name: str,
         stage: Stage,
         vpc: ec2.IVpc,
         key: kms.IKey,
@@ -49,9 +53,10 @@ class TrackingDatabase(Construct):
         self._instance = rds.DatabaseInstance(
             self,
             "Instance",
+            instance_identifier=name,
             engine=rds.DatabaseInstanceEngine.postgres(version=VERSION),
             instance_type=ec2.InstanceType(stage.database_instance),
-            credentials=rds.Credentials.from_generated_secret(NAME),
+            credentials=rds.Credentials.from_generated_secret(NAME, encryption_key=key),
             database_name=NAME,
             port=PORT,
             vpc=vpc,
@@ -65,6 +70,7 @@ class TrackingDatabase(Construct):
             storage_encryption_key=key,
             ca_certificate=rds.CaCertificate.RDS_CA_RSA2048_G1,
             parameters={"rds.force_ssl": "1"},
+            cloudwatch_logs_exports=list(LOGS),
             backup_retention=Duration.days(stage.database_backup_days),
             copy_tags_to_snapshot=True,
             delete_automated_backups=not stage.retain,
@@ -76,6 +82,12 @@ class TrackingDatabase(Construct):
         resource = self._instance.node.default_child
         assert isinstance(resource, CfnResource)  # noqa: S101 - an instance is one
         resource.add_metadata("cfn-lint", {"config": {"ignore_checks": ["W3691"]}})
+        # RDS would create the groups by itself, without a key and for ever.
+        for log in LOGS:
+            group = create_log_group(
+                self, stage, key, f"{log.capitalize()}Log", name=f"/aws/rds/instance/{name}/{log}"
+            )
+            self._instance.node.add_dependency(group)
         self._alarm(topic)
         self._acknowledge(stage)
 

@@ -112,6 +112,8 @@ class TrackingServer(Construct):
                 operating_system_family=ecs.OperatingSystemFamily.LINUX,
             ),
         )
+        # With its key, CDK would name the reader in the key's policy: a circle of two stacks.
+        keyless = secretsmanager.Secret.from_secret_complete_arn(self, "Secret", secret.secret_arn)
         container = task.add_container(
             CONTAINER,
             image=target.mlflow_image(processor),
@@ -121,7 +123,7 @@ class TrackingServer(Construct):
                 sslmode=stage.database_sslmode,
             ).to_env(),
             secrets={
-                field.upper(): ecs.Secret.from_secrets_manager(secret, key)
+                field.upper(): ecs.Secret.from_secrets_manager(keyless, key)
                 for field, key in SECRET_PARTS.items()
             },
             port_mappings=[ecs.PortMapping(container_port=PORT)],
@@ -133,7 +135,7 @@ class TrackingServer(Construct):
                 start_period=Duration.seconds(300),  # the longest there is; a migration takes time
             ),
             logging=ecs.LogDrivers.aws_logs(
-                stream_prefix=CONTAINER, log_group=create_log_group(self, stage)
+                stream_prefix=CONTAINER, log_group=create_log_group(self, stage, storage.key)
             ),
             readonly_root_filesystem=stage.mlflow_readonly_root,
             linux_parameters=ecs.LinuxParameters(
@@ -147,6 +149,7 @@ class TrackingServer(Construct):
             container.add_mount_points(
                 ecs.MountPoint(container_path=path, source_volume=name, read_only=False)
             )
+        storage.key.grant(task.obtain_execution_role(), "kms:Decrypt")
         # For the pages that show artifacts; the training writes them.
         grants.list_keys(task.task_role, storage.models)
         grants.read(task.task_role, storage.models, f"{keys.MLFLOW}*")

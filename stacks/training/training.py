@@ -6,13 +6,16 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from stacks.common import grants
 from stacks.common.function import Libraries, ZipFunction
 from stacks.common.nag import acknowledge, wildcard_finding
 from stacks.common.outputs import write_outputs
 from stacks.settings import Settings
 from stacks.stage import Stage
+from stacks.storage.dead_letters import import_queue
 from stacks.storage.storage import StorageStack
 from stacks.target import Target, TaskNetwork
 from stacks.training.task_state import TrainingTask
@@ -77,6 +80,7 @@ class TrainingStack(Stack):
             "Training",
             name=name,
             bus=storage.bus,
+            tracing=stage.tracing,
             steps=self._task(steps, spot=stage.training_spot, network=network),
             promotion=self._task(promotion, spot=stage.training_spot, network=network),
         ).machine
@@ -84,9 +88,10 @@ class TrainingStack(Stack):
             self.machine.grant_task_response(definition.task_role)
         self.grant_describe(steps.task_role, "Any execution may be the lock's holder.")
         if stage.training_schedule:
-            self._schedule(stage.training_schedule)
-        self._watch_tasks(stage)
-        self._report_failures(storage)
+            self._schedule(stage.training_schedule, storage.dead_letters)
+        dead_letters = import_queue(self, storage.dead_letters)
+        self._watch_tasks(stage, storage, dead_letters)
+        self._report_failures(storage, dead_letters)
         write_outputs(
             self,
             state_machine_arn=self.machine.state_machine_arn,
@@ -94,10 +99,11 @@ class TrainingStack(Stack):
             mlflow_url=mlflow_url,
         )
 
-    def _schedule(self, expression: str) -> None:
+    def _schedule(self, expression: str, dead_letters: sqs.IQueue) -> None:
         """Start trainings with the default input; the lock refuses one while another runs."""
         clock = iam.Role(self, "Clock", assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com"))
         self.machine.grant_start_execution(clock)
+        grants.send(clock, dead_letters)
         scheduler.CfnSchedule(
             self,
             "Regular",
@@ -106,7 +112,12 @@ class TrainingStack(Stack):
             schedule_expression_timezone="UTC",
             flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
             target=scheduler.CfnSchedule.TargetProperty(
-                arn=self.machine.state_machine_arn, role_arn=clock.role_arn, input="{}"
+                arn=self.machine.state_machine_arn,
+                role_arn=clock.role_arn,
+                input="{}",
+                dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(
+                    arn=dead_letters.queue_arn
+                ),
             ),
         )
 
@@ -137,7 +148,7 @@ class TrainingStack(Stack):
         here = "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>"
         acknowledge(role, {wildcard_finding(f"{here}:{place}"): reason})
 
-    def _watch_tasks(self, stage: Stage) -> None:
+    def _watch_tasks(self, stage: Stage, storage: StorageStack, dead_letters: sqs.IQueue) -> None:
         """When a task stops without an answer, fail its state without waiting for the heartbeat."""
         watcher = ZipFunction(
             self,
@@ -147,6 +158,8 @@ class TrainingStack(Stack):
             libraries=Libraries(self, "Libraries"),
             timeout=Duration.seconds(30),
             environment={},
+            key=storage.key,
+            dead_letters=dead_letters,
         )
         watcher.role.add_to_policy(
             iam.PolicyStatement(
@@ -161,10 +174,10 @@ class TrainingStack(Stack):
                 detail_type=["ECS Task State Change"],
                 detail={"clusterArn": [self._cluster.attr_arn], "lastStatus": ["STOPPED"]},
             ),
-            targets=[targets.LambdaFunction(watcher.function)],
+            targets=[targets.LambdaFunction(watcher.function, dead_letter_queue=dead_letters)],
         )
 
-    def _report_failures(self, storage: StorageStack) -> None:
+    def _report_failures(self, storage: StorageStack, dead_letters: sqs.IQueue) -> None:
         """Report failures that no Catch can see: timeout, abort, data limit."""
         events.Rule(
             self,
@@ -177,5 +190,5 @@ class TrainingStack(Stack):
                     "status": ["FAILED", "TIMED_OUT", "ABORTED"],
                 },
             ),
-            targets=[targets.SnsTopic(storage.topic)],
+            targets=[targets.SnsTopic(storage.topic, dead_letter_queue=dead_letters)],
         )

@@ -66,7 +66,7 @@ class TrainingTaskDefinition(Construct):
                 **{"processes": target.tuning_processes(cpu), **stage.training},
             ).to_env(),
             logging=ecs.LogDrivers.aws_logs(
-                stream_prefix=CONTAINER, log_group=create_log_group(self, stage)
+                stream_prefix=CONTAINER, log_group=create_log_group(self, stage, storage.key)
             ),
             readonly_root_filesystem=True,
             stop_timeout=Duration.seconds(120),  # what Spot grants between SIGTERM and SIGKILL

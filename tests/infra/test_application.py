@@ -116,6 +116,10 @@ TAKES_NO_RESOURCE = {
     "ssmmessages:CreateDataChannel",
     "ssmmessages:OpenControlChannel",
     "ssmmessages:OpenDataChannel",
+    "xray:GetSamplingRules",
+    "xray:GetSamplingTargets",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
 }
 
 
@@ -145,9 +149,10 @@ def test_each_function_has_a_role_of_its_own(aws: Assembly) -> None:
     assert len(roles) == len(functions) > 1
 
 
-def test_every_log_expires(aws: Assembly) -> None:
+def test_every_log_expires_and_is_encrypted_with_the_deployments_key(aws: Assembly) -> None:
     groups = list(aws.resources("AWS::Logs::LogGroup"))
     assert {30} == {group.properties["RetentionInDays"] for group in groups}
+    assert {"{DataKey.Arn}"} == {aws.text(group.properties["KmsKeyId"]) for group in groups}
     for function in aws.resources("AWS::Lambda::Function"):
         assert "LogGroup" in function.properties["LoggingConfig"]
 

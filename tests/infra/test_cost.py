@@ -134,3 +134,13 @@ def test_the_table_is_dated_and_names_its_sources() -> None:
     table = read_prices()
     assert len(table.as_of) == len("2026-06")
     assert all(url.startswith("https://aws.amazon.com/") for url in table.sources)
+
+
+def test_traces_are_on_the_bill_of_the_stage_that_has_them(dev: Stage, prod: Assembly) -> None:
+    def usd(stage: Stage, count: int) -> list[float]:
+        return [line.usd for line in estimate_predictions(stage, count) if line.item == "X-Ray"]
+
+    assert [] == usd(dev, 1_000_000)
+    traced = Stage.read(prod.folder)
+    assert [5.0] == usd(traced, 1_000_000)
+    assert [pytest.approx((30 * 86_400 + 5e6) * 5e-6)] == usd(traced, 100_000_000)

@@ -6,6 +6,8 @@ The evaluator is the emulator's own.
 """
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -72,6 +74,8 @@ def start_of_task(name: str) -> Calls:
     return [(pull, [IMAGES]), ("ecr:GetAuthorizationToken", ["*"]), *log_of(name)]
 
 
+DEAD: Calls = [("sqs:SendMessage", ["{DeadLettersQueue.Arn}"])]
+TRACES: Calls = [("xray:PutTraceSegments xray:PutTelemetryRecords", ["*"])]
 ANSWER: Calls = [
     ("states:SendTaskSuccess states:SendTaskFailure states:SendTaskHeartbeat", [MACHINE])
 ]
@@ -136,8 +140,9 @@ NEEDED: dict[str, Calls] = {
             ],
         ),
         *PUBLISH,
+        *DEAD,
     ],
-    "Clock": [("lambda:InvokeFunction", ["{DriftFunction.Arn}"])],
+    "Clock": [("lambda:InvokeFunction", ["{DriftFunction.Arn}"]), *DEAD],
     "RetrainingGuardRole": [
         *log_of("RetrainingGuard"),
         ("states:ListExecutions states:StartExecution", [MACHINE]),
@@ -147,8 +152,9 @@ NEEDED: dict[str, Calls] = {
         ("kms:Decrypt kms:GenerateDataKey", [KEY]),
         ("events:PutEvents", [BUS]),
         *PUBLISH,
+        *DEAD,
     ],
-    "TaskWatcherRole": [*log_of("TaskWatcher"), ("states:SendTaskFailure", [MACHINE])],
+    "TaskWatcherRole": [*log_of("TaskWatcher"), ("states:SendTaskFailure", [MACHINE]), *DEAD],
     "TrainingRole": [
         ("ecs:RunTask", [arn("ecs", f"task-definition/circle-dev-{task}:7") for task in TASKS]),
         (
@@ -196,6 +202,7 @@ NEEDED: dict[str, Calls] = {
         *start_of_task("Mlflow"),
         # CDK grants the description together with the value.
         ("secretsmanager:GetSecretValue secretsmanager:DescribeSecret", [DATABASE_SECRET]),
+        ("kms:Decrypt", [KEY]),
     ],
     "MlflowTaskTaskRole": [
         ("s3:ListBucket", [MODELS]),
@@ -210,6 +217,30 @@ NEEDED: dict[str, Calls] = {
     "PredictionLogDeliveryRole": delivery("log", "PredictionLogTable", "PredictionLogDelivery"),
     "LabelsDeliveryRole": delivery("labels", "LabelsTable", "LabelsDelivery"),
 }
+
+PROD: dict[str, Calls] = {
+    # Traces, which only prod pays for.
+    **{
+        f"{name}Role": TRACES
+        for name in (
+            "Predictor",
+            "Labels",
+            "DashboardBackend",
+            "Drift",
+            "RetrainingGuard",
+            "TaskWatcher",
+        )
+    },
+    "TrainingRole": [
+        *TRACES,
+        ("xray:GetSamplingRules xray:GetSamplingTargets", ["*"]),
+    ],
+    # A log of the network's connections.
+    "FlowsRole": [
+        ("logs:CreateLogStream logs:PutLogEvents logs:DescribeLogStreams", ["{FlowsLog.Arn}"])
+    ],
+}
+"""What the roles of prod need beyond `NEEDED`."""
 
 NOT_OURS = {"ApiRestCloudWatchRole"}
 """The role of API Gateway's logs, which has AWS's own policy."""
@@ -291,15 +322,51 @@ FORBIDDEN = [
 Statement = dict[str, Any]
 
 
+Policies = dict[str, list[Statement]]
+"""The statements of each role, with references written out."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The policies of one stage, and the calls that its roles need."""
+
+    policies: Policies
+    needed: dict[str, Calls]
+
+    def calls(self, role: str) -> list[tuple[str, str]]:
+        """(action, resource) of everything that the role needs."""
+        found = self.needed[role]
+        return [(a, r) for actions, resources in found for a in actions.split() for r in resources]
+
+
 @pytest.fixture(scope="module")
-def policies(aws: Assembly) -> dict[str, list[Statement]]:
-    """The statements of each role, with references written out."""
-    roles = {role.name for role in aws.resources("AWS::IAM::Role")} - NOT_OURS
-    return {role: [_plain(aws, s) for s in aws.statements(role)] for role in roles}
+def policies(aws: Assembly) -> Policies:
+    """Those of dev."""
+    return _read(aws)
+
+
+@pytest.fixture(scope="module", params=["dev", "prod"])
+def stage(request: pytest.FixtureRequest, synthesise: Callable[[str, str], Assembly]) -> Stage:
+    """What a stage's roles may and must do; prod's names are written as dev's."""
+    assembly = synthesise("aws", request.param)
+    needed = NEEDED if request.param == "dev" else _add(NEEDED, PROD)
+    return Stage(_read(assembly), needed)
+
+
+def _add(left: dict[str, Calls], right: dict[str, Calls]) -> dict[str, Calls]:
+    return {role: left.get(role, []) + right.get(role, []) for role in left | right}
+
+
+def _read(assembly: Assembly) -> Policies:
+    roles = {role.name for role in assembly.resources("AWS::IAM::Role")} - NOT_OURS
+    return {role: [_plain(assembly, s) for s in assembly.statements(role)] for role in roles}
 
 
 def _plain(aws: Assembly, statement: Statement) -> Statement:
-    plain = {k: [aws.text(v) for v in as_list(statement[k])] for k in ("Action", "Resource")}
+    plain = {
+        k: [aws.text(v).replace("circle-prod", "circle-dev") for v in as_list(statement[k])]
+        for k in ("Action", "Resource")
+    }
     conditions = {
         operator: {key: [aws.text(v) for v in as_list(value)] for key, value in keys.items()}
         for operator, keys in statement.get("Condition", {}).items()
@@ -323,54 +390,48 @@ def allows(statements: list[Statement], action: str, resource: str, **context: s
     return bool(evaluate(request, [parse_policy_document(document)]).decision == "Allow")
 
 
-def calls(role: str) -> list[tuple[str, str]]:
-    """(action, resource) of everything that the role needs."""
-    return [(a, r) for actions, found in NEEDED[role] for a in actions.split() for r in found]
-
-
 def with_context(statements: list[Statement], action: str, resource: str) -> bool:
     """Whether a call is allowed as the state machine makes it."""
     return allows(statements, action, resource, **CLUSTER, **TO_ECS)
 
 
-def test_every_role_is_in_the_table(policies: dict[str, list[Statement]]) -> None:
-    assert set(NEEDED) == set(policies)
+def test_every_role_is_in_the_table(stage: Stage) -> None:
+    assert set(stage.needed) == set(stage.policies)
 
 
-@pytest.mark.parametrize("role", NEEDED)
-def test_every_call_that_a_flow_makes_is_allowed(
-    policies: dict[str, list[Statement]], role: str
-) -> None:
-    refused = [call for call in calls(role) if not with_context(policies[role], *call)]
+def test_every_call_that_a_flow_makes_is_allowed(stage: Stage) -> None:
+    refused = [
+        (role, *call)
+        for role, statements in stage.policies.items()
+        for call in stage.calls(role)
+        if not with_context(statements, *call)
+    ]
     assert [] == refused
 
 
-@pytest.mark.parametrize("role", NEEDED)
-def test_every_action_on_every_resource_is_needed_by_a_flow(
-    policies: dict[str, list[Statement]], role: str
-) -> None:
+def test_every_action_on_every_resource_is_needed_by_a_flow(stage: Stage) -> None:
     unneeded = [
-        (action, resource)
-        for statement in policies[role]
+        (role, action, resource)
+        for role, statements in stage.policies.items()
+        for statement in statements
         for action in statement["Action"]
         for resource in statement["Resource"]
         if not any(
             with_context([{**statement, "Action": [action], "Resource": [resource]}], *call)
-            for call in calls(role)
+            for call in stage.calls(role)
         )
     ]
     assert [] == unneeded
 
 
-@pytest.mark.parametrize("role", NEEDED)
-def test_without_any_one_of_its_statements_a_role_lacks_a_call(
-    policies: dict[str, list[Statement]], role: str
-) -> None:
-    statements = policies[role]
+def test_without_any_one_of_its_statements_a_role_lacks_a_call(stage: Stage) -> None:
     superfluous = [
-        statement
+        (role, statement)
+        for role, statements in stage.policies.items()
         for n, statement in enumerate(statements)
-        if all(with_context(statements[:n] + statements[n + 1 :], *call) for call in calls(role))
+        if all(
+            with_context(statements[:n] + statements[n + 1 :], *call) for call in stage.calls(role)
+        )
     ]
     assert [] == superfluous
 

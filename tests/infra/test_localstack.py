@@ -81,9 +81,9 @@ def test_the_free_part_of_a_stack_deploys(localstack: str, emulator: Assembly, s
             "Storage",
             {"AWS::S3::Bucket", "AWS::KMS::Key", "AWS::SNS::Topic", "AWS::Events::EventBus"},
         ),
-        ("Training", {"AWS::IAM::Role", "AWS::Logs::LogGroup"}),
+        ("Training", {"AWS::IAM::Role"}),
         ("Serving", {"AWS::ApiGateway::RestApi", "AWS::ApiGateway::GatewayResponse"}),
-        ("Monitoring", {"AWS::IAM::Role", "AWS::Logs::LogGroup"}),
+        ("Monitoring", {"AWS::IAM::Role"}),
     ],
 )
 def test_the_part_is_whole_in_itself(emulator: Assembly, stack: str, among: set[str]) -> None:

@@ -37,7 +37,10 @@ def test_it_runs_on_schedule_and_is_told_for_which_time(
 
 
 def test_its_clock_may_do_nothing_else_and_is_this_accounts(aws: Assembly) -> None:
-    assert {"lambda:InvokeFunction": {"{DriftFunction.Arn}"}} == aws.allowed("Clock")
+    assert {
+        "lambda:InvokeFunction": {"{DriftFunction.Arn}"},
+        "sqs:SendMessage": {"{DeadLettersQueue.Arn}"},
+    } == aws.allowed("Clock")
     role = aws.resource("AWS::IAM::Role", "Clock").properties
     [trust] = role["AssumeRolePolicyDocument"]["Statement"]
     account = trust["Condition"]["StringEquals"]["aws:SourceAccount"]

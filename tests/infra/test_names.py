@@ -32,7 +32,10 @@ def _names(assembly: Assembly) -> Iterator[tuple[str, str, str]]:
     for resource in assembly.resources():
         for path, value in _texts(resource.properties):
             where = (resource.kind, path)
-            if path.endswith(("Name", "Family", "Identity")) and where not in INSIDE | GIVEN:
+            if (
+                path.endswith(("Name", "Family", "Identity", "InstanceIdentifier"))
+                and where not in INSIDE | GIVEN
+            ):
                 yield *where, value
 
 
@@ -109,6 +112,9 @@ def test_what_has_a_name_of_its_own_is_known(aws: Assembly) -> None:
         ("AWS::ECS::TaskDefinition", "circle-dev-training"),
         ("AWS::Events::EventBus", "circle-dev"),
         ("AWS::Glue::Database", "circle_dev"),
+        ("AWS::Logs::LogGroup", "/aws/rds/instance/circle-dev-mlflow/postgresql"),
+        ("AWS::Logs::LogGroup", "/aws/rds/instance/circle-dev-mlflow/upgrade"),
+        ("AWS::RDS::DBInstance", "circle-dev-mlflow"),
         ("AWS::ServiceDiscovery::PrivateDnsNamespace", "circle-dev.internal"),
         ("AWS::StepFunctions::StateMachine", "circle-dev-training"),
     } == {(kind, name) for kind, _, name in _names(aws)}

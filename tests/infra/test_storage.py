@@ -40,12 +40,16 @@ def test_every_bucket_refuses_requests_without_tls(aws: Assembly, name: str) -> 
     assert {"Bool": {"aws:SecureTransport": "false"}} in denied
 
 
-def test_there_are_four_buckets_and_overwritten_models_are_recoverable(aws: Assembly) -> None:
-    versioned = {
-        bucket.name: "VersioningConfiguration" in bucket.properties
-        for bucket in aws.resources("AWS::S3::Bucket")
-    }
-    assert {"Data": False, "Models": True, "Predictions": False, "Reports": False} == versioned
+def test_what_was_overwritten_in_any_of_the_four_buckets_is_recoverable_for_a_while(
+    aws: Assembly,
+) -> None:
+    buckets = list(aws.resources("AWS::S3::Bucket"))
+    assert {"Data", "Models", "Predictions", "Reports"} == {bucket.name for bucket in buckets}
+    for bucket in buckets:
+        assert {"Status": "Enabled"} == bucket.properties["VersioningConfiguration"]
+        rules = bucket.properties["LifecycleConfiguration"]["Rules"]
+        kept = [rule for rule in rules if "NoncurrentVersionExpiration" in rule]
+        assert [30] == [r["NoncurrentVersionExpiration"]["NoncurrentDays"] for r in kept]
 
 
 def test_query_results_and_rejected_records_expire_and_no_log_does(aws: Assembly) -> None:

@@ -340,9 +340,10 @@ def test_no_training_is_scheduled_unless_the_stage_says_so(
         for p in found.resources("AWS::IAM::Policy", "Training")
         if {"Ref": role.logical_id} in p.properties["Roles"]
     ]
-    assert [("states:StartExecution", "{TrainingMachine}")] == [
-        (s["Action"], found.text(s["Resource"])) for s in policy
-    ]
+    assert [
+        ("states:StartExecution", "{TrainingMachine}"),
+        ("sqs:SendMessage", "{DeadLettersQueue.Arn}"),
+    ] == [(s["Action"], found.text(s["Resource"])) for s in policy]
 
 
 def test_what_no_catch_can_see_reaches_the_topic(aws: Assembly) -> None:

@@ -14,7 +14,7 @@ from domain import keys
 from domain.deployment import Deployment
 from domain.training.steps import Promoted, Tuned
 from ops import executions
-from ops.commands import mail, train
+from ops.commands import mail, status, train
 from ops.commands.query import query
 from ops.commands.upload import upload
 from ops.errors import OpsError
@@ -142,3 +142,16 @@ def test_an_empty_emulator_is_not_a_deployment(emulator: Laptop) -> None:
     assert target.read_deployment() is None
     with pytest.raises(OpsError, match="Nothing is deployed as circle at stage nostage"):
         _ = target.deployment
+
+
+def test_status_counts_the_events_that_never_reached_their_target(
+    emulator: Laptop, aws: Callable[[str], Any]
+) -> None:
+    url = aws("sqs").create_queue(QueueName=f"q{uuid.uuid4().hex}")["QueueUrl"]
+    target = _target(emulator, dead_letters=url)
+    assert 0 == status.count_dead_letters(target)
+    assert ("dead letters", "none") == status.describe_dead_letters(0)
+
+    aws("sqs").send_message(QueueUrl=url, MessageBody="{}")
+    assert 1 == status.count_dead_letters(target)
+    assert "1 events never reached" in status.describe_dead_letters(1)[1]

@@ -24,12 +24,16 @@ import pyarrow as pa
 from benchmarks.harness import Figure, main
 from domain.contract.contract import Contract
 from domain.drift.performance import Expectation, Performance
+from domain.interval import Interval
 from monitoring_job.statistics import performance, profiles
+from monitoring_job.statistics.calibration import fit_line
+from monitoring_job.statistics.expectation import estimate_performance
 from monitoring_job.statistics.profiles import Column
 from monitoring_job.statistics.segments import compare_segments
 from monitoring_job.statistics.statistics import compare_columns
 from ops.commands import sample_data
 from ops.laptop import ROOT
+from tabular.classification import confusion_intervals, roc_auc_interval
 
 WINDOWS, SHIFTED, PROCESSES = 200, 100, 2
 REFERENCE_ROWS, TRAINED, TEST, VALID = 10_000, 0.3, 0.1, 0.2
@@ -48,7 +52,7 @@ class World:
     threshold: float
     reference: pd.DataFrame
     pool: pd.DataFrame
-    test: dict[str, float]
+    test: dict[str, Interval]
 
     @cached_property
     def old(self) -> dict[str, Column]:
@@ -59,8 +63,6 @@ class World:
 @cache
 def world(source: str, seed: int) -> World:
     """`source`: a CSV's path. Depends on it and the seed alone, so every process makes the same."""
-    from sklearn.metrics import f1_score
-
     from training_job.model.encoding import encode
     from training_job.model.model import TrainingData, fit, predict
 
@@ -89,8 +91,13 @@ def world(source: str, seed: int) -> World:
     reference = unseen[test : test + REFERENCE_ROWS].reset_index(drop=True)
     tested = unseen[train:test]
     pool = unseen[valid:].reset_index(drop=True)
-    f1 = f1_score(tested["label"], tested["probability"] >= fitted.threshold)
-    return World(contract, score, fitted.threshold, reference, pool, {"f1": float(f1)})
+    truth, scores = tested["label"].to_numpy(), tested["probability"].to_numpy()
+    f1 = confusion_intervals(truth, scores >= fitted.threshold, seed=seed)["f1"]
+    roc_auc = roc_auc_interval(truth, scores)
+    assert f1 is not None
+    assert roc_auc is not None
+    test_figures = {"f1": f1, "roc_auc": roc_auc}
+    return World(contract, score, fitted.threshold, reference, pool, test_figures)
 
 
 def drawn(of: World, rows: int, random: np.random.Generator) -> pd.DataFrame:
@@ -127,7 +134,7 @@ def judged(of: World, window: pd.DataFrame) -> Verdict:
 
 def _performance(of: World, window: pd.DataFrame) -> tuple[Expectation | None, Performance]:
     probabilities = window["probability"].to_numpy()
-    expected = performance.estimate_performance(
+    expected = estimate_performance(
         probabilities=probabilities,
         reference=of.reference["probability"].to_numpy(),
         reference_labels=of.reference["label"].to_numpy(),
@@ -139,6 +146,9 @@ def _performance(of: World, window: pd.DataFrame) -> tuple[Expectation | None, P
         threshold=of.threshold,
         test=of.test,
         sampled=len(window),
+        calibration=fit_line(
+            of.reference["label"].to_numpy(), of.reference["probability"].to_numpy()
+        ),
     )
     return expected, measured
 

@@ -10,3 +10,8 @@ class Interval:
     value: float
     low: float
     high: float
+
+    def widened(self, factor: float) -> "Interval":
+        """The interval with both bounds so many times as far from the value."""
+        low, high = self.value - self.low, self.high - self.value
+        return Interval(self.value, self.value - factor * low, self.value + factor * high)

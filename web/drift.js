@@ -4,7 +4,7 @@
 import { call, url } from "./api.js";
 import { sparkline } from "./charts.js";
 import { count, fixed, moment, percent, span, tiny, words } from "./format.js";
-import { METRICS, badge, card, empty, facts, h, interval, metricList, say, table, waiting } from "./parts.js";
+import { METRICS, badge, card, empty, facts, h, metricList, say, table, waiting } from "./parts.js";
 
 const REPORTS = ["data_drift", "prediction_drift", "target_drift", "performance"];
 const THRESHOLD = 0.1; // domain.drift.drift.EFFECT_THRESHOLD; a test compares them
@@ -144,17 +144,36 @@ function measuredPart(measured) {
     : measured.has_enough_labels
       ? null
       : "too few for a verdict";
+  const { calibration, declined = [] } = measured;
   const suppressed = "The figures are suppressed: they rest on fewer than eleven predictions of one outcome or answer.";
   return [
     h("p", {}, `Measured on ${sample}${result ? `: ${result}` : ""}.`),
     figures.length ? metricList(figures, { wide: true }) : h("p", { class: "note" }, suppressed),
+    calibration ? h("p", { class: "note" }, calibrationText(calibration)) : null,
+    declined.length ? h("p", {}, `Certainly worse: ${declined.map(measureName).join(", ")}.`) : null,
   ];
+}
+
+const measureName = (name) => METRICS.find(([key]) => key === name)?.[1] ?? name;
+
+function calibrationText({ slope, observed_ratio: ratio }) {
+  const bounds = ({ value, low, high }) => `${fixed(value)} (${fixed(low)} – ${fixed(high)})`;
+  const outcomes = ratio ? `; ${bounds(ratio)} times as many positive outcomes as predicted` : "";
+  return `Calibration: slope ${bounds(slope)}, where 1 is right${outcomes}.`;
 }
 
 function expectedPart(expected) {
   const dropped = expected.dropped ? ": by this estimate it has dropped" : "";
-  const text = `Expected F1 ${fixed(expected.f1.value)}, against ${fixed(expected.reference_f1)} on the reference`;
-  return [h("p", {}, `${text}${dropped}. `, interval(expected.f1)), h("p", { class: "note" }, expected.note)];
+  const shift = expected.label_shift; // runs of earlier releases lack it
+  const figures = [
+    { title: "F1 if only the inputs have changed", ...expected.f1 },
+    shift ? { title: `F1 if only the prevalence has changed, to ${percent(shift.prevalence)}`, ...shift.f1 } : null,
+  ];
+  return [
+    h("p", {}, `Expected F1, against ${fixed(expected.reference_f1)} on the reference${dropped}.`),
+    metricList(figures.filter(Boolean), { wide: true }),
+    h("p", { class: "note" }, expected.note),
+  ];
 }
 
 function performanceCard({ performance: measured, expectation: expected }) {

@@ -8,6 +8,8 @@ suppression; Hundepool et al., *Statistical Disclosure Control*, 2012, chapter 4
 from collections.abc import Container, Hashable, Mapping
 from typing import TypeVar
 
+from domain.interval import Interval
+
 SMALLEST_GROUP = 11
 """Groups with fewer rows are suppressed: with some background knowledge, people in them could be
 recognised."""
@@ -37,3 +39,8 @@ def round_significant(value: float) -> float:
     about that row from two figures.
     """
     return float(f"{value:.3g}")
+
+
+def round_interval(interval: Interval) -> Interval:
+    """Round value and bounds to three significant digits."""
+    return Interval(*map(round_significant, (interval.value, interval.low, interval.high)))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from domain.drift.drift import Outcome
 from domain.drift.incident import Transition
+from domain.drift.performance import Measure
 from domain.drift.summary import Basis, Summary
 from domain.typed_json import Json, encode
 from monitoring_job.alerts.mails import Section
@@ -14,12 +15,14 @@ from monitoring_job.alerts.mails import Section
 class F1Facts:
     """F1 as measured, on the test rows, as estimated, and as estimated on the reference.
 
+    `expected`: if only the inputs have changed; `expected_label_shift`: if only the prevalence has.
     None where unknown. `basis` says which of them the verdict rests on.
     """
 
     measured: float | None
     test: float | None
     expected: float | None
+    expected_label_shift: float | None
     expected_reference: float | None
     basis: Basis | None
 
@@ -28,10 +31,12 @@ class F1Facts:
         """Collect them from one run."""
         measured, expected = summary.performance, summary.expectation
         figure = measured.figures.get("f1") if measured else None
+        shift = expected.label_shift if expected else None
         return cls(
             measured=figure.value if figure else None,
             test=measured.test.get("f1") if measured else None,
             expected=expected.f1.value if expected else None,
+            expected_label_shift=shift.f1.value if shift else None,
             expected_reference=expected.reference_f1 if expected else None,
             basis=summary.basis,
         )
@@ -41,6 +46,7 @@ class F1Facts:
 class RunFacts:
     """One run: column → effect of its strongest test, segment → its drifted columns.
 
+    `declined`: what labels show to have become worse.
     `reports`: report → link. Whoever has such a link can open the report.
     """
 
@@ -53,6 +59,7 @@ class RunFacts:
     drifted: Mapping[str, float | None]
     segments: Mapping[str, tuple[str, ...]]
     label_coverage: float | None
+    declined: tuple[Measure, ...]
     f1: F1Facts
     reports: Mapping[str, str]
     dashboard: str
@@ -77,6 +84,7 @@ class RunFacts:
                 for segment in summary.drifted_segments
             },
             label_coverage=summary.performance.coverage if summary.performance else 0.0,
+            declined=summary.performance.declined if summary.performance else (),
             f1=F1Facts.of(summary),
             reports=dict(section.links),
             dashboard=section.page,

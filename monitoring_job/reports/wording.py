@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from domain import times
 from domain.drift.drift import OTHER, Outcome
+from domain.drift.performance import MARGIN, Calibration, Expectation, Measure, Performance
 from domain.drift.summary import ColumnDrift, Summary
 from domain.interval import Interval
 
@@ -32,8 +33,9 @@ REPORT_TITLES = {
 METRICS = {"f1": "F1", "precision": "Precision", "recall": "Recall", "roc_auc": "ROC AUC"}
 PROBABILITY = "predicted probability"
 EXPECTED_DROP = (
-    "The model is expected to perform worse than on its reference sample. This is an estimate from "
-    "its own probabilities; only labels can confirm it."
+    "The model is expected to perform worse than on its reference sample, whether only the inputs "
+    "or only the prevalence has changed. This is an estimate from its own probabilities; only "
+    "labels can confirm it."
 )
 LONGEST_NAME = 80
 """Characters of a category's name that a sentence repeats."""
@@ -109,12 +111,40 @@ def performance(summary: Summary) -> list[str]:
             for name, figure in measured.figures.items()
             if figure is not None
         ]
+        if measured.calibration is not None:
+            lines.append(f"Calibration: {_calibration(measured.calibration)}.")
+        lines += [_decline(measured, name) for name in measured.declined]
     if expected is not None:
-        lines.append(
-            f"Expected F1: {_figure(expected.f1)}; on the reference {expected.reference_f1:.3f}. "
-            f"{expected.note}"
-        )
+        lines.append(f"Expected F1: {_expected_f1(expected)} {expected.note}")
     return lines
+
+
+def _calibration(found: Calibration) -> str:
+    text = f"slope {_figure(found.slope)}, where 1 is right"
+    if found.observed_ratio is not None:
+        text += f"; {_figure(found.observed_ratio)} times as many positive outcomes as predicted"
+    return text
+
+
+def _decline(measured: Performance, name: Measure) -> str:
+    """Say what has declined, from what to what."""
+    if name == "calibration":
+        return "The probabilities are off by more than a quarter, and by more than chance explains."
+    figure = measured.figures.get(name)
+    now = NOT_SHOWN if figure is None else f"{figure.value:.3f}"
+    return (
+        f"{METRICS[name]} has fallen from {measured.test[name]:.3f} on the test rows to {now}: "
+        f"by more than {MARGIN}, and by more than chance explains."
+    )
+
+
+def _expected_f1(expected: Expectation) -> str:
+    text = f"{_figure(expected.f1)} if only the inputs have changed"
+    shift = expected.label_shift
+    if shift is not None:
+        prevalence = _percent(shift.prevalence)
+        text += f"; {_figure(shift.f1)} if only the prevalence has changed, to {prevalence}"
+    return f"{text}; on the reference {expected.reference_f1:.3f}."
 
 
 def _figure(interval: Interval) -> str:

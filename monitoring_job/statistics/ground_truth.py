@@ -9,7 +9,10 @@ import pyarrow as pa
 from domain.drift.disclosure import SMALLEST_GROUP
 from domain.drift.performance import Expectation, Performance
 from domain.drift.summary import ColumnDrift
+from domain.interval import Interval
 from monitoring_job.statistics import performance, profiles
+from monitoring_job.statistics.calibration import fit_line
+from monitoring_job.statistics.expectation import estimate_performance
 from monitoring_job.statistics.profiles import Column
 from monitoring_job.statistics.statistics import compare_column, mark_drifted
 from tabular.classification import Bools, Floats
@@ -48,7 +51,7 @@ def evaluate_labels(
     *,
     target: str,
     threshold: float,
-    test: Mapping[str, float],
+    test: Mapping[str, Interval],
     reference: pa.Table,
     table: pa.Table,
     labels: Labels,
@@ -64,7 +67,7 @@ def evaluate_labels(
         _read_probabilities(reference),
     )
     reference_truth = _read_truth(reference)
-    expectation = performance.estimate_performance(
+    expectation = estimate_performance(
         probabilities=probabilities,
         reference=reference_probabilities,
         reference_labels=reference_truth,
@@ -80,6 +83,7 @@ def evaluate_labels(
         threshold=threshold,
         test=test,
         sampled=len(labels),
+        calibration=fit_line(reference_truth, reference_probabilities),
     )
     if reference_truth is None:
         return LabelFindings(expectation, measured)

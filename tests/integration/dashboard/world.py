@@ -23,7 +23,7 @@ from domain.drift.alert_state import AlertState
 from domain.drift.disclosure import round_significant
 from domain.drift.drift import Outcome
 from domain.drift.incident import Incident
-from domain.drift.performance import Expectation, Performance
+from domain.drift.performance import Calibration, Expectation, LabelShift, Performance
 from domain.drift.run_index import IndexEntry, RunIndex
 from domain.drift.summary import ColumnDrift, Profile, RowCounts, SegmentDrift, Summary, Test
 from domain.interval import Interval
@@ -259,9 +259,17 @@ def _with_labels(summary: Summary, rng: random.Random) -> Summary:
             figures=figures,
             test={"f1": 0.806, "precision": 0.94, "recall": 0.71, "roc_auc": 0.978},
             has_enough_labels=True,
+            calibration=Calibration(
+                slope=Interval(value=0.94, low=0.82, high=1.06),
+                observed_ratio=Interval(value=1.05, low=0.88, high=1.22),
+                declined=False,
+            ),
         ),
         expectation=Expectation(
             f1=Interval(value=0.781, low=0.752, high=0.808),
+            label_shift=LabelShift(
+                f1=Interval(value=0.79, low=0.758, high=0.822), prevalence=0.0912
+            ),
             reference_f1=0.801,
             calibrated=True,
             dropped=False,

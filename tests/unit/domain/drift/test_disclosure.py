@@ -14,6 +14,7 @@ from domain.contract.contract import Contract
 from domain.drift.disclosure import SMALLEST_GROUP, choose_suppressed, round_significant
 from domain.drift.drift import OTHER
 from domain.drift.summary import Profile, SegmentDrift
+from domain.interval import Interval
 from monitoring_job.statistics import performance, profiles
 from monitoring_job.statistics.profiles import Column
 from monitoring_job.statistics.segments import compare_segments
@@ -159,7 +160,7 @@ def test_figures_rest_on_eleven_rows_of_each_truth_and_each_answer(
         labels=(np.arange(400) < positives).astype(np.int8),
         probabilities=(np.arange(400) < predicted).astype(np.float64),
         threshold=0.5,
-        test={"f1": 0.8},
+        test={"f1": Interval(0.8, 0.78, 0.82)},
         sampled=1_000,
     )
     assert {shown} == {figure is not None for figure in measured.figures.values()}

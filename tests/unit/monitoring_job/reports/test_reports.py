@@ -15,7 +15,7 @@ import pytest
 from domain.contract.contract import Contract
 from domain.drift.drift import Outcome
 from domain.drift.incident import Transition
-from domain.drift.performance import Expectation, Performance
+from domain.drift.performance import Calibration, Expectation, LabelShift, Performance
 from domain.drift.summary import RowCounts, Summary, run_id
 from domain.interval import Interval
 from monitoring_job.alerts.links import Links
@@ -204,7 +204,13 @@ def test_an_estimated_drop_is_told_as_an_estimate(
         performance=Performance(
             labelled=200, coverage=0.2, positives=40, has_enough_labels=enough, dropped=enough
         ),
-        expectation=Expectation(f1=f1, reference_f1=0.8, calibrated=True, dropped=True),
+        expectation=Expectation(
+            f1=f1,
+            label_shift=LabelShift(f1=f1, prevalence=0.041),
+            reference_f1=0.8,
+            calibrated=True,
+            dropped=True,
+        ),
     )
     channels = Channels()
     channels.notifier().announce(target="diabetes", transition=Transition.OPEN, summaries=[dropped])
@@ -212,6 +218,33 @@ def test_an_estimated_drop_is_told_as_an_estimate(
     assert sentence in wording.explanation(dropped)
     facts = json.loads(channels.messages[0]["Message"])["runs"][0]["f1"]
     assert facts["basis"] == basis
+
+
+def test_what_has_declined_is_said_with_its_figures(run: tuple[Summary, dict[str, str]]) -> None:
+    ratio = Interval(value=0.5, low=0.4, high=0.6)
+    measured = Performance(
+        labelled=200,
+        coverage=1.0,
+        positives=40,
+        figures={"f1": None, "roc_auc": Interval(value=0.83, low=0.8, high=0.86)},
+        test={"f1": 0.8, "roc_auc": 0.98},
+        has_enough_labels=True,
+        dropped=True,
+        calibration=Calibration(slope=ratio, observed_ratio=ratio, declined=True),
+        declined=("f1", "roc_auc", "calibration"),
+    )
+    lines = wording.performance(replace(run[0], performance=measured))
+    assert [
+        "Labels: known for 100.0 % of the predictions (200).",
+        "ROC AUC: 0.830 (0.800 to 0.860); 0.980 on the test rows",
+        "Calibration: slope 0.500 (0.400 to 0.600), where 1 is right; 0.500 (0.400 to 0.600) times "
+        "as many positive outcomes as predicted.",
+        "F1 has fallen from 0.800 on the test rows to not shown: by more than 0.05, and by more "
+        "than chance explains.",
+        "ROC AUC has fallen from 0.980 on the test rows to 0.830: by more than 0.05, and by more "
+        "than chance explains.",
+        "The probabilities are off by more than a quarter, and by more than chance explains.",
+    ] == lines[:6]
 
 
 def test_what_was_left_out_is_told_by_reason(run: tuple[Summary, dict[str, str]]) -> None:

@@ -1,7 +1,6 @@
 """Labels, realised and expected performance, segments, poison, and pages of aggregates."""
 
 import json
-import math
 import re
 from datetime import timedelta
 from typing import Any
@@ -17,11 +16,8 @@ from domain import keys
 from domain.contract.contract import Contract
 from domain.drift.disclosure import SMALLEST_GROUP
 from domain.drift.drift import Outcome
-from domain.drift.performance import read_test_figures
 from domain.drift.summary import Summary
-from domain.model.card import ModelCard
 from monitoring_job.reports import reports, wording
-from monitoring_job.statistics import performance
 from tabular.models import Models
 from tests.cards import make_card
 from tests.repository import ROOT
@@ -239,64 +235,6 @@ def test_drift_inside_a_segment_is_named_with_it(world: World) -> None:
     summary = run(world)
     assert "hypertension in age 70 and over" in [change.name for change in wording.changes(summary)]
     assert summary.outcome is Outcome.DATA_DRIFT
-
-
-def test_an_interval_covers_the_truth_and_a_perfect_model_has_no_doubt() -> None:
-    labels = np.repeat([1, 0], [50, 450]).astype(np.int8)
-    perfect = performance.measure_performance(
-        labels=labels,
-        probabilities=labels.astype(np.float64) * 0.9,
-        threshold=0.5,
-        test={"f1": 0.8},
-        sampled=1_000,
-    )
-    assert {name: f and f.value for name, f in perfect.figures.items()} == dict.fromkeys(
-        ("f1", "precision", "recall", "roc_auc"), 1.0
-    )
-    assert (True, False, 0.5) == (perfect.has_enough_labels, perfect.dropped, perfect.coverage)
-
-
-def test_without_a_positive_the_undefined_is_none() -> None:
-    nothing = performance.measure_performance(
-        labels=np.zeros(200, np.int8),
-        probabilities=np.zeros(200),
-        threshold=0.5,
-        test={},
-        sampled=200,
-    )
-    assert nothing.figures == dict.fromkeys(("f1", "precision", "recall", "roc_auc"))
-
-
-def test_expected_f1_is_near_the_realised_though_the_scores_are_not_calibrated() -> None:
-    random = np.random.default_rng(1)
-    chance = random.beta(0.2, 1.5, 60_000)
-    truth = random.random(60_000) < chance
-    score = chance**0.5  # far too sure
-    expected = performance.estimate_performance(
-        probabilities=score[:50_000],
-        reference=score[50_000:],
-        reference_labels=truth[50_000:],
-        threshold=0.6,
-    )
-    assert expected is not None
-    realised = metrics.f1_score(truth[:50_000], score[:50_000] >= 0.6)
-    assert math.isclose(expected.f1.value, realised, abs_tol=0.03)
-    assert (True, False) == (expected.calibrated, expected.dropped)
-    assert "concept drift" in expected.note
-
-
-@pytest.mark.parametrize(
-    ("card", "expected"),
-    [
-        (None, {}),
-        (make_card("1-0a1b2c3d", metrics={}), {}),
-        (make_card("1-0a1b2c3d", metrics={"f1": 0.8, "brier": 0.1}), {"f1": 0.8}),
-    ],
-)
-def test_a_window_is_compared_with_the_figures_that_the_card_has(
-    card: ModelCard | None, expected: dict[str, float]
-) -> None:
-    assert expected == read_test_figures(card)
 
 
 def test_pages_show_only_groups_and_no_small_one(world: World) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from adapters.s3 import Bucket
 from domain import times
+from domain.contract.deployed_context import NO_CONTEXT, DeployedContext
 from domain.drift.drift import Outcome
 from domain.drift.drift_request import DriftRequest
 from domain.drift.summary import Summary, run_id
@@ -39,13 +40,15 @@ def monitor(
     minimum_rows: int,
     sample_rows: int,
     owner: str,
+    context: DeployedContext = NO_CONTEXT,
 ) -> list[Summary]:
     """Run once for each model version in the window, or once for the champion if it is empty.
 
-    Repeating a window overwrites its runs. `owner` names this run in the claims that it makes; a
-    retry of a run that was killed has the same name.
+    `context`: the deployment's columns and segments, beside the versions' own. Repeating a window
+    overwrites its runs. `owner` names this run in the claims that it makes; a retry of a run that
+    was killed has the same name.
     """
-    models = Models(stores.models)
+    models = Models(stores.models, context)
     window = load_window(
         log=LogObjects(stores.predictions),
         models=models,

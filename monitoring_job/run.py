@@ -72,9 +72,13 @@ def _evaluate(
     version = empty.version or ""
     reference_table, bundle = models.reference(version), models.bundle(version)
     test = read_test_figures(models.card(version))
-    contract = bundle.contract
+    contract = models.contract(version)
     reference = profiles.profile_columns(contract, reference_table)
     current = profiles.profile_columns(contract, table)
+    context = (
+        profiles.profile_context(contract, reference_table),
+        profiles.profile_context(contract, table),
+    )
     columns, prediction = compare_columns(
         contract=contract, reference=reference, current=current, minimum_rows=minimum_rows
     )
@@ -92,7 +96,9 @@ def _evaluate(
         reference_rows=reference_table.num_rows,
         columns=columns,
         prediction=prediction,
-        segments=compare_segments(contract=contract, reference=reference, current=current),
+        segments=compare_segments(
+            contract=contract, reference=reference, current=current, context=context
+        ),
         target=found.drift,
         performance=found.performance,
         expectation=found.expectation,

@@ -11,7 +11,8 @@ class Settings(Environment):
 
     `api_url` is the base of the links in mails. `mail_from` and `mail_to` are addresses, and
     `configuration_set` is SES's. A version with fewer than `minimum_rows` predictions in a window
-    gets no verdict. Statistics and reports use at most `sample_rows` predictions.
+    gets no verdict. Statistics and reports use at most `sample_rows` predictions. `context`: the
+    deployed contract's context columns and segments, as `DeployedContext.to_text` writes them.
     """
 
     models_bucket: str
@@ -25,5 +26,6 @@ class Settings(Environment):
     mail_to: str
     configuration_set: str
     metrics_namespace: str
+    context: str | None = None
     minimum_rows: int = 300
     sample_rows: int = 100_000

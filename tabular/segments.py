@@ -34,10 +34,13 @@ def assign_groups(
 def segment_masks(table: pa.Table, contract: Contract) -> dict[str, npt.NDArray[np.bool_]]:
     """Which rows belong to each segment, by the segment's name; a missing value belongs to none.
 
-    `table`: columns by the names of the contract's features.
+    `table`: columns by the contract's own names. Segments by a context column that the table lacks
+    are left out.
     """
     masks: dict[str, npt.NDArray[np.bool_]] = {}
     for segment, feature, labels in contract.segment_groups:
+        if segment.feature not in table.column_names:
+            continue
         codes = assign_groups(table.column(segment.feature), segment, feature)
         masks |= {name: codes == code for code, name in enumerate(labels)}
     return masks

@@ -9,6 +9,7 @@ from adapters.model_store import ModelStore
 from adapters.registry import Tracking
 from adapters.s3 import Bucket
 from domain.contract.contract import Contract
+from domain.contract.deployed_context import DeployedContext
 from domain.model.gate import Limits
 from domain.training.steps import (
     Checked,
@@ -186,6 +187,7 @@ def score(context: Context) -> Scored:
             aws.client("s3", timeout_seconds=60), context.settings.predictions_bucket
         ),
         say=context.say,
+        context=DeployedContext.of(context.contract),
     )
 
 

@@ -128,17 +128,28 @@ class Contract:
         return (*columns, *self._context_in_files(labelled))
 
     def _context_in_files(self, labelled: bool) -> list[FileColumn]:
-        """Those that tell training rows apart, or those that are logged with a scored file."""
+        """Those that are read of a training file, or logged with a scored one.
+
+        Columns that define segments may be absent from training files.
+        """
         if labelled:
-            needed = {e.name for e in self.context if e.role in ("row_id", "subject")}
-            read = self.context
+            grouping = {feature.name for feature in self.segment_context}
+            read = [*self.identifying_context, *(e for e in self.context if e.name in grouping)]
         else:
-            needed = {entry.name for entry in self.context}
-            read = self.request_context.columns
+            grouping, read = set(), [*self.request_context.columns]
         return [
-            FileColumn(e.name, e.in_files.source or e.name, e.name in needed and not e.nullable)
+            FileColumn(
+                e.name,
+                e.in_files.source or e.name,
+                required=not e.nullable and e.name not in grouping,
+            )
             for e in read
         ]
+
+    @property
+    def identifying_context(self) -> tuple[Context, ...]:
+        """The columns that tell the rows and people of training files apart."""
+        return tuple(entry for entry in self.context if entry.role in ("row_id", "subject"))
 
     def log_columns(self) -> dict[str, str]:
         """Glue column name → Glue type of each feature, in order."""

@@ -54,3 +54,6 @@ class DeployedContext:
         named = {entry.name for entry in columns}
         segments = tuple(segment for segment in self.segments if segment.feature in named)
         return replace(contract, context=columns, segments=contract.segments + segments)
+
+
+NO_CONTEXT = DeployedContext()

@@ -8,6 +8,7 @@ from typing import Any
 
 from adapters.telemetry import Observation, Telemetry
 from domain import metrics, times
+from domain.contract.deployed_context import DeployedContext
 from domain.drift.drift_request import DriftRequest
 from domain.drift.run_result import RunResults
 from domain.drift.summary import Summary
@@ -46,6 +47,7 @@ def run_drift(
             request=request,
             now=now,
             stores=stores,
+            context=DeployedContext.parse(settings.context),
             notifier=open_notifier(),
             minimum_rows=settings.minimum_rows,
             sample_rows=settings.sample_rows,

@@ -1,7 +1,7 @@
 """A column as the statistics see it, and the figures of it that may be published."""
 
 import math
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -122,6 +122,18 @@ def profile_columns(contract: Contract, table: pa.Table) -> dict[str, Column]:
     `table`: rows of the log or of a reference sample. If it lacks a column, all its values are
     missing.
     """
+    return _profile((*contract.features, PROBABILITY), table)
+
+
+def profile_context(contract: Contract, table: pa.Table) -> dict[str, Column]:
+    """Read every context column that defines a segment, in the same way.
+
+    They are no features: segments are made by them, but they are not compared themselves.
+    """
+    return _profile(contract.segment_context, table)
+
+
+def _profile(features: Iterable[Feature], table: pa.Table) -> dict[str, Column]:
     return {
         feature.column: _make_column(
             feature,
@@ -131,7 +143,7 @@ def profile_columns(contract: Contract, table: pa.Table) -> dict[str, Column]:
                 np.arange(table.num_rows),
             ),
         )
-        for feature in (*contract.features, PROBABILITY)
+        for feature in features
     }
 
 

@@ -20,19 +20,23 @@ Mask = npt.NDArray[np.bool_]
 
 
 def compare_segments(
-    *, contract: Contract, reference: Mapping[str, Column], current: Mapping[str, Column]
+    *,
+    contract: Contract,
+    reference: Mapping[str, Column],
+    current: Mapping[str, Column],
+    context: tuple[Mapping[str, Column], Mapping[str, Column]] = ({}, {}),
 ) -> tuple[SegmentDrift, ...]:
     """Compare every segment, in the contract's order; all their tests form one family.
 
-    A segment with fewer than MINIMUM_VALUES rows on either side is counted but not compared. The
-    column that defines a segment is not compared inside it.
+    `context`: the context columns that define segments, of reference and window. A segment with
+    fewer than MINIMUM_VALUES rows on either side is counted but not compared. The column that
+    defines a segment is not compared inside it.
     """
+    old, new = {**reference, **context[0]}, {**current, **context[1]}
     segments = [
         _compare_segment(group, groups.feature.column, reference, current)
         for groups in contract.segment_groups
-        for group in _split(
-            groups, reference[groups.feature.column], current[groups.feature.column]
-        )
+        for group in _split(groups, old[groups.feature.column], new[groups.feature.column])
     ]
     marked = iter(mark_drifted([c for s in segments for c in s.columns], MINIMUM_VALUES))
     return tuple(_suppress_rows(s, [next(marked) for _ in s.columns]) for s in segments)

@@ -1,7 +1,7 @@
 """A prepared split in Parquet: written by `prepare`, read by `tune` and `evaluate`."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ import pyarrow.parquet
 from adapters.s3 import Bucket
 from domain import keys
 from domain.contract.contract import Contract
-from domain.contract.feature import Value
+from domain.contract.feature import Feature, Value
 from domain.contract.file_values import MISSING
 from domain.model.left_out import LeftOut
 from domain.typed_json import decode
@@ -27,15 +27,19 @@ BATCH_ROWS = 20_000
 
 
 def to_table(columns: Columns, contract: Contract) -> pa.Table:
-    """Checked columns, the target too, as an Arrow table under the contract's own names."""
-    arrays = to_arrays(columns, contract)
+    """Checked columns, the target too, as an Arrow table under the contract's own names.
+
+    Context columns that define segments are in it where the columns have them.
+    """
+    grouping = [feature for feature in contract.segment_context if feature.name in columns]
+    arrays = to_arrays(columns, (*contract.features, *grouping))
     return pa.table({**arrays, contract.target: pa.array(columns[contract.target])})
 
 
-def to_arrays(columns: Columns, contract: Contract) -> dict[str, pa.Array]:
-    """Checked features as Arrow arrays, null where missing."""
+def to_arrays(columns: Columns, features: Iterable[Feature]) -> dict[str, pa.Array]:
+    """Checked features, or context columns, as Arrow arrays, null where missing."""
     arrays: dict[str, pa.Array] = {}
-    for feature in contract.features:
+    for feature in features:
         values = columns[feature.name]
         if feature.kind == "category":
             codes = pa.array(values, mask=values == MISSING)

@@ -54,6 +54,28 @@ def hash_rows(columns: Mapping[str, npt.NDArray[np.generic]], contract: Contract
     return found
 
 
+def hash_context(
+    columns: Mapping[str, npt.NDArray[np.generic]], contract: Contract
+) -> Hashes | None:
+    """A hash of each row's context columns that define segments; None without any.
+
+    It is apart from the row's own, because the model sees none of them: they must not move a row to
+    another side of the split.
+    """
+    found: Hashes | None = None
+    for feature in contract.segment_context:
+        if feature.name not in columns:
+            continue
+        values = columns[feature.name]
+        if feature.kind == "category":
+            bits = _category_bits(feature)[values.astype(np.intp) + 1]
+        else:
+            bits = _number_bits(values)
+        hashed = _mix(bits ^ _seed(feature.name))
+        found = hashed if found is None else combine(found, hashed)
+    return found
+
+
 def combine(hashes: Hashes, others: Hashes) -> Hashes:
     """Hashes of pairs."""
     return _mix(hashes ^ _mix(others + np.uint64(1)))
@@ -87,10 +109,17 @@ def assign_sides(hashes: Hashes, salt: str) -> Sides:
     return found
 
 
-def dataset_id(sorted_hashes: Hashes, contract_version: str, salt: str) -> str:
-    """Name of rows under a contract and a salt, equal rows counted: 16 hex digits of a sha256."""
+def dataset_id(
+    sorted_hashes: Hashes, contract_version: str, salt: str, context: Hashes | None = None
+) -> str:
+    """Name of rows under a contract and a salt, equal rows counted: 16 hex digits of a sha256.
+
+    `context`: hashes of the rows' context columns, in the same order.
+    """
     digest = hashlib.sha256(np.ascontiguousarray(sorted_hashes, dtype="<u8").data)
     digest.update(f"\n{contract_version}\n{salt}".encode())
+    if context is not None:
+        digest.update(np.ascontiguousarray(context, dtype="<u8").data)
     return digest.hexdigest()[:16]
 
 
@@ -115,3 +144,7 @@ def _mix(bits: Hashes) -> Hashes:
     bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return bits ^ (bits >> np.uint64(31))
+
+
+NO_TEXT: np.uint64 = hash_texts(pa.array([""]))[0]
+"""The hash of a text that is missing."""

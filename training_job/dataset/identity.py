@@ -3,7 +3,8 @@
 With a ``row_id`` a row is its id. Without one it is its values, the label included, and the number
 of its occurrence: the first, second, … of equal rows. So equal rows stay what they are, different
 people; nothing depends on the order of files or rows; and appended rows move no earlier one. The
-side is a hash of the ``subject`` where there is one, of the row's identity otherwise.
+side is a hash of the ``subject`` where there is one, of the row's identity otherwise. Context
+columns that define segments are part of the dataset, but move no row to another side.
 """
 
 from dataclasses import dataclass
@@ -24,13 +25,15 @@ class Identified:
     """The rows that make the dataset, in its order.
 
     `order`: their positions among the rows read; `hashes`: ascending, so that equal rows are
-    neighbours; `sides`: of each. `repeated`: rows left out because their id and values came before.
+    neighbours; `sides`: of each; `context`: hashes of their context columns, if there are any.
+    `repeated`: rows left out because their id and values came before.
     `conflicting`: positions of rows that share an id and differ in their values.
     """
 
     order: Positions
     hashes: Hashes
     sides: Sides
+    context: Hashes | None
     repeated: int
     conflicting: Positions
 
@@ -39,22 +42,33 @@ def identify(columns: Columns, contract: Contract, salt: str) -> Identified:
     """Tell rows apart by the contract's rules."""
     hashes = hashing.hash_rows(columns, contract)
     row_id, subject = contract.context_column("row_id"), contract.context_column("subject")
+    context = hashing.hash_context(columns, contract)
     if row_id is None:
-        order, repeated, conflicting = np.argsort(hashes, kind="stable"), 0, np.empty(0, np.intp)
+        if context is None:
+            order = np.argsort(hashes, kind="stable")
+        else:
+            order = np.lexsort((context, hashes))
+        repeated, conflicting = 0, np.empty(0, np.intp)
         hashes = hashes[order]
     else:
         ids = columns[row_id].astype(np.uint64, copy=False)
         hashes = hashing.combine(hashes, ids)
+        if context is not None:
+            hashes = hashing.combine(hashes, context)
         kept, repeated, conflicting = _tell_apart(hashes, ids)
         order = kept[np.argsort(hashes[kept], kind="stable")]
         hashes = hashes[order]
-    if subject is not None:
-        sides = hashing.assign_sides(columns[subject].astype(np.uint64, copy=False)[order], salt)
-    elif row_id is not None:
-        sides = hashing.assign_sides(columns[row_id].astype(np.uint64, copy=False)[order], salt)
+    if row_id is not None:
+        owners = columns[row_id].astype(np.uint64, copy=False)[order]
     else:
-        sides = hashing.assign_sides(hashing.combine(hashes, _occurrences(hashes)), salt)
-    return Identified(order, hashes, sides, repeated, conflicting)
+        owners = hashing.combine(hashes, _occurrences(hashes))
+    if subject is not None:
+        people = columns[subject].astype(np.uint64, copy=False)[order]
+        owners = np.where(people == hashing.NO_TEXT, owners, people)
+    sides = hashing.assign_sides(owners, salt)
+    if context is not None:
+        context = context[order]
+    return Identified(order, hashes, sides, context, repeated, conflicting)
 
 
 def group_starts(ordered: Hashes) -> Positions:

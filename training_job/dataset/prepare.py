@@ -11,6 +11,8 @@ import numpy.typing as npt
 from adapters.s3 import Bucket
 from domain import keys
 from domain.contract.contract import Contract
+from domain.contract.feature import Feature
+from domain.contract.file_values import MISSING
 from domain.model.left_out import LeftOut, RepeatedFile
 from domain.training.steps import Prepared
 from domain.typed_json import encode
@@ -48,16 +50,17 @@ def prepare(
     collected = collect(contract=contract, bucket=bucket, raw_prefix=raw_prefix, say=say)
     refused = keys.refused_rows(execution)
     refuse_bad_rows(collected, bad_row_share, bucket, refused)
-    columns = collected.columns()
+    columns = _drop_absent_context(collected.columns(), contract)
     found = identify(columns, contract, salt)
     if len(found.conflicting):
         reason = f"{contract.context_column('row_id')} is that of a row with other values"
         collected.quarantine_positions(found.conflicting, reason)
         refuse_bad_rows(collected, bad_row_share, bucket, refused)
     left_out = _left_out(collected, columns[contract.target], found, contract)
-    names = [*(feature.name for feature in contract.features), contract.target]
+    grouping = [f.name for f in contract.segment_context if f.name in columns]
+    names = [*(feature.name for feature in contract.features), contract.target, *grouping]
     columns = {name: columns.pop(name)[found.order] for name in names}
-    dataset_id = hashing.dataset_id(found.hashes, contract.version, salt)
+    dataset_id = hashing.dataset_id(found.hashes, contract.version, salt, found.context)
     counts = _counts(columns[contract.target], found.sides)
     manifest: dict[str, Any] = {
         "dataset_id": dataset_id,
@@ -100,6 +103,17 @@ def prepare(
         rows_repeated=found.repeated,
         left_out=_shorten((*left_out.objections(), *left_out.notes())),
     )
+
+
+def _drop_absent_context(columns: Columns, contract: Contract) -> Columns:
+    """The columns without those of context that no file has."""
+    empty = {f.name for f in contract.segment_context if not _has_values(columns[f.name], f)}
+    return {name: values for name, values in columns.items() if name not in empty}
+
+
+def _has_values(values: Labels, feature: Feature) -> bool:
+    missing = np.isnan(values) if feature.kind == "number" else values == MISSING
+    return not bool(np.all(missing))
 
 
 def _is_rarely_missing(manifest: dict[str, Any], name: str) -> bool:

@@ -5,13 +5,14 @@ What a text means is said by `domain.contract.file_values`, what a value must be
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from domain.contract.context import Context
 from domain.contract.contract import Contract
 from domain.contract.feature import Feature
 from domain.contract.file_format import Decimal
@@ -22,8 +23,9 @@ from training_job.dataset.ids import read_ids
 
 Columns = dict[str, npt.NDArray[np.generic]]
 """Feature or target name → its values: int16 codes for a category (-1 is missing),
-float64 for a number (NaN is missing), int8 for a flag (-1 is missing); context column → uint64
-hashes of its values."""
+float64 for a number (NaN is missing), int8 for a flag (-1 is missing). Context column → the same by
+its kind; of a text that is logged its values as objects (None is missing), of one that identifies
+training rows uint64 hashes of its values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,26 +53,31 @@ def target_feature(contract: Contract) -> Feature:
 def check(table: pa.Table, contract: Contract, *, labelled: bool = True) -> Checked:
     """Apply the contract to a batch whose columns are texts (CSV) or typed (Parquet).
 
-    `labelled`: whether the target is among them and must be valid too.
+    `labelled`: whether the target is among them and must be valid too; then the context columns are
+    those that identify rows and define segments, otherwise those that are logged.
     """
     columns: Columns = {}
     failures: dict[str, npt.NDArray[np.bool_]] = {}
     hints: dict[str, None] = {}
-    wanted = contract.features + ((target_feature(contract),) if labelled else ())
-    for feature in wanted:
+    for feature in _wanted(contract, labelled):
         array = table.column(feature.name).combine_chunks()
         values, bad = _column(array, feature, contract.files.decimal)
         columns[feature.name] = values
         if bad.any():
             failures[f"{feature.name} {feature.expectation}"] = bad
             some = array.filter(pa.array(bad)).slice(0, SAMPLE).to_pylist()
-            where = TARGET if feature.name == contract.target else f"feature {feature.name}"
+            where = _name_place(feature, contract)
             hints[advise(feature, some, contract.files.decimal, where)] = None
-    for entry in contract.context if labelled else ():
+    for entry in contract.identifying_context if labelled else ():
         column = table.column(entry.name).combine_chunks()
         columns[entry.name], bad = _identifier(column)
-        if bad.any():
+        if bad.any() and not entry.nullable:
             failures[f"{entry.name} must be there"] = bad
+    for entry in () if labelled else contract.request_context.columns:
+        if entry.values is None:
+            columns[entry.name], bad = _logged_text(table.column(entry.name), entry)
+            if bad.any():
+                failures[f"{entry.name} {entry.expectation}"] = bad
     valid = np.ones(table.num_rows, dtype=bool)
     for bad in failures.values():
         valid &= ~bad
@@ -82,6 +89,35 @@ def check(table: pa.Table, contract: Contract, *, labelled: bool = True) -> Chec
         columns = {name: values[valid] for name, values in columns.items()}
     advice = tuple(hint for hint in hints if hint)
     return Checked(columns, valid, *_reasons(failures, ~valid), left_out, advice)
+
+
+def _wanted(contract: Contract, labelled: bool) -> tuple[Feature, ...]:
+    """Features, target and context columns of these kinds; those of segments may be missing."""
+    if labelled:
+        grouping = (replace(feature, nullable=True) for feature in contract.segment_context)
+        return (*contract.features, target_feature(contract), *grouping)
+    logged = (entry.values for entry in contract.request_context.columns if entry.values)
+    return (*contract.features, *logged)
+
+
+def _name_place(feature: Feature, contract: Contract) -> str:
+    """Where the contract says how files write a column."""
+    if feature.name == contract.target:
+        return TARGET
+    return f"{'feature' if feature.name in contract.names else 'context column'} {feature.name}"
+
+
+def _logged_text(
+    column: pa.ChunkedArray, entry: Context
+) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.bool_]]:
+    """``(texts, bad)`` of a context column that is logged as it is."""
+    texts = read_ids(column.combine_chunks())
+    bad = pc.or_(
+        pc.greater(pc.utf8_length(texts), entry.maximum_length),
+        pc.match_substring_regex(texts, r"[\x00-\x1f\x7f]"),
+    )
+    bad = pc.fill_null(bad, not entry.nullable)
+    return texts.to_numpy(zero_copy_only=False), np.asarray(bad.to_numpy(zero_copy_only=False))
 
 
 def _reasons(

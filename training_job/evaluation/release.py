@@ -19,11 +19,15 @@ REFERENCE_ROWS = 10_000
 
 
 def make_reference(sample: Split, fitted: Fitted, contract: Contract) -> pa.Table:
-    """Score the version's own sample: the validation rows with the lowest (so random) hashes."""
+    """Score the version's own sample: the validation rows with the lowest (so random) hashes.
+
+    Context columns that define segments are in it where the dataset has them.
+    """
     table = sample.table
     probabilities = predict(fitted.booster, encode(table, contract)).astype(np.float64)
     columns: dict[str, object] = {}
-    for feature in contract.features:
+    grouping = [f for f in contract.segment_context if f.name in table.column_names]
+    for feature in (*contract.features, *grouping):
         column = table.column(feature.name)
         columns[feature.column] = column.cast(ARROW_TYPES[COLUMN_TYPES[feature.kind]])
     return pa.table(

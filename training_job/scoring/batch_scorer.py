@@ -9,6 +9,7 @@ import xgboost as xgb
 from adapters.model_store import ModelStore
 from adapters.s3 import Bucket
 from domain.contract.contract import Contract
+from domain.contract.deployed_context import NO_CONTEXT, DeployedContext
 from domain.contract.feature import Value
 from domain.contract.file_values import MISSING
 from domain.errors import BadBundle
@@ -25,22 +26,22 @@ PROVED_ROWS = 200
 
 @dataclass(frozen=True, slots=True)
 class BatchScorer:
-    """A version's bundle and the booster made from it."""
+    """A version's bundle and the booster made from it.
+
+    `contract`: the bundle's own, with the deployment's context columns.
+    """
 
     version: str
     bundle: Bundle
     booster: xgb.Booster
+    contract: Contract
 
     @classmethod
-    def of(cls, version: str, bundle: Bundle) -> Self:
+    def of(cls, version: str, bundle: Bundle, context: DeployedContext) -> Self:
         """Rebuild the booster; raises BadBundle."""
         columns = len(bundle.contract.encoded_names)
-        return cls(version, bundle, rebuild(bundle.forest, columns))
-
-    @property
-    def contract(self) -> Contract:
-        """The bundle's own contract."""
-        return self.bundle.contract
+        contract = context.add_to(bundle.contract)
+        return cls(version, bundle, rebuild(bundle.forest, columns), contract)
 
     def probabilities(self, columns: Columns) -> Probabilities:
         """One per valid row."""
@@ -64,8 +65,10 @@ class BatchScorer:
             )
 
 
-def load(models: Bucket, version: str | None) -> BatchScorer:
-    """The named version, or the champion; raises NothingToScoreWith.
+def load(models: Bucket, version: str | None, context: DeployedContext = NO_CONTEXT) -> BatchScorer:
+    """The named version, or the champion, with the deployment's context columns.
+
+    Raises NothingToScoreWith.
 
     The bundle's bytes are checked against the pointer's hash, or the one in the version's name.
     """
@@ -78,7 +81,7 @@ def load(models: Bucket, version: str | None) -> BatchScorer:
             model = store.find_model(version)
         else:
             raise NothingToScoreWith("No model serves yet: train one, then score again.")
-        return BatchScorer.of(model.version, store.load_bundle(model))
+        return BatchScorer.of(model.version, store.load_bundle(model), context)
     except BadBundle as error:
         named = version or (champion.version if champion else "")
         raise NothingToScoreWith(f"Version {named} can't be used: {error}") from None

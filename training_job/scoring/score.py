@@ -19,6 +19,7 @@ import pyarrow.parquet
 
 from adapters.s3 import Bucket
 from domain import keys, times, typed_json
+from domain.contract.deployed_context import NO_CONTEXT, DeployedContext
 from domain.training.steps import RefusedRows, Scored
 from training_job.dataset import tables
 from training_job.dataset.files.hints import advise_rows
@@ -61,14 +62,16 @@ def score(
     models: Bucket,
     predictions: Bucket,
     say: Callable[[str], None],
+    context: DeployedContext = NO_CONTEXT,
 ) -> Scored:
     """Score every row of the input; returns the counts and where the scores are.
 
-    A row that breaks the model's contract gets a reason instead of a score. Raises BadInput,
-    BadData, NothingToScoreWith.
+    `context`: the deployment's columns, which the input has and the log keeps. A row that breaks
+    the model's contract gets a reason instead of a score. Raises BadInput, BadData,
+    NothingToScoreWith.
     """
     todo = plan(request, data, models)
-    scorer = load(models, todo.version)
+    scorer = load(models, todo.version, context)
     tally, began, passed = Tally(), time.monotonic(), 0
     writer = _Writer(request, todo, data, predictions, scorer)
     for number, (key, size) in enumerate(todo.files.items()):

@@ -47,9 +47,11 @@ class Part:
 
     def joined(self, contract: Contract) -> tuple[Columns, npt.NDArray[np.int64]]:
         """All good rows' columns, and their numbers in the file."""
+        names = [feature.name for feature in contract.features]
+        names += [entry.name for entry in contract.request_context.columns]
         columns = {
-            f.name: np.concatenate([part[f.name] for part in self.columns])
-            for f in contract.features
+            name: np.concatenate([part[name] for part in self.columns])
+            for name in names
             if self.columns
         }
         return columns, np.concatenate([np.empty(0, np.int64), *self.numbers])
@@ -116,8 +118,11 @@ def log_records(
         "reference": pa.nulls(rows),
         "subject": pa.nulls(rows),
     }
-    arrays = to_arrays(columns, contract)
-    values |= {feature.column: arrays[feature.name] for feature in contract.features}
+    context = contract.request_context.columns
+    logged = (*contract.features, *(entry.values for entry in context if entry.values))
+    arrays = to_arrays(columns, logged)
+    values |= {feature.column: arrays[feature.name] for feature in logged}
+    values |= {entry.column: columns[entry.name] for entry in context if entry.values is None}
     types = prediction_log_columns(contract)
     return pa.table({name: _typed(values[name], ARROW_TYPES[kind]) for name, kind in types.items()})
 

@@ -1,7 +1,6 @@
 """Join labels to a window's predictions. Labels arrive late, out of order, and more than once."""
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -28,9 +27,12 @@ def join_labels(
     A label reaches its prediction by ``prediction_id``, or by ``reference``, which several may
     share. Of several labels the one observed last counts, and of those the one received last.
     Labels are read once, a batch at a time, from the window's `start` to `now` (UTC milliseconds).
-    Only those of `rows` are kept in memory.
+    Only those of `rows` are kept in memory. A label by reference may be older than its prediction,
+    so all labels are read where rows have references.
     """
-    earliest = times.from_millis(start).date() - timedelta(days=1)
+    if any(table["reference"].null_count < table.num_rows for table in rows.values()):
+        start = 0
+    earliest = times.from_millis(max(start, times.DAY_MS)).date() - times.DAY
     days = [day for day in log.list_days("labels") if day >= earliest]
     # A request that is repeated across a promotion has the same id under two versions.
     by_id, by_reference = (

@@ -5,6 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from domain.contract.context import ROLES, Context, RequestContext, Role
 from domain.contract.contract import Contract
 from domain.contract.feature import Feature
 from domain.contract.reserved_names import RESERVED_COLUMNS, RESERVED_FIELDS
@@ -39,6 +40,47 @@ def contracts(draw: st.DrawFn) -> Contract:
         features=tuple(draw(features(name)) for name in names[1:]),
         target=names[0],
     )
+
+
+@st.composite
+def contexts(draw: st.DrawFn, contract: Contract) -> tuple[Context, ...]:
+    """Up to four context columns of any kind, which the contract may have."""
+    taken = {feature.column for feature in contract.features} | {contract.target.lower()}
+    names = st.lists(
+        _NAMES.filter(lambda n: n.lower() not in taken), max_size=4, unique_by=str.lower
+    )
+    roles: list[Role] = draw(st.permutations(ROLES))
+    columns = []
+    for name in draw(names):
+        if draw(st.booleans()):
+            values = draw(features(name))
+            columns.append(Context(name=name, values=values, nullable=values.nullable))
+            continue
+        has_role = draw(st.booleans())
+        role = roles.pop() if roles and has_role else None
+        if role == "row_id":
+            columns.append(Context(name=name, role=role))
+            continue
+        length, nullable = draw(st.integers(1, 1_024)), draw(st.booleans())
+        columns.append(Context(name=name, role=role, nullable=nullable, maximum_length=length))
+    return tuple(columns)
+
+
+@st.composite
+def sent_contexts(draw: st.DrawFn, context: RequestContext) -> dict[str, Any]:
+    """Valid fields of a request's context; a missing value is null or absent."""
+    found = {}
+    for entry in context.columns:
+        if entry.values:
+            found[entry.name] = draw(values(entry.values))
+        elif entry.nullable and draw(st.booleans()):
+            found[entry.name] = None
+        else:
+            text = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1)
+            length = entry.maximum_length
+            found[entry.name] = draw(text.map(lambda t: t[:length]).filter(entry.accepts))  # noqa: B023 - drawn at once
+    absent = {n for n, v in found.items() if v is None and draw(st.booleans())}
+    return {name: value for name, value in found.items() if name not in absent}
 
 
 @st.composite

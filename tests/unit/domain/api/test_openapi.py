@@ -12,12 +12,15 @@ from hypothesis import strategies as st
 from domain.api import openapi
 from domain.api.requests import BadRequest
 from domain.api.schemas import make_example
+from domain.contract.context import Context
 from domain.contract.contract import Contract
+from domain.contract.deployed_context import DeployedContext
 from lambdas.labels.accept import read_labels
-from tests.unit.contracts import contracts, instances
+from tests.unit.contracts import contexts, contracts, instances, sent_contexts
 from tests.unit.domain.contract.test_contract import VALID
 from tests.unit.predictor_world import World
 
+REFERENCE = Context(name="visit", role="reference", nullable=True, maximum_length=7)
 ROUTES = {
     ("post", "/predict"),
     ("post", "/labels"),
@@ -98,9 +101,28 @@ def test_schema_and_function_agree_on_any_instance(data: st.DataObject) -> None:
     assert (contract.validate(changed) == []) == validator.is_valid(changed)
 
 
-@given(contracts())
-def test_the_example_is_valid(contract: Contract) -> None:
-    assert [] == contract.validate(make_example(contract))
+@given(st.data())
+def test_schema_and_function_agree_on_any_context(data: st.DataObject) -> None:
+    contract = data.draw(contracts())
+    contract = DeployedContext(data.draw(contexts(contract))).add_to(contract)
+    context = contract.request_context
+    validator = _validator(openapi.build_document(contract), "Instance")
+    instance = data.draw(instances(contract))
+    sent = data.draw(sent_contexts(context))
+    odd = st.none() | st.booleans() | st.integers(-2, 3) | st.text(max_size=3) | st.just("a\n")
+    names = [entry.name for entry in context.columns]
+    changed = sent | data.draw(st.dictionaries(st.sampled_from([*names, "other"]), odd, max_size=2))
+    assert validator.is_valid(instance | ({"context": sent} if context else {}))
+    for sent_instance in (instance | {"context": changed}, instance):
+        problems = contract.validate(sent_instance, "#", context)
+        assert (problems == []) == validator.is_valid(sent_instance)
+
+
+@given(st.data())
+def test_the_example_is_valid(data: st.DataObject) -> None:
+    contract = data.draw(contracts())
+    contract = DeployedContext(data.draw(contexts(contract))).add_to(contract)
+    assert [] == contract.validate(make_example(contract), "#", contract.request_context)
 
 
 @pytest.mark.parametrize(
@@ -117,11 +139,25 @@ def test_the_example_is_valid(contract: Contract) -> None:
             "diabetes": True,
             "observed_at": 1,
         },
+        {"reference": "visit 1", "diabetes": True},
+        {"reference": "visit 11", "diabetes": True},
+        {"reference": " visit", "diabetes": True},
+        {"reference": None, "diabetes": True},
+        {
+            "reference": "visit 1",
+            "prediction_id": "0b8f8c1e-6a35-4a0b-9f0e-2f3c1f6a7b10",
+            "diabetes": True,
+        },
     ],
 )
-def test_schema_and_function_agree_on_labels(contract: Contract, label: dict[str, Any]) -> None:
+@pytest.mark.parametrize("reference", [None, REFERENCE])
+def test_schema_and_function_agree_on_labels(
+    contract: Contract, reference: Context | None, label: dict[str, Any]
+) -> None:
+    contract = DeployedContext((reference,) if reference else ()).add_to(contract)
+    now = datetime(2026, 1, 31, tzinfo=UTC)
     try:
-        read_labels(label, target="diabetes", now=datetime(2026, 1, 31, tzinfo=UTC))
+        read_labels(label, target="diabetes", reference=reference, now=now)
         accepted = True
     except BadRequest:
         accepted = False

@@ -121,7 +121,11 @@ def judged(of: World, window: pd.DataFrame) -> Verdict:
     )
     old = of.old
     columns, prediction = compare_columns(
-        contract=of.contract, reference=old, current=current, minimum_rows=300
+        contract=of.contract,
+        reference=old,
+        current=current,
+        threshold=of.threshold,
+        minimum_rows=300,
     )
     segments = compare_segments(contract=of.contract, reference=old, current=current)
     found = {column.column for column in (*columns, prediction) if column.drifted}

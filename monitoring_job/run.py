@@ -11,9 +11,10 @@ from domain import keys
 from domain.drift.drift import Outcome, worst
 from domain.drift.performance import read_test_figures
 from domain.drift.summary import RowCounts, Summary
-from monitoring_job.reports import reports
+from monitoring_job.reports import reports, wording
 from monitoring_job.reports.aggregates import is_showable
 from monitoring_job.statistics import profiles
+from monitoring_job.statistics.domain_classifier import classify_domains
 from monitoring_job.statistics.ground_truth import evaluate_labels
 from monitoring_job.statistics.profiles import PROBABILITY
 from monitoring_job.statistics.segments import compare_segments
@@ -80,7 +81,11 @@ def _evaluate(
         profiles.profile_context(contract, table),
     )
     columns, prediction = compare_columns(
-        contract=contract, reference=reference, current=current, minimum_rows=minimum_rows
+        contract=contract,
+        reference=reference,
+        current=current,
+        threshold=bundle.threshold,
+        minimum_rows=minimum_rows,
     )
     found = evaluate_labels(
         target=contract.target,
@@ -96,6 +101,7 @@ def _evaluate(
         reference_rows=reference_table.num_rows,
         columns=columns,
         prediction=prediction,
+        joint=classify_domains(reference, current),
         segments=compare_segments(
             contract=contract, reference=reference, current=current, context=context
         ),
@@ -105,6 +111,7 @@ def _evaluate(
     )
     findings = _list_findings(summary)
     summary = replace(summary, findings=findings, outcome=worst(findings or (Outcome.STABLE,)))
+    summary = replace(summary, sentences=wording.sentences(summary))
     draw = {
         "data_drift": lambda: reports.data_drift(
             summary=summary, reference=reference, current=current
@@ -130,6 +137,7 @@ def _list_findings(summary: Summary) -> tuple[Outcome, ...]:
     in_segments = [column.column for segment in summary.segments for column in segment.drifted]
     found = {
         Outcome.DATA_DRIFT: any(c.drifted for c in summary.columns)
+        or summary.joint_drift is not None
         or any(name != PROBABILITY.column for name in in_segments),
         Outcome.PREDICTION_DRIFT: bool(summary.prediction and summary.prediction.drifted)
         or PROBABILITY.column in in_segments,

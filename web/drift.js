@@ -65,8 +65,23 @@ function reports(links) {
   ];
 }
 
-/** The test that drifted with the largest effect; without one, the largest effect. */
-const strongest = (column) => [...column.tests].sort((a, b) => b.drifted - a.drifted || b.effect - a.effect)[0];
+/** Tests whose effect is a ratio: 1 without a change, and as large at 1/2 as at 2. */
+const RATIOS = ["odds_ratio", "share_ratio"];
+
+/** The effect in multiples of its limit, as domain.drift.drift.strength. */
+const strength = ({ method, effect, limit }) =>
+  RATIOS.includes(method) ? Math.abs(Math.log(effect)) / Math.log(limit) : effect / limit;
+
+/** The test that drifted with the strongest effect; without one, the strongest effect. */
+const strongest = (column) =>
+  [...column.tests].sort((a, b) => b.drifted - a.drifted || strength(b) - strength(a))[0];
+
+/** An effect with its unit. */
+function effect(test) {
+  if (!test) return "–";
+  if (test.method === "share_difference") return `${fixed(100 * test.effect, 1)} points`;
+  return RATIOS.includes(test.method) ? `${fixed(test.effect)} ×` : fixed(test.effect);
+}
 
 /** Mean, or the share of the category that moved most, in the reference and in the window. */
 function change({ reference, current }) {
@@ -103,9 +118,9 @@ function verdict({ column, test }) {
 const columnColumns = [
   { title: "Column", cell: ({ column }) => h("span", { class: "column-name" }, column.name) },
   { title: "Verdict", cell: verdict },
-  { title: "Effect size", number: true, cell: ({ test }) => fixed(test?.effect) },
+  { title: "Effect size", number: true, cell: ({ test }) => effect(test) },
   { title: "q-value", number: true, cell: ({ test }) => tiny(test?.q_value) },
-  { title: "Latest runs", cell: ({ points }) => (points.length ? sparkline(points, THRESHOLD) : "–") },
+  { title: "Distance in the latest runs", cell: ({ points }) => (points.length ? sparkline(points, THRESHOLD) : "–") },
   { title: "Missing", number: true, cell: ({ column }) => disclosed(column.current.missing, percent) },
   { title: "Invalid", number: true, cell: ({ column }) => disclosed(column.current.invalid, percent) },
   { title: "Reference → window", cell: ({ column }) => change(column) },
@@ -121,11 +136,18 @@ function columnsCard(summary, history) {
     points: history[column.column] ?? [],
   }));
   const drifted = ({ test }) => (test?.drifted ? 1 : 0);
-  const effect = ({ test }) => test?.effect ?? -1;
-  rows.sort((a, b) => drifted(b) - drifted(a) || effect(b) - effect(a));
-  const rule = `drifted: effect ≥ ${THRESHOLD}, q < ${Q_THRESHOLD} and enough rows`;
+  const rank = ({ test }) => (test ? strength(test) : -1);
+  rows.sort((a, b) => drifted(b) - drifted(a) || rank(b) - rank(a));
+  const rule = `drifted: the effect is certainly beyond its limit, q < ${Q_THRESHOLD} and enough rows`;
   const aside = h("span", { class: "note" }, rule);
   return card("Columns", { aside }, table("Columns compared", columnColumns, rows));
+}
+
+/** What has changed, each finding in a sentence, as mails and reports say it. */
+function findingsCard({ sentences = [] }) {
+  if (!sentences.length) return null;
+  const items = sentences.map((sentence) => h("li", {}, sentence));
+  return card("Findings", {}, h("ul", { class: "findings" }, items));
 }
 
 function measuredPart(measured) {
@@ -183,10 +205,10 @@ function performanceCard({ performance: measured, expectation: expected }) {
 
 const driftedColumns = (segment) => segment.columns.filter((column) => column.tests.some((test) => test.drifted));
 
-/** The column of a segment with the largest effect; undefined where none was tested. */
-function largestEffect(segment) {
+/** The column of a segment with the strongest effect; undefined where none was tested. */
+function strongestColumn(segment) {
   const tested = segment.columns.filter((column) => column.tests.length);
-  return tested.sort((a, b) => strongest(b).effect - strongest(a).effect)[0];
+  return tested.sort((a, b) => strength(strongest(b)) - strength(strongest(a)))[0];
 }
 
 function driftedNames(segment) {
@@ -199,17 +221,17 @@ const segmentColumns = [
   { title: "Segment", cell: (segment) => h("span", { class: "column-name" }, segment.name) },
   { title: "Drifted columns", cell: driftedNames },
   {
-    title: "Largest effect",
+    title: "Strongest effect",
     cell: (segment) => {
-      const column = largestEffect(segment);
-      return column ? `${column.name} ${fixed(strongest(column).effect)}` : "–";
+      const column = strongestColumn(segment);
+      return column ? `${column.name} ${effect(strongest(column))}` : "–";
     },
   },
   {
     title: "q-value",
     number: true,
     cell: (segment) => {
-      const column = largestEffect(segment);
+      const column = strongestColumn(segment);
       return column ? tiny(strongest(column).q_value) : "–";
     },
   },
@@ -284,6 +306,7 @@ export async function run({ signal, parameter }) {
       titleRow(summary),
       runCard(summary, rows),
       Object.keys(links).length ? card("Reports", {}, reports(links)) : null,
+      findingsCard(summary),
       columnsCard(summary, history),
       performanceCard(summary),
       segmentsCard(summary),

@@ -21,6 +21,8 @@ from domain.contract.file_format import ColumnFormat, FileColumn, FileFormat
 from domain.errors import BadContract
 
 NO_CONTEXT = RequestContext()
+UNSCORED = frozenset({"monotone", "in_files", "drift"})
+"""Fields of a feature that don't change what a row means, and so not the contract's version."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Contract:
         """Hash of names, order, kinds, ranges, categories, nullability and target only."""
         identity = {
             "features": [
-                {k: v for k, v in asdict(feature).items() if k not in ("monotone", "in_files")}
+                {k: v for k, v in asdict(feature).items() if k not in UNSCORED}
                 for feature in self.features
             ],
             "target": self.target,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from domain.contract.drift_limits import USUAL, DriftLimits
 from domain.contract.file_format import ColumnFormat
 
 Kind = Literal["category", "number", "flag"]
@@ -29,6 +30,7 @@ class Feature:
     monotone: Monotone = ""
     """The only direction in which the probability may follow the value; empty for any."""
     in_files: ColumnFormat = field(default_factory=ColumnFormat)
+    drift: DriftLimits = USUAL
 
     @property
     def column(self) -> str:

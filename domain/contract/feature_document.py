@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
+from domain.contract.drift_limits import read_drift_limits, write_drift_limits
 from domain.contract.feature import DIRECTIONS, KINDS, Feature, Kind
 from domain.contract.file_format_document import (
     COLUMN_KEYS,
@@ -25,7 +26,7 @@ def read_feature(index: int, entry: Any, problems: list[str]) -> Feature:
     if kind is None:
         return Feature(name=name, kind="flag")
     wanted = {"category": {"categories"}, "number": {"minimum", "maximum"}, "flag": set()}[kind]
-    allowed = wanted | {"name", "kind", "nullable"}
+    allowed = wanted | {"name", "kind", "nullable", "drift"}
     allowed |= FLAG_KEYS if kind == "flag" else COLUMN_KEYS
     if kind != "category":
         allowed.add("monotone")
@@ -66,6 +67,7 @@ def read_feature(index: int, entry: Any, problems: list[str]) -> Feature:
         nullable=bool(nullable),
         monotone=monotone,
         in_files=read_column_format(where, entry, problems),
+        drift=read_drift_limits(where, entry.get("drift", {}), problems),
     )
 
 
@@ -80,7 +82,8 @@ def write_feature(feature: Feature) -> dict[str, Json]:
         plain["nullable"] = True
     if feature.monotone:
         plain["monotone"] = feature.monotone
-    return plain | write_column_format(feature.in_files)
+    limits: dict[str, Json] = dict(write_drift_limits(feature.drift))
+    return plain | write_column_format(feature.in_files) | ({"drift": limits} if limits else {})
 
 
 def read_name_and_kind(where: str, entry: Any, problems: list[str]) -> tuple[str, Kind | None]:

@@ -10,7 +10,7 @@ from typing import Any, Literal, Self, TypeVar
 
 from domain import times
 from domain.contract.feature import Kind
-from domain.drift.drift import Aspect, Method, Outcome
+from domain.drift.drift import DISTANCES, EFFECT_THRESHOLD, Aspect, Method, Outcome, strength
 from domain.drift.performance import Expectation, Performance
 from domain.errors import BadRecord
 from domain.keys import RunId
@@ -70,7 +70,12 @@ class Test:
     """One comparison of window and reference.
 
     `rows` of the window were compared; None if that number would reveal a small number of rows
-    without a valid value.
+    without a valid value. `limit`: the effect from which on it counts as drift. `bound`: of a
+    distance, its lower bound at 95 %, which decides; None in older runs.
+
+    Comparisons of one share say which: the share of `group` was `before` in the reference and is
+    `after` in the window. They are None for distributions, and for what would describe fewer than
+    eleven rows.
     """
 
     __test__ = False  # pytest takes every class of this name for a test
@@ -82,6 +87,16 @@ class Test:
     p_value: float
     q_value: float
     drifted: bool
+    limit: float = EFFECT_THRESHOLD
+    bound: float | None = None
+    group: str | None = None
+    before: float | None = None
+    after: float | None = None
+
+    @property
+    def strength(self) -> float:
+        """The effect in multiples of its limit."""
+        return strength(self.method, self.effect, self.limit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,9 +127,15 @@ class ColumnDrift:
         )
 
     @property
+    def distance(self) -> float | None:
+        """How far the values are from the reference; None if they could not be compared."""
+        found = (test for test in self.tests if test.method in DISTANCES)
+        return max((test.effect for test in found), default=None)
+
+    @property
     def strongest(self) -> Test | None:
-        """The test to show: one that found drift before others, then the largest effect."""
-        return max(self.tests, key=lambda test: (test.drifted, test.effect), default=None)
+        """The test to show: one that found drift before others, then the strongest effect."""
+        return max(self.tests, key=lambda test: (test.drifted, test.strength), default=None)
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Self:
@@ -125,6 +146,28 @@ class ColumnDrift:
             "tests": tuple(Test(**test) for test in fields["tests"]),
         }
         return cls(**{**fields, **nested})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JointDrift:
+    """How well a classifier tells the window from the reference by all features together.
+
+    `rows` of the window were classified that it had not learned from. `auc`: area under its ROC
+    curve; 0.5 is no better than chance. `columns`: what it rests on, the most important first;
+    empty without drift.
+    """
+
+    rows: int
+    auc: float
+    limit: float
+    p_value: float
+    drifted: bool
+    columns: tuple[str, ...] = ()
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
+        """The inverse of `asdict`."""
+        return cls(**{**fields, "columns": tuple(fields["columns"])})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,9 +198,10 @@ class SegmentDrift:
 class Summary:
     """One run. Times are UTC milliseconds; the window excludes `end`.
 
-    `findings` are all outcomes that hold, and `outcome` is the most serious of them. `prediction`
-    compares the predicted probability, `target` the labels. `reports` names the published reports.
-    `problems` are sentences about what could not be done.
+    `findings` are all outcomes that hold, and `outcome` is the most serious of them. `sentences`
+    say what has changed, each finding in one. `prediction` compares the predictions, `joint` all
+    features together, `target` the labels. `reports` names the published reports. `problems` are
+    sentences about what could not be done.
     """
 
     run_id: str
@@ -168,10 +212,12 @@ class Summary:
     scheduled: bool
     outcome: Outcome
     findings: tuple[Outcome, ...] = ()
+    sentences: tuple[str, ...] = ()
     rows: RowCounts = field(default_factory=RowCounts)
     reference_rows: int = 0
     columns: tuple[ColumnDrift, ...] = ()
     prediction: ColumnDrift | None = None
+    joint: JointDrift | None = None
     segments: tuple[SegmentDrift, ...] = ()
     target: ColumnDrift | None = None
     performance: Performance | None = None
@@ -192,9 +238,14 @@ class Summary:
 
     @property
     def drifted(self) -> tuple[ColumnDrift, ...]:
-        """The drifted columns, the largest effect first."""
+        """The drifted columns, the strongest effect first."""
         found = [column for column in self.compared if column.drifted]
-        return tuple(sorted(found, key=_effect, reverse=True))
+        return tuple(sorted(found, key=_strength, reverse=True))
+
+    @property
+    def joint_drift(self) -> JointDrift | None:
+        """How the features differ as a whole, if they do."""
+        return self.joint if self.joint is not None and self.joint.drifted else None
 
     @property
     def drifted_segments(self) -> tuple[SegmentDrift, ...]:
@@ -235,9 +286,11 @@ class Summary:
                 "prediction": _decode_optional(ColumnDrift.from_dict, fields["prediction"]),
                 # Runs written before these fields existed lack them.
                 "segments": tuple(map(SegmentDrift.from_dict, fields.get("segments", ()))),
+                "joint": _decode_optional(JointDrift.from_dict, fields.get("joint")),
                 "target": _decode_optional(ColumnDrift.from_dict, fields.get("target")),
                 "performance": _decode_optional(Performance.from_dict, fields.get("performance")),
                 "expectation": _decode_optional(Expectation.from_dict, fields.get("expectation")),
+                "sentences": tuple(fields.get("sentences", ())),
                 "reports": tuple(fields["reports"]),
                 "problems": tuple(fields["problems"]),
             }
@@ -254,8 +307,8 @@ def _decode_optional(
     return decode(fields) if fields else None
 
 
-def _effect(column: ColumnDrift) -> float:
-    return column.strongest.effect if column.strongest else 0.0
+def _strength(column: ColumnDrift) -> float:
+    return column.strongest.strength if column.strongest else 0.0
 
 
 def run_id(*, start: int, end: int, version: str | None) -> RunId:

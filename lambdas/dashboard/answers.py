@@ -46,7 +46,7 @@ class RunList:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EffectPoint:
-    """A column's largest effect in one run."""
+    """A column's distance from the reference in one run, and whether any test found drift."""
 
     run_id: str
     effect: float

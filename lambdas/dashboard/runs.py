@@ -100,7 +100,7 @@ class Runs:
         )
 
     def _collect_history(self, summary: Summary) -> dict[str, tuple[EffectPoint, ...]]:
-        """Collect each column's largest effect in the version's runs up to this one."""
+        """Collect each column's distance in the version's runs up to this one."""
         before = [
             keys.summary(keys.RunId.parse(entry.run_id))
             for entry in self._read_index().entries
@@ -112,12 +112,9 @@ class Runs:
         history: dict[str, tuple[EffectPoint, ...]] = {}
         for run in (*filter(None, map(_decode, found)), summary):
             for column in (*run.compared, *filter(None, (run.target,))):
-                if column.tests:
-                    point = EffectPoint(
-                        run_id=run.run_id,
-                        effect=max(test.effect for test in column.tests),
-                        drifted=column.drifted,
-                    )
+                distance = column.distance
+                if distance is not None:
+                    point = EffectPoint(run_id=run.run_id, effect=distance, drifted=column.drifted)
                     history[column.column] = (*history.get(column.column, ()), point)
         return history
 

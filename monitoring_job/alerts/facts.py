@@ -9,6 +9,7 @@ from domain.drift.performance import Measure
 from domain.drift.summary import Basis, Summary
 from domain.typed_json import Json, encode
 from monitoring_job.alerts.mails import Section
+from monitoring_job.reports import wording
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,7 @@ class F1Facts:
 class RunFacts:
     """One run: column → effect of its strongest test, segment → its drifted columns.
 
-    `declined`: what labels show to have become worse.
+    `findings`: each in one sentence. `declined`: what labels show to have become worse.
     `reports`: report → link. Whoever has such a link can open the report.
     """
 
@@ -56,6 +57,7 @@ class RunFacts:
     end: int
     outcome: Outcome
     rows: int
+    findings: tuple[str, ...]
     drifted: Mapping[str, float | None]
     segments: Mapping[str, tuple[str, ...]]
     label_coverage: float | None
@@ -75,6 +77,7 @@ class RunFacts:
             end=summary.end,
             outcome=summary.outcome,
             rows=summary.rows.distinct,
+            findings=wording.sentences(summary),
             drifted={
                 column.column: column.strongest.effect if column.strongest else None
                 for column in summary.drifted

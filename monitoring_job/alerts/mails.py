@@ -10,6 +10,7 @@ from adapters.mail import Message
 from domain.drift.incident import Transition
 from domain.drift.summary import Summary
 from monitoring_job.reports import wording
+from monitoring_job.reports.wording import shorten
 from monitoring_job.templates import render
 
 OPENINGS = {
@@ -28,8 +29,6 @@ CHANGES = 10
 """Changes that a mail lists for one run; the report has all of them."""
 RUNS = 5
 """Model versions of one window that a mail describes; the dashboard has all of them."""
-NAME = 80
-"""Characters of a name that a mail shows: a category's name may have any length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +81,11 @@ def compose(*, target: str, transition: Transition, sections: Sequence[Section])
 
 def _compose_subject(target: str, transition: Transition, summary: Summary) -> str:
     names = [wording.name(column) for column in summary.drifted]
-    names = names or [change.name for change in wording.changes(summary)]  # in segments only
+    names = names or [change.name for change in wording.changes(summary)]  # no column alone
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    columns = f": {', '.join(map(_shorten, names[:3]))}{more}" if names else ""
+    columns = f": {', '.join(map(shorten, names[:3]))}{more}" if names else ""
     verdict = f"{PREFIXES.get(transition, '')}{wording.headline(summary)}"
-    return f"[{_shorten(target)}] {verdict}{columns} ({wording.window(summary)})"
+    return f"[{shorten(target)}] {verdict}{columns} ({wording.window(summary)})"
 
 
 def _describe(section: Section) -> RunText:
@@ -102,10 +101,7 @@ def _describe(section: Section) -> RunText:
         counts=wording.counts(summary),
         has_drift=summary.outcome.is_drift,
         links=_label_links(section),
-        changes=[
-            replace(change, name=_shorten(change.name), measure=_shorten(change.measure))
-            for change in changes[:CHANGES]
-        ],
+        changes=[replace(change, name=shorten(change.name)) for change in changes[:CHANGES]],
         lines=[*more, *wording.performance(summary)],
     )
 
@@ -115,12 +111,6 @@ def _list_omitted_runs(sections: Sequence[Section]) -> list[str]:
     if omitted <= 0:
         return []
     return [f"And {omitted} more model versions: the dashboard shows their runs."]
-
-
-def _shorten(text: str) -> str:
-    """Cut to NAME characters on one line, without characters that can't be printed."""
-    line = "".join(c if c.isprintable() else " " for c in text)
-    return line if len(line) <= NAME else f"{line[: NAME - 1]}…"
 
 
 def _label_links(section: Section) -> list[tuple[str, str]]:

@@ -3,17 +3,16 @@
 from markupsafe import escape
 
 from domain.drift.disclosure import SMALLEST_GROUP
-from domain.drift.drift import EFFECT_THRESHOLD, Q_THRESHOLD
+from domain.drift.drift import Q_THRESHOLD
 from domain.drift.summary import Summary
 from monitoring_job.reports import wording
 from monitoring_job.templates import render
 
 NOTE = (
-    f"A column has drifted when its effect size is at least {EFFECT_THRESHOLD}, its q-value is "
-    f"below {Q_THRESHOLD} and it has enough rows. For the picture below, values at the ends of an "
-    f"axis were clipped and small groups merged, so that nothing describes fewer than "
-    f"{SMALLEST_GROUP} rows. Its effect sizes were computed after that: where they differ, the "
-    "figures above count."
+    "A column has drifted when its effect is certainly beyond the limit, its q-value is below "
+    f"{Q_THRESHOLD} and it has enough rows. For the picture below, values at the ends of an axis "
+    f"were clipped and small groups merged, so that nothing describes fewer than {SMALLEST_GROUP} "
+    "rows, and distances were not corrected for noise: where they differ, the figures above count."
 )
 
 

@@ -51,7 +51,7 @@ def halve(columns: list[str]) -> Iterator[list[str]]:
 
 
 def _rank(column: ColumnDrift) -> tuple[bool, float]:
-    return column.drifted, column.strongest.effect if column.strongest else 0.0
+    return column.drifted, column.strongest.strength if column.strongest else 0.0
 
 
 def _data_drift(

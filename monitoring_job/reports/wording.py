@@ -1,11 +1,13 @@
 """The sentences of a verdict, in mails and in report headers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain import times
-from domain.drift.drift import OTHER, Outcome
+from domain.drift import drift
+from domain.drift.drift import RATIOS, Aspect, Outcome
 from domain.drift.performance import MARGIN, Calibration, Expectation, Measure, Performance
-from domain.drift.summary import ColumnDrift, Summary
+from domain.drift.summary import ColumnDrift, JointDrift, Summary, Test
 from domain.interval import Interval
 
 HEADLINES = {
@@ -38,7 +40,12 @@ EXPECTED_DROP = (
     "labels can confirm it."
 )
 LONGEST_NAME = 80
-"""Characters of a category's name that a sentence repeats."""
+"""Characters of a name that a sentence repeats: a category's name may have any length."""
+TOGETHER = "all columns together"
+SHARES = {
+    "missing": "the share of missing values",
+    "invalid": "the share of values outside the contract",
+}
 NOT_SHOWN = "not shown"
 """Printed in place of a suppressed figure."""
 
@@ -157,24 +164,34 @@ def _before(test: float | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One drifted column, as text."""
+    """One finding, as text: what has changed, and from what to what."""
 
     name: str
-    measure: str
-    before: str
-    after: str
-    effect: str
-    q_value: str
+    text: str
+
+    @property
+    def sentence(self) -> str:
+        """All of it."""
+        return f"{self.name}: {self.text}."
 
 
 def changes(summary: Summary) -> list[Change]:
-    """Describe each drifted column, the largest effect first; then those within segments."""
+    """Describe each finding: of columns, the strongest first, of all together, within segments."""
     within = [
-        _change(column, f" in {segment.name}")
+        Change(f"{name(column)} in {segment.name}", text)
         for segment in summary.drifted_segments
         for column in segment.drifted
+        for text in _describe(column)
     ]
-    return [*(_change(column) for column in summary.drifted), *within]
+    alone = [Change(name(column), text) for column in summary.drifted for text in _describe(column)]
+    joint = summary.joint_drift
+    together = [Change(TOGETHER, _describe_joint(joint))] if joint else []
+    return [*alone, *together, *within]
+
+
+def sentences(summary: Summary) -> tuple[str, ...]:
+    """The same as whole sentences."""
+    return tuple(change.sentence for change in changes(summary))
 
 
 def name(column: ColumnDrift) -> str:
@@ -182,38 +199,110 @@ def name(column: ColumnDrift) -> str:
     return PROBABILITY if column.column == "probability" else column.name
 
 
-def _change(column: ColumnDrift, where: str = "") -> Change:
-    test = column.strongest
-    assert test is not None  # noqa: S101 - a drifted column has a test
-    measure, before, after = _measure(column, by_validity=test.aspect == "validity")
-    q_value = "< 0.0001" if test.q_value < 0.0001 else f"{test.q_value:.4f}"
-    return Change(name(column) + where, measure, before, after, f"{test.effect:.2f}", q_value)
+def _describe(column: ColumnDrift) -> list[str]:
+    """Describe the strongest finding of each aspect."""
+    found = (test for test in column.tests if test.drifted)
+    strongest: dict[Aspect, Test] = {}
+    for test in sorted(found, key=lambda test: test.strength, reverse=True):
+        strongest.setdefault(test.aspect, test)
+    return [_describe_test(test, column) for test in strongest.values()]
 
 
-def _measure(column: ColumnDrift, *, by_validity: bool) -> tuple[str, str, str]:
-    """Choose what to show of a column: what is measured, in the reference, in the window."""
-    old, new = column.reference, column.current
-    if by_validity:
-        invalid, missing = _move(old.invalid, new.invalid), _move(old.missing, new.missing)
-        if invalid > missing:
-            return "outside the contract", _percent(old.invalid), _percent(new.invalid)
-        return "missing", _percent(old.missing), _percent(new.missing)
-    if old.mean is not None and new.mean is not None:
-        return "mean", f"{old.mean:g}", f"{new.mean:g}"
+def _describe_test(test: Test, column: ColumnDrift) -> str:
+    """Say what has changed from what to what, by how much, and how certain that is."""
+    limit, chance = f"{test.limit:g}", f"q {_chance(test.q_value)}"
+    match test.method:
+        case "wasserstein":
+            moved = f"the distribution moved by {test.effect:.2f} standard deviations"
+            what = f"{_describe_means(column)}{moved}"
+        case "jensenshannon":
+            what = f"{_describe_groups(column)}the distance of the shares is {test.effect:.2f}"
+        case "odds_ratio":
+            limit = limit if test.effect >= 1 else f"1/{limit}"
+            what = f"{_describe_share(test)}; the odds ratio is {test.effect:.2f}"
+        case "share_difference":
+            least = "at least " if None in (test.before, test.after) else ""
+            grown = f"by {least}{100 * test.effect:.1f} points"
+            what, limit = f"{_describe_share(test)}, {grown}", f"{100 * test.limit:g}"
+        case "share_ratio":
+            limit = limit if test.effect >= 1 else f"1/{limit}"
+            what = f"{_describe_share(test)}, {test.effect:.2f} times that of the reference"
+            chance = f"p {_chance(test.p_value)}"
+    return f"{what} (limit {limit}, {chance})"
+
+
+def _describe_joint(joint: JointDrift) -> str:
+    by = f", mostly by {_list(joint.columns)}" if joint.columns else ""
+    return (
+        f"a classifier tells the window from the reference{by}; its ROC AUC is {joint.auc:.3f} "
+        f"(limit {joint.limit:g}, p {_chance(joint.p_value)})"
+    )
+
+
+def _list(names: Sequence[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _chance(value: float) -> str:
+    return "< 0.0001" if value < 0.0001 else f"= {value:.4f}"
+
+
+def _describe_means(column: ColumnDrift) -> str:
+    old, new = column.reference.mean, column.current.mean
+    if old is None or new is None:
+        return ""
+    if f"{old:g}" == f"{new:g}":
+        return f"the mean is still {new:g}, but "
+    return f"the mean {_move(old, new)} from {old:g} to {new:g}, and "
+
+
+def _describe_groups(column: ColumnDrift) -> str:
+    """Describe the group whose share has moved most."""
+    old, new = column.reference.shares, column.current.shares
     moved = {
-        group: abs(new.shares.get(group, 0.0) - old.shares.get(group, 0.0))
-        for group in sorted({*old.shares, *new.shares})
+        group: abs(new.get(group, 0.0) - old.get(group, 0.0)) for group in sorted({*old, *new})
     }
     if not moved:
-        return "every group", NOT_SHOWN, NOT_SHOWN
+        return ""
     group = max(moved, key=lambda g: moved[g])
-    named = group if len(group) <= LONGEST_NAME else f"{group[:LONGEST_NAME]}..."
-    label = "share outside the contract" if group == OTHER else f"share of {named}"
-    return label, _percent(old.shares.get(group, 0.0)), _percent(new.shares.get(group, 0.0))
+    before, after = old.get(group, 0.0), new.get(group, 0.0)
+    return f"{_name_share(group)} {_move(before, after)} {_from_to(before, after)}, and "
 
 
-def _move(old: float | None, new: float | None) -> float:
-    return abs((new or 0.0) - (old or 0.0))
+def _describe_share(test: Test) -> str:
+    share = _name_share(test.group)
+    if test.before is None or test.after is None:
+        rose = "rose" if test.effect > (1 if test.method in RATIOS else 0) else "fell"
+        return f"{share} {rose} (shares of so few rows are not shown)"
+    return f"{share} {_move(test.before, test.after)} {_from_to(test.before, test.after)}"
+
+
+def _name_share(group: str | None) -> str:
+    match group:
+        case None:
+            return "the share of a small group"
+        case "missing" | "invalid":
+            return SHARES[group]
+        case "positive":
+            return "the share of positive predictions"
+        case drift.OTHER:
+            return SHARES["invalid"]
+    return f"the share of {shorten(group)}"
+
+
+def shorten(text: str) -> str:
+    """Cut to LONGEST_NAME characters on one line, without characters that can't be printed."""
+    line = "".join(c if c.isprintable() else " " for c in text)
+    return line if len(line) <= LONGEST_NAME else f"{line[: LONGEST_NAME - 1]}…"
+
+
+def _move(old: float, new: float) -> str:
+    return "rose" if new >= old else "fell"
+
+
+def _from_to(old: float, new: float) -> str:
+    return f"from {_percent(old)} to {_percent(new)}"
 
 
 def _percent(share: float | None) -> str:

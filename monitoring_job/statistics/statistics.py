@@ -1,7 +1,7 @@
 """Compare a window with the reference, column by column."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,24 +9,35 @@ import numpy as np
 import pandas as pd
 
 from domain.contract.contract import Contract
-from domain.drift.disclosure import round_significant
-from domain.drift.drift import MINIMUM_VALUES, Aspect, Method, is_drifted
+from domain.drift.disclosure import choose_suppressed, round_significant
+from domain.drift.drift import (
+    MINIMUM_VALUES,
+    POSITIVE_RATIO_LIMIT,
+    Q_THRESHOLD,
+    SINGLE_TEST_P,
+    Aspect,
+    Method,
+    is_drifted,
+    strength,
+)
 from domain.drift.summary import ColumnDrift, Profile, Test
-from monitoring_job.statistics.distances import measure_distance
+from monitoring_job.statistics.distances import count_values, estimate_distance, join_rare
 from monitoring_job.statistics.profiles import (
+    INVALID,
+    MISSING,
     PROBABILITY,
-    VALID,
     Column,
     find_merged_groups,
     profile,
 )
+from monitoring_job.statistics.shares import Shares, find_most_changed
 
 METHODS: Mapping[str, Method] = {
     "number": "wasserstein",
     "category": "jensenshannon",
     "flag": "jensenshannon",
 }
-"""The effect size of each kind of column. Evidently's own choice would change with the size of the
+"""The distance of each kind of column. Evidently's own choice would change with the size of the
 reference."""
 
 
@@ -35,65 +46,164 @@ def compare_columns(
     contract: Contract,
     reference: Mapping[str, Column],
     current: Mapping[str, Column],
+    threshold: float,
     minimum_rows: int,
 ) -> tuple[tuple[ColumnDrift, ...], ColumnDrift]:
-    """Compare all features, in the contract's order, and the probability.
+    """Compare all features, in the contract's order, and the predictions.
 
     With fewer rows than `minimum_rows`, nothing counts as drift. A column that can't be compared
-    says so in its `problem`; the others are not affected.
+    says so in its `problem`; the others are not affected. `threshold`: from which probability on a
+    prediction is positive.
     """
     columns = [
         compare_column(reference[feature.column], current[feature.column])
         for feature in (*contract.features, PROBABILITY)
     ]
     *features, prediction = mark_drifted(columns, minimum_rows)
-    return tuple(features), prediction
+    column = PROBABILITY.column
+    decisions = _compare_decisions(reference[column], current[column], threshold)
+    return tuple(features), replace(
+        prediction,
+        tests=(
+            *prediction.tests,
+            *(_decide(test, test.p_value, SINGLE_TEST_P, minimum_rows) for test in decisions),
+        ),
+    )
 
 
 def compare_column(reference: Column, current: Column) -> ColumnDrift:
-    """Test one column's values and validity; `mark_drifted` adds the q-values later."""
+    """Test one column's values and validity; `mark_drifted` decides later."""
+    merged_groups = find_merged_groups(reference, current)
+    old, new = profile(reference, merged_groups), profile(current, merged_groups)
     results: list[Test | str] = []
     if reference.present.empty:
         results.append("The reference holds no value of this column.")
     elif current.present.empty:
         results.append("The window holds no valid value of this column.")
     else:
-        method = METHODS[reference.feature.kind]
-        results.append(_run_test("values", method, reference.present, current.present))
-    if (reference.state != VALID).any() or (current.state != VALID).any():
-        results.append(_run_test("validity", "jensenshannon", reference.state, current.state))
+        results += _try("values", lambda: _compare_values(reference, current, old, new))
+    results += _try("validity", lambda: _compare_validity(reference, current, old, new))
     problems = [result for result in results if isinstance(result, str)]
-    merged_groups = find_merged_groups(reference, current)
     return ColumnDrift(
         name=reference.feature.name,
         column=reference.feature.column,
         kind=reference.feature.kind,
-        reference=profile(reference, merged_groups),
-        current=profile(current, merged_groups),
+        reference=old,
+        current=new,
         tests=tuple(result for result in results if isinstance(result, Test)),
         problem=" ".join(problems) or None,
     )
 
 
-def _run_test(
-    aspect: Aspect, method: Method, reference: "pd.Series[Any]", current: "pd.Series[Any]"
-) -> Test | str:
-    """Compare one aspect; returns a sentence instead when that is impossible."""
+def _try(aspect: Aspect, compare: Callable[[], Iterator[Test]]) -> list[Test | str]:
+    """Compare one aspect; a sentence stands for what is impossible."""
     try:
-        effect = measure_distance(method, reference, current)
-        p_value = _compute_p_value(method, reference, current)
+        tests = list(compare())
     except Exception as error:  # whatever a column holds, the others are compared
-        return f"The {aspect} could not be compared ({type(error).__name__})."
-    if not math.isfinite(effect) or not math.isfinite(p_value):
-        return f"The {aspect} could not be compared (their difference is not a finite number)."
+        return [f"The {aspect} could not be compared ({type(error).__name__})."]
+    if not all(math.isfinite(test.effect) and math.isfinite(test.p_value) for test in tests):
+        return [f"The {aspect} could not be compared (their difference is not a finite number)."]
+    return list(tests)
+
+
+def _compare_values(
+    reference: Column, current: Column, old: Profile, new: Profile
+) -> Iterator[Test]:
+    """Compare the distributions, and of categories and flags also the group that changed most."""
+    feature, method = reference.feature, METHODS[reference.feature.kind]
+    distance = estimate_distance(method, reference.present, current.present)
+    yield Test(
+        aspect="values",
+        method=method,
+        rows=len(current.present),
+        effect=distance.value,
+        p_value=_compute_p_value(method, reference.present, current.present),
+        q_value=1.0,
+        drifted=False,
+        limit=feature.drift.distance,
+        bound=distance.bound if math.isfinite(distance.bound) else 0.0,
+    )
+    if feature.kind == "number":
+        return
+    names = ("0", "1") if feature.kind == "flag" else feature.categories
+    counts = [
+        np.array([column.groups.get(name, 0) for name in names], dtype=np.int64)
+        for column in (reference, current)
+    ]
+    if not all(side.sum() for side in counts):
+        return
+    index = 1 if feature.kind == "flag" else find_most_changed(*counts)
+    shares = Shares(*(int(n) for side in counts for n in (side[index], side.sum())))
+    name = names[index]
+    shown = name not in find_merged_groups(reference, current)
+    compared = len(names) if len(names) > 2 else 1  # with two groups, both say the same
+    yield replace(
+        _compare_shares(shares, "values", "odds_ratio", feature.drift.odds_ratio, compared),
+        group=name if shown else None,
+        before=old.shares.get(name, 0.0) if shown else None,
+        after=new.shares.get(name, 0.0) if shown else None,
+    )
+
+
+def _compare_validity(
+    reference: Column, current: Column, old: Profile, new: Profile
+) -> Iterator[Test]:
+    """Compare the shares of missing and of invalid values, where there are any.
+
+    Only their growth is judged as a difference of shares. Missing values that become rarer, or more
+    frequent where they were frequent before, are found by their odds ratio.
+    """
+    limits = reference.feature.drift
+    for state, before, after in (
+        (MISSING, old.missing, new.missing),
+        (INVALID, old.invalid, new.invalid),
+    ):
+        hits, new_hits = (int((column.state == state).sum()) for column in (reference, current))
+        if not (hits or new_hits):
+            continue
+        shares = Shares(hits, len(reference.state), new_hits, len(current.state))
+        grown = _compare_shares(shares, "validity", "share_difference", limits.added_share)
+        if before is None or after is None:  # the difference would show how many rows there are
+            held = limits.added_share if grown.effect >= limits.added_share else 0.0
+            grown = replace(grown, effect=held)
+        yield replace(grown, group=state, before=before, after=after)
+        if state == MISSING:
+            odds = _compare_shares(shares, "validity", "odds_ratio", limits.odds_ratio)
+            yield replace(odds, group=state, before=before, after=after)
+
+
+def _compare_decisions(reference: Column, current: Column, threshold: float) -> tuple[Test, ...]:
+    """Compare the shares of positive predictions."""
+    sides = [column.present.to_numpy(np.float64) >= threshold for column in (reference, current)]
+    if not all(len(side) for side in sides):
+        return ()
+    positive = [int(np.count_nonzero(side)) for side in sides]
+    shares = Shares(positive[0], len(sides[0]), positive[1], len(sides[1]))
+    may_be_shown = not any(
+        choose_suppressed({True: hits, False: len(side) - hits})
+        for hits, side in zip(positive, sides, strict=True)
+    )
+    test = _compare_shares(shares, "decisions", "share_ratio", POSITIVE_RATIO_LIMIT)
+    before, after = (
+        round_significant(hits / len(side)) if may_be_shown else None
+        for hits, side in zip(positive, sides, strict=True)
+    )
+    return (replace(test, group="positive", before=before, after=after),)
+
+
+def _compare_shares(
+    shares: Shares, aspect: Aspect, method: Method, limit: float, compared: int = 1
+) -> Test:
+    """Test one share. `compared`: how many it was chosen from (Bonferroni)."""
     return Test(
         aspect=aspect,
         method=method,
-        rows=len(current),
-        effect=round_significant(effect),
-        p_value=round_significant(p_value),
+        rows=shares.new_rows,
+        effect=shares.effect(method),
+        p_value=min(1.0, compared * shares.p_value),
         q_value=1.0,
         drifted=False,
+        limit=limit,
     )
 
 
@@ -107,10 +217,10 @@ def _compute_p_value(
 
     if method == "wasserstein":
         return float(stats.ks_2samp(reference, current, method="asymp").pvalue)
-    counts = pd.concat([reference.value_counts(), current.value_counts()], axis=1).fillna(0)
-    if len(counts) < 2:
+    counts = np.stack(join_rare(*count_values(reference, current)))
+    if counts.shape[1] < 2:
         return 1.0  # one category on both sides: nothing can differ
-    return float(stats.chi2_contingency(counts.to_numpy(), correction=False).pvalue)
+    return float(stats.chi2_contingency(counts, correction=False).pvalue)
 
 
 def mark_drifted(columns: list[ColumnDrift], minimum_rows: int) -> list[ColumnDrift]:
@@ -123,7 +233,9 @@ def mark_drifted(columns: list[ColumnDrift], minimum_rows: int) -> list[ColumnDr
         replace(
             column,
             tests=tuple(
-                _decide(test, float(next(q_values)), minimum_rows, column.current)
+                _suppress_rows(
+                    _decide(test, float(next(q_values)), Q_THRESHOLD, minimum_rows), column.current
+                )
                 for test in column.tests
             ),
         )
@@ -131,18 +243,27 @@ def mark_drifted(columns: list[ColumnDrift], minimum_rows: int) -> list[ColumnDr
     ]
 
 
-def _decide(test: Test, q_value: float, minimum_rows: int, profile: Profile) -> Test:
-    """Decide one test, and suppress its row count if that reveals how few rows have no value."""
+def _decide(test: Test, q_value: float, below: float, minimum_rows: int) -> Test:
+    """Decide one test, and round its figures to what may be shown."""
+    certain = test.effect if test.bound is None else test.bound
     drifted = is_drifted(
-        effect=test.effect,
+        strength=strength(test.method, certain, test.limit),
         q_value=q_value,
+        below=below,
         rows=test.rows or 0,
         minimum=min(minimum_rows, MINIMUM_VALUES),
     )
-    reveals_missing = test.aspect == "values" and None in (profile.missing, profile.invalid)
     return replace(
         test,
-        rows=None if reveals_missing else test.rows,
+        effect=round_significant(test.effect),
+        bound=None if test.bound is None else round_significant(test.bound),
+        p_value=round_significant(test.p_value),
         q_value=round_significant(q_value),
         drifted=drifted,
     )
+
+
+def _suppress_rows(test: Test, profile: Profile) -> Test:
+    """Suppress the row count of valid values if that reveals how few rows have none."""
+    reveals_missing = test.aspect == "values" and None in (profile.missing, profile.invalid)
+    return replace(test, rows=None if reveals_missing else test.rows)

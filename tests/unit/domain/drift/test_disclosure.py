@@ -103,7 +103,7 @@ def test_no_published_figure_tells_about_fewer_than_eleven_rows(
     old = columns(contract, rows=900, seed=seed + 100)
     new = columns(contract, rows=400, seed=seed)
     found, prediction = compare_columns(
-        contract=contract, reference=old, current=new, minimum_rows=300
+        contract=contract, reference=old, current=new, threshold=0.5, minimum_rows=300
     )
     segments = compare_segments(contract=contract, reference=old, current=new)
     leaks: list[Any] = []
@@ -143,7 +143,7 @@ def test_a_group_too_small_to_show_is_one_with_the_next_on_both_sides(contract: 
         profiles.profile_columns(contract, pa.Table.from_pandas(frame)) for frame in (old, new)
     ]
     found, _ = compare_columns(
-        contract=contract, reference=sides[0], current=sides[1], minimum_rows=300
+        contract=contract, reference=sides[0], current=sides[1], threshold=0.5, minimum_rows=300
     )
     [gender] = [column for column in found if column.column == "gender"]
     shares = {"Female": 0.58, "Male or Other": 0.42}

@@ -134,7 +134,7 @@ def test_a_month_of_one_lasting_shift_is_two_mails_at_most(contract: Contract) -
         rows["probability"] = odds / (1 + odds)
         current = profiles.profile_columns(contract, pa.Table.from_pandas(rows))
         columns, prediction = compare_columns(
-            contract=contract, reference=reference, current=current, minimum_rows=300
+            contract=contract, reference=reference, current=current, threshold=0.5, minimum_rows=300
         )
         found = [column.column for column in (*columns, prediction) if column.drifted]
         outcome = Outcome.STABLE

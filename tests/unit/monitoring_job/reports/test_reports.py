@@ -42,7 +42,7 @@ def drifted(
     old = profiles.profile_columns(contract, pa.Table.from_pandas(scored(5_000, seed=1)))
     new = profiles.profile_columns(contract, pa.Table.from_pandas(current))
     columns, prediction = compare_columns(
-        contract=contract, reference=old, current=new, minimum_rows=300
+        contract=contract, reference=old, current=new, threshold=0.5, minimum_rows=300
     )
     summary = Summary(
         run_id=str(run_id(start=START, end=END, version="3-0a1b2c3d")),
@@ -147,13 +147,15 @@ def test_the_mail_says_what_drifted_from_what_to_what(
     links = Links("https://api.example.org/v1/", SECRET)
     urls = {name: links.report(summary.run_id, name) for name in summary.reports}
     mail = compose(target="diabetes", transition=Transition.OPEN, sections=[Section(summary, urls)])
-    subject = "[diabetes] Prediction drift, data drift: age, bmi, predicted probability and 1 more"
+    subject = "[diabetes] Prediction drift, data drift: bmi, gender, age and 1 more"
     assert f"{subject} (2026-01-31 UTC)" == mail.subject
     for line in (
-        r"\* age: mean 4[\d.]+ -> 5[\d.]+ \(effect 0\.\d\d, q < 0\.0001\)",
-        r"\* bmi: missing 0\.0 % -> 20\.0 %",
-        r"\* gender: share outside the contract 0\.0 % -> 10\.0 %",
-        r"\* predicted probability: mean 0\.\d+ -> 0\.\d+",
+        r"\* age: the mean rose from 4[\d.]+ to 5[\d.]+, and the distribution moved by 0\.\d\d "
+        r"standard deviations \(limit 0\.1, q < 0\.0001\)",
+        r"\* bmi: the share of missing values rose from 0\.0 % to 20\.0 %, by 20\.0 points "
+        r"\(limit 0\.5, q < 0\.0001\)",
+        r"\* gender: the share of values outside the contract rose from 0\.0 % to 10\.0 %",
+        r"\* predicted probability: the mean rose from 0\.\d+ to 0\.\d+",
         r"Rows: 1,000 predictions, compared with 5,000 reference rows; 4 malformed rows left out",
     ):
         assert re.search(line, mail.text), line
@@ -214,7 +216,7 @@ def test_an_estimated_drop_is_told_as_an_estimate(
     )
     channels = Channels()
     channels.notifier().announce(target="diabetes", transition=Transition.OPEN, summaries=[dropped])
-    assert f"[diabetes] {headline}, data drift: age" in channels.subjects[0]
+    assert f"[diabetes] {headline}, data drift: bmi" in channels.subjects[0]
     assert sentence in wording.explanation(dropped)
     facts = json.loads(channels.messages[0]["Message"])["runs"][0]["f1"]
     assert facts["basis"] == basis
@@ -260,9 +262,13 @@ def test_what_would_tell_about_too_few_rows_is_said_to_be_hidden(
     run: tuple[Summary, dict[str, str]],
 ) -> None:
     column = next(c for c in run[0].columns if c.column == "bmi")
-    hidden = replace(column, reference=replace(column.reference, missing=None))
+    tests = tuple(replace(test, before=None, effect=test.limit) for test in column.tests)
+    hidden = replace(column, tests=tests)
     [change] = wording.changes(replace(run[0], columns=(hidden,), prediction=None, segments=()))
-    assert ("missing", "not shown", "20.0 %") == (change.measure, change.before, change.after)
+    assert (
+        "the share of missing values rose (shares of so few rows are not shown), by at least "
+        "0.5 points (limit 0.5, q < 0.0001)"
+    ) == change.text
 
 
 @pytest.mark.parametrize(("labelled", "told"), [(None, "nearly all of"), (200, "20.0 % of")])
@@ -284,7 +290,7 @@ def test_a_page_that_would_be_too_large_draws_what_moved_most(
     page = drifted(contract, names=("data_drift",))[1]["data_drift"]
     assert len(page.encode()) <= limit
     assert (f"Drawn: the {drawn} columns that changed most." in page) == (drawn is not None)
-    assert ('"age"' in page, '"heart_disease"' in page) == (True, drawn is None)
+    assert ('"bmi"' in page, '"heart_disease"' in page) == (True, drawn is None)
 
 
 @pytest.mark.slow
@@ -302,7 +308,7 @@ def test_a_page_of_a_hundred_columns_keeps_the_limit_and_the_one_that_drifted() 
         sides.append(profiles.profile_columns(wide, table))
     old, new = sides
     columns, prediction = compare_columns(
-        contract=wide, reference=old, current=new, minimum_rows=300
+        contract=wide, reference=old, current=new, threshold=0.5, minimum_rows=300
     )
     summary = Summary(
         run_id=str(run_id(start=START, end=END, version=None)),

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -10,8 +11,7 @@ import pyarrow as pa
 import pytest
 
 from domain.contract.contract import Contract
-from domain.drift.disclosure import round_significant
-from domain.drift.drift import OTHER, Outcome, is_drifted, worst
+from domain.drift.drift import OTHER, Method, Outcome, is_drifted, strength, worst
 from domain.drift.drift_request import UNREPLACED_TIME, DriftRequest
 from domain.drift.run_index import MAXIMUM_ENTRIES, IndexEntry, RunIndex
 from domain.drift.summary import ColumnDrift, RowCounts, Summary, run_id
@@ -33,26 +33,46 @@ def compared(
             contract, pa.Table.from_pandas(scored(reference_rows, seed=1))
         ),
         current=profiles.profile_columns(contract, pa.Table.from_pandas(current)),
+        threshold=0.5,
         minimum_rows=300,
     )
     return {column.column: column for column in (*columns, prediction)}
 
 
 @pytest.mark.parametrize(
-    ("effect", "q_value", "rows", "expected"),
+    ("strength", "q_value", "rows", "expected"),
     [
-        (0.1, 0.0009, 100, True),
-        (0.099, 0.0, 10_000, False),
-        (0.9, 0.001, 10_000, False),
-        (0.9, 0.0, 99, False),
+        (1.0, 0.0009, 100, True),
+        (0.99, 0.0, 10_000, False),
+        (9.0, 0.001, 10_000, False),
+        (9.0, 0.0, 99, False),
+        (-9.0, 0.0, 10_000, False),
         (math.nan, 0.0, 10_000, False),
-        (0.9, math.nan, 10_000, False),
+        (9.0, math.nan, 10_000, False),
     ],
 )
 def test_drift_takes_effect_and_significance_and_rows(
-    effect: float, q_value: float, rows: int, expected: bool
+    strength: float, q_value: float, rows: int, expected: bool
 ) -> None:
-    assert is_drifted(effect=effect, q_value=q_value, rows=rows, minimum=100) is expected
+    assert expected is is_drifted(
+        strength=strength, q_value=q_value, below=0.001, rows=rows, minimum=100
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "effect", "limit", "expected"),
+    [
+        ("wasserstein", 0.3, 0.1, 3.0),
+        ("share_difference", -0.01, 0.005, -2.0),
+        ("odds_ratio", 2.25, 1.5, 2.0),
+        ("odds_ratio", 1 / 2.25, 1.5, 2.0),
+        ("share_ratio", 1.0, 1.2, 0.0),
+    ],
+)
+def test_effects_of_all_methods_can_be_ranked(
+    method: Method, effect: float, limit: float, expected: float
+) -> None:
+    assert math.isclose(expected, strength(method, effect, limit))
 
 
 @pytest.mark.parametrize(
@@ -168,12 +188,13 @@ def test_values_beyond_what_a_float_can_sum_spare_the_run_and_the_others(
 def test_a_difference_that_is_no_number_is_a_sentence_and_spares_the_others(
     contract: Contract, monkeypatch: pytest.MonkeyPatch, effect: float
 ) -> None:
-    usual = distances.measure_distance
+    usual = distances.estimate_distance
 
     def endless(method, reference, current):  # type: ignore[no-untyped-def]  # as the original
-        return effect if len(reference) == 4_999 else usual(method, reference, current)
+        found = usual(method, reference, current)
+        return replace(found, value=effect) if len(reference) == 4_999 else found
 
-    monkeypatch.setattr(statistics, "measure_distance", endless)
+    monkeypatch.setattr(statistics, "estimate_distance", endless)
     reference, current = scored(5_000, seed=1), scored(1_000, seed=21)
     _age(current)
     reference.loc[0, "bmi"] = None  # the one column of that length
@@ -181,6 +202,7 @@ def test_a_difference_that_is_no_number_is_a_sentence_and_spares_the_others(
         contract=contract,
         reference=profiles.profile_columns(contract, pa.Table.from_pandas(reference)),
         current=profiles.profile_columns(contract, pa.Table.from_pandas(current)),
+        threshold=0.5,
         minimum_rows=300,
     )
     found = {column.column: column for column in columns}
@@ -202,9 +224,9 @@ def test_a_column_that_breaks_the_statistics_spares_the_others(
     def breaking(method, reference, current):  # type: ignore[no-untyped-def]  # as the original
         if reference.name == "bmi":
             raise ZeroDivisionError("5.0 is a value")
-        return distances.measure_distance(method, reference, current)
+        return distances.estimate_distance(method, reference, current)
 
-    monkeypatch.setattr(statistics, "measure_distance", breaking)
+    monkeypatch.setattr(statistics, "estimate_distance", breaking)
     current = scored(1_000, seed=21)
     _age(current)
     reference = profiles.profile_columns(contract, pa.Table.from_pandas(scored(5_000, seed=1)))
@@ -213,6 +235,7 @@ def test_a_column_that_breaks_the_statistics_spares_the_others(
         contract=contract,
         reference=reference,
         current=profiles.profile_columns(contract, pa.Table.from_pandas(current)),
+        threshold=0.5,
         minimum_rows=300,
     )
     by_name = {column.column: column for column in columns}
@@ -231,7 +254,7 @@ def test_methods_depend_on_the_kind_and_not_on_the_reference_size(
     assert {"wasserstein", "jensenshannon"} == set(methods.values())
 
 
-def test_the_effect_is_the_number_that_evidently_computes(contract: Contract) -> None:
+def test_the_uncorrected_distance_is_the_number_that_evidently_computes() -> None:
     from evidently import DataDefinition, Dataset, Report
     from evidently.metrics import ValueDrift
 
@@ -248,9 +271,13 @@ def test_the_effect_is_the_number_that_evidently_computes(contract: Contract) ->
         Dataset.from_pandas(reference, data_definition=definition),
     )
     shown = [metric["value"] for metric in report.dict()["metrics"]]
-    ours = compared(contract, current)
-    effects = [ours[name].tests[0].effect for name in ("age", "smoking_history")]
-    assert effects == [round_significant(score) for score in shown]
+    ours = [
+        distances.measure_distance("wasserstein", reference["age"], current["age"]),
+        distances.measure_distance(
+            "jensenshannon", reference["smoking_history"], current["smoking_history"]
+        ),
+    ]
+    assert ours == pytest.approx(shown)
 
 
 def _summary(**changes: object) -> Summary:

@@ -11,8 +11,9 @@ from domain import keys
 from domain.drift.drift import Outcome, worst
 from domain.drift.performance import read_test_figures
 from domain.drift.summary import RowCounts, Summary
-from monitoring_job.reports import reports, wording
+from monitoring_job.reports import reports
 from monitoring_job.reports.aggregates import is_showable
+from monitoring_job.reports.findings import sentences
 from monitoring_job.statistics import profiles
 from monitoring_job.statistics.domain_classifier import classify_domains
 from monitoring_job.statistics.ground_truth import evaluate_labels
@@ -111,7 +112,7 @@ def _evaluate(
     )
     findings = _list_findings(summary)
     summary = replace(summary, findings=findings, outcome=worst(findings or (Outcome.STABLE,)))
-    summary = replace(summary, sentences=wording.sentences(summary))
+    summary = replace(summary, sentences=sentences(summary))
     draw = {
         "data_drift": lambda: reports.data_drift(
             summary=summary, reference=reference, current=current

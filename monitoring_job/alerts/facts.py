@@ -9,7 +9,7 @@ from domain.drift.performance import Measure
 from domain.drift.summary import Basis, Summary
 from domain.typed_json import Json, encode
 from monitoring_job.alerts.mails import Section
-from monitoring_job.reports import wording
+from monitoring_job.reports.findings import sentences
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ class RunFacts:
             end=summary.end,
             outcome=summary.outcome,
             rows=summary.rows.distinct,
-            findings=wording.sentences(summary),
+            findings=sentences(summary),
             drifted={
                 column.column: column.strongest.effect if column.strongest else None
                 for column in summary.drifted

@@ -10,6 +10,7 @@ from adapters.mail import Message
 from domain.drift.incident import Transition
 from domain.drift.summary import Summary
 from monitoring_job.reports import wording
+from monitoring_job.reports.findings import Change, changes
 from monitoring_job.reports.wording import shorten
 from monitoring_job.templates import render
 
@@ -54,7 +55,7 @@ class RunText:
     counts: str
     has_drift: bool
     links: Sequence[tuple[str, str]]
-    changes: Sequence[wording.Change]
+    changes: Sequence[Change]
     lines: Sequence[str]
 
 
@@ -81,7 +82,7 @@ def compose(*, target: str, transition: Transition, sections: Sequence[Section])
 
 def _compose_subject(target: str, transition: Transition, summary: Summary) -> str:
     names = [wording.name(column) for column in summary.drifted]
-    names = names or [change.name for change in wording.changes(summary)]  # no column alone
+    names = names or [change.name for change in changes(summary)]  # no column alone
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     columns = f": {', '.join(map(shorten, names[:3]))}{more}" if names else ""
     verdict = f"{PREFIXES.get(transition, '')}{wording.headline(summary)}"
@@ -90,8 +91,8 @@ def _compose_subject(target: str, transition: Transition, summary: Summary) -> s
 
 def _describe(section: Section) -> RunText:
     summary = section.summary
-    changes = wording.changes(summary)
-    omitted = len(changes) - CHANGES
+    found = changes(summary)
+    omitted = len(found) - CHANGES
     more = [f"And {omitted} more in the report."] if omitted > 0 else []
     return RunText(
         headline=wording.headline(summary),
@@ -101,7 +102,7 @@ def _describe(section: Section) -> RunText:
         counts=wording.counts(summary),
         has_drift=summary.outcome.is_drift,
         links=_label_links(section),
-        changes=[replace(change, name=shorten(change.name)) for change in changes[:CHANGES]],
+        changes=[replace(change, name=shorten(change.name)) for change in found[:CHANGES]],
         lines=[*more, *wording.performance(summary)],
     )
 

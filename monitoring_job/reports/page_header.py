@@ -6,6 +6,7 @@ from domain.drift.disclosure import SMALLEST_GROUP
 from domain.drift.drift import Q_THRESHOLD
 from domain.drift.summary import Summary
 from monitoring_job.reports import wording
+from monitoring_job.reports.findings import changes
 from monitoring_job.templates import render
 
 NOTE = (
@@ -32,7 +33,7 @@ def header(name: str, summary: Summary, *notes: str) -> str:
             f"model {summary.version or 'none'}",
             wording.counts(summary),
         ),
-        changes=wording.changes(summary),
+        changes=changes(summary),
         lines=[line for line in (*wording.performance(summary), *notes) if line],
         note=NOTE,
     )

@@ -1,13 +1,9 @@
-"""The sentences of a verdict, in mails and in report headers."""
-
-from collections.abc import Sequence
-from dataclasses import dataclass
+"""The sentences of a verdict, in mails and in report headers; `findings` describes each finding."""
 
 from domain import times
-from domain.drift import drift
-from domain.drift.drift import RATIOS, Aspect, Outcome
+from domain.drift.drift import Outcome
 from domain.drift.performance import MARGIN, Calibration, Expectation, Measure, Performance
-from domain.drift.summary import ColumnDrift, JointDrift, Summary, Test
+from domain.drift.summary import ColumnDrift, Summary
 from domain.interval import Interval
 
 HEADLINES = {
@@ -41,11 +37,6 @@ EXPECTED_DROP = (
 )
 LONGEST_NAME = 80
 """Characters of a name that a sentence repeats: a category's name may have any length."""
-TOGETHER = "all columns together"
-SHARES = {
-    "missing": "the share of missing values",
-    "invalid": "the share of values outside the contract",
-}
 NOT_SHOWN = "not shown"
 """Printed in place of a suppressed figure."""
 
@@ -110,7 +101,7 @@ def performance(summary: Summary) -> list[str]:
     else:
         share = "nearly all of the predictions"
         if measured.labelled is not None:
-            share = f"{_percent(measured.coverage)} of the predictions ({measured.labelled:,})"
+            share = f"{percent(measured.coverage)} of the predictions ({measured.labelled:,})"
         few = "" if measured.has_enough_labels else ", too few for a verdict"
         lines.append(f"Labels: known for {share}{few}.")
         lines += [
@@ -120,7 +111,7 @@ def performance(summary: Summary) -> list[str]:
         ]
         if measured.calibration is not None:
             lines.append(f"Calibration: {_calibration(measured.calibration)}.")
-        lines += [_decline(measured, name) for name in measured.declined]
+        lines += declines(summary)
     if expected is not None:
         lines.append(f"Expected F1: {_expected_f1(expected)} {expected.note}")
     return lines
@@ -131,6 +122,12 @@ def _calibration(found: Calibration) -> str:
     if found.observed_ratio is not None:
         text += f"; {_figure(found.observed_ratio)} times as many positive outcomes as predicted"
     return text
+
+
+def declines(summary: Summary) -> list[str]:
+    """Say what labels show to have become worse."""
+    measured = summary.performance
+    return [_decline(measured, name) for name in measured.declined] if measured else []
 
 
 def _decline(measured: Performance, name: Measure) -> str:
@@ -149,7 +146,7 @@ def _expected_f1(expected: Expectation) -> str:
     text = f"{_figure(expected.f1)} if only the inputs have changed"
     shift = expected.label_shift
     if shift is not None:
-        prevalence = _percent(shift.prevalence)
+        prevalence = percent(shift.prevalence)
         text += f"; {_figure(shift.f1)} if only the prevalence has changed, to {prevalence}"
     return f"{text}; on the reference {expected.reference_f1:.3f}."
 
@@ -162,133 +159,9 @@ def _before(test: float | None) -> str:
     return "" if test is None else f"; {test:.3f} on the test rows"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One finding, as text: what has changed, and from what to what."""
-
-    name: str
-    text: str
-
-    @property
-    def sentence(self) -> str:
-        """All of it."""
-        return f"{self.name}: {self.text}."
-
-
-def changes(summary: Summary) -> list[Change]:
-    """Describe each finding: of columns, the strongest first, of all together, within segments."""
-    within = [
-        Change(f"{name(column)} in {segment.name}", text)
-        for segment in summary.drifted_segments
-        for column in segment.drifted
-        for text in _describe(column)
-    ]
-    alone = [Change(name(column), text) for column in summary.drifted for text in _describe(column)]
-    joint = summary.joint_drift
-    together = [Change(TOGETHER, _describe_joint(joint))] if joint else []
-    return [*alone, *together, *within]
-
-
-def sentences(summary: Summary) -> tuple[str, ...]:
-    """The same as whole sentences."""
-    return tuple(change.sentence for change in changes(summary))
-
-
 def name(column: ColumnDrift) -> str:
     """What people call the column."""
     return PROBABILITY if column.column == "probability" else column.name
-
-
-def _describe(column: ColumnDrift) -> list[str]:
-    """Describe the strongest finding of each aspect."""
-    found = (test for test in column.tests if test.drifted)
-    strongest: dict[Aspect, Test] = {}
-    for test in sorted(found, key=lambda test: test.strength, reverse=True):
-        strongest.setdefault(test.aspect, test)
-    return [_describe_test(test, column) for test in strongest.values()]
-
-
-def _describe_test(test: Test, column: ColumnDrift) -> str:
-    """Say what has changed from what to what, by how much, and how certain that is."""
-    limit, chance = f"{test.limit:g}", f"q {_chance(test.q_value)}"
-    match test.method:
-        case "wasserstein":
-            moved = f"the distribution moved by {test.effect:.2f} standard deviations"
-            what = f"{_describe_means(column)}{moved}"
-        case "jensenshannon":
-            what = f"{_describe_groups(column)}the distance of the shares is {test.effect:.2f}"
-        case "odds_ratio":
-            limit = limit if test.effect >= 1 else f"1/{limit}"
-            what = f"{_describe_share(test)}; the odds ratio is {test.effect:.2f}"
-        case "share_difference":
-            least = "at least " if None in (test.before, test.after) else ""
-            grown = f"by {least}{100 * test.effect:.1f} points"
-            what, limit = f"{_describe_share(test)}, {grown}", f"{100 * test.limit:g}"
-        case "share_ratio":
-            limit = limit if test.effect >= 1 else f"1/{limit}"
-            what = f"{_describe_share(test)}, {test.effect:.2f} times that of the reference"
-            chance = f"p {_chance(test.p_value)}"
-    return f"{what} (limit {limit}, {chance})"
-
-
-def _describe_joint(joint: JointDrift) -> str:
-    by = f", mostly by {_list(joint.columns)}" if joint.columns else ""
-    return (
-        f"a classifier tells the window from the reference{by}; its ROC AUC is {joint.auc:.3f} "
-        f"(limit {joint.limit:g}, p {_chance(joint.p_value)})"
-    )
-
-
-def _list(names: Sequence[str]) -> str:
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
-
-
-def _chance(value: float) -> str:
-    return "< 0.0001" if value < 0.0001 else f"= {value:.4f}"
-
-
-def _describe_means(column: ColumnDrift) -> str:
-    old, new = column.reference.mean, column.current.mean
-    if old is None or new is None:
-        return ""
-    if f"{old:g}" == f"{new:g}":
-        return f"the mean is still {new:g}, but "
-    return f"the mean {_move(old, new)} from {old:g} to {new:g}, and "
-
-
-def _describe_groups(column: ColumnDrift) -> str:
-    """Describe the group whose share has moved most."""
-    old, new = column.reference.shares, column.current.shares
-    moved = {
-        group: abs(new.get(group, 0.0) - old.get(group, 0.0)) for group in sorted({*old, *new})
-    }
-    if not moved:
-        return ""
-    group = max(moved, key=lambda g: moved[g])
-    before, after = old.get(group, 0.0), new.get(group, 0.0)
-    return f"{_name_share(group)} {_move(before, after)} {_from_to(before, after)}, and "
-
-
-def _describe_share(test: Test) -> str:
-    share = _name_share(test.group)
-    if test.before is None or test.after is None:
-        rose = "rose" if test.effect > (1 if test.method in RATIOS else 0) else "fell"
-        return f"{share} {rose} (shares of so few rows are not shown)"
-    return f"{share} {_move(test.before, test.after)} {_from_to(test.before, test.after)}"
-
-
-def _name_share(group: str | None) -> str:
-    match group:
-        case None:
-            return "the share of a small group"
-        case "missing" | "invalid":
-            return SHARES[group]
-        case "positive":
-            return "the share of positive predictions"
-        case drift.OTHER:
-            return SHARES["invalid"]
-    return f"the share of {shorten(group)}"
 
 
 def shorten(text: str) -> str:
@@ -297,13 +170,6 @@ def shorten(text: str) -> str:
     return line if len(line) <= LONGEST_NAME else f"{line[: LONGEST_NAME - 1]}…"
 
 
-def _move(old: float, new: float) -> str:
-    return "rose" if new >= old else "fell"
-
-
-def _from_to(old: float, new: float) -> str:
-    return f"from {_percent(old)} to {_percent(new)}"
-
-
-def _percent(share: float | None) -> str:
+def percent(share: float | None) -> str:
+    """Format a share; None stands for one that is suppressed."""
     return NOT_SHOWN if share is None else f"{100 * share:.1f} %"

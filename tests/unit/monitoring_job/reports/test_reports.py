@@ -20,7 +20,7 @@ from domain.drift.summary import RowCounts, Summary, run_id
 from domain.interval import Interval
 from monitoring_job.alerts.links import Links
 from monitoring_job.alerts.mails import Section, compose
-from monitoring_job.reports import reports, wording
+from monitoring_job.reports import findings, reports, wording
 from monitoring_job.reports.safe_html import UnexpectedPage, harden
 from monitoring_job.statistics import profiles
 from monitoring_job.statistics.statistics import compare_columns
@@ -264,7 +264,7 @@ def test_what_would_tell_about_too_few_rows_is_said_to_be_hidden(
     column = next(c for c in run[0].columns if c.column == "bmi")
     tests = tuple(replace(test, before=None, effect=test.limit) for test in column.tests)
     hidden = replace(column, tests=tests)
-    [change] = wording.changes(replace(run[0], columns=(hidden,), prediction=None, segments=()))
+    [change] = findings.changes(replace(run[0], columns=(hidden,), prediction=None, segments=()))
     assert (
         "the share of missing values rose (shares of so few rows are not shown), by at least "
         "0.5 points (limit 0.5, q < 0.0001)"

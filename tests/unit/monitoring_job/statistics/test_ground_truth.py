@@ -17,7 +17,7 @@ from domain.contract.contract import Contract
 from domain.drift.disclosure import SMALLEST_GROUP
 from domain.drift.drift import Outcome
 from domain.drift.summary import Summary
-from monitoring_job.reports import reports, wording
+from monitoring_job.reports import findings, reports
 from tabular.models import Models
 from tests.cards import make_card
 from tests.repository import ROOT
@@ -233,7 +233,9 @@ def test_drift_inside_a_segment_is_named_with_it(world: World) -> None:
     version = publish_model(world.bucket, world.contract)
     log(world.bucket, records(frame, world.contract, version=version))
     summary = run(world)
-    assert "hypertension in age 70 and over" in [change.name for change in wording.changes(summary)]
+    assert "hypertension in age 70 and over" in [
+        change.name for change in findings.changes(summary)
+    ]
     assert summary.outcome is Outcome.DATA_DRIFT
 
 

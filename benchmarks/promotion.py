@@ -103,7 +103,7 @@ def _fill(bucket: Bucket, models: list[ModelRef]) -> None:
     bucket.put(keys.CHAMPION, champion.to_json())
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda entry: bucket.put(entry.key, entry.to_json()), entries))
-    list(bucket.list(keys.LEDGER))  # the emulator's first listing takes seconds
+    list(bucket.list(keys.LEDGER))
 
 
 def _promote(bucket: Bucket, registry: "Tracking", asked: ExecutionInput, execution: str) -> None:

@@ -6,16 +6,19 @@ from dataclasses import dataclass
 
 from adapters import executions
 from adapters.s3 import Bucket
-from domain import keys
+from domain import keys, times
+from domain.contract.records import LabelRecord, PredictionRecord
 from domain.drift.alert_state import AlertState
 from domain.drift.drift_request import RequestRecord
+from domain.drift.retraining import Decision
 from domain.drift.run_index import RunIndex
 from domain.drift.summary import Summary
 from domain.errors import DomainError
 from domain.model.consistency import find_ledger_problems
 from ops.commands.mail import read_mails
 from ops.laptop import Laptop
-from tests.faults.story import Clients, Story, read_lines, read_store
+from tests.faults.site import Clients
+from tests.faults.story import HOUR, Story, read_lines, read_store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,23 +32,23 @@ class Allowed:
     mails: int = 1
 
 
-def find_problems(
-    story: Story, *, direct: Clients, laptop: Laptop, allowed: Allowed, mails: int
-) -> list[str]:
-    """A sentence for everything that is wrong, lost or doubled; `mails`: how many are due."""
-    bucket = Bucket(direct.s3, story.site.bucket)
+def find_problems(story: Story, *, direct: Clients, laptop: Laptop, allowed: Allowed) -> list[str]:
+    """A sentence for everything that is wrong, lost or doubled."""
+    bucket = Bucket(direct.s3, story.site.name)
     return [
         *(f"A part failed for good: {failure}" for failure in story.failed),
-        *_champion_problems(bucket, story),
+        *_champion_problems(bucket, story, direct),
         *_run_problems(bucket),
-        *_mail_problems(bucket, story, laptop, allowed, mails),
+        *_mail_problems(bucket, story, laptop, allowed),
         *_request_problems(bucket, story),
+        *_prediction_problems(bucket, story),
         *_label_problems(bucket, story),
-        *_training_problems(direct, story),
+        *_count_problems(bucket, story),
+        *_training_problems(bucket, direct, story),
     ]
 
 
-def _champion_problems(bucket: Bucket, story: Story) -> list[str]:
+def _champion_problems(bucket: Bucket, story: Story, direct: Clients) -> list[str]:
     """Pointer, ledger and registry tell one story, in which each execution acts once at most."""
     store = read_store(bucket)
     champion = store.read_champion()
@@ -57,8 +60,9 @@ def _champion_problems(bucket: Bucket, story: Story) -> list[str]:
     problems += [f"{name} promoted {n} times." for name, n in acted.items() if n > 1]
     store.load_bundle(champion.model)
     number = keys.registry_number(champion.version)
-    if story.registry.alias != number:
-        problems.append(f"The alias names {story.registry.alias}, the pointer {number}.")
+    alias = story.site.registry(direct).champion()
+    if alias != number:
+        problems.append(f"The alias names {alias}, the pointer {number}.")
     return problems
 
 
@@ -84,19 +88,17 @@ def _run_problems(bucket: Bucket) -> list[str]:
     return problems
 
 
-def _mail_problems(
-    bucket: Bucket, story: Story, laptop: Laptop, allowed: Allowed, due: int
-) -> list[str]:
+def _mail_problems(bucket: Bucket, story: Story, laptop: Laptop, allowed: Allowed) -> list[str]:
     """Each announcement reaches the mailbox, once, and none stays pending."""
-    own = [mail for mail in read_mails(laptop) if mail.subject.startswith(f"[{story.site.name}]")]
+    own = [mail for mail in read_mails(laptop) if story.site.recipient in mail.recipients]
     sent = Counter(mail.subject for mail in own)
     problems = [
         f"The mail {subject!r} was sent {count} times."
         for subject, count in sent.items()
         if count > allowed.mails
     ]
-    if len(sent) != due:
-        problems.append(f"{len(sent)} of {due} mails were sent: {sorted(sent)}.")
+    if len(sent) != story.mails:
+        problems.append(f"{len(sent)} of {story.mails} mails were sent: {sorted(sent)}.")
     stored = bucket.get(keys.ALERT_STATE)
     pending = AlertState.from_json(stored.data).pending if stored else ()
     problems += [f"Still pending: {announcement}." for announcement in pending]
@@ -119,18 +121,69 @@ def _request_problems(bucket: Bucket, story: Story) -> list[str]:
     return problems
 
 
+def _prediction_problems(bucket: Bucket, story: Story) -> list[str]:
+    """Every answered prediction is in the log as it was answered; a repetition has the same id."""
+    logged: dict[str, set[tuple[float, str]]] = {}
+    problems = []
+    for line in read_lines(bucket, ("log/", f"{keys.FALLBACK}log/")):
+        try:
+            record = PredictionRecord.from_row(json.loads(line))
+        except (ValueError, KeyError):
+            problems.append("A line of the log is torn.")
+            continue
+        found = logged.setdefault(record.prediction_id, set())
+        found.add((record.probability, record.model_version))
+    problems += [
+        f"Prediction {answer.id} was answered and is not in the log."
+        for answer in story.answered
+        if (answer.probability, answer.version) not in logged.get(answer.id, set())
+    ]
+    ids = Counter(answer.id for answer in story.answered)
+    return problems + [f"{i} was answered twice." for i, n in ids.items() if n > 1]
+
+
 def _label_problems(bucket: Bucket, story: Story) -> list[str]:
-    """Every acknowledged line is stored whole; a repetition has the same id, so it counts once."""
-    stored = read_lines(bucket, ("labels/", keys.FALLBACK))
-    known = set(story.acknowledged)
-    torn = [line for line in stored if line not in known]
-    lost = known - set(stored)
-    ids = Counter(json.loads(line)["prediction_id"] for line in known)
-    problems = [f"{len(lost)} acknowledged labels are lost."] if lost else []
-    problems += [f"{len(torn)} stored lines were never sent."] if torn else []
-    return problems + [f"{i} was acknowledged twice." for i, n in ids.items() if n > 1]
+    """Every acknowledged label is stored whole; a repetition has the same id, so it counts once."""
+    stored: dict[str, set[bool]] = {}
+    problems = []
+    for line in read_lines(bucket, ("labels/", f"{keys.FALLBACK}labels/")):
+        try:
+            record = LabelRecord.from_row(json.loads(line))
+        except (ValueError, KeyError):
+            problems.append("A line of the labels is torn.")
+            continue
+        stored.setdefault(record.prediction_id, set()).add(record.label)
+    lost = story.labelled - set(stored)
+    problems += [f"{len(lost)} acknowledged labels are lost."] if lost else []
+    return problems + [f"{i} has two outcomes." for i, found in stored.items() if len(found) > 1]
 
 
-def _training_problems(direct: Clients, story: Story) -> list[str]:
+def _count_problems(bucket: Bucket, story: Story) -> list[str]:
+    """The drift run over the predictor's answers counts each prediction and label once."""
+    start = times.to_millis(story.began - HOUR)
+    found = [
+        Summary.from_json(stored.data)
+        for entry in bucket.list(keys.RUNS)
+        if entry.key.endswith("/summary.json") and (stored := bucket.get(entry.key))
+    ]
+    found = [run for run in found if run.start == start]
+    if not found:
+        return []
+    run, problems, answered = found[-1], [], len(story.answered)
+    if run.rows.distinct != answered:
+        problems.append(f"The drift run counts {run.rows.distinct} of {answered} predictions.")
+    labelled = run.performance.labelled if run.performance else 0
+    if labelled != len(story.labelled):
+        problems.append(f"The drift run counts {labelled} of {len(story.labelled)} labels.")
+    return problems
+
+
+def _training_problems(bucket: Bucket, direct: Clients, story: Story) -> list[str]:
+    """Of two detections one starts a training, and each has a decision."""
     found = list(executions.newest_first(direct.states, story.site.machine_arn, limit=100))
-    return [] if len(found) <= 1 else [f"One detection started {len(found)} trainings."]
+    stored = [bucket.get(entry.key) for entry in bucket.list(keys.RETRAINING)]
+    decisions = [Decision.from_json(entry.data) for entry in stored if entry]
+    problems = [f"Two detections started {len(found)} trainings."] if len(found) > 1 else []
+    named = {decision.execution for decision in decisions if decision.execution}
+    started = {execution.arn.rpartition(":")[2] for execution in found}
+    return problems + [f"{named} were decided, {started} started."] * (named != started)

@@ -152,7 +152,7 @@ def _label_problems(bucket: Bucket, story: Story) -> list[str]:
         except (ValueError, KeyError):
             problems.append("A line of the labels is torn.")
             continue
-        stored.setdefault(record.prediction_id, set()).add(record.label)
+        stored.setdefault(record.prediction_id or "", set()).add(record.label)
     lost = story.labelled - set(stored)
     problems += [f"{len(lost)} acknowledged labels are lost."] if lost else []
     return problems + [f"{i} has two outcomes." for i, found in stored.items() if len(found) > 1]

@@ -215,7 +215,10 @@ class Story:
         """The outcomes of all answered predictions, in one request."""
         target = self.site.contract.target
         api = label_routes.build(
-            stream=self._stream("labels"), target=target, telemetry=Telemetry("labels", "stories")
+            stream=self._stream("labels"),
+            target=target,
+            reference=None,
+            telemetry=Telemetry("labels", "stories"),
         )
         labels = [
             {"prediction_id": prediction.id, target: number % 2 == 0}

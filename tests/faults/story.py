@@ -25,6 +25,7 @@ from adapters.telemetry import Telemetry
 from adapters.topic import Topic
 from domain import keys, times
 from domain.api.report_token import ReportSecret
+from domain.contract.deployed_context import DeployedContext
 from domain.drift.drift_request import RequestRecord
 from domain.drift.incident import Transition
 from domain.drift.retraining import DetectedDrift
@@ -199,6 +200,7 @@ class Story:
         api = predictor_routes.build(
             models=self.bucket,
             champion_seconds=0.0,
+            context=DeployedContext(),
             stream=self._stream("log"),
             telemetry=Telemetry("predictor", "stories"),
         )

@@ -201,7 +201,8 @@ def test_a_failed_run_tells_its_log_and_its_caller_the_kind_of_error_and_no_text
         raise ValueError("could not convert string to float: 'a value'")
 
     room = "lambdas.drift.handler"
-    monkeypatch.setattr(f"{room}.Settings.from_env", lambda _: Mock(metrics_namespace="circle-dev"))
+    settings = Mock(metrics_namespace="circle-dev", context=None)
+    monkeypatch.setattr(f"{room}.Settings.from_env", lambda _: settings)
     monkeypatch.setattr(f"{room}.open_stores", lambda _: SimpleNamespace(reports=moto_bucket))
     monkeypatch.setattr(f"{room}.open_notifier", lambda _: Mock())
     monkeypatch.setattr("lambdas.drift.run_drift.monitor", monitor)

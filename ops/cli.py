@@ -81,6 +81,11 @@ COMMANDS = {
         ("label_coverage", "'SELECT count(*) FROM predictions' --json", "labelled --csv all.csv"),
         takes_dashes=True,
     ),
+    "trace": Entry(
+        "Say which model made a prediction, and how that came to serve.",
+        DATA,
+        ("0b8f8c1e-6a35-4a0b-9f0e-2f3c1f6a7b10 --replay", "visit-4711"),
+    ),
     "train": Entry(
         "Train and evaluate a model, and promote it if it is better.",
         MODELS,

@@ -58,7 +58,8 @@ class ModelCard(Quality):
 
     `registered_at` in UTC milliseconds. `rows`: by side of the split. `prevalence`: share of
     positives among the training rows. `trees`: their number. `threshold`: a probability from it
-    on is a positive answer.
+    on is a positive answer. `code_version`: of the training's sources; empty for a version that is
+    older than this field.
     """
 
     version: str
@@ -76,6 +77,7 @@ class ModelCard(Quality):
     left_out: LeftOut
     missing: tuple[MissingEffect, ...]
     reference_rows: int
+    code_version: str = ""
 
     def to_dict(self) -> dict[str, Json]:
         """Plain JSON values, as GET /model answers with them."""

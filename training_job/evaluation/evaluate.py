@@ -16,6 +16,7 @@ from domain.model.bundle import Bundle, digest
 from domain.model.card import ModelCard
 from domain.model.champion import ModelRef
 from domain.training.steps import Evaluated
+from training_job.code_version import code_version
 from training_job.dataset import dataset
 from training_job.dataset.dataset import Split
 from training_job.evaluation import card as cards
@@ -100,6 +101,7 @@ def evaluate(
         left_out=left_out,
         missing=missing,
         reference_rows=len(final.sample.labels),
+        code_version=code_version(),
         metrics=quality.metrics,
         intervals=quality.intervals,
         segments=quality.segments,

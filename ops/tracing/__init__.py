@@ -1,0 +1,1 @@
+"""Where a prediction came from, and whether it can be computed again."""

@@ -18,7 +18,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down train simulate drift bootstrap deploy test test-slow unit integration faults e2e images check synth bench constraints clean
+.PHONY: help setup demo up down train simulate drift bootstrap deploy smoke test test-slow unit integration faults e2e images check synth bench constraints clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -115,6 +115,9 @@ deploy: export BUILDX_NO_DEFAULT_ATTESTATIONS := 1
 deploy: setup  ## deploy to that account: make deploy STAGE=dev MAIL_FROM=you@example.org
 	@$(BIN)/python -m ops.predeploy --name $(NAME) --stage $(STAGE)
 	$(CDK) deploy --all --no-notices $(CONTEXT) $(ARGS)
+
+smoke: setup  ## run the loop once on a new stage, and say what it cost: make smoke STAGE=dev
+	@$(OPS) --stage $(STAGE) smoke $(ARGS)
 
 # --- checks -----------------------------------------------------------------
 

@@ -104,6 +104,11 @@ COMMANDS = {
         MONITORING,
         ("--day 2026-01-31", "--last-rows 1000 --mail", "--from 2026-01-01 --to 2026-01-07"),
     ),
+    "smoke": Entry(
+        "Run the loop once on a new stage: train, predict, label, find drift, mail.",
+        ACCOUNT,
+        ("", "--data patients.csv"),
+    ),
     "cost": Entry("Estimate what a stage costs a month.", ACCOUNT, ("--predictions 1000000",)),
     "pause": Entry("Stop an account's tracking server and its database.", ACCOUNT, ("",)),
     "resume": Entry("Start them again after `pause`.", ACCOUNT, ("",)),

@@ -65,8 +65,10 @@ class Listed:
         return f"{self.status}, started {started}"
 
 
-def start(target: Target, document: Mapping[str, Any]) -> str:
+def start(target: Target, document: Mapping[str, Any], *, name: str | None = None) -> str:
     """Start an execution; returns its ARN. Raises OpsError for an input that can't be used.
+
+    Its name begins with `name`, or with what it does.
 
     The execution has a name of its own, so that a repeated call starts nothing twice: boto3
     repeats a call whose answer was lost.
@@ -80,7 +82,8 @@ def start(target: Target, document: Mapping[str, Any]) -> str:
     except BadInput as error:
         raise OpsError(str(error), "Correct it and run the command again.") from None
     machine = target.deployment.state_machine_arn
-    name = f"{kind_of(document)}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+    begin = name or kind_of(document)
+    name = f"{begin}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
     executions.start(target.client("stepfunctions"), machine, name=name, document=document)
     return machine.replace(":stateMachine:", ":execution:") + f":{name}"
 

@@ -15,13 +15,31 @@ TRAINING = "-training"
 """End of the name of the training's task family."""
 
 
-def estimate_predictions(stage: Stage, count: int) -> list[Line]:
-    """Cost of so many predictions a month, each in a request of its own: the dearest way."""
+def estimate_once(
+    stage: Stage, *, predictions: int, training_seconds: float, drift_seconds: float
+) -> list[Line]:
+    """The most that one pass through the loop costs, within one hour; free tiers are left out."""
+    use, assumed = read_prices().use, read_prices().assumed
+    return [
+        *estimate_predictions(stage, predictions, hours=1),
+        *_training(stage, f"{training_seconds:.0f} s", training_seconds / 3600),
+        Line("Step Functions", "transitions", assumed["transitions"] / 1000 * use["step_thousand"]),
+        Line("drift function", "a run", _gb_seconds(_function(stage, "Drift"), drift_seconds)),
+        Line("CloudWatch", "its metrics", _metric_usd(len(metrics.DAILY), 1)),
+        Line("SES", "a mail", use["mail_thousand"] / 1000),
+    ]
+
+
+def estimate_predictions(stage: Stage, count: int, *, hours: float = HOURS) -> list[Line]:
+    """Cost of so many predictions a month, each in a request of its own: the dearest way.
+
+    `hours`: in so many of the month's hours there are requests, as far as `count` goes.
+    """
     use, assumed = read_prices().use, read_prices().assumed
     predictor = _function(stage, "Predictor")
     record = math.ceil(assumed["stored_bytes"] / FIREHOSE_STEP) * FIREHOSE_STEP
     seconds = count * assumed["predictor_milliseconds"] / 1000
-    objects = min(count, SECONDS / _buffer_seconds(stage))
+    objects = min(count, hours / HOURS * SECONDS / _buffer_seconds(stage))
     return [
         Line("API Gateway", f"{count:,} requests", count / 1e6 * use["api_million"]),
         Line("predictor", "requests", count / 1e6 * use["lambda_million"]),
@@ -32,7 +50,7 @@ def estimate_predictions(stage: Stage, count: int) -> list[Line]:
         Line("S3", "log", count * assumed["stored_bytes"] / GB * read_prices().month["s3_gb"]),
         Line("KMS", "a data key an object", objects / 10_000 * use["kms_ten_thousand"]),
         Line("CloudWatch", "log lines", count * assumed["log_bytes"] / GB * use["log_gb"]),
-        *_metrics(count),
+        *_metrics(min(float(count), hours)),
         *_traces(predictor, count),
         Line("transfer", "answers", count * assumed["answer_bytes"] / GB * use["transfer_gb"]),
     ]
@@ -55,14 +73,19 @@ def estimate_drift_runs(stage: Stage) -> list[Line]:
 
 def estimate_trainings(stage: Stage, count: int) -> list[Line]:
     """Cost of so many trainings a month, at the price without Spot."""
-    task = next(p for _, p in stage.of("AWS::ECS::TaskDefinition") if _trains(p))
-    hours = count * read_prices().assumed["training_hours"]
-    usd = hours * (fargate_hour(task) + read_prices().hour["public_address"])
+    each = read_prices().assumed["training_hours"]
     steps = count * read_prices().assumed["transitions"]
     return [
-        Line("training", f"{count} of {read_prices().assumed['training_hours']:g} h", usd),
+        *_training(stage, f"{count} of {each:g} h", count * each),
         Line("Step Functions", "transitions", steps / 1000 * read_prices().use["step_thousand"]),
     ]
+
+
+def _training(stage: Stage, what: str, hours: float) -> list[Line]:
+    """So many hours of the training's task."""
+    task = next(p for _, p in stage.of("AWS::ECS::TaskDefinition") if _trains(p))
+    usd = hours * (fargate_hour(task) + read_prices().hour["public_address"])
+    return [Line("training", what, usd)]
 
 
 def _trains(task: Properties) -> bool:
@@ -87,11 +110,10 @@ def _buffer_seconds(stage: Stage) -> float:
     )
 
 
-def _metrics(count: int) -> list[Line]:
+def _metrics(hours: float) -> list[Line]:
     """Metrics of the predictor: some in each hour with a request, some with a refused one."""
     fields = len(Contract.parse((ROOT / "contract.toml").read_text()).features)
     regular, trouble = len(metrics.REGULAR), len(metrics.TROUBLE) + fields
-    hours = min(float(count), HOURS)
     bad_hours = min(hours, read_prices().assumed["trouble_hours"])
     return [
         Line("CloudWatch", f"{regular} metrics", _metric_usd(regular, hours)),

@@ -3,46 +3,37 @@
 import html
 import http.client
 import json
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 from typer import Option
 
-from domain import keys, times
-from domain.contract import views
+from domain import keys
 from domain.drift.run_result import RunResult
 from domain.model.champion import Champion
-from domain.typed_json import Json
 from ops import executions
-from ops.api import Api
-from ops.commands import mail, query, sample_data, train, up, upload
+from ops.commands import mail, sample_data, train, up, upload
 from ops.commands.drift import run_drift
-from ops.commands.simulate import Sent, simulate
 from ops.console import Answer, Checklist, write_answer
 from ops.errors import OpsError
 from ops.laptop import Laptop
 from ops.local.demo_figures import (
     ChampionFigures,
     Figures,
-    RowsSent,
     SentMail,
     list_failures,
     tabulate,
 )
-from ops.local.processes import wait_until
+from ops.loop import await_champion, count_logged, predict
 from ops.samples.scenarios import Scenario
 from ops.target import Target
 
 DEFAULT_TRIALS = 10
-CHAMPION_CACHE_SECONDS = 60
-"""How long a warm predictor may serve the previous champion."""
 
 
 def run(
@@ -97,9 +88,9 @@ def run(
         )
         figures.training = verdict.data
         station.result = _describe_training(verdict.data)
-    batch = partial(_predict, target, predictions=predictions, seed=seed)
+    batch = partial(predict, target, predictions=predictions, seed=seed)
     with stations.station("predict") as station:
-        champion = _await_champion(target)
+        champion = await_champion(target)
         undisturbed = batch(Scenario.NONE)
         station.result = f"{undisturbed.sent.answered} answered"
     with stations.station("drift") as station:
@@ -117,7 +108,7 @@ def run(
     figures.mail = [_describe_mail(found, links, laptop) for found in new]
     with stations.station("query") as station:
         for name, sent in (("undisturbed", undisturbed), ("shifted", shifted)):
-            figures.predictions[name] = _count_logged(target, predictions, sent)
+            figures.predictions[name] = count_logged(target, predictions, sent)
         logged = sum(count.distinct for count in figures.predictions.values())
         station.result = f"{logged} predictions in the log"
     figures.champion = _read_card(target, champion)
@@ -135,20 +126,6 @@ def run(
             "python -m ops open report shows the report, python -m ops down stops everything."
         ),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Predictions of one kind, answered between two whole seconds."""
-
-    sent: Sent
-    start: datetime
-    end: datetime
-
-    @property
-    def window(self) -> dict[str, Json]:
-        """The drift request for exactly these predictions."""
-        return {"start": self.start.isoformat(), "end": self.end.isoformat()}
 
 
 def _sample(folder: Path, *, rows: int, seed: int) -> Path:
@@ -178,33 +155,6 @@ def _describe_mail(found: mail.Mail, links: Sequence[str], laptop: Laptop) -> Se
     )
 
 
-def _await_champion(target: Target) -> Champion:
-    """The champion, once the API serves it."""
-    champion = target.champion()
-    if champion is None:
-        raise OpsError(
-            "The gate refused the model, so nothing can be predicted.",
-            "Look at the reasons in python -m ops status; give more rows or more --trials.",
-        )
-    if champion.previous is not None:
-        since = time.time() - champion.promoted_at / 1000
-        time.sleep(max(0.0, CHAMPION_CACHE_SECONDS + 1 - since))
-    api = Api(target.deployment.api_url, target.api_key())
-    served = lambda: api.get("/health")[1].get("version") == champion.version  # noqa: E731
-    if not wait_until(served, seconds=30, pause=1):
-        raise OpsError(f"The API doesn't serve {champion.version}.", "python -m ops status")
-    return champion
-
-
-def _predict(target: Target, scenario: Scenario, *, predictions: int, seed: int) -> Batch:
-    """Send rows and wait for the next whole second, so that two windows don't overlap."""
-    start = datetime.now(UTC).replace(microsecond=0)
-    sent = simulate(target, rows=predictions, rate=500, batch=5, scenario=scenario, seed=seed)
-    end = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
-    time.sleep(max(0.0, (end - datetime.now(UTC)).total_seconds()))
-    return Batch(sent, start, end)
-
-
 def _opens(link: str) -> bool:
     """Whether a report's link, without any key, leads to a page."""
     try:
@@ -212,20 +162,6 @@ def _opens(link: str) -> bool:
             return bool(answer.headers.get_content_type() == "text/html" and answer.read(1))
     except (urllib.error.URLError, http.client.HTTPException, OSError):
         return False
-
-
-def _count_logged(target: Target, rows: int, batch: Batch) -> RowsSent:
-    """Rows sent and answered, and rows that Athena finds in the log."""
-    days = sorted({batch.start.date().isoformat(), batch.end.date().isoformat()})
-    _, found = query.query(
-        target,
-        f"SELECT count(*), count(DISTINCT prediction_id) FROM {views.LOG}"  # noqa: S608 - texts and numbers of our own
-        f" WHERE dt IN ({', '.join(repr(day) for day in days)})"
-        f" AND predicted_at >= {times.to_millis(batch.start)}"
-        f" AND predicted_at < {times.to_millis(batch.end)}",
-    )
-    logged, distinct = (int(cell or 0) for cell in found[0])
-    return RowsSent(sent=rows, answered=batch.sent.answered, logged=logged, distinct=distinct)
 
 
 def _read_card(target: Target, champion: Champion) -> ChampionFigures:

@@ -1,6 +1,7 @@
 """A target whose services give recorded answers, which botocore checks against its models."""
 
 from collections.abc import Iterable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +16,13 @@ from ops.target import Resources, Target
 Call = tuple[str, Any]
 """An operation's Python name and its answer; an answer that is a text is an error's code."""
 
-DEPLOYMENT = Deployment(
-    data_bucket="data",
-    models_bucket="models",
-    predictions_bucket="predictions",
-    reports_bucket="reports",
-    database="circle_dev",
-    workgroup="circle-dev",
-    event_bus="circle-dev",
-    state_machine_arn="arn:aws:states:us-east-1:123456789012:stateMachine:circle-dev-training",
-    cluster="cluster",
-    mlflow_url="http://mlflow.circle-dev.internal:5000",
-    api_url="https://api.example.org",
-    api_key_id="key",
-    drift_function="drift",
-)
+OUTPUTS = {
+    "database": "circle_dev",
+    "state_machine_arn": "arn:aws:states:eu-west-1:123456789012:stateMachine:circle-dev-training",
+    "mlflow_url": "http://mlflow.circle-dev.internal:5000",
+    "drift_function": "drift",
+}
+DEPLOYMENT = Deployment(**({field.name: "unused" for field in fields(Deployment)} | OUTPUTS))
 
 
 class Recorded(Target):

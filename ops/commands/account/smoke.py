@@ -37,8 +37,11 @@ LABELS = 20
 PLACE = f"{keys.RAW}smoke/"
 NAME = "smoke"
 """Start of the names of its executions, by which it knows its own champion."""
-LAPTOP_SECONDS, ACCOUNT_SECONDS = 60.0, 1800.0
-"""How long a record may take to its log; Firehose may buffer for a quarter of an hour."""
+LAPTOP_WAIT, ACCOUNT_WAIT = (60.0, 0.5), (1800.0, 15.0)
+"""How long a record may take to its log, and the pause between two looks, in seconds.
+
+Firehose may buffer for a quarter of an hour.
+"""
 
 
 def run(
@@ -58,7 +61,7 @@ def run(
     """
     if scenario is Scenario.NONE:
         raise OpsError("Without a shift there is no mail.", "Choose another --scenario.")
-    _require_own_champion(target)
+    require_own_champion(target)
     stations, left = Checklist(), dict[str, str]()
     with stations.station("train") as station, _raw_file(target, data) as key:
         result = train.follow(target, _start(target, key), trials=TRIALS)
@@ -83,11 +86,11 @@ def run(
         left["labels"] = f"{LABELS}, made up"
         station.result = f"{LABELS} in the log"
     with stations.station("drift") as station:
-        found = _find_drift(target, batch)
+        found = find_drift(target, batch)
         left["drift run"] = found.run_id
         station.result = f"{found.outcome}: {', '.join(found.drifted)}"
     with stations.station("mail") as station:
-        left["mail"] = station.result = _read_mail(target, found)
+        left["mail"] = station.result = read_mail(target, found)
     seconds = {name: stations.seconds[name] for name in ("train", "drift")}
     with stations.station("cost") as station:
         lines, idle = _estimate(target, seconds, batch.sent.answered)
@@ -116,7 +119,8 @@ def run(
     )
 
 
-def _require_own_champion(target: Target) -> None:
+def require_own_champion(target: Target) -> None:
+    """Raise OpsError on a stage whose champion another training made."""
     champion = target.champion()
     if champion is not None and not champion.execution.rsplit(":", 1)[-1].startswith(NAME):
         name = "" if target.name == NAME else f" NAME={NAME}"
@@ -165,7 +169,7 @@ def _await_logged(target: Target, batch: Batch) -> None:
     def logged() -> bool:
         return count_logged(target, PREDICTIONS, batch).distinct >= sent
 
-    _await(target, logged, f"The log lacks some of {sent} predictions")
+    await_records(target, logged, f"The log lacks some of {sent} predictions")
 
 
 def _label(target: Target, champion: Champion, batch: Batch) -> None:
@@ -187,21 +191,21 @@ def _label(target: Target, champion: Champion, batch: Batch) -> None:
         _, rows = query.query(target, sql)
         return rows == [[str(LABELS)]]
 
-    _await(target, logged, f"The log lacks some of {LABELS} labels")
+    await_records(target, logged, f"The log lacks some of {LABELS} labels")
 
 
-def _await(target: Target, condition: Callable[[], bool], problem: str) -> None:
-    laptop = target.laptop is not None
-    seconds, pause = (LAPTOP_SECONDS, 0.5) if laptop else (ACCOUNT_SECONDS, 15.0)
+def await_records(target: Target, condition: Callable[[], bool], problem: str) -> None:
+    """Wait for records in a log; raises OpsError with the problem when they don't come."""
+    seconds, pause = ACCOUNT_WAIT if target.laptop is None else LAPTOP_WAIT
     began = time.monotonic()
     with Progress("log") as progress:
-        progress.note("waiting until Firehose has written the records")
+        progress.note("waiting until the records are written")
         if not wait_until(condition, seconds=seconds, pause=pause):
             waited = time.monotonic() - began
             raise OpsError(f"{problem} after {waited:.0f} s.", "python -m ops doctor")
 
 
-def _find_drift(target: Target, batch: Batch) -> "RunResult":
+def find_drift(target: Target, batch: Batch) -> "RunResult":
     """Compare the shifted predictions with the reference; raises OpsError unless it is found."""
     (found,) = run_drift(target, batch.window | {"mail": True}) or (None,)
     if found is None or not found.drifted:
@@ -213,7 +217,7 @@ def _find_drift(target: Target, batch: Batch) -> "RunResult":
     return found
 
 
-def _read_mail(target: Target, found: "RunResult") -> str:
+def read_mail(target: Target, found: "RunResult") -> str:
     """What became of the mail; raises OpsError unless it was sent."""
     if found.mail != "sent":
         problems = " ".join(found.problems)

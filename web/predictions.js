@@ -41,17 +41,47 @@ function numberInput(id, name, schema, required, example) {
   return [input, h("span", { class: "hint", id: `${id}-hint` }, `${schema.minimum} – ${schema.maximum}`)];
 }
 
-function field(name, schema, required, example) {
-  const id = `f-${name}`;
-  const input = schema.enum ? choice : numberInput;
-  return h("div", { class: "field" }, h("label", { for: id }, name), input(id, name, schema, required, example));
+/** An input for a text of the context, with its meaning as a hint. */
+function textInput(id, name, schema, required, example) {
+  const typing = { type: "text", maxlength: schema.maxLength, placeholder: required ? null : "not known" };
+  const value = required ? example : null;
+  const input = h("input", { id, name, ...typing, "aria-describedby": `${id}-hint`, required, value });
+  return [input, h("span", { class: "hint", id: `${id}-hint` }, schema.description)];
 }
 
-/** The instance that the form holds. */
-function readForm(form) {
-  const value = (input) => (input.tagName === "SELECT" ? JSON.parse(input.value) : Number(input.value));
-  const fields = [...form.querySelectorAll("[name]")];
-  return Object.fromEntries(fields.map((input) => [input.name, input.value === MISSING ? null : value(input)]));
+function inputFor(schema) {
+  if (schema.enum) return choice;
+  return [schema.type].flat().includes("string") ? textInput : numberInput;
+}
+
+function field(prefix, name, schema, required, example) {
+  const id = `${prefix}-${name}`;
+  const input = inputFor(schema)(id, name, schema, required, example);
+  return h("div", { class: "field" }, h("label", { for: id }, name), input);
+}
+
+/** A field for each property of an object's schema. */
+function fieldsOf(prefix, schema, example) {
+  const required = new Set(schema.required);
+  return Object.entries(schema.properties).map(([name, of]) =>
+    field(prefix, name, of, required.has(name), example?.[name]),
+  );
+}
+
+function readValue(input) {
+  if (input.value === MISSING) return null;
+  if (input.tagName === "SELECT") return JSON.parse(input.value);
+  return input.type === "number" ? Number(input.value) : input.value;
+}
+
+/** What the fields inside an element hold, by name. */
+function readFields(place) {
+  return Object.fromEntries([...place.querySelectorAll("[name]")].map((input) => [input.name, readValue(input)]));
+}
+
+/** The instance that the form holds: the features, and the context beside them if there is any. */
+function readForm(features, context) {
+  return { ...readFields(features), ...(context ? { context: readFields(context) } : {}) };
 }
 
 function explanationPart(explanation) {
@@ -92,19 +122,20 @@ async function scoring(signal) {
   const target = Object.keys(prediction.properties).find((name) => prediction.properties[name].type === "boolean");
   const body = document.paths["/predict"]?.post?.requestBody?.content?.["application/json"];
   const example = body?.example ?? {};
-  const required = new Set(instance.required);
-  const fields = Object.entries(instance.properties).map(([name, schema]) =>
-    field(name, schema, required.has(name), example[name]),
-  );
+  const { context: described, ...features } = instance.properties;
+  const fields = h("div", { class: "fields" }, fieldsOf("f", { ...instance, properties: features }, example));
+  const context = described
+    ? h("fieldset", { class: "fields" }, h("legend", {}, "Logged, not scored"), fieldsOf("c", described, example.context))
+    : null;
   const note = "Fill in the form. The answer is logged like any other prediction.";
   const result = h("div", { class: "live-result", "aria-live": "polite" }, empty("Nothing scored yet", note));
   const button = h("button", { type: "submit" }, "Score");
-  const form = h("form", { class: "fields" }, fields, h("div", { class: "field actions" }, button));
+  const form = h("form", { class: "stack" }, fields, context, h("div", { class: "field actions" }, button));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     button.disabled = true;
     try {
-      const answer = await call("predict?explain=true", { method: "POST", body: readForm(form), signal });
+      const answer = await call("predict?explain=true", { method: "POST", body: readForm(fields, context), signal });
       result.replaceChildren(answerView(answer, target));
       say(`Probability ${percent(answer.probability)}`);
     } catch (/** @type {any} */ error) {
@@ -132,6 +163,12 @@ const columns = [
   { title: "Source", cell: (p) => p.source },
   { title: "Prediction id", cell: (p) => h("code", {}, p.prediction_id) },
 ];
+const reference = { title: "Reference", cell: (p) => (p.reference ? h("code", {}, p.reference) : "–") };
+
+/** The callers' own references have a column where there are any. */
+function columnsFor(records) {
+  return records.some((record) => record.reference) ? [...columns, reference] : columns;
+}
 
 function logRecords(found, filtered) {
   if (!found.predictions.length) {
@@ -143,7 +180,7 @@ function logRecords(found, filtered) {
     found.predictions.length < found.limit
       ? `All ${count(found.predictions.length)} since ${found.from}.`
       : `The latest ${found.limit}; filter by day or version to see others.`;
-  return [table("Latest predictions", columns, found.predictions), h("p", { class: "note more" }, shown)];
+  return [table("Latest predictions", columnsFor(found.predictions), found.predictions), h("p", { class: "note more" }, shown)];
 }
 
 function log(signal) {
@@ -176,7 +213,7 @@ function log(signal) {
   call("models", { signal })
     .then(({ versions }) => version.append(...versions.map((name) => h("option", { value: name }, name))))
     .catch(() => {});
-  const note = h("p", { class: "note" }, "Times, answers and versions only. Feature values are not shown.");
+  const note = h("p", { class: "note" }, "Times, answers, versions and references only. Values of features and people are not shown.");
   return { content: card("Latest predictions", {}, note, form, place), busy: load() };
 }
 

@@ -38,9 +38,12 @@ def describe_context(entry: Context) -> Schema:
     }
     if entry.values:
         described = describe_feature(entry.values)
-    return described | {"description": CONTEXT_DESCRIPTIONS[entry.role]}
+    role: Schema = {ROLE: entry.role} if entry.role else {}
+    return described | {"description": CONTEXT_DESCRIPTIONS[entry.role]} | role
 
 
+ROLE = "x-role"
+"""Says in a schema which context column is the reference, and which the subject."""
 CONTEXT_DESCRIPTIONS: dict[Role | None, str] = {
     "reference": "Your own id of this prediction, which labels may name. It may repeat.",
     "subject": "A pseudonym of the person whom the prediction is about.",

@@ -106,6 +106,7 @@ class LoggedPrediction:
     threshold: float | None
     predicted: bool | None
     source: str | None
+    reference: str | None
 
 
 LatestPredictions = TypedDict(

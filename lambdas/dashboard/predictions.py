@@ -88,7 +88,7 @@ def _select_days(first: date, after: date, version: str | None) -> str:
 
 
 def _decode_record(row: list[str | None]) -> LoggedPrediction:
-    prediction_id, predicted_at, model_version, probability, threshold, predicted, source = row
+    prediction_id, predicted_at, model_version, probability, threshold, predicted, source, ref = row
     return LoggedPrediction(
         prediction_id=prediction_id,
         predicted_at=None if predicted_at is None else int(predicted_at),
@@ -97,6 +97,7 @@ def _decode_record(row: list[str | None]) -> LoggedPrediction:
         threshold=None if threshold is None else float(threshold),
         predicted=None if predicted is None else predicted.lower() == "true",
         source=source,
+        reference=ref,
     )
 
 

@@ -6,7 +6,7 @@ import tempfile
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,8 @@ from typing import Annotated, Any
 from typer import Option
 
 from domain import keys
+from domain.api.schemas import ROLE
+from domain.contract.context import CONTEXT
 from domain.contract.contract import Contract
 from domain.errors import BadBundle
 from ops.api import Api, describe_problem
@@ -25,6 +27,8 @@ from ops.samples.scenarios import Row, Scenario
 from ops.target import Target
 
 MAXIMUM_BATCH = 1000
+PEOPLE = 500
+"""So many people are made up where the contract has a subject."""
 THREADS = 2
 """Concurrent requests: more would only queue up in front of the emulator's one Firehose."""
 
@@ -95,8 +99,11 @@ def simulate(
     contract, patients = _load_test_rows(target)
     rng = random.Random(seed)  # noqa: S311 - which rows are sent is no secret
     change = scenarios.choose_shift(scenario, contract)
-    chosen = (change(row, rng) for row in itertools.islice(_shuffle(patients, rng), rows))
     sent, key = Sent(), uuid.uuid4().hex
+    add_context = make_context(api, rng, key[:8])
+    chosen = (
+        add_context(change(row, rng)) for row in itertools.islice(_shuffle(patients, rng), rows)
+    )
     pending: list[Future[tuple[int, Any]]] = []
     began, submitted = time.monotonic(), 0
     label = f"simulate {scenario.value}"
@@ -121,6 +128,39 @@ def simulate(
             threads.shutdown(wait=False, cancel_futures=True)
             raise
     return sent
+
+
+def make_context(api: Api, rng: random.Random, run: str) -> Callable[[Row], dict[str, Any]]:
+    """What adds a made-up context to a row, where the API's document describes one.
+
+    Each row has a reference of its own, and each person of `PEOPLE` several rows. `run` keeps the
+    references of two runs apart.
+    """
+    status, document = api.get("/openapi.json")
+    if status != 200:
+        raise OpsError(describe_problem(status, document), "python -m ops status")
+    instance = document["components"]["schemas"]["Instance"]["properties"]
+    if CONTEXT not in instance:
+        return lambda row: {**row}
+    columns = instance[CONTEXT]["properties"]
+    content = document["paths"]["/predict"]["post"]["requestBody"]["content"]
+    example = content["application/json"]["example"][CONTEXT]
+    numbers = itertools.count(1)
+
+    def value(name: str) -> Any:
+        schema = columns[name]
+        made = {"reference": f"{run}-{next(numbers)}", "subject": f"p-{rng.randrange(PEOPLE)}"}
+        if schema.get(ROLE) in made:
+            return made[schema[ROLE]][-schema["maxLength"] :]
+        if "enum" in schema:
+            return rng.choice(schema["enum"])
+        return (
+            rng.uniform(schema["minimum"], schema["maximum"])
+            if "minimum" in schema
+            else example[name]
+        )
+
+    return lambda row: {**row, CONTEXT: {name: value(name) for name in columns}}
 
 
 def _load_test_rows(target: Target) -> tuple[Contract, list[Row]]:

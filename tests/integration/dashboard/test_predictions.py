@@ -2,10 +2,15 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from domain.api.openapi import build_document
+from domain.contract.context import Context
+from domain.contract.contract import Contract
+from domain.contract.deployed_context import DeployedContext
 from tests.integration.dashboard.visits import PHONE, Deployed, Visit, barriers, hold, settle
 from tests.integration.dashboard.world import ATTACK
+from tests.repository import CONTRACT_TOML
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -30,6 +35,23 @@ def test_a_row_is_scored_by_a_form_made_from_the_contract_and_explained(visit: V
     assert re.fullmatch(r"\d+\.\d %", page.locator(".result .headline").inner_text().split("\n")[0])
     assert 8 == page.locator(".contributions li").count()
     assert [] == barriers(page)
+
+
+def test_a_context_is_filled_in_beside_the_features_and_sent_with_them(visit: Visit) -> None:
+    described = DeployedContext(
+        (Context(name="visit", role="reference"), Context(name="note", nullable=True))
+    )
+    document = build_document(described.add_to(Contract.parse(CONTRACT_TOML.read_text())))
+    page = visit("#/overview")
+    page.route("**/openapi.json", lambda route: route.fulfill(json=document))
+    page.goto(page.url.replace("#/overview", "#/predictions"))
+    page.get_by_label("visit").fill("4711")
+    assert [] == barriers(page)
+    with page.expect_request("**/predict?*") as sent:
+        page.get_by_role("button", name="Score").click()
+    body: dict[str, Any] = sent.value.post_data_json or {}
+    assert body["context"] == {"visit": "4711", "note": None}
+    assert 9 == len(body)
 
 
 def test_a_row_is_scored_on_a_phone(visit: Visit) -> None:
@@ -65,6 +87,7 @@ def test_the_log_shows_no_feature(visit: Visit) -> None:
         "Version",
         "Source",
         "Prediction id",
+        "Reference",
     ] == table.locator("thead th").all_inner_texts()
     assert 100 == table.locator("tbody tr").count()
 

@@ -360,13 +360,15 @@ def _record(
         "threshold": THRESHOLD,
         "source": "api",
         "sample_key": rng.randrange(10_000),
+        "reference": f"visit-{rng.randrange(10_000)}",
+        "subject": None,
     }
 
 
 def _label(record: Mapping[str, Any]) -> dict[str, Any]:
     at = record["predicted_at"]
     own = {name: record[name] for name in ("prediction_id", "label")}
-    return {**own, "observed_at": at, "received_at": at}
+    return {**own, "reference": None, "observed_at": at, "received_at": at}
 
 
 def _parquet(rows: list[dict[str, Any]]) -> bytes:

@@ -261,7 +261,7 @@ def test_a_bus_that_refuses_is_a_503_and_the_record_says_so() -> None:
     assert "failed" == record.status
 
 
-ROW = ["id-1", "1769860800000", VERSION, "0.7", "0.42", "true", "api"]
+ROW = ["id-1", "1769860800000", VERSION, "0.7", "0.42", "true", "api", "visit-4711"]
 
 
 def test_predictions_are_records_without_a_feature() -> None:
@@ -275,19 +275,16 @@ def test_predictions_are_records_without_a_feature() -> None:
         "threshold": 0.42,
         "predicted": True,
         "source": "api",
+        "reference": "visit-4711",
     }
     assert [expected] == found["predictions"]
 
 
 def test_a_record_from_before_a_column_existed_has_no_value_there() -> None:
-    old = ["id-1", "1769860800000", VERSION, "0.7", None, None, None]
+    old = ["id-1", "1769860800000", VERSION, "0.7", None, None, None, None]
     (found,) = World(athena=FakeAthena(rows=[old])).get("/predictions")["predictions"]
-    assert (0.7, None, None, None) == (
-        found["probability"],
-        found["threshold"],
-        found["predicted"],
-        found["source"],
-    )
+    assert 0.7 == found["probability"]
+    assert {None} == {found[n] for n in ("threshold", "predicted", "source", "reference")}
 
 
 def test_a_day_is_looked_for_one_partition_back_and_ahead_and_filtered() -> None:

@@ -15,6 +15,7 @@ from domain.errors import BadBundle
 from monitoring_job import publishing
 from monitoring_job.alerts.alerting import Alerting
 from monitoring_job.alerts.notifier import Notifier
+from monitoring_job.history import History
 from monitoring_job.run import Run, count_rows, evaluate_version
 from tabular.log_objects import LogObjects
 from tabular.models import Models
@@ -48,9 +49,9 @@ def monitor(
     overwrites its runs. `owner` names this run in the claims that it makes; a retry of a run that
     was killed has the same name.
     """
-    models = Models(stores.models, context)
+    models, log = Models(stores.models, context), LogObjects(stores.predictions)
     window = load_window(
-        log=LogObjects(stores.predictions),
+        log=log,
         models=models,
         wanted=request.window,
         now=times.to_millis(now),
@@ -69,6 +70,9 @@ def monitor(
             rows=count_rows(rows, window.damage),
         )
 
+    is_a_day = window.start % times.DAY_MS == 0 and window.end - window.start == times.DAY_MS
+    history = History(log=log, models=models, start=window.start, sample_rows=sample_rows)
+
     def evaluate(version: str) -> Run:
         rows = window.rows[version]
         return evaluate_version(
@@ -77,6 +81,7 @@ def monitor(
             table=rows.table,
             labels=window.labels[version],
             minimum_rows=minimum_rows,
+            history=history if is_a_day else None,
         )
 
     champion = models.champion.version if models.champion else None

@@ -3,29 +3,36 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import pyarrow as pa
 
 from adapters.aws import UNREACHABLE
 from domain import keys
+from domain.contract.contract import Contract
+from domain.drift.disclosure import round_significant
 from domain.drift.drift import Outcome, worst
 from domain.drift.performance import read_test_figures
 from domain.drift.summary import RowCounts, Summary
+from monitoring_job.history import History, Past
 from monitoring_job.reports import reports
 from monitoring_job.reports.aggregates import is_showable
 from monitoring_job.reports.findings import sentences
-from monitoring_job.statistics import profiles
-from monitoring_job.statistics.domain_classifier import classify_domains
+from monitoring_job.statistics.comparison import Comparison, Rows, compare, explain_by_rhythm
 from monitoring_job.statistics.ground_truth import evaluate_labels
 from monitoring_job.statistics.profiles import PROBABILITY
-from monitoring_job.statistics.segments import compare_segments
-from monitoring_job.statistics.statistics import compare_columns
+from monitoring_job.statistics.repeats import select_independent
 from tabular.labels import Labels
 from tabular.log_objects import Damage
 from tabular.models import Models, NoReference
 from tabular.sample import SampledRows
 
 log = logging.getLogger(__name__)
+
+REPEATED = (
+    "People were scored repeatedly in this window, and without the repetitions there are too few "
+    "predictions for a verdict."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +50,27 @@ def evaluate_version(
     table: pa.Table,
     labels: Labels,
     minimum_rows: int,
+    history: History | None = None,
 ) -> Run:
     """Evaluate the rows of one version.
 
     `empty`: a summary that holds the window, the version and the row counts only. `labels`: one for
-    each row of `table`. If the version can't be evaluated, its summary says so and other versions
-    are not affected; only errors that a retry may cure are raised.
+    each row of `table`. `history`: the log before the window, if the window is a day.
+
+    If the version can't be evaluated, its summary says so and other versions are not affected; only
+    errors that a retry may cure are raised.
     """
     if table.num_rows < minimum_rows:
         return _give_no_verdict(empty)
     try:
-        return _evaluate(empty, models, table, labels, minimum_rows)
+        return _evaluate(
+            empty=empty,
+            models=models,
+            table=table,
+            labels=labels,
+            minimum_rows=minimum_rows,
+            history=history,
+        )
     except NoReference as error:
         return _give_no_verdict(empty, str(error))
     except UNREACHABLE:
@@ -69,24 +86,35 @@ def _give_no_verdict(empty: Summary, *problems: str) -> Run:
 
 
 def _evaluate(
-    empty: Summary, models: Models, table: pa.Table, labels: Labels, minimum_rows: int
+    *,
+    empty: Summary,
+    models: Models,
+    table: pa.Table,
+    labels: Labels,
+    minimum_rows: int,
+    history: History | None,
 ) -> Run:
     version = empty.version or ""
     reference_table, bundle = models.reference(version), models.bundle(version)
     test = read_test_figures(models.card(version))
     contract = models.contract(version)
-    reference = profiles.profile_columns(contract, reference_table)
-    current = profiles.profile_columns(contract, table)
-    context = (
-        profiles.profile_context(contract, reference_table),
-        profiles.profile_context(contract, table),
-    )
-    columns, prediction = compare_columns(
+    old = Rows.of(contract, reference_table)
+    reference = old.columns
+    window = select_independent(contract, reference, table)
+    table, labels = window.table, labels[window.positions]
+    rows = replace(empty.rows, design_effect=round_significant(window.design_effect))
+    empty = replace(empty, rows=rows)
+    if table.num_rows < minimum_rows:
+        return _give_no_verdict(empty, REPEATED)
+    new = Rows.of(contract, table)
+    current = new.columns
+    compared = _compare(
         contract=contract,
-        reference=reference,
-        current=current,
+        reference=old,
+        current=new,
         threshold=bundle.threshold,
         minimum_rows=minimum_rows,
+        find_past=lambda: history.find(version, minimum_rows=minimum_rows) if history else None,
     )
     found = evaluate_labels(
         target=contract.target,
@@ -100,12 +128,10 @@ def _evaluate(
     summary = replace(
         empty,
         reference_rows=reference_table.num_rows,
-        columns=columns,
-        prediction=prediction,
-        joint=classify_domains(reference, current),
-        segments=compare_segments(
-            contract=contract, reference=reference, current=current, context=context
-        ),
+        columns=compared.columns,
+        prediction=compared.prediction,
+        joint=compared.joint,
+        segments=compared.segments,
         target=found.drift,
         performance=found.performance,
         expectation=found.expectation,
@@ -122,9 +148,9 @@ def _evaluate(
         ),
     }
     if found.target and is_showable(*found.target):
-        old, new = found.target
+        target_before, target_now = found.target
         draw["target_drift"] = lambda: reports.target_drift(
-            summary=summary, reference=old, current=new
+            summary=summary, reference=target_before, current=target_now
         )
     if found.sides:
         in_reference, in_window = found.sides
@@ -132,6 +158,37 @@ def _evaluate(
             summary=summary, reference=in_reference, current=in_window
         )
     return _draw(summary, draw)
+
+
+def _compare(
+    *,
+    contract: Contract,
+    reference: Rows,
+    current: Rows,
+    threshold: float,
+    minimum_rows: int,
+    find_past: Callable[[], Past | None],
+) -> Comparison:
+    """Compare a window with the reference, and where it differs, with the weeks before.
+
+    `find_past`: reads them, which takes time.
+    """
+    compare_with = partial(
+        compare, contract=contract, threshold=threshold, minimum_rows=minimum_rows
+    )
+    found = compare_with(reference=reference, current=current)
+    past = find_past() if found.has_drift else None
+    if past is None:
+        return found
+    weekday, week = (
+        Rows.of(contract, select_independent(contract, reference.columns, rows).table)
+        for rows in past
+    )
+    return explain_by_rhythm(
+        found,
+        weekday=compare_with(reference=weekday, current=current, jointly=found.finds_joint),
+        week=compare_with(reference=reference, current=week, jointly=found.finds_joint),
+    )
 
 
 def _list_findings(summary: Summary) -> tuple[Outcome, ...]:

@@ -23,6 +23,12 @@ Aspect = Literal["values", "validity", "decisions"]
 """What is compared: the distribution of valid values; how many are missing or invalid; how many
 predictions are positive."""
 
+Rhythm = Literal["explained", "new", "lasting"]
+"""What the weeks before say of a difference from the reference. It is *explained* when the same
+weekday was like that, too, and the seven days before, taken together, were like the reference. It
+is *new* when it differs from the same weekday, too. It is *lasting* when those seven days differ
+from the reference as well."""
+
 EFFECT_THRESHOLD = 0.1
 """The smallest distance that counts as drift. For numbers it is the Wasserstein distance in
 standard deviations of the reference; for categories the Jensen-Shannon distance (base e, at most

@@ -10,7 +10,15 @@ from typing import Any, Literal, Self, TypeVar
 
 from domain import times
 from domain.contract.feature import Kind
-from domain.drift.drift import DISTANCES, EFFECT_THRESHOLD, Aspect, Method, Outcome, strength
+from domain.drift.drift import (
+    DISTANCES,
+    EFFECT_THRESHOLD,
+    Aspect,
+    Method,
+    Outcome,
+    Rhythm,
+    strength,
+)
 from domain.drift.performance import Expectation, Performance
 from domain.errors import BadRecord
 from domain.keys import RunId
@@ -30,6 +38,8 @@ class RowCounts:
     - `sampled`: the distinct predictions that the statistics saw.
     - `copies`: further copies of these in the sample.
     - `sample_share`: the share of predictions in the sample; 1.0 for the whole window.
+    - `design_effect`: how many of the sampled rows count as one, because people were scored
+      repeatedly. The statistics saw only that part of the sample.
     - `malformed`: unusable rows in the partitions that were read, by reason.
     - `unreadable_objects`: objects that could not be read at all.
     """
@@ -38,8 +48,14 @@ class RowCounts:
     sampled: int = 0
     copies: int = 0
     sample_share: float = 1.0
+    design_effect: float = 1.0
     malformed: Mapping[str, int] = field(default_factory=dict)
     unreadable_objects: int = 0
+
+    @property
+    def independent(self) -> int:
+        """How many of the sampled rows are independent."""
+        return round(self.sampled / self.design_effect)
 
     @property
     def distinct(self) -> int:
@@ -71,7 +87,8 @@ class Test:
 
     `rows` of the window were compared; None if that number would reveal a small number of rows
     without a valid value. `limit`: the effect from which on it counts as drift. `bound`: of a
-    distance, its lower bound at 95 %, which decides; None in older runs.
+    distance, its lower bound at 95 %, which decides; None in older runs. `rhythm`: what the weeks
+    before say of a difference; None without one, and where there was nothing to compare with.
 
     Comparisons of one share say which: the share of `group` was `before` in the reference and is
     `after` in the window. They are None for distributions, and for what would describe fewer than
@@ -97,6 +114,13 @@ class Test:
     def strength(self) -> float:
         """The effect in multiples of its limit."""
         return strength(self.method, self.effect, self.limit)
+    rhythm: Rhythm | None = None
+
+    def with_rhythm(self, rhythm: Rhythm | None) -> Self:
+        """Add what the weeks before say of a difference; one that they explain is no drift."""
+        if not self.drifted:
+            return self
+        return replace(self, rhythm=rhythm, drifted=rhythm != "explained")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +178,7 @@ class JointDrift:
 
     `rows` of the window were classified that it had not learned from. `auc`: area under its ROC
     curve; 0.5 is no better than chance. `columns`: what it rests on, the most important first;
-    empty without drift.
+    empty without drift. `rhythm`: as of a test.
     """
 
     rows: int
@@ -163,6 +187,13 @@ class JointDrift:
     p_value: float
     drifted: bool
     columns: tuple[str, ...] = ()
+    rhythm: Rhythm | None = None
+
+    def with_rhythm(self, rhythm: Rhythm | None) -> Self:
+        """Add what the weeks before say of a difference; one that they explain is no drift."""
+        if not self.drifted:
+            return self
+        return replace(self, rhythm=rhythm, drifted=rhythm != "explained")
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Self:

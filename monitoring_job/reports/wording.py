@@ -80,6 +80,11 @@ def counts(summary: Summary) -> str:
         text += f", {rows.sampled:,} of them sampled"
     if summary.reference_rows:
         text += f", compared with {summary.reference_rows:,} reference rows"
+    if rows.design_effect > 1:
+        text += (
+            f"; people were scored repeatedly, so {rows.sampled:,} rows count as "
+            f"{rows.independent:,}"
+        )
     malformed = sum(rows.malformed.values())
     if malformed:
         most = sorted(rows.malformed.items(), key=lambda reason: -reason[1])

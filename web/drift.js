@@ -111,6 +111,10 @@ function leftOut({ malformed, unreadable_objects: objects, copies }) {
 
 function verdict({ column, test }) {
   if (!test) return h("span", { class: "note" }, column.problem ?? "not compared");
+  if (!test.drifted && column.tests.some(({ rhythm }) => rhythm === "explained")) {
+    const title = "Differs as on the same weekday of the weeks before, while the whole week before does not.";
+    return h("span", { class: "badge", "data-outcome": "stable", title }, "Weekly rhythm");
+  }
   const [outcome, mark, text] = test.drifted ? ["data_drift", "▲ ", "Drifted"] : ["stable", "● ", "Stable"];
   return h("span", { class: "badge", "data-outcome": outcome }, h("span", { "aria-hidden": "true" }, mark), text);
 }
@@ -270,6 +274,7 @@ function runCard(summary, rows) {
       ["Rows", count(rows)],
       ["Reference rows", count(summary.reference_rows)],
       ["Sample", percent(summary.rows.sample_share, 0)],
+      ["Rows that count as one", summary.rows.design_effect > 1 ? fixed(summary.rows.design_effect) : null],
       ["Left out", leftOut(summary.rows)],
       ["Computed (UTC)", moment(summary.computed_at)],
       ["Started", summary.scheduled ? "by the schedule" : "on demand"],

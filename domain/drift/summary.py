@@ -114,6 +114,7 @@ class Test:
     def strength(self) -> float:
         """The effect in multiples of its limit."""
         return strength(self.method, self.effect, self.limit)
+
     rhythm: Rhythm | None = None
 
     def with_rhythm(self, rhythm: Rhythm | None) -> Self:

@@ -103,7 +103,7 @@ def _describe(section: Section) -> RunText:
         has_drift=summary.outcome.is_drift,
         links=_label_links(section),
         changes=[replace(change, name=shorten(change.name)) for change in found[:CHANGES]],
-        lines=[*more, *wording.performance(summary)],
+        lines=[*more, *wording.rhythm(summary), *wording.performance(summary)],
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain.drift import drift
-from domain.drift.drift import RATIOS, Aspect
+from domain.drift.drift import RATIOS, Aspect, Rhythm
 from domain.drift.summary import ColumnDrift, JointDrift, Summary, Test
 from monitoring_job.reports.wording import declines, name, percent, shorten
 
@@ -79,14 +79,24 @@ def _describe_test(test: Test, column: ColumnDrift) -> str:
             limit = limit if test.effect >= 1 else f"1/{limit}"
             what = f"{_describe_share(test)}, {test.effect:.2f} times that of the reference"
             chance = f"p {_chance(test.p_value)}"
-    return f"{what} (limit {limit}, {chance})"
+    return f"{what} (limit {limit}, {chance}){_compare_weeks(test.rhythm)}"
+
+
+def _compare_weeks(rhythm: Rhythm | None) -> str:
+    """Say how the weeks before compare: a difference from the reference that lasts is no rhythm."""
+    match rhythm:
+        case "new":
+            return "; the same weekday of the weeks before differs from it, too"
+        case "lasting":
+            return "; the seven days before differ from the reference, too"
+    return ""
 
 
 def _describe_joint(joint: JointDrift) -> str:
     by = f", mostly by {_list(joint.columns)}" if joint.columns else ""
     return (
         f"a classifier tells the window from the reference{by}; its ROC AUC is {joint.auc:.3f} "
-        f"(limit {joint.limit:g}, p {_chance(joint.p_value)})"
+        f"(limit {joint.limit:g}, p {_chance(joint.p_value)}){_compare_weeks(joint.rhythm)}"
     )
 
 

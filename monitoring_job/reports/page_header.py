@@ -34,6 +34,10 @@ def header(name: str, summary: Summary, *notes: str) -> str:
             wording.counts(summary),
         ),
         changes=changes(summary),
-        lines=[line for line in (*wording.performance(summary), *notes) if line],
+        lines=[
+            line
+            for line in (*wording.rhythm(summary), *wording.performance(summary), *notes)
+            if line
+        ],
         note=NOTE,
     )

@@ -3,7 +3,7 @@
 from domain import times
 from domain.drift.drift import Outcome
 from domain.drift.performance import MARGIN, Calibration, Expectation, Measure, Performance
-from domain.drift.summary import ColumnDrift, Summary
+from domain.drift.summary import ColumnDrift, JointDrift, Summary, Test
 from domain.interval import Interval
 
 HEADLINES = {
@@ -95,6 +95,26 @@ def counts(summary: Summary) -> str:
     if rows.copies:
         text += f"; {rows.copies:,} copies left out"
     return text
+
+
+def rhythm(summary: Summary) -> list[str]:
+    """Name what differs from the reference as it does each week, which is no drift."""
+    found = [name(column) for column in summary.compared if _is_explained(*column.tests)]
+    if summary.joint is not None and _is_explained(summary.joint):
+        found.append("all columns together")
+    within = [
+        f"{name(column)} in {segment.name}"
+        for segment in summary.segments
+        for column in segment.columns
+        if _is_explained(*column.tests)
+    ]
+    names = ", ".join(map(shorten, [*found, *within]))
+    explained = "as on the same weekday of the weeks before, while the whole week before does not"
+    return [f"Weekly rhythm: {names} differ from the reference {explained}."] if names else []
+
+
+def _is_explained(*tests: Test | JointDrift) -> bool:
+    return any(test.rhythm == "explained" for test in tests)
 
 
 def performance(summary: Summary) -> list[str]:

@@ -132,9 +132,7 @@ def explain_by_rhythm(found: Comparison, *, weekday: Comparison, week: Compariso
     if joint is not None and weekday.joint is not None and week.joint is not None:
         together = _judge(is_new=weekday.finds_joint, is_lasting=week.finds_joint)
         joint = joint.with_rhythm(together)
-    return Comparison(
-        columns=tuple(columns), prediction=prediction, joint=joint, segments=segments
-    )
+    return Comparison(columns=tuple(columns), prediction=prediction, joint=joint, segments=segments)
 
 
 def _judge(*, is_new: bool, is_lasting: bool) -> Rhythm:

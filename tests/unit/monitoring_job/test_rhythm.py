@@ -9,7 +9,7 @@ from adapters.s3 import Bucket
 from domain.contract.contract import Contract
 from domain.drift.drift import Outcome
 from domain.drift.summary import Summary
-from monitoring_job.reports import reports
+from monitoring_job.reports import reports, wording
 from tests.unit.monitoring import DAY, World, log, publish_model, records, scored
 
 ROWS = 700
@@ -58,6 +58,8 @@ def test_a_weekend_that_is_always_younger_is_no_drift(world: World) -> None:
     assert (Outcome.STABLE, {"explained"}) == (summary.outcome, rhythms(summary))
     assert () == summary.drifted
     assert () == summary.drifted_segments
+    [line] = wording.rhythm(summary)
+    assert line.startswith("Weekly rhythm: age, ")
     assert Summary.from_json(summary.to_json()) == summary
 
 
@@ -65,12 +67,16 @@ def test_a_first_younger_day_differs_from_its_weekday_too(world: World) -> None:
     log_days(world, {0: 12.0})
     [summary] = world.run()
     assert (Outcome.DATA_DRIFT, {"new"}) == (summary.outcome, rhythms(summary))
+    assert summary.sentences[0].endswith(
+        "the same weekday of the weeks before differs from it, too."
+    )
 
 
 def test_a_shift_that_stays_is_no_rhythm(world: World) -> None:
     log_days(world, dict.fromkeys(range(40), 12.0), days=30)
     [summary] = world.run()
     assert (Outcome.DATA_DRIFT, {"lasting"}) == (summary.outcome, rhythms(summary))
+    assert summary.sentences[0].endswith("the seven days before differ from the reference, too.")
 
 
 def test_without_weeks_before_there_is_only_the_reference(world: World) -> None:

@@ -51,7 +51,7 @@ class Progress:
             self._bar.start()
 
     def detail(self, text: str) -> None:
-        """Show this beside the progress from now on, e.g. ``best F1 0.81``."""
+        """Show this beside the progress from now on, e.g. ``best log loss 0.081``."""
         if self._began is None:
             self._began = time.monotonic()
         if self._bar is not None and self._task is not None and text != self._detail:

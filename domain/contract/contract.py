@@ -18,6 +18,8 @@ from domain.contract.context import CONTEXT, LOGGED_ROLES, Context, RequestConte
 from domain.contract.feature import COLUMN_TYPES, DIRECTIONS, Feature, Segment, SegmentGroups, Value
 from domain.contract.field_problem import FieldProblem, pointer_token
 from domain.contract.file_format import ColumnFormat, FileColumn, FileFormat
+from domain.contract.gate_limits import GateLimits
+from domain.contract.objective import Objective
 from domain.errors import BadContract
 
 NO_CONTEXT = RequestContext()
@@ -35,6 +37,9 @@ class Contract:
 
     `context`: columns that are logged with a prediction or identify a training row. They are never
     scored, and no bundle carries them, nor the segments that they define.
+
+    `gate`: limits that hold for the next challenger, whatever a bundle was judged by; no bundle
+    carries them either.
     """
 
     features: tuple[Feature, ...]
@@ -44,6 +49,8 @@ class Contract:
     context: tuple[Context, ...] = field(default=(), compare=False)
     target_in_files: ColumnFormat = field(default_factory=ColumnFormat)
     files: FileFormat = field(default_factory=FileFormat)
+    objective: Objective = field(default_factory=Objective)
+    gate: GateLimits = field(default_factory=GateLimits, compare=False)
 
     @classmethod
     def parse(cls, text: str) -> "Contract":
@@ -63,7 +70,12 @@ class Contract:
         """Plain data that `from_dict` reads back to an equal contract."""
         own = tuple(segment for segment in self.segments if segment.feature in self.names)
         return contract_document.write(
-            self.features, self.target, own, self.target_in_files, self.files
+            features=self.features,
+            target=self.target,
+            segments=own,
+            target_in_files=self.target_in_files,
+            files=self.files,
+            objective=self.objective,
         )
 
     @cached_property

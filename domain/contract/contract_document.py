@@ -23,11 +23,19 @@ from domain.contract.file_format_document import (
     write_column_format,
     write_file_format,
 )
+from domain.contract.gate_document import (
+    OBJECTIVE_KEYS,
+    read_gate,
+    read_objective,
+    write_objective,
+)
+from domain.contract.gate_limits import GateLimits
+from domain.contract.objective import Objective
 from domain.contract.reserved_names import RESERVED_COLUMNS, RESERVED_FIELDS
 from domain.errors import BadContract
 from domain.typed_json import Json
 
-TABLES = frozenset({"target", "features", "segments", "retired", "context", "files"})
+TABLES = frozenset({"target", "gate", "features", "segments", "retired", "context", "files"})
 
 
 class Parts(NamedTuple):
@@ -40,6 +48,8 @@ class Parts(NamedTuple):
     context: tuple[Context, ...]
     target_in_files: ColumnFormat
     files: FileFormat
+    objective: Objective
+    gate: GateLimits
 
 
 def read(document: Mapping[str, Any]) -> Parts:
@@ -57,7 +67,8 @@ def read(document: Mapping[str, Any]) -> Parts:
         _retired(index, entry, problems)
         for index, entry in enumerate(_entries(document, "retired", problems))
     )
-    target, target_in_files = _target(document.get("target"), problems)
+    target, target_in_files, objective = _target(document.get("target"), problems)
+    gate = read_gate(document, problems)
     if not features:
         problems.append("at least one [[features]] entry is needed")
     problems += _clashes(features, target, retired)
@@ -66,21 +77,29 @@ def read(document: Mapping[str, Any]) -> Parts:
     files = read_file_format(document, [*(f.name for f in features), target], problems)
     if problems:
         raise BadContract("The contract can't be used: " + "; ".join(problems) + ".")
-    return Parts(features, target, segments, retired, context, target_in_files, files)
+    return Parts(
+        features, target, segments, retired, context, target_in_files, files, objective, gate
+    )
 
 
 def write(
+    *,
     features: Sequence[Feature],
     target: str,
     segments: Sequence[Segment],
     target_in_files: ColumnFormat,
     files: FileFormat,
+    objective: Objective,
 ) -> dict[str, Any]:
     """Plain data that `read` takes back."""
     written_files = write_file_format(files)
     return {
         **({"files": written_files} if written_files else {}),
-        "target": {"name": target, **write_column_format(target_in_files)},
+        "target": {
+            "name": target,
+            **write_column_format(target_in_files),
+            **write_objective(objective),
+        },
         "features": [write_feature(feature) for feature in features],
         "segments": write_segments(segments),
     }
@@ -136,15 +155,19 @@ def _entries(document: Mapping[str, Any], key: str, problems: list[str]) -> Sequ
     return []
 
 
-def _target(entry: object, problems: list[str]) -> tuple[str, ColumnFormat]:
-    """The target's name, empty after noting what is wrong with it, and how files write it."""
+def _target(entry: object, problems: list[str]) -> tuple[str, ColumnFormat, Objective]:
+    """The target's name, how files write it, and the objective.
+
+    The name is empty after noting what is wrong with it.
+    """
     table: Mapping[str, Any] = entry if isinstance(entry, Mapping) else {}
     name = table.get("name")
     if not isinstance(name, str) or not is_name(name):
         problems.append("[target] needs a name of letters, digits and underscores")
         name = ""
-    problems += unknown_keys("[target]", table, FLAG_KEYS | {"name"})
-    return name, read_column_format("[target]", table, problems)
+    problems += unknown_keys("[target]", table, FLAG_KEYS | OBJECTIVE_KEYS | {"name"})
+    form = read_column_format("[target]", table, problems)
+    return name, form, read_objective(table, problems)
 
 
 def _retired(index: int, entry: Any, problems: list[str]) -> Feature:

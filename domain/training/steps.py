@@ -81,7 +81,7 @@ class Tuned(StepResult):
     trials: int
     pruned: int
     best_trial: int
-    valid_f1: float
+    valid_log_loss: float
     params: Mapping[str, float]
     run_id: str
 

@@ -61,8 +61,8 @@ def follow(target: Target, execution: str, *, trials: int | None = None) -> Resu
             progress.note(state)
             if state == "Tune":
                 ended = history.read_finished(target.bucket("models"), name)
-                best = max((f1 for f1 in ended if f1 is not None), default=None)
-                progress.detail("" if best is None else f"best F1 {best:.4f}")
+                best = min((loss for loss in ended if loss is not None), default=None)
+                progress.detail("" if best is None else f"best log loss {best:.4f}")
                 progress.reach(len(ended))
 
         return executions.follow(target, execution, on_poll=show)

@@ -67,7 +67,7 @@ def test_every_trial_is_an_mlflow_run_with_parameters_and_figures(circle: Circle
     for run in trials:
         assert "FINISHED" == run.info.status
         assert {"max_depth", "learning_rate"} <= run.data.params.keys()
-        assert {"valid_f1", "seconds", "trees"} <= run.data.metrics.keys()
+        assert {"valid_log_loss", "valid_f1", "seconds", "trees"} <= run.data.metrics.keys()
 
 
 def test_the_registered_model_has_a_signature_and_its_bundle_is_whole(circle: Circle) -> None:

@@ -27,7 +27,7 @@ POINTS = 400
 class PlotData:
     """The input of the plots. `matrix`: the first encoded rows, at least EXPLAINED_ROWS or all.
 
-    `history`: each trial's validation F1 in order, None if it was stopped early.
+    `history`: each trial's validation log loss in order, None if it was stopped early.
     """
 
     contract: Contract
@@ -128,13 +128,13 @@ def _importance(plot_data: PlotData, axes: "Axes") -> None:
 
 
 def _history(plot_data: PlotData, axes: "Axes") -> None:
-    ended = [(n, f1) for n, f1 in enumerate(plot_data.history, 1) if f1 is not None]
+    ended = [(n, loss) for n, loss in enumerate(plot_data.history, 1) if loss is not None]
     if ended:
         trials, values = zip(*ended, strict=True)
         axes.plot(trials, values, "o", markersize=4, label="trial")
-        axes.plot(trials, np.maximum.accumulate(values), label="best so far")
-        axes.legend(loc="lower right")
-    axes.set(title="Search", xlabel="trial", ylabel="validation F1")
+        axes.plot(trials, np.minimum.accumulate(values), label="best so far")
+        axes.legend(loc="upper right")
+    axes.set(title="Search", xlabel="trial", ylabel="validation log loss")
 
 
 PICTURES: dict[str, Callable[[PlotData, Any], None]] = {

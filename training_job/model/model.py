@@ -10,9 +10,12 @@ import xgboost as xgb
 from sklearn import metrics
 
 from domain.contract.contract import Contract
+from domain.contract.objective import Objective
 from training_job.dataset.dataset import Split, SplitFile
 from training_job.model.encoding import Matrix, encode, rows_per_batch
 from training_job.model.masking import Masking
+from training_job.model.objective import count_answers, evaluate_counts
+from training_job.model.threshold import choose_threshold
 
 Probabilities = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int8]
@@ -29,7 +32,7 @@ FIXED = {
     "verbosity": 0,
 }
 
-
+DEFAULT_OBJECTIVE = Objective()
 REPORT_ROUNDS = (10, 20, 40, 80, 160, 320)
 """After each of these rounds a trial reports its log loss and may be stopped early."""
 
@@ -70,7 +73,7 @@ class _Batches(xgb.DataIter):
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """The two matrices every trial shares, binned once, and the contract's monotone constraints.
+    """The two matrices every trial shares, binned once, and what the contract wants of a model.
 
     `constraints`: per encoded column 1 (increasing), -1 (decreasing) or 0.
     """
@@ -79,12 +82,13 @@ class TrainingData:
     valid: xgb.QuantileDMatrix
     valid_labels: Labels
     constraints: tuple[int, ...] = ()
+    objective: Objective = DEFAULT_OBJECTIVE
 
     @classmethod
     def build(
         cls, train: Matrix, train_labels: Labels, valid: Matrix, valid_labels: Labels
     ) -> "TrainingData":
-        """Bin matrices that are encoded already, without constraints."""
+        """Bin matrices that are encoded already, for F1 and without constraints."""
         binned = xgb.QuantileDMatrix(train, train_labels, nthread=1)
         other = xgb.QuantileDMatrix(valid, valid_labels, ref=binned, nthread=1)
         return cls(binned, other, valid_labels)
@@ -105,16 +109,20 @@ class TrainingData:
         masking = Masking.of(train, contract, seed)
         binned = xgb.QuantileDMatrix(_Batches(train, contract, masking), nthread=1)
         other = xgb.QuantileDMatrix(_Batches(valid, contract), ref=binned, nthread=1)
-        return cls(binned, other, valid.labels, contract.monotone)
+        return cls(binned, other, valid.labels, contract.monotone, contract.objective)
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A booster cut at its best round, its threshold, and its F1 on the validation rows."""
+    """A booster cut at its best round, and its threshold.
+
+    `valid_log_loss` and `valid_metric` (the objective's): on the validation rows.
+    """
 
     booster: xgb.Booster
     threshold: float
-    valid_f1: float
+    valid_log_loss: float
+    valid_metric: float
 
 
 class _Reporter(xgb.callback.TrainingCallback):
@@ -145,24 +153,14 @@ def fit(data: TrainingData, params: Params, *, seed: int, report: Report | None 
         callbacks=[_Reporter(report)] if report else None,
         verbose_eval=False,
     )
+    log_loss = float(booster.best_score)
     booster = booster[: booster.best_iteration + 1]
-    threshold, f1 = best_threshold(data.valid_labels, booster.predict(data.valid))
-    return Fitted(booster, threshold, f1)
-
-
-def best_threshold(labels: Labels, probabilities: Probabilities) -> tuple[float, float]:
-    """``(threshold, F1)`` that maximises F1 of ``probability >= threshold``.
-
-    The threshold lies midway between two neighbouring probabilities.
-    """
-    order = np.argsort(-probabilities, kind="stable")
-    ordered = probabilities[order].astype(np.float64)
-    hits = np.cumsum(labels[order])
-    f1 = 2 * hits / (np.arange(1, len(order) + 1) + hits[-1])
-    f1[:-1][ordered[:-1] == ordered[1:]] = 0  # no threshold separates equal probabilities
-    best = int(np.argmax(f1))
-    below = ordered[best + 1] if best + 1 < len(ordered) else 0.0
-    return float((ordered[best] + below) / 2), float(f1[best])
+    truth = data.valid_labels == 1
+    probabilities = booster.predict(data.valid).astype(np.float64)
+    threshold = choose_threshold(truth, probabilities, data.objective)
+    counts = count_answers(truth, probabilities >= threshold)
+    metric = float(np.nan_to_num(evaluate_counts(data.objective, counts)))
+    return Fitted(booster, threshold, log_loss, metric)
 
 
 def predict(booster: xgb.Booster, matrix: Matrix) -> Probabilities:

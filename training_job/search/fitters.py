@@ -35,12 +35,17 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A finished trial. `f1` is None when it was stopped early. Times in seconds."""
+    """A finished trial. Times in seconds.
+
+    `log_loss` and `metric` (the objective's): on the validation rows; `log_loss` is None when the
+    trial was stopped early.
+    """
 
     number: int
     began: float
     seconds: float
-    f1: float | None = None
+    log_loss: float | None = None
+    metric: float = 0.0
     threshold: float = 0.0
     trees: int = 0
 
@@ -181,6 +186,12 @@ def _fit(connection: Connection, task: Task, data: TrainingData, seed: int) -> D
         raise
     except Exception as error:  # a bad fit is one lost trial
         return Failed(task.number, error)
-    trees = fitted.booster.num_boosted_rounds()
-    seconds = time.perf_counter() - clock
-    return Done(task.number, began, seconds, fitted.valid_f1, fitted.threshold, trees)
+    return Done(
+        task.number,
+        began,
+        time.perf_counter() - clock,
+        log_loss=fitted.valid_log_loss,
+        metric=fitted.valid_metric,
+        threshold=fitted.threshold,
+        trees=fitted.booster.num_boosted_rounds(),
+    )

@@ -8,7 +8,7 @@ from domain import keys
 
 
 def read_finished(models: Bucket, execution: str) -> list[float | None]:
-    """Validation F1 of each finished trial, in order; None for one that was stopped early.
+    """Validation log loss of each finished trial, in order; None for one that was stopped early.
 
     Empty before the first trial ended, since the journal is copied after each trial.
     """

@@ -1,5 +1,6 @@
 """Run the trials of a search on the workers, and report their results to the study."""
 
+import math
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -32,7 +33,7 @@ class Search:
     say: Callable[[str], None]
     running: dict[int, optuna.Trial] = field(default_factory=dict)
     done: int = 0
-    best: float = 0.0
+    best: float = math.inf
     failure: Exception = field(
         default_factory=lambda: TrainingError("No trial could be fitted; the log says why.")
     )
@@ -71,15 +72,15 @@ class Search:
         trial = self.running[message.number]
         match message:
             case Report():
-                trial.report(-message.log_loss, message.rounds)
+                trial.report(message.log_loss, message.rounds)
                 self.fitters.answer(message.number, trial.should_prune())
                 return None
-            case Done(f1=None):
+            case Done(log_loss=None):
                 self.study.tell(trial, state=TrialState.PRUNED)
                 return message
-            case Done():
-                self.study.tell(trial, message.f1)
-                self.best = max(self.best, message.f1 or 0.0)
+            case Done(log_loss=float(log_loss)):
+                self.study.tell(trial, log_loss)
+                self.best = min(self.best, log_loss)
                 return message
             case Failed():
                 self.failure = message.error
@@ -103,8 +104,10 @@ class Search:
         )
 
     def _line(self, done: Done) -> str:
-        outcome = "given up" if done.f1 is None else f"F1 {done.f1:.4f}, {done.trees} trees"
-        return (
-            f"trial {self.done}/{self.trials}: {outcome} in {done.seconds:.1f} s"
-            f" (best {self.best:.4f})"
+        outcome = (
+            "given up"
+            if done.log_loss is None
+            else f"log loss {done.log_loss:.4f}, {done.trees} trees"
         )
+        best = f" (best {self.best:.4f})" if math.isfinite(self.best) else ""
+        return f"trial {self.done}/{self.trials}: {outcome} in {done.seconds:.1f} s{best}"

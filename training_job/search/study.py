@@ -1,4 +1,7 @@
-"""The search as an Optuna study in a journal file: its space, sampler and pruner."""
+"""The search as an Optuna study in a journal file: its space, sampler and pruner.
+
+It minimises the log loss on the validation rows, whatever the contract's objective is (ADR 11).
+"""
 
 from pathlib import Path
 
@@ -8,7 +11,7 @@ from optuna.trial import TrialState
 
 from adapters.s3 import Bucket
 
-STUDY = "tune"
+STUDY = "log_loss"
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 STARTUP_TRIALS = 8
 """This many trials run to their end before any is stopped early."""
@@ -43,7 +46,7 @@ def open_study(journal: Path, seed: int) -> optuna.Study:
         pruner=optuna.pruners.PercentilePruner(
             100.0 - PRUNED_BELOW, n_startup_trials=STARTUP_TRIALS
         ),
-        direction="maximize",
+        direction="minimize",
         load_if_exists=True,
     )
 

@@ -7,17 +7,22 @@ from types import TracebackType
 from typing import Any, Self
 
 from adapters.registry import RegistryUnavailable, Tracking
+from domain.contract.objective import Metric
 from training_job.model.model import Params
 from training_job.search.fitters import Done
 
 
 @dataclass(slots=True)
 class TrialLog:
-    """A context manager; trials that are still queued when it closes are dropped."""
+    """A context manager; trials that are still queued when it closes are dropped.
+
+    `metric`: the objective's.
+    """
 
     tracking: Tracking
     parent_run: str
     experiment: str
+    metric: Metric
     thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
     written: "list[Future[None]]" = field(default_factory=list)
     settling: bool = False
@@ -26,14 +31,19 @@ class TrialLog:
     def add(self, done: Done, params: Params) -> None:
         """Queue one finished trial."""
         metrics = {"seconds": done.seconds}
-        if done.f1 is not None:
-            metrics |= {"valid_f1": done.f1, "threshold": done.threshold, "trees": done.trees}
+        if done.log_loss is not None:
+            metrics |= {
+                "valid_log_loss": done.log_loss,
+                f"valid_{self.metric}": done.metric,
+                "threshold": done.threshold,
+                "trees": done.trees,
+            }
         self.written.append(
             self.thread.submit(
                 self._write,
                 experiment=self.experiment,
                 parent_run=self.parent_run,
-                name=f"trial-{done.number}" + (" (given up)" if done.f1 is None else ""),
+                name=f"trial-{done.number}" + (" (given up)" if done.log_loss is None else ""),
                 params=params,
                 metrics=metrics,
                 began=done.began,

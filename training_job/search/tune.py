@@ -39,7 +39,7 @@ def tune(
     seed: int,
     say: Callable[[str], None],
 ) -> Tuned:
-    """Run `trials` trials and return the best parameters with their validation F1.
+    """Run `trials` trials and return the best parameters with their validation log loss.
 
     The study's journal is copied to the models bucket after each trial, and a retried step
     continues it. `processes`: 0 means one per vCPU.
@@ -62,7 +62,9 @@ def tune(
                 binned = TrainingData.of(train, valid, contract, seed=seed)
             with (
                 Fitters(binned, count=count, seed=seed) as fitters,  # forked before any thread
-                TrialLog(tracking, parent_run, tracking.experiment_id()) as log,
+                TrialLog(
+                    tracking, parent_run, tracking.experiment_id(), contract.objective.metric
+                ) as log,
             ):
                 for done, params in Search(study, fitters, remaining, say).run():
                     models.upload(journal, keys.study(execution))
@@ -93,7 +95,7 @@ def _read_best(study: optuna.Study, parent_run: str) -> Tuned:
         trials=count_finished(study),
         pruned=len(study.get_trials(deepcopy=False, states=(TrialState.PRUNED,))),
         best_trial=study.best_trial.number,
-        valid_f1=study.best_value,
+        valid_log_loss=study.best_value,
         params=study.best_params,
         run_id=parent_run,
     )

@@ -52,7 +52,7 @@ def test_a_cause_that_the_machine_made_gets_its_advice_too() -> None:
     assert (UNEXPECTED, "A path\nis wrong.") == split_cause("States.Runtime", "A path\nis wrong.")
 
 
-def test_off_a_terminal_progress_tells_trials_best_f1_and_the_time_left(
+def test_off_a_terminal_progress_tells_trials_best_loss_and_the_time_left(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clock = iter([0.0, 10.0, 20.0])
@@ -60,14 +60,14 @@ def test_off_a_terminal_progress_tells_trials_best_f1_and_the_time_left(
     with console.Progress("train", total=20, unit=" trials") as progress:
         progress.detail("")
         progress.reach(1)
-        progress.detail("best F1 0.8012")
+        progress.detail("best log loss 0.0812")
         progress.reach(5)
         progress.reach(10)
         progress.reach(20)
     assert [
-        "train: 5 of 20 trials, best F1 0.8012, about 30 s left",
-        "train: 10 of 20 trials, best F1 0.8012, about 20 s left",
-        "train: 20 of 20 trials, best F1 0.8012",
+        "train: 5 of 20 trials, best log loss 0.0812, about 30 s left",
+        "train: 10 of 20 trials, best log loss 0.0812, about 20 s left",
+        "train: 20 of 20 trials, best log loss 0.0812",
     ] == capsys.readouterr().err.splitlines()
 
 

@@ -20,7 +20,9 @@ ROOM = 5000
 PREPARED = Prepared(
     dataset_id="d", rows={"train": 1}, rows_read=1, rows_quarantined=0, rows_repeated=0, left_out=()
 )
-TUNED = Tuned(trials=1, pruned=0, best_trial=0, valid_f1=0.8, params={"max_depth": 3}, run_id="r")
+TUNED = Tuned(
+    trials=1, pruned=0, best_trial=0, valid_log_loss=0.08, params={"max_depth": 3}, run_id="r"
+)
 EVALUATED = Evaluated(
     promote=False,
     rule="paired",

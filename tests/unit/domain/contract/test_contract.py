@@ -12,6 +12,8 @@ from domain.api.openapi import build_document
 from domain.contract.context import CONTEXT
 from domain.contract.contract import Contract
 from domain.contract.feature import Feature, Segment
+from domain.contract.gate_limits import GateLimits
+from domain.contract.objective import Cost, Objective
 from domain.contract.records import LABEL_COLUMNS, PREDICTION_COLUMNS
 from domain.contract.reserved_names import RESERVED_COLUMNS, RESERVED_FIELDS
 from domain.errors import BadContract
@@ -298,6 +300,22 @@ def test_bands_and_groups_are_named_in_order(contract: Contract) -> None:
             '[[features]]\nname = "a"\nkind = "flag"\n[[retired]]\nname = "A"\nkind = "number"',
             "already has a column a",
         ),
+        ("gate = 1", "gate must be written as a [gate] table"),
+        ("[gate]\nminimum_auc = 0.9", "[gate]: unknown key minimum_auc; known are minimum_f1, "),
+        ("[gate]\nminimum_f1 = 1.1", "[gate]: minimum_f1 must be a number from 0 to 1"),
+        ("[gate]\nsegment_margin = true", "[gate]: segment_margin must be a number from 0 to 1"),
+        ("[gate]\nsegment_margin = nan", "[gate]: segment_margin must be a number from 0 to 1"),
+        ("[target]\ncost = 5", "[target]: cost must be a table such as {false_negative = 5}"),
+        ("[target]\ncost = {}", "[target]: cost must be a table such as"),
+        ("[target]\ncost = {fn = 5}", "[target]: unknown key cost.fn; known are false_positive, "),
+        ("[target]\ncost = {false_negative = 0}", "cost.false_negative must be a number above 0"),
+        ("[target]\ncost = {false_positive = inf}", "cost.false_positive must be a number above"),
+        ("[target]\nminimum_recall = 1", "minimum_recall must be a number above 0 and below 1"),
+        ('[target]\nminimum_recall = "85 %"', "minimum_recall must be a number above 0"),
+        (
+            "[target]\nminimum_recall = 0.85\ncost = {false_negative = 5}",
+            "cost and minimum_recall exclude each other",
+        ),
         ("retired = [1]", "retired[0] must be a table"),
         ("context = [1]", "context[0] must be a table"),
         ('[[context]]\nrole = "subject"', "context[0] needs a name"),
@@ -393,7 +411,12 @@ def test_a_bad_contract_names_every_problem() -> None:
 def test_no_document_raises_anything_but_bad_contract(value: Any) -> None:
     flag = {"name": "a", "kind": "flag"}
     features = [value, {"name": value, "kind": "flag"}, flag | {"monotone": value}]
-    document = {"target": value, "features": [*features, flag | {"kind": value}], "segments": value}
+    document = {
+        "target": value,
+        "gate": value,
+        "features": [*features, flag | {"kind": value}],
+        "segments": value,
+    }
     with pytest.raises(BadContract):
         Contract.from_dict(document | {"retired": [value]})
     with pytest.raises(BadContract):
@@ -430,3 +453,28 @@ def test_a_bad_direction_is_named(
     document["features"][feature]["monotone"] = direction
     with pytest.raises(BadContract, match=complaint):
         Contract.from_dict(document)
+
+
+@pytest.mark.parametrize(
+    ("keys", "objective"),
+    [
+        ({}, Objective()),
+        ({"cost": {"false_negative": 5}}, Objective(Cost(1.0, 5.0))),
+        ({"cost": {"false_positive": 0.5}}, Objective(Cost(0.5, 1.0))),
+        ({"minimum_recall": 0.85}, Objective(minimum_recall=0.85)),
+    ],
+)
+def test_the_objective_survives_json_and_leaves_the_version_alone(
+    contract: Contract, keys: dict[str, Any], objective: Objective
+) -> None:
+    changed = _changed(contract, target={"name": "diabetes"} | keys)
+    assert objective == changed.objective
+    assert changed == Contract.from_dict(json.loads(json.dumps(changed.to_dict())))
+    assert contract.version == changed.version
+
+
+def test_no_bundle_carries_the_limits_of_the_gate(contract: Contract) -> None:
+    changed = _changed(contract, gate={"minimum_f1": 0.3, "segment_margin": 0})
+    assert GateLimits(minimum_f1=0.3, segment_margin=0.0) == changed.gate
+    assert contract.to_dict() == changed.to_dict()
+    assert contract == changed

@@ -37,7 +37,9 @@ RESULTS = (
         rows_repeated=0,
         left_out=(),
     ),
-    Tuned(trials=30, pruned=8, best_trial=3, valid_f1=0.8, params={"max_depth": 4}, run_id="r"),
+    Tuned(
+        trials=30, pruned=8, best_trial=3, valid_log_loss=0.08, params={"max_depth": 4}, run_id="r"
+    ),
     EVALUATED,
     Promoted(promoted=True, version="2-0a1b2c3d", reasons=("Better.",), seq=2, registry="done"),
     Checked(consistent=False, problems=("Gone.",), checked_at=1, version=None, seq=0),

@@ -17,7 +17,7 @@ def test_finished_trials_are_told_in_order_with_none_for_one_given_up(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     journal = tmp_path / "journal.log"
     storage = JournalStorage(JournalFileBackend(str(journal)))
-    study = optuna.create_study(study_name="tune", storage=storage, direction="maximize")
+    study = optuna.create_study(study_name="log_loss", storage=storage, direction="minimize")
     study.tell(study.ask(), 0.7)
     study.tell(study.ask(), state=optuna.trial.TrialState.PRUNED)
     study.tell(study.ask(), 0.8)

@@ -182,7 +182,7 @@ def test_trials_outlive_a_tracking_server_that_is_down(data: dict[str, Any]) -> 
 def test_once_nobody_fits_any_more_a_server_that_is_down_is_asked_no_further() -> None:
     """Each call has its own patience: a thousand that wait would outlast the step."""
     tracking: Any = FakeTracking()
-    log, calls, said = TrialLog(tracking, "run", "1"), list[str](), list[str]()
+    log, calls, said = TrialLog(tracking, "run", "1", "f1"), list[str](), list[str]()
 
     def fails_at_the_end(*, name: str, **_: Any) -> None:
         calls.append(name)
@@ -193,7 +193,7 @@ def test_once_nobody_fits_any_more_a_server_that_is_down_is_asked_no_further() -
     tracking.log_trial = fails_at_the_end
     with log:
         for number in range(5):
-            log.add(Done(number, 0.0, 1.0, f1=0.5), {})
+            log.add(Done(number, 0.0, 1.0, log_loss=0.5), {})
         with pytest.raises(RegistryUnavailable):
             log.settle(said.append)
     assert ["trial-0"] == calls

@@ -1,0 +1,78 @@
+"""Reading how a contract wants models chosen: ``[gate]``, and the objective in ``[target]``.
+
+Every problem is noted.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from domain.contract.gate_limits import GateLimits
+from domain.contract.objective import Cost, Objective
+from domain.typed_json import Json
+
+OBJECTIVE_KEYS = frozenset({"cost", "minimum_recall"})
+GATE_KEYS = tuple(field.name for field in fields(GateLimits))
+COST_KEYS = tuple(field.name for field in fields(Cost))
+
+
+def read_gate(document: Mapping[str, Any], problems: list[str]) -> GateLimits:
+    """The table ``[gate]``."""
+    entry = document.get("gate", {})
+    if not isinstance(entry, Mapping):
+        problems.append("gate must be written as a [gate] table")
+        return GateLimits()
+    problems += [
+        f"[gate]: unknown key {key}; known are {', '.join(GATE_KEYS)}"
+        for key in sorted(set(entry) - set(GATE_KEYS))
+    ]
+    limits = {key: entry[key] for key in GATE_KEYS if key in entry}
+    wrong = [key for key, value in limits.items() if not (_number(value) and 0 <= value <= 1)]
+    problems += [f"[gate]: {key} must be a number from 0 to 1" for key in wrong]
+    return GateLimits(**{k: float(value) for k, value in limits.items() if k not in wrong})
+
+
+def read_objective(entry: Mapping[str, Any], problems: list[str]) -> Objective:
+    """The keys `cost` and `minimum_recall` of ``[target]``."""
+    recall = entry.get("minimum_recall")
+    if recall is not None and not (_number(recall) and 0 < recall < 1):
+        problems.append("[target]: minimum_recall must be a number above 0 and below 1")
+        recall = None
+    cost = _read_cost(entry.get("cost"), problems)
+    if set(entry) >= OBJECTIVE_KEYS:
+        problems.append("[target]: cost and minimum_recall exclude each other")
+        return Objective()
+    return Objective(cost, None if recall is None else float(recall))
+
+
+def write_objective(objective: Objective) -> dict[str, Json]:
+    """Plain data that `read_objective` reads back; nothing where F1 is the objective."""
+    if objective.cost is not None:
+        each = objective.cost
+        return {
+            "cost": {"false_positive": each.false_positive, "false_negative": each.false_negative}
+        }
+    recall = objective.minimum_recall
+    return {} if recall is None else {"minimum_recall": recall}
+
+
+def _read_cost(entry: object, problems: list[str]) -> Cost | None:
+    if entry is None:
+        return None
+    if not isinstance(entry, Mapping) or not entry:
+        problems.append("[target]: cost must be a table such as {false_negative = 5}")
+        return None
+    problems += [
+        f"[target]: unknown key cost.{key}; known are {', '.join(COST_KEYS)}"
+        for key in sorted(set(entry) - set(COST_KEYS), key=str)
+    ]
+    given = {key: entry[key] for key in COST_KEYS if key in entry}
+    wrong = [key for key, value in given.items() if not (_number(value) and 0 < value <= 1e9)]
+    problems += [
+        f"[target]: cost.{key} must be a number above 0, at most a billion" for key in wrong
+    ]
+    return Cost(**{key: float(value) for key, value in given.items() if key not in wrong})
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

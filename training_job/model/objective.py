@@ -1,0 +1,39 @@
+"""The contract's objective, computed from counts of right and wrong answers."""
+
+import numpy as np
+import numpy.typing as npt
+
+from domain.contract.objective import Objective
+from tabular.classification import Bools, Counts, Floats
+
+
+def count_answers(labels: Bools, predicted: Bools) -> Counts:
+    """``[tn, fp, fn, tp]``."""
+    return np.bincount(2 * labels + predicted, minlength=4)
+
+
+def evaluate_counts(objective: Objective, counts: npt.ArrayLike) -> Floats:
+    """The objective's metric of each line ``[tn, fp, fn, tp]``; NaN where it is undefined.
+
+    The counts may be expected ones, so no whole numbers.
+    """
+    tn, fp, fn, tp = np.asarray(counts, dtype=np.float64).T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        if objective.cost is not None:
+            each = objective.cost
+            paid = each.false_positive * fp + each.false_negative * fn
+            constant = np.minimum(each.false_positive * (tn + fp), each.false_negative * (fn + tp))
+            value = np.where(constant > 0, 1 - paid / constant, np.nan)
+        elif objective.minimum_recall is not None:
+            value = tp / (tp + fp)
+        else:
+            value = 2 * tp / (2 * tp + fp + fn)
+    return np.asarray(value)
+
+
+def evaluate_constant(objective: Objective, labels: Bools) -> float:
+    """The metric of the better of "yes to all" and "no to all": what needs no model."""
+    positives = int(np.count_nonzero(labels))
+    negatives = len(labels) - positives
+    answers = [[0, negatives, 0, positives], [negatives, 0, positives, 0]]
+    return float(np.nanmax(evaluate_counts(objective, answers)))

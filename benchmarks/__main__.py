@@ -4,7 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-SHARED = ("__init__", "__main__", "folder_bucket", "harness")
+SHARED = (
+    "__init__",
+    "__main__",
+    "folder_bucket",
+    "gate_limits",
+    "harness",
+    "public_sets",
+)
 
 
 def main() -> int:

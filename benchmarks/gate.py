@@ -1,4 +1,4 @@
-"""Measure how often the gate decides correctly: on equal and on better models, 200 repeats each.
+"""Measure how often the gate decides correctly, 200 repeats of each case.
 
 Every repeat compares two models on 12,500 test rows, drawn anew from a pool of 400,000 sample rows,
 with the gate of the training (F1 by paired bootstrap, segments). The models are fitted by the
@@ -13,31 +13,40 @@ differs as much as that of two trainings on the same data, so this also counts p
 that are slightly better.
 
 Truly better: champions are fitted on bootstrap samples of 700 to 2,000 rows, challengers on the
-60,000. Only pairs whose F1 on the whole pool differs by 0.02 to 0.03 take part.
+60,000. Only pairs whose F1 on the whole pool differs by 0.02 to 0.03 take part. For a smaller gain
+the challenger answers only some of the rows with the better model.
 
-Baseline: the usual rule, "promote when the test F1 is higher".
+Successive: 30 challengers, each exactly equal to the champion, on the same test rows.
+
+Baseline: the usual rule, "promote when the test F1 is higher". `benchmarks.gate_limits` has the
+rules for which no champion is needed.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import mean
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from benchmarks.gate_limits import measure_limits
 from benchmarks.harness import Figure, main
 from domain.contract.contract import Contract
+from domain.contract.gate_limits import GateLimits
+from domain.contract.objective import F1
 from domain.interval import Interval
-from domain.model.gate import Evidence, Limits, judge
+from domain.model.gate import Evidence, Paired, judge
 from ops.laptop import ROOT
 from ops.samples import diabetes_rows
 from tabular.segments import segment_masks
+from training_job.evaluation.bootstrap import paired_change
 from training_job.evaluation.evaluation import compare_pairwise
 from training_job.model.encoding import encode
 from training_job.model.model import TrainingData, fit, predict
 
 REPEATS = 200
+SUCCESSIVE = 30
 TEST_ROWS = 12_500
 POOL = 400_000
 FITTED_ON = 60_000
@@ -46,7 +55,9 @@ MODELS = 12
 WEAK_SIZES = (700, 900, 1_200, 1_500, 2_000)
 WEAK_MODELS = 40
 GAIN = (0.02, 0.03)
+SMALL_GAINS = (0.005, 0.01)
 PARAMS = {"max_depth": 4, "learning_rate": 0.15, "min_child_weight": 5.0}
+OLD_SEGMENT_ROWS, SEGMENT_MARGIN = 200, 0.05
 
 Bools = npt.NDArray[np.bool_]
 Deal = Callable[[np.random.Generator], tuple[Bools, Bools]]
@@ -91,13 +102,26 @@ class Pool:
         return 2 * hits / (np.count_nonzero(predicted) + np.count_nonzero(self.truth))
 
 
+@dataclass
+class Outcome:
+    """What the repeats of one case came to: shares, and the gains that were called provable."""
+
+    gate: float = 0
+    baseline: float = 0
+    blocked: float = 0
+    blocked_before: float = 0
+    detectable: list[float] = field(default_factory=list)
+
+
 def measure(seed: int) -> Iterator[Figure]:
     """Shares of promotions by the gate and by the baseline."""
+    yield from measure_limits(seed)
     rng = np.random.default_rng(seed)
     pool = Pool.make(seed)
     strong = [pool.predictions(FITTED_ON, rng) for _ in range(MODELS)]
     weak = [pool.predictions(WEAK_SIZES[i % len(WEAK_SIZES)], rng) for i in range(WEAK_MODELS)]
-    better = [(s, w) for s in strong for w in weak if GAIN[0] <= pool.f1(s) - pool.f1(w) <= GAIN[1]]
+    gains = [(pool.f1(s) - pool.f1(w), s, w) for s in strong for w in weak]
+    better = [entry for entry in gains if GAIN[0] <= entry[0] <= GAIN[1]]
 
     def equal(random: np.random.Generator) -> tuple[Bools, Bools]:
         one, other = random.choice(len(strong), 2, replace=False)
@@ -110,24 +134,45 @@ def measure(seed: int) -> Iterator[Figure]:
         return strong[one], strong[other]
 
     def truly_better(random: np.random.Generator) -> tuple[Bools, Bools]:
-        return better[int(random.integers(len(better)))]
+        _, challenger, champion = better[int(random.integers(len(better)))]
+        return challenger, champion
 
-    gain = mean(pool.f1(challenger) - pool.f1(champion) for challenger, champion in better)
+    def better_by(wanted: float) -> Deal:
+        def deal(random: np.random.Generator) -> tuple[Bools, Bools]:
+            gain, strong_one, weak_one = better[int(random.integers(len(better)))]
+            return np.where(random.random(POOL) < wanted / gain, strong_one, weak_one), weak_one
+
+        return deal
+
+    gain = mean(gain for gain, _, _ in better)
     yield Figure("true gain in F1 of the better models, mean", gain, "", f">= {GAIN[0]}")
     cases: list[tuple[str, Deal, str]] = [
-        ("equal models", equal, "<= 0.05"),
-        ("equal models, refitted", refitted, "<= 0.05"),
-        ("truly better model", truly_better, ">= 0.9"),
+        ("equal models", equal, "<= 0.03"),
+        ("equal models, refitted", refitted, "<= 0.03"),
+        ("truly better model", truly_better, ">= 0.97"),
     ]
     for name, deal, target in cases:
-        gate, baseline = _promoted(pool, deal, rng)
-        yield Figure(f"promoted by the gate, {name}", gate, "", target)
-        yield Figure(f"promoted by the baseline (higher F1), {name}", baseline, "")
+        found = _repeat(pool, deal, rng)
+        yield Figure(f"promoted by the gate, {name}", found.gate, "", target)
+        yield Figure(f"promoted by the baseline (higher F1), {name}", found.baseline, "")
+        yield Figure(f"blocked by a segment, old rule, {name}", found.blocked_before, "")
+        yield Figure(f"blocked by a segment, {name}", found.blocked, "", "<= 0.01")
+    for wanted in SMALL_GAINS:
+        found = _repeat(pool, better_by(wanted), rng)
+        yield Figure(f"promoted by the gate, true gain {wanted}", found.gate, "")
+    provable = mean(found.detectable)
+    yield Figure("gain that the verdict calls provable, mean", provable, "")
+    found = _repeat(pool, better_by(provable), rng)
+    yield Figure("promoted by the gate, that true gain", found.gate, "", ">= 0.7")
+    yield Figure(
+        f"a false promotion among {SUCCESSIVE} equal challengers, same rows",
+        _promoted_among_many(pool, strong, rng),
+        "",
+    )
 
 
-def _promoted(pool: Pool, deal: Deal, rng: np.random.Generator) -> tuple[float, float]:
-    """``(gate's, baseline's)`` share of promotions."""
-    gate = baseline = 0
+def _repeat(pool: Pool, deal: Deal, rng: np.random.Generator) -> Outcome:
+    outcome = Outcome()
     for repeat in range(REPEATS):
         challenger, champion = deal(rng)
         rows = rng.choice(POOL, TEST_ROWS, replace=False)
@@ -137,16 +182,63 @@ def _promoted(pool: Pool, deal: Deal, rng: np.random.Generator) -> tuple[float, 
             challenger[rows],
             champion[rows],
             masks,
+            objective=F1,
             version="1-00000000",
             seed=repeat,
         )
-        f1 = paired.f1 + paired.gain.value
-        evidence = Evidence(
-            f1=Interval(f1, f1, f1), calibration_error=0.0, champion=paired
-        )  # both sides keep the limits
-        gate += judge(evidence, Limits()).promote
-        baseline += paired.gain.value > 0
-    return gate / REPEATS, baseline / REPEATS
+        verdict = judge(_make_evidence(paired), GateLimits())
+        outcome.gate += verdict.promote / REPEATS
+        outcome.baseline += (paired.gain.value > 0) / REPEATS
+        outcome.blocked += any("Segment" in reason for reason in verdict.reasons) / REPEATS
+        outcome.blocked_before += _is_blocked_by_old_rule(paired) / REPEATS
+        outcome.detectable.append(paired.detectable_gain)
+    return outcome
+
+
+def _make_evidence(paired: Paired) -> Evidence:
+    """Both sides keep the limits."""
+    f1 = paired.value + paired.gain.value
+    certain, perfect = Interval(f1, f1, f1), Interval(0.0, 0.0, 0.0)
+    return Evidence(
+        objective=F1,
+        figures={
+            "f1": certain,
+            "recall": certain,
+            "roc_auc": Interval(0.97, 0.97, 0.97),
+            "calibration_error": perfect,
+        },
+        constant=0.0,
+        chance_calibration_error=0.0,
+        champion=paired,
+    )
+
+
+def _is_blocked_by_old_rule(paired: Paired) -> bool:
+    return any(
+        segment.rows >= OLD_SEGMENT_ROWS and segment.change.value < -SEGMENT_MARGIN
+        for segment in paired.segments
+    )
+
+
+def _promoted_among_many(pool: Pool, models: list[Bools], rng: np.random.Generator) -> float:
+    """Share of repeats in which one of the successive challengers at least is promoted."""
+    several, promoted = np.array(models), 0
+    for repeat in range(REPEATS):
+        rows = rng.choice(POOL, TEST_ROWS, replace=False)
+        truth = pool.truth[rows]
+        answers = several[:, rows]
+
+        def draw(answers: Bools = answers) -> Bools:
+            """Each row's answer is that of a random model: all draws are equally good."""
+            return answers[rng.integers(0, len(answers), TEST_ROWS), np.arange(TEST_ROWS)]
+
+        champion = draw()
+        for number in range(SUCCESSIVE):
+            change = paired_change(F1, truth, draw(), champion, seed=repeat * SUCCESSIVE + number)
+            if change is not None and change.interval.low > 0:
+                promoted += 1
+                break
+    return promoted / REPEATS
 
 
 if __name__ == "__main__":

@@ -96,7 +96,7 @@ def _prepare(folder: Path) -> tuple[str, float]:
 
 def _evaluate(folder: Path, dataset_id: str) -> tuple[int, float]:
     """Fit, prove, judge against a champion, store; returns the bytes of train as float32."""
-    from domain.model.gate import Limits
+    from domain.contract.gate_limits import GateLimits
     from training_job.dataset.dataset import opened
     from training_job.evaluation.evaluate import evaluate
     from training_job.model.export import export
@@ -119,7 +119,7 @@ def _evaluate(folder: Path, dataset_id: str) -> tuple[int, float]:
         params=PARAMS,
         execution="scale",
         seed=1,
-        limits=Limits(minimum_f1=0.0),
+        limits=GateLimits(minimum_f1=0.0),
         say=lambda _: None,
     )
     seconds = time.process_time() - began

@@ -23,7 +23,7 @@ from adapters.s3 import Bucket
 from benchmarks.harness import Figure, main
 from domain import keys
 from domain.contract.contract import Contract
-from domain.model.gate import Limits
+from domain.contract.gate_limits import GateLimits
 from ops.commands import sample_data
 from ops.laptop import ROOT, Laptop
 from ops.local import emulator
@@ -108,7 +108,7 @@ def _train(
         "say": lambda _: None,
     }
     best = tune(**common, trials=TRIALS, processes=0)
-    evaluated = evaluate(**common, params=best.params, limits=Limits(minimum_f1=0.0))
+    evaluated = evaluate(**common, params=best.params, limits=GateLimits(minimum_f1=0.0))
     seconds = time.perf_counter() - began
     metrics = dict(evaluated.metrics)
     plain = _plain_f1(data, dataset.dataset_id, contract, seed)

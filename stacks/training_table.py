@@ -1,6 +1,9 @@
 """The optional table `training` of a stage in cdk.json, for a contract with other needs."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
+
+from domain.contract.gate_limits import GateLimits
 
 
 def _is_share(value: object) -> bool:
@@ -13,20 +16,24 @@ def _is_salt(value: object) -> bool:
 
 _SHARE: tuple[Callable[[object], bool], str] = (_is_share, "must be a number from 0 to 1")
 _RULES = {
-    "minimum_f1": _SHARE,
-    "maximum_calibration_error": _SHARE,
-    "segment_margin": _SHARE,
     "bad_row_share": _SHARE,
     "split_salt": (_is_salt, "must be a text of 1 to 100 characters"),
 }
 """Fields of `training_job.settings` that a stage may set: test, and what to write."""
+_GATE_KEYS = frozenset(field.name for field in fields(GateLimits))
 
 
 def find_problems(document: object) -> list[str]:
     """What is wrong with the table, as phrases; empty when the training can use it."""
     if not isinstance(document, Mapping):
         return ["training must be an object of settings"]
-    found = [f"training.{name} is not a setting" for name in document if name not in _RULES]
+    found = [
+        f"training.{name} belongs to [gate] in contract.toml"
+        if name in _GATE_KEYS
+        else f"training.{name} is not a setting"
+        for name in document
+        if name not in _RULES
+    ]
     return found + [
         f"training.{name} {sentence}"
         for name, (holds, sentence) in _RULES.items()

@@ -22,7 +22,7 @@ class ExecutionInput:
     """Every field is optional; None means the setting's default.
 
     `trials`: 1 to 1,000. `raw_prefix`: a folder under ``raw/``, or a file. `seed`: of the sampler.
-    `minimum_f1`: 0 to 1.
+    `minimum_f1`: 0 to 1; it replaces the contract's for one execution.
 
     Each of these skips the training: `rollback` goes back to the previous champion,
     `promote_version` to a named version, `repair` restores a lost pointer from the ledger, `check`

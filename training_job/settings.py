@@ -10,11 +10,9 @@ class Settings(Environment):
     """Settings of every step.
 
     `contract`: the contract's TOML text. `split_salt` decides which side a row falls on. `trials`,
-    `seed` and `minimum_f1` are defaults that an execution's input may override. `minimum_f1`,
-    `maximum_calibration_error` and `segment_margin` (the largest loss of F1 in a segment) are the
-    limits of `domain.model.gate`. `bad_row_share`: the largest share of rows that may break the
-    contract.
-    `processes`: parallel tuning processes; 0 means one per vCPU.
+    and `seed` are defaults that an execution's input may override. `bad_row_share`: the largest
+    share of rows that may break the contract. `processes`: parallel tuning processes; 0 means one
+    per vCPU.
     """
 
     data_bucket: str
@@ -27,7 +25,4 @@ class Settings(Environment):
     trials: int = 30
     processes: int = 0
     seed: int = 1
-    minimum_f1: float = 0.5
-    maximum_calibration_error: float = 0.05
-    segment_margin: float = 0.05
     bad_row_share: float = 0.01

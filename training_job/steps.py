@@ -10,7 +10,6 @@ from adapters.registry import Tracking
 from adapters.s3 import Bucket
 from domain.contract.contract import Contract
 from domain.contract.deployed_context import DeployedContext
-from domain.model.gate import Limits
 from domain.training.steps import (
     Checked,
     Evaluated,
@@ -114,6 +113,9 @@ def evaluate(context: Context) -> Evaluated:
     from training_job.evaluation.evaluate import evaluate as run
 
     settings, asked = context.settings, context.state.input
+    limits = context.contract.gate
+    if asked.minimum_f1 is not None:
+        limits = replace(limits, minimum_f1=asked.minimum_f1)
     promotion.align_registry(context.models, context.tracking)
     result = run(
         contract=context.contract,
@@ -124,11 +126,7 @@ def evaluate(context: Context) -> Evaluated:
         params=context.state.result(Tuned).params,
         execution=context.name,
         seed=settings.seed if asked.seed is None else asked.seed,
-        limits=Limits(
-            minimum_f1=settings.minimum_f1 if asked.minimum_f1 is None else asked.minimum_f1,
-            maximum_calibration_error=settings.maximum_calibration_error,
-            segment_margin=settings.segment_margin,
-        ),
+        limits=limits,
         say=context.say,
     )
     return replace(result, reasons=_shorten(result.reasons))

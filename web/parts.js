@@ -216,6 +216,7 @@ export function report(error) {
 
 export const METRICS = [
   ["f1", "F1"],
+  ["saved_cost", "Saved cost"],
   ["precision", "Precision"],
   ["recall", "Recall"],
   ["roc_auc", "ROC AUC"],

@@ -16,5 +16,5 @@ class GateLimits:
     """
 
     minimum_f1: float | None = None
-    maximum_calibration_error: float = 0.2
+    maximum_calibration_error: float = 0.15
     segment_margin: float = 0.05

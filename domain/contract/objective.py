@@ -36,3 +36,7 @@ class Objective:
         if self.cost is not None:
             return "saved_cost"
         return "f1" if self.minimum_recall is None else "precision"
+
+
+F1 = Objective()
+"""The objective of a contract that names none."""

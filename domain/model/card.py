@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from domain import typed_json
+from domain.contract.objective import F1, Objective
 from domain.model.gate import Rule
 from domain.model.left_out import LeftOut
 from domain.model.missing_effect import MissingEffect
@@ -58,8 +59,8 @@ class ModelCard(Quality):
 
     `registered_at` in UTC milliseconds. `rows`: by side of the split. `prevalence`: share of
     positives among the training rows. `trees`: their number. `threshold`: a probability from it
-    on is a positive answer. `code_version`: of the training's sources; empty for a version that is
-    older than this field.
+    on is a positive answer. `objective`: what the threshold was chosen by. `code_version`: of the
+    training's sources; empty for a version that is older than this field.
     """
 
     version: str
@@ -70,6 +71,7 @@ class ModelCard(Quality):
     contract_version: str
     target: str
     threshold: float
+    objective: Objective = F1
     trees: int
     params: Mapping[str, float]
     rows: Mapping[str, int]

@@ -2,28 +2,41 @@
 
 A challenger is promoted when all of these hold. Each that fails gives a sentence:
 
-- Its test F1 and its calibration error are within the limits.
-- Against a champion that was scored on the same rows: the confidence interval of its gain in F1
-  (paired bootstrap) lies above zero, and no segment of at least SEGMENT_ROWS rows loses more than
-  the allowed margin. A tie keeps the champion.
-- Against a champion of another contract, which can't be scored on these rows: its F1 is not
-  clearly lower than the test F1 on that champion's card.
+- The contract's metric is above that of the best constant answer, ROC AUC is surely above 0.5, and
+  F1, recall and the calibration error keep the contract's limits. An error that chance alone can
+  make on so few rows is no objection.
+- Against a champion that was scored on the same rows: the confidence interval of its gain in the
+  contract's metric (paired bootstrap) lies above zero, and no segment of at least SEGMENT_POSITIVES
+  positives surely loses more than the allowed margin. A tie keeps the champion.
+- Against a champion of another contract, which can't be scored on these rows: its metric is not
+  clearly lower than the one on that champion's card.
 - The rows left out of the dataset, and files that repeat each other, leave its figures credible.
 - A value that is missing by chance leaves the mean answer about as it is.
 
-A champion whose bundle is damaged or missing can't serve, so nothing is compared with it.
+A champion whose bundle is damaged or missing can't serve, so nothing is compared with it. One that
+surely misses the required recall needn't be beaten either.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from domain.contract.gate_limits import DEFAULT_MINIMUM_F1, GateLimits
+from domain.contract.objective import Metric, Objective
 from domain.interval import Interval
 from domain.model.left_out import LeftOut
 from domain.model.missing_effect import MissingEffect
 
-SEGMENT_ROWS = 200
-"""A smaller segment can't stop a promotion: its F1 is too uncertain."""
+SEGMENT_POSITIVES = 50
+"""A segment with fewer can't stop a promotion: its F1 is too uncertain."""
+POWER_80 = 1.959964 + 0.841621
+"""A gain of so many standard errors is proven in 80 of 100 tests (both quantiles are normal)."""
+
+METRICS: Mapping[Metric, str] = {
+    "f1": "F1",
+    "saved_cost": "saved cost",
+    "precision": "precision",
+}
 
 Case = Literal["contract_changed", "bundle_damaged"]
 Rule = Literal["first", "paired", "contract_changed", "bundle_damaged"]
@@ -31,50 +44,71 @@ Rule = Literal["first", "paired", "contract_changed", "bundle_damaged"]
 
 @dataclass(frozen=True, slots=True)
 class SegmentChange:
-    """The change of F1 in a segment; None where F1 is undefined because no row is positive."""
+    """The change of the contract's metric in a segment."""
 
     name: str
     rows: int
-    change: Interval | None
+    positives: int
+    change: Interval
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Paired:
-    """A champion scored on the challenger's test rows. `gain`: the challenger's, in F1."""
+    """A champion scored on the challenger's test rows.
+
+    `value`: its metric. `gain`: the challenger's metric minus that. `standard_error`: the gain's.
+    """
 
     version: str
-    f1: float
+    value: float
     gain: Interval
+    standard_error: float
+    recall: Interval
     segments: tuple[SegmentChange, ...] = ()
+
+    @property
+    def detectable_gain(self) -> float:
+        """The gain that such a test proves in 80 of 100 cases."""
+        return POWER_80 * self.standard_error
 
 
 @dataclass(frozen=True, slots=True)
 class Unscorable:
-    """A champion that can't be scored on these rows. `recorded_f1`: the test F1 on its card."""
+    """A champion that can't be scored on these rows. `recorded`: the metric on its card."""
 
     version: str
     case: Case
-    recorded_f1: float | None = None
+    recorded: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """The figures of a challenger and of the champion on the test rows."""
+    """The figures of a challenger and of the champion on the test rows.
 
-    f1: Interval
-    calibration_error: float
+    `figures`: at least F1, recall, ROC AUC, calibration error and the objective's metric.
+    `constant`: the metric of the best constant answer. `chance_calibration_error`: what a perfectly
+    calibrated model exceeds once in forty times. `earlier_verdicts`: of other models on these very
+    test rows.
+    """
+
+    objective: Objective
+    figures: Mapping[str, Interval]
+    constant: float
+    chance_calibration_error: float
     champion: Paired | Unscorable | None
+    earlier_verdicts: int = 0
     left_out: LeftOut | None = None
     missing: tuple[MissingEffect, ...] = ()
 
+    @property
+    def metric(self) -> Interval:
+        """The challenger's figure that decides."""
+        return self.figures[self.objective.metric]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """The limits from the settings. `segment_margin`: the largest loss of F1 in a segment."""
-
-    minimum_f1: float = 0.5
-    maximum_calibration_error: float = 0.05
-    segment_margin: float = 0.05
+    @property
+    def metric_name(self) -> str:
+        """Its name in sentences."""
+        return METRICS[self.objective.metric]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,86 +120,171 @@ class Verdict:
     reasons: tuple[str, ...]
 
 
-def judge(evidence: Evidence, limits: Limits) -> Verdict:
+def judge(evidence: Evidence, limits: GateLimits) -> Verdict:
     """Apply the rule that fits the champion; the verdict names every reason against a promotion."""
-    against = list(_find_broken_limits(evidence, limits))
+    against = [*_find_missing_skill(evidence), *_find_broken_limits(evidence, limits)]
+    reasons: list[str] = []
     match evidence.champion:
         case None:
             rule: Rule = "first"
-            reasons = [f"There is no champion yet; test F1 is {evidence.f1.value:.4f}."]
+            reasons.append(
+                f"There is no champion yet; test {evidence.metric_name} is "
+                f"{evidence.metric.value:.4f}."
+            )
         case Unscorable() as champion:
             rule = champion.case
-            reasons = [_explain_unscorable(champion, evidence.f1)]
-            against += _find_clear_loss(champion, evidence.f1)
+            reasons.append(_explain_unscorable(champion, evidence))
+            against += _find_clear_loss(champion, evidence)
         case Paired() as champion:
             rule = "paired"
-            reasons = []
-            comparison = _describe_comparison(champion, evidence.f1)
-            if champion.gain.low > 0:
-                reasons.append(f"{comparison}: better.")
+            comparison = _describe_comparison(champion, evidence)
+            power = _describe_power(champion)
+            if _misses_recall(champion.recall, evidence.objective):
+                reasons.append(
+                    f"Champion {champion.version} finds {champion.recall.value:.4f} of the "
+                    f"positives, surely fewer than required, so it need not be beaten."
+                )
+            elif champion.gain.low > 0:
+                reasons.append(f"{comparison}: better{power}.")
             else:
-                against.insert(0, f"{comparison}: no proven gain, so the champion stays.")
-            against += _find_losing_segments(champion.segments, limits.segment_margin)
-    notes: tuple[str, ...] = ()
+                against.insert(0, f"{comparison}: no proven gain, so the champion stays{power}.")
+            against += _find_losing_segments(champion.segments, evidence, limits)
+    notes = [*_explain_chance(evidence, limits), *_count_looks(evidence)]
     if evidence.left_out is not None:
         against += evidence.left_out.objections()
-        notes = evidence.left_out.notes()
+        notes += evidence.left_out.notes()
     against += [effect.objection() for effect in evidence.missing if effect.is_arbitrary]
     return Verdict(promote=not against, rule=rule, reasons=(*reasons, *against, *notes))
 
 
-def _find_broken_limits(evidence: Evidence, limits: Limits) -> Iterable[str]:
-    f1, error = evidence.f1.value, evidence.calibration_error
-    if not f1 >= limits.minimum_f1:
-        yield f"Test F1 {f1:.4f} is below the required {limits.minimum_f1:.4f}."
-    if not error <= limits.maximum_calibration_error:
+def _find_missing_skill(evidence: Evidence) -> Iterable[str]:
+    """What a model that knows nothing would show as well."""
+    value, roc_auc = evidence.metric.value, evidence.figures["roc_auc"]
+    if not value > evidence.constant:
         yield (
-            f"The calibration error {error:.4f} is above the allowed "
-            f"{limits.maximum_calibration_error:.4f}."
+            f"Test {evidence.metric_name} {value:.4f} is not above the {evidence.constant:.4f} of "
+            "the best constant answer."
+        )
+    if not roc_auc.low > 0.5:
+        yield (
+            f"Test ROC AUC {roc_auc.value:.4f} (95 % interval {roc_auc.low:.4f} to "
+            f"{roc_auc.high:.4f}) is not surely above 0.5, which is chance."
         )
 
 
-def _describe_comparison(champion: Paired, f1: Interval) -> str:
+def _find_broken_limits(evidence: Evidence, limits: GateLimits) -> Iterable[str]:
+    f1, minimum = evidence.figures["f1"].value, _minimum_f1(evidence, limits)
+    if not f1 >= minimum:
+        yield f"Test F1 {f1:.4f} is below {minimum:.4f}, {_name_limit('minimum_f1')}."
+    recall = evidence.figures["recall"]
+    if _misses_recall(recall, evidence.objective):
+        yield (
+            f"Test recall {recall.value:.4f} (95 % interval {recall.low:.4f} to {recall.high:.4f}) "
+            f"is surely below {evidence.objective.minimum_recall:.4f}, the minimum_recall in "
+            "[target] of the contract."
+        )
+    error = evidence.figures["calibration_error"].value
+    if not (_keeps_calibration(error, limits) or error <= evidence.chance_calibration_error):
+        yield (
+            f"The calibration error {error:.4f} is above "
+            f"{limits.maximum_calibration_error:.4f}, {_name_limit('maximum_calibration_error')}, "
+            f"and above the {evidence.chance_calibration_error:.4f} that chance can make."
+        )
+
+
+def _minimum_f1(evidence: Evidence, limits: GateLimits) -> float:
+    if limits.minimum_f1 is not None:
+        return limits.minimum_f1
+    return DEFAULT_MINIMUM_F1 if evidence.objective.metric == "f1" else 0.0
+
+
+def _keeps_calibration(error: float, limits: GateLimits) -> bool:
+    return error <= limits.maximum_calibration_error
+
+
+def _misses_recall(recall: Interval, objective: Objective) -> bool:
+    """Whether the required recall is surely missed."""
+    return objective.minimum_recall is not None and not recall.high >= objective.minimum_recall
+
+
+def _name_limit(key: str) -> str:
+    return f"the {key} in [gate] of the contract"
+
+
+def _explain_chance(evidence: Evidence, limits: GateLimits) -> Iterable[str]:
+    error = evidence.figures["calibration_error"].value
+    if not _keeps_calibration(error, limits) and error <= evidence.chance_calibration_error:
+        yield (
+            f"The calibration error {error:.4f} is above "
+            f"{limits.maximum_calibration_error:.4f}, but on so few rows chance can make "
+            f"{evidence.chance_calibration_error:.4f}."
+        )
+
+
+def _count_looks(evidence: Evidence) -> Iterable[str]:
+    if evidence.earlier_verdicts:
+        verdicts = (
+            "1 earlier model"
+            if evidence.earlier_verdicts == 1
+            else (f"{evidence.earlier_verdicts:,} earlier models")
+        )
+        yield (
+            f"The same test rows have judged {verdicts}, and each further look makes a false "
+            "promotion more likely."
+        )
+
+
+def _describe_comparison(champion: Paired, evidence: Evidence) -> str:
     gain = champion.gain
     return (
-        f"Test F1 {f1.value:.4f} against {champion.f1:.4f} of champion {champion.version} on the "
-        f"same rows, a change of {gain.value:+.4f} (95 % interval {gain.low:+.4f} to "
-        f"{gain.high:+.4f})"
+        f"Test {evidence.metric_name} {evidence.metric.value:.4f} against {champion.value:.4f} of "
+        f"champion {champion.version} on the same rows, a gain of {gain.value:+.4f} (95 % interval "
+        f"{gain.low:+.4f} to {gain.high:+.4f})"
     )
 
 
-def _find_losing_segments(segments: Iterable[SegmentChange], margin: float) -> Iterable[str]:
+def _describe_power(champion: Paired) -> str:
+    """What such a test can see; nothing where both models answer every row alike."""
+    if not champion.standard_error > 0:
+        return ""
+    return (
+        f"; a true gain of {champion.detectable_gain:.4f} would be proven in 80 of 100 such tests"
+    )
+
+
+def _find_losing_segments(
+    segments: Iterable[SegmentChange], evidence: Evidence, limits: GateLimits
+) -> Iterable[str]:
     for segment in segments:
         change = segment.change
-        if segment.rows < SEGMENT_ROWS or change is None:
-            continue
-        if change.value < -margin:
+        if segment.positives >= SEGMENT_POSITIVES and change.high < -limits.segment_margin:
             yield (
-                f"Segment {segment.name} ({segment.rows:,} rows) loses {-change.value:.4f} of F1 "
-                f"(95 % interval {change.low:+.4f} to {change.high:+.4f}), more than the allowed "
-                f"{margin:.4f}."
+                f"Segment {segment.name} ({segment.rows:,} rows, {segment.positives:,} positives) "
+                f"loses {-change.value:.4f} of {evidence.metric_name} (95 % interval "
+                f"{change.low:+.4f} to {change.high:+.4f}), surely more than "
+                f"{limits.segment_margin:.4f}, {_name_limit('segment_margin')}."
             )
 
 
-def _explain_unscorable(champion: Unscorable, f1: Interval) -> str:
+def _explain_unscorable(champion: Unscorable, evidence: Evidence) -> str:
     why = {
         "contract_changed": "it was trained under another contract",
         "bundle_damaged": "its bundle is damaged or missing",
     }[champion.case]
-    return (
-        f"Champion {champion.version} can't be scored on these rows because {why}; test F1 "
-        f"{f1.value:.4f} only has to be within the limits."
-        if champion.recorded_f1 is None or champion.case == "bundle_damaged"
-        else f"Champion {champion.version} can't be scored on these rows because {why}; test F1 "
-        f"{f1.value:.4f} is compared with the {champion.recorded_f1:.4f} on its card."
+    shown = f"test {evidence.metric_name} {evidence.metric.value:.4f}"
+    comparison = (
+        f"{shown} only has to be within the limits"
+        if champion.recorded is None or champion.case == "bundle_damaged"
+        else f"{shown} is compared with the {champion.recorded:.4f} on its card"
     )
+    return f"Champion {champion.version} can't be scored on these rows because {why}; {comparison}."
 
 
-def _find_clear_loss(champion: Unscorable, f1: Interval) -> Iterable[str]:
+def _find_clear_loss(champion: Unscorable, evidence: Evidence) -> Iterable[str]:
     """Why the challenger is clearly worse than a champion of another contract, if it is."""
-    recorded = champion.recorded_f1
-    if champion.case == "contract_changed" and recorded is not None and f1.high < recorded:
+    recorded, high = champion.recorded, evidence.metric.high
+    if champion.case == "contract_changed" and recorded is not None and high < recorded:
         yield (
-            f"Even the upper bound of the challenger's F1, {f1.high:.4f}, is below that: it is "
-            "clearly worse, so the champion stays."
+            f"Even the upper bound of the challenger's {evidence.metric_name}, {high:.4f}, is "
+            "below that: it is clearly worse, so the champion stays."
         )

@@ -90,9 +90,9 @@ class Tuned(StepResult):
 class Evaluated(StepResult):
     """A registered version and the gate's verdict.
 
-    `metrics` and `f1_interval` (95 %): on the test rows. `champion_f1`: None unless the champion
-    was scored on the same rows. `champion_etag`: of the pointer that the verdict compared with;
-    a promotion replaces no other.
+    `metrics` and `f1_interval` (95 %): on the test rows. `champion_metric`: None unless the
+    champion was scored on the same rows. `champion_etag`: of the pointer that the verdict compared
+    with; a promotion replaces no other.
     """
 
     step = "evaluate"
@@ -105,7 +105,7 @@ class Evaluated(StepResult):
     metrics: Mapping[str, float]
     f1_interval: tuple[float, float]
     champion_version: str | None = None
-    champion_f1: float | None = None
+    champion_metric: float | None = None
     champion_etag: str | None = None
 
 

@@ -14,7 +14,7 @@ from ops.target import Target
 from training_job.settings import Settings
 
 DEFAULT_TRIALS = next(int(field.default) for field in fields(Settings) if field.name == "trials")  # type: ignore[arg-type]  # it has a default
-METRICS = ("f1", "roc_auc", "pr_auc", "precision", "recall", "brier")
+METRICS = ("f1", "saved_cost", "roc_auc", "pr_auc", "precision", "recall", "brier")
 
 
 def run(
@@ -27,7 +27,9 @@ def run(
         str | None, Option(help=f"Train on this folder or file instead of all of {keys.RAW}.")
     ] = None,
     seed: Annotated[int | None, Option(help="Seed of the search.")] = None,
-    minimum_f1: Annotated[float | None, Option(help="The lowest F1 that the gate accepts.")] = None,
+    minimum_f1: Annotated[
+        float | None, Option(help="The lowest F1 that the gate accepts, instead of the contract's.")
+    ] = None,
     no_wait: Annotated[bool, Option("--no-wait", help="Start it and return.")] = False,
 ) -> Answer:
     """Train and evaluate a model, and promote it if it is better."""

@@ -110,9 +110,15 @@ def dev(change: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
         (lambda d: d.update(training=[]), "training must be an object of settings"),
         (lambda d: d.update(training={"f1": 1}), "training.f1 is not a setting"),
         (lambda d: d.update(training={"trials": 5}), "training.trials is not a setting"),
-        (lambda d: d.update(training={"minimum_f1": 2}), "training.minimum_f1 must be a number"),
+        (
+            lambda d: d.update(training={"minimum_f1": 0.3}),
+            "training.minimum_f1 belongs to [gate] in contract.toml",
+        ),
         (lambda d: d.update(training={"bad_row_share": True}), "training.bad_row_share must be a"),
-        (lambda d: d.update(training={"segment_margin": "0.1"}), "training.segment_margin must be"),
+        (
+            lambda d: d.update(training={"segment_margin": 0.1}),
+            "training.segment_margin belongs to [gate] in contract.toml",
+        ),
         (lambda d: d.update(training={"split_salt": ""}), "training.split_salt must be a text"),
         (lambda d: d.update(alarm_errors=0), "alarm_errors must be at least 1"),
         (lambda d: d.update(alarm_drift_days=8), "alarm_drift_days must be 1-7"),

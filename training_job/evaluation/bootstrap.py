@@ -1,7 +1,7 @@
 """Confidence intervals by the percentile bootstrap, from counts alone.
 
-As in `tabular.classification`, a resample is a redrawn table of counts. A paired difference of F1
-comes from the cells (label, challenger's prediction, champion's prediction), and the metrics of
+As in `tabular.classification`, a resample is a redrawn table of counts. A paired difference of a
+metric comes from the cells (label, challenger's answer, champion's answer), and the metrics of
 scores from the cells (label, group of neighbouring scores).
 
 Method: B. Efron, R. Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 13 (percentile
@@ -10,40 +10,56 @@ Translation Evaluation" (EMNLP 2004).
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
+from domain.contract.objective import Objective
 from domain.interval import Interval
 from tabular.classification import (
     RESAMPLES,
     Bools,
     Counts,
     Floats,
-    divide,
     percentile_interval,
     resample,
 )
+from training_job.evaluation.calibration import BINS, bin_by_mass, positives_are_rarer
+from training_job.model.objective import count_answers, evaluate_counts
 
 SCORE_GROUPS = 1_024
 """Scores are put into this many groups of equal size, for their intervals only."""
 BLOCK = 250
-CALIBRATION_BINS = 10
 
 
-def f1_change(
-    labels: Bools, challenger: Bools, champion: Bools, *, seed: int, resamples: int = RESAMPLES
-) -> Interval | None:
-    """F1 of `challenger` minus F1 of `champion` on the same rows, with its paired 95 % interval.
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The challenger's metric minus the champion's, and the standard error of that."""
 
-    None when F1 is undefined for either: no row is positive, and it calls none positive.
+    interval: Interval
+    standard_error: float
+
+
+def paired_change(
+    objective: Objective,
+    labels: Bools,
+    challenger: Bools,
+    champion: Bools,
+    *,
+    seed: int,
+    resamples: int = RESAMPLES,
+) -> Change | None:
+    """Compare two models' answers to the same rows by the objective's metric.
+
+    None when the metric is undefined for either, such as F1 where no row is positive and none is
+    called positive.
     """
     cells = np.bincount(4 * labels + 2 * challenger + champion, minlength=8)
-    values = [_f1_of(cells[None, :], shift) for shift in (1, 0)]
-    if any(np.isnan(value[0]) for value in values):
+    value = _change(objective, cells)
+    if np.isnan(value):
         return None
-    drawn = resample(cells, seed, resamples)
-    spread = _f1_of(drawn, 1) - _f1_of(drawn, 0)
-    return percentile_interval(float(values[0][0] - values[1][0]), spread)
+    drawn = _change(objective, resample(cells, seed, resamples))
+    return Change(percentile_interval(float(value), drawn), float(np.nanstd(drawn)))
 
 
 def score_intervals(
@@ -73,22 +89,20 @@ def score_intervals(
     return found
 
 
-def calibration_error(labels: Bools, scores: Floats, bins: int = CALIBRATION_BINS) -> float:
-    """Expected calibration error: mean distance of score and share of positives over equal bins.
-
-    Source: C. Guo et al., "On Calibration of Modern Neural Networks" (ICML 2017).
-    """
-    which = np.minimum((scores * bins).astype(int), bins - 1)
-    gaps = np.bincount(which, weights=labels - scores, minlength=bins)
-    return float(np.abs(gaps).sum() / len(labels))
-
-
 class _Groups:
     """Rows as counts per (label, group of scores), groups in descending order of the score."""
 
-    def __init__(self, cells: Counts, losses: Mapping[str, Floats], bins: Counts, gaps: Floats):
+    def __init__(
+        self,
+        cells: Counts,
+        losses: Mapping[str, Floats],
+        bins: Counts,
+        gaps: Floats,
+        positives_are_rarer: bool,
+    ) -> None:
         self.cells = cells
         self._losses, self._bins, self._gaps = losses, bins, gaps
+        self._positives_are_rarer = positives_are_rarer
 
     @classmethod
     def of(cls, labels: Bools, scores: Floats) -> "_Groups":
@@ -112,8 +126,14 @@ class _Groups:
             "brier": means((truth - ordered) ** 2),
             "log_loss": means(-np.log(np.where(truth, clipped, 1 - clipped))),
         }
-        bins = np.minimum((means(ordered) * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-        return cls(cells, losses, bins, means(truth - ordered))
+        expected = np.bincount(groups, weights=ordered, minlength=count).astype(np.float64)
+        rarer = positives_are_rarer(labels)
+        if rarer:
+            bins = bin_by_mass(expected)
+        else:  # the chances of the other class descend from the last group to the first
+            others = np.bincount(groups, minlength=count) - expected
+            bins = bin_by_mass(others[::-1])[::-1]
+        return cls(cells, losses, np.tile(bins, 2), means(truth - ordered), rarer)
 
     def metrics(self, drawn: Counts) -> dict[str, Floats]:
         """Each metric of each resample; `drawn` is resamples x cells."""
@@ -127,19 +147,31 @@ class _Groups:
             roc_auc = (positives * below).sum(axis=1) / (hits[:, -1] * alarms[:, -1])
             precision = hits / np.maximum(hits + alarms, 1)
             pr_auc = (positives * precision).sum(axis=1) / hits[:, -1]
-        gaps = np.zeros((len(drawn), CALIBRATION_BINS))
-        for index in range(CALIBRATION_BINS):
+        gaps = np.zeros((len(drawn), BINS))
+        for index in range(BINS):
             here = self._bins == index
             gaps[:, index] = drawn[:, here] @ self._gaps[here]
         losses = {name: drawn @ mean / rows for name, mean in self._losses.items()}
-        calibration = np.abs(gaps).sum(axis=1) / rows
+        rarer = (hits if self._positives_are_rarer else alarms)[:, -1]
+        calibration = np.abs(gaps).sum(axis=1) / np.maximum(rarer, 1)
         return losses | {"roc_auc": roc_auc, "pr_auc": pr_auc, "calibration_error": calibration}
 
 
-def _f1_of(cells: Counts, shift: int) -> Floats:
-    """F1 per line of the cells (label, challenger, champion); `shift` 1 is the challenger's bit."""
-    index = np.arange(8)
-    label, called = index >> 2 & 1, index >> shift & 1
-    tp = cells[:, (label & called).astype(bool)].sum(axis=1)
-    wrong = cells[:, (label ^ called).astype(bool)].sum(axis=1)
-    return divide(2 * tp, 2 * tp + wrong)
+def _change(objective: Objective, cells: Counts) -> Floats:
+    """The change per line of the cells (label, challenger, champion)."""
+    each = cells.reshape(-1, 2, 2, 2)
+    challenger, champion = each.sum(axis=3).reshape(-1, 4), each.sum(axis=2).reshape(-1, 4)
+    change = evaluate_counts(objective, challenger) - evaluate_counts(objective, champion)
+    return change if cells.ndim > 1 else np.asarray(change[0])
+
+
+def metric_interval(
+    objective: Objective, labels: Bools, predicted: Bools, *, seed: int
+) -> Interval | None:
+    """The objective's metric with its 95 % interval; None where it is undefined."""
+    counts = count_answers(labels, predicted)
+    value = float(evaluate_counts(objective, counts))
+    if np.isnan(value):
+        return None
+    drawn = evaluate_counts(objective, resample(counts, seed, RESAMPLES))
+    return percentile_interval(value, drawn)

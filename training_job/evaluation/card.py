@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from domain.contract.objective import Objective
 from domain.interval import Interval
 from domain.model.card import Bounds, CardVerdict, ModelCard, Quality, SegmentFigures
 from domain.model.gate import Verdict
@@ -10,6 +11,7 @@ from domain.model.missing_effect import MissingEffect
 
 NAMES = {
     "f1": "F1",
+    "saved_cost": "saved cost",
     "precision": "precision",
     "recall": "recall",
     "roc_auc": "ROC AUC",
@@ -48,7 +50,8 @@ def to_markdown(card: ModelCard) -> str:
             f"# Model card: {card.target} {card.version}",
             "",
             f"The model estimates the probability of `{card.target}`. From {card.threshold:.4f} on "
-            "the answer is positive. It supports a professional's judgement and does not replace "
+            f"the answer is positive; this threshold has {_describe_objective(card.objective)}. It "
+            "supports a professional's judgement and does not replace "
             "it. It was trained and tested on the dataset named below; nothing is known about its "
             "quality for people unlike those in that dataset.",
             "",
@@ -97,6 +100,18 @@ def to_markdown(card: ModelCard) -> str:
             "",
         ]
     )
+
+
+def _describe_objective(objective: Objective) -> str:
+    if objective.cost is not None:
+        each = objective.cost
+        return (
+            f"the lowest expected cost, {each.false_negative:g} for a missed positive and "
+            f"{each.false_positive:g} for a false alarm"
+        )
+    if objective.minimum_recall is not None:
+        return f"the highest precision with a recall of at least {objective.minimum_recall:g}"
+    return "the highest expected F1"
 
 
 def _left_out(left_out: LeftOut) -> list[str]:

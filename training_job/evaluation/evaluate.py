@@ -11,7 +11,7 @@ import pandas as pd
 from adapters.registry import Tracking
 from adapters.s3 import Bucket
 from domain.contract.contract import Contract
-from domain.model import gate
+from domain.contract.gate_limits import GateLimits
 from domain.model.bundle import Bundle, digest
 from domain.model.card import ModelCard
 from domain.model.champion import ModelRef
@@ -22,6 +22,7 @@ from training_job.dataset.dataset import Split
 from training_job.evaluation import card as cards
 from training_job.evaluation.final import fit_final
 from training_job.evaluation.incumbent import Incumbent
+from training_job.evaluation.looks import count_earlier_verdicts
 from training_job.evaluation.missing import measure_missing
 from training_job.evaluation.plots import EXPLAINED_ROWS, PlotData, draw
 from training_job.evaluation.release import REFERENCE_ROWS, make_reference, store
@@ -43,7 +44,7 @@ def evaluate(
     params: Mapping[str, float],
     execution: str,
     seed: int,
-    limits: gate.Limits,
+    limits: GateLimits,
     say: Callable[[str], None],
 ) -> Evaluated:
     """Fit the best parameters, evaluate on the test rows, register the model and export it.
@@ -69,6 +70,7 @@ def evaluate(
         probabilities=probabilities,
         threshold=fitted.threshold,
         limits=limits,
+        earlier_verdicts=count_earlier_verdicts(models, dataset_id, execution),
         left_out=left_out,
         missing=missing,
         seed=seed,
@@ -94,6 +96,7 @@ def evaluate(
         contract_version=contract.version,
         target=contract.target,
         threshold=fitted.threshold,
+        objective=contract.objective,
         trees=fitted.booster.num_boosted_rounds(),
         params=params,
         rows=final.rows | {"test": len(test.labels)},
@@ -132,7 +135,7 @@ def evaluate(
         metrics=card.metrics,
         f1_interval=card.intervals["f1"],
         champion_version=evaluation.incumbent.version,
-        champion_f1=evaluation.champion_f1,
+        champion_metric=evaluation.champion_metric,
         champion_etag=evaluation.incumbent.etag,
     )
 

@@ -5,15 +5,13 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from domain.contract.objective import Objective
 from domain.interval import Interval
 from domain.model.card import SegmentFigures
 from domain.model.gate import Paired, SegmentChange
 from tabular.classification import FIGURES, Bools, confusion_intervals
-from training_job.evaluation.bootstrap import (
-    calibration_error,
-    f1_change,
-    score_intervals,
-)
+from training_job.evaluation.bootstrap import metric_interval, paired_change, score_intervals
+from training_job.evaluation.calibration import calibration_error
 from training_job.model.model import quality
 
 Masks = Mapping[str, Bools]
@@ -21,7 +19,12 @@ NO_SKILL = Interval(0.0, 0.0, 0.0)
 
 
 def measure(
-    labels: npt.ArrayLike, probabilities: npt.ArrayLike, threshold: float, *, seed: int
+    labels: npt.ArrayLike,
+    probabilities: npt.ArrayLike,
+    threshold: float,
+    *,
+    objective: Objective,
+    seed: int,
 ) -> dict[str, Interval]:
     """The figures of a model card, each with its 95 % bootstrap interval.
 
@@ -33,6 +36,9 @@ def measure(
     values = quality(np.asarray(labels), scores, threshold)
     values["calibration_error"] = calibration_error(truth, scores)
     counted = confusion_intervals(truth, scores >= threshold, seed=seed)
+    if objective.cost is not None:
+        saved = metric_interval(objective, truth, scores >= threshold, seed=seed)
+        counted["saved_cost"] = saved
     defined = {name: interval or NO_SKILL for name, interval in counted.items()}
     rest = {name: value for name, value in values.items() if name not in FIGURES}
     return defined | score_intervals(truth, scores, rest, seed=seed)
@@ -72,24 +78,34 @@ def compare_pairwise(
     champion: Bools,
     masks: Masks,
     *,
+    objective: Objective,
     version: str,
     seed: int,
 ) -> Paired:
-    """Compare two models' predictions on the same rows.
+    """Compare two models' answers to the same rows by the objective's metric.
 
-    `version`: the champion's. The gain is zero where F1 is undefined on the test rows.
+    `version`: the champion's. The gain is zero where the metric is undefined on the test rows.
     """
     truth = np.asarray(labels).astype(bool)
-    gain = f1_change(truth, challenger, champion, seed=seed) or NO_SKILL
-    segments = tuple(
-        SegmentChange(
-            name,
-            int(mask.sum()),
-            f1_change(truth[mask], challenger[mask], champion[mask], seed=seed)
-            if mask.any()
-            else None,
-        )
+    change = paired_change(objective, truth, challenger, champion, seed=seed)
+    changes = {
+        name: paired_change(objective, truth[mask], challenger[mask], champion[mask], seed=seed)
         for name, mask in masks.items()
+        if mask.any()
+    }
+    value = metric_interval(objective, truth, champion, seed=seed) or NO_SKILL
+    recall = confusion_intervals(truth, champion, seed=seed)["recall"] or NO_SKILL
+    return Paired(
+        version=version,
+        value=value.value,
+        gain=change.interval if change else NO_SKILL,
+        standard_error=change.standard_error if change else 0.0,
+        recall=recall,
+        segments=tuple(
+            SegmentChange(
+                name, int(masks[name].sum()), int(truth[masks[name]].sum()), change.interval
+            )
+            for name, change in changes.items()
+            if change is not None
+        ),
     )
-    f1 = confusion_intervals(truth, champion, seed=seed)["f1"] or NO_SKILL
-    return Paired(version, f1.value, gain, segments)

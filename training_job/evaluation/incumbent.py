@@ -9,6 +9,7 @@ from adapters.model_store import ModelStore
 from adapters.s3 import Bucket
 from domain.contract.contract import Contract
 from domain.contract.feature import Value
+from domain.contract.objective import Metric
 from domain.errors import BadBundle
 from domain.model.bundle import Bundle
 from domain.model.champion import Champion
@@ -45,7 +46,7 @@ class Incumbent:
             case = "contract_changed"
         else:
             return cls(pointer.etag, champion, bundle)
-        recorded = _recorded_f1(store, champion.version)
+        recorded = _read_recorded(store, champion.version, contract.objective.metric)
         return cls(pointer.etag, champion, unscorable=Unscorable(champion.version, case, recorded))
 
     @property
@@ -69,7 +70,7 @@ def _load(store: ModelStore, champion: Champion) -> Bundle | None:
         return None
 
 
-def _recorded_f1(store: ModelStore, version: str) -> float | None:
-    """The test F1 on a version's own card; None without a readable card."""
+def _read_recorded(store: ModelStore, version: str, metric: Metric) -> float | None:
+    """The test metric on a version's own card; None where it, or the card, isn't there."""
     card = store.read_card(version)
-    return card.metrics.get("f1") if card else None
+    return card.metrics.get(metric) if card else None

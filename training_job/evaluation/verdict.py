@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from domain.contract.contract import Contract
+from domain.contract.gate_limits import GateLimits
 from domain.interval import Interval
 from domain.model import gate
 from domain.model.card import Quality, SegmentFigures
@@ -13,6 +14,7 @@ from domain.model.missing_effect import MissingEffect
 from tabular.segments import segment_masks
 from training_job.dataset.dataset import Split
 from training_job.evaluation import card as cards
+from training_job.evaluation.calibration import calibration_error_by_chance
 from training_job.evaluation.evaluation import (
     compare_pairwise,
     measure,
@@ -20,20 +22,21 @@ from training_job.evaluation.evaluation import (
 )
 from training_job.evaluation.incumbent import Incumbent
 from training_job.model.model import Probabilities
+from training_job.model.objective import evaluate_constant
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """The figures on the test rows and the verdict.
 
-    `champion_f1`: None unless the champion was scored on the same rows.
+    `champion_metric`: None unless the champion was scored on the same rows.
     """
 
     incumbent: Incumbent
     measures: dict[str, Interval]
     segments: tuple[SegmentFigures, ...]
     verdict: gate.Verdict
-    champion_f1: float | None
+    champion_metric: float | None
 
     @property
     def quality(self) -> Quality:
@@ -50,18 +53,22 @@ def evaluate_against(
     *,
     probabilities: Probabilities,
     threshold: float,
-    limits: gate.Limits,
+    limits: GateLimits,
+    earlier_verdicts: int,
     left_out: LeftOut,
     missing: tuple[MissingEffect, ...],
     seed: int,
 ) -> Evaluation:
     """Measure the challenger by its `probabilities` and compare it with the current champion.
 
-    `seed`: of the bootstrap, so that a repeated step reaches the same verdict.
+    `earlier_verdicts`: of other models on these test rows. `seed`: of the bootstrap, so that a
+    repeated step reaches the same verdict.
     """
     masks = segment_masks(test.table, contract)
-    measures = measure(test.labels, probabilities, threshold, seed=seed)
-    predicted = np.asarray(probabilities, dtype=np.float64) >= threshold
+    objective, truth = contract.objective, test.labels == 1
+    scores = np.asarray(probabilities, dtype=np.float64)
+    measures = measure(truth, scores, threshold, objective=objective, seed=seed)
+    predicted = scores >= threshold
     champion: gate.Paired | gate.Unscorable | None = incumbent.unscorable
     if incumbent.bundle is not None and incumbent.champion is not None:
         champion = compare_pairwise(
@@ -69,13 +76,17 @@ def evaluate_against(
             predicted,
             incumbent.predict(test.rows(contract)),
             masks,
+            objective=objective,
             version=incumbent.champion.version,
             seed=seed,
         )
     evidence = gate.Evidence(
-        f1=measures["f1"],
-        calibration_error=measures["calibration_error"].value,
+        objective=objective,
+        figures=measures,
+        constant=evaluate_constant(objective, truth),
+        chance_calibration_error=calibration_error_by_chance(truth, scores, seed=seed),
         champion=champion,
+        earlier_verdicts=earlier_verdicts,
         left_out=left_out,
         missing=missing,
     )
@@ -84,5 +95,5 @@ def evaluate_against(
         measures,
         measure_segments(test.labels, predicted, masks, seed=seed),
         gate.judge(evidence, limits),
-        champion.f1 if isinstance(champion, gate.Paired) else None,
+        champion.value if isinstance(champion, gate.Paired) else None,
     )

@@ -10,7 +10,7 @@ import xgboost as xgb
 from sklearn import metrics
 
 from domain.contract.contract import Contract
-from domain.contract.objective import Objective
+from domain.contract.objective import F1, Objective
 from training_job.dataset.dataset import Split, SplitFile
 from training_job.model.encoding import Matrix, encode, rows_per_batch
 from training_job.model.masking import Masking
@@ -32,7 +32,6 @@ FIXED = {
     "verbosity": 0,
 }
 
-DEFAULT_OBJECTIVE = Objective()
 REPORT_ROUNDS = (10, 20, 40, 80, 160, 320)
 """After each of these rounds a trial reports its log loss and may be stopped early."""
 
@@ -82,7 +81,7 @@ class TrainingData:
     valid: xgb.QuantileDMatrix
     valid_labels: Labels
     constraints: tuple[int, ...] = ()
-    objective: Objective = DEFAULT_OBJECTIVE
+    objective: Objective = F1
 
     @classmethod
     def build(

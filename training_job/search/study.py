@@ -1,6 +1,6 @@
 """The search as an Optuna study in a journal file: its space, sampler and pruner.
 
-It minimises the log loss on the validation rows, whatever the contract's objective is (ADR 11).
+It minimises the log loss on the validation rows, whatever the contract's objective is (ADR 12).
 """
 
 from pathlib import Path

@@ -25,7 +25,7 @@ EVALUATED = Evaluated(
     metrics={"f1": 0.8, "roc_auc": 1},
     f1_interval=(0.79, 0.81),
     champion_version="1-0a1b2c3d",
-    champion_f1=0.78,
+    champion_metric=0.78,
     champion_etag='"e"',
 )
 RESULTS = (

@@ -7,13 +7,16 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
+from domain.contract.objective import F1, Cost, Objective
 from domain.interval import Interval
 from tabular.classification import confusion_intervals
 from training_job.evaluation.bootstrap import (
-    calibration_error,
-    f1_change,
+    metric_interval,
+    paired_change,
     score_intervals,
 )
+from training_job.evaluation.calibration import calibration_error
+from training_job.model.objective import count_answers, evaluate_counts
 
 ROWS = 4_000
 FIGURES: dict[str, Callable[[Any, Any], float]] = {
@@ -78,34 +81,45 @@ def test_counted_intervals_are_those_of_resampled_rows(
     _close(found, _by_rows(lambda rows: figure(labels[rows], called[rows])))
 
 
-def test_the_paired_change_is_that_of_resampled_rows() -> None:
+OBJECTIVES = [F1, Objective(Cost(1.0, 5.0)), Objective(minimum_recall=0.8)]
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES, ids=lambda objective: objective.metric)
+def test_the_paired_change_is_that_of_resampled_rows(objective: Objective) -> None:
     labels, scores = _sample()
     noise = np.random.default_rng(2).normal(0, 0.05, ROWS)
     one, other = scores >= 0.3, scores + noise >= 0.35
-    found = f1_change(labels, one, other, seed=1)
+
+    def metric(rows: Any, predicted: Any) -> float:
+        return float(evaluate_counts(objective, count_answers(labels[rows], predicted[rows])))
+
+    found = paired_change(objective, labels, one, other, seed=1)
     assert found is not None
-    _close(
-        found,
-        _by_rows(
-            lambda rows: float(
-                metrics.f1_score(labels[rows], one[rows])
-                - metrics.f1_score(labels[rows], other[rows])
-            )
-        ),
-    )
+    expected = _by_rows(lambda rows: metric(rows, one) - metric(rows, other))
+    _close(found.interval, expected)
+    wide = (expected.high - expected.low) / (2 * 1.96)
+    assert pytest.approx(wide, rel=0.15) == found.standard_error
+    alone = metric_interval(objective, labels, one, seed=1)
+    assert alone is not None
+    _close(alone, _by_rows(lambda rows: metric(rows, one)))
 
 
-def test_the_same_predictions_change_nothing() -> None:
+def test_the_same_answers_change_nothing() -> None:
     labels, scores = _sample()
-    assert f1_change(labels, scores > 0.3, scores > 0.3, seed=1) == Interval(0.0, 0.0, 0.0)
+    found = paired_change(F1, labels, scores > 0.3, scores > 0.3, seed=1)
+    assert found is not None
+    assert (Interval(0.0, 0.0, 0.0), 0.0) == (found.interval, found.standard_error)
 
 
-def test_the_change_is_undefined_where_f1_is() -> None:
+def test_the_change_is_undefined_where_the_metric_is() -> None:
     none = np.zeros(500, dtype=bool)
     alarm = none.copy()
     alarm[0] = True
-    assert f1_change(none, none, alarm, seed=1) is None
-    assert f1_change(none, alarm, alarm, seed=1) == Interval(0.0, 0.0, 0.0)
+    assert paired_change(F1, none, none, alarm, seed=1) is None
+    found = paired_change(F1, none, alarm, alarm, seed=1)
+    assert found is not None
+    assert Interval(0.0, 0.0, 0.0) == found.interval
+    assert metric_interval(F1, none, none, seed=1) is None
 
 
 def test_one_seed_gives_one_interval() -> None:
@@ -128,9 +142,3 @@ def test_a_well_calibrated_models_error_lies_in_its_own_interval(seed: int) -> N
     found = score_intervals(labels, scores, {"calibration_error": value}, seed=1)
     interval = found["calibration_error"]
     assert interval.low <= value <= interval.high
-
-
-def test_a_perfectly_calibrated_score_has_no_error_and_a_shifted_one_its_shift() -> None:
-    labels = np.arange(1000) % 4 == 0
-    assert pytest.approx(0.0, abs=1e-12) == calibration_error(labels, np.full(1000, 0.25))
-    assert pytest.approx(0.2) == calibration_error(labels, np.full(1000, 0.45))

@@ -12,9 +12,9 @@ import pytest
 from adapters.s3 import Bucket
 from domain import keys
 from domain.contract.contract import Contract
+from domain.contract.gate_limits import GateLimits
 from domain.model.bundle import Bundle, digest
 from domain.model.champion import Champion, ModelRef
-from domain.model.gate import Limits
 from domain.training.steps import Evaluated
 from tabular.segments import segment_masks
 from tests.cards import make_card
@@ -27,7 +27,7 @@ from training_job.model.model import Params
 
 PARAMS = {"max_depth": 3, "learning_rate": 0.2}
 STUMPS = {"max_depth": 1, "learning_rate": 0.05, "min_child_weight": 600.0}
-LIMITS = Limits(minimum_f1=0.3, maximum_calibration_error=0.1, segment_margin=0.1)
+LIMITS = GateLimits(minimum_f1=0.3, maximum_calibration_error=0.5, segment_margin=0.1)
 
 
 @dataclass
@@ -177,12 +177,12 @@ def test_the_same_model_again_is_a_tie_and_a_worse_champion_is_replaced(quick: W
     quick.crown(weak)
     better = quick.evaluate("two", PARAMS)
     assert (True, "paired") == (better.promote, better.rule)
-    assert pytest.approx(weak.metrics["f1"]) == better.champion_f1
+    assert pytest.approx(weak.metrics["f1"]) == better.champion_metric
 
     quick.crown(strong)
     tie = quick.evaluate("three", PARAMS)
     assert not tie.promote
-    assert pytest.approx(strong.metrics["f1"]) == tie.champion_f1
+    assert pytest.approx(strong.metrics["f1"]) == tie.champion_metric
     assert "+0.0000" in tie.reasons[0]
 
 
@@ -202,7 +202,7 @@ def test_a_damaged_champion_is_a_case_of_its_own(quick: World, damage: bytes | N
     result = quick.evaluate("two", PARAMS)
     assert (True, "bundle_damaged") == (result.promote, result.rule)
     assert result.champion_version == champion.version
-    assert result.champion_f1 is None
+    assert result.champion_metric is None
     assert "its bundle is damaged or missing" in result.reasons[0]
 
 
@@ -286,3 +286,64 @@ def test_a_model_that_never_saw_a_missing_value_is_refused_and_one_that_did_is_n
     text = quick.tracking.files["evaluation/model_card.md"].decode()
     section = text.partition("## When a value is missing")[2].partition("## ")[0]
     assert all(f"| {name} |" in section for name in nullable)
+
+
+def test_verdicts_on_the_same_test_rows_are_counted(quick: World) -> None:
+    reasons = [" ".join(quick.evaluate(name, PARAMS).reasons) for name in ("one", "two", "three")]
+    assert "earlier model" not in reasons[0]
+    assert "have judged 1 earlier model," in reasons[1]
+    assert "have judged 2 earlier models," in reasons[2]
+    # A retried step doesn't count its own first attempt.
+    assert "have judged 2 earlier models," in " ".join(quick.evaluate("three", PARAMS).reasons)
+    quick.bucket.put("raw/b.csv", csv(patients(50, seed=4)))
+    other = prepare(
+        contract=quick.contract,
+        bucket=quick.bucket,
+        raw_prefix=keys.RAW,
+        salt="s",
+        bad_row_share=0.01,
+        execution="prepare",
+        say=lambda _: None,
+    )
+    found = quick.evaluate("four", PARAMS, dataset_id=other.dataset_id)
+    assert "earlier model" not in " ".join(found.reasons)
+
+
+@pytest.mark.parametrize(
+    ("target", "metric", "sentence"),
+    [
+        (
+            {"cost": {"false_negative": 5}},
+            "saved_cost",
+            "the lowest expected cost, 5 for a missed positive and 1 for a false alarm",
+        ),
+        (
+            {"minimum_recall": 0.85},
+            "precision",
+            "the highest precision with a recall of at least 0.85",
+        ),
+    ],
+)
+def test_a_cost_or_a_recall_decides_over_threshold_and_verdict(
+    quick: World, target: dict[str, Any], metric: str, sentence: str
+) -> None:
+    usual = quick.evaluate("usual", PARAMS)
+    quick.crown(quick.evaluate("weak", STUMPS))
+    document = quick.contract.to_dict()
+    document["target"] |= target
+    found = quick.evaluate("asked", PARAMS, contract=Contract.from_dict(document))
+    assert "paired" == found.rule
+    name = metric.replace("_", " ")
+    assert any(f"{name} {found.metrics[metric]:.4f}" in reason for reason in found.reasons)
+    assert usual.metrics["recall"] < found.metrics["recall"]
+    assert quick.card(found)["threshold"] < quick.card(usual)["threshold"]
+    text = quick.tracking.files["evaluation/model_card.md"].decode()
+    assert sentence in text
+
+
+def test_a_model_without_skill_never_serves(quick: World) -> None:
+    nothing = {"max_depth": 1, "min_child_weight": 1e6}
+    found = quick.evaluate("none", nothing, limits=GateLimits(minimum_f1=0.0))
+    assert not found.promote
+    assert "of the best constant answer." in " ".join(found.reasons)
+    assert "Test ROC AUC 0.5000" in " ".join(found.reasons)

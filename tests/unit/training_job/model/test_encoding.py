@@ -7,9 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from domain.contract.contract import Contract
-from domain.contract.contract_document import MOST_CATEGORIES
 from domain.contract.encoder import Encoder
 from domain.contract.feature import Feature
+from domain.contract.feature_document import MOST_CATEGORIES
 from training_job.dataset import dataset
 from training_job.dataset.validation import check
 from training_job.model import encoding

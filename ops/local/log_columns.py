@@ -41,6 +41,12 @@ def check(target: Target, contract: Path) -> None:
             f" --mlflow-port 5001 --contract {path}. Or give this one up, with its data and"
             f" models: python -m ops down --forget, then python -m ops up --contract {path}",
         )
+    if moved := [e.name for e in wanted.context if e.name.lower() in lost]:
+        raise OpsError(
+            f"{problem} A feature can't become a context column of its own name.",
+            f"Give {', '.join(moved)} another name under [[context]], and name the old feature"
+            " under [[retired]] with its kind.",
+        )
     raise OpsError(
         problem,
         "Name each under [[retired]] with its old kind, and give a feature whose kind changed"

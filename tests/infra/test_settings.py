@@ -9,7 +9,7 @@ import pytest
 from stacks.settings import Settings
 from stacks.stage import SettingsError, Stage
 from tests.infra.conftest import cdk_context
-from tests.repository import ROOT
+from tests.repository import CONTRACT_TOML, ROOT
 
 
 def settings(root: Path = ROOT, **context: Any) -> Settings:
@@ -44,6 +44,15 @@ def test_another_contract_is_read_from_its_path(tmp_path: Path) -> None:
     text = (ROOT / "contract.toml").read_text().replace('"diabetes"', '"stroke"')
     (tmp_path / "other.toml").write_text(text)
     assert "stroke" == settings(contract=str(tmp_path / "other.toml")).contract.target
+
+
+def test_context_that_no_function_has_room_for_is_refused(tmp_path: Path) -> None:
+    names = [f'"{"site" * 10} {n}"' for n in range(70)]
+    text = f'[[context]]\nname = "site"\nkind = "category"\ncategories = [{", ".join(names)}]\n'
+    path = tmp_path / "contract.toml"
+    path.write_text(CONTRACT_TOML.read_text() + text)
+    with pytest.raises(SettingsError, match=r"takes 3,\d{3} bytes .* has room for 3,000"):
+        settings(contract=str(path))
 
 
 @pytest.mark.parametrize(

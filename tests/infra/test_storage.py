@@ -6,13 +6,16 @@ import pytest
 from aws_cdk import App
 from aws_cdk.assertions import Template
 
+from app import build
 from domain.contract.contract import Contract
+from domain.contract.deployed_context import DeployedContext
 from domain.contract.records import LABEL_COLUMNS, prediction_log_columns
 from stacks.settings import Settings
 from stacks.storage.storage import StorageStack
 from tests.infra.assembly import Assembly
 from tests.infra.conftest import cdk_context
-from tests.repository import ROOT
+from tests.repository import CONTRACT_TOML, ROOT
+from tests.unit.domain.contract.test_context import CONTEXT
 
 BUCKETS = ("Data", "Models", "Predictions", "Reports")
 
@@ -103,6 +106,27 @@ def test_a_retired_feature_keeps_its_column_in_both_tables_of_the_prediction_log
         if {"Name": "weight", "Type": "double"} in given["StorageDescriptor"]["Columns"]
     }
     assert {"prediction_log", "prediction_log_fallback"} == kept
+
+
+def test_context_columns_are_in_the_log_and_in_the_environment_of_what_needs_them(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "contract.toml"
+    path.write_text(CONTRACT_TOML.read_text() + CONTEXT)
+    context = cdk_context() | {"target": "emulator", "contract": str(path)}
+    app = App()
+    build(app, Settings.from_context(context.get, ROOT))
+    templates = [stack.template["Resources"] for stack in app.synth().stacks]
+    found = [r["Properties"] for t in templates for r in t.values() if "Properties" in r]
+    tables = [p["TableInput"] for p in found if "TableInput" in p]
+    (log,) = (t for t in tables if t["Name"] == "prediction_log")
+    columns = {c["Name"]: c["Type"] for c in log["StorageDescriptor"]["Columns"]}
+    assert prediction_log_columns(Contract.parse(path.read_text())) == columns
+    environments = [p["Environment"]["Variables"] for p in found if "Environment" in p]
+    told = [e for e in environments if "CONTEXT" in e]
+    expected = DeployedContext.of(Contract.parse(path.read_text()))
+    assert 3 == len(told)
+    assert all(expected == DeployedContext.parse(e["CONTEXT"]) for e in told)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from adapters.topic import Topic
 from domain import keys, times
 from domain.api.report_token import ReportSecret
 from domain.contract.contract import Contract
+from domain.contract.deployed_context import NO_CONTEXT, DeployedContext
 from domain.contract.records import prediction_log_columns, sample_key
 from domain.drift.alert_state import Channel
 from domain.drift.drift import Outcome
@@ -177,6 +178,7 @@ class World:
         mail: bool = False,
         now: datetime | None = None,
         days: int = 1,
+        context: DeployedContext = NO_CONTEXT,
     ) -> list[Summary]:
         """A drift run over a day, or the scheduled look back over the days up to it."""
         end = day + times.DAY
@@ -193,6 +195,7 @@ class World:
             minimum_rows=300,
             sample_rows=100_000,
             owner=str(uuid.uuid4()),
+            context=context,
         )
 
 

@@ -68,6 +68,15 @@ def test_a_forgotten_feature_is_named_with_the_way_to_keep_it(s3: FakeS3, tmp_pa
     _check(FakeTarget(s3), WITHOUT_BMI + RETIRED, tmp_path)
 
 
+def test_a_feature_that_becomes_a_context_column_gets_another_name(
+    s3: FakeS3, tmp_path: Path
+) -> None:
+    moved = WITHOUT_BMI + '[[context]]\nname = "BMI"\nkind = "number"\nminimum = 0\nmaximum = 99\n'
+    with pytest.raises(OpsError, match="can't become a context column") as raised:
+        _check(FakeTarget(s3), moved, tmp_path)
+    assert raised.value.next_step.startswith("Give BMI another name under [[context]]")
+
+
 @pytest.mark.parametrize("text", [TEXT, "no contract"], ids=["the same", "unusable"])
 def test_nothing_forgotten_is_no_matter_and_a_bad_contract_is_the_deployments(
     s3: FakeS3, text: str, tmp_path: Path

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -14,13 +15,14 @@ from sklearn import metrics
 from adapters.s3 import Bucket
 from domain import keys
 from domain.contract.contract import Contract
+from domain.contract.deployed_context import DeployedContext
 from domain.drift.disclosure import SMALLEST_GROUP
 from domain.drift.drift import Outcome
 from domain.drift.summary import Summary
 from monitoring_job.reports import findings, reports
 from tabular.models import Models
 from tests.cards import make_card
-from tests.repository import ROOT
+from tests.repository import CONTRACT_TOML, ROOT
 from tests.unit.monitoring import DAY, NOON, World, log, publish_model, records, scored
 
 
@@ -237,6 +239,48 @@ def test_drift_inside_a_segment_is_named_with_it(world: World) -> None:
         change.name for change in findings.changes(summary)
     ]
     assert summary.outcome is Outcome.DATA_DRIFT
+
+
+SITE = """
+[[context]]
+name = "Site"
+kind = "category"
+categories = ["north", "south", "west"]
+
+[[segments]]
+feature = "Site"
+"""
+
+
+def _with_sites(rows: int, seed: int) -> pd.DataFrame:
+    """Scored rows of two sites, and of a third one with five."""
+    sites = np.random.default_rng(seed).choice(["north", "south"], rows)
+    sites[:5] = "west"
+    return scored(rows, seed=seed).assign(site=sites)
+
+
+@pytest.mark.parametrize("in_reference", [True, False])
+def test_drift_inside_a_group_of_a_context_column_is_found_by_the_versions_reference(
+    world: World, in_reference: bool
+) -> None:
+    deployed = Contract.parse(CONTRACT_TOML.read_text() + SITE)
+    reference, frame = _with_sites(5_000, 1), _with_sites(4_000, 2)
+    frame.loc[frame["site"] == "south", "hypertension"] = 1
+    if not in_reference:
+        del reference["site"]
+    version = publish_model(world.bucket, world.contract, reference=reference)
+    log(world.bucket, records(frame, deployed, version=version))
+    (summary,) = world.run(context=DeployedContext.of(deployed))
+    groups = {s.name: s for s in summary.segments if s.name.startswith("Site")}
+    assert ["Site=north", "Site=south", "Site=west"] == list(groups)
+    assert "Site" not in [column.column for column in summary.columns]
+    assert groups["Site=west"].rows is None
+    drifted = [c.column for c in groups["Site=south"].columns if c.drifted]
+    if in_reference:
+        assert "hypertension" in drifted
+        assert [] == [c.column for c in groups["Site=north"].columns if c.drifted]
+    else:
+        assert ([], 0) == (drifted, groups["Site=south"].reference_rows)
 
 
 def test_pages_show_only_groups_and_no_small_one(world: World) -> None:

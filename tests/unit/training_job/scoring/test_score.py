@@ -13,10 +13,13 @@ import pytest
 from adapters.s3 import Bucket
 from domain import keys
 from domain.contract.contract import Contract
+from domain.contract.deployed_context import NO_CONTEXT, DeployedContext
 from domain.contract.records import prediction_log_columns, sample_key
 from domain.errors import BadBundle
 from domain.model.bundle import Bundle, digest
 from domain.model.champion import Champion, ModelRef
+from tests.repository import CONTRACT_TOML
+from tests.unit.domain.contract.test_context import CONTEXT
 from tests.unit.fakes import random_forest
 from tests.unit.patients import csv, patients
 from training_job.dataset import tables
@@ -52,8 +55,16 @@ def bucket(moto_bucket: Bucket, bundle: Bundle) -> Bucket:
 
 def run(bucket: Bucket, **options: Any) -> dict[str, Any]:
     say = options.pop("say", lambda _: None)
+    context = options.pop("context", NO_CONTEXT)
     request = ScoreRequest(**{"input": INPUT, "output": OUTPUT, **options})
-    scored = score(request=request, data=bucket, models=bucket, predictions=bucket, say=say)
+    scored = score(
+        request=request,
+        data=bucket,
+        models=bucket,
+        predictions=bucket,
+        say=say,
+        context=context,
+    )
     return scored.to_dict()
 
 
@@ -146,6 +157,28 @@ def test_logged_rows_look_like_the_predictors_records(bucket: Bucket, contract: 
     assert [sample_key(i) for i in ids] == logged["sample_key"].tolist()
     assert FRAME["gender"].tolist() == logged["gender"].tolist()
     np.testing.assert_allclose(FRAME["HbA1c_level"], logged["hba1c_level"])
+
+
+def test_context_is_logged_with_scored_rows_and_changes_no_score(
+    bucket: Bucket, contract: Contract
+) -> None:
+    run(bucket, log=True)
+    plain = table(bucket, OUTPUT)["probability"].tolist()
+    for entry in list(bucket.list("log/")):
+        bucket.delete(entry.key)
+    context = DeployedContext.of(Contract.parse(CONTRACT_TOML.read_text() + CONTEXT))
+    sent = FRAME.assign(Visit=[f"v {n}" for n in range(1_000)], Site="north", urgent=[0, 1] * 500)
+    bucket.put(INPUT, csv(sent.assign(Site=["east", *sent["Site"][1:]])))
+    output = f"{keys.SCORING}out/with/"
+    assert 1 == run(bucket, log=True, output=output, context=context)["refused"]
+    assert plain[1:] == table(bucket, output)["probability"].tolist()[1:]
+    logged = table(bucket, "log/")
+    assert list(prediction_log_columns(context.add_to(contract))) == list(logged.columns)
+    expected = [f"v {n}" for n in range(1, 1_000)]
+    assert expected == logged["reference"].tolist()
+    assert {"north"} == set(logged["site"])
+    assert [1, 0, 1] == logged["urgent"].tolist()[:3]
+    assert logged["subject"].isna().all()
 
 
 def test_parts_follow_each_other_in_the_order_of_rows_malformed_ones_too(

@@ -7,6 +7,7 @@ from pathlib import Path
 SHARED = (
     "__init__",
     "__main__",
+    "choices",
     "folder_bucket",
     "gate_limits",
     "harness",

@@ -1,7 +1,8 @@
-"""Missing values and equal rows on the real data set: what a model answers, and what it learns.
+"""Missing values, equal rows, threshold and search: what a model answers, and what it learns.
 
 DIABETES_CSV names the Kaggle "diabetes prediction dataset"; without it the sample data is measured,
 without targets. One set of parameters is fitted per salt, so that only the data differs.
+`benchmarks.choices` has the rows about threshold and search.
 """
 
 import os
@@ -15,6 +16,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from benchmarks.choices import measure_searches, measure_thresholds
 from benchmarks.folder_bucket import FolderS3
 from benchmarks.harness import Figure, main
 from domain import keys
@@ -53,6 +55,8 @@ def measure(seed: int) -> Iterator[Figure]:
         after = [_train(side, contract, seed) for side in sides]
         yield from _effects(before, after, targets=bool(real))
         yield from _equal_rows(folder, contract, seed)
+        yield from measure_thresholds(sides[0], contract, seed)
+    yield from measure_searches()
 
 
 def _effects(before: list[Any], after: list[Any], *, targets: bool) -> Iterator[Figure]:

@@ -1,4 +1,4 @@
-"""Measure how often the gate decides correctly, 200 repeats of each case.
+"""Measure how often the gate decides correctly, 200 repeats of each case (1,000 of equal models).
 
 Every repeat compares two models on 12,500 test rows, drawn anew from a pool of 400,000 sample rows,
 with the gate of the training (F1 by paired bootstrap, segments). The models are fitted by the
@@ -46,6 +46,7 @@ from training_job.model.encoding import encode
 from training_job.model.model import TrainingData, fit, predict
 
 REPEATS = 200
+EQUAL_REPEATS = 1_000
 SUCCESSIVE = 30
 TEST_ROWS = 12_500
 POOL = 400_000
@@ -58,6 +59,7 @@ GAIN = (0.02, 0.03)
 SMALL_GAINS = (0.005, 0.01)
 PARAMS = {"max_depth": 4, "learning_rate": 0.15, "min_child_weight": 5.0}
 OLD_SEGMENT_ROWS, SEGMENT_MARGIN = 200, 0.05
+SEGMENT_ROWS = 2_156
 
 Bools = npt.NDArray[np.bool_]
 Deal = Callable[[np.random.Generator], tuple[Bools, Bools]]
@@ -152,7 +154,7 @@ def measure(seed: int) -> Iterator[Figure]:
         ("truly better model", truly_better, ">= 0.97"),
     ]
     for name, deal, target in cases:
-        found = _repeat(pool, deal, rng)
+        found = _repeat(pool, deal, rng, EQUAL_REPEATS if deal is equal else REPEATS)
         yield Figure(f"promoted by the gate, {name}", found.gate, "", target)
         yield Figure(f"promoted by the baseline (higher F1), {name}", found.baseline, "")
         yield Figure(f"blocked by a segment, old rule, {name}", found.blocked_before, "")
@@ -164,6 +166,7 @@ def measure(seed: int) -> Iterator[Figure]:
     yield Figure("gain that the verdict calls provable, mean", provable, "")
     found = _repeat(pool, better_by(provable), rng)
     yield Figure("promoted by the gate, that true gain", found.gate, "", ">= 0.7")
+    yield from _measure_segments(rng)
     yield Figure(
         f"a false promotion among {SUCCESSIVE} equal challengers, same rows",
         _promoted_among_many(pool, strong, rng),
@@ -171,9 +174,9 @@ def measure(seed: int) -> Iterator[Figure]:
     )
 
 
-def _repeat(pool: Pool, deal: Deal, rng: np.random.Generator) -> Outcome:
+def _repeat(pool: Pool, deal: Deal, rng: np.random.Generator, repeats: int = REPEATS) -> Outcome:
     outcome = Outcome()
-    for repeat in range(REPEATS):
+    for repeat in range(repeats):
         challenger, champion = deal(rng)
         rows = rng.choice(POOL, TEST_ROWS, replace=False)
         masks = {name: mask[rows] for name, mask in pool.masks.items()}
@@ -187,10 +190,10 @@ def _repeat(pool: Pool, deal: Deal, rng: np.random.Generator) -> Outcome:
             seed=repeat,
         )
         verdict = judge(_make_evidence(paired), GateLimits())
-        outcome.gate += verdict.promote / REPEATS
-        outcome.baseline += (paired.gain.value > 0) / REPEATS
-        outcome.blocked += any("Segment" in reason for reason in verdict.reasons) / REPEATS
-        outcome.blocked_before += _is_blocked_by_old_rule(paired) / REPEATS
+        outcome.gate += verdict.promote / repeats
+        outcome.baseline += (paired.gain.value > 0) / repeats
+        outcome.blocked += any("Segment" in reason for reason in verdict.reasons) / repeats
+        outcome.blocked_before += _is_blocked_by_old_rule(paired) / repeats
         outcome.detectable.append(paired.detectable_gain)
     return outcome
 
@@ -218,6 +221,36 @@ def _is_blocked_by_old_rule(paired: Paired) -> bool:
         segment.rows >= OLD_SEGMENT_ROWS and segment.change.value < -SEGMENT_MARGIN
         for segment in paired.segments
     )
+
+
+def _measure_segments(rng: np.random.Generator) -> Iterator[Figure]:
+    """Segments of few positives: equal models, and a challenger that finds far fewer of them."""
+    for positives, loss in ((9, 0.0), (80, 0.0), (80, 0.3)):
+        old = new = 0
+        changes = []
+        for repeat in range(REPEATS):
+            truth = np.arange(SEGMENT_ROWS) < positives
+            champion, challenger = (
+                np.where(truth, rng.random(SEGMENT_ROWS) < recall, rng.random(SEGMENT_ROWS) < 1e-3)
+                for recall in (0.75, 0.75 - loss)
+            )
+            paired = compare_pairwise(
+                truth,
+                challenger,
+                champion,
+                {"segment": np.ones(SEGMENT_ROWS, bool)},
+                objective=F1,
+                version="1-00000000",
+                seed=repeat,
+            )
+            reasons = judge(_make_evidence(paired), GateLimits()).reasons
+            new += any("Segment" in reason for reason in reasons)
+            old += _is_blocked_by_old_rule(paired)
+            changes.append(paired.gain.value)
+        case = f"{SEGMENT_ROWS:,} rows, {positives} positives, recall lost {loss}"
+        yield Figure(f"{case}: deviation of the change", float(np.std(changes)), "")
+        yield Figure(f"{case}: blocked, old rule", old / REPEATS, "")
+        yield Figure(f"{case}: blocked", new / REPEATS, "", ">= 0.8" if loss else "<= 0.03")
 
 
 def _promoted_among_many(pool: Pool, models: list[Bools], rng: np.random.Generator) -> float:

@@ -29,12 +29,29 @@ class Block:
     """Whole rows. `quotes`: positions of the quote characters, which are balanced if `regular`.
 
     `regular`: every quote opens a field, ends one, or is one of a doubled pair inside one, and none
-    is left open at the end.
+    is left open at the end. `folded`: a line break lies between quotes. `lines`: how many there
+    are, the last one included whether or not a line break ends it.
     """
 
     data: bytes
     quotes: Positions
     regular: bool
+    folded: bool
+    lines: int
+
+    @classmethod
+    def of(cls, data: bytes, quotes: Positions, separator: bytes) -> "Block":
+        """Examine the quotes at these positions."""
+        if not len(quotes):
+            return cls(data, quotes, regular=True, folded=False, lines=_count_lines(data))
+        ends = _find_line_ends(data)
+        return cls(
+            data,
+            quotes,
+            regular=_is_regular(data, quotes, separator),
+            folded=_is_folded(data, ends),
+            lines=len(ends) + (not data.endswith((b"\n", b"\r"))),
+        )
 
 
 def read_utf8(stream: BinaryIO, encoding: str) -> Iterator[bytes]:
@@ -75,23 +92,22 @@ def read_blocks(chunks: Iterator[bytes], separator: bytes) -> Iterator[Block]:
         end = _last_row_end(data, quotes)
         if end:
             inside = quotes[: np.searchsorted(quotes, end)]
-            yield Block(data[:end], inside, _is_regular(data, end, inside, separator))
+            yield Block.of(data[:end], inside, separator)
         rest = data[end:]
         if len(rest) > LONGEST_ROW:
-            yield Block(rest, _find_quotes(rest), regular=False)
+            yield Block(rest, _find_quotes(rest), regular=False, folded=True, lines=0)
             rest = b""
     if rest:
-        quotes = _find_quotes(rest)
-        yield Block(rest, quotes, _is_regular(rest, len(rest), quotes, separator))
+        yield Block.of(rest, _find_quotes(rest), separator)
 
 
 def count_rows(block: Block, expected: int) -> int:
     """Rows of a regular block: lines outside quotes that aren't empty.
 
-    `expected`: the number that a caller believes. Without quotes and blank lines it is quickly seen
-    that it is right.
+    `expected`: the number that a caller believes. Without blank lines, and line breaks between
+    quotes, it is quickly seen that it is right.
     """
-    if not len(block.quotes) and _count_lines(block.data) == expected:
+    if not block.folded and block.lines == expected:
         return expected
     text = np.frombuffer(block.data, np.uint8)
     ends = _find_line_ends(block.data)
@@ -104,7 +120,7 @@ def count_rows(block: Block, expected: int) -> int:
 
 def find_inner_lines(block: Block, separator: bytes, fields: int) -> list[bytes]:
     """Lines inside quotes, but the first of each text, that have as many fields as the header."""
-    if not len(block.quotes):
+    if not block.folded:
         return []
     text = np.frombuffer(block.data, np.uint8)
     ends = _find_line_ends(block.data)
@@ -125,7 +141,6 @@ def find_inner_lines(block: Block, separator: bytes, fields: int) -> list[bytes]
 
 
 def _count_lines(data: bytes) -> int:
-    """Lines of the data, the last one included whether or not a line break ends it."""
     ends = data.count(b"\n")
     if b"\r" in data:
         ends += data.count(b"\r") - data.count(b"\r\n")
@@ -135,7 +150,7 @@ def _count_lines(data: bytes) -> int:
 def _find_line_ends(data: bytes) -> Positions:
     """Positions of the last character of each line break."""
     text = np.frombuffer(data, np.uint8)
-    if data.count(b"\r") == data.count(b"\r\n"):
+    if b"\r" not in data or data.count(b"\r") == data.count(b"\r\n"):
         return np.flatnonzero(text == LINE_FEED)
     breaks = np.flatnonzero((text == LINE_FEED) | (text == RETURN))
     last = np.append(text[1:], 0)[breaks]
@@ -177,15 +192,21 @@ def _last_row_end(data: bytes, quotes: Positions) -> int:
             return found + 1
 
 
-def _is_regular(data: bytes, end: int, quotes: Positions, separator: bytes) -> bool:
-    if not len(quotes):
-        return True
+def _is_regular(data: bytes, quotes: Positions, separator: bytes) -> bool:
     if len(quotes) % 2:
         return False
     edges = np.zeros(256, bool)
     edges[[QUOTE, LINE_FEED, RETURN, separator[0]]] = True
-    text = np.frombuffer(data, np.uint8, end)
-    openers, closers = quotes[0::2], quotes[1::2]
-    before = text[openers[openers > 0] - 1]
-    after = text[closers[closers < end - 1] + 1]
-    return bool(edges[before].all() and edges[after].all())
+    text = np.frombuffer(data, np.uint8)
+    # Nothing lies before a quote at the start, nor after one at the end.
+    openers = quotes[2 if quotes[0] == 0 else 0 :: 2]
+    closers = quotes[1 : -1 if quotes[-1] == len(data) - 1 else None : 2]
+    return bool(edges[text[openers - 1]].all() and edges[text[closers + 1]].all())
+
+
+def _is_folded(data: bytes, ends: Positions) -> bool:
+    """Whether any line holds an odd number of quotes, as one with an open text does."""
+    starts = np.append(0, ends + 1)
+    text = np.frombuffer(data, np.uint8)
+    odd = np.bitwise_xor.reduceat((text == QUOTE).view(np.uint8), starts[starts < len(data)])
+    return bool(odd.any())

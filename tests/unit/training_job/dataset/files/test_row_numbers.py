@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -164,3 +165,25 @@ def test_every_row_that_a_writer_of_csv_wrote_is_read(
         good, others = _read(path)
     assert [(n, float(x)) for n, (x, _, _) in enumerate(rows, 2)] == good
     assert not others
+
+
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize(
+    ("rows", "folded"),
+    [
+        ([b"1,2", b"3,4"], False),
+        ([b'"1","2"', b'"3","4"'], False),
+        ([b'"a ""b""","2"', b'"","4"'], False),
+        ([b'"1","2', b'3","4"'], True),
+        ([b'"1', b'2","3', b'4"'], True),
+        ([b'"a ""', b'b","4"'], True),
+    ],
+)
+def test_a_block_knows_its_lines_and_whether_one_ends_between_quotes(
+    rows: list[bytes], line_end: bytes, folded: bool
+) -> None:
+    for last in (b"", line_end):
+        data = line_end.join(rows) + last
+        quotes = np.flatnonzero(np.frombuffer(data, np.uint8) == text_blocks.QUOTE)
+        block = text_blocks.Block.of(data, quotes, b",")
+        assert (folded, len(rows), True) == (block.folded, block.lines, block.regular)

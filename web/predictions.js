@@ -125,7 +125,12 @@ async function scoring(signal) {
   const { context: described, ...features } = instance.properties;
   const fields = h("div", { class: "fields" }, fieldsOf("f", { ...instance, properties: features }, example));
   const context = described
-    ? h("fieldset", { class: "fields" }, h("legend", {}, "Logged, not scored"), fieldsOf("c", described, example.context))
+    ? h(
+        "fieldset",
+        { class: "fields" },
+        h("legend", {}, "Logged, not scored"),
+        fieldsOf("c", described, example.context),
+      )
     : null;
   const note = "Fill in the form. The answer is logged like any other prediction.";
   const result = h("div", { class: "live-result", "aria-live": "polite" }, empty("Nothing scored yet", note));
@@ -180,7 +185,8 @@ function logRecords(found, filtered) {
     found.predictions.length < found.limit
       ? `All ${count(found.predictions.length)} since ${found.from}.`
       : `The latest ${found.limit}; filter by day or version to see others.`;
-  return [table("Latest predictions", columnsFor(found.predictions), found.predictions), h("p", { class: "note more" }, shown)];
+  const records = table("Latest predictions", columnsFor(found.predictions), found.predictions);
+  return [records, h("p", { class: "note more" }, shown)];
 }
 
 function log(signal) {
@@ -213,7 +219,8 @@ function log(signal) {
   call("models", { signal })
     .then(({ versions }) => version.append(...versions.map((name) => h("option", { value: name }, name))))
     .catch(() => {});
-  const note = h("p", { class: "note" }, "Times, answers, versions and references only. Values of features and people are not shown.");
+  const says = "Times, answers, versions and references only. Features and people are not shown.";
+  const note = h("p", { class: "note" }, says);
   return { content: card("Latest predictions", {}, note, form, place), busy: load() };
 }
 

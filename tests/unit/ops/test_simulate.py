@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 
+from domain.api.openapi import build_document
 from domain.contract.contract import Contract
 from ops.api import describe_problem
-from ops.commands.simulate import Sent, _shuffle, _split
+from ops.commands.simulate import Sent, _shuffle, _split, make_context
 from ops.errors import OpsError
 from ops.samples import scenarios
 from ops.samples.scenarios import Row, Scenario
 from tests.repository import CONTRACT_TOML
+from tests.unit.domain.contract.test_context import CONTEXT
 
 CONTRACT = Contract.parse(CONTRACT_TOML.read_text())
 PATIENT: Row = {
@@ -106,6 +108,33 @@ def test_answers_are_counted_per_version_and_refusals_per_reason() -> None:
     assert {"1-0a1b2c3d": 3} == sent.versions
     assert {"0", "1", "2"} == sent.prediction_ids
     assert {"503: There is no model.": 1} == sent.problems
+
+
+class FakeApi:
+    """Serves the document of a contract."""
+
+    def __init__(self, contract: Contract) -> None:
+        self._document = build_document(contract)
+
+    def get(self, _: str) -> tuple[int, Any]:
+        return 200, self._document
+
+
+def test_made_up_context_obeys_the_deployments_contract() -> None:
+    contract = Contract.parse(CONTRACT_TOML.read_text() + CONTEXT)
+    api: Any = FakeApi(contract)
+    add_context = make_context(api, random.Random(1), "0a1b2c3d")
+    rows = [add_context(PATIENT) for _ in range(200)]
+    problems = [p for row in rows for p in contract.validate(row, "#", contract.request_context)]
+    assert [] == problems
+    assert 200 == len({row["context"]["Visit"] for row in rows})
+    assert 1 < len({row["context"]["patient"] for row in rows}) < 200
+    assert {"north", "south"} == {row["context"]["Site"] for row in rows}
+
+
+def test_without_context_in_the_contract_none_is_sent() -> None:
+    api: Any = FakeApi(CONTRACT)
+    assert PATIENT == make_context(api, random.Random(1), "0a1b2c3d")(PATIENT)
 
 
 @pytest.mark.parametrize(

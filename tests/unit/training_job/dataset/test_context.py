@@ -137,7 +137,8 @@ def test_a_row_without_an_optional_subject_is_a_person_of_its_own() -> None:
     nobody = _columns(FRAME.assign(who=None), contract)
     found = identify(nobody, contract, "s")
     assert {0, 1, 2} == set(found.sides.tolist())
-    some = _columns(FRAME.assign(who=pd.Series(["p", None] * 500)), contract)
+    every_second: list[Any] = ["p", None] * 500
+    some = _columns(FRAME.assign(who=every_second), contract)
     sides = identify(some, contract, "s")
     theirs = some["who"][sides.order] != hashing.NO_TEXT
     assert 500 == theirs.sum()
@@ -147,12 +148,12 @@ def test_a_row_without_an_optional_subject_is_a_person_of_its_own() -> None:
 
 def test_a_scored_file_is_checked_for_what_is_logged() -> None:
     frame = FRAME[:6].drop(columns="diabetes").reset_index(drop=True)
+    visits: list[Any] = [" v-1 ", None, "too long", "a\tb", "12.0", "v-6"]
     frame = frame.assign(
-        visit=[" v-1 ", None, "too long", "a\tb", 12.0, "v-6"],
+        visit=visits,
         Site=["north", "south", "north", "north", "south", "east"],
         waited=[1, 2, 3, 4, 5, 6],
     )
-    frame["visit"] = frame["visit"].astype(str).where(frame["visit"].notna(), None)
     checked = check(pa.Table.from_pandas(frame), CONTRACT, labelled=False)
     assert [True, False, False, False, True, False] == checked.valid.tolist()
     assert ["v-1", "12"] == checked.columns["visit"].tolist()

@@ -60,7 +60,7 @@ class Forest:
         values = list(vector)  # read faster than an array
         total = self.base_margin
         if any(map(math.isnan, values)):
-            return total + self._leaves_with_missing(values)
+            return self._margin_with_missing(values)
         for root in self._trees:
             column, threshold, left, right, _ = root
             while column >= 0:
@@ -68,8 +68,8 @@ class Forest:
             total += threshold
         return total
 
-    def _leaves_with_missing(self, values: list[float]) -> float:
-        total = 0.0
+    def _margin_with_missing(self, values: list[float]) -> float:
+        total = self.base_margin
         for root in self._trees:
             column, threshold, left, right, default = root
             while column >= 0:

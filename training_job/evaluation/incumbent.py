@@ -1,6 +1,5 @@
 """The current champion as an evaluation finds it, and its answers to the test rows."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,13 +7,15 @@ import numpy as np
 from adapters.model_store import ModelStore
 from adapters.s3 import Bucket
 from domain.contract.contract import Contract
-from domain.contract.feature import Value
 from domain.contract.objective import Metric
 from domain.errors import BadBundle
 from domain.model.bundle import Bundle
 from domain.model.champion import Champion
 from domain.model.gate import Case, Unscorable
 from tabular.classification import Bools
+from training_job.dataset.dataset import Split
+from training_job.model.encoding import encode, rows_per_batch
+from training_job.model.walk import Walk
 from training_job.promotion.pointer import read_pointer
 
 
@@ -54,13 +55,14 @@ class Incumbent:
         """The champion's version; None when nothing serves yet."""
         return self.champion.version if self.champion else None
 
-    def predict(self, rows: Iterable[tuple[Value, ...]]) -> Bools:
-        """The champion's answers to rows of the contract; ValueError if it can't be scored."""
+    def predict(self, test: Split) -> Bools:
+        """The champion's answers to the test rows; ValueError if it can't be scored."""
         if self.bundle is None:
             raise ValueError("No champion can be scored on these rows.")
-        bundle = self.bundle
-        answers = (bundle.probability(row) >= bundle.threshold for row in rows)
-        return np.fromiter(answers, np.bool_)
+        contract, threshold = self.bundle.contract, self.bundle.threshold
+        walk = Walk(self.bundle.forest, len(contract.encoded_names))
+        parts = (encode(part.table, contract) for part in test.batches(rows_per_batch(contract)))
+        return np.concatenate([walk.probabilities(matrix) >= threshold for matrix in parts])
 
 
 def _load(store: ModelStore, champion: Champion) -> Bundle | None:

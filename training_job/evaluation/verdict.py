@@ -74,7 +74,7 @@ def evaluate_against(
         champion = compare_pairwise(
             test.labels,
             predicted,
-            incumbent.predict(test.rows(contract)),
+            incumbent.predict(test),
             masks,
             objective=objective,
             version=incumbent.champion.version,

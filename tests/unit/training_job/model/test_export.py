@@ -1,7 +1,6 @@
 """The exported scorer is XGBoost, row by row."""
 
 import numpy as np
-import pytest
 import xgboost as xgb
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,9 +8,8 @@ from hypothesis import strategies as st
 from domain.contract.contract import Contract
 from domain.model.bundle import Bundle, digest
 from domain.model.scorer import Forest
-from training_job.errors import ExportDisagrees
 from training_job.model.export import export
-from training_job.model.proof import check_agreement
+from training_job.model.walk import Walk
 
 
 def _booster(seed: int, *, depth: int, rounds: int, missing: float, columns: int) -> xgb.Booster:
@@ -40,20 +38,13 @@ def test_any_model_scores_any_row_the_same(
     rows = random.normal(size=(200, columns)).astype(np.float32).round(1)
     rows[random.random(rows.shape) < 0.2] = np.nan
     forest = export(booster)
-    scored = [forest.probability(row) for row in rows.tolist()]
-    np.testing.assert_allclose(scored, booster.inplace_predict(rows), rtol=0, atol=1e-6)
+    scored = [forest.margin(row) for row in rows.tolist()]
+    probabilities = [forest.probability(row) for row in rows.tolist()]
+    np.testing.assert_allclose(probabilities, booster.inplace_predict(rows), rtol=0, atol=1e-6)
+    walk = Walk(forest, columns)
+    np.testing.assert_array_equal(scored, walk.margins(rows))
+    np.testing.assert_allclose(walk.probabilities(rows), probabilities, rtol=0, atol=1e-15)
     assert forest == Forest.from_dict(forest.to_dict(), columns)
-
-
-def test_a_bundle_that_scores_differently_is_refused(contract: Contract) -> None:
-    columns = len(contract.encoded_names)
-    booster = _booster(1, depth=3, rounds=5, missing=0.0, columns=columns)
-    bundle = Bundle(contract, export(booster), 0.5)
-    row = ("Male", 40.0, 0, 1, "never", 25.0, 6.1, 120.0)
-    expected = bundle.probability(row)
-    check_agreement(bundle, [row], np.array([expected]))
-    with pytest.raises(ExportDisagrees, match="Nothing was registered"):
-        check_agreement(bundle, [row], np.array([expected + 2e-6]))
 
 
 def test_a_bundle_keeps_every_score_through_its_bytes(contract: Contract) -> None:

@@ -52,6 +52,9 @@ def measure(seed: int) -> Iterator[Figure]:
         yield Figure("evaluate, fit included: peak over float32 matrix", peak / matrix, "x", "<= 3")
         yield Figure("evaluate: peak memory", peak / 1e9, "GB")
         yield Figure("evaluate: CPU seconds", seconds, "s")
+        compared, seconds, peak = _alone(_prove, folder, made)
+        yield Figure("proof of the exported model: CPU seconds", seconds, "s", "<= 60")
+        yield Figure("proof: rows compared with XGBoost", compared / 1e6, "million")
         trees, seconds, peak = _alone(_score, folder)
         yield Figure("scoring, file to file: rows/s per core", ROWS / seconds, "", ">= 400000")
         yield Figure("scoring: trees of the model", trees, "")
@@ -148,6 +151,20 @@ def _evaluate(folder: Path, dataset_id: str) -> tuple[int, float]:
     rows = json.loads((folder / "data" / keys.manifest(dataset_id)).read_text())["splits"]
     width = len(contract.encoded_names) * 4
     return rows["train"]["rows"] * width, seconds
+
+
+def _prove(folder: Path, dataset_id: str) -> tuple[int, float]:
+    """Prove the model that `_evaluate` stored, against the booster made from it."""
+    from training_job.dataset.dataset import Split
+    from training_job.model.proof import prove
+    from training_job.scoring.batch_scorer import load
+
+    contract, buckets = _contract(), FolderS3(folder)
+    scorer = load(buckets.bucket("models"), None)
+    test = Split.download(buckets.bucket("data"), dataset_id, "test", contract)
+    began = time.process_time()
+    compared = prove(scorer.bundle, scorer.booster, test)
+    return compared, time.process_time() - began
 
 
 def _make_experiment(folder: Path) -> tuple[None, float]:

@@ -59,7 +59,7 @@ def start(laptop: Laptop, environ: Mapping[str, str]) -> bool:
         _await(laptop)
         return False
     check_port(laptop)
-    command = [sys.executable, "-m", "ministack"]
+    command = [sys.executable, "-m", "ops.local.emulator_process"]
     emulator.start(command, env=emulator_env(laptop, environ), cwd=ROOT)
     _await(laptop)
     return True

@@ -20,7 +20,7 @@ class PublicSet:
 
 
 def load_public_sets() -> Iterator[PublicSet]:
-    """Each set in turn; 150 to 20,190 rows, 11 to 63 % of them positive."""
+    """Each set in turn; 150 to 20,190 rows, 9 to 63 % of them positive."""
     for name, is_positive in _FROM_SKLEARN:
         load: Any = getattr(sklearn.datasets, f"load_{name}")
         bunch = load()

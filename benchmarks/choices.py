@@ -140,7 +140,9 @@ def _best_by_labels(labels: Bools, scores: Floats) -> float:
     order = np.argsort(-scores, kind="stable")
     hits = np.cumsum(labels[order])
     f1 = 2 * hits / (np.arange(1, len(order) + 1) + hits[-1])
-    return float(scores[order][np.argmax(f1)])
+    ordered = scores[order]
+    f1[:-1][ordered[:-1] == ordered[1:]] = 0  # no threshold separates equal probabilities
+    return float(ordered[np.argmax(f1)])
 
 
 def _f1(labels: Bools, scores: Floats, threshold: float) -> float:

@@ -40,8 +40,15 @@ class Column:
 
     @cached_property
     def present(self) -> "pd.Series[Any]":
-        """The values that can be compared."""
+        """The values that can be shown: all but missing ones, and invalid numbers."""
         return self.values.dropna()
+
+    @cached_property
+    def valid(self) -> "pd.Series[Any]":
+        """The values whose distribution is compared."""
+        return (
+            self.present if self.feature.kind == "number" else self.present[self.present != OTHER]
+        )
 
     def select(self, rows: npt.NDArray[np.bool_]) -> "Column":
         """Select some rows."""

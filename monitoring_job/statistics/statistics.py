@@ -76,9 +76,9 @@ def compare_column(reference: Column, current: Column) -> ColumnDrift:
     merged_groups = find_merged_groups(reference, current)
     old, new = profile(reference, merged_groups), profile(current, merged_groups)
     results: list[Test | str] = []
-    if reference.present.empty:
-        results.append("The reference holds no value of this column.")
-    elif current.present.empty:
+    if reference.valid.empty:
+        results.append("The reference holds no valid value of this column.")
+    elif current.valid.empty:
         results.append("The window holds no valid value of this column.")
     else:
         results += _try("values", lambda: _compare_values(reference, current, old, new))
@@ -111,13 +111,13 @@ def _compare_values(
 ) -> Iterator[Test]:
     """Compare the distributions, and of categories and flags also the group that changed most."""
     feature, method = reference.feature, METHODS[reference.feature.kind]
-    distance = estimate_distance(method, reference.present, current.present)
+    distance = estimate_distance(method, reference.valid, current.valid)
     yield Test(
         aspect="values",
         method=method,
-        rows=len(current.present),
+        rows=len(current.valid),
         effect=distance.value,
-        p_value=_compute_p_value(method, reference.present, current.present),
+        p_value=_compute_p_value(method, reference.valid, current.valid),
         q_value=1.0,
         drifted=False,
         limit=feature.drift.distance,
@@ -130,8 +130,6 @@ def _compare_values(
         np.array([column.groups.get(name, 0) for name in names], dtype=np.int64)
         for column in (reference, current)
     ]
-    if not all(side.sum() for side in counts):
-        return
     index = 1 if feature.kind == "flag" else find_most_changed(*counts)
     shares = Shares(*(int(n) for side in counts for n in (side[index], side.sum())))
     name = names[index]
@@ -174,7 +172,7 @@ def _compare_validity(
 
 def _compare_decisions(reference: Column, current: Column, threshold: float) -> tuple[Test, ...]:
     """Compare the shares of positive predictions."""
-    sides = [column.present.to_numpy(np.float64) >= threshold for column in (reference, current)]
+    sides = [column.valid.to_numpy(np.float64) >= threshold for column in (reference, current)]
     if not all(len(side) for side in sides):
         return ()
     positive = [int(np.count_nonzero(side)) for side in sides]

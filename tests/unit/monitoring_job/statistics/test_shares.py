@@ -175,3 +175,12 @@ def test_a_test_of_an_older_run_has_the_usual_limit() -> None:
         drifted=True,
     )
     assert (0.1, 2.0) == (test.limit, test.strength)
+
+
+def test_a_new_category_is_one_finding_and_not_two(contract: Contract) -> None:
+    def frequent(frame: pd.DataFrame) -> None:
+        frame.loc[frame.index < 0.3 * len(frame), "gender"] = "Unknown"
+
+    assert [("gender", "share_difference", "invalid")] == drifted_tests(
+        compared(contract, frequent, rows=1_000)
+    )

@@ -20,13 +20,26 @@ from datetime import date
 
 from domain.contract.records import LABEL_COLUMNS, PREDICTION_COLUMNS
 
+LATER_COLUMNS = ("reference", "subject")
+"""Texts that records from before have not."""
+
 
 def _whole(table: str, columns: dict[str, str], where: str = "") -> str:
-    """Both parts of a log; the emulator guesses types of JSON, so they are said."""
+    """Both parts of a log; the emulator guesses types of JSON, so they are said.
+
+    The emulator knows only the columns that some object has. Where a part has no `LATER_COLUMNS`,
+    their names mean those of the outer row of nulls.
+    """
     types = {"string": "varchar"}
-    names = ", ".join(f"CAST({c} AS {types.get(t, t)}) AS {c}" for c, t in columns.items())
-    parts = (table, f"{table}_fallback")
-    return " UNION ALL ".join(f"SELECT dt, {names} FROM {part}{where}" for part in parts)  # noqa: S608 - texts of our own
+    inner = {c: f"{c}_here" if c in LATER_COLUMNS else c for c in columns}
+    casts = ", ".join(f"CAST({c} AS {types.get(t, t)}) AS {inner[c]}" for c, t in columns.items())
+    names = ", ".join(f"part.{inner[c]} AS {c}" for c in columns)
+    absent = ", ".join(f"CAST(NULL AS varchar) AS {c}" for c in LATER_COLUMNS)
+    return " UNION ALL ".join(
+        f"SELECT part.dt, {names} FROM (SELECT {absent}) AS absent"  # noqa: S608 - texts of our own
+        f" CROSS JOIN LATERAL (SELECT dt, {casts} FROM {part}{where}) AS part"
+        for part in (table, f"{table}_fallback")
+    )
 
 
 def _first(rows: str, columns: Iterable[str], order: str, by: str = "prediction_id") -> str:

@@ -9,18 +9,39 @@ from domain.contract.contract import Contract
 from domain.model.bundle import Bundle, digest
 from domain.model.champion import Champion, ModelRef
 from ops.api import Api
-from ops.laptop import ROOT, Laptop
+from ops.laptop import Laptop
 from ops.local import deploy
 from ops.target import Target
+from tests.repository import CONTRACT_TOML
 from tests.unit.fakes import random_forest
+
+CONTEXT = """
+[[context]]
+name = "Visit"
+role = "reference"
+nullable = true
+
+[[context]]
+name = "patient"
+role = "subject"
+nullable = true
+
+[[context]]
+name = "Site"
+kind = "category"
+categories = ["north", "south"]
+nullable = true
+"""
 
 
 @pytest.fixture(scope="package")
-def target(emulator: Laptop) -> Target:
-    """The deployed stacks with a champion that was never trained."""
-    deploy.deploy(emulator, os.environ, contract=None, mail_to=None)
+def target(emulator: Laptop, tmp_path_factory: pytest.TempPathFactory) -> Target:
+    """The deployed stacks with context columns, and a champion from before there were any."""
+    path = tmp_path_factory.mktemp("contract") / "contract.toml"
+    path.write_text(CONTRACT_TOML.read_text() + CONTEXT)
+    deploy.deploy(emulator, os.environ, contract=path, mail_to=None)
     target = Target.on_laptop(emulator)
-    contract = Contract.parse((ROOT / "contract.toml").read_text())
+    contract = Contract.parse(CONTRACT_TOML.read_text())
     content = Bundle(contract, random_forest(contract, 1), 0.3).to_bytes()
     ref = ModelRef.of(1, digest(content))
     models = target.bucket("models")

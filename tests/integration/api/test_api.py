@@ -15,6 +15,7 @@ import pytest
 import requests
 
 from ops.api import Api
+from ops.commands import trace
 from ops.commands.query import query
 from ops.laptop import ROOT
 from ops.target import Target
@@ -63,6 +64,28 @@ def test_labels_are_joined_in_athena_by_the_documented_views(api: Api, target: T
     ] == header
     totals = [sum(int(float(day[n] or 0)) for day in days) for n in (1, 2, 5)]
     assert (True, True, True) == (totals[0] >= 4, totals[1] >= 2, totals[2] >= 1)
+
+
+def test_context_is_logged_labels_find_it_by_reference_and_a_trace_replays_it(
+    api: Api, target: Target
+) -> None:
+    context = {"Visit": "O'Hara, 17", "patient": "p-1", "Site": "south"}
+    bodies = [VALID | {"context": context}, VALID | {"age": 71, "context": context}]
+    answers = api.post("/predict", {"instances": bodies}, idempotency_key="c")[1]["predictions"]
+    ids = sorted(answer["prediction_id"] for answer in answers)
+    labels = [{"reference": name, "diabetes": True} for name in ("O'Hara, 17", "nobody's")]
+    assert (200, {"accepted": 2}) == api.post("/labels", {"labels": labels}, idempotency_key="r")
+    sql = "SELECT prediction_id FROM labelled WHERE reference = 'O''Hara, 17' ORDER BY 1"
+    assert [[i] for i in ids] == query(target, sql)[1]
+    sql = "SELECT subject, site FROM prediction_log WHERE reference = 'O''Hara, 17'"
+    assert [["p-1", "south"]] * 2 == query(target, sql)[1]
+
+    answer = trace.run(target, "O'Hara, 17", replay=True)
+    assert 0 == answer.status
+    assert ids == sorted(found["prediction_id"] for found in answer.data["predictions"])
+    assert [True, True] == [found["replay"]["identical"] for found in answer.data["predictions"]]
+    status, problem = api.post("/predict", VALID | {"context": {"Site": "x"}}, idempotency_key="d")
+    assert (400, "#/context/Site") == (status, problem["errors"][0]["pointer"])
 
 
 def test_older_records_stay_readable_beside_newer_ones(api: Api, target: Target) -> None:

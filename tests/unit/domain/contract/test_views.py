@@ -155,6 +155,19 @@ def test_the_predictions_of_some_days_are_those_of_the_view_and_read_no_other_da
     assert found == _rows(logs, "SELECT * FROM predictions ORDER BY prediction_id")
 
 
+def test_a_log_from_before_references_is_read_too(logs: duckdb.DuckDBPyConnection) -> None:
+    """The emulator knows only the columns that some object has."""
+    _insert(logs, "prediction_log", [_prediction("a", reference="visit-1")])
+    _insert(logs, "prediction_log_fallback", [_prediction("b")])
+    _insert(logs, "labels", [_label(None, True, 1, reference="visit-1")])
+    _insert(logs, "labels_fallback", [_label("b", False, 1)])
+    for table in ("prediction_log_fallback", "labels_fallback"):
+        logs.execute(f"ALTER TABLE {table} DROP COLUMN reference")
+    logs.execute("ALTER TABLE prediction_log_fallback DROP COLUMN subject")
+    sql = "SELECT prediction_id, reference, label FROM labelled ORDER BY 1"
+    assert [("a", "visit-1", True), ("b", None, False)] == _rows(logs, sql)
+
+
 def test_the_default_query_counts_each_prediction_once(logs: duckdb.DuckDBPyConnection) -> None:
     twice = [_prediction("a", probability=0.25), _prediction("b", probability=0.5)]
     _insert(logs, "prediction_log", twice)

@@ -9,23 +9,26 @@ WORKDIR /build
 # in an image can install anything.
 ENV PIP_NO_CACHE_DIR=1 \
     PIP_ONLY_BINARY=:all:
-RUN python3 -m venv --without-pip /venv
+RUN python3 -m venv --without-pip /venv && python3 -m venv /tools
 COPY constraints.txt ./
+# constraints.txt holds the hashes of all files. The base's own pip may be too old to take them from
+# there; this one checks them.
+RUN sed -n '/^pip==/,/[^\]$/p' constraints.txt > pip.txt && /tools/bin/python -m pip install -r pip.txt
 
 # Libraries are compiled: on a read-only root Python would compile them again at each start.
 FROM builder AS training-libraries
 COPY training_job/requirements.txt training_job/
-RUN python3 -m pip --python /venv/bin/python install -r training_job/requirements.txt
+RUN /tools/bin/python -m pip --python /venv/bin/python install -r training_job/requirements.txt
 
 FROM builder AS drift-libraries
 COPY monitoring_job/requirements.txt monitoring_job/
 COPY lambdas/drift/requirements.txt lambdas/drift/
-RUN python3 -m pip --python /venv/bin/python install -r lambdas/drift/requirements.txt
+RUN /tools/bin/python -m pip --python /venv/bin/python install -r lambdas/drift/requirements.txt
 
 # These are not: the server starts once in a deployment, and its image would be a fifth larger.
 FROM builder AS mlflow-libraries
 COPY mlflow_server/requirements.txt mlflow_server/
-RUN python3 -m pip --python /venv/bin/python install --no-compile -r mlflow_server/requirements.txt
+RUN /tools/bin/python -m pip --python /venv/bin/python install --no-compile -r mlflow_server/requirements.txt
 
 # The certificates of RDS, for sslmode=verify-full. An empty URL leaves the file empty: for a
 # database that isn't on RDS, with another SSLROOTCERT or SSLMODE.

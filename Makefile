@@ -18,7 +18,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down train simulate drift bootstrap deploy smoke test test-slow unit integration faults e2e images check synth bench constraints clean
+.PHONY: help setup demo up down train simulate drift bootstrap deploy smoke test test-slow unit integration faults e2e images check audit synth bench constraints clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -33,11 +33,15 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(BIN)/uv: constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt uv
+	@mkdir -p build && sed -n '/^uv==/,/[^\]$$/p' constraints.txt > build/uv.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r build/uv.txt
 	@touch $@
 
-$(VENV)/.laptop: $(BIN)/uv requirements.txt training_job/requirements.txt monitoring_job/requirements.txt mlflow_server/requirements.txt lambdas/requirements.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt
+# `make constraints` writes the files with hashes. uv and pip refuse any other file of a package.
+INSTALL := $(BIN)/uv pip install --quiet --require-hashes
+
+$(VENV)/.laptop: $(BIN)/uv requirements.lock
+	$(INSTALL) --python $(BIN)/python -r requirements.lock
 	@touch $@
 
 # The operator's command line as a program, from any folder: `ops --install-completion` adds the
@@ -48,8 +52,8 @@ $(BIN)/ops: Makefile | $(VENV)/.laptop
 		'exec "$(CURDIR)/$(BIN)/python" -P -c "import sys; sys.argv[0] = \"ops\"; from ops.__main__ import main; sys.exit(main())" "$$@"' > $@
 	@chmod +x $@
 
-$(VENV)/.dev: $(VENV)/.laptop requirements-dev.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt
+$(VENV)/.dev: $(VENV)/.laptop constraints.txt
+	$(INSTALL) --python $(BIN)/python -r constraints.txt
 	@touch $@
 
 # Node comes from PyPI. A laptop run needs only the CDK's command line; `make check` and the browser
@@ -69,14 +73,13 @@ node_modules/.dev: node_modules/.ready
 	@touch node_modules/.ready $@
 
 # The zip functions' layer: pure Python, so that it serves arm64 and x86 alike.
-$(LAYER)/.ready: lambdas/requirements.txt constraints.txt $(VENV)/.laptop
+$(LAYER)/.ready: lambdas/requirements.lock $(VENV)/.laptop
 	@rm -rf $(LAYER) && mkdir -p $(LAYER)
-	$(BIN)/uv pip install --quiet --python-version 3.13 --only-binary :all: --target $(LAYER)/python -r lambdas/requirements.txt
+	$(INSTALL) --python-version 3.13 --only-binary :all: --target $(LAYER)/python -r lambdas/requirements.lock
 	@rm -rf $(LAYER)/python/bin $(LAYER)/python/.lock && touch $@
 
-constraints: $(VENV)/.dev  ## resolve all versions again
-	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --no-annotate --no-header --no-strip-extras requirements-dev.txt -o build/constraints.txt
-	@{ echo '# Every version, resolved by `make constraints`; never edited by hand.'; grep -v '^#' build/constraints.txt | sed -E 's/^([a-z0-9._-]+)\[[^]]*\]==/\1==/'; } > constraints.txt
+constraints: $(VENV)/.dev  ## resolve all versions again, with the hashes of their files
+	.ci/lock $(ARGS)
 
 # --- the laptop -------------------------------------------------------------
 
@@ -149,10 +152,15 @@ images: $(VENV)/.dev setup  ## build the three images and try each; needs a Dock
 check: $(VENV)/.dev node_modules/.dev synth  ## lint, types, import directions, the dashboard's files, the templates of both stages and targets
 	ruff check .
 	ruff format --check .
+	bandit --quiet -ll --configfile pyproject.toml --recursive $(filter-out tests,$(CODE))
 	mypy $(CODE)
 	lint-imports --no-logo
 	$(NPM) run check
 	cfn-lint
+
+# PyPI says which versions have known vulnerabilities; a package that it can't tell about is a failure.
+audit: $(VENV)/.dev  ## ask PyPI for known vulnerabilities of the pinned versions; needs the internet
+	pip-audit --strict --disable-pip --require-hashes -r constraints.txt
 
 synth: setup
 	$(CDK) synth --quiet --no-notices -c target=aws -c mail_from=alerts@example.com -o build/cdk.out.aws

@@ -1,5 +1,9 @@
-"""Every pin of the images and of the layer has a wheel for both processors: nothing is compiled."""
+"""Every pin of the images and of the layer has a wheel for both processors: nothing is compiled.
 
+What is installed is the file that was resolved: uv and pip compare its hash.
+"""
+
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -48,3 +52,46 @@ def test_a_package_that_would_have_to_be_compiled_is_seen(tmp_path: Path) -> Non
     result = resolved("aarch64-manylinux_2_28", str(source_only))
     assert 1 == result.returncode
     assert "psycopg2==2.9.10 has no usable wheels" in result.stderr
+
+
+def tampered(folder: Path, lock: str) -> Path:
+    """A copy of a lock file in which every hash is another one."""
+    copy = folder / "tampered.txt"
+    copy.write_text(re.sub("sha256:.{8}", "sha256:deadbeef", (ROOT / lock).read_text()))
+    return copy
+
+
+def run(*command: str | Path) -> "subprocess.CompletedProcess[str]":
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if any(sign in done.stderr for sign in OFFLINE):
+        pytest.skip("No package index can be reached from here.")
+    return done
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("platform", ["aarch64-manylinux_2_28", "x86_64-manylinux_2_28"])
+def test_the_layer_installs_with_its_hashes_and_not_with_others(
+    tmp_path: Path, platform: str
+) -> None:
+    lock = "lambdas/requirements.lock"
+    options = ["--require-hashes", "--no-cache", "--only-binary=:all:", "--python-version=3.13"]
+    install: list[str | Path] = [UV, "pip", "install", *options, f"--python-platform={platform}"]
+    done = run(*install, "--target", tmp_path / "layer", "-r", lock)
+    assert 0 == done.returncode, done.stderr
+    refused = run(*install, "--target", tmp_path / "none", "-r", tampered(tmp_path, lock))
+    assert refused.returncode != 0
+    assert "hash" in refused.stderr.lower()
+
+
+@pytest.mark.slow
+def test_pip_in_the_images_takes_the_hashes_from_the_constraints(tmp_path: Path) -> None:
+    options: list[str | Path] = [
+        "--no-cache-dir",
+        "--only-binary=:all:",
+        "--target",
+        tmp_path / "none",
+    ]
+    options += ["-c", tampered(tmp_path, "constraints.txt")]
+    refused = run(sys.executable, "-m", "pip", "install", *options, "jmespath")
+    assert refused.returncode != 0
+    assert "DO NOT MATCH THE HASHES" in refused.stderr

@@ -12,6 +12,7 @@ from aws_cdk import App
 from app import build
 from stacks.settings import Settings
 from tests.infra.assembly import Assembly
+from tests.infra.rights import Policies, read_policies
 from tests.repository import ROOT
 
 
@@ -22,14 +23,24 @@ def cdk_context() -> dict[str, object]:
 
 
 @pytest.fixture(scope="session")
-def synthesise(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Assembly]:
-    """``synthesise("aws", "dev")``: that target's and stage's templates."""
+def applications(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[str, str], tuple[App, Assembly]]:
+    """``applications("aws", "dev")``: that target's and stage's application, and its templates."""
 
     @cache
-    def run(target: str, stage: str) -> Assembly:
+    def run(target: str, stage: str) -> tuple[App, Assembly]:
         return _synthesised(tmp_path_factory.mktemp(f"{target}-{stage}"), target, stage)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def synthesise(
+    applications: Callable[[str, str], tuple[App, Assembly]],
+) -> Callable[[str, str], Assembly]:
+    """``synthesise("aws", "dev")``: that target's and stage's templates."""
+    return lambda target, stage: applications(target, stage)[1]
 
 
 @pytest.fixture(scope="session")
@@ -42,14 +53,14 @@ def varied(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Assembly]:
     def run(target: str, context: dict[str, str] | None = None, **changes: object) -> Assembly:
         stages: Any = cdk_context()["stages"]
         others = {"stages": {"dev": stages["dev"] | changes}} | (context or {})
-        return _synthesised(tmp_path_factory.mktemp("varied"), target, "dev", others)
+        return _synthesised(tmp_path_factory.mktemp("varied"), target, "dev", others)[1]
 
     return run
 
 
 def _synthesised(
     folder: Path, target: str, stage: str, others: Mapping[str, object] | None = None
-) -> Assembly:
+) -> tuple[App, Assembly]:
     context = cdk_context() | {
         "target": target,
         "stage": stage,
@@ -59,7 +70,7 @@ def _synthesised(
     app = App(context=context | dict(others or {}), outdir=str(folder))
     build(app, Settings.from_context(app.node.try_get_context, ROOT))
     app.synth()
-    return Assembly.read(folder)
+    return app, Assembly.read(folder)
 
 
 @pytest.fixture(scope="session")
@@ -78,3 +89,9 @@ def emulator(synthesise: Callable[[str, str], Assembly]) -> Assembly:
 def prod(synthesise: Callable[[str, str], Assembly]) -> Assembly:
     """Target aws, stage prod."""
     return synthesise("aws", "prod")
+
+
+@pytest.fixture(scope="session")
+def policies(aws: Assembly) -> Policies:
+    """The statements of each role of target aws, stage dev."""
+    return read_policies(aws)

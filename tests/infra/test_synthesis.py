@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from aws_cdk import App
 from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
 
 from app import build
 from stacks.common import assets
@@ -70,11 +71,14 @@ def test_without_the_layer_everything_is_written_and_synth_says_what_to_do(
     assert 4 == len(list(tmp_path.glob("*.template.json")))
 
 
-def test_a_finding_of_cdk_nag_that_nobody_accepted_stops_synth(tmp_path: Path) -> None:
+def test_a_finding_of_either_pack_that_nobody_accepted_stops_synth(tmp_path: Path) -> None:
     context = {"target": "aws", "mail_from": "sender@example.org"}
     app = App(context=cdk_context() | context, outdir=str(tmp_path))
     build(app, Settings.from_context(app.node.try_get_context, ROOT))
     storage: Any = app.node.find_child("circle-dev-Storage")
     sns.Topic(storage, "Planted")
-    with pytest.raises(RuntimeError, match="AwsSolutions-SNS3"):
+    sqs.Queue(storage, "PlantedToo")
+    with pytest.raises(RuntimeError) as error:
         app.synth()
+    for finding in ("AwsSolutions-SNS3", "Serverless-SQSRedrivePolicy"):
+        assert finding in str(error.value)

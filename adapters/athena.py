@@ -1,6 +1,7 @@
 """SQL over the logs: run a query, wait for it, read its rows."""
 
 import itertools
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,29 @@ class QueryFailed(Exception):
 
 class QueryTooSlow(Exception):
     """The query took longer than it may, and was stopped."""
+
+
+INTEGERS = ("tinyint", "smallint", "int", "integer", "bigint")
+FRACTIONS = ("float", "real", "double", "decimal")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a result; `type` such as ``bigint``."""
+
+    name: str
+    type: str
+
+    def parse(self, text: str | None) -> int | float | bool | str | None:
+        """A value as what it is. NaN and infinity, which JSON doesn't know, stay texts."""
+        if text is None:
+            return None
+        if self.type in INTEGERS:
+            return int(text)
+        if self.type.startswith(FRACTIONS):
+            number = float(text)
+            return number if math.isfinite(number) else text
+        return text == "true" if self.type == "boolean" else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +62,11 @@ class Athena:
 
         Raises QueryFailed and QueryTooSlow.
         """
+        columns, rows = self.query_columns(sql)
+        return [column.name for column in columns], rows
+
+    def query_columns(self, sql: str) -> tuple[list[Column], Iterator[list[str | None]]]:
+        """The same with the columns' types."""
         execution = self.client.start_query_execution(
             QueryString=sql,
             QueryExecutionContext={"Database": self.database},
@@ -47,12 +76,15 @@ class Athena:
         paginator = self.client.get_paginator("get_query_results")
         pages = iter(paginator.paginate(QueryExecutionId=execution))
         first = next(pages)["ResultSet"]
-        names = [column["Name"] for column in first["ResultSetMetadata"]["ColumnInfo"]]
+        described = first["ResultSetMetadata"]["ColumnInfo"]
+        columns = [Column(column["Name"], column["Type"]) for column in described]
         rows = _rows(first)
-        if rows[:1] == [names]:  # results of SELECT start with their names, those of SHOW don't
+        if rows[:1] == [
+            [column.name for column in columns]
+        ]:  # results of SELECT start with their names, those of SHOW don't
             del rows[0]
         rest = (row for page in pages for row in _rows(page["ResultSet"]))
-        return names, itertools.chain(rows, rest)
+        return columns, itertools.chain(rows, rest)
 
     def _wait(self, execution: str) -> None:
         start = self.clock()

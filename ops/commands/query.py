@@ -2,7 +2,7 @@
 
 import csv
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
@@ -10,6 +10,9 @@ from domain.contract.views import VIEWS
 from ops.console import Answer, table
 from ops.errors import OpsError
 from ops.target import Target
+
+if TYPE_CHECKING:
+    from adapters.athena import Column
 
 DEFAULT = """
 SELECT dt AS day, model_version, count(*) AS predictions,
@@ -35,8 +38,12 @@ def run(
     ] = None,
 ) -> Answer:
     """Run SQL over the prediction log and the labels."""
-    header, rows = query(target, sql)
-    data = [dict(zip(header, row, strict=True)) for row in rows]
+    columns, rows = _query(target, sql)
+    header = [column.name for column in columns]
+    data = [
+        {column.name: column.parse(cell) for column, cell in zip(columns, row, strict=True)}
+        for row in rows
+    ]
     if csv_file is not None:
         with csv_file.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
@@ -54,7 +61,12 @@ def run(
 
 
 def query(target: Target, sql: str) -> tuple[list[str], list[list[str | None]]]:
-    """``(column names, rows)``; raises OpsError with Athena's reason."""
+    """``(column names, rows)``, values as texts; raises OpsError with Athena's reason."""
+    columns, rows = _query(target, sql)
+    return [column.name for column in columns], rows
+
+
+def _query(target: Target, sql: str) -> "tuple[list[Column], list[list[str | None]]]":
     from adapters.athena import Athena, QueryFailed
     from ops.sql_views import expand_views
 
@@ -66,7 +78,7 @@ def query(target: Target, sql: str) -> tuple[list[str], list[list[str | None]]]:
     client = target.client("athena", timeout_seconds=60)
     athena = Athena(client, database=deployment.database, workgroup=deployment.workgroup)
     try:
-        header, rows = athena.query(statement)
-        return header, list(rows)
+        columns, rows = athena.query_columns(statement)
+        return columns, list(rows)
     except QueryFailed as error:
         raise OpsError(f"Athena refused the query: {error}", "Correct the SQL.") from None

@@ -16,6 +16,7 @@ from domain.training.steps import Promoted, Tuned
 from ops import executions
 from ops.commands import mail, status, train
 from ops.commands.query import query
+from ops.commands.query import run as run_query
 from ops.commands.upload import upload
 from ops.errors import OpsError
 from ops.laptop import Laptop
@@ -98,6 +99,14 @@ def test_a_query_returns_names_and_rows(emulator: Laptop, aws: Callable[[str], A
     target = _workgroup(emulator, aws)
 
     assert (["one", "two"], [["1", "x"]]) == query(target, "SELECT 1 AS one, 'x' AS two")
+
+
+def test_numbers_of_a_query_are_numbers_in_json(
+    emulator: Laptop, aws: Callable[[str], Any]
+) -> None:
+    sql = "SELECT count(*) AS n, avg(x) AS mean, true AS flag, '7' AS w FROM (VALUES (1), (2)) v(x)"
+    answer = run_query(_workgroup(emulator, aws), sql)
+    assert [{"n": 2, "mean": 1.5, "flag": True, "w": "7"}] == answer.data
 
 
 def test_a_bad_query_is_refused_with_athenas_reason(

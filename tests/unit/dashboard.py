@@ -69,7 +69,9 @@ class FakeAthena:
         rows: list[Sequence[str | None]] = [header, *self.rows]
         result = {
             "Rows": [{"Data": [{"VarCharValue": c} for c in r]} for r in rows],
-            "ResultSetMetadata": {"ColumnInfo": [{"Name": name} for name in header]},
+            "ResultSetMetadata": {
+                "ColumnInfo": [{"Name": name, "Type": "varchar"} for name in header]
+            },
         }
         return [{"ResultSet": result}]
 

@@ -1,10 +1,10 @@
-"""Rows of a query, with and without the header that Athena puts above some results."""
+"""Rows of a query, with and without Athena's header, and values of each type."""
 
 from typing import Any
 
 import pytest
 
-from adapters.athena import Athena
+from adapters.athena import Athena, Column
 
 
 class Results:
@@ -23,7 +23,7 @@ class Results:
         return self
 
     def paginate(self, **_: Any) -> list[dict[str, Any]]:
-        metadata = {"ColumnInfo": [{"Name": name} for name in self.names]}
+        metadata = {"ColumnInfo": [{"Name": name, "Type": "varchar"} for name in self.names]}
         return [
             {
                 "ResultSet": {
@@ -55,3 +55,25 @@ def test_a_first_row_is_dropped_only_if_it_repeats_the_columns_names(
     client: Any = Results(names, *pages)
     found, values = Athena(client, "d", "w").query("SELECT 1")
     assert (names, rows) == (found, list(values))
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        ("bigint", "12", 12),
+        ("integer", "-1", -1),
+        ("double", "0.5", 0.5),
+        ("double", "1.0E-4", 0.0001),
+        ("decimal(10,2)", "1.50", 1.5),
+        ("double", "NaN", "NaN"),
+        ("double", "-Infinity", "-Infinity"),
+        ("boolean", "true", True),
+        ("boolean", "false", False),
+        ("varchar", "12", "12"),
+        ("date", "2026-01-31", "2026-01-31"),
+        ("bigint", None, None),
+    ],
+)
+def test_a_value_has_the_type_of_its_column(kind: str, text: str | None, value: Any) -> None:
+    parsed = Column("any", kind).parse(text)
+    assert (type(value), value) == (type(parsed), parsed)

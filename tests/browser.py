@@ -17,7 +17,7 @@ CHROMIUM = Path("/usr/bin/chromium")
 def chromium() -> "Iterator[Browser]":
     """A browser that asks for nothing by itself; the test is skipped where there is none."""
     if not CHROMIUM.exists():
-        pytest.skip("needs Debian's Chromium: apt-get install chromium")
+        pytest.skip("Chromium is not installed here (Debian: apt-get install chromium).")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

@@ -1,4 +1,7 @@
-"""What all tests share: property tests that are the same everywhere and on any machine's load."""
+"""What all tests share: property tests that are the same everywhere, and what was left out."""
+
+from collections import Counter
+from typing import Any
 
 from hypothesis import HealthCheck, settings
 
@@ -12,3 +15,13 @@ settings.register_profile(
     ],
 )
 settings.load_profile("house")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say at the end which tests did not run, and what they need."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
+    if reasons:
+        terminalreporter.section("tests that did not run")
+        for reason, count in reasons.most_common():
+            terminalreporter.write_line(f"{count} skipped: {reason}")

@@ -131,19 +131,26 @@ def _bar(label: str, total: int | None, unit: str) -> "tuple[Bar, TaskID]":
 
 @dataclass(slots=True)
 class Checklist:
-    """The stations of a long command: each is announced, and ends with its result and time."""
+    """The stations of a long command: each is announced, and ends with its result and times."""
 
     seconds: dict[str, float] = field(default_factory=dict)
+    _began: float = field(default_factory=time.monotonic)
 
     @contextmanager
     def station(self, name: str) -> "Iterator[Station]":
-        """Announce and time one station."""
+        """Announce and time one station; one that fails is marked, and not counted."""
         began, station = time.monotonic(), Station()
-        write_line(f"== {name}")
-        yield station
-        self.seconds[name] = round(time.monotonic() - began, 1)
-        result = f"{station.result}, " if station.result else ""
-        write_line(f"   {result}{self.seconds[name]:g} s")
+        write_line(f"[{began - self._began:4.0f} s]   {name} ...")
+        try:
+            yield station
+        except BaseException:
+            write_line(f"[{time.monotonic() - self._began:4.0f} s] \N{BALLOT X} {name}")
+            raise
+        ended = time.monotonic()
+        self.seconds[name] = round(ended - began, 1)
+        result = f": {station.result}" if station.result else ""
+        line = f"\N{CHECK MARK} {name}{result} ({self.seconds[name]:g} s)"
+        write_line(f"[{ended - self._began:4.0f} s] {line}")
 
 
 @dataclass(slots=True)

@@ -1,5 +1,6 @@
 """Where a command works: this machine, or a stage of an AWS account."""
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,7 @@ from domain.model.card import ModelCard
 from domain.model.champion import Champion
 from ops import region
 from ops.errors import OpsError
-from ops.laptop import STAGE, Laptop
+from ops.laptop import ROOT, STAGE, Laptop
 
 if TYPE_CHECKING:  # botocore takes its time to import, and --help does without it
     from mypy_boto3_cloudformation.type_defs import StackResourceSummaryTypeDef
@@ -129,6 +130,9 @@ class Target:
         """How to deploy the stage."""
         if self.laptop is not None:
             return "python -m ops up"
+        stages = json.loads((ROOT / "cdk.json").read_text())["context"]["stages"]
+        if self.stage not in stages:
+            return f"Choose a stage of cdk.json ({', '.join(stages)}), or add {self.stage} to it."
         name = "" if self.name == DEFAULT_NAME else f" NAME={self.name}"
         return f"make deploy{name} STAGE={self.stage} MAIL_FROM=ADDRESS"
 

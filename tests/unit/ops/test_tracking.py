@@ -322,6 +322,17 @@ def test_a_half_deployed_stack_is_a_sentence(account: Account) -> None:
     assert "make deploy STAGE=dev MAIL_FROM=ADDRESS" == error.value.next_step
 
 
+@pytest.mark.parametrize(
+    ("stage", "advice"),
+    [
+        ("dev", "make deploy STAGE=dev MAIL_FROM=ADDRESS"),
+        ("test", "Choose a stage of cdk.json (dev, prod), or add test to it."),
+    ],
+)
+def test_only_a_stage_that_there_is_can_be_deployed(stage: str, advice: str) -> None:
+    assert advice == Target(stage, None, Path()).deploy_command
+
+
 def test_an_accounts_mlflow_is_not_opened_but_forwarded(account: Account) -> None:
     with pytest.raises(OpsError, match="inside the stage's network") as error:
         open_.run(account, open_.Page.MLFLOW)

@@ -137,7 +137,12 @@ def upgrade(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Upgrade]:
     ports = ("--port", str(free_port()), "--mlflow-port", str(free_port()))
     try:
         _ops(older, folder, "up", *ports)
-        yield _deploy_over(release, older, folder)
+        with pytest.MonkeyPatch.context() as patch:
+            for name in [name for name in os.environ if name.startswith("AWS_")]:
+                patch.delenv(name)
+            for name, value in Laptop.load(folder).aws_env().items():
+                patch.setenv(name, value)
+            yield _deploy_over(release, older, folder)
     finally:
         _ops(ROOT, folder, "down")
 
@@ -149,43 +154,38 @@ def _deploy_over(release: PreviousRelease, older: Path, folder: Path) -> Upgrade
     _ops(older, folder, "train", "--trials", "1")
     _ops(older, folder, "simulate", "--rows", str(PREDICTIONS_BEFORE))
     laptop = Laptop.load(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            patch.delenv(name)
-        for name, value in laptop.aws_env().items():
-            patch.setenv(name, value)
-        target = _older_target(laptop)
-        champion = target.champion()
-        assert champion is not None
-        raw, ledger = _etags(target, "data", keys.RAW), _etags(target, "models", keys.LEDGER)
-        bundles = _etags(target, "models", f"{keys.BUNDLES}{champion.version}/")
-        predictions, versions = len(set(_logged(target))), _versions(laptop)
-        started = _ops(older, folder, "train", "--trials", "4", "--seed", "5", "--no-wait")
-        execution = started.split()[1].rstrip(".")
-        patient = json.loads((ROOT / "examples" / "predict.json").read_text())
-        caller = Caller(Api(target.deployment.api_url, target.api_key()), patient)
-        caller.start()
-        states = target.client("stepfunctions")
-        tuning = lambda: executions.current_state(states, execution) == "Tune"  # noqa: E731
-        assert wait_until(tuning, seconds=PATIENCE_SECONDS, pause=0.2)
-        _leave_task_without_agent(laptop)
-        _ops(ROOT, folder, "up")
-        ended = lambda: _status(states, execution) != "RUNNING"  # noqa: E731
-        assert wait_until(ended, seconds=PATIENCE_SECONDS, pause=1)
-        time.sleep(1)  # some predictions more, by the new release alone
-        caller.stop()
-        return Upgrade(
-            target=Target.on_laptop(laptop),
-            release=release.name,
-            caller=caller,
-            training=_status(states, execution),
-            raw=raw,
-            bundles=bundles,
-            ledger=ledger,
-            champion=champion,
-            versions=versions,
-            predictions=predictions,
-        )
+    target = _older_target(laptop)
+    champion = target.champion()
+    assert champion is not None
+    raw, ledger = _etags(target, "data", keys.RAW), _etags(target, "models", keys.LEDGER)
+    bundles = _etags(target, "models", f"{keys.BUNDLES}{champion.version}/")
+    predictions, versions = len(set(_logged(target))), _versions(laptop)
+    started = _ops(older, folder, "train", "--trials", "4", "--seed", "5", "--no-wait")
+    execution = started.split()[1].rstrip(".")
+    patient = json.loads((ROOT / "examples" / "predict.json").read_text())
+    caller = Caller(Api(target.deployment.api_url, target.api_key()), patient)
+    caller.start()
+    states = target.client("stepfunctions")
+    tuning = lambda: executions.current_state(states, execution) == "Tune"  # noqa: E731
+    assert wait_until(tuning, seconds=PATIENCE_SECONDS, pause=0.2)
+    _leave_task_without_agent(laptop)
+    _ops(ROOT, folder, "up")
+    ended = lambda: _status(states, execution) != "RUNNING"  # noqa: E731
+    assert wait_until(ended, seconds=PATIENCE_SECONDS, pause=1)
+    time.sleep(1)  # some predictions more, by the new release alone
+    caller.stop()
+    return Upgrade(
+        target=Target.on_laptop(laptop),
+        release=release.name,
+        caller=caller,
+        training=_status(states, execution),
+        raw=raw,
+        bundles=bundles,
+        ledger=ledger,
+        champion=champion,
+        versions=versions,
+        predictions=predictions,
+    )
 
 
 def _older_target(laptop: Laptop) -> Target:
@@ -243,11 +243,6 @@ def _previous(champion: Champion) -> list[str]:
     return [] if champion.previous is None else [champion.previous.version]
 
 
-def test_the_doctor_finds_no_problem_afterwards(
-    upgrade: Upgrade, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert upgrade.target.laptop is not None
-    for name, value in upgrade.target.laptop.aws_env().items():
-        monkeypatch.setenv(name, value)
+def test_the_doctor_finds_no_problem_afterwards(upgrade: Upgrade) -> None:
     found = doctor.examine(upgrade.target)
     assert [] == [f"{name}: {f.sentence}" for name, f in found if f.level is Level.PROBLEM]

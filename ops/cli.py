@@ -102,7 +102,11 @@ COMMANDS = {
     "drift": Entry(
         "Compare a window of predictions with the model's reference.",
         MONITORING,
-        ("--day 2026-01-31", "--last-rows 1000 --mail", "--from 2026-01-01 --to 2026-01-07"),
+        (
+            "--day 2026-01-31 --as-scheduled",
+            "--last-rows 1000 --mail",
+            "--from 2026-01-01 --to 2026-01-07",
+        ),
     ),
     "smoke": Entry(
         "Run the loop once on a new stage: train, predict, label, find drift, mail.",

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 900.0
 """Lambda's own limit."""
+FLAGS = ("mail", "scheduled")
+"""Fields of a request that say nothing about its window."""
 
 
 def run(
@@ -35,17 +37,26 @@ def run(
     ] = None,
     last: Annotated[str | None, Option("--to", help="To this day, included (yesterday).")] = None,
     mail: Annotated[bool, Option("--mail", help="Send the mail when there is drift.")] = False,
+    as_scheduled: Annotated[
+        bool,
+        Option("--as-scheduled", help="Open or close the incident, as the schedule's runs do."),
+    ] = False,
 ) -> Answer:
-    """Compare a window of predictions with the model's reference."""
+    """Compare a window of predictions with the model's reference.
+
+    Only scheduled runs open, continue or close an incident, and ask for a training. --as-scheduled
+    makes this run one of them, for a day on which the schedule did not run, say.
+    """
     asked_window = {"day": day, "start": start, "end": end, "last_rows": last_rows}
     asked = {name: value for name, value in asked_window.items() if value is not None}
     if first is not None or last is not None:
-        if first is None or asked or mail:
+        if first is None or asked or mail or as_scheduled:
             raise OpsError(
                 "A backfill takes --from and --to only.", "python -m ops drift --from 2026-01-01"
             )
         return backfill(target, first, last)
-    runs = run_drift(target, asked | ({"mail": True} if mail else {}))
+    flags = {"mail": mail, "scheduled": as_scheduled}
+    runs = watch_drift(target, asked | {name: True for name, given in flags.items() if given})
     reports = [link for found in runs for link in found.reports.values()]
     return Answer(
         data=[encode(found) for found in runs],
@@ -96,10 +107,17 @@ def _describe_backfill(runs: Sequence[RunResult], next_step: str = "") -> Answer
     )
 
 
+def watch_drift(target: Target, request: Mapping[str, Json]) -> tuple[RunResult, ...]:
+    """Run `run_drift`, and show meanwhile that it runs."""
+    with Progress("drift") as progress:
+        progress.note("comparing the window with the reference")
+        return run_drift(target, request)
+
+
 def run_drift(target: Target, request: Mapping[str, Json]) -> tuple[RunResult, ...]:
     """Invoke the drift function and wait; raises OpsError when it can't run."""
     try:
-        window.parse({k: v for k, v in request.items() if k != "mail"}, now=datetime.now(UTC))
+        window.parse({k: v for k, v in request.items() if k not in FLAGS}, now=datetime.now(UTC))
     except BadWindow as error:
         raise OpsError(str(error), "Correct the window and run the command again.") from None
     from botocore.exceptions import ConnectionClosedError, ReadTimeoutError

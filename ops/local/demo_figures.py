@@ -51,6 +51,8 @@ class Figures:
     predictions: dict[str, RowsSent] = field(default_factory=dict)
     runs: dict[str, tuple[RunResult, ...]] = field(default_factory=dict)
     mail: list[SentMail] = field(default_factory=list)
+    incident: tuple[str, ...] = ()
+    """What has drifted in the incident that is open."""
     urls: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
@@ -72,6 +74,8 @@ def list_failures(figures: Figures) -> list[str]:
     found = [run.outcome for run in figures.runs["shifted"]]
     if not {Outcome.DATA_DRIFT, Outcome.PREDICTION_DRIFT} & set(found):
         problems.append(f"The shift was not found: {', '.join(found) or 'no run'}.")
+    if not figures.incident:
+        problems.append("No incident is open.")
     if not figures.mail:
         problems.append("No mail came.")
     elif not any(sent.opens for sent in figures.mail):
@@ -98,6 +102,7 @@ def tabulate(figures: Figures) -> "Text":
             drifted = f": {', '.join(found.drifted)}" if found.drifted else ""
             pairs.append((f"drift, {name}", f"{found.outcome}{drifted}"))
             pairs += [(f"  {report}", link) for report, link in found.reports.items()]
+    pairs.append(("incident", f"open: {', '.join(figures.incident)}"))
     for sent in figures.mail:
         pairs += [("mail", sent.subject), ("  read it", sent.file)]
     pairs += list(figures.urls.items())

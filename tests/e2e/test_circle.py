@@ -118,6 +118,12 @@ def test_one_mail_came_and_it_says_what_drifted_without_patient_data(circle: Cir
     assert circle.figures["mail"][0]["subject"] == found.subject
 
 
+def test_the_demo_ends_with_an_open_incident_that_the_dashboard_shows(circle: Circle) -> None:
+    assert "blood_glucose_level" in circle.figures["incident"]
+    _, shown = circle.api.get("/monitoring/overview")
+    assert shown["incident"]["opened_at"] is not None
+
+
 def _report_link(circle: Circle) -> str:
     (found,) = mail.read_mails(circle.laptop)
     link = re.search(r"https?://\S+/data_drift\?t=[\w-]+", found.text)

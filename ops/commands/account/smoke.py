@@ -18,7 +18,7 @@ from domain.training.steps import Prepared, Promoted
 from ops import executions
 from ops.api import Api, describe_problem
 from ops.commands import mail, query, sample_data, train
-from ops.commands.drift import run_drift
+from ops.commands.drift import watch_drift
 from ops.console import Answer, Checklist, Progress, facts
 from ops.errors import OpsError
 from ops.local.processes import wait_until
@@ -207,7 +207,7 @@ def await_records(target: Target, condition: Callable[[], bool], problem: str) -
 
 def find_drift(target: Target, batch: Batch) -> "RunResult":
     """Compare the shifted predictions with the reference; raises OpsError unless it is found."""
-    (found,) = run_drift(target, batch.window | {"mail": True}) or (None,)
+    (found,) = watch_drift(target, batch.window | {"mail": True}) or (None,)
     if found is None or not found.drifted:
         outcome = found.outcome if found else "no run"
         raise OpsError(

@@ -219,6 +219,7 @@ def _figures(**changed: Any) -> Figures:
         predictions={"undisturbed": count, "shifted": count},
         runs={"undisturbed": (STABLE,), "shifted": (DRIFTED,)},
         mail=[MAIL],
+        incident=("age",),
     )
     for name, value in changed.items():
         setattr(figures, name, value)
@@ -240,6 +241,7 @@ def test_a_closed_circle_has_no_failure() -> None:
             {"runs": {"undisturbed": (DRIFTED,), "shifted": (DRIFTED,)}},
             "The undisturbed run was not quiet: data_drift.",
         ),
+        ({"incident": ()}, "No incident is open."),
         (
             {"runs": {"undisturbed": (STABLE,), "shifted": (STABLE,)}},
             "The shift was not found: stable.",

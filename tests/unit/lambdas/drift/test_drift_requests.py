@@ -3,7 +3,7 @@
 import json
 import threading
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +18,7 @@ from domain import keys, times
 from domain.drift.drift import Outcome
 from domain.drift.drift_request import LONGEST_RUN_MS, DriftRequest, RequestRecord
 from domain.drift.run_result import RunResult
-from domain.drift.window import LastRows
+from domain.drift.window import LastRows, Window
 from domain.errors import BadRecord, BadWindow
 from lambdas.drift.handler import handler
 from lambdas.drift.observation import observe
@@ -266,6 +266,39 @@ def test_a_backfill_runs_each_day_once_in_order(monkeypatch: pytest.MonkeyPatch)
     days = ["2026-01-30", "2026-01-31", "2026-02-01"]
     assert days == asked
     assert days == [found["run_id"] for found in answer.data]
+
+
+@pytest.mark.parametrize(
+    ("flags", "sent"),
+    [
+        ({}, {}),
+        ({"mail": True}, {"mail": True}),
+        ({"as_scheduled": True}, {"scheduled": True}),
+    ],
+)
+def test_a_run_may_be_asked_for_as_the_schedule_asks(
+    monkeypatch: pytest.MonkeyPatch, flags: Any, sent: dict[str, bool]
+) -> None:
+    asked: list[DriftRequest] = []
+
+    def invoke(*, Payload: bytes, **_: Any) -> dict[str, Any]:
+        asked.append(DriftRequest.parse(json.loads(Payload), now=NOW))
+        return {"Payload": BytesIO(b'{"runs": []}')}
+
+    monkeypatch.setattr(Target, "client", lambda *_, **__: SimpleNamespace(invoke=invoke))
+    monkeypatch.setattr(Target, "deployment", SimpleNamespace(drift_function="drift"))
+    drift.run(Target("x", None, Path()), day="2026-01-31", **flags)
+    (request,) = asked
+    assert Window.of_day(date(2026, 1, 31)) == request.window
+    assert {"scheduled": request.scheduled, "mail": request.mail} == {
+        "scheduled": False,
+        "mail": False,
+    } | sent
+
+
+def test_a_backfill_moves_no_incident() -> None:
+    with pytest.raises(OpsError, match="A backfill takes --from and --to only"):
+        drift.run(Target("x", None, Path()), first="2026-01-30", as_scheduled=True)
 
 
 def test_a_backfill_that_breaks_off_shows_what_is_done_and_how_to_go_on(

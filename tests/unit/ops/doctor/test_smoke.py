@@ -71,7 +71,7 @@ def test_a_stage_with_a_champion_of_somebodys_own_is_left_alone(
 def test_a_shift_that_is_not_found_fails(
     monkeypatch: pytest.MonkeyPatch, runs: tuple[RunResult, ...], words: str
 ) -> None:
-    monkeypatch.setattr(smoke, "run_drift", lambda *_: runs)
+    monkeypatch.setattr(smoke, "watch_drift", lambda *_: runs)
     target = record()
     target.__dict__["deployment"] = target.read_deployment()
     with pytest.raises(OpsError, match=f"did not find the shift: {words}"):
@@ -82,7 +82,7 @@ def test_the_drift_run_is_asked_to_mail(monkeypatch: pytest.MonkeyPatch) -> None
     def drift(_: Target, request: Mapping[str, Any]) -> tuple[RunResult, ...]:
         return (FOUND,) if request["mail"] is True else ()
 
-    monkeypatch.setattr(smoke, "run_drift", drift)
+    monkeypatch.setattr(smoke, "watch_drift", drift)
     assert FOUND == smoke.find_drift(record(), Batch(Sent(), NOW, NOW))
 
 

@@ -1,6 +1,6 @@
 """What the monitoring finds, what it doesn't, and what it costs.
 
-A small model is fitted; windows are drawn with replacement from rows that neither the model nor the
+A small model is fitted; windows are drawn from rows that neither the model nor the
 reference has seen. Measured on the sample data, and on the Kaggle file that DIABETES_CSV names.
 The baseline, in the same run on the same windows, is Evidently's default preset.
 """

@@ -80,5 +80,6 @@ def world(source: str, seed: int) -> World:
 
 
 def drawn(of: World, rows: int, random: np.random.Generator) -> pd.DataFrame:
-    """A window."""
-    return of.pool.iloc[random.integers(0, len(of.pool), rows)].reset_index(drop=True)
+    """A window, of different rows unless it is larger than the pool."""
+    chosen = random.choice(len(of.pool), rows, replace=rows > len(of.pool))
+    return of.pool.iloc[chosen].reset_index(drop=True)

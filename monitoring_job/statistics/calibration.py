@@ -42,7 +42,7 @@ def fit_line(labels: Bools | None, probabilities: Floats) -> Line | None:
     from sklearn.linear_model import LogisticRegression
 
     inputs = log_odds(probabilities)
-    model = LogisticRegression(C=1e6).fit(inputs.reshape(-1, 1), labels)
+    model = LogisticRegression(C=1e6, solver="newton-cholesky").fit(inputs.reshape(-1, 1), labels)
     line = np.array([model.intercept_[0], model.coef_[0, 0]])
     chances = expit(line[0] + line[1] * inputs)
     columns = np.column_stack([np.ones_like(inputs), inputs])

@@ -22,7 +22,7 @@ import pandas as pd
 import pyarrow as pa
 
 from benchmarks.harness import Figure, main
-from benchmarks.monitoring import rare
+from benchmarks.monitoring import assumptions, rare, years
 from benchmarks.monitoring.worlds import World, drawn, world
 from domain.drift.performance import Expectation, Performance
 from monitoring_job.statistics import performance, profiles
@@ -205,6 +205,8 @@ def measure(seed: int) -> Iterator[Figure]:
             for name, source in sources.items():
                 yield from _found_and_not(pool, name, source, seed)
                 yield from rare.measure(pool, name, source, seed)
+                yield from assumptions.measure(pool, name, source)
+            yield from years.measure_years(pool, seed)
         yield from _cost(Path(folder), seed)
 
 

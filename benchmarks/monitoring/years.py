@@ -312,9 +312,8 @@ class Model:
             | _may_be_off(ratio, spread)
             | _may_be_off(slope, error)
         )
-        return np.where(
-            sick.sum(axis=1) >= MINIMUM_POSITIVES, by_labels, expected <= before - MARGIN
-        )
+        enough = sick.sum(axis=1) >= MINIMUM_POSITIVES
+        return np.asarray(np.where(enough, by_labels, expected <= before - MARGIN))
 
     def has_dropped(self, outcomes: Counts) -> bool:
         """Judge a window: by its labels if they are enough, else by the estimate."""

@@ -1,7 +1,7 @@
 """``python other_methods.py (nannyml|alibi-detect) FOLDER ROWS``: judge windows by another package.
 
 It runs in an environment of its own, where this project is not installed. FOLDER holds
-``reference.parquet`` and ``windows.parquet``, the windows one after the other, of ROWS rows each.
+``reference.csv`` and ``windows.csv``, the windows one after the other, of ROWS rows each.
 Prints a JSON list with the verdict of each window, and from NannyML also its estimates of F1.
 """
 
@@ -65,5 +65,5 @@ METHODS = {"nannyml": run_nannyml, "alibi-detect": run_alibi_detect}
 if __name__ == "__main__":
     os.environ["NML_DISABLE_USAGE_LOGGING"] = "1"
     folder = Path(sys.argv[2])
-    old, new = (pd.read_parquet(folder / f"{name}.parquet") for name in ("reference", "windows"))
+    old, new = (pd.read_csv(folder / f"{name}.csv") for name in ("reference", "windows"))
     print(json.dumps(METHODS[sys.argv[1]](old, new, int(sys.argv[3]))))

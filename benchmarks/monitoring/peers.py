@@ -184,7 +184,7 @@ def run_other(
         for name, table in tables.items():
             predicted = table.assign(predicted=(table["probability"] >= of.threshold).astype(int))
             predicted["label"] = predicted["label"].astype(int)
-            predicted.to_parquet(Path(folder) / f"{name}.parquet")
+            predicted.to_csv(Path(folder) / f"{name}.csv", index=False)
         script = Path(__file__).with_name("other_methods.py")
         command = [_interpreter(method), str(script), method, folder, str(rows)]
         output = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.decode()

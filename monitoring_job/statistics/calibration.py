@@ -64,8 +64,11 @@ def measure_calibration(
     if found is None:
         return None
     # The reference's own slope is 1 on its own scale, with this relative error.
-    relative = reference.covariance[1, 1] / reference.coefficients[1] ** 2
+    with np.errstate(divide="ignore"):
+        relative = reference.covariance[1, 1] / reference.coefficients[1] ** 2
     slope = float(found.coefficients[1]), float(np.sqrt(found.covariance[1, 1] + relative))
+    if not np.all(np.isfinite(slope)):
+        return None  # the reference's probabilities say nothing about its outcomes
     ratio = _observed_ratio(labels, probabilities, reference) if all_labelled else None
     return Calibration(
         slope=_interval(*slope),
@@ -85,7 +88,7 @@ def _observed_ratio(labels: Bools, probabilities: Floats, reference: Line) -> tu
 
 
 def _interval(value: float, error: float) -> Interval:
-    return round_interval(Interval(value, max(0.0, value - Z95 * error), value + Z95 * error))
+    return round_interval(Interval(value, value - Z95 * error, value + Z95 * error))
 
 
 def log_odds(probabilities: Floats) -> Floats:

@@ -1,5 +1,6 @@
 """Performance with labels: its intervals, its verdict, and what has declined."""
 
+import json
 from dataclasses import asdict
 from typing import Any
 
@@ -111,6 +112,14 @@ def test_a_lower_auc_and_probabilities_that_are_off_are_named() -> None:
     assert worse.calibration is not None
     assert worse.calibration.slope.high < 0.8
     assert Performance.from_dict(asdict(worse)) == worse
+
+
+def test_a_reference_that_says_nothing_makes_no_figure_infinite() -> None:
+    labels, scores = draw(2_000, seed=2)
+    line = fit_line(labels, np.full(2_000, 0.3))
+    found = measure(labels, scores, {"f1": Interval(0.3, 0.2, 0.4)}, calibration=line)
+    assert () == found.declined
+    json.dumps(asdict(found), allow_nan=False)
 
 
 def test_labels_of_the_sick_alone_do_not_make_the_probabilities_wrong() -> None:

@@ -12,6 +12,7 @@ Method: B. Efron, R. Tibshirani, "An Introduction to the Bootstrap" (1993), chap
 intervals).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,8 @@ from domain.interval import Interval
 
 RESAMPLES = 2_000
 FIGURES = ("f1", "precision", "recall")
+GROUP_FIGURES = (*FIGURES, "selection_rate", "false_positive_rate")
+"""What is compared between groups of people, too. Recall is the true positive rate."""
 Z95 = 1.959964
 """Quantile of the normal distribution for 95 % intervals."""
 _TAILS = (2.5, 97.5)
@@ -51,10 +54,16 @@ def bootstrap_figures(
     labels: Bools, predicted: Bools, *, seed: int, resamples: int = RESAMPLES
 ) -> dict[str, Bootstrapped]:
     """Bootstrap F1, precision and recall. `labels`, `predicted`: one truth value per row."""
+    return _bootstrap(FIGURES, labels, predicted, seed, resamples)
+
+
+def _bootstrap(
+    names: Iterable[str], labels: Bools, predicted: Bools, seed: int, resamples: int
+) -> dict[str, Bootstrapped]:
     cells = np.bincount(2 * labels + predicted, minlength=4)
     values = _figures(cells[None, :])
     resampled = _figures(resample(cells, seed, resamples))
-    return {name: Bootstrapped(float(values[name][0]), resampled[name]) for name in FIGURES}
+    return {name: Bootstrapped(float(values[name][0]), resampled[name]) for name in names}
 
 
 def confusion_intervals(
@@ -62,6 +71,18 @@ def confusion_intervals(
 ) -> dict[str, Interval | None]:
     """F1, precision and recall with their 95 % intervals; None where a figure is undefined."""
     found = bootstrap_figures(labels, predicted, seed=seed, resamples=resamples)
+    return {name: figure.interval for name, figure in found.items()}
+
+
+def group_intervals(
+    labels: Bools, predicted: Bools, *, seed: int, resamples: int = RESAMPLES
+) -> dict[str, Interval | None]:
+    """The GROUP_FIGURES of one group's rows with their 95 % intervals; None where undefined.
+
+    The selection rate is the share of rows that are called positive, the false positive rate that
+    of the negative rows. They are defined as in fairlearn, but for what is undefined there: 0.
+    """
+    found = _bootstrap(GROUP_FIGURES, labels, predicted, seed, resamples)
     return {name: figure.interval for name, figure in found.items()}
 
 
@@ -85,11 +106,13 @@ def divide(above: npt.NDArray[np.int64], below: npt.NDArray[np.int64]) -> Floats
 
 def _figures(cells: Counts) -> dict[str, Floats]:
     """Compute each figure per line; `cells`: ``[tn, fp, fn, tp]`` per line."""
-    _, fp, fn, tp = cells.T
+    tn, fp, fn, tp = cells.T
     return {
         "f1": divide(2 * tp, 2 * tp + fp + fn),
         "precision": divide(tp, tp + fp),
         "recall": divide(tp, tp + fn),
+        "selection_rate": divide(tp + fp, tn + fp + fn + tp),
+        "false_positive_rate": divide(fp, fp + tn),
     }
 
 

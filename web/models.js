@@ -178,6 +178,9 @@ const segmentColumns = [
   },
   { title: "Precision", number: true, cell: (entry) => fixed(entry.precision) },
   { title: "Recall", number: true, cell: (entry) => fixed(entry.recall) },
+  { title: "Called positive", number: true, cell: (entry) => fixed(entry.selection_rate) },
+  { title: "False positive rate", number: true, cell: (entry) => fixed(entry.false_positive_rate) },
+  { title: "Calibration error", number: true, cell: (entry) => fixed(entry.calibration_error) },
 ];
 
 const identifier = (value) => value && h("code", {}, String(value).slice(0, 16));

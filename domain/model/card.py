@@ -20,7 +20,10 @@ Bounds = tuple[float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentFigures:
-    """Quality on the test rows of one segment; a figure that is undefined there is None."""
+    """Quality on the test rows of one segment; a figure that is undefined there is None.
+
+    Cards of earlier trainings lack the last three figures. Recall is the true positive rate.
+    """
 
     segment: str
     rows: int
@@ -31,6 +34,12 @@ class SegmentFigures:
     precision_interval: Bounds | None
     recall: float | None
     recall_interval: Bounds | None
+    selection_rate: float | None = None
+    selection_rate_interval: Bounds | None = None
+    false_positive_rate: float | None = None
+    false_positive_rate_interval: Bounds | None = None
+    calibration_error: float | None = None
+    calibration_error_interval: Bounds | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,6 +83,11 @@ def to_markdown(card: ModelCard) -> str:
                 [_segment_row(segment) for segment in card.segments],
             ),
             "",
+            *_table(
+                ("segment", "called positive", "false positive rate", "calibration error"),
+                [_fairness_row(segment) for segment in card.segments],
+            ),
+            "",
             "## When a value is missing",
             "",
             *_missing(card.missing),
@@ -149,6 +154,19 @@ def _segment_row(segment: SegmentFigures) -> tuple[str, ...]:
         _format(segment.precision),
         _format(segment.recall),
     )
+
+
+def _fairness_row(segment: SegmentFigures) -> tuple[str, ...]:
+    figures = (
+        (segment.selection_rate, segment.selection_rate_interval),
+        (segment.false_positive_rate, segment.false_positive_rate_interval),
+        (segment.calibration_error, segment.calibration_error_interval),
+    )
+    spans = (
+        f"{_format(value)} ({_span(bounds)})" if bounds else _format(value)
+        for value, bounds in figures
+    )
+    return (segment.segment, *spans)
 
 
 def _format(figure: float | None) -> str:

@@ -7,9 +7,15 @@ import numpy.typing as npt
 
 from domain.contract.objective import Objective
 from domain.interval import Interval
-from domain.model.card import SegmentFigures
+from domain.model.card import Bounds, SegmentFigures
 from domain.model.gate import Paired, SegmentChange
-from tabular.classification import FIGURES, Bools, confusion_intervals
+from tabular.classification import (
+    FIGURES,
+    Bools,
+    Floats,
+    confusion_intervals,
+    group_intervals,
+)
 from training_job.evaluation.bootstrap import metric_interval, paired_change, score_intervals
 from training_job.evaluation.calibration import calibration_error
 from training_job.model.model import quality
@@ -45,31 +51,51 @@ def measure(
 
 
 def measure_segments(
-    labels: npt.ArrayLike, predicted: Bools, masks: Masks, *, seed: int
+    labels: npt.ArrayLike, scores: Floats, threshold: float, masks: Masks, *, seed: int
 ) -> tuple[SegmentFigures, ...]:
-    """Rows, positives, and F1, precision, recall with intervals, of every segment that has rows."""
+    """The figures, with intervals, of every segment that has rows."""
     truth = np.asarray(labels).astype(bool)
     return tuple(
-        _measure_segment(name, truth[mask], predicted[mask], seed=seed)
+        _measure_segment(name, truth[mask], scores[mask], threshold, seed=seed)
         for name, mask in masks.items()
         if mask.any()
     )
 
 
-def _measure_segment(name: str, truth: Bools, predicted: Bools, *, seed: int) -> SegmentFigures:
-    figures = confusion_intervals(truth, predicted, seed=seed)
-    f1, precision, recall = figures["f1"], figures["precision"], figures["recall"]
+def _measure_segment(
+    name: str, truth: Bools, scores: Floats, threshold: float, *, seed: int
+) -> SegmentFigures:
+    figures = group_intervals(truth, scores >= threshold, seed=seed)
+    if 0 < np.count_nonzero(truth) < len(truth):
+        error = {"calibration_error": calibration_error(truth, scores)}
+        figures |= score_intervals(truth, scores, error, seed=seed)
+    values, bounds = _split_intervals(figures)
     return SegmentFigures(
         segment=name,
         rows=len(truth),
         positives=int(truth.sum()),
-        f1=f1.value if f1 else None,
-        f1_interval=(f1.low, f1.high) if f1 else None,
-        precision=precision.value if precision else None,
-        precision_interval=(precision.low, precision.high) if precision else None,
-        recall=recall.value if recall else None,
-        recall_interval=(recall.low, recall.high) if recall else None,
+        f1=values["f1"],
+        f1_interval=bounds["f1"],
+        precision=values["precision"],
+        precision_interval=bounds["precision"],
+        recall=values["recall"],
+        recall_interval=bounds["recall"],
+        selection_rate=values["selection_rate"],
+        selection_rate_interval=bounds["selection_rate"],
+        false_positive_rate=values["false_positive_rate"],
+        false_positive_rate_interval=bounds["false_positive_rate"],
+        calibration_error=values.get("calibration_error"),
+        calibration_error_interval=bounds.get("calibration_error"),
     )
+
+
+def _split_intervals(
+    figures: Mapping[str, Interval | None],
+) -> tuple[dict[str, float | None], dict[str, Bounds | None]]:
+    """The values, and the bounds of their intervals; None where a figure is undefined."""
+    values = {name: found.value if found else None for name, found in figures.items()}
+    bounds = {name: (found.low, found.high) if found else None for name, found in figures.items()}
+    return values, bounds
 
 
 def compare_pairwise(

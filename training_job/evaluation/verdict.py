@@ -93,7 +93,7 @@ def evaluate_against(
     return Evaluation(
         incumbent,
         measures,
-        measure_segments(test.labels, predicted, masks, seed=seed),
+        measure_segments(test.labels, scores, threshold, masks, seed=seed),
         gate.judge(evidence, limits),
         champion.value if isinstance(champion, gate.Paired) else None,
     )

@@ -42,17 +42,17 @@ def test_odds_that_are_off_by_two_are_above_the_limit_and_above_chance(
 
 
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("rows", [80, 400, 20_000])
+@pytest.mark.parametrize("rows", [80, 400, 3_000])
 def test_perfect_calibration_is_above_chance_as_often_as_it_should(place: str, rows: int) -> None:
     above = 0
-    for seed in range(100):
+    for seed in range(40):
         labels, log_odds = _people(rows, place, seed)
         if not 5 <= np.count_nonzero(labels) <= rows - 5:
             continue  # no error can be had of so few
         scores = _sigmoid(log_odds)
         chance = calibration_error_by_chance(labels, scores, seed=seed)
         above += calibration_error(labels, scores) > chance
-    assert above <= 9  # 2.5 are expected
+    assert above <= 4  # 1 is expected
 
 
 def test_the_order_of_rows_does_not_matter_and_equal_scores_stay_together() -> None:

@@ -73,8 +73,7 @@ const strength = ({ method, effect, limit }) =>
   RATIOS.includes(method) ? Math.abs(Math.log(effect)) / Math.log(limit) : effect / limit;
 
 /** The test that drifted with the strongest effect; without one, the strongest effect. */
-const strongest = (column) =>
-  [...column.tests].sort((a, b) => b.drifted - a.drifted || strength(b) - strength(a))[0];
+const strongest = (column) => [...column.tests].sort((a, b) => b.drifted - a.drifted || strength(b) - strength(a))[0];
 
 /** An effect with its unit. */
 function effect(test) {

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from typing import Any
 
 import pytest
@@ -478,3 +479,23 @@ def test_no_bundle_carries_the_limits_of_the_gate(contract: Contract) -> None:
     assert GateLimits(minimum_f1=0.3, segment_margin=0.0) == changed.gate
     assert contract.to_dict() == changed.to_dict()
     assert contract == changed
+
+
+@pytest.mark.parametrize(
+    ("drift", "problem"),
+    [
+        (3, "bmi: drift must be a table such as {distance = 0.2}"),
+        ({"effect": 1}, "bmi: drift has no limit effect; it may set distance, odds_ratio"),
+        ({"distance": 0}, "bmi: drift.distance must be a number above 0 and at most 10"),
+        ({"odds_ratio": 1}, "bmi: drift.odds_ratio must be a number above 1 and at most 1000"),
+        ({"added_share": True}, "bmi: drift.added_share must be a number above 0 and at most 1"),
+        ({"distance": float("nan")}, "bmi: drift.distance must be a number"),
+    ],
+)
+def test_a_limit_of_drift_that_makes_no_sense_is_named(
+    contract: Contract, drift: object, problem: str
+) -> None:
+    document = contract.to_dict()
+    next(f for f in document["features"] if f["name"] == "bmi")["drift"] = drift
+    with pytest.raises(BadContract, match=re.escape(problem)):
+        Contract.from_dict(document)

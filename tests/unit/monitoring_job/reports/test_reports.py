@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,7 +25,7 @@ from monitoring_job.reports import findings, reports, wording
 from monitoring_job.reports.safe_html import UnexpectedPage, harden
 from monitoring_job.statistics import profiles
 from monitoring_job.statistics.statistics import compare_columns
-from tests.unit.monitoring import SECRET, Channels, scored
+from tests.unit.monitoring import DRIFTED, PROFILE, SECRET, Channels, scored
 
 HOSTILE = "</script><script>document.title='owned'</script>"
 START, END = 1769817600000, 1769904000000  # 2026-01-31
@@ -269,6 +270,42 @@ def test_what_would_tell_about_too_few_rows_is_said_to_be_hidden(
         "the share of missing values rose (shares of so few rows are not shown), by at least "
         "0.5 points (limit 0.5, q < 0.0001)"
     ) == change.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (
+            {"method": "odds_ratio", "effect": 0.5, "limit": 1.5, "group": "Other"},
+            "the share of Other fell from 2.0 % to 1.0 %; the odds ratio is 0.50 "
+            "(limit 1/1.5, q < 0.0001)",
+        ),
+        (
+            {
+                "method": "share_ratio",
+                "aspect": "decisions",
+                "effect": 0.5,
+                "limit": 1.2,
+                "group": "positive",
+                "p_value": 0.0002,
+            },
+            "the share of positive predictions fell from 2.0 % to 1.0 %, 0.50 times that of the "
+            "reference (limit 1/1.2, p = 0.0002)",
+        ),
+        (
+            {"method": "wasserstein", "effect": 0.25},
+            "the mean is still 41, but the distribution moved by 0.25 standard deviations "
+            "(limit 0.1, q < 0.0001)",
+        ),
+    ],
+)
+def test_each_kind_of_finding_is_one_plain_sentence(
+    run: tuple[Summary, dict[str, str]], changes: dict[str, Any], expected: str
+) -> None:
+    test = replace(DRIFTED, before=0.02, after=0.01, **changes)
+    column = replace(run[0].columns[1], reference=PROFILE, current=PROFILE, tests=(test,))
+    alone = replace(run[0], columns=(column,), prediction=None, segments=())
+    assert (f"age: {expected}.",) == findings.sentences(alone)
 
 
 @pytest.mark.parametrize(("labelled", "told"), [(None, "nearly all of"), (200, "20.0 % of")])

@@ -1,6 +1,8 @@
 """Distances: corrected for noise, with a lower bound that a fixed shift passes ever more often."""
 
+from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,18 +20,19 @@ from monitoring_job.statistics.distances import (
 REFERENCE_ROWS, WINDOWS = 10_000, 16
 
 
-def numbers(random: np.random.Generator, rows: int, shift: float) -> "pd.Series[float]":
+def numbers(random: np.random.Generator, rows: int, shift: float) -> "pd.Series[Any]":
     """A standard normal sample, moved by `shift` standard deviations."""
     return pd.Series(random.normal(shift, 1.0, rows))
 
 
-def categories(random: np.random.Generator, rows: int, shift: float) -> "pd.Series[int]":
+def categories(random: np.random.Generator, rows: int, shift: float) -> "pd.Series[Any]":
     """Four categories, the first of which gains `shift` from the second."""
     counts = random.multinomial(rows, [0.4 + shift, 0.3 - shift, 0.2, 0.1])
     return pd.Series(np.repeat(np.arange(4), counts))
 
 
-SAMPLES = {"wasserstein": numbers, "jensenshannon": categories}
+Draw = Callable[[np.random.Generator, int, float], "pd.Series[Any]"]
+SAMPLES: dict[Method, Draw] = {"wasserstein": numbers, "jensenshannon": categories}
 
 
 def estimates(

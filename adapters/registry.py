@@ -220,12 +220,15 @@ class Tracking:
                 signature=infer_signature(example, np.zeros(len(example), dtype=np.float32)),
                 pip_requirements=["xgboost-cpu"],  # inferring them would start a process
                 model_format="ubj",
-                registered_model_name=self.model_name,
-                await_registration_for=0,
             )
-        number = str(logged.registered_model_version)
-        self.client.set_model_version_tag(self.model_name, number, SHA256_TAG, sha256)
-        return number
+        # The tag comes with the version: a process that is killed here leaves none without it.
+        registered = mlflow.register_model(
+            logged.model_uri,
+            self.model_name,
+            tags={SHA256_TAG: sha256},
+            await_registration_for=0,
+        )
+        return str(registered.version)
 
     def champion(self) -> str | None:
         """The number that the alias `champion` names, if any."""

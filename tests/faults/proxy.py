@@ -1,7 +1,9 @@
 """An HTTP proxy between the parts and the emulator that delays, drops, refuses and alters."""
 
 import http.client
+import os
 import re
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,10 +23,13 @@ Kind = Literal[
     "truncate",
     "alter",
     "duplicate",
+    "kill before",
+    "kill after",
 ]
 """What happens to a call. `hang`: done, and answered after the client gave up. `fail after`: done,
 and answered with 500. `truncate`: half of the content, then the connection ends. `alter`: a byte
-of the content is another one. `duplicate`: done twice, the second answer counts."""
+of the content is another one. `duplicate`: done twice, the second answer counts. `kill before`,
+`kill after`: the process that calls, and all that it started, die before the work or after it."""
 
 DELAY_SECONDS = 0.15
 PATIENCE_SECONDS = 2.0
@@ -37,7 +42,7 @@ _HOP_BY_HOP = frozenset({"connection", "expect", "transfer-encoding", "content-l
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """A kind of fault at calls of one operation, e.g. ``s3 put``.
+    """A kind of fault at calls of one operation, e.g. ``s3 put``, or of ``any``.
 
     `refusal`: status and code that a refused call is answered with.
     """
@@ -65,7 +70,7 @@ class Plan:
 
     def kind_for(self, operation: str) -> Kind | None:
         """Count the call; the fault that it meets."""
-        if operation != self.fault.operation:
+        if self.fault.operation not in (operation, "any"):
             return None
         with self._lock:
             self._seen += 1
@@ -77,9 +82,13 @@ class Plan:
 
 @dataclass
 class Faults:
-    """What several proxies do. `plan` may be replaced at any time; None lets everything pass."""
+    """What several proxies do. `plan` may be replaced at any time; None lets everything pass.
+
+    `victim`: the process group that is killed.
+    """
 
     plan: Plan | None = None
+    victim: int = 0
     calls: list[str] = field(default_factory=list)
 
 
@@ -136,6 +145,8 @@ def _handler(faults: Faults, forward: Forward) -> type[BaseHTTPRequestHandler]:
             kind = plan.kind_for(operation) if plan else None
             if kind == "drop before":
                 self._drop()
+            elif kind == "kill before":
+                self._kill()
             elif kind == "refuse" and plan:
                 self._refuse(*plan.fault.refusal)
             else:
@@ -143,7 +154,11 @@ def _handler(faults: Faults, forward: Forward) -> type[BaseHTTPRequestHandler]:
                     time.sleep(DELAY_SECONDS)
                 if kind == "duplicate":
                     forward(self, body)
-                self._answer(forward(self, body), kind)
+                reply = forward(self, body)
+                if kind == "kill after":
+                    self._kill()
+                else:
+                    self._answer(reply, kind)
 
         do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do_PATCH = handle_any  # noqa: N815 - the base's names
 
@@ -199,6 +214,10 @@ def _handler(faults: Faults, forward: Forward) -> type[BaseHTTPRequestHandler]:
                 body = f'{{"__type": "{code}", "message": "made up"}}'.encode()
                 headers = [("x-amzn-errortype", code), ("Content-Type", "application/json")]
                 self._send(status, headers, body)
+
+        def _kill(self) -> None:
+            os.killpg(faults.victim, signal.SIGKILL)
+            self._drop()
 
         def _drop(self) -> None:
             self.close_connection = True

@@ -39,6 +39,7 @@ from domain.interval import Interval
 from domain.model.gate import Evidence, Paired, judge
 from ops.laptop import ROOT
 from ops.samples import diabetes_rows
+from tabular.classification import confusion_intervals
 from tabular.segments import segment_masks
 from training_job.evaluation.bootstrap import paired_change
 from training_job.evaluation.evaluation import compare_pairwise
@@ -212,7 +213,8 @@ def _repeat(
             version="1-00000000",
             seed=repeat,
         )
-        verdict = judge(_make_evidence(paired, objective), GateLimits())
+        recall = confusion_intervals(pool.truth[rows], challenger[rows], seed=repeat)["recall"]
+        verdict = judge(_make_evidence(paired, objective, recall), GateLimits())
         outcome.gate += verdict.promote / repeats
         outcome.baseline += (paired.gain.value > 0) / repeats
         outcome.blocked += any("Segment" in reason for reason in verdict.reasons) / repeats
@@ -221,7 +223,9 @@ def _repeat(
     return outcome
 
 
-def _make_evidence(paired: Paired, objective: Objective = F1) -> Evidence:
+def _make_evidence(
+    paired: Paired, objective: Objective = F1, recall: Interval | None = None
+) -> Evidence:
     """Both sides keep the limits."""
     value = paired.value + paired.gain.value
     certain, perfect = Interval(value, value, value), Interval(0.0, 0.0, 0.0)
@@ -230,7 +234,7 @@ def _make_evidence(paired: Paired, objective: Objective = F1) -> Evidence:
         figures={
             "f1": certain,
             objective.metric: certain,
-            "recall": Interval(1.0, 1.0, 1.0),
+            "recall": recall or Interval(1.0, 1.0, 1.0),
             "roc_auc": Interval(0.97, 0.97, 0.97),
             "calibration_error": perfect,
         },

@@ -144,6 +144,12 @@ def judge(evidence: Evidence, limits: GateLimits) -> Verdict:
                     f"Champion {champion.version} finds {champion.recall.value:.4f} of the "
                     f"positives, surely fewer than required, so it need not be beaten."
                 )
+            elif champion.gain.low > 0 and _sells_recall(champion, evidence):
+                against.insert(
+                    0,
+                    f"{comparison}, but recall falls from {champion.recall.value:.4f} to "
+                    f"{evidence.figures['recall'].value:.4f}, so the champion stays.",
+                )
             elif champion.gain.low > 0:
                 reasons.append(f"{comparison}: better{power}.")
             else:
@@ -205,6 +211,19 @@ def _keeps_calibration(error: float, limits: GateLimits) -> bool:
 def _misses_recall(recall: Interval, objective: Objective) -> bool:
     """Whether the required recall is surely missed."""
     return objective.minimum_recall is not None and not recall.high >= objective.minimum_recall
+
+
+def _sells_recall(champion: Paired, evidence: Evidence) -> bool:
+    """Whether precision may be gained by a higher threshold alone.
+
+    A champion whose recall is surely above the requirement has some to spare.
+    """
+    minimum = evidence.objective.minimum_recall
+    return (
+        minimum is not None
+        and champion.recall.low <= minimum
+        and evidence.figures["recall"].value < champion.recall.value
+    )
 
 
 def _name_limit(key: str) -> str:

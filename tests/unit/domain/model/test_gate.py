@@ -175,6 +175,22 @@ def test_a_champion_that_misses_the_required_recall_need_not_be_beaten(
     assert promote == ("it need not be beaten" in verdict.reasons[0])
 
 
+@pytest.mark.parametrize(
+    ("champion", "promote"),
+    [
+        (Interval(0.78, 0.74, 0.82), False),
+        (Interval(0.76, 0.72, 0.8), True),
+        (Interval(0.9, 0.86, 0.94), True),
+    ],
+    ids=["recall falls", "recall rises", "recall to spare"],
+)
+def test_precision_that_is_bought_with_recall_is_no_gain(champion: Interval, promote: bool) -> None:
+    paired = replace(PAIRED, recall=champion)
+    verdict = judge(replace(_with(recall=ENOUGH), objective=RECALL, champion=paired), LIMITS)
+    assert promote == verdict.promote
+    assert promote == ("but recall falls from 0.7800 to 0.7700" not in verdict.reasons[0])
+
+
 def test_the_sentences_name_the_contracts_metric() -> None:
     evidence = replace(EVIDENCE, objective=Objective(Cost(1.0, 5.0)))
     assert judge(evidence, LIMITS).reasons[0].startswith("Test saved cost 0.4000 against 0.7800")

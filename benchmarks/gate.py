@@ -182,7 +182,7 @@ def measure(seed: int) -> Iterator[Figure]:
             return models[one], models[other]
 
         found = _repeat(pool, refitted_for_it, rng, objective=objective)
-        yield Figure(f"promoted by the gate, equal, refitted, {asked}", found.gate, "")
+        yield Figure(f"promoted by the gate, equal, refitted, {asked}", found.gate, "", "<= 0.05")
     yield from _measure_segments(rng)
     yield Figure(
         f"a false promotion among {SUCCESSIVE} equal challengers, same rows",

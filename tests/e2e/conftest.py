@@ -58,7 +58,18 @@ def ops(folder: Path, *arguments: str, timeout: float = 600) -> subprocess.Compl
 
 
 @pytest.fixture(scope="session")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder to which every function and step writes its AWS calls."""
+    folder = tmp_path_factory.mktemp("calls")
+    others = os.environ.get("PYTHONPATH", "")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RECORD_CALLS", str(folder))
+        patch.setenv("PYTHONPATH", f"{ROOT / 'tests' / 'recorder' / 'startup'}:{others}")
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def deployed(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """A laptop with everything up and nothing trained."""
     folder = tmp_path_factory.mktemp("circle")
     ports = ("--port", str(free_port()), "--mlflow-port", str(free_port()))

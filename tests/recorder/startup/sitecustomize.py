@@ -1,0 +1,71 @@
+"""At the start of a process of the application: write down each call that botocore makes.
+
+`RECORD_CALLS` is the folder to write to. A line is {"component", "action", "parameters"}, where
+`parameters` holds only those that name a resource, no values. It comes before the call is sent, so
+a refused call counts too.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+NAMING = (
+    "Bucket",
+    "Key",
+    "DeliveryStreamName",
+    "EventBusName",
+    "FromEmailAddress",
+    "SecretId",
+    "TopicArn",
+    "WorkGroup",
+    "executionArn",
+    "stateMachineArn",
+)
+"""Parameters that name a resource."""
+
+
+STEP = "RECORD_CALLS_OF"
+"""Tells the processes that a training step starts whose they are."""
+
+
+def find_component() -> str:
+    """The function that runs here, or the step of the training; empty for any other process."""
+    arguments = sys.orig_argv
+    if "training_job" in arguments:
+        os.environ[STEP] = arguments[arguments.index("training_job") + 1]
+    return os.environ.get(STEP) or os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")
+
+
+def record(folder: Path, component: str) -> None:
+    """Wrap botocore's one way to make a call."""
+    from botocore import client
+
+    base: Any = client.BaseClient
+    send = base._make_api_call
+    seen: set[str] = set()
+
+    def note(self: Any, operation: str, parameters: dict[str, Any]) -> Any:
+        entries = parameters.get("Entries") or [{}]
+        named = {**entries[0], **parameters} if isinstance(entries[0], dict) else parameters
+        call = {
+            "component": component,
+            "service": self.meta.service_model.signing_name,
+            "operation": operation,
+            "parameters": {name: named[name] for name in NAMING if name in named},
+        }
+        line = json.dumps(call, sort_keys=True)
+        if line not in seen:
+            seen.add(line)
+            with (folder / f"{os.getpid()}.jsonl").open("a") as file:
+                file.write(f"{line}\n")
+        return send(self, operation, parameters)
+
+    base._make_api_call = note
+
+
+if os.environ.get("RECORD_CALLS"):
+    found = find_component()
+    if found:
+        record(Path(os.environ["RECORD_CALLS"]), found)

@@ -37,6 +37,14 @@ def test_a_run_shows_each_columns_effect_q_value_and_line_over_the_runs(
     assert "diabetes" in table.inner_text()
 
 
+def test_a_run_says_each_finding_in_its_sentence(visit: Visit, runs: list[str]) -> None:
+    page = visit(f"#/drift/{runs[0]}")
+    assert [f"HbA1c_level: the mean rose {ATTACK}."] == page.locator(
+        "ul.findings li"
+    ).all_inner_texts()
+    assert 0 == page.locator("#main img").count()
+
+
 def test_a_run_shows_its_segments_worst_first_and_says_which_had_too_few_rows(
     visit: Visit, runs: list[str]
 ) -> None:

@@ -216,6 +216,7 @@ def _summary(
         scheduled=True,
         outcome=outcome,
         findings=(outcome,) if shifted else (),
+        sentences=(f"HbA1c_level: the mean rose {ATTACK}.",) if shifted else (),
         rows=RowCounts(logged=3300 + rng.randrange(200), sampled=3000, copies=3),
         reference_rows=10_000,
         columns=columns,

@@ -61,7 +61,7 @@ def smoked(stage: Target) -> dict[str, Any]:
         env={"PATH": os.environ["PATH"], "HOME": str(stage.folder)} | stage.laptop.aws_env(),
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=1800,
         check=False,
     )
     assert 0 == done.returncode, done.stderr + done.stdout

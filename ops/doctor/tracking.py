@@ -8,7 +8,7 @@ from typing import Any
 from mlflow_server.settings import PORT
 from ops.doctor.finding import Check, Finding, note, ok, problem
 from ops.target import Target
-from ops.tracking import TrackingServer
+from ops.tracking import SERVICE, TrackingServer
 
 
 def check_mlflow(target: Target) -> Iterator[Finding]:
@@ -20,6 +20,8 @@ def check_mlflow(target: Target) -> Iterator[Finding]:
     if target.laptop is not None:
         yield _ask(target.deployment.mlflow_url)
         return
+    if not target.resources.names(SERVICE):
+        return  # the check of the stacks says so
     server = TrackingServer.find(target, "doctor")
     status = server.database_status(target)
     ecs = target.client("ecs")

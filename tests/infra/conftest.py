@@ -12,7 +12,7 @@ from aws_cdk import App
 from app import build
 from stacks.settings import Settings
 from tests.infra.assembly import Assembly
-from tests.infra.rights import Policies, read_policies
+from tests.infra.security.rights import Policies, read_policies
 from tests.repository import ROOT
 
 

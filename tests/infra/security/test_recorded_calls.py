@@ -4,7 +4,7 @@ The end-to-end tests record every call of botocore (`tests/recorder`) and compar
 `tests/recorder/calls.json`, so this is what they do, not what somebody remembers.
 """
 
-from tests.infra.rights import NEEDED, Policies, with_context
+from tests.infra.security.rights import NEEDED, Policies, with_context
 from tests.recorder.calls import read_committed
 
 NOT_RECORDED = {

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.infra import rules
 from tests.infra.assembly import Assembly
+from tests.infra.security import rules
 from tests.repository import ROOT
 
 Template = dict[str, Any]

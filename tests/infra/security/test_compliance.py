@@ -7,8 +7,8 @@ import cdk_nag
 import pytest
 from aws_cdk import App
 
-from tests.infra import compliance
 from tests.infra.assembly import Assembly
+from tests.infra.security import compliance
 
 Applications = Callable[[str, str], tuple[App, Assembly]]
 

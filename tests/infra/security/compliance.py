@@ -27,8 +27,9 @@ open, so that you can decide otherwise for your deployment.
 Passing these rules makes no system compliant with HIPAA or NIST 800-53, and this page claims no
 such thing: see [what is not promised](security.md#what-is-not-promised).
 
-The page is generated from the templates of both stages and from `tests/infra/compliance.toml`, and
-a test compares. `UPDATE_COMPLIANCE=1 make unit ARGS="-k compliance"` writes it.
+The page is generated from the templates of both stages and from
+`tests/infra/security/compliance.toml`, and a test compares. `UPDATE_COMPLIANCE=1
+make unit ARGS="-k compliance"` writes it.
 """
 
 

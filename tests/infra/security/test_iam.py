@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.infra.assembly import Assembly
-from tests.infra.rights import (
+from tests.infra.security.rights import (
     ALERTS,
     BUNDLE,
     CLUSTER,

@@ -132,7 +132,7 @@ test-slow: $(VENV)/.dev setup node_modules/.dev  ## repetitions that are too lon
 	$(BIN)/python -m pytest tests -m slow
 
 unit: $(VENV)/.dev setup  ## tests without a server
-	$(BIN)/python -m pytest tests/unit tests/infra -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest tests/unit tests/infra -m "not slow" -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 integration: $(VENV)/.dev setup node_modules/.dev  ## tests against an emulator, MLflow and a browser, which they start
 	$(BIN)/python -m pytest tests/integration -m "not slow" $(ARGS)

@@ -3,6 +3,7 @@
 from typing import Any
 from urllib.parse import urlsplit
 
+import boto3
 import pytest
 from botocore.exceptions import FlexibleChecksumError, HTTPClientError, IncompleteReadError
 
@@ -19,6 +20,7 @@ def region(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, "test")
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.setenv(name, "eu-central-1")
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # else the first test's region stays
 
 
 def link(client: Any) -> str:

@@ -58,14 +58,9 @@ def ops(folder: Path, *arguments: str, timeout: float = 600) -> subprocess.Compl
 
 
 @pytest.fixture(scope="session")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder to which every function and step writes its AWS calls."""
-    folder = tmp_path_factory.mktemp("calls")
-    others = os.environ.get("PYTHONPATH", "")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RECORD_CALLS", str(folder))
-        patch.setenv("PYTHONPATH", f"{ROOT / 'tests' / 'recorder' / 'startup'}:{others}")
-        yield folder
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder to which the functions and steps of `deployed` write their AWS calls."""
+    return tmp_path_factory.mktemp("calls")
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +68,11 @@ def deployed(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """A laptop with everything up and nothing trained."""
     folder = tmp_path_factory.mktemp("circle")
     ports = ("--port", str(free_port()), "--mlflow-port", str(free_port()))
-    done = ops(folder, "up", *ports)
+    others = os.environ.get("PYTHONPATH", "")
+    with pytest.MonkeyPatch.context() as patch:  # not for the stages that other tests start
+        patch.setenv("RECORD_CALLS", str(recorded))
+        patch.setenv("PYTHONPATH", f"{ROOT / 'tests' / 'recorder' / 'startup'}:{others}")
+        done = ops(folder, "up", *ports)
     try:
         assert 0 == done.returncode, done.stderr + done.stdout
         laptop = Laptop.load(folder)

@@ -73,7 +73,7 @@ def test_one_command_shows_that_a_new_stage_works(stage: Target, smoked: dict[st
     assert smoked["works"] is True
     champion = stage.champion()
     assert champion is not None
-    assert champion.execution == smoked["left_behind"]["execution"]
+    assert smoked["left_behind"]["execution"].endswith(f":{champion.execution}")
     counted = "SELECT count(*), count(DISTINCT prediction_id) FROM prediction_log"
     assert [[str(PREDICTIONS)] * 2] == query.query(stage, counted)[1]
     assert [[str(LABELS)]] == query.query(stage, "SELECT count(*) FROM labels")[1]

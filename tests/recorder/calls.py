@@ -16,6 +16,15 @@ COMMITTED = Path(__file__).with_name("calls.json")
 
 FUNCTIONS = ("Predictor", "Labels", "DashboardBackend", "Drift", "RetrainingGuard", "TaskWatcher")
 
+RARE = {
+    ("PredictorRole", "s3:ListBucket"): "S3 asks for it when there is no champion",
+    ("PredictorRole", "s3:PutObject"): "the fallback, while the stream refuses records",
+    ("RetrainingGuardRole", "states:StartExecution"): "unless a training ran in the last day",
+    ("RetrainingGuardRole", "sns:Publish"): "Lambda itself, when the guard failed",
+    ("PromotionTaskTaskRole", "states:SendTaskFailure"): "when a step fails",
+}
+"""Calls of ours that only trouble brings about; unit and fault tests bring it about."""
+
 WHOLE = (keys.RAW, keys.DATASETS, keys.SCORING, keys.MLFLOW, keys.STUDIES)
 
 _OPERATIONS = {

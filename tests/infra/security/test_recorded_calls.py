@@ -5,7 +5,7 @@ The end-to-end tests record every call of botocore (`tests/recorder`) and compar
 """
 
 from tests.infra.security.rights import NEEDED, Policies, with_context
-from tests.recorder.calls import read_committed
+from tests.recorder.calls import RARE, read_committed
 
 NOT_RECORDED = {
     "logs:CreateLogStream": "Lambda itself",
@@ -20,15 +20,6 @@ NOT_RECORDED = {
     "s3:AbortMultipartUpload": "S3's client, only when an upload fails",
 }
 """Actions that no process of ours calls in an end-to-end test, and who does."""
-
-RARE = {
-    ("PredictorRole", "s3:ListBucket"): "S3 asks for it when there is no champion",
-    ("PredictorRole", "s3:PutObject"): "the fallback, while the stream refuses records",
-    ("RetrainingGuardRole", "states:StartExecution"): "unless a training ran in the last day",
-    ("RetrainingGuardRole", "sns:Publish"): "Lambda itself, when the guard failed",
-    ("PromotionTaskTaskRole", "states:SendTaskFailure"): "when a step fails",
-}
-"""Calls of ours that only trouble brings about; unit and fault tests bring it about."""
 
 NOT_VISITED = {"DashboardBackendRole", "LabelsRole", "TaskWatcherRole"}
 """Roles of functions that the end-to-end tests call too little; their own tests call the rest."""

@@ -23,6 +23,7 @@ import pyarrow as pa
 
 from benchmarks.harness import Figure, main
 from benchmarks.monitoring import assumptions, rare, years
+from benchmarks.monitoring.peers import find_by_evidently
 from benchmarks.monitoring.worlds import World, drawn, world
 from domain.drift.performance import Expectation, Performance
 from monitoring_job.statistics import performance, profiles
@@ -100,22 +101,8 @@ def quiet(source: str, seed: int, rows: int, window: int) -> tuple[bool, bool]:
 
 def default(source: str, seed: int, rows: int, window: int) -> bool:
     """Whether Evidently's default preset finds any column of the same window drifted."""
-    from evidently import DataDefinition, Dataset, Report
-    from evidently.presets import DataDriftPreset
-
     of = world(source, seed)
-    current = drawn(of, rows, np.random.default_rng([seed, rows, window]))
-    numbers = [f.column for f in of.contract.features if f.kind == "number"] + ["probability"]
-    texts = [f.column for f in of.contract.features if f.kind != "number"]
-    definition = DataDefinition(numerical_columns=numbers, categorical_columns=texts)
-    snapshot = Report([DataDriftPreset()], include_tests=False).run(
-        Dataset.from_pandas(current[numbers + texts], data_definition=definition),
-        Dataset.from_pandas(of.reference[numbers + texts], data_definition=definition),
-    )
-    counts = [
-        m["value"] for m in snapshot.dict()["metrics"] if "DriftedColumns" in m["metric_name"]
-    ]
-    return bool(counts[0]["count"] > 0)
+    return find_by_evidently(of, drawn(of, rows, np.random.default_rng([seed, rows, window])))
 
 
 def _age(frame: pd.DataFrame, _: np.random.Generator) -> None:

@@ -1,8 +1,8 @@
-"""What expected and measured performance, and people who are scored repeatedly, come to.
+"""Measure the estimates of performance, and what people who are scored repeatedly do to alarms.
 
-`before` is the rule that was replaced, on the same windows: one estimate whose interval holds the
-sampling of the rows only; a drop judged at 99 % as if the test figure had no error; F1 alone; every
-row taken as independent.
+`before` is the rule that was replaced, on the same windows. It had one estimate, and its interval
+only allowed for sampling. It reported a drop at 99 % as if the test figure were exact, looked at F1
+alone, and counted each row as a different person.
 """
 
 from collections.abc import Iterator

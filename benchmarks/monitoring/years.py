@@ -2,10 +2,10 @@
 
 A day is drawn as counts: how many rows of each segment have each value of each column. Counts hold
 all that the statistics use, so a year of daily runs takes seconds, where rows would take hours. The
-p-values of all days are computed at once from the counts. A test that passes is judged by the
-project's own functions, on rows made from the counts, and so is the performance of each day. The
-classifier's rank test is exact whatever was learned, so its alarms are drawn with their
-probability.
+p-values of all days are computed at once from the counts. Where a test is significant, the
+project's own functions decide on rows made from the counts; they also measure each day's
+performance. The classifier's rank test is exact whatever was learned, so its alarms are drawn with
+their probability.
 
 Half of the columns are numbers with 40 values, the others are flags and categories; an eighth has
 missing values. The model is as sharp as one for diabetes: F1 is 0.8 with 8.5 % positives. Every

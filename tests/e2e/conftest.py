@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,15 +64,16 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("calls")
 
 
-@pytest.fixture(scope="session")
-def deployed(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    """A laptop with everything up and nothing trained."""
-    folder = tmp_path_factory.mktemp("circle")
+@contextmanager
+def brought_up(folder: Path, environment: Mapping[str, str]) -> Iterator[Target]:
+    """A laptop with everything up and nothing trained, on free ports; its AWS is this process's.
+
+    `environment`: of its services, on top of this process's own.
+    """
     ports = ("--port", str(free_port()), "--mlflow-port", str(free_port()))
-    others = os.environ.get("PYTHONPATH", "")
-    with pytest.MonkeyPatch.context() as patch:  # not for the stages that other tests start
-        patch.setenv("RECORD_CALLS", str(recorded))
-        patch.setenv("PYTHONPATH", f"{ROOT / 'tests' / 'recorder' / 'startup'}:{others}")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
         done = ops(folder, "up", *ports)
     try:
         assert 0 == done.returncode, done.stderr + done.stdout
@@ -84,6 +86,15 @@ def deployed(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             yield Target.on_laptop(laptop)
     finally:
         ops(folder, "down")
+
+
+@pytest.fixture(scope="session")
+def deployed(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """A laptop whose functions and steps record their AWS calls."""
+    paths = f"{ROOT / 'tests' / 'recorder' / 'startup'}:{os.environ.get('PYTHONPATH', '')}"
+    recorder = {"RECORD_CALLS": str(recorded), "PYTHONPATH": paths}
+    with brought_up(tmp_path_factory.mktemp("circle"), recorder) as target:
+        yield target
 
 
 @pytest.fixture(scope="session")

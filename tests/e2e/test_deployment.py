@@ -18,11 +18,9 @@ import pytest
 from domain import keys
 from ops.commands import doctor, mail, query
 from ops.doctor.finding import Level
-from ops.laptop import Laptop
 from ops.local import deploy, mlflow_server
-from ops.local.processes import free_port
 from ops.target import Target
-from tests.e2e.conftest import ops
+from tests.e2e.conftest import brought_up, ops
 from tests.repository import ROOT
 
 PREDICTIONS, LABELS = 300, 20
@@ -32,20 +30,8 @@ Found = list[tuple[str, str, str]]
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """A stage on which nothing has been trained."""
-    folder = tmp_path_factory.mktemp("stage")
-    ports = ("--port", str(free_port()), "--mlflow-port", str(free_port()))
-    done = ops(folder, "up", *ports)
-    try:
-        assert 0 == done.returncode, done.stderr + done.stdout
-        laptop = Laptop.load(folder)
-        with pytest.MonkeyPatch.context() as patch:
-            for name in [name for name in os.environ if name.startswith("AWS_")]:
-                patch.delenv(name)
-            for name, value in laptop.aws_env().items():
-                patch.setenv(name, value)
-            yield Target.on_laptop(laptop)
-    finally:
-        ops(folder, "down")
+    with brought_up(tmp_path_factory.mktemp("stage"), {}) as target:
+        yield target
 
 
 @pytest.fixture(scope="module")

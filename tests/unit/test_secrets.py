@@ -6,8 +6,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
-
 from tests.repository import ROOT
 
 OFF = ("KeywordDetector",)
@@ -28,7 +26,6 @@ def scan(folder: Path, files: Sequence[str]) -> dict[str, list[str]]:
     return {file: [secret["type"] for secret in secrets] for file, secrets in found.items()}
 
 
-@pytest.mark.slow
 def test_no_tracked_file_holds_a_secret() -> None:
     listed = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True

@@ -23,7 +23,7 @@ _INSTANTS = st.datetimes(datetime(1970, 1, 2), datetime(9999, 1, 1)).map(
         ("datasets/abc/train.parquet", keys.dataset("abc", "train")),
         ("datasets/abc/manifest.json", keys.manifest("abc")),
         ("datasets/refused/run-1/quarantine.parquet", keys.refused_rows("run-1")),
-        ("scoring/in/0a1b2c3d4e5f/a.csv", keys.scoring_upload("0a1b2c3d4e5f6", "a.csv")),
+        ("scoring/in/abababababab/a.csv", keys.scoring_upload("ab" * 32, "a.csv")),
         (f"scoring/out/0a1b2c3d4e5f-{VERSION}/", keys.scoring_output(SHA256, VERSION, log=False)),
         (
             f"scoring/out/0a1b2c3d4e5f-{VERSION}-logged/",

@@ -61,8 +61,8 @@ def _bootstrap(
     names: Iterable[str], labels: Bools, predicted: Bools, seed: int, resamples: int
 ) -> dict[str, Bootstrapped]:
     cells = np.bincount(2 * labels + predicted, minlength=4)
-    values = _figures(cells[None, :])
-    resampled = _figures(resample(cells, seed, resamples))
+    values = count_figures(cells[None, :])
+    resampled = count_figures(resample(cells, seed, resamples))
     return {name: Bootstrapped(float(values[name][0]), resampled[name]) for name in names}
 
 
@@ -104,8 +104,8 @@ def divide(above: npt.NDArray[np.int64], below: npt.NDArray[np.int64]) -> Floats
         return np.asarray(above / below, dtype=np.float64)
 
 
-def _figures(cells: Counts) -> dict[str, Floats]:
-    """Compute each figure per line; `cells`: ``[tn, fp, fn, tp]`` per line."""
+def count_figures(cells: Counts) -> dict[str, Floats]:
+    """The GROUP_FIGURES of each line ``[tn, fp, fn, tp]``; NaN where undefined."""
     tn, fp, fn, tp = cells.T
     return {
         "f1": divide(2 * tp, 2 * tp + fp + fn),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from domain.contract.gate_limits import GateLimits
+from domain.contract.gate_limits import SEGMENT_METRICS, GateLimits
 from domain.contract.objective import Cost, Objective
 from domain.typed_json import Json
 
@@ -27,9 +27,14 @@ def read_gate(document: Mapping[str, Any], problems: list[str]) -> GateLimits:
         for key in sorted(set(entry) - set(GATE_KEYS))
     ]
     limits = {key: entry[key] for key in GATE_KEYS if key in entry}
+    metric = limits.pop("segment_metric", None)
+    if metric is not None and metric not in SEGMENT_METRICS:
+        problems.append(f"[gate]: segment_metric must be one of {', '.join(SEGMENT_METRICS)}")
+        metric = None
     wrong = [key for key, value in limits.items() if not (_number(value) and 0 <= value <= 1)]
     problems += [f"[gate]: {key} must be a number from 0 to 1" for key in wrong]
-    return GateLimits(**{k: float(value) for k, value in limits.items() if k not in wrong})
+    kept = {key: float(value) for key, value in limits.items() if key not in wrong}
+    return GateLimits(**kept, segment_metric=metric)
 
 
 def read_objective(entry: Mapping[str, Any], problems: list[str]) -> Objective:

@@ -1,6 +1,10 @@
 """The table ``[gate]`` of a contract: the limits that a challenger must keep."""
 
 from dataclasses import dataclass
+from typing import Literal, get_args
+
+SegmentMetric = Literal["f1", "precision", "recall", "false_positive_rate"]
+SEGMENT_METRICS: tuple[SegmentMetric, ...] = get_args(SegmentMetric)
 
 DEFAULT_MINIMUM_F1 = 0.5
 """Holds where F1 is the objective and the contract names no minimum."""
@@ -8,13 +12,14 @@ DEFAULT_MINIMUM_F1 = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateLimits:
-    """Shares from 0 to 1.
+    """What a challenger must keep; limits are shares from 0 to 1.
 
     `minimum_f1`: the lowest test F1. `maximum_calibration_error`: see
-    `training_job.evaluation.calibration`. `segment_margin`: the largest loss of the contract's
-    metric in a segment.
+    `training_job.evaluation.calibration`. `segment_margin`: by how much a segment may get worse,
+    in `segment_metric`; that is the objective's metric where the contract names none.
     """
 
     minimum_f1: float | None = None
     maximum_calibration_error: float = 0.15
     segment_margin: float = 0.05
+    segment_metric: SegmentMetric | None = None

@@ -7,7 +7,8 @@ A challenger is promoted when all of these hold. Each that fails gives a sentenc
   make on so few rows is no objection.
 - Against a champion that was scored on the same rows: the confidence interval of its gain in the
   contract's metric (paired bootstrap) lies above zero, and no segment of at least SEGMENT_POSITIVES
-  positives surely loses more than the allowed margin. A tie keeps the champion.
+  positives surely gets worse by more than the allowed margin, in that metric or in the one that
+  the contract names for segments. A tie keeps the champion.
 - Against a champion of another contract, which can't be scored on these rows: its metric is not
   clearly lower than the one on that champion's card.
 - The rows left out of the dataset, and files that repeat each other, leave its figures credible.
@@ -21,21 +22,24 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from domain.contract.gate_limits import DEFAULT_MINIMUM_F1, GateLimits
+from domain.contract.gate_limits import DEFAULT_MINIMUM_F1, GateLimits, SegmentMetric
 from domain.contract.objective import Metric, Objective
 from domain.interval import Interval
 from domain.model.left_out import LeftOut
 from domain.model.missing_effect import MissingEffect
 
 SEGMENT_POSITIVES = 50
-"""A segment with fewer can't stop a promotion: its F1 is too uncertain."""
+"""A segment with fewer can't stop a promotion: its F1 is too uncertain. For the false positive
+rate, as many negatives are needed."""
 POWER_80 = 1.959964 + 0.841621
 """A gain of so many standard errors is proven in 80 of 100 tests (both quantiles are normal)."""
 
-METRICS: Mapping[Metric, str] = {
+METRICS: Mapping[Metric | SegmentMetric, str] = {
     "f1": "F1",
     "saved_cost": "saved cost",
     "precision": "precision",
+    "recall": "recall",
+    "false_positive_rate": "false positive rate",
 }
 
 Case = Literal["contract_changed", "bundle_damaged"]
@@ -44,7 +48,10 @@ Rule = Literal["first", "paired", "contract_changed", "bundle_damaged"]
 
 @dataclass(frozen=True, slots=True)
 class SegmentChange:
-    """The change of the contract's metric in a segment."""
+    """The challenger's metric in a segment minus the champion's.
+
+    The metric is the contract's, or the one that it names for segments.
+    """
 
     name: str
     rows: int
@@ -274,14 +281,23 @@ def _describe_power(champion: Paired) -> str:
 def _find_losing_segments(
     segments: Iterable[SegmentChange], evidence: Evidence, limits: GateLimits
 ) -> Iterable[str]:
+    metric = limits.segment_metric or evidence.objective.metric
+    lower_is_better = metric == "false_positive_rate"
+    name, margin = METRICS[metric], limits.segment_margin
     for segment in segments:
         change = segment.change
-        if segment.positives >= SEGMENT_POSITIVES and change.high < -limits.segment_margin:
+        relevant = segment.rows - segment.positives if lower_is_better else segment.positives
+        gets_worse = change.low > margin if lower_is_better else change.high < -margin
+        if relevant >= SEGMENT_POSITIVES and gets_worse:
+            found = (
+                f"has a {name} higher by {change.value:.4f}"
+                if lower_is_better
+                else f"loses {-change.value:.4f} of {name}"
+            )
             yield (
                 f"Segment {segment.name} ({segment.rows:,} rows, {segment.positives:,} positives) "
-                f"loses {-change.value:.4f} of {evidence.metric_name} (95 % interval "
-                f"{change.low:+.4f} to {change.high:+.4f}), surely more than "
-                f"{limits.segment_margin:.4f}, {_name_limit('segment_margin')}."
+                f"{found} (95 % interval {change.low:+.4f} to {change.high:+.4f}), surely more "
+                f"than {margin:.4f}, {_name_limit('segment_margin')}."
             )
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from domain.contract.gate_limits import SegmentMetric
 from domain.contract.objective import Objective
 from domain.interval import Interval
 from tabular.classification import (
@@ -21,6 +22,7 @@ from tabular.classification import (
     Bools,
     Counts,
     Floats,
+    count_figures,
     percentile_interval,
     resample,
 )
@@ -41,7 +43,7 @@ class Change:
 
 
 def paired_change(
-    objective: Objective,
+    metric: Objective | SegmentMetric,
     labels: Bools,
     challenger: Bools,
     champion: Bools,
@@ -49,16 +51,16 @@ def paired_change(
     seed: int,
     resamples: int = RESAMPLES,
 ) -> Change | None:
-    """Compare two models' answers to the same rows by the objective's metric.
+    """Compare two models' answers to the same rows by an objective's metric, or by a named one.
 
     None when the metric is undefined for either, such as F1 where no row is positive and none is
     called positive.
     """
     cells = np.bincount(4 * labels + 2 * challenger + champion, minlength=8)
-    value = _change(objective, cells)
+    value = _change(metric, cells)
     if np.isnan(value):
         return None
-    drawn = _change(objective, resample(cells, seed, resamples))
+    drawn = _change(metric, resample(cells, seed, resamples))
     return Change(percentile_interval(float(value), drawn), float(np.nanstd(drawn)))
 
 
@@ -157,12 +159,18 @@ class _Groups:
         return losses | {"roc_auc": roc_auc, "pr_auc": pr_auc, "calibration_error": calibration}
 
 
-def _change(objective: Objective, cells: Counts) -> Floats:
+def _change(metric: Objective | SegmentMetric, cells: Counts) -> Floats:
     """The change per line of the cells (label, challenger, champion)."""
     each = cells.reshape(-1, 2, 2, 2)
     challenger, champion = each.sum(axis=3).reshape(-1, 4), each.sum(axis=2).reshape(-1, 4)
-    change = evaluate_counts(objective, challenger) - evaluate_counts(objective, champion)
+    change = _evaluate(metric, challenger) - _evaluate(metric, champion)
     return change if cells.ndim > 1 else np.asarray(change[0])
+
+
+def _evaluate(metric: Objective | SegmentMetric, counts: Counts) -> Floats:
+    if isinstance(metric, Objective):
+        return evaluate_counts(metric, counts)
+    return count_figures(counts)[metric]
 
 
 def metric_interval(

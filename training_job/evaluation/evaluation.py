@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from domain.contract.gate_limits import SegmentMetric
 from domain.contract.objective import Objective
 from domain.interval import Interval
 from domain.model.card import Bounds, SegmentFigures
@@ -105,17 +106,20 @@ def compare_pairwise(
     masks: Masks,
     *,
     objective: Objective,
+    segment_metric: SegmentMetric | None = None,
     version: str,
     seed: int,
 ) -> Paired:
     """Compare two models' answers to the same rows by the objective's metric.
 
-    `version`: the champion's. The gain is zero where the metric is undefined on the test rows.
+    `segment_metric`: compares the segments instead. `version`: the champion's. The gain is zero
+    where the metric is undefined on the test rows.
     """
     truth = np.asarray(labels).astype(bool)
     change = paired_change(objective, truth, challenger, champion, seed=seed)
+    by = segment_metric or objective
     changes = {
-        name: paired_change(objective, truth[mask], challenger[mask], champion[mask], seed=seed)
+        name: paired_change(by, truth[mask], challenger[mask], champion[mask], seed=seed)
         for name, mask in masks.items()
         if mask.any()
     }

@@ -77,6 +77,7 @@ def evaluate_against(
             incumbent.predict(test),
             masks,
             objective=objective,
+            segment_metric=limits.segment_metric,
             version=incumbent.champion.version,
             seed=seed,
         )

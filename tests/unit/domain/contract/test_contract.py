@@ -306,6 +306,12 @@ def test_bands_and_groups_are_named_in_order(contract: Contract) -> None:
         ("[gate]\nminimum_f1 = 1.1", "[gate]: minimum_f1 must be a number from 0 to 1"),
         ("[gate]\nsegment_margin = true", "[gate]: segment_margin must be a number from 0 to 1"),
         ("[gate]\nsegment_margin = nan", "[gate]: segment_margin must be a number from 0 to 1"),
+        (
+            '[gate]\nsegment_metric = "selection_rate"',
+            "[gate]: segment_metric must be one of f1, precision, recall, false_positive_rate",
+        ),
+        ("[gate]\nsegment_metric = 1", "[gate]: segment_metric must be one of f1"),
+        ('[gate]\nsegment_metric = ["recall"]', "[gate]: segment_metric must be one of f1"),
         ("[target]\ncost = 5", "[target]: cost must be a table such as {false_negative = 5}"),
         ("[target]\ncost = {}", "[target]: cost must be a table such as"),
         ("[target]\ncost = {fn = 5}", "[target]: unknown key cost.fn; known are false_positive, "),
@@ -475,8 +481,10 @@ def test_the_objective_survives_json_and_leaves_the_version_alone(
 
 
 def test_no_bundle_carries_the_limits_of_the_gate(contract: Contract) -> None:
-    changed = _changed(contract, gate={"minimum_f1": 0.3, "segment_margin": 0})
-    assert GateLimits(minimum_f1=0.3, segment_margin=0.0) == changed.gate
+    gate = {"minimum_f1": 0.3, "segment_margin": 0, "segment_metric": "recall"}
+    changed = _changed(contract, gate=gate)
+    expected = GateLimits(minimum_f1=0.3, segment_margin=0.0, segment_metric="recall")
+    assert expected == changed.gate
     assert contract.to_dict() == changed.to_dict()
     assert contract == changed
 

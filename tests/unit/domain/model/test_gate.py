@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from domain.contract.gate_limits import GateLimits
+from domain.contract.gate_limits import GateLimits, SegmentMetric
 from domain.contract.objective import F1, Cost, Objective
 from domain.interval import Interval
 from domain.model.gate import (
@@ -96,6 +96,49 @@ def test_a_segment_that_surely_loses_too_much_keeps_the_champion(
     assert promote == verdict.promote
     assert promote == ("loses" not in " ".join(verdict.reasons))
     assert promote == ("the segment_margin in [gate]" not in " ".join(verdict.reasons))
+
+
+@pytest.mark.parametrize(
+    ("metric", "objective", "sentence"),
+    [
+        (None, F1, "loses 0.0900 of F1 (95 % interval -0.1200 to -0.0600)"),
+        (None, Objective(Cost()), "loses 0.0900 of saved cost (95 % interval"),
+        ("recall", F1, "loses 0.0900 of recall (95 % interval -0.1200 to -0.0600)"),
+        ("precision", Objective(Cost()), "loses 0.0900 of precision (95 % interval"),
+    ],
+)
+def test_the_sentence_of_a_losing_segment_names_the_metric_that_compared_it(
+    metric: SegmentMetric | None, objective: Objective, sentence: str
+) -> None:
+    evidence = replace(
+        EVIDENCE, objective=objective, champion=replace(PAIRED, segments=(_segment(-0.06),))
+    )
+    verdict = judge(evidence, replace(LIMITS, segment_metric=metric))
+    assert not verdict.promote
+    assert f"Segment age under 30 (1,200 rows, 50 positives) {sentence}" in " ".join(
+        verdict.reasons
+    )
+
+
+@pytest.mark.parametrize(
+    ("negatives", "low", "promote"),
+    [(50, 0.051, False), (50, 0.049, True), (49, 0.5, True), (50, -0.5, True)],
+    ids=["surely more alarms", "perhaps more alarms", "too few negatives", "fewer alarms"],
+)
+def test_of_the_false_positive_rate_a_segment_may_not_have_surely_more(
+    negatives: int, low: float, promote: bool
+) -> None:
+    rows = SegmentChange("age under 30", 3 + negatives, 3, Interval(low + 0.03, low, low + 0.06))
+    verdict = judge(
+        replace(EVIDENCE, champion=replace(PAIRED, segments=(rows,))),
+        replace(LIMITS, segment_metric="false_positive_rate"),
+    )
+    assert promote == verdict.promote
+    sentence = (
+        "Segment age under 30 (53 rows, 3 positives) has a false positive rate higher by 0.0810 "
+        "(95 % interval +0.0510 to +0.1110), surely more than 0.0500, the segment_margin in [gate]"
+    )
+    assert promote == (sentence not in " ".join(verdict.reasons))
 
 
 @pytest.mark.parametrize("champion", [None, PAIRED, Unscorable("3-0a1b2c3d", "bundle_damaged")])

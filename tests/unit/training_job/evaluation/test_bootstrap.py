@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
+from domain.contract.gate_limits import SEGMENT_METRICS, SegmentMetric
 from domain.contract.objective import F1, Cost, Objective
 from domain.interval import Interval
 from tabular.classification import confusion_intervals
@@ -16,6 +17,7 @@ from training_job.evaluation.bootstrap import (
     score_intervals,
 )
 from training_job.evaluation.calibration import calibration_error
+from training_job.evaluation.evaluation import compare_pairwise
 from training_job.model.objective import count_answers, evaluate_counts
 
 ROWS = 4_000
@@ -102,6 +104,37 @@ def test_the_paired_change_is_that_of_resampled_rows(objective: Objective) -> No
     alone = metric_interval(objective, labels, one, seed=1)
     assert alone is not None
     _close(alone, _by_rows(lambda rows: metric(rows, one)))
+
+
+@pytest.mark.parametrize("name", SEGMENT_METRICS)
+def test_a_segment_is_compared_by_the_metric_that_the_contract_names(name: SegmentMetric) -> None:
+    labels, scores = _sample()
+    one, other = scores >= 0.3, scores >= 0.4
+    figure = {
+        "f1": metrics.f1_score,
+        "precision": metrics.precision_score,
+        "recall": metrics.recall_score,
+        "false_positive_rate": lambda truth, called: called[~truth].mean(),
+    }[name]
+    masks = {"half": np.arange(ROWS) % 2 == 0}
+    found = compare_pairwise(
+        labels,
+        one,
+        other,
+        masks,
+        objective=F1,
+        segment_metric=name,
+        version="1-00000000",
+        seed=1,
+    )
+    truth, first, second = (each[masks["half"]] for each in (labels, one, other))
+    expected = figure(truth, first) - figure(truth, second)
+    change = found.segments[0].change
+    assert pytest.approx(expected, abs=1e-12) == change.value
+    assert change.low < change.value < change.high
+    whole = paired_change(F1, labels, one, other, seed=1)
+    assert whole is not None
+    assert whole.interval == found.gain
 
 
 def test_the_same_answers_change_nothing() -> None:

@@ -341,6 +341,16 @@ def test_a_cost_or_a_recall_decides_over_threshold_and_verdict(
     assert sentence in text
 
 
+def test_segments_are_compared_by_the_metric_that_the_limits_name(quick: World) -> None:
+    quick.crown(quick.evaluate("good", PARAMS))
+    limits = replace(LIMITS, segment_metric="false_positive_rate")
+    # It answers yes to all, so it finds every positive.
+    found = quick.evaluate("weak", STUMPS, limits=limits)
+    segments = [reason for reason in found.reasons if reason.startswith("Segment ")]
+    assert segments
+    assert all(" has a false positive rate higher by " in reason for reason in segments)
+
+
 def test_a_model_without_skill_never_serves(quick: World) -> None:
     nothing = {"max_depth": 1, "min_child_weight": 1e6}
     found = quick.evaluate("none", nothing, limits=GateLimits(minimum_f1=0.0))

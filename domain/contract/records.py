@@ -38,6 +38,13 @@ context columns without a role.
 the contract calls these two; null where it has no such column.
 """
 
+SUBJECT_KEY = "subject_key"
+"""Column of what is derived from rows of people: a 64-bit hash of the subject's pseudonym.
+
+Datasets, reference samples, quarantines and scores have it where the contract has a subject, so
+that one person's rows can be found and erased. It is null in a row without a subject.
+"""
+
 LABEL_COLUMNS = {
     "prediction_id": "string",
     "reference": "string",

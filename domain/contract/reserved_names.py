@@ -17,6 +17,7 @@ RESERVED_COLUMNS = frozenset(
         "sample_key",
         "reference",
         "subject",
+        "subject_key",
         "label",
         "observed_at",
         "received_at",

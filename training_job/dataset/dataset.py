@@ -16,8 +16,10 @@ from domain import keys
 from domain.contract.contract import Contract
 from domain.contract.feature import Feature, Value
 from domain.contract.file_values import MISSING
+from domain.contract.records import SUBJECT_KEY
 from domain.model.left_out import LeftOut
 from domain.typed_json import decode
+from training_job.dataset.hashing import NO_TEXT, Hashes
 from training_job.dataset.tables import fetched
 from training_job.dataset.validation import Columns
 from training_job.errors import BadData
@@ -26,14 +28,18 @@ BATCH_ROWS = 20_000
 """So many rows are Python objects at a time."""
 
 
-def to_table(columns: Columns, contract: Contract) -> pa.Table:
+def to_table(columns: Columns, contract: Contract, subjects: Hashes | None = None) -> pa.Table:
     """Checked columns, the target too, as an Arrow table under the contract's own names.
 
-    Context columns that define segments are in it where the columns have them.
+    Context columns that define segments are in it where the columns have them. `subjects`: a hash
+    of each row's subject, which becomes the column `SUBJECT_KEY`.
     """
     grouping = [feature for feature in contract.segment_context if feature.name in columns]
     arrays = to_arrays(columns, (*contract.features, *grouping))
-    return pa.table({**arrays, contract.target: pa.array(columns[contract.target])})
+    arrays[contract.target] = pa.array(columns[contract.target])
+    if subjects is not None:
+        arrays[SUBJECT_KEY] = pa.array(subjects, mask=subjects == NO_TEXT)
+    return pa.table(arrays)
 
 
 def to_arrays(columns: Columns, features: Iterable[Feature]) -> dict[str, pa.Array]:

@@ -22,7 +22,7 @@ from training_job.dataset.identity import Identified, identify
 from training_job.dataset.profile import Profile, compare, profile
 from training_job.dataset.raw_files import Collected, collect, refuse_bad_rows
 from training_job.dataset.repeats import find_repeats
-from training_job.dataset.validation import Columns
+from training_job.dataset.validation import Columns, hash_subjects
 from training_job.errors import BadData
 from training_job.model import masking
 
@@ -54,11 +54,14 @@ def prepare(
     found = identify(columns, contract, salt)
     if len(found.conflicting):
         reason = f"{contract.context_column('row_id')} is that of a row with other values"
-        collected.quarantine_positions(found.conflicting, reason)
+        people = hash_subjects(columns, contract)
+        collected.quarantine_positions(found.conflicting, reason, people)
         refuse_bad_rows(collected, bad_row_share, bucket, refused)
     left_out = _left_out(collected, columns[contract.target], found, contract)
     grouping = [f.name for f in contract.segment_context if f.name in columns]
     names = [*(feature.name for feature in contract.features), contract.target, *grouping]
+    people = hash_subjects(columns, contract)
+    subjects = None if people is None else people[found.order]
     columns = {name: columns.pop(name)[found.order] for name in names}
     dataset_id = hashing.dataset_id(found.hashes, contract.version, salt, found.context)
     counts = _counts(columns[contract.target], found.sides)
@@ -89,7 +92,11 @@ def prepare(
         )
     for index, name in enumerate(keys.SPLITS):
         rows = found.sides == index
-        part = dataset.to_table({n: values[rows] for n, values in columns.items()}, contract)
+        part = dataset.to_table(
+            {n: values[rows] for n, values in columns.items()},
+            contract,
+            None if subjects is None else subjects[rows],
+        )
         tables.store(part, bucket, keys.dataset(dataset_id, name))
     bad = collected.quarantine.table()
     tables.store(bad, bucket, keys.dataset(dataset_id, keys.QUARANTINE))

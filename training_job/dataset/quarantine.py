@@ -7,7 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from domain.contract.records import SUBJECT_KEY
 from training_job.dataset.files.raw_batch import RawBatch
+from training_job.dataset.hashing import NO_TEXT, Hashes
 from training_job.dataset.validation import Checked
 
 TOP_REASONS = 5
@@ -23,6 +25,7 @@ class Quarantine:
     files: list[Codes] = field(default_factory=list)
     numbers: list[Numbers] = field(default_factory=list)
     why: list[Codes] = field(default_factory=list)
+    subjects: list[Hashes] = field(default_factory=list)
     file_codes: dict[str, int] = field(default_factory=dict)
     reason_codes: dict[str, int] = field(default_factory=dict)
 
@@ -30,9 +33,17 @@ class Quarantine:
         return sum(map(len, self.numbers))
 
     def add(
-        self, file: str, numbers: npt.ArrayLike, reasons: Sequence[str], why: npt.ArrayLike
+        self,
+        file: str,
+        numbers: npt.ArrayLike,
+        reasons: Sequence[str],
+        why: npt.ArrayLike,
+        subjects: Hashes | None = None,
     ) -> None:
-        """Put rows of a file in: their numbers, and per row an index into `reasons`."""
+        """Put rows of a file in: their numbers, and per row an index into `reasons`.
+
+        `subjects`: a hash of each row's subject, where it is known.
+        """
         found = np.asarray(numbers, np.int64)
         if not len(found):
             return
@@ -41,10 +52,14 @@ class Quarantine:
         self.files.append(np.full(len(found), code, np.int32))
         self.numbers.append(found)
         self.why.append(np.asarray(codes, np.int32)[np.asarray(why, np.intp)])
+        nobody = np.full(len(found), NO_TEXT, np.uint64)
+        self.subjects.append(nobody if subjects is None else subjects)
 
     def add_batch(self, file: str, batch: RawBatch, checked: Checked) -> None:
         """Put in what is wrong with a batch."""
-        self.add(file, batch.numbers[~checked.valid], checked.reasons, checked.why)
+        self.add(
+            file, batch.numbers[~checked.valid], checked.reasons, checked.why, checked.subjects
+        )
         malformed = batch.malformed
         self.add(file, malformed.numbers, list(malformed.reasons), malformed.why)
 
@@ -56,15 +71,17 @@ class Quarantine:
         return {texts[i]: int(counts[i]) for i in first}
 
     def table(self) -> pa.Table:
-        """A row per row: file, row, reason."""
+        """A row per row: file, row, reason, and a hash of the subject where any is known."""
         files, why = _joined(self.files, np.int32), _joined(self.why, np.int32)
-        return pa.table(
-            {
-                "file": _coded(files, self.file_codes),
-                "row": _joined(self.numbers, np.int64),
-                "reason": _coded(why, self.reason_codes),
-            }
-        )
+        columns = {
+            "file": _coded(files, self.file_codes),
+            "row": _joined(self.numbers, np.int64),
+            "reason": _coded(why, self.reason_codes),
+        }
+        subjects = _joined(self.subjects, np.uint64)
+        if (subjects != NO_TEXT).any():
+            columns[SUBJECT_KEY] = pa.array(subjects, mask=subjects == NO_TEXT)
+        return pa.table(columns)
 
 
 def _joined(parts: Sequence[npt.NDArray[np.generic]], kind: type) -> npt.NDArray[np.generic]:

@@ -67,12 +67,19 @@ class Collected:
         files = [file for file, count in rows.items() if count]
         return files, np.cumsum([rows[file] for file in files], dtype=np.int64)
 
-    def quarantine_positions(self, positions: npt.NDArray[np.intp], reason: str) -> None:
-        """Put valid rows into the quarantine after all; `numbers` must have been kept."""
+    def quarantine_positions(
+        self, positions: npt.NDArray[np.intp], reason: str, subjects: hashing.Hashes | None
+    ) -> None:
+        """Put valid rows into the quarantine after all; `numbers` must have been kept.
+
+        `subjects`: a hash of the subject of every valid row, if the contract has one.
+        """
         start = 0
         for file, numbers in zip(self.part_files, self.numbers, strict=True):
             here = positions[(positions >= start) & (positions < start + len(numbers))] - start
-            self.quarantine.add(file, numbers[here], [reason], np.zeros(len(here), np.intp))
+            people = None if subjects is None else subjects[here + start]
+            why = np.zeros(len(here), np.intp)
+            self.quarantine.add(file, numbers[here], [reason], why, people)
             start += len(numbers)
 
 

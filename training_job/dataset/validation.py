@@ -34,7 +34,8 @@ class Checked:
 
     `valid`: bool per row of the batch. `reasons`: the distinct ones; `why`: an index into them per
     invalid row, in order. `labels_left_out`: how many invalid rows have a label, and how many of
-    those are positive. `hints`: what could be declared in the contract.
+    those are positive. `hints`: what could be declared in the contract. `subjects`: a hash of the
+    subject per invalid row, if the contract has one.
     """
 
     columns: Columns
@@ -43,6 +44,7 @@ class Checked:
     why: npt.NDArray[np.intp]
     labels_left_out: tuple[int, int] = (0, 0)
     hints: tuple[str, ...] = ()
+    subjects: npt.NDArray[np.uint64] | None = None
 
 
 def target_feature(contract: Contract) -> Feature:
@@ -82,13 +84,33 @@ def check(table: pa.Table, contract: Contract, *, labelled: bool = True) -> Chec
     for bad in failures.values():
         valid &= ~bad
     left_out = (0, 0)
+    subjects = _hash_subjects(columns, contract, ~valid)
     if failures:
         if labelled:
             labels = columns[contract.target][~valid]
             left_out = (int((labels != MISSING).sum()), int((labels == 1).sum()))
         columns = {name: values[valid] for name, values in columns.items()}
     advice = tuple(hint for hint in hints if hint)
-    return Checked(columns, valid, *_reasons(failures, ~valid), left_out, advice)
+    return Checked(columns, valid, *_reasons(failures, ~valid), left_out, advice, subjects)
+
+
+def hash_subjects(columns: Columns, contract: Contract) -> npt.NDArray[np.uint64] | None:
+    """A hash of each row's subject; None without such a column."""
+    subject = contract.context_column("subject")
+    if subject is None or subject not in columns:
+        return None
+    values = columns[subject]
+    if values.dtype == object:  # a text that is logged
+        return hash_texts(pa.array(values, pa.string()))
+    return values.astype(np.uint64, copy=False)
+
+
+def _hash_subjects(
+    columns: Columns, contract: Contract, rows: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.uint64] | None:
+    if not rows.any():
+        return None
+    return hash_subjects({name: values[rows] for name, values in columns.items()}, contract)
 
 
 def _wanted(contract: Contract, labelled: bool) -> tuple[Feature, ...]:

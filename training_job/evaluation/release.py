@@ -8,6 +8,7 @@ from adapters.s3 import Bucket, Conflict
 from domain import keys
 from domain.contract.contract import Contract
 from domain.contract.feature import COLUMN_TYPES
+from domain.contract.records import SUBJECT_KEY
 from domain.model.card import ModelCard
 from domain.model.champion import ModelRef
 from tabular.arrow_types import ARROW_TYPES
@@ -21,7 +22,8 @@ REFERENCE_ROWS = 10_000
 def make_reference(sample: Split, fitted: Fitted, contract: Contract) -> pa.Table:
     """Score the version's own sample: the validation rows with the lowest (so random) hashes.
 
-    Context columns that define segments are in it where the dataset has them.
+    Context columns that define segments, and the subjects' hashes, are in it where the dataset has
+    them.
     """
     table = sample.table
     probabilities = predict(fitted.booster, encode(table, contract)).astype(np.float64)
@@ -30,6 +32,8 @@ def make_reference(sample: Split, fitted: Fitted, contract: Contract) -> pa.Tabl
     for feature in (*contract.features, *grouping):
         column = table.column(feature.name)
         columns[feature.column] = column.cast(ARROW_TYPES[COLUMN_TYPES[feature.kind]])
+    if SUBJECT_KEY in table.column_names:
+        columns[SUBJECT_KEY] = table.column(SUBJECT_KEY)
     return pa.table(
         columns
         | {

@@ -25,7 +25,7 @@ from training_job.dataset import tables
 from training_job.dataset.files.hints import advise_rows
 from training_job.dataset.files.reading import open_raw
 from training_job.dataset.quarantine import TOP_REASONS
-from training_job.dataset.validation import Columns, check
+from training_job.dataset.validation import Columns, check, hash_subjects
 from training_job.model.model import Probabilities
 from training_job.scoring.batch_scorer import BatchScorer, load
 from training_job.scoring.score_plan import Plan, plan
@@ -171,6 +171,7 @@ class _Writer:
             threshold=threshold,
             refused=part.refused,
             ids=ids,
+            subjects=hash_subjects(columns, self.scorer.contract),
         )
         tables.store(table, self.data, target, compression="snappy")
         return table

@@ -10,10 +10,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from domain.contract.contract import Contract
-from domain.contract.records import SAMPLE_KEYS, prediction_log_columns
+from domain.contract.records import SAMPLE_KEYS, SUBJECT_KEY, prediction_log_columns
 from tabular.arrow_types import ARROW_TYPES
 from training_job.dataset.dataset import to_arrays
 from training_job.dataset.files.raw_batch import RawBatch
+from training_job.dataset.hashing import NO_TEXT, Hashes
 from training_job.dataset.quarantine import Quarantine
 from training_job.dataset.validation import Checked, Columns
 from training_job.model.model import Probabilities
@@ -65,10 +66,12 @@ def scores(
     threshold: float,
     refused: Quarantine,
     ids: list[str] | None,
+    subjects: Hashes | None = None,
 ) -> pa.Table:
     """A row per row of the input, in its order: file, row, probability, predicted, reason.
 
-    A bad row has a reason and no score; `ids`: prediction ids of the good ones, a further column.
+    A bad row has a reason and no score. Further columns are `ids`, prediction ids of the good ones,
+    and a hash of the subject of each row, `subjects` being those of the good ones.
     """
     good, bad = len(numbers), refused.table()
     rows = good + bad.num_rows
@@ -87,6 +90,13 @@ def scores(
     }
     if ids is not None:
         columns["prediction_id"] = pa.array(ids + nothing, pa.string())
+    refused_people = SUBJECT_KEY in bad.column_names
+    if subjects is not None or refused_people:
+        people = np.empty(0, np.uint64) if subjects is None else subjects
+        others = (
+            bad[SUBJECT_KEY].chunks if refused_people else [pa.nulls(bad.num_rows, pa.uint64())]
+        )
+        columns[SUBJECT_KEY] = pa.chunked_array([pa.array(people, mask=people == NO_TEXT), *others])
     table = pa.table(columns)
     return table.sort_by("row") if bad.num_rows else table
 

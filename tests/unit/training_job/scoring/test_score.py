@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -14,7 +15,7 @@ from adapters.s3 import Bucket
 from domain import keys
 from domain.contract.contract import Contract
 from domain.contract.deployed_context import NO_CONTEXT, DeployedContext
-from domain.contract.records import prediction_log_columns, sample_key
+from domain.contract.records import SUBJECT_KEY, prediction_log_columns, sample_key
 from domain.errors import BadBundle
 from domain.model.bundle import Bundle, digest
 from domain.model.champion import Champion, ModelRef
@@ -24,6 +25,7 @@ from tests.unit.fakes import random_forest
 from tests.unit.patients import csv, patients
 from training_job.dataset import tables
 from training_job.dataset.files import csv_reading, text_blocks
+from training_job.dataset.hashing import hash_texts
 from training_job.errors import BadData, BadInput, NothingToScoreWith
 from training_job.inputs import ExecutionInput
 from training_job.model.rebuild import rebuild
@@ -168,6 +170,7 @@ def test_context_is_logged_with_scored_rows_and_changes_no_score(
         bucket.delete(entry.key)
     context = DeployedContext.of(Contract.parse(CONTRACT_TOML.read_text() + CONTEXT))
     sent = FRAME.assign(Visit=[f"v {n}" for n in range(1_000)], Site="north", urgent=[0, 1] * 500)
+    sent["patient"] = [f"p-{n}" if n % 2 == 0 else None for n in range(1_000)]
     bucket.put(INPUT, csv(sent.assign(Site=["east", *sent["Site"][1:]])))
     output = f"{keys.SCORING}out/with/"
     assert 1 == run(bucket, log=True, output=output, context=context)["refused"]
@@ -178,7 +181,11 @@ def test_context_is_logged_with_scored_rows_and_changes_no_score(
     assert expected == logged["reference"].tolist()
     assert {"north"} == set(logged["site"])
     assert [1, 0, 1] == logged["urgent"].tolist()[:3]
-    assert logged["subject"].isna().all()
+    people = [f"p-{n}" for n in range(2, 1_000, 2)]
+    assert people == logged["subject"].dropna().tolist()
+    scored = table(bucket, output)
+    known = scored[SUBJECT_KEY].dropna()  # doubles, as pandas reads whole numbers with gaps
+    assert hash_texts(pa.array(["p-0", *people])).astype(float).tolist() == known.tolist()
 
 
 def test_parts_follow_each_other_in_the_order_of_rows_malformed_ones_too(

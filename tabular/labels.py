@@ -62,18 +62,18 @@ Ordered = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Labels]
 """Observed, received and label, by which labels are ordered."""
 
 
-def _is_later(ours: Ordered, others: Ordered) -> npt.NDArray[np.bool_]:
+def is_later(ours: Ordered, others: Ordered) -> npt.NDArray[np.bool_]:
     """Whether each of our labels counts rather than the other one; a positive one wins a tie."""
     (observed, received, label), (observed_2, received_2, label_2) = ours, others
-    is_later = (received > received_2) | ((received == received_2) & (label > label_2))
-    found: npt.NDArray[np.bool_] = (observed > observed_2) | ((observed == observed_2) & is_later)
+    breaks_tie = (received > received_2) | ((received == received_2) & (label > label_2))
+    found: npt.NDArray[np.bool_] = (observed > observed_2) | ((observed == observed_2) & breaks_tie)
     return found
 
 
 def _choose_later(table: pa.Table, by_id: "_Best", by_reference: "_Best") -> Labels:
     """The label that counts of the two that each row may have."""
     one, other = by_id.find(table), by_reference.find(table)
-    labels: Labels = np.where(_is_later(other, one), other[-1], one[-1])
+    labels: Labels = np.where(is_later(other, one), other[-1], one[-1])
     return labels
 
 
@@ -112,7 +112,7 @@ class _Best:
         order = np.flatnonzero(ours & good)
         order = order[np.lexsort((label[order], received[order], observed[order]))]
         at = position[order]
-        later = _is_later(
+        later = is_later(
             (observed[order], received[order], label[order]),
             (self._observed[at], self._received[at], self._label[at]),
         )

@@ -8,7 +8,7 @@ means missing. Invalid is NaN for numbers and flags, and `OTHER` for categories.
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ OWN_COLUMNS = {
     "subject": pa.string(),
 }
 """Columns of every table; reference and subject are null where the contract has none."""
+NO_OTHERS: Mapping[str, pa.DataType] = {}
 MAXIMUM_ID = 128
 INT64 = 2**63
 MISPLACED_MS = 3 * DAY_MS
@@ -52,15 +53,21 @@ def read_usable(
     end: int,
     features: Features,
     damage: Damage,
+    others: Mapping[str, pa.DataType] = NO_OTHERS,
 ) -> Iterator[tuple[str, pa.Table]]:
     """Yield ``(version, rows)`` for each batch, with ``start <= predicted_at < end`` (ms) only.
 
     `features` returns the features of a version's contract, or None if the version doesn't exist.
+    `others`: name and type of further columns of the record that the rows shall have.
     """
     for batch in batches:
         malformed: Counter[str] = Counter()
         try:
-            found = list(_split_by_version(batch, start, end, features, malformed))
+            found = list(
+                _split_by_version(
+                    batch, start, end, features=features, malformed=malformed, others=others
+                )
+            )
         except BAD_DATA:
             damage.malformed["unreadable"] += batch.rows
             continue
@@ -69,10 +76,17 @@ def read_usable(
 
 
 def _split_by_version(
-    batch: Batch, start: int, end: int, features: Features, malformed: Counter[str]
+    batch: Batch,
+    start: int,
+    end: int,
+    *,
+    features: Features,
+    malformed: Counter[str],
+    others: Mapping[str, pa.DataType],
 ) -> Iterator[tuple[str, pa.Table]]:
+    wanted_columns = OWN_COLUMNS | dict(others)
     own = pa.table(
-        {name: read_typed_column(name, kind, batch) for name, kind in OWN_COLUMNS.items()}
+        {name: read_typed_column(name, kind, batch) for name, kind in wanted_columns.items()}
     )
     for version, positions in _find_positions(own, start, end, malformed).items():
         wanted = features(version)

@@ -13,8 +13,8 @@ from benchmarks.harness import Figure
 from domain.contract.gate_limits import GateLimits
 from domain.contract.objective import F1
 from domain.model.gate import Evidence, judge
+from tabular.calibration import calibration_error, calibration_error_by_chance
 from tabular.classification import Bools, Floats
-from training_job.evaluation.calibration import calibration_error, calibration_error_by_chance
 from training_job.evaluation.evaluation import measure
 from training_job.model.objective import evaluate_constant
 from training_job.model.threshold import choose_threshold

@@ -15,7 +15,7 @@ class GateLimits:
     """What a challenger must keep; limits are shares from 0 to 1.
 
     `minimum_f1`: the lowest test F1. `maximum_calibration_error`: see
-    `training_job.evaluation.calibration`. `segment_margin`: by how much a segment may get worse,
+    `tabular.calibration`. `segment_margin`: by how much a segment may get worse,
     in `segment_metric`; that is the objective's metric where the contract names none.
     """
 

@@ -10,15 +10,11 @@ from domain.contract.objective import Objective
 from domain.interval import Interval
 from domain.model.card import Bounds, SegmentFigures
 from domain.model.gate import Paired, SegmentChange
-from tabular.classification import (
-    FIGURES,
-    Bools,
-    Floats,
-    confusion_intervals,
-    group_intervals,
-)
-from training_job.evaluation.bootstrap import metric_interval, paired_change, score_intervals
-from training_job.evaluation.calibration import calibration_error
+from tabular.calibration import calibration_error
+from tabular.classification import FIGURES, Bools, Floats, confusion_intervals
+from tabular.groups import measure_group
+from tabular.score_intervals import score_intervals
+from training_job.evaluation.bootstrap import metric_interval, paired_change
 from training_job.model.model import quality
 
 Masks = Mapping[str, Bools]
@@ -66,10 +62,7 @@ def measure_segments(
 def _measure_segment(
     name: str, truth: Bools, scores: Floats, threshold: float, *, seed: int
 ) -> SegmentFigures:
-    figures = group_intervals(truth, scores >= threshold, seed=seed)
-    if 0 < np.count_nonzero(truth) < len(truth):
-        error = {"calibration_error": calibration_error(truth, scores)}
-        figures |= score_intervals(truth, scores, error, seed=seed)
+    figures = measure_group(truth, scores, scores >= threshold, seed=seed)
     values, bounds = _split_intervals(figures)
     return SegmentFigures(
         segment=name,
@@ -85,8 +78,8 @@ def _measure_segment(
         selection_rate_interval=bounds["selection_rate"],
         false_positive_rate=values["false_positive_rate"],
         false_positive_rate_interval=bounds["false_positive_rate"],
-        calibration_error=values.get("calibration_error"),
-        calibration_error_interval=bounds.get("calibration_error"),
+        calibration_error=values["calibration_error"],
+        calibration_error_interval=bounds["calibration_error"],
     )
 
 

@@ -11,10 +11,10 @@ from domain.model import gate
 from domain.model.card import Quality, SegmentFigures
 from domain.model.left_out import LeftOut
 from domain.model.missing_effect import MissingEffect
+from tabular.calibration import calibration_error_by_chance
 from tabular.segments import segment_masks
 from training_job.dataset.dataset import Split
 from training_job.evaluation import card as cards
-from training_job.evaluation.calibration import calibration_error_by_chance
 from training_job.evaluation.evaluation import (
     compare_pairwise,
     measure,

@@ -10,13 +10,10 @@ from sklearn import metrics
 from domain.contract.gate_limits import SEGMENT_METRICS, SegmentMetric
 from domain.contract.objective import F1, Cost, Objective
 from domain.interval import Interval
+from tabular.calibration import calibration_error
 from tabular.classification import confusion_intervals
-from training_job.evaluation.bootstrap import (
-    metric_interval,
-    paired_change,
-    score_intervals,
-)
-from training_job.evaluation.calibration import calibration_error
+from tabular.score_intervals import score_intervals
+from training_job.evaluation.bootstrap import metric_interval, paired_change
 from training_job.evaluation.evaluation import compare_pairwise
 from training_job.model.objective import count_answers, evaluate_counts
 

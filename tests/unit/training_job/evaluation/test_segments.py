@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_score, recall_score
 
+from tabular.calibration import calibration_error
 from tabular.classification import Bools, Floats
-from training_job.evaluation.calibration import calibration_error
 from training_job.evaluation.evaluation import measure_segments
 
 THRESHOLD = 0.4

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from tabular.calibration import calibration_error, calibration_error_by_chance
 from tabular.classification import Bools, Floats
-from training_job.evaluation.calibration import calibration_error, calibration_error_by_chance
 
 LIMIT = 0.15
 PLACES = {"rare": (-7.0, 2.5), "some": (-6.0, 4.0), "half": (0.0, 2.0), "most": (3.0, 2.0)}

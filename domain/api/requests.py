@@ -16,7 +16,7 @@ from domain.errors import DomainError
 MAXIMUM_BYTES = 1024 * 1024
 MAXIMUM_ENTRIES = 1_000
 MAXIMUM_EXPLAINED = 50
-"""Explaining an instance takes about a hundred times as long as scoring it."""
+"""Explaining an instance takes some thirty times as long as answering without."""
 LISTED_PROBLEMS = 1_000
 """The most problems that a refusal lists. It always says how many there are."""
 

@@ -11,13 +11,16 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from domain.contract.contract import Contract
 from domain.contract.encoder import Encoder
 from domain.contract.feature import Value
 from domain.errors import BadBundle, BadContract
 from domain.model.scorer import Forest
+
+if TYPE_CHECKING:
+    from domain.model.shap import Explainer, Explanation
 
 FORMAT = "mlops.circle/bundle/1"
 MAXIMUM_BYTES = 16 * 1024 * 1024
@@ -45,6 +48,26 @@ class Bundle:
     def probability(self, row: tuple[Value, ...]) -> float:
         """Probability of the positive class for valid values in the contract's order."""
         return self.forest.probability(self.encoder.encode(row))
+
+    @cached_property
+    def explainer(self) -> "Explainer":
+        """The forest prepared for explanations."""
+        from domain.model.shap import Explainer  # not needed in most cold starts
+
+        return Explainer(self.forest)
+
+    def explain(self, row: tuple[Value, ...]) -> "Explanation":
+        """Explain valid values in the contract's order; one-hot columns are summed per feature."""
+        from domain.model.shap import Explanation
+
+        columns = iter(self.explainer.contributions(self.encoder.encode(row)))
+        return Explanation(
+            self.explainer.expected,
+            {
+                feature.name: sum(next(columns) for _ in feature.encoded_names)
+                for feature in self.contract.features
+            },
+        )
 
     def to_bytes(self) -> bytes:
         """Deterministic bytes: equal models have equal hashes."""

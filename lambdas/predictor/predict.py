@@ -11,10 +11,8 @@ from adapters.streams import RecordStream
 from domain.api import requests
 from domain.contract import records
 from domain.contract.contract import Contract
-from domain.contract.feature import Value
 from domain.contract.field_problem import FieldProblem
 from domain.contract.records import PredictionRecord
-from domain.model.bundle import Bundle
 from domain.typed_json import Json, encode
 from lambdas.predictor.model_cache import Model
 
@@ -112,12 +110,6 @@ def predict(
             "model_version": model.version,
         }
         if explained:
-            answer["explanation"] = _explanation(bundle, row)
+            answer["explanation"] = encode(bundle.explain(row))
         answers.append(answer)
     return Predictions(answers, positives, fallbacks=stream.append(lines))
-
-
-def _explanation(bundle: Bundle, row: Sequence[Value]) -> dict[str, Json]:
-    from domain.model.shap import explain  # not needed in most cold starts
-
-    return encode(explain(bundle, row))

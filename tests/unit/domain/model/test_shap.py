@@ -1,7 +1,9 @@
 """The explanation: XGBoost's own contributions, and the definition of the Shapley value."""
 
 import math
+from fractions import Fraction
 from itertools import combinations
+from random import Random
 
 import numpy as np
 import pandas as pd
@@ -13,8 +15,8 @@ from hypothesis import strategies as st
 
 from domain.contract.contract import Contract
 from domain.model.bundle import Bundle
-from domain.model.scorer import Forest
-from domain.model.shap import contributions, explain
+from domain.model.scorer import LEAF, Forest
+from domain.model.shap import Explainer, quadrature
 from tests.unit.contracts import contracts, instances
 from tests.unit.fakes import random_forest
 from tests.unit.patients import patients
@@ -43,9 +45,9 @@ def test_a_thousand_explanations_are_xgboosts_own(contract: Contract) -> None:
     theirs = booster.predict(xgb.DMatrix(rows), pred_contribs=True)
 
     for row, their in zip(rows, theirs, strict=True):
-        expected, by_column = contributions(bundle.forest, row.tolist())
+        by_column = bundle.explainer.contributions(row.tolist())
         np.testing.assert_allclose(by_column, their[:-1], rtol=0, atol=TOLERANCE)
-        assert math.isclose(expected, their[-1], abs_tol=TOLERANCE)
+        assert math.isclose(bundle.explainer.expected, their[-1], abs_tol=TOLERANCE)
 
     of = [f.name for f in contract.features for _ in f.encoded_names]
     for values, their in zip(frame[names].head(20).itertuples(index=False), theirs, strict=False):
@@ -55,46 +57,95 @@ def test_a_thousand_explanations_are_xgboosts_own(contract: Contract) -> None:
         row = contract.row(
             {n: None if pd.isna(v) else v for n, v in zip(names, values, strict=True)}
         )
-        assert pytest.approx(summed, abs=TOLERANCE) == explain(bundle, row).contributions
+        assert pytest.approx(summed, abs=TOLERANCE) == bundle.explain(row).contributions
 
 
-def _known(forest: Forest, node: int, vector: list[float], known: set[int]) -> float:
-    """The game's value: absent columns go both ways, in proportion to the covers."""
+def _worth(forest: Forest, node: int, vector: list[float], known: set[int]) -> Fraction:
+    """The game's value, without rounding: absent columns go both ways, by the covers."""
     column = forest.feature[node]
-    if column == -1:
-        return forest.threshold[node]
+    if column == LEAF:
+        return Fraction(forest.threshold[node])
     left, right = forest.left[node], forest.right[node]
     if column in known:
-        return _known(
-            forest, left if vector[column] < forest.threshold[node] else right, vector, known
+        goes_left = (
+            forest.default_left[node]
+            if math.isnan(vector[column])
+            else (vector[column] < forest.threshold[node])
         )
-    below = (forest.cover[c] * _known(forest, c, vector, known) for c in (left, right))
-    return sum(below) / forest.cover[node]
+        return _worth(forest, left if goes_left else right, vector, known)
+    below = (Fraction(forest.cover[c]) * _worth(forest, c, vector, known) for c in (left, right))
+    return sum(below, Fraction()) / Fraction(forest.cover[node])
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_it_is_the_shapley_value_by_its_definition(seed: int) -> None:
-    columns = 5
-    random = np.random.default_rng(seed)
-    matrix = random.normal(size=(200, columns)).astype(np.float32)
-    labels = (matrix[:, 0] * matrix[:, 1] + random.normal(size=200) > 0).astype(int)
-    forest = export(_booster(matrix, labels, rounds=2, depth=4))
-    vector = matrix[0].tolist()
-    found = contributions(forest, vector)[1]
+def _shapley(forest: Forest, vector: list[float], column: int) -> Fraction:
+    """The Shapley value by its definition."""
+    others = [c for c in range(len(vector)) if c != column]
+    return sum(
+        (
+            Fraction(1, len(vector) * math.comb(len(others), size))
+            * (
+                _worth(forest, root, vector, {*chosen, column})
+                - _worth(forest, root, vector, set(chosen))
+            )
+            for size in range(len(vector))
+            for chosen in combinations(others, size)
+            for root in forest.roots
+        ),
+        Fraction(),
+    )
 
+
+def _grown(random: Random, columns: int, depth: int) -> Forest:
+    """Two trees in which each node splits by any column, the same one again too."""
+    nodes: dict[str, list[float]] = {
+        name: [] for name in ("feature", "threshold", "left", "right", "default_left", "cover")
+    }
+
+    def grow(levels: int, cover: int) -> int:
+        node = len(nodes["feature"])
+        is_leaf = levels == 0 or cover < 2
+        for name, value in (
+            ("feature", LEAF if is_leaf else random.randrange(columns)),
+            ("threshold", random.uniform(-1, 1)),
+            ("left", 0),
+            ("right", 0),
+            ("default_left", random.randrange(2)),
+            ("cover", cover),
+        ):
+            nodes[name].append(value)
+        if not is_leaf:
+            share = random.randint(1, cover - 1)
+            nodes["left"][node] = grow(levels - 1, share)
+            nodes["right"][node] = grow(levels - 1, cover - share)
+        return node
+
+    roots = [grow(depth, 2**depth * 3) for _ in range(2)]
+    return Forest.from_dict({"base_margin": 0.25, "roots": roots, **nodes}, columns)
+
+
+@pytest.mark.parametrize(
+    ("columns", "depth"), [(1, 1), (1, 4), (2, 6), (4, 5), (6, 6), (7, 7)]
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_it_is_the_shapley_value_by_its_definition(columns: int, depth: int, seed: int) -> None:
+    random = Random(seed)
+    forest = _grown(random, columns, depth)
+    vector = [math.nan if random.random() < 0.2 else random.uniform(-1, 1) for _ in range(columns)]
+    explainer = Explainer(forest)
+    found = explainer.contributions(vector)
     for column in range(columns):
-        others = [c for c in range(columns) if c != column]
-        value = 0.0
-        for size in range(columns):
-            for chosen in combinations(others, size):
-                weight = 1 / (columns * math.comb(columns - 1, size))
-                gain = sum(
-                    _known(forest, root, vector, {*chosen, column})
-                    - _known(forest, root, vector, set(chosen))
-                    for root in forest.roots
-                )
-                value += weight * gain
-        assert math.isclose(value, found[column], abs_tol=1e-9)
+        assert math.isclose(_shapley(forest, vector, column), found[column], abs_tol=1e-12)
+    nothing_known = sum(_worth(forest, root, vector, set()) for root in forest.roots)
+    assert math.isclose(0.25 + nothing_known, explainer.expected, abs_tol=1e-12)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 6, 9, 33])
+def test_quadrature_is_exact_for_polynomials_of_its_degree(count: int) -> None:
+    points = quadrature(count)
+    for power in range(2 * count):
+        assert math.isclose(
+            1 / (power + 1), sum(weight * t**power for t, weight in points), rel_tol=1e-13
+        )
 
 
 @given(data=st.data(), seed=st.integers(0, 10_000))
@@ -102,7 +153,7 @@ def test_the_contributions_add_up_to_the_log_odds(data: st.DataObject, seed: int
     contract = data.draw(contracts())
     bundle = Bundle(contract, random_forest(contract, seed, depth=5), 0.5)
     row = contract.row(data.draw(instances(contract)))
-    explanation = explain(bundle, row)
+    explanation = bundle.explain(row)
     total = explanation.expected + sum(explanation.contributions.values())
     assert [f.name for f in contract.features] == list(explanation.contributions)
     assert math.isclose(bundle.forest.margin(bundle.encoder.encode(row)), total, abs_tol=1e-6)
@@ -122,4 +173,5 @@ def test_branches_that_no_row_reached_are_explained_too() -> None:
         },
         1,
     )
-    assert (3.0, [-1.0]) == contributions(forest, [0.0])
+    explainer = Explainer(forest)
+    assert (3.0, pytest.approx([-1.0])) == (explainer.expected, explainer.contributions([0.0]))

@@ -2,7 +2,7 @@
 
 data bucket
     raw/**.csv | .csv.gz | .parquet
-    datasets/<dataset_id>/{train,valid,test,quarantine}.parquet, manifest.json
+    datasets/<dataset_id>/{train,valid,test,recent,quarantine}.parquet, manifest.json
     datasets/refused/<execution>/quarantine.parquet   the rows for which raw files were refused
     scoring/**                                    what batch scoring reads and writes
 models bucket
@@ -60,6 +60,8 @@ FALLBACK = "fallback/"
 REJECTED = "rejected/"
 
 SPLITS = ("train", "valid", "test")
+RECENT = "recent"
+"""Side of the newest labelled production rows, which only a dataset with such rows has."""
 QUARANTINE = "quarantine"
 REPORTS = ("data_drift", "prediction_drift", "target_drift", "performance")
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 
 from domain.contract.gate_limits import GateLimits
+from domain.drift.window import MAXIMUM_DAYS
 
 
 def _is_share(value: object) -> bool:
@@ -14,10 +15,21 @@ def _is_salt(value: object) -> bool:
     return isinstance(value, str) and 1 <= len(value) <= 100
 
 
+def _up_to(low: int, high: int) -> tuple[Callable[[object], bool], str]:
+    def holds(value: object) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+    return holds, f"must be a whole number from {low} to {high}"
+
+
 _SHARE: tuple[Callable[[object], bool], str] = (_is_share, "must be a number from 0 to 1")
 _RULES = {
     "bad_row_share": _SHARE,
     "split_salt": (_is_salt, "must be a text of 1 to 100 characters"),
+    "production_days": _up_to(0, MAXIMUM_DAYS),
+    "label_maturity_days": _up_to(0, MAXIMUM_DAYS),
+    "production_test_share": _SHARE,
+    "replay_days": _up_to(0, MAXIMUM_DAYS),
 }
 """Fields of `training_job.settings` that a stage may set: test, and what to write."""
 _GATE_KEYS = frozenset(field.name for field in fields(GateLimits))

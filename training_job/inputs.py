@@ -9,6 +9,7 @@ from domain import keys
 from domain.drift.retraining import INSTEAD
 from domain.errors import BadRecord
 from domain.training.steps import StepResult
+from training_job.dataset.production_window import ProductionWindow
 from training_job.errors import BadInput
 from training_job.scoring.score_request import ScoreRequest
 
@@ -22,7 +23,8 @@ class ExecutionInput:
     """Every field is optional; None means the setting's default.
 
     `trials`: 1 to 1,000. `raw_prefix`: a folder under ``raw/``, or a file. `seed`: of the sampler.
-    `minimum_f1`: 0 to 1; it replaces the contract's for one execution.
+    `minimum_f1`: 0 to 1; it replaces the contract's for one execution. `production`: which labelled
+    predictions are rows of the dataset, too.
 
     Each of these skips the training: `rollback` goes back to the previous champion,
     `promote_version` to a named version, `repair` restores a lost pointer from the ledger, `check`
@@ -36,6 +38,7 @@ class ExecutionInput:
     raw_prefix: str = keys.RAW
     seed: int | None = None
     minimum_f1: float | None = None
+    production: ProductionWindow | None = None
     rollback: bool = False
     promote_version: str | None = None
     replaces_seq: int | None = None
@@ -60,6 +63,8 @@ class ExecutionInput:
             problems.append(f"{' and '.join(instead)} exclude each other")
         if "score" in document:
             problems += ScoreRequest.problems(document["score"])
+        if "production" in document:
+            problems += ProductionWindow.problems(document["production"])
         if problems:
             known = ", ".join(rules)
             raise BadInput(
@@ -68,6 +73,8 @@ class ExecutionInput:
         fields = dict(document)
         if "score" in fields:
             fields["score"] = ScoreRequest(**fields["score"])
+        if "production" in fields:
+            fields["production"] = ProductionWindow.parse(fields["production"])
         return cls(**fields)
 
 
@@ -115,6 +122,7 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "raw_prefix": (_raw_prefix, f"must be a folder under {keys.RAW}, ending with /, or a file"),
     "seed": (_whole(0, 2**31 - 1), "must be a whole number from 0 to 2147483647"),
     "minimum_f1": (_share, "must be a number from 0 to 1"),
+    "production": (lambda _: True, "is checked by ProductionWindow"),
     "rollback": (_truth, "must be true or false"),
     "promote_version": (keys.is_version, "must be a version such as 7-0a1b2c3d"),
     "replaces_seq": (_whole(0, 10**8 - 1), "must be the seq of a champion, or 0 for none"),

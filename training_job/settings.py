@@ -13,6 +13,11 @@ class Settings(Environment):
     and `seed` are defaults that an execution's input may override. `bad_row_share`: the largest
     share of rows that may break the contract. `processes`: parallel tuning processes; 0 means one
     per vCPU.
+
+    Labelled predictions of the last `production_days` days are rows of the dataset, too (0: none),
+    if they are at least `label_maturity_days` old; the newest `production_test_share` of them are
+    for testing. A challenger's answers to the requests of the last `replay_days` days are compared
+    with those that were given (0: not at all).
     """
 
     data_bucket: str
@@ -26,3 +31,7 @@ class Settings(Environment):
     processes: int = 0
     seed: int = 1
     bad_row_share: float = 0.01
+    production_days: int = 90
+    label_maturity_days: int = 7
+    production_test_share: float = 0.3
+    replay_days: int = 30

@@ -1,8 +1,10 @@
 """Each step of the state machine as a function of the settings and the state's input."""
 
 import itertools
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from adapters import aws, executions
 from adapters.model_store import ModelStore
@@ -28,6 +30,9 @@ from training_job.promotion.choice import Choice
 from training_job.promotion.pointer import read_pointer
 from training_job.promotion.repair import repair as restore
 from training_job.settings import Settings
+
+if TYPE_CHECKING:
+    from training_job.dataset.production_rows import Source
 
 MAXIMUM_REASONS_LENGTH = 2000
 """Characters of the verdict's reasons that are handed from state to state."""
@@ -59,6 +64,16 @@ class Context:
         return Bucket(aws.client("s3", timeout_seconds=60), self.settings.models_bucket)
 
     @property
+    def predictions(self) -> Bucket:
+        """The predictions bucket."""
+        return Bucket(aws.client("s3", timeout_seconds=60), self.settings.predictions_bucket)
+
+    @property
+    def now(self) -> int:
+        """When the execution started, so that a repeated step sees the same rows (UTC ms)."""
+        return round(time.time() * 1000) if self.started_at is None else self.started_at
+
+    @property
     def tracking(self) -> Tracking:
         """The tracking server."""
         return Tracking(self.settings.mlflow_tracking_uri, self.settings.model_name)
@@ -86,6 +101,29 @@ def prepare(context: Context) -> Prepared:
         bad_row_share=context.settings.bad_row_share,
         execution=context.name,
         say=context.say,
+        source=_choose_production(context),
+    )
+
+
+def _choose_production(context: Context) -> "Source | None":
+    """Where production rows come from; None when the execution wants none."""
+    from tabular.log_objects import LogObjects
+    from tabular.models import Models
+    from training_job.dataset.production_rows import Source
+    from training_job.dataset.production_window import ProductionWindow
+
+    settings, asked = context.settings, context.state.input.production
+    wanted = ProductionWindow(days=settings.production_days) if asked is None else asked
+    window = wanted.before(context.now, settings.label_maturity_days)
+    if window is None:
+        return None
+    return Source(
+        log=LogObjects(context.predictions),
+        models=Models(context.models),
+        start=window[0],
+        end=window[1],
+        now=context.now,
+        test_share=settings.production_test_share,
     )
 
 
@@ -181,9 +219,7 @@ def score(context: Context) -> Scored:
         request=request,
         data=context.data,
         models=context.models,
-        predictions=Bucket(
-            aws.client("s3", timeout_seconds=60), context.settings.predictions_bucket
-        ),
+        predictions=context.predictions,
         say=context.say,
         context=DeployedContext.of(context.contract),
     )

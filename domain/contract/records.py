@@ -45,6 +45,9 @@ Datasets, reference samples, quarantines and scores have it where the contract h
 that one person's rows can be found and erased. It is null in a row without a subject.
 """
 
+SAMPLING_WEIGHT = "sampling_weight"
+"""Column of datasets with production rows: how many rows each counts for; 1 in uploaded ones."""
+
 LABEL_COLUMNS = {
     "prediction_id": "string",
     "reference": "string",

@@ -18,6 +18,7 @@ RESERVED_COLUMNS = frozenset(
         "reference",
         "subject",
         "subject_key",
+        "sampling_weight",
         "label",
         "observed_at",
         "received_at",

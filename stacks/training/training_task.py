@@ -85,8 +85,10 @@ class TrainingTaskDefinition(Construct):
 
 def grant_steps(role: iam.IRole, storage: StorageStack) -> None:
     """What preparing, tuning, evaluating and scoring need: not the pointer, not the ledger."""
-    for bucket in (storage.data, storage.models):
+    for bucket in (storage.data, storage.models, storage.predictions):
         grants.list_keys(role, bucket)
+    logs = (f"{name}/*" for name in ("log", "labels"))
+    grants.read(role, storage.predictions, *logs, f"{keys.FALLBACK}*")
     made = (f"{keys.DATASETS}*", f"{keys.SCORING}*")
     grants.read(role, storage.data, f"{keys.RAW}*", *made)
     grants.write(role, storage.data, *made, in_parts=True)

@@ -7,18 +7,22 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from adapters.s3 import Bucket
 from domain import keys
 from domain.contract.contract import Contract
 from domain.contract.feature import Feature
 from domain.contract.file_values import MISSING
+from domain.contract.records import SAMPLING_WEIGHT
 from domain.model.left_out import LeftOut, RepeatedFile
+from domain.model.production import Production
 from domain.training.steps import Prepared
 from domain.typed_json import encode
-from training_job.dataset import dataset, hashing, tables
+from training_job.dataset import dataset, hashing, production_rows, tables
 from training_job.dataset.hashing import Sides
 from training_job.dataset.identity import Identified, identify
+from training_job.dataset.production_rows import ProductionRows, Source
 from training_job.dataset.profile import Profile, compare, profile
 from training_job.dataset.raw_files import Collected, collect, refuse_bad_rows
 from training_job.dataset.repeats import find_repeats
@@ -40,8 +44,11 @@ def prepare(
     bad_row_share: float,
     execution: str,
     say: Callable[[str], None],
+    source: Source | None = None,
 ) -> Prepared:
     """Make a dataset of everything under `raw_prefix`; returns its id and counts.
+
+    `source`: of labelled production rows, which join the uploaded ones.
 
     The same rows give the same dataset, in any order and split over any files; equal rows count as
     often as they are there. Raises BadData; when too many rows are bad they are all listed under
@@ -65,6 +72,24 @@ def prepare(
     columns = {name: columns.pop(name)[found.order] for name in names}
     dataset_id = hashing.dataset_id(found.hashes, contract.version, salt, found.context)
     counts = _counts(columns[contract.target], found.sides)
+    loaded = None
+    if source is not None:
+        loaded = production_rows.load(
+            source,
+            contract,
+            salt=salt,
+            bad_row_share=bad_row_share,
+            quarantine=collected.quarantine,
+            uploaded_people=subjects,
+            uploaded_sides=found.sides,
+        )
+    added = loaded if isinstance(loaded, ProductionRows) else None
+    everything = columns
+    if added is not None:
+        dataset_id = added.dataset_id(dataset_id)
+        counts = _add_counts(counts, added, contract)
+        everything = _join(columns, added.columns)
+    production = added.production if added else loaded if isinstance(loaded, Production) else None
     manifest: dict[str, Any] = {
         "dataset_id": dataset_id,
         "contract_version": contract.version,
@@ -76,11 +101,15 @@ def prepare(
         "absent_columns": collected.absent,
         "left_out": encode(left_out),
         "splits": counts,
-        "columns": profile(columns, contract),
+        "test_rows_id": _name_test_rows(found, contract, salt),
+        "columns": profile(everything, contract),
     }
-    manifest |= _compared(bucket, manifest, columns, contract)
+    if production is not None:
+        manifest["production"] = encode(production)
+    manifest |= _compared(bucket, manifest, everything, contract)
     say(f"{collected.rows:,} rows read, {len(found.order):,} in dataset {dataset_id}")
-    for sentence in (*left_out.notes(), *left_out.objections()):
+    notes = (*left_out.objections(), *left_out.notes(), *(production.notes() if production else ()))
+    for sentence in notes:
         say(sentence)
     rare = [
         f.name for f in contract.features if f.nullable and _is_rarely_missing(manifest, f.name)
@@ -97,19 +126,60 @@ def prepare(
             contract,
             None if subjects is None else subjects[rows],
         )
-        tables.store(part, bucket, keys.dataset(dataset_id, name))
+        tables.store(_append(part, added, name, contract), bucket, keys.dataset(dataset_id, name))
+    if added is not None:
+        recent = added.table(keys.RECENT, contract)
+        tables.store(recent, bucket, keys.dataset(dataset_id, keys.RECENT))
     bad = collected.quarantine.table()
     tables.store(bad, bucket, keys.dataset(dataset_id, keys.QUARANTINE))
     document = json.dumps(manifest, indent=2, sort_keys=True).encode()
     bucket.put(keys.manifest(dataset_id), document, content_type="application/json")
     return Prepared(
         dataset_id=dataset_id,
-        rows={name: counts[name]["rows"] for name in keys.SPLITS},
+        rows={name: count["rows"] for name, count in counts.items()},
         rows_read=collected.rows,
-        rows_quarantined=len(collected.quarantine),
+        rows_quarantined=left_out.rows_quarantined,
         rows_repeated=found.repeated,
-        left_out=_shorten((*left_out.objections(), *left_out.notes())),
+        left_out=_shorten(notes),
     )
+
+
+def _append(
+    uploaded: pa.Table, added: ProductionRows | None, side: str, contract: Contract
+) -> pa.Table:
+    """The uploaded rows of one side, then the production rows, if it has any."""
+    if added is None or not added.on_side(side).any():
+        return uploaded
+    weights = pa.array(np.ones(uploaded.num_rows))
+    return pa.concat_tables(
+        [uploaded.append_column(SAMPLING_WEIGHT, weights), added.table(side, contract)],
+        promote_options="default",
+    )
+
+
+def _join(columns: Columns, others: Columns) -> Columns:
+    """The columns that uploaded rows have, with the values of both."""
+    return {name: np.concatenate([values, others[name]]) for name, values in columns.items()}
+
+
+def _add_counts(
+    counts: dict[str, dict[str, int]], added: ProductionRows, contract: Contract
+) -> dict[str, dict[str, int]]:
+    """Rows and positives per side with the production rows; their share of both beside them."""
+    labels, found = added.columns[contract.target], dict(counts)
+    for side in production_rows.SIDES:
+        rows = added.on_side(side)
+        own = {"rows": int(rows.sum()), "positives": int((labels[rows] == 1).sum())}
+        base = counts.get(side, {"rows": 0, "positives": 0})
+        found[side] = {name: base[name] + own[name] for name in own}
+        found[side] |= {f"production_{name}": value for name, value in own.items()}
+    return found
+
+
+def _name_test_rows(found: Identified, contract: Contract, salt: str) -> str:
+    """A name for the uploaded test rows, which datasets of other training rows may share."""
+    tested = found.sides == keys.SPLITS.index("test")
+    return hashing.dataset_id(found.hashes[tested], contract.version, salt)
 
 
 def _drop_absent_context(columns: Columns, contract: Contract) -> Columns:

@@ -15,7 +15,7 @@ from domain.contract.contract import Contract
 from domain.contract.feature import Feature, Segment
 from domain.contract.gate_limits import GateLimits
 from domain.contract.objective import Cost, Objective
-from domain.contract.records import LABEL_COLUMNS, PREDICTION_COLUMNS, SUBJECT_KEY
+from domain.contract.records import LABEL_COLUMNS, PREDICTION_COLUMNS, SAMPLING_WEIGHT, SUBJECT_KEY
 from domain.contract.reserved_names import RESERVED_COLUMNS, RESERVED_FIELDS
 from domain.errors import BadContract
 from tests.unit.contracts import contracts, instances
@@ -121,6 +121,7 @@ def test_the_reserved_names_are_those_of_logs_and_answers(contract: Contract) ->
         *PREDICTION_COLUMNS,
         *LABEL_COLUMNS,
         SUBJECT_KEY,
+        SAMPLING_WEIGHT,
         "dt",
         "instances",
         CONTEXT,

@@ -262,7 +262,8 @@ def test_a_training_task_writes_datasets_models_and_answers_nothing_else(aws: As
     batches = "{Predictions.Arn}/log/dt=*/batch-*"
     pointer = "{Models.Arn}/serving/champion.json"
     assert own | data | {batches} == allowed["s3:PutObject"]
-    assert own | data | {"{Data.Arn}/raw/*", pointer} == allowed["s3:GetObject"]
+    logs = {f"{{Predictions.Arn}}/{name}/*" for name in ("log", "labels", "fallback")}
+    assert own | data | logs | {"{Data.Arn}/raw/*", pointer} == allowed["s3:GetObject"]
     assert {
         "s3:GetObject",
         "s3:PutObject",

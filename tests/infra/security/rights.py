@@ -167,8 +167,9 @@ NEEDED: dict[str, Calls] = {
     "StepsTaskTaskRole": [
         *ANSWER,
         ("states:DescribeExecution", [EXECUTION]),
-        ("s3:ListBucket", [DATA, MODELS]),
-        ("s3:GetObject", [f"{DATA}/raw/patients.csv", POINTER]),
+        ("s3:ListBucket", [DATA, MODELS, PREDICTIONS]),
+        ("s3:GetObject", [f"{DATA}/raw/patients.csv", POINTER, *LOGGED]),
+        ("s3:GetObject", [f"{PREDICTIONS}/labels/{DAY}/a.parquet"]),
         (
             "s3:GetObject s3:PutObject s3:AbortMultipartUpload",
             [

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from training_job.dataset.production_window import ProductionWindow
 from training_job.errors import BadInput
 from training_job.inputs import ExecutionInput, State
 
@@ -19,6 +20,7 @@ from training_job.inputs import ExecutionInput, State
         ({"raw_prefix": "raw/2024"}, "raw_prefix must be a folder under raw/, ending with /"),
         ({"minimum_f1": 2}, "minimum_f1 must be a number from 0 to 1"),
         ({"promote_version": "latest"}, "promote_version must be a version such as"),
+        ({"production": {"days": 0}}, "production must be false"),
         ({"rollback": True, "promote_version": "1-0a1b2c3d"}, "exclude each other"),
         ({"rollback": True, "check": True}, "rollback and check exclude each other"),
         ({"check": "yes"}, "check must be true or false"),
@@ -33,6 +35,17 @@ def test_a_bad_input_is_one_sentence(document: object, complaint: str) -> None:
 def test_all_problems_are_named_at_once() -> None:
     with pytest.raises(BadInput, match=r"trials.*; seed.*; x is|x is.*trials.*seed"):
         ExecutionInput.parse({"trials": 0, "seed": -1, "x": 1})
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [({}, None), ({"production": False}, ProductionWindow()),
+     ({"production": {"days": 30}}, ProductionWindow(days=30))],
+)  # fmt: skip
+def test_production_rows_may_be_chosen_or_declined(
+    document: object, expected: ProductionWindow | None
+) -> None:
+    assert expected == ExecutionInput.parse(document).production
 
 
 def test_the_state_splits_into_input_and_results() -> None:

@@ -18,96 +18,40 @@ the challenger answers only some of the rows with the better model.
 
 Successive: 30 challengers, each exactly equal to the champion, on the same test rows.
 
-Baseline: the usual rule, "promote when the test F1 is higher". `benchmarks.gate_limits` has the
-rules for which no champion is needed.
+Baseline: the usual rule, "promote when the test F1 is higher". `benchmarks.gate_recall` has a
+required recall, `benchmarks.gate_limits` the rules for which no champion is needed.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from statistics import mean
 
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
 
 from benchmarks.gate_limits import measure_limits
+from benchmarks.gate_pool import FITTED_ON, POOL, TEST_ROWS, Pool, make_evidence
+from benchmarks.gate_recall import measure_recall
 from benchmarks.harness import Figure, main
-from domain.contract.contract import Contract
 from domain.contract.gate_limits import GateLimits
 from domain.contract.objective import F1, Cost, Objective
-from domain.interval import Interval
-from domain.model.gate import Evidence, Paired, judge
-from ops.laptop import ROOT
-from ops.samples import diabetes_rows
-from tabular.classification import confusion_intervals
-from tabular.segments import segment_masks
+from domain.model.gate import Paired, judge
+from tabular.classification import Bools
 from training_job.evaluation.bootstrap import paired_change
 from training_job.evaluation.evaluation import compare_pairwise
-from training_job.model.encoding import encode
-from training_job.model.model import TrainingData, fit, predict
 
 REPEATS = 200
 EQUAL_REPEATS = 1_000
 SUCCESSIVE = 30
-TEST_ROWS = 12_500
-POOL = 400_000
-FITTED_ON = 60_000
-VALIDATED_ON = 20_000
 MODELS = 12
 WEAK_SIZES = (700, 900, 1_200, 1_500, 2_000)
 WEAK_MODELS = 40
 GAIN = (0.02, 0.03)
 SMALL_GAINS = (0.005, 0.01)
-PARAMS = {"max_depth": 4, "learning_rate": 0.15, "min_child_weight": 5.0}
-OBJECTIVES = {
-    "a miss costs 5": Objective(Cost(false_negative=5.0)),
-    "recall of 0.85": Objective(minimum_recall=0.85),
-}
+COSTLY = Objective(Cost(false_negative=5.0))
 OLD_SEGMENT_ROWS, SEGMENT_MARGIN = 200, 0.05
 SEGMENT_ROWS = 2_156
 
-Bools = npt.NDArray[np.bool_]
 Deal = Callable[[np.random.Generator], tuple[Bools, Bools]]
-
-
-@dataclass(frozen=True)
-class Pool:
-    """Rows to fit on, and rows that stand for the population."""
-
-    matrix: npt.NDArray[np.float32]
-    labels: npt.NDArray[np.int8]
-    masks: dict[str, Bools]
-
-    @classmethod
-    def make(cls, seed: int) -> "Pool":
-        """The sample data's own distribution."""
-        contract = Contract.parse((ROOT / "contract.toml").read_text())
-        rows = FITTED_ON + VALIDATED_ON + POOL
-        table = pa.concat_tables(diabetes_rows.chunks(rows=rows, seed=seed))
-        labels = table.column(contract.target).cast(pa.int8()).to_numpy()
-        test = table.slice(FITTED_ON + VALIDATED_ON)
-        return cls(encode(table, contract), labels, segment_masks(test, contract))
-
-    @property
-    def truth(self) -> Bools:
-        """Labels of the population."""
-        return np.asarray(self.labels[FITTED_ON + VALIDATED_ON :] == 1)
-
-    def predictions(self, rows: int, rng: np.random.Generator, objective: Objective = F1) -> Bools:
-        """A model fitted on a bootstrap sample of the first `rows` rows, over the population."""
-        chosen = rng.integers(0, rows, rows)
-        validating = FITTED_ON + np.arange(min(VALIDATED_ON, max(rows // 3, 500)))
-        x, y = self.matrix, self.labels
-        data = TrainingData.build(x[chosen], y[chosen], x[validating], y[validating])
-        data = replace(data, objective=objective)
-        fitted = fit(data, PARAMS, seed=int(rng.integers(2**31)))
-        scores = predict(fitted.booster, x[FITTED_ON + VALIDATED_ON :])
-        return np.asarray(scores >= fitted.threshold)
-
-    def f1(self, predicted: Bools) -> float:
-        """True F1: over the whole population."""
-        hits = float(np.count_nonzero(predicted & self.truth))
-        return 2 * hits / (np.count_nonzero(predicted) + np.count_nonzero(self.truth))
 
 
 @dataclass
@@ -126,8 +70,8 @@ def measure(seed: int) -> Iterator[Figure]:
     yield from measure_limits(seed)
     rng = np.random.default_rng(seed)
     pool = Pool.make(seed)
-    strong = [pool.predictions(FITTED_ON, rng) for _ in range(MODELS)]
-    weak = [pool.predictions(WEAK_SIZES[i % len(WEAK_SIZES)], rng) for i in range(WEAK_MODELS)]
+    strong = [pool.fit(FITTED_ON, rng).answers for _ in range(MODELS)]
+    weak = [pool.fit(WEAK_SIZES[i % len(WEAK_SIZES)], rng).answers for i in range(WEAK_MODELS)]
     gains = [(pool.f1(s) - pool.f1(w), s, w) for s in strong for w in weak]
     better = [entry for entry in gains if GAIN[0] <= entry[0] <= GAIN[1]]
 
@@ -137,9 +81,12 @@ def measure(seed: int) -> Iterator[Figure]:
         first, second = strong[one], strong[other]
         return np.where(coin, first, second), np.where(coin, second, first)
 
-    def refitted(random: np.random.Generator) -> tuple[Bools, Bools]:
-        one, other = random.choice(len(strong), 2, replace=False)
-        return strong[one], strong[other]
+    def refitted(models: list[Bools]) -> Deal:
+        def deal(random: np.random.Generator) -> tuple[Bools, Bools]:
+            one, other = random.choice(len(models), 2, replace=False)
+            return models[one], models[other]
+
+        return deal
 
     def truly_better(random: np.random.Generator) -> tuple[Bools, Bools]:
         _, challenger, champion = better[int(random.integers(len(better)))]
@@ -156,7 +103,7 @@ def measure(seed: int) -> Iterator[Figure]:
     yield Figure("true gain in F1 of the better models, mean", gain, "", f">= {GAIN[0]}")
     cases: list[tuple[str, Deal, str]] = [
         ("equal models", equal, "<= 0.03"),
-        ("equal models, refitted", refitted, "<= 0.03"),
+        ("equal models, refitted", refitted(strong), "<= 0.03"),
         ("truly better model", truly_better, ">= 0.9"),
     ]
     for name, deal, target in cases:
@@ -172,17 +119,10 @@ def measure(seed: int) -> Iterator[Figure]:
     yield Figure("gain that the verdict calls provable, mean", provable, "")
     found = _repeat(pool, better_by(provable), rng)
     yield Figure("promoted by the gate, that true gain", found.gate, "", ">= 0.7")
-    for asked, objective in OBJECTIVES.items():
-        several = [pool.predictions(FITTED_ON, rng, objective) for _ in range(MODELS // 2)]
-
-        def refitted_for_it(
-            random: np.random.Generator, models: list[Bools] = several
-        ) -> tuple[Bools, Bools]:
-            one, other = random.choice(len(models), 2, replace=False)
-            return models[one], models[other]
-
-        found = _repeat(pool, refitted_for_it, rng, objective=objective)
-        yield Figure(f"promoted by the gate, equal, refitted, {asked}", found.gate, "", "<= 0.05")
+    several = [pool.fit(FITTED_ON, rng, COSTLY).answers for _ in range(MODELS // 2)]
+    found = _repeat(pool, refitted(several), rng, objective=COSTLY)
+    yield Figure("promoted by the gate, equal, refitted, a miss costs 5", found.gate, "", "<= 0.05")
+    yield from measure_recall(pool, rng)
     yield from _measure_segments(rng)
     yield Figure(
         f"a false promotion among {SUCCESSIVE} equal challengers, same rows",
@@ -210,38 +150,17 @@ def _repeat(
             champion[rows],
             masks,
             objective=objective,
+            thresholds=(0.5, 0.5),
             version="1-00000000",
             seed=repeat,
         )
-        recall = confusion_intervals(pool.truth[rows], challenger[rows], seed=repeat)["recall"]
-        verdict = judge(_make_evidence(paired, objective, recall), GateLimits())
+        verdict = judge(make_evidence(paired, objective), GateLimits())
         outcome.gate += verdict.promote / repeats
         outcome.baseline += (paired.gain.value > 0) / repeats
         outcome.blocked += any("Segment" in reason for reason in verdict.reasons) / repeats
         outcome.blocked_before += _is_blocked_by_old_rule(paired) / repeats
         outcome.detectable.append(paired.detectable_gain)
     return outcome
-
-
-def _make_evidence(
-    paired: Paired, objective: Objective = F1, recall: Interval | None = None
-) -> Evidence:
-    """Both sides keep the limits."""
-    value = paired.value + paired.gain.value
-    certain, perfect = Interval(value, value, value), Interval(0.0, 0.0, 0.0)
-    return Evidence(
-        objective=objective,
-        figures={
-            "f1": certain,
-            objective.metric: certain,
-            "recall": recall or Interval(1.0, 1.0, 1.0),
-            "roc_auc": Interval(0.97, 0.97, 0.97),
-            "calibration_error": perfect,
-        },
-        constant=0.0,
-        chance_calibration_error=0.0,
-        champion=paired,
-    )
 
 
 def _is_blocked_by_old_rule(paired: Paired) -> bool:
@@ -268,10 +187,11 @@ def _measure_segments(rng: np.random.Generator) -> Iterator[Figure]:
                 champion,
                 {"segment": np.ones(SEGMENT_ROWS, bool)},
                 objective=F1,
+                thresholds=(0.5, 0.5),
                 version="1-00000000",
                 seed=repeat,
             )
-            reasons = judge(_make_evidence(paired), GateLimits()).reasons
+            reasons = judge(make_evidence(paired, F1), GateLimits()).reasons
             new += any("Segment" in reason for reason in reasons)
             old += _is_blocked_by_old_rule(paired)
             changes.append(paired.gain.value)

@@ -14,8 +14,12 @@ A challenger is promoted when all of these hold. Each that fails gives a sentenc
 - The rows left out of the dataset, and files that repeat each other, leave its figures credible.
 - A value that is missing by chance leaves the mean answer about as it is.
 
-A champion whose bundle is damaged or missing can't serve, so nothing is compared with it. One that
-surely misses the required recall needn't be beaten either.
+Where the contract requires a recall, precision may be gained by a higher threshold alone. So the
+saved cost must surely be higher as well, where a missed positive costs what a threshold implies.
+And a challenger that surely finds more than a champion that surely misses the required recall needs
+no gain in precision.
+
+A champion whose bundle is damaged or missing can't serve, so nothing is compared with it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -60,17 +64,33 @@ class SegmentChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecallComparison:
+    """What a required recall adds to a comparison on the same rows.
+
+    `champion`: its recall. `gain`: the challenger's minus that. `cost_of_a_miss`: in false alarms,
+    as a threshold implies it. `saved_cost_gain`: the challenger's saved cost by that price minus
+    the champion's.
+    """
+
+    champion: Interval
+    gain: Interval
+    cost_of_a_miss: float
+    saved_cost_gain: Interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Paired:
     """A champion scored on the challenger's test rows.
 
     `value`: its metric. `gain`: the challenger's metric minus that. `standard_error`: the gain's.
+    `recall`: None unless the contract requires one.
     """
 
     version: str
     value: float
     gain: Interval
     standard_error: float
-    recall: Interval
+    recall: RecallComparison | None = None
     segments: tuple[SegmentChange, ...] = ()
 
     @property
@@ -146,17 +166,15 @@ def judge(evidence: Evidence, limits: GateLimits) -> Verdict:
             rule = "paired"
             comparison = _describe_comparison(champion, evidence)
             power = _describe_power(champion)
-            if _misses_recall(champion.recall, evidence.objective):
+            recall = champion.recall
+            if recall and _mends_recall(recall, evidence.objective):
                 reasons.append(
-                    f"Champion {champion.version} finds {champion.recall.value:.4f} of the "
-                    f"positives, surely fewer than required, so it need not be beaten."
+                    f"Champion {champion.version} finds {recall.champion.value:.4f} of the "
+                    f"positives, surely fewer than required, and the challenger surely more, so "
+                    f"it need not be beaten in {evidence.metric_name}."
                 )
-            elif champion.gain.low > 0 and _sells_recall(champion, evidence):
-                against.insert(
-                    0,
-                    f"{comparison}, but recall falls from {champion.recall.value:.4f} to "
-                    f"{evidence.figures['recall'].value:.4f}, so the champion stays.",
-                )
+            elif recall and champion.gain.low > 0 and not recall.saved_cost_gain.low > 0:
+                against.insert(0, f"{comparison}, {_describe_trade(recall)}.")
             elif champion.gain.low > 0:
                 reasons.append(f"{comparison}: better{power}.")
             else:
@@ -220,16 +238,18 @@ def _misses_recall(recall: Interval, objective: Objective) -> bool:
     return objective.minimum_recall is not None and not recall.high >= objective.minimum_recall
 
 
-def _sells_recall(champion: Paired, evidence: Evidence) -> bool:
-    """Whether precision may be gained by a higher threshold alone.
+def _mends_recall(recall: RecallComparison, objective: Objective) -> bool:
+    """Whether the champion surely misses the required recall, and the challenger finds more."""
+    return _misses_recall(recall.champion, objective) and recall.gain.low > 0
 
-    A champion whose recall is surely above the requirement has some to spare.
-    """
-    minimum = evidence.objective.minimum_recall
+
+def _describe_trade(recall: RecallComparison) -> str:
+    saved = recall.saved_cost_gain
     return (
-        minimum is not None
-        and champion.recall.low <= minimum
-        and evidence.figures["recall"].value < champion.recall.value
+        f"but recall changes by {recall.gain.value:+.4f}, and where a missed positive costs "
+        f"{recall.cost_of_a_miss:.1f} false alarms, as the threshold implies, the gain in saved "
+        f"cost is {saved.value:+.4f} (95 % interval {saved.low:+.4f} to {saved.high:+.4f}): no "
+        "proven gain, so the champion stays"
     )
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from domain.contract.gate_limits import SegmentMetric
-from domain.contract.objective import Objective
+from domain.contract.objective import Cost, Objective
 from domain.interval import Interval
 from domain.model.card import Bounds, SegmentFigures
-from domain.model.gate import Paired, SegmentChange
+from domain.model.gate import Paired, RecallComparison, SegmentChange
 from tabular.calibration import calibration_error
 from tabular.classification import FIGURES, Bools, Floats, confusion_intervals
 from tabular.groups import measure_group
@@ -100,13 +100,15 @@ def compare_pairwise(
     *,
     objective: Objective,
     segment_metric: SegmentMetric | None = None,
+    thresholds: tuple[float, float],
     version: str,
     seed: int,
 ) -> Paired:
     """Compare two models' answers to the same rows by the objective's metric.
 
-    `segment_metric`: compares the segments instead. `version`: the champion's. The gain is zero
-    where the metric is undefined on the test rows.
+    `segment_metric`: compares the segments instead. `thresholds`: the challenger's and the
+    champion's. `version`: the champion's. The gain is zero where the metric is undefined on the
+    test rows.
     """
     truth = np.asarray(labels).astype(bool)
     change = paired_change(objective, truth, challenger, champion, seed=seed)
@@ -117,7 +119,16 @@ def compare_pairwise(
         if mask.any()
     }
     value = metric_interval(objective, truth, champion, seed=seed) or NO_SKILL
-    recall = confusion_intervals(truth, champion, seed=seed)["recall"] or NO_SKILL
+    recall = None
+    if objective.minimum_recall is not None:
+        recall = _compare_recall(
+            truth,
+            challenger,
+            champion,
+            thresholds=thresholds,
+            required=objective.minimum_recall,
+            seed=seed,
+        )
     return Paired(
         version=version,
         value=value.value,
@@ -131,4 +142,37 @@ def compare_pairwise(
             for name, change in changes.items()
             if change is not None
         ),
+    )
+
+
+def _compare_recall(
+    labels: Bools,
+    challenger: Bools,
+    champion: Bools,
+    *,
+    thresholds: tuple[float, float],
+    required: float,
+    seed: int,
+) -> RecallComparison:
+    """At a threshold `t` of calibrated probabilities, a miss costs ``(1 - t) / t`` false alarms.
+
+    Otherwise another threshold would be better (C. Elkan, "The Foundations of Cost-Sensitive
+    Learning", 2001). The threshold that counts is that of the model whose recall is nearer to the
+    required one. By this price, neighbouring points of one precision-recall curve are worth the
+    same.
+    """
+    recalls = [
+        confusion_intervals(labels, answers, seed=seed)["recall"] or NO_SKILL
+        for answers in (challenger, champion)
+    ]
+    nearer = int(np.argmin([abs(recall.value - required) for recall in recalls]))
+    t = min(max(thresholds[nearer], 1e-6), 1 - 1e-6)
+    cost = Cost(false_negative=(1 - t) / t)
+    saved = paired_change(Objective(cost), labels, challenger, champion, seed=seed)
+    gain = paired_change("recall", labels, challenger, champion, seed=seed)
+    return RecallComparison(
+        champion=recalls[1],
+        gain=gain.interval if gain else NO_SKILL,
+        cost_of_a_miss=cost.false_negative,
+        saved_cost_gain=saved.interval if saved else NO_SKILL,
     )

@@ -78,6 +78,7 @@ def evaluate_against(
             masks,
             objective=objective,
             segment_metric=limits.segment_metric,
+            thresholds=(threshold, incumbent.bundle.threshold),
             version=incumbent.champion.version,
             seed=seed,
         )

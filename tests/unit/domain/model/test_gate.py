@@ -11,6 +11,7 @@ from domain.model.gate import (
     SEGMENT_POSITIVES,
     Evidence,
     Paired,
+    RecallComparison,
     SegmentChange,
     Unscorable,
     judge,
@@ -25,7 +26,6 @@ PAIRED = Paired(
     value=0.78,
     gain=GAIN,
     standard_error=0.008,
-    recall=Interval(0.7, 0.66, 0.74),
 )
 FIGURES = {
     "f1": Interval(0.8, 0.78, 0.82),
@@ -207,31 +207,46 @@ def test_a_recall_that_is_surely_too_low_is_refused() -> None:
     assert "is surely below 0.7500, the minimum_recall in [target]" in " ".join(verdict.reasons)
 
 
-@pytest.mark.parametrize(("recall", "promote"), [(FIGURES["recall"], True), (ENOUGH, False)])
-def test_a_champion_that_misses_the_required_recall_need_not_be_beaten(
-    recall: Interval, promote: bool
-) -> None:
-    worse = replace(PAIRED, gain=Interval(-0.2, -0.3, -0.1), recall=recall)
-    evidence = replace(_with(recall=ENOUGH), objective=RECALL, champion=worse)
-    verdict = judge(evidence, LIMITS)
-    assert promote == verdict.promote
-    assert promote == ("it need not be beaten" in verdict.reasons[0])
+MORE, FEWER = Interval(0.07, 0.02, 0.12), Interval(0.01, -0.02, 0.04)
+COMPARED = RecallComparison(
+    champion=Interval(0.78, 0.74, 0.82),
+    gain=FEWER,
+    cost_of_a_miss=6.1,
+    saved_cost_gain=Interval(0.02, 0.004, 0.036),
+)
 
 
 @pytest.mark.parametrize(
-    ("champion", "promote"),
+    ("champion", "gain", "promote"),
     [
-        (Interval(0.78, 0.74, 0.82), False),
-        (Interval(0.76, 0.72, 0.8), True),
-        (Interval(0.9, 0.86, 0.94), True),
+        (FIGURES["recall"], MORE, True),
+        (FIGURES["recall"], FEWER, False),
+        (ENOUGH, MORE, False),
     ],
-    ids=["recall falls", "recall rises", "recall to spare"],
+    ids=["finds surely more", "finds perhaps more", "champion perhaps reaches it"],
 )
-def test_precision_that_is_bought_with_recall_is_no_gain(champion: Interval, promote: bool) -> None:
-    paired = replace(PAIRED, recall=champion)
-    verdict = judge(replace(_with(recall=ENOUGH), objective=RECALL, champion=paired), LIMITS)
+def test_a_champion_that_misses_the_required_recall_need_not_be_beaten(
+    champion: Interval, gain: Interval, promote: bool
+) -> None:
+    compared = replace(COMPARED, champion=champion, gain=gain)
+    worse = replace(PAIRED, gain=Interval(-0.2, -0.3, -0.1), recall=compared)
+    evidence = replace(_with(recall=ENOUGH), objective=RECALL, champion=worse)
+    verdict = judge(evidence, LIMITS)
     assert promote == verdict.promote
-    assert promote == ("but recall falls from 0.7800 to 0.7700" not in verdict.reasons[0])
+    assert promote == ("it need not be beaten in precision" in verdict.reasons[0])
+
+
+@pytest.mark.parametrize("low", [0.001, 0.0, -0.004])
+def test_precision_that_is_bought_with_recall_is_no_gain(low: float) -> None:
+    compared = replace(COMPARED, saved_cost_gain=Interval(0.02, low, 0.036))
+    paired = replace(PAIRED, recall=compared)
+    verdict = judge(replace(_with(recall=ENOUGH), objective=RECALL, champion=paired), LIMITS)
+    assert (low > 0) == verdict.promote
+    bought = (
+        "but recall changes by +0.0100, and where a missed positive costs 6.1 false alarms, as the "
+        "threshold implies, the gain in saved cost is +0.0200"
+    )
+    assert (low > 0) == (bought not in verdict.reasons[0])
 
 
 def test_the_sentences_name_the_contracts_metric() -> None:

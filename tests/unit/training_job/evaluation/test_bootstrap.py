@@ -121,6 +121,7 @@ def test_a_segment_is_compared_by_the_metric_that_the_contract_names(name: Segme
         masks,
         objective=F1,
         segment_metric=name,
+        thresholds=(0.3, 0.4),
         version="1-00000000",
         seed=1,
     )
@@ -132,6 +133,57 @@ def test_a_segment_is_compared_by_the_metric_that_the_contract_names(name: Segme
     whole = paired_change(F1, labels, one, other, seed=1)
     assert whole is not None
     assert whole.interval == found.gain
+
+
+@pytest.mark.parametrize(
+    ("noise", "thresholds", "cost_of_a_miss", "surely_saves"),
+    [
+        (0.0, (0.125, 0.1), 9.0, False),
+        (0.0, (0.125, 0.1), 7.0, False),
+        (0.3, (0.2, 0.05), 4.0, True),
+    ],
+    ids=["threshold alone, champion nearer", "threshold alone, challenger nearer", "better model"],
+)
+def test_a_miss_costs_what_the_threshold_nearer_to_the_required_recall_implies(
+    noise: float, thresholds: tuple[float, float], cost_of_a_miss: float, surely_saves: bool
+) -> None:
+    rng = np.random.default_rng(3)
+    chances = rng.beta(0.3, 2.0, 20_000)
+    labels = rng.random(20_000) < chances
+    odds = np.log(chances / (1 - chances)) + rng.normal(0, 6 * noise, 20_000)
+    one, other = chances >= thresholds[0], 1 / (1 + np.exp(-odds)) >= thresholds[1]
+    nearer = one if cost_of_a_miss == (1 - thresholds[0]) / thresholds[0] else other
+    paired = compare_pairwise(
+        labels,
+        one,
+        other,
+        {},
+        objective=Objective(minimum_recall=float(nearer[labels].mean())),
+        thresholds=thresholds,
+        version="1-00000000",
+        seed=1,
+    )
+    found = paired.recall
+    assert found is not None
+    assert paired.gain.low > 0
+    assert pytest.approx(cost_of_a_miss) == found.cost_of_a_miss
+    assert pytest.approx(one[labels].mean() - other[labels].mean()) == found.gain.value
+    assert surely_saves == (found.saved_cost_gain.low > 0)
+
+
+def test_only_a_required_recall_is_compared() -> None:
+    labels, scores = _sample()
+    found = compare_pairwise(
+        labels,
+        scores >= 0.3,
+        scores >= 0.4,
+        {},
+        objective=F1,
+        thresholds=(0.3, 0.4),
+        version="1-00000000",
+        seed=1,
+    )
+    assert found.recall is None
 
 
 def test_the_same_answers_change_nothing() -> None:

@@ -32,7 +32,7 @@ from monitoring_job.statistics.domain_classifier import classify_domains
 from monitoring_job.statistics.expectation import estimate_performance
 from monitoring_job.statistics.segments import compare_segments
 from monitoring_job.statistics.statistics import compare_columns
-from ops.commands import sample_data
+from ops.commands.data import sample_data
 
 WINDOWS, SHIFTED, PROCESSES = 200, 100, 2
 LOGS = {"small": 100_000, "large": 10_000_000}

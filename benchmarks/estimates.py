@@ -22,7 +22,7 @@ from benchmarks.harness import Figure, main
 from domain import keys
 from domain.contract.contract import Contract
 from domain.model.missing_effect import MissingEffect
-from ops.commands import sample_data
+from ops.commands.data import sample_data
 from ops.laptop import ROOT
 from training_job.dataset.dataset import Split
 from training_job.dataset.prepare import prepare

@@ -43,7 +43,7 @@ from domain.model.bundle import Bundle, digest
 from domain.model.champion import Champion, ModelRef
 from domain.model.shap import Explainer
 from lambdas.predictor.settings import Settings
-from ops.commands import sample_data
+from ops.commands.data import sample_data
 from ops.laptop import ROOT
 from training_job.model.encoding import encode
 from training_job.model.export import export

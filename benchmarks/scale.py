@@ -22,7 +22,7 @@ from domain import keys
 from domain.contract.contract import Contract
 from domain.model.bundle import Bundle, digest
 from domain.model.champion import Champion, ModelRef
-from ops.commands import sample_data
+from ops.commands.data import sample_data
 from ops.laptop import ROOT
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from benchmarks.harness import Figure, main
 from domain import keys
 from domain.contract.contract import Contract
 from domain.contract.gate_limits import GateLimits
-from ops.commands import sample_data
+from ops.commands.data import sample_data
 from ops.laptop import ROOT, Laptop
 from ops.local import emulator
 from ops.local.processes import free_port

@@ -38,6 +38,14 @@ class Entry:
 
 MACHINE, DATA, MODELS = "This machine", "Data and predictions", "Models"
 MONITORING, ACCOUNT = "Monitoring", "An AWS account"
+PACKAGES = {
+    MACHINE: "machine",
+    DATA: "data",
+    MODELS: "models",
+    MONITORING: "monitoring",
+    ACCOUNT: "account",
+}
+"""Panel of the help → package of `ops.commands` that holds its commands."""
 
 COMMANDS = {
     "up": Entry(
@@ -174,8 +182,7 @@ class LazyGroup(TyperGroup):
 
 def module_of(name: str) -> str:
     """The dotted name of a command's module."""
-    package = "ops.commands.account" if COMMANDS[name].panel == ACCOUNT else "ops.commands"
-    return f"{package}.{name.replace('-', '_')}"
+    return f"ops.commands.{PACKAGES[COMMANDS[name].panel]}.{name.replace('-', '_')}"
 
 
 def load(name: str) -> Any:

@@ -9,8 +9,8 @@ from domain.contract import views
 from domain.model.champion import Champion
 from domain.typed_json import Json
 from ops.api import Api
-from ops.commands import query
-from ops.commands.simulate import Sent, simulate
+from ops.commands.data import query
+from ops.commands.data.simulate import Sent, simulate
 from ops.errors import OpsError
 from ops.local.demo_figures import RowsSent
 from ops.local.processes import wait_until

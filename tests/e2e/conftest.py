@@ -14,8 +14,8 @@ import pytest
 
 from domain.drift.run_result import RunResult
 from ops.api import Api
-from ops.commands import mail
-from ops.commands.drift import run_drift
+from ops.commands.machine import mail
+from ops.commands.monitoring.drift import run_drift
 from ops.laptop import ROOT, Laptop
 from ops.local.processes import free_port
 from ops.target import Target

@@ -12,7 +12,9 @@ import pytest
 from domain import keys
 from domain.model.bundle import Bundle
 from domain.model.champion import Champion
-from ops.commands import ledger, mail, query
+from ops.commands.data import query
+from ops.commands.machine import mail
+from ops.commands.models import ledger
 from tests.browser import chromium
 from tests.e2e.conftest import PREDICTIONS, TRIALS, BeforeTraining, Circle, ops
 

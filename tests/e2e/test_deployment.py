@@ -16,7 +16,8 @@ import boto3
 import pytest
 
 from domain import keys
-from ops.commands import doctor, mail, query
+from ops.commands.data import query
+from ops.commands.machine import doctor, mail
 from ops.doctor.finding import Level
 from ops.local import deploy, mlflow_server
 from ops.target import Target

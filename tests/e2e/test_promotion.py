@@ -10,7 +10,7 @@ from domain import keys
 from domain.model.bundle import Bundle, digest
 from domain.model.champion import Champion, ModelRef
 from ops import executions
-from ops.commands import ledger
+from ops.commands.models import ledger
 from ops.local.processes import wait_until
 from tests.e2e.conftest import Circle, ops
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from ops.commands import query
+from ops.commands.data import query
 from tests.e2e.conftest import Circle, ops
 from tests.unit.patients import csv, patients
 

@@ -25,7 +25,7 @@ from domain.deployment import Deployment, output_key
 from domain.model.champion import Champion
 from ops import executions
 from ops.api import Api
-from ops.commands import doctor
+from ops.commands.machine import doctor
 from ops.doctor.finding import Level
 from ops.laptop import Laptop
 from ops.local import task_agent

@@ -15,7 +15,7 @@ from domain.drift.run_index import RunIndex
 from domain.drift.summary import Summary
 from domain.errors import DomainError
 from domain.model.consistency import find_ledger_problems
-from ops.commands.mail import read_mails
+from ops.commands.machine.mail import read_mails
 from ops.laptop import Laptop
 from tests.faults.site import Clients
 from tests.faults.story import HOUR, Story, read_lines, read_store

@@ -16,7 +16,7 @@ from domain.contract.records import PREDICTION_COLUMNS, PredictionRecord, predic
 from domain.drift.summary import Summary
 from lambdas.drift.handler import handler
 from monitoring_job.settings import Settings
-from ops.commands import mail
+from ops.commands.machine import mail
 from ops.laptop import ACCOUNT, REGION, Laptop
 from tests.browser import chromium
 from tests.integration.record_streams import create_stream

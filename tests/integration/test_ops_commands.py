@@ -14,10 +14,11 @@ from domain import keys
 from domain.deployment import Deployment
 from domain.training.steps import Promoted, Tuned
 from ops import executions
-from ops.commands import mail, status, train
-from ops.commands.query import query
-from ops.commands.query import run as run_query
-from ops.commands.upload import upload
+from ops.commands.data.query import query
+from ops.commands.data.query import run as run_query
+from ops.commands.data.upload import upload
+from ops.commands.machine import mail, status
+from ops.commands.models import train
 from ops.errors import OpsError
 from ops.laptop import Laptop
 from ops.target import Target

@@ -17,8 +17,10 @@ from domain.model.champion import Champion
 from domain.training.steps import Prepared, Promoted
 from ops import executions
 from ops.api import Api, describe_problem
-from ops.commands import mail, query, sample_data, train
-from ops.commands.drift import watch_drift
+from ops.commands.data import query, sample_data
+from ops.commands.machine import mail
+from ops.commands.models import train
+from ops.commands.monitoring.drift import watch_drift
 from ops.console import Answer, Checklist, Progress, facts
 from ops.errors import OpsError
 from ops.local.processes import wait_until

@@ -15,8 +15,8 @@ import pytest
 import requests
 
 from ops.api import Api
-from ops.commands import trace
-from ops.commands.query import query
+from ops.commands.data import trace
+from ops.commands.data.query import query
 from ops.laptop import ROOT
 from ops.target import Target
 from tests.unit.domain.contract.test_contract import VALID

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 
 from domain.errors import BadWindow
 from ops.cli import COMMANDS, module_of, run
-from ops.commands import status
+from ops.commands.machine import status
 from ops.console import Answer
 from ops.errors import OpsError
 from tests.repository import ROOT
@@ -290,7 +290,7 @@ def test_output_in_a_pipe_has_no_colours() -> None:
     assert "\x1b" not in shown
 
 
-@pytest.mark.parametrize("module", ["ops.cli", "typer", "ops.session", "ops.commands.query"])
+@pytest.mark.parametrize("module", ["ops.cli", "typer", "ops.session", "ops.commands.data.query"])
 def test_an_interrupt_while_modules_are_imported_is_no_traceback(module: str) -> None:
     code = (
         "import runpy, sys\n"
@@ -312,7 +312,7 @@ def test_an_interrupt_while_modules_are_imported_is_no_traceback(module: str) ->
 
 def test_a_reader_that_stops_early_is_no_failure(tmp_path: Path) -> None:
     code = (
-        "import sys; from ops import cli; from ops.commands import status;"
+        "import sys; from ops import cli; from ops.commands.machine import status;"
         "from ops.console import Answer;"
         "status.run = lambda target: Answer(data=list(range(200_000)), shown=[]);"
         "sys.exit(cli.run(['--local', sys.argv[1], 'status', '--json']))"

@@ -13,7 +13,8 @@ from domain import keys
 from domain.model.champion import Champion, ModelRef
 from domain.model.consistency import Consistency
 from ops import executions
-from ops.commands import status, stop
+from ops.commands.machine import status
+from ops.commands.models import stop
 from ops.errors import OpsError
 from ops.laptop import Laptop
 from tests.unit.fakes import client_error

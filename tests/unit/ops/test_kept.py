@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ops.commands import down, up
+from ops.commands.machine import down, up
 from ops.errors import OpsError
 from ops.laptop import Laptop
 from ops.local import deploy, emulator, log_columns, mlflow_server, task_agent

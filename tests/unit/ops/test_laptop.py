@@ -14,9 +14,9 @@ from adapters.s3 import Bucket
 from domain.deployment import Deployment
 from domain.drift.drift import Outcome
 from domain.model.champion import LedgerEntry
-from ops.commands import down, up
-from ops.commands.ledger import read_entries
-from ops.commands.upload import upload
+from ops.commands.data.upload import upload
+from ops.commands.machine import down, up
+from ops.commands.models.ledger import read_entries
 from ops.console import Progress, facts, render, table
 from ops.errors import OpsError
 from ops.laptop import Laptop

@@ -14,7 +14,9 @@ from domain.drift.run_index import IndexEntry, RunIndex
 from domain.model.champion import Champion, LedgerEntry, ModelRef
 from domain.training.steps import Promoted
 from ops import executions
-from ops.commands import repair, rollback, score, simulate, status
+from ops.commands.data import score, simulate
+from ops.commands.machine import status
+from ops.commands.models import repair, rollback
 from ops.errors import OpsError
 from ops.executions import Result
 from ops.target import Target

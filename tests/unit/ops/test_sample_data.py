@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from domain.contract.contract import Contract
-from ops.commands.sample_data import write
+from ops.commands.data.sample_data import write
 from ops.errors import OpsError
 from ops.samples import diabetes_rows
 from tests.repository import CONTRACT_TOML

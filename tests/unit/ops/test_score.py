@@ -11,7 +11,7 @@ from domain import keys
 from domain.model.champion import Champion, ModelRef
 from domain.training.steps import Scored
 from ops import executions
-from ops.commands import score
+from ops.commands.data import score
 from ops.console import Answer
 from ops.errors import OpsError
 from training_job.scoring.score_request import ScoreRequest

@@ -9,7 +9,7 @@ import pytest
 from domain.api.openapi import build_document
 from domain.contract.contract import Contract
 from ops.api import describe_problem
-from ops.commands.simulate import Sent, _shuffle, _split, make_context
+from ops.commands.data.simulate import Sent, _shuffle, _split, make_context
 from ops.errors import OpsError
 from ops.samples import scenarios
 from ops.samples.scenarios import Row, Scenario

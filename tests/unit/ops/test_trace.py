@@ -18,7 +18,7 @@ from domain.contract.deployed_context import DeployedContext
 from domain.contract.records import prediction_log_columns
 from domain.model.bundle import Bundle, digest
 from domain.model.champion import Champion, LedgerEntry, ModelRef
-from ops.commands import trace as command
+from ops.commands.data import trace as command
 from ops.console import render
 from ops.errors import OpsError
 from ops.tracing.trace import Trace, trace

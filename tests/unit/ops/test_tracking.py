@@ -15,8 +15,8 @@ from moto import mock_aws
 
 from domain.deployment import Deployment, output_key
 from ops import tracking
-from ops.commands import open as open_
 from ops.commands.account import pause, resume, rotate_db_password
+from ops.commands.machine import open as open_
 from ops.errors import OpsError
 from ops.laptop import Laptop
 from ops.target import Target

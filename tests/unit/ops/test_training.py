@@ -12,7 +12,8 @@ from domain.model.champion import Champion, LedgerEntry, ModelRef
 from domain.model.consistency import Consistency
 from domain.training.steps import Evaluated, Prepared
 from ops import console, executions
-from ops.commands import ledger, rollback, status, train
+from ops.commands.machine import status
+from ops.commands.models import ledger, rollback, train
 from ops.errors import OpsError
 from ops.executions import Result
 

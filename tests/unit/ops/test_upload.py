@@ -8,7 +8,7 @@ import pytest
 
 from adapters.s3 import Bucket
 from domain import keys
-from ops.commands.upload import IfExists, upload
+from ops.commands.data.upload import IfExists, upload
 from ops.errors import OpsError
 
 JANUARY, FEBRUARY = "a,b\n1,2\n", "a,b\n3,4\n"

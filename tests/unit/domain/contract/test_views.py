@@ -11,7 +11,7 @@ import pytest
 from domain import keys
 from domain.contract.records import LABEL_COLUMNS, PREDICTION_COLUMNS
 from domain.contract.views import LOG, VIEWS, predictions_between
-from ops.commands.query import DEFAULT
+from ops.commands.data.query import DEFAULT
 from ops.sql_views import expand_views
 from tests.repository import ROOT
 from tests.unit.domain.contract.test_contract import VALID

@@ -123,9 +123,7 @@ def _grown(random: Random, columns: int, depth: int) -> Forest:
     return Forest.from_dict({"base_margin": 0.25, "roots": roots, **nodes}, columns)
 
 
-@pytest.mark.parametrize(
-    ("columns", "depth"), [(1, 1), (1, 4), (2, 6), (4, 5), (6, 6), (7, 7)]
-)
+@pytest.mark.parametrize(("columns", "depth"), [(1, 1), (1, 4), (2, 6), (4, 5), (6, 6), (7, 7)])
 @pytest.mark.parametrize("seed", range(3))
 def test_it_is_the_shapley_value_by_its_definition(columns: int, depth: int, seed: int) -> None:
     random = Random(seed)

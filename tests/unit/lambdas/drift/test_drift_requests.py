@@ -25,7 +25,7 @@ from lambdas.drift.observation import observe
 from lambdas.drift.requested import OnDemandRuns
 from lambdas.drift.run_drift import RunFailed
 from monitoring_job import publishing
-from ops.commands import drift
+from ops.commands.monitoring import drift
 from ops.errors import OpsError
 from ops.target import Target
 from tests.unit.fakes import answer_lost, make_run_result

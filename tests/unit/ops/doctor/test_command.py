@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ops.cli import run
-from ops.commands import doctor
+from ops.commands.machine import doctor
 from ops.doctor.account import AccountChecks
 from ops.doctor.finding import Finding, note, ok, problem
 from ops.laptop import Laptop

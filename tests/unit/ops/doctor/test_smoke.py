@@ -11,7 +11,7 @@ from domain.drift.drift import Outcome
 from domain.drift.run_result import RunResult
 from domain.model.champion import Champion, ModelRef
 from ops.commands.account import smoke
-from ops.commands.simulate import Sent
+from ops.commands.data.simulate import Sent
 from ops.errors import OpsError
 from ops.loop import Batch
 from ops.target import Target

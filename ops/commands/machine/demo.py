@@ -20,8 +20,10 @@ from domain.drift.run_result import RunResult
 from domain.model.champion import Champion
 from domain.typed_json import Json
 from ops import executions
-from ops.commands import mail, sample_data, train, up, upload
-from ops.commands.drift import watch_drift
+from ops.commands.data import sample_data, upload
+from ops.commands.machine import mail, up
+from ops.commands.models import train
+from ops.commands.monitoring.drift import watch_drift
 from ops.console import Answer, Checklist, write_answer
 from ops.errors import OpsError
 from ops.laptop import Laptop

@@ -10,7 +10,7 @@ from domain.drift.run_index import IndexEntry, RunIndex
 from domain.drift.summary import Summary
 from domain.errors import BadRecord
 from ops import executions
-from ops.commands.train import describe_verdict
+from ops.commands.models.train import describe_verdict
 from ops.console import Answer, Progress
 from ops.target import Target
 

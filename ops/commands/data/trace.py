@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from domain import times
-from ops.commands.query import query
+from ops.commands.data.query import query
 from ops.console import Answer, facts
 from ops.errors import OpsError
 from ops.target import Target

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typer import Option
 
-from ops.commands import up
+from ops.commands.machine import up
 from ops.console import Answer
 from ops.local import emulator, mlflow_server, task_agent
 from ops.target import Target

@@ -7,7 +7,7 @@ from typing import Annotated
 from typer import Argument
 
 from domain import keys
-from ops.commands.up import list_links
+from ops.commands.machine.up import list_links
 from ops.console import Answer, facts, write_line
 from ops.errors import OpsError
 from ops.target import Target

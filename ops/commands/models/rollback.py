@@ -8,7 +8,7 @@ from domain import keys
 from domain.errors import BadKey
 from domain.model.champion import Champion
 from ops import executions
-from ops.commands.train import describe_verdict
+from ops.commands.models.train import describe_verdict
 from ops.console import Answer
 from ops.errors import OpsError
 from ops.target import Target

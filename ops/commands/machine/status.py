@@ -9,7 +9,7 @@ from domain.model.champion import Champion
 from domain.model.consistency import Consistency
 from domain.typed_json import Json
 from ops import executions
-from ops.commands.up import list_links
+from ops.commands.machine.up import list_links
 from ops.console import Answer, facts
 from ops.errors import OpsError
 from ops.laptop import Laptop

@@ -11,7 +11,7 @@ from domain import keys
 from domain.training.steps import Scored
 from domain.typed_json import encode
 from ops import executions
-from ops.commands.upload import plan
+from ops.commands.data.upload import plan
 from ops.console import Answer, Progress, facts, write_line
 from ops.errors import OpsError
 from ops.target import Target

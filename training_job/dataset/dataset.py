@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from domain import keys
 from domain.contract.contract import Contract
 from domain.contract.feature import Feature, Value
 from domain.contract.file_values import MISSING
-from domain.contract.records import SUBJECT_KEY
+from domain.contract.records import SAMPLING_WEIGHT, SUBJECT_KEY
 from domain.model.left_out import LeftOut
 from domain.typed_json import decode
 from training_job.dataset.hashing import NO_TEXT, Hashes
@@ -24,6 +24,11 @@ from training_job.dataset.tables import fetched
 from training_job.dataset.validation import Columns
 from training_job.errors import BadData
 
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+PREDICTION_ID = "prediction_id"
+"""Column of datasets with production rows; null in uploaded ones."""
 BATCH_ROWS = 20_000
 """So many rows are Python objects at a time."""
 
@@ -79,6 +84,16 @@ class Split:
         table = pyarrow.parquet.read_table(path, read_dictionary=dictionaries)
         return cls(table, table.column(contract.target).to_numpy().astype(np.int8))
 
+    @property
+    def weights(self) -> Floats | None:
+        """How many rows each counts for; None where every row counts once."""
+        return _read_weights(self.table)
+
+    @property
+    def uploaded(self) -> Bools:
+        """Which rows are uploaded ones, not predictions."""
+        return _find_uploaded(self.table)
+
     def count_missing(self, name: str) -> int:
         """Rows without a value of that feature."""
         return int(self.table.column(name).null_count)
@@ -98,17 +113,22 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class SplitFile:
-    """The same in a file, of which only the labels are in memory."""
+    """The same in a file, of which only the labels and weights are in memory."""
 
     path: Path
     contract: Contract
     labels: npt.NDArray[np.int8]
+    weights: Floats | None = None
+    uploaded: Bools = field(default_factory=lambda: np.ones(0, bool))
 
     @classmethod
     def open(cls, path: Path, contract: Contract) -> "SplitFile":
         """A split's Parquet file, which has to stay there."""
-        target = pyarrow.parquet.read_table(path, columns=[contract.target])
-        return cls(path, contract, target.column(contract.target).to_numpy().astype(np.int8))
+        wanted = {contract.target, SAMPLING_WEIGHT, PREDICTION_ID}
+        names = pyarrow.parquet.read_schema(path).names
+        table = pyarrow.parquet.read_table(path, columns=[n for n in names if n in wanted])
+        labels = table.column(contract.target).to_numpy().astype(np.int8)
+        return cls(path, contract, labels, _read_weights(table), _find_uploaded(table))
 
     def count_missing(self, name: str) -> int:
         """Rows without a value of that feature, by the file's own statistics."""
@@ -126,6 +146,18 @@ class SplitFile:
                 end = start + batch.num_rows
                 yield Split(pa.Table.from_batches([batch]), self.labels[start:end])
                 start = end
+
+
+def _read_weights(table: pa.Table) -> Floats | None:
+    if SAMPLING_WEIGHT not in table.column_names:
+        return None
+    return np.asarray(table.column(SAMPLING_WEIGHT).to_numpy(), np.float64)
+
+
+def _find_uploaded(table: pa.Table) -> Bools:
+    if PREDICTION_ID not in table.column_names:
+        return np.ones(table.num_rows, bool)
+    return np.asarray(table.column(PREDICTION_ID).is_null().to_numpy(), bool)
 
 
 def read_left_out(bucket: Bucket, dataset_id: str) -> LeftOut:

@@ -11,10 +11,10 @@ from sklearn import metrics
 
 from domain.contract.contract import Contract
 from domain.contract.objective import F1, Objective
-from training_job.dataset.dataset import Split, SplitFile
+from training_job.dataset.dataset import Bools, Floats, Split, SplitFile
 from training_job.model.encoding import Matrix, encode, rows_per_batch
 from training_job.model.masking import Masking
-from training_job.model.objective import count_answers, evaluate_counts
+from training_job.model.objective import evaluate_counts, weigh_answers
 from training_job.model.threshold import choose_threshold
 
 Probabilities = npt.NDArray[np.float32]
@@ -22,6 +22,11 @@ Labels = npt.NDArray[np.int8]
 Params = Mapping[str, float]
 """Hyperparameters by XGBoost's names."""
 
+UPLOADED_WEIGHT = "uploaded_weight"
+"""Hyperparameter that is not XGBoost's: how much an uploaded row counts beside a production one."""
+VALIDATING_ROWS = 500
+VALIDATING_POSITIVES = 50
+"""From so many production rows, and so many of either class, on they alone validate."""
 MAXIMUM_ROUNDS = 600
 EARLY_STOPPING_ROUNDS = 25
 FIXED = {
@@ -71,10 +76,48 @@ class _Batches(xgb.DataIter):
 
 
 @dataclass(frozen=True, slots=True)
+class RowWeights:
+    """How many times each row counts, where there are production rows.
+
+    `uploaded`: which training rows are uploaded ones. `search_uploaded`: whether the weight of all
+    of these is searched like a hyperparameter: what they teach may be out of date. Then enough
+    production rows validate, and the uploaded ones don't (their weight in `valid` is 0).
+    """
+
+    train: Floats
+    valid: Floats
+    uploaded: Bools
+    search_uploaded: bool
+
+    @classmethod
+    def of(cls, train: Split | SplitFile, valid: Split | SplitFile) -> "RowWeights | None":
+        """Those of a dataset; None where every row counts once."""
+        if train.weights is None and valid.weights is None:
+            return None
+        first = np.ones(len(train.labels)) if train.weights is None else train.weights
+        second = np.ones(len(valid.labels)) if valid.weights is None else valid.weights
+        newer = ~valid.uploaded
+        enough = (
+            np.count_nonzero(newer) >= VALIDATING_ROWS
+            and VALIDATING_POSITIVES
+            <= np.count_nonzero(valid.labels[newer] == 1)
+            <= np.count_nonzero(newer) - VALIDATING_POSITIVES
+        )
+        if enough:
+            second = np.where(newer, second, 0.0)
+        return cls(first, second, train.uploaded, bool(enough))
+
+    def for_training(self, uploaded_weight: float) -> Floats:
+        """The training rows' weights when the uploaded ones count so much."""
+        return np.where(self.uploaded, uploaded_weight, 1.0) * self.train
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingData:
     """The two matrices every trial shares, binned once, and what the contract wants of a model.
 
-    `constraints`: per encoded column 1 (increasing), -1 (decreasing) or 0.
+    `constraints`: per encoded column 1 (increasing), -1 (decreasing) or 0. `weights`: None where
+    every row counts once.
     """
 
     train: xgb.QuantileDMatrix
@@ -82,6 +125,7 @@ class TrainingData:
     valid_labels: Labels
     constraints: tuple[int, ...] = ()
     objective: Objective = F1
+    weights: RowWeights | None = None
 
     @classmethod
     def build(
@@ -108,7 +152,10 @@ class TrainingData:
         masking = Masking.of(train, contract, seed)
         binned = xgb.QuantileDMatrix(_Batches(train, contract, masking), nthread=1)
         other = xgb.QuantileDMatrix(_Batches(valid, contract), ref=binned, nthread=1)
-        return cls(binned, other, valid.labels, contract.monotone, contract.objective)
+        weights = RowWeights.of(train, valid)
+        if weights is not None:
+            other.set_weight(weights.valid)
+        return cls(binned, other, valid.labels, contract.monotone, contract.objective, weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +189,14 @@ def fit(data: TrainingData, params: Params, *, seed: int, report: Report | None 
 
     Raises Pruned when `report` says so.
     """
+    others = {name: value for name, value in params.items() if name != UPLOADED_WEIGHT}
+    valid_weights = None
+    if data.weights is not None:
+        data.train.set_weight(data.weights.for_training(params.get(UPLOADED_WEIGHT, 1.0)))
+        valid_weights = data.weights.valid
     constraints = {"monotone_constraints": data.constraints} if any(data.constraints) else {}
     booster = xgb.train(
-        {**FIXED, **constraints, **params, "seed": seed},
+        {**FIXED, **constraints, **others, "seed": seed},
         data.train,
         num_boost_round=MAXIMUM_ROUNDS,
         evals=[(data.valid, "valid")],
@@ -156,8 +208,8 @@ def fit(data: TrainingData, params: Params, *, seed: int, report: Report | None 
     booster = booster[: booster.best_iteration + 1]
     truth = data.valid_labels == 1
     probabilities = booster.predict(data.valid).astype(np.float64)
-    threshold = choose_threshold(truth, probabilities, data.objective)
-    counts = count_answers(truth, probabilities >= threshold)
+    threshold = choose_threshold(truth, probabilities, data.objective, valid_weights)
+    counts = weigh_answers(truth, probabilities >= threshold, valid_weights)
     metric = float(np.nan_to_num(evaluate_counts(data.objective, counts)))
     return Fitted(booster, threshold, log_loss, metric)
 

@@ -12,6 +12,11 @@ def count_answers(labels: Bools, predicted: Bools) -> Counts:
     return np.bincount(2 * labels + predicted, minlength=4)
 
 
+def weigh_answers(labels: Bools, predicted: Bools, weights: Floats | None) -> Floats:
+    """The same where each row counts as often as its weight says."""
+    return np.bincount(2 * labels + predicted, weights=weights, minlength=4).astype(np.float64)
+
+
 def evaluate_counts(objective: Objective, counts: npt.ArrayLike) -> Floats:
     """The objective's metric of each line ``[tn, fp, fn, tp]``; NaN where it is undefined.
 
@@ -31,9 +36,8 @@ def evaluate_counts(objective: Objective, counts: npt.ArrayLike) -> Floats:
     return np.asarray(value)
 
 
-def evaluate_constant(objective: Objective, labels: Bools) -> float:
+def evaluate_constant(objective: Objective, labels: Bools, weights: Floats | None = None) -> float:
     """The metric of the better of "yes to all" and "no to all": what needs no model."""
-    positives = int(np.count_nonzero(labels))
-    negatives = len(labels) - positives
+    negatives, positives = np.bincount(labels, weights=weights, minlength=2).tolist()
     answers = [[0, negatives, 0, positives], [negatives, 0, positives, 0]]
     return float(np.nanmax(evaluate_counts(objective, answers)))

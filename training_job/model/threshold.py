@@ -8,6 +8,9 @@ a fit to the log loss has them; the gate refuses a model whose probabilities are
 
 A required recall maximises nothing: the threshold is a quantile of the positives' probabilities,
 such that recall is above the requirement with a confidence of 90 %.
+
+With weights each row counts so many times; the confidence then is that of as many rows of equal
+weight as are equally informative.
 """
 
 import numpy as np
@@ -15,30 +18,41 @@ from scipy.stats import binom
 
 from domain.contract.objective import Objective
 from tabular.classification import Bools, Floats
+from tabular.coverage import effective_rows
 from training_job.model.objective import evaluate_counts
 
+TINY = 1e-9
 CONFIDENCE = 0.9
 """That a required recall is reached on new rows."""
 
 
-def choose_threshold(labels: Bools, probabilities: Floats, objective: Objective) -> float:
+def choose_threshold(
+    labels: Bools, probabilities: Floats, objective: Objective, weights: Floats | None = None
+) -> float:
     """The best threshold by validation rows, of which one at least must be positive.
 
     It lies midway between two neighbouring probabilities.
     """
+    if weights is not None:
+        counted = weights > 0
+        labels, probabilities = labels[counted], probabilities[counted]
+        weights = weights[counted]
     order = np.argsort(-probabilities, kind="stable")
     ordered = probabilities[order]
     # No threshold separates equal probabilities.
     cuts = np.flatnonzero(np.r_[ordered[:-1] != ordered[1:], True])
+    each = np.ones(len(ordered)) if weights is None else weights[order]
     if objective.minimum_recall is None:
-        tp = np.cumsum(ordered)
-        called = np.arange(1, len(ordered) + 1)
+        tp = np.cumsum(each * ordered)
+        called = np.cumsum(each)
         fp, fn = called - tp, tp[-1] - tp
-        counts = np.column_stack([len(ordered) - called - fn, fp, fn, tp])
+        counts = np.column_stack([called[-1] - called - fn, fp, fn, tp])
         best = int(cuts[np.nanargmax(evaluate_counts(objective, counts[cuts]))])
     else:
-        found = np.cumsum(labels[order])[cuts]
-        best = int(cuts[np.argmax(found >= _count_wanted(objective.minimum_recall, found[-1]))])
+        found = np.cumsum(each * labels[order])[cuts]
+        positives = max(round(effective_rows(each[labels[order]])), 1)
+        share = _count_wanted(objective.minimum_recall, positives) / positives
+        best = int(cuts[np.argmax(found >= share * found[-1] - TINY)])
     below = ordered[best + 1] if best + 1 < len(ordered) else 0.0
     return float((ordered[best] + below) / 2)
 

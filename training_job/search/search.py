@@ -25,12 +25,13 @@ from training_job.search.study import space
 
 @dataclass(slots=True)
 class Search:
-    """Runs the remaining trials of a study."""
+    """Runs the remaining trials of a study. `uploaded`: see `space`."""
 
     study: optuna.Study
     fitters: Fitters
     trials: int
     say: Callable[[str], None]
+    uploaded: bool = False
     running: dict[int, optuna.Trial] = field(default_factory=dict)
     done: int = 0
     best: float = math.inf
@@ -63,7 +64,7 @@ class Search:
     def _start(self) -> None:
         trial = self.study.ask()
         self.running[trial.number] = trial
-        died = self.fitters.start(Task(trial.number, space(trial)))
+        died = self.fitters.start(Task(trial.number, space(trial, uploaded=self.uploaded)))
         if died is not None:
             self._handle(died)
 

@@ -10,7 +10,9 @@ from optuna.storages.journal import JournalFileBackend, JournalStorage
 from optuna.trial import TrialState
 
 from adapters.s3 import Bucket
+from training_job.model.model import UPLOADED_WEIGHT
 
+UPLOADED_WEIGHTS = (0.01, 1.0)
 STUDY = "log_loss"
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 STARTUP_TRIALS = 8
@@ -19,9 +21,12 @@ PRUNED_BELOW = 25.0
 """Percentage of trials, those with the worst log loss at a round, that stop early."""
 
 
-def space(trial: optuna.Trial) -> dict[str, float]:
-    """The hyperparameters searched: trees no deeper than 6, so that a request walks them fast."""
-    return {
+def space(trial: optuna.Trial, *, uploaded: bool = False) -> dict[str, float]:
+    """The hyperparameters searched: trees no deeper than 6, so that a request walks them fast.
+
+    `uploaded`: search the weight of uploaded rows beside production rows, too.
+    """
+    found = {
         "max_depth": trial.suggest_int("max_depth", 2, 6),
         "learning_rate": trial.suggest_float("learning_rate", 0.05, 0.3, log=True),
         "min_child_weight": trial.suggest_float("min_child_weight", 1.0, 50.0, log=True),
@@ -30,6 +35,17 @@ def space(trial: optuna.Trial) -> dict[str, float]:
         "reg_lambda": trial.suggest_float("reg_lambda", 0.1, 10.0, log=True),
         "gamma": trial.suggest_float("gamma", 0.0, 3.0),
     }
+    if uploaded:
+        low, high = UPLOADED_WEIGHTS
+        found[UPLOADED_WEIGHT] = trial.suggest_float(UPLOADED_WEIGHT, low, high, log=True)
+    return found
+
+
+def try_both_weights_first(study: optuna.Study) -> None:
+    """Begin a new search with uploaded rows that count in full, and then hardly."""
+    if not study.get_trials(deepcopy=False):
+        for weight in reversed(UPLOADED_WEIGHTS):
+            study.enqueue_trial({UPLOADED_WEIGHT: weight})
 
 
 def open_study(journal: Path, seed: int) -> optuna.Study:

@@ -22,7 +22,13 @@ from training_job.dataset.dataset import opened
 from training_job.model.model import TrainingData
 from training_job.search.fitters import Fitters
 from training_job.search.search import Search
-from training_job.search.study import abandon_running, count_finished, open_study, resume
+from training_job.search.study import (
+    abandon_running,
+    count_finished,
+    open_study,
+    resume,
+    try_both_weights_first,
+)
 from training_job.search.trial_log import TrialLog
 
 
@@ -60,13 +66,16 @@ def tune(
                 opened(data, dataset_id, "valid", contract) as valid,
             ):
                 binned = TrainingData.of(train, valid, contract, seed=seed)
+            uploaded = binned.weights is not None and binned.weights.search_uploaded
+            if uploaded:
+                try_both_weights_first(study)
             with (
                 Fitters(binned, count=count, seed=seed) as fitters,  # forked before any thread
                 TrialLog(
                     tracking, parent_run, tracking.experiment_id(), contract.objective.metric
                 ) as log,
             ):
-                for done, params in Search(study, fitters, remaining, say).run():
+                for done, params in Search(study, fitters, remaining, say, uploaded).run():
                     models.upload(journal, keys.study(execution))
                     log.add(done, params)
                 log.settle(say)

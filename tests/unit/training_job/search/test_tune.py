@@ -165,7 +165,7 @@ def test_a_hopeless_trial_is_given_up(
 ) -> None:
     rates = iter([0.3] * 8 + [0.0001] * 2)
     monkeypatch.setattr(
-        searching, "space", lambda trial: {"max_depth": 3, "learning_rate": next(rates)}
+        searching, "space", lambda trial, **_: {"max_depth": 3, "learning_rate": next(rates)}
     )
     result, _, tracking = search(data, trials=10, processes=1)
     assert (10, 2) == (result.trials, result.pruned)

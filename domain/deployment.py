@@ -85,6 +85,16 @@ class Names:
         return f"{self.base}-promotion"
 
     @property
+    def guard(self) -> str:
+        """How the name of the retrain guard's role begins: ``circle-dev-guard``."""
+        return f"{self.base}-guard"
+
+    @property
+    def drift(self) -> str:
+        """How the name of the drift function's role begins: ``circle-dev-drift``."""
+        return f"{self.base}-drift"
+
+    @property
     def tracking(self) -> str:
         """The tracking server's family of tasks, and its database: ``circle-dev-mlflow``."""
         return f"{self.base}-mlflow"

@@ -12,4 +12,7 @@ DetailType = Literal[
     "DriftDetected",
     "DriftRecovered",
     "RetrainingDecided",
+    "PromotionProposed",
+    "PromotionApproved",
+    "PromotionRejected",
 ]

@@ -24,6 +24,8 @@ reports bucket
     requests/<id>.json
     alerts/state.json
     retraining/<detection>.json                   a decision of the retrain guard
+    proposals/<execution>.json                    a model that waits, or waited, for an approval
+    notices/<notice>.json                         an operator's mail that was sent
 
 A version is ``<registry number>-<first 8 of the bundle's sha256>``.
 """
@@ -55,6 +57,8 @@ RUN_INDEX = "runs/index.json"
 REQUESTS = "requests/"
 ALERT_STATE = "alerts/state.json"
 RETRAINING = "retraining/"
+PROPOSALS = "proposals/"
+NOTICES = "notices/"
 ATHENA = "athena/"
 FALLBACK = "fallback/"
 REJECTED = "rejected/"
@@ -268,6 +272,16 @@ def summary(run_id: RunId) -> str:
 def retraining(detection: str) -> str:
     """The retrain guard's decision about a detection, see `DetectedDrift.id`."""
     return f"{RETRAINING}{detection}.json"
+
+
+def proposal(execution: str) -> str:
+    """The model that an execution, given by its name, proposes for promotion."""
+    return f"{PROPOSALS}{execution}.json"
+
+
+def notice(notice_id: str) -> str:
+    """A mail to the operator about one decision, see `Notice.id`."""
+    return f"{NOTICES}{notice_id}.json"
 
 
 def report(run_id: RunId, name: str) -> str:

@@ -102,6 +102,12 @@ COMMANDS = {
     "stop": Entry("Stop the running training or scoring.", MODELS, ("",)),
     "ledger": Entry("Show which versions have served, and why.", MODELS, ("", "--json")),
     "rollback": Entry("Let an earlier version serve again.", MODELS, ("", "--to 7-0a1b2c3d")),
+    "approve": Entry("Let a model that waits for an approval serve.", MODELS, ("", "7-0a1b2c3d")),
+    "reject": Entry(
+        "Keep the champion instead of a model that waits for an approval.",
+        MODELS,
+        ("--reason 'Its recall is too low.'", "7-0a1b2c3d --reason 'Wait for May.'"),
+    ),
     "repair": Entry(
         "Restore a lost champion pointer, or rebuild the index of drift runs.",
         MODELS,

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from domain import times
 from domain.failures import split_cause
+from domain.model.actor import Caller
 from domain.training.steps import Promoted, StepResult
 from ops.console import Progress
 from ops.errors import OpsError
@@ -84,8 +85,16 @@ def start(target: Target, document: Mapping[str, Any], *, name: str | None = Non
     machine = target.deployment.state_machine_arn
     begin = name or kind_of(document)
     name = f"{begin}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
-    executions.start(target.client("stepfunctions"), machine, name=name, document=document)
+    signed = {**document, "caller": prove_caller(target, name).to_dict()}
+    executions.start(target.client("stepfunctions"), machine, name=name, document=signed)
     return machine.replace(":stateMachine:", ":execution:") + f":{name}"
+
+
+def prove_caller(target: Target, name: str) -> Caller:
+    """Proof of who works here, for the execution of that name."""
+    from adapters.identity import sign_identity
+
+    return Caller(proof=sign_identity(target.client("sts"), name))
 
 
 def follow(

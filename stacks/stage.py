@@ -3,11 +3,12 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self, get_type_hints
+from typing import Any, Self, get_args, get_type_hints
 
 from aws_cron_expression_validator.validator import AWSCronExpressionValidator
 
 from domain.errors import DomainError
+from domain.mode import Mode
 from stacks import training_table
 
 ARCHITECTURES = ("arm64", "x86_64")
@@ -22,6 +23,7 @@ FARGATE_MEMORY = {
 }
 """CPU units -> MiB of memory that a task may have with them."""
 
+MODES: tuple[str, ...] = get_args(Mode)
 MAIL_IDENTITIES = ("address", "domain", "none")
 SSL_MODES = ("require", "verify-ca", "verify-full")
 """libpq's modes that encrypt; `verify-full` also checks who answers."""
@@ -47,10 +49,15 @@ class Stage:
     MiB, and so for MLflow. `database_instance`: a class of RDS without its ``db.``. `budget_usd`: a
     month's spending in the account that mails a warning. `drift_schedule` is an EventBridge
     Scheduler expression in UTC, as is `training_schedule`, which is empty for no schedule.
-    `alarm_errors`: so many failed or throttled requests in five minutes raise an alarm;
-    `alarm_drift_days`: so many days without a drift run. `mail_identity`: what the stage makes SES
-    verify, the mail addresses, the sender's domain, or nothing (`none`), because the account has
-    verified them already; an account has each identity only once.
+    `approval`: a model that passed the gate waits `approval_hours` for an operator's answer.
+    `retraining` is the retrain guard's mode (`off`, `suggest`, `auto`), with
+    `retraining_cool_down_hours` between two trainings and `retraining_monthly_limit` trainings in
+    30 days that it starts or suggests. `probation` is the mode in which a new champion is compared
+    with the one before for `probation_days`. `alarm_errors`: so many failed or throttled requests
+    in five minutes raise an alarm; `alarm_drift_days`: so many days without a drift run.
+    `mail_identity`: what the stage makes SES verify, the mail addresses, the sender's domain, or
+    nothing (`none`), because the account has verified them already; an account has each identity
+    only once.
     `base_image` is what the three images build on, `rds_bundle_url` where the certificates of RDS
     come from (empty: they are left out), `database_sslmode` libpq's word for how they are used.
     `training`, which may be left out, replaces defaults of `training_job.settings`.
@@ -82,6 +89,13 @@ class Stage:
     request_burst: int
     requests_per_day: int
     drift_schedule: str
+    approval: bool
+    approval_hours: int
+    retraining: str
+    retraining_cool_down_hours: int
+    retraining_monthly_limit: int
+    probation: str
+    probation_days: int
     alarm_errors: int
     alarm_drift_days: int
     mail_identity: str
@@ -131,6 +145,10 @@ class Stage:
                 not self.training_schedule or _is_cron(self.training_schedule)
             ),
             "drift_schedule must look like cron(0 14 * * ? *)": _is_cron(self.drift_schedule),
+            "approval_hours must be 1-720": self.approval_hours <= 720,
+            f"retraining must be one of {', '.join(MODES)}": self.retraining in MODES,
+            f"probation must be one of {', '.join(MODES)}": self.probation in MODES,
+            "probation_days must be 1-365": self.probation_days <= 365,
             "alarm_drift_days must be 1-7": self.alarm_drift_days <= 7,
             f"mail_identity must be one of {', '.join(MAIL_IDENTITIES)}": self.mail_identity
             in MAIL_IDENTITIES,

@@ -46,6 +46,10 @@ class Target(Protocol):
         """The URL of the API's stage, without a slash at the end."""
         ...
 
+    def principal(self, role_name: str) -> str:
+        """How the ARN of a function with that role begins after the account's number."""
+        ...
+
     def operator_command(self, names: Names) -> str:
         """How an operator calls the command line for this deployment."""
         ...
@@ -106,6 +110,10 @@ class Aws:
         """API Gateway's own address."""
         return f"https://{api.rest_api_id}.execute-api.{api.env.region}.{api.stack.url_suffix}/v1"
 
+    def principal(self, role_name: str) -> str:
+        """A session of the role; the function's name follows."""
+        return f"assumed-role/{role_name}/"
+
     def operator_command(self, names: Names) -> str:
         """With name and stage, and the operator's own credentials."""
         name = "" if names.name == DEFAULT_NAME else f" --name {names.name}"
@@ -143,6 +151,10 @@ class Emulator:
     def api_url(self, api: apigateway.RestApi) -> str:
         """The path under which the emulator serves the stage ``v1``."""
         return f"{self.endpoint}/restapis/{api.rest_api_id}/v1/_user_request_"
+
+    def principal(self, role_name: str) -> str:  # noqa: ARG002 - everybody is root here
+        """The one principal that an emulator knows."""
+        return "root"
 
     def operator_command(self, names: Names) -> str:  # noqa: ARG002 - a machine has one
         """Without a stage it works on this machine."""

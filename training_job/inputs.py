@@ -8,6 +8,7 @@ from typing import Self, TypeVar
 from domain import keys
 from domain.drift.retraining import INSTEAD
 from domain.errors import BadRecord
+from domain.model.actor import Caller
 from domain.training.steps import StepResult
 from training_job.dataset.production_window import ProductionWindow
 from training_job.errors import BadInput
@@ -32,6 +33,9 @@ class ExecutionInput:
 
     `replaces_seq`: the seq of the champion that `rollback` or `promote_version` may replace; when
     another one serves by then, nothing changes.
+
+    `reason`: why an earlier version should serve again, for the ledger (up to 500 characters).
+    `caller`: who starts it, with a proof for the ledger; None when the caller has none.
     """
 
     trials: int | None = None
@@ -45,6 +49,8 @@ class ExecutionInput:
     repair: bool = False
     check: bool = False
     score: ScoreRequest | None = None
+    reason: str | None = None
+    caller: Caller | None = None
 
     @classmethod
     def parse(cls, document: object) -> Self:
@@ -75,6 +81,8 @@ class ExecutionInput:
             fields["score"] = ScoreRequest(**fields["score"])
         if "production" in fields:
             fields["production"] = ProductionWindow.parse(fields["production"])
+        if "caller" in fields:
+            fields["caller"] = Caller.of(fields["caller"])
         return cls(**fields)
 
 
@@ -112,6 +120,10 @@ def _truth(value: object) -> bool:
     return isinstance(value, bool)
 
 
+def _reason(value: object) -> bool:
+    return isinstance(value, str) and 1 <= len(value) <= 500
+
+
 def _raw_prefix(value: object) -> bool:
     under = isinstance(value, str) and value.startswith(keys.RAW) and len(value) <= 512
     return under and (str(value).endswith("/") or keys.is_table(str(value)))
@@ -129,4 +141,6 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "repair": (_truth, "must be true or false"),
     "check": (_truth, "must be true or false"),
     "score": (lambda _: True, "is checked by ScoreRequest"),
+    "reason": (_reason, "must be a text of 1 to 500 characters"),
+    "caller": (Caller.is_valid, "must hold a proof, and acts_as only for a part of the loop"),
 }

@@ -18,6 +18,9 @@ class Settings(Environment):
     if they are at least `label_maturity_days` old; the newest `production_test_share` of them are
     for testing. A challenger's answers to the requests of the last `replay_days` days are compared
     with those that were given (0: not at all).
+
+    `guard_principal` and `probation_principal`: how the ARNs of those parts begin after the
+    account's number, such as ``assumed-role/circle-dev-guard/``.
     """
 
     data_bucket: str
@@ -35,3 +38,5 @@ class Settings(Environment):
     label_maturity_days: int = 7
     production_test_share: float = 0.3
     replay_days: int = 30
+    guard_principal: str = ""
+    probation_principal: str = ""

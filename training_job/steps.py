@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from adapters import aws, executions
+from adapters import aws, executions, identity
 from adapters.model_store import ModelStore
 from adapters.registry import Tracking
 from adapters.s3 import Bucket
@@ -26,6 +26,7 @@ from training_job.errors import BadInput
 from training_job.inputs import State
 from training_job.promotion import lock
 from training_job.promotion import promote as promotion
+from training_job.promotion.actor import Actors
 from training_job.promotion.choice import Choice
 from training_job.promotion.pointer import read_pointer
 from training_job.promotion.repair import repair as restore
@@ -83,6 +84,18 @@ class Context:
         """The execution's own name: the last part of its ARN."""
         return self.execution.rsplit(":", 1)[-1]
 
+    @property
+    def actors(self) -> Actors:
+        """Who stands behind this execution."""
+        sts, settings = aws.client("sts"), self.settings
+        return Actors(
+            identify=lambda proof: identity.identify(sts, proof, self.name),
+            principals={
+                "guard": settings.guard_principal,
+                "probation": settings.probation_principal,
+            },
+        )
+
 
 def prepare(context: Context) -> Prepared:
     """Take the training lock, then make the dataset."""
@@ -93,7 +106,8 @@ def prepare(context: Context) -> Prepared:
     lock.take(
         context.models, context.execution, is_running=lambda arn: executions.is_running(sfn, arn)
     )
-    return run(
+    started_by = context.actors.name(context.state.input.caller)
+    prepared = run(
         contract=context.contract,
         bucket=context.data,
         raw_prefix=context.state.input.raw_prefix,
@@ -125,6 +139,7 @@ def _choose_production(context: Context) -> "Source | None":
         now=context.now,
         test_share=settings.production_test_share,
     )
+    return replace(prepared, started_by=started_by)
 
 
 def tune(context: Context) -> Tuned:
@@ -186,10 +201,14 @@ def _shorten(reasons: tuple[str, ...]) -> tuple[str, ...]:
 
 def promote(context: Context) -> Promoted:
     """Promote the evaluated version, a named one, roll back, or repair a lost pointer."""
-    models = context.models
+    models, actor = context.models, context.actors.of_promotion(context.state)
     if context.state.input.repair:
         return restore(
-            models=models, tracking=context.tracking, execution=context.name, say=context.say
+            models=models,
+            tracking=context.tracking,
+            execution=context.name,
+            say=context.say,
+            actor=actor,
         )
     return promotion.promote(
         models=models,
@@ -197,6 +216,7 @@ def promote(context: Context) -> Promoted:
         choice=Choice.of(models, context.state),
         execution=context.name,
         say=context.say,
+        actor=actor,
         started_at=context.started_at,
     )
 

@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 from domain import keys
 from domain.errors import BadRecord
+from domain.model.actor import UNKNOWN
 
 Action = Literal["promote", "rollback", "repair"]
 
@@ -43,7 +44,7 @@ class ModelRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Champion:
-    """What serves now. `promoted_at` is in UTC milliseconds."""
+    """What serves now. `promoted_at` is in UTC milliseconds; `actor`: see `domain.model.actor`."""
 
     seq: int
     version: str
@@ -53,6 +54,7 @@ class Champion:
     action: Action
     execution: str
     promoted_at: int
+    actor: str = UNKNOWN
 
     @property
     def model(self) -> ModelRef:
@@ -63,7 +65,8 @@ class Champion:
         """Raise ValueError or TypeError for fields of a wrong type, or of different models."""
         if type(self.seq) is not int or type(self.promoted_at) is not int or self.seq < 1:
             raise TypeError("numbers")
-        if self.action not in get_args(Action) or not isinstance(self.execution, str):
+        texts = isinstance(self.execution, str) and isinstance(self.actor, str)
+        if self.action not in get_args(Action) or not texts:
             raise TypeError("texts")
         ModelRef(self.version, self.bundle_key, self.sha256)
 
@@ -95,6 +98,7 @@ class Champion:
         action: Action,
         execution: str,
         now: int,
+        actor: str = UNKNOWN,
     ) -> "Champion":
         """The pointer that replaces `current` by `model`; `now` in UTC milliseconds."""
         return cls(
@@ -106,12 +110,13 @@ class Champion:
             action=action,
             execution=execution,
             promoted_at=now,
+            actor=actor,
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerEntry:
-    """One promotion or rollback, with its reasons as sentences."""
+    """One change of the pointer: who made it, and its reasons as sentences."""
 
     seq: int
     action: Action
@@ -120,6 +125,7 @@ class LedgerEntry:
     execution: str
     promoted_at: int
     reasons: tuple[str, ...]
+    actor: str = UNKNOWN
 
     @property
     def key(self) -> str:
@@ -137,6 +143,7 @@ class LedgerEntry:
             execution=champion.execution,
             promoted_at=champion.promoted_at,
             reasons=reasons,
+            actor=champion.actor,
         )
 
     def to_json(self) -> bytes:
@@ -158,7 +165,8 @@ class LedgerEntry:
         """Raise ValueError or TypeError for fields of a wrong type."""
         if type(self.seq) is not int or type(self.promoted_at) is not int or self.seq < 1:
             raise TypeError("numbers")
-        if self.action not in get_args(Action) or not isinstance(self.execution, str):
+        texts = isinstance(self.execution, str) and isinstance(self.actor, str)
+        if self.action not in get_args(Action) or not texts:
             raise TypeError("texts")
         keys.check_version(self.version)
         if self.previous_version is not None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from typing import ClassVar, Literal, Self, get_args
 
 from domain import typed_json
+from domain.model.actor import UNPROVEN, Caller
 from domain.model.gate import Rule
 from domain.typed_json import Json
 
@@ -27,7 +28,7 @@ that number, or none. ``untouched``: nothing was promoted.
 class StepResult:
     """Base of the results: each is a frozen dataclass with the name of its step."""
 
-    step: ClassVar[StepName]
+    step: ClassVar[StepName | Literal["approve"]]
 
     @classmethod
     def path(cls, field: str) -> str:
@@ -56,7 +57,8 @@ class Prepared(StepResult):
     """A dataset. `rows`: by side of the split.
 
     `rows_repeated`: rows that were left out because their id and values came before. `left_out`:
-    sentences about what of the raw files is missing in the dataset.
+    sentences about what of the raw files is missing in the dataset. `started_by`: who started the
+    training (see `domain.model.actor`).
     """
 
     step = "prepare"
@@ -67,6 +69,7 @@ class Prepared(StepResult):
     rows_quarantined: int
     rows_repeated: int
     left_out: tuple[str, ...]
+    started_by: str = UNPROVEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +110,20 @@ class Evaluated(StepResult):
     champion_version: str | None = None
     champion_metric: float | None = None
     champion_etag: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval(StepResult):
+    """What an operator answered to the state that waits before a promotion.
+
+    `reason`: a sentence, which a rejection has. `caller`: who answered, with a proof.
+    """
+
+    step = "approve"
+
+    approved: bool
+    reason: str = ""
+    caller: Caller | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

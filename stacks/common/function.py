@@ -1,6 +1,6 @@
 """A Lambda function in pure Python: a zip of its sources, and a layer with its libraries."""
 
-from aws_cdk import Annotations, Duration
+from aws_cdk import Annotations, Aws, Duration
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -20,9 +20,19 @@ def architecture(stage: Stage) -> lambda_.Architecture:
     return lambda_.Architecture.ARM_64 if arm else lambda_.Architecture.X86_64
 
 
-def create_role(scope: Construct, group: logs.ILogGroup) -> iam.Role:
+def name_role(name: str) -> str:
+    """A role's name, for a role that others recognise; the account has roles of all regions."""
+    return f"{name}-{Aws.REGION}"
+
+
+def create_role(scope: Construct, group: logs.ILogGroup, name: str | None = None) -> iam.Role:
     """A role that may write into this log group and do nothing else yet."""
-    role = iam.Role(scope, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+    role = iam.Role(
+        scope,
+        "Role",
+        assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+        role_name=None if name is None else name_role(name),
+    )
     group.grant_write(role)
     return role
 
@@ -72,7 +82,8 @@ class ZipFunction(Construct):
     """The function in ``lambdas/<component>``; `files` of the repository go into its zip too.
 
     `dead_letters` gets the events on which the function failed; None where callers wait for the
-    answer, so that no event can be lost. `key` encrypts the function's log.
+    answer, so that no event can be lost. `key` encrypts the function's log. `role_name`: see
+    `name_role`.
     """
 
     def __init__(
@@ -89,10 +100,11 @@ class ZipFunction(Construct):
         dead_letters: sqs.IQueue | None = None,
         memory_size: int = 256,
         files: tuple[str, ...] = (),
+        role_name: str | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         group = create_log_group(self, stage, key)
-        self.role = create_role(self, group)
+        self.role = create_role(self, group, role_name)
         self.function = lambda_.Function(
             self,
             "Function",

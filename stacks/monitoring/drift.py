@@ -35,7 +35,7 @@ class DriftFunction(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         group = create_log_group(self, settings.stage, storage.key)
-        self._role = create_role(self, group)
+        self._role = create_role(self, group, settings.names.drift)
         self.function = target.drift_function(
             self,
             architecture(settings.stage),

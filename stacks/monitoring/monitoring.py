@@ -16,6 +16,7 @@ from stacks.common import grants
 from stacks.common.outputs import write_outputs
 from stacks.monitoring.alarms import Alarms
 from stacks.monitoring.board import Board
+from stacks.monitoring.decisions import Decisions
 from stacks.monitoring.drift import DriftFunction
 from stacks.monitoring.drift_mail import DriftMail
 from stacks.monitoring.operator_mail import OperatorMail
@@ -77,10 +78,20 @@ class MonitoringStack(Stack):
         RetrainGuard(
             self,
             "Retraining",
-            stage=settings.stage,
+            settings=settings,
             storage=storage,
             dead_letters=dead_letters,
             training=training,
+        )
+        Decisions(
+            self,
+            "Decisions",
+            settings=settings,
+            storage=storage,
+            dead_letters=dead_letters,
+            mail=mail,
+            api_url=serving.api_url,
+            operator_command=target.operator_command(settings.names),
         )
         alarms = Alarms(
             self,

@@ -14,7 +14,7 @@ from lambdas.retrain_guard.settings import Settings as GuardSettings
 from stacks.common import grants
 from stacks.common.function import Libraries, ZipFunction
 from stacks.common.nag import acknowledge
-from stacks.stage import Stage
+from stacks.settings import Settings
 from stacks.storage.storage import StorageStack
 from stacks.training.training import TrainingStack
 
@@ -31,7 +31,7 @@ class RetrainGuard(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        stage: Stage,
+        settings: Settings,
         storage: StorageStack,
         dead_letters: sqs.IQueue,
         training: TrainingStack,
@@ -42,7 +42,7 @@ class RetrainGuard(Construct):
             self,
             "Guard",
             component="retrain_guard",
-            stage=stage,
+            stage=settings.stage,
             libraries=Libraries(self, "Libraries"),
             timeout=Duration.minutes(1),
             environment=GuardSettings(
@@ -53,6 +53,7 @@ class RetrainGuard(Construct):
             ).to_env(),
             key=storage.key,
             dead_letters=storage.dead_letters,
+            role_name=settings.names.guard,
         )
         guard.role.add_to_policy(
             iam.PolicyStatement(

@@ -81,6 +81,7 @@ class TrainingStack(Stack):
             name=name,
             bus=storage.bus,
             tracing=stage.tracing,
+            approval_hours=stage.approval_hours if stage.approval else None,
             steps=self._task(steps, spot=stage.training_spot, network=network),
             promotion=self._task(promotion, spot=stage.training_spot, network=network),
         ).machine

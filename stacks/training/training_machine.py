@@ -1,7 +1,11 @@
 """The training state machine, as the Step Functions console shows it.
 
-Prepare → Tune → Evaluate → Better? → Promote → Promoted? → AnnouncePromoted
+Prepare → DropProof → Tune → Evaluate → Better? → Promote → Promoted? → AnnouncePromoted
 with Keep → AnnounceKept where the champion stays, AnnounceFailure → Failed where a step fails.
+
+Where a stage wants approval, Better? leads to Approve, which waits for an operator's answer:
+Approve → Approved? → AnnounceApproved → Promote
+with Rejected or Expired → AnnounceRejected → AnnounceKept where the champion stays.
 
 The state accumulates ``{"input": ..., "prepare": ..., "tune": ..., "evaluate": ...}``: the
 execution's input, then each step's result. With ``{"rollback": true}``, ``{"repair": true}`` or
@@ -19,7 +23,8 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from domain.events import SOURCE, DetailType
-from domain.training.steps import Evaluated, Promoted, StepName
+from domain.model.actor import CHECKED
+from domain.training.steps import Approval, Evaluated, Promoted, StepName
 from stacks.common.nag import acknowledge, wildcard_finding
 from stacks.training.task_state import PROMOTION, TIMEOUT_HOURS, TrainingTask
 
@@ -39,9 +44,11 @@ class TrainingMachine(Construct):
         promotion: TrainingTask,
         bus: events.IEventBus,
         tracing: bool,
+        approval_hours: int | None,
     ) -> None:
         super().__init__(scope, construct_id)
         self._steps, self._promotion, self._bus = steps, promotion, bus
+        self._approval_hours = approval_hours
         self._role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
         self._grant()
         self.machine = sfn.StateMachine(
@@ -106,10 +113,21 @@ class TrainingMachine(Construct):
         )
         better = (
             sfn.Choice(self, "Better?")
-            .when(sfn.Condition.boolean_equals(Evaluated.path("promote"), True), promote)
-            .otherwise(self._keep().next(kept))
+            .when(
+                sfn.Condition.boolean_equals(Evaluated.path("promote"), True),
+                self._approve(self._approval_hours, promote, kept, failed)
+                if self._approval_hours
+                else promote,
+            )
+            .otherwise(self._keep("Keep").next(kept))
         )
-        training = step["prepare"].next(step["tune"]).next(step["evaluate"]).next(better)
+        training = (
+            step["prepare"]
+            .next(self._drop_proof())
+            .next(step["tune"])
+            .next(step["evaluate"])
+            .next(better)
+        )
         return sfn.Pass(self, "Input", parameters={"input": sfn.JsonPath.entire_payload}).next(
             sfn.Choice(self, "Train?")
             .when(_names_a_version(), promote)
@@ -125,17 +143,83 @@ class TrainingMachine(Construct):
         )
         return state.add_catch(failed, errors=["States.ALL"], result_path=ERROR)
 
-    def _keep(self) -> sfn.Pass:
-        """The gate keeps the champion: write `Promoted`'s fields, for the same announcement."""
+    def _drop_proof(self) -> sfn.Pass:
+        """Prepare has checked the caller's proof; later steps lack the room to carry it."""
         return sfn.Pass(
             self,
-            "Keep",
+            "DropProof",
+            result=sfn.Result.from_string(CHECKED),
+            result_path="$.input.caller",
+        )
+
+    def _keep(self, construct_id: str, *reasons: str) -> sfn.Pass:
+        """The champion stays: write `Promoted`'s fields, for the same announcement.
+
+        `reasons`: sentences or JSONPaths; without one, the gate's.
+        """
+        told = sfn.JsonPath.array(*reasons) if reasons else None
+        return sfn.Pass(
+            self,
+            construct_id,
             parameters={
                 "promoted": False,
                 "version": sfn.JsonPath.string_at(Evaluated.path("version")),
-                "reasons": sfn.JsonPath.list_at(Evaluated.path("reasons")),
+                "reasons": told or sfn.JsonPath.list_at(Evaluated.path("reasons")),
             },
             result_path=f"$.{Promoted.step}",
+        )
+
+    def _approve(
+        self, hours: int, promote: sfn.IChainable, kept: sfn.IChainable, failed: sfn.IChainable
+    ) -> sfn.IChainable:
+        """Propose the version on the bus, and wait for the answer of an operator.
+
+        The event carries the task token, which is worth nothing without the right to call
+        SendTaskSuccess on this machine.
+        """
+        told = {
+            "execution": sfn.JsonPath.execution_id,
+            "version": sfn.JsonPath.string_at(Evaluated.path("version")),
+            "reasons": sfn.JsonPath.list_at(Evaluated.path("reasons")),
+        }
+        detail: dict[str, object] = {
+            **told,
+            "proposed_at": sfn.JsonPath.state_entered_time,
+            "hours": hours,
+            "token": sfn.JsonPath.task_token,
+        }
+        rejected = self._announce("AnnounceRejected", "PromotionRejected", failed)
+        rejected.next(kept)
+        expired = self._keep(
+            "Expired", f"Kept: nobody approved the version within {hours} hours."
+        ).next(rejected)
+        approve = tasks.EventBridgePutEvents(
+            self,
+            "Approve",
+            entries=[self._entry("PromotionProposed", detail)],
+            integration_pattern=sfn.IntegrationPattern.WAIT_FOR_TASK_TOKEN,
+            result_path=f"$.{Approval.step}",
+            task_timeout=sfn.Timeout.duration(Duration.hours(hours)),
+        )
+        # States.TaskFailed is any error but a timeout.
+        approve.add_retry(
+            errors=["States.TaskFailed"], max_attempts=3, interval=Duration.seconds(2)
+        )
+        approve.add_catch(expired, errors=["States.Timeout"], result_path=sfn.JsonPath.DISCARD)
+        approve.add_catch(failed, errors=["States.ALL"], result_path=ERROR)
+        announce = self._put("AnnounceApproved", "PromotionApproved", told)
+        announce.add_catch(failed, errors=["States.ALL"], result_path=ERROR)
+        return approve.next(
+            sfn.Choice(self, "Approved?")
+            .when(
+                sfn.Condition.boolean_equals(Approval.path("approved"), True),
+                announce.next(promote),
+            )
+            .otherwise(
+                self._keep("Rejected", sfn.JsonPath.string_at(Approval.path("reason"))).next(
+                    rejected
+                )
+            )
         )
 
     def _announce(
@@ -170,21 +254,25 @@ class TrainingMachine(Construct):
     def _put(
         self, construct_id: str, detail_type: DetailType, detail: Mapping[str, object]
     ) -> tasks.EventBridgePutEvents:
-        entry = tasks.EventBridgePutEventsEntry(
-            detail=sfn.TaskInput.from_object(dict(detail)),
-            detail_type=detail_type,
-            event_bus=self._bus,
-            source=SOURCE,
-        )
         state = tasks.EventBridgePutEvents(
             self,
             construct_id,
-            entries=[entry],
+            entries=[self._entry(detail_type, detail)],
             result_path=sfn.JsonPath.DISCARD,
             task_timeout=sfn.Timeout.duration(Duration.minutes(1)),
         )
         state.add_retry(max_attempts=3, interval=Duration.seconds(2))
         return state
+
+    def _entry(
+        self, detail_type: DetailType, detail: Mapping[str, object]
+    ) -> tasks.EventBridgePutEventsEntry:
+        return tasks.EventBridgePutEventsEntry(
+            detail=sfn.TaskInput.from_object(dict(detail)),
+            detail_type=detail_type,
+            event_bus=self._bus,
+            source=SOURCE,
+        )
 
 
 def _names_a_version() -> sfn.Condition:

@@ -7,7 +7,7 @@ from constructs import Construct
 
 from domain import keys
 from stacks.common import grants
-from stacks.common.function import architecture
+from stacks.common.function import architecture, name_role
 from stacks.common.logs import create_log_group
 from stacks.common.nag import acknowledge, wildcard_finding
 from stacks.settings import Settings
@@ -63,6 +63,8 @@ class TrainingTaskDefinition(Construct):
                 mlflow_tracking_uri=mlflow_url,
                 model_name=settings.names.model(settings.contract.target),
                 contract=settings.contract_text,
+                guard_principal=target.principal(name_role(settings.names.guard)),
+                probation_principal=target.principal(name_role(settings.names.drift)),
                 **{"processes": target.tuning_processes(cpu), **stage.training},
             ).to_env(),
             logging=ecs.LogDrivers.aws_logs(

@@ -31,6 +31,8 @@ from domain.drift.incident import Transition
 from domain.drift.retraining import DetectedDrift
 from domain.drift.summary import Summary
 from domain.training.steps import Promoted
+from lambdas.decisions.notices import Notices
+from lambdas.decisions.notify import notify
 from lambdas.drift.run_drift import run_drift
 from lambdas.labels import routes as label_routes
 from lambdas.predictor import routes as predictor_routes
@@ -369,6 +371,27 @@ class Story:
             bus=EventBus(self.clients.bus, "default"),
             links=Links("https://api.example.org/v1", ReportSecret("s" * 40)),
         )
+
+    def propose(self) -> None:
+        """A training proposes its model, and an operator rejects it; each event comes twice."""
+        told = {"execution": "arn:t:e", "version": "1-0a1b2c3d", "reasons": ["Better."]}
+        asked = {"proposed_at": "2026-01-01T00:00:00Z", "hours": 1, "token": "t"}
+
+        def run(detail_type: str, detail: dict[str, Any]) -> object:
+            return notify(
+                detail_type=detail_type,
+                detail=detail,
+                reports=self.bucket,
+                mailer=self._notifier().mailer,
+                notices=Notices("python -m ops", "https://api.example.org/v1"),
+            )
+
+        for detail_type, detail in (
+            ("PromotionProposed", told | asked),
+            ("PromotionProposed", told | asked),
+            ("PromotionRejected", told),
+        ):
+            self._attempt(detail_type, partial(run, detail_type, detail), INVOCATION_ATTEMPTS)
 
     def retrain(self) -> None:
         """The retrain guard gets two detections, the first of them twice."""

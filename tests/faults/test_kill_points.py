@@ -125,6 +125,7 @@ WRITERS: dict[str, Writer] = {
     "labels": Writer(lambda s: s.label(), _predict),
     "drift run": Writer(lambda s: s.drift(0), _label, mails=1),
     "retraining": Writer(lambda s: s.retrain()),
+    "proposal": Writer(lambda s: s.propose(), mails=2),
     "lock": Writer(lambda s: s.take_lock("one")),
 }
 
@@ -186,6 +187,7 @@ EXEMPT = {
 """Modules that write, and why no writer here runs them."""
 COVERED = {
     "adapters/streams.py",
+    "lambdas/decisions/notify.py",
     "lambdas/drift/requested.py",
     "lambdas/retrain_guard/retrain.py",
     "monitoring_job/alerts/alerting.py",

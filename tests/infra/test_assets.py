@@ -22,6 +22,7 @@ ZIPPED_LIMIT = 5 * 1024 * 1024
         ("Labels", "labels"),
         ("TaskWatcher", "task_watcher"),
         ("Retraining/Guard", "retrain_guard"),
+        ("Decisions/Notifier", "decisions"),
     ],
 )
 def test_a_zip_function_holds_domain_adapters_and_its_own_function(

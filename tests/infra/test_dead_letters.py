@@ -39,7 +39,12 @@ def test_functions_that_nobody_waits_for_send_there_the_events_on_which_they_fai
         for function in aws.resources("AWS::Lambda::Function")
         if "DeadLetterConfig" in function.properties
     }
-    asynchronous = ("DriftFunction", "RetrainingGuardFunction", "TaskWatcherFunction")
+    asynchronous = (
+        "DecisionsNotifierFunction",
+        "DriftFunction",
+        "RetrainingGuardFunction",
+        "TaskWatcherFunction",
+    )
     assert dict.fromkeys(asynchronous, QUEUE) == sending
 
 

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from adapters.task_token import VARIABLE
+from domain.model.actor import CHECKED
 from domain.training.steps import RESULTS, Promoted
 from domain.training.steps import STEP_NAMES as STEPS
 from tests.infra.assembly import Assembly
+from training_job.inputs import ExecutionInput
 from training_job.settings import Settings as TrainingSettings
 
 RUN_TASK_LIMIT = 8192
@@ -89,11 +91,14 @@ def test_the_steps_follow_each_other_and_only_a_better_model_is_promoted(
 ) -> None:
     assert [
         "Train?",
+        "DropProof",
         "Tune",
         "Evaluate",
         "Better?",
         "Promoted?",
-    ] == [states[s]["Next"] for s in ("Input", "Prepare", "Tune", "Evaluate", "Promote")]
+    ] == [
+        states[s]["Next"] for s in ("Input", "Prepare", "DropProof", "Tune", "Evaluate", "Promote")
+    ]
     assert [{"Variable": "$.evaluate.promote", "BooleanEquals": True, "Next": "Promote"}] == states[
         "Better?"
     ]["Choices"]
@@ -125,6 +130,37 @@ def test_where_the_gate_keeps_the_champion_the_machine_writes_a_whole_result(
     written = {"version": "1-0a1b2c3d", "reasons": ["No gain."], "promoted": False}
     assert set(written) == {name.removesuffix(".$") for name in keep["Parameters"]}
     assert not Promoted.from_dict(written).promoted
+
+
+def test_a_stage_with_approval_waits_for_an_answer_and_its_end_keeps_the_champion(
+    varied: Callable[..., Assembly],
+) -> None:
+    found = varied("emulator", approval=True, approval_hours=12).definition()["States"]
+    assert "Approve" == found["Better?"]["Choices"][0]["Next"]
+    approve = found["Approve"]
+    assert approve["Resource"].endswith(":states:::events:putEvents.waitForTaskToken")
+    assert ("$.approve", 12 * 3600) == (approve["ResultPath"], approve["TimeoutSeconds"])
+    (entry,) = approve["Parameters"]["Entries"]
+    assert "PromotionProposed" == entry["DetailType"]
+    assert ("$$.Task.Token", 12) == (entry["Detail"]["token.$"], entry["Detail"]["hours"])
+    assert [["States.TaskFailed"]] == [retry["ErrorEquals"] for retry in approve["Retry"]]
+    assert {"States.Timeout": "Expired", "States.ALL": "AnnounceFailure"} == {
+        catch["ErrorEquals"][0]: catch["Next"] for catch in approve["Catch"]
+    }
+    (choice,) = found["Approved?"]["Choices"]
+    assert ("$.approve.approved", "AnnounceApproved") == (choice["Variable"], choice["Next"])
+    assert "Promote" == found["AnnounceApproved"]["Next"]
+    assert "Rejected" == found["Approved?"]["Default"]
+    for ending in ("Rejected", "Expired"):
+        assert "AnnounceRejected" == found[ending]["Next"]
+        assert found[ending]["Parameters"]["promoted"] is False
+    assert "AnnounceKept" == found["AnnounceRejected"]["Next"]
+
+
+def test_the_proof_of_a_caller_is_dropped_once_it_is_checked(states: dict[str, Any]) -> None:
+    drop = states["DropProof"]
+    assert ("$.input.caller", CHECKED) == (drop["ResultPath"], drop["Result"])
+    assert ExecutionInput.parse({"caller": drop["Result"]}).caller is None
 
 
 def test_a_rollback_or_a_named_version_goes_straight_to_promote(states: dict[str, Any]) -> None:

@@ -14,7 +14,15 @@ Call = tuple[str, str, str]
 
 COMMITTED = Path(__file__).with_name("calls.json")
 
-FUNCTIONS = ("Predictor", "Labels", "DashboardBackend", "Drift", "RetrainingGuard", "TaskWatcher")
+FUNCTIONS = (
+    "Predictor",
+    "Labels",
+    "DashboardBackend",
+    "Drift",
+    "RetrainingGuard",
+    "DecisionsNotifier",
+    "TaskWatcher",
+)
 
 RARE = {
     ("PredictorRole", "s3:ListBucket"): "S3 asks for it when there is no champion",

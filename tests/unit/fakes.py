@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import boto3
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from adapters.s3 import Bucket
@@ -25,6 +26,17 @@ from tests.cards import make_card
 
 def client_error(code: str, operation: str = "Call") -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": "made up"}}, operation)
+
+
+def make_sts(endpoint: str | None = None, secret: str = "secret") -> Any:  # noqa: S107 - made up
+    """A client of STS with made-up credentials, at an address of the test's own."""
+    return boto3.client(
+        "sts",
+        region_name="eu-central-1",
+        endpoint_url=endpoint,
+        aws_access_key_id="AKIDEXAMPLE",
+        aws_secret_access_key=secret,
+    )
 
 
 @dataclass

@@ -7,7 +7,7 @@ from adapters.model_store import ModelStore
 from adapters.s3 import Bucket
 from domain.errors import BadBundle
 from domain.model.champion import Action, ModelRef
-from domain.training.steps import Evaluated
+from domain.training.steps import Approval, Evaluated
 from training_job.errors import NothingToPromote
 from training_job.inputs import State
 from training_job.promotion.pointer import read_pointer
@@ -21,6 +21,7 @@ BY_OPERATOR: Mapping[Action, str] = {
     "rollback": "Rolled back by an operator.",
     "promote": "Promoted by an operator.",
 }
+APPROVED = "An operator approved it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +46,19 @@ class Choice:
             reasons = (BY_OPERATOR["rollback"],)
             return cls(lambda: find_previous(models), "rollback", reasons, asked.replaces_seq)
         if version is None:
-            return _choose_evaluated(state.result(Evaluated))
+            approval = Approval.of(state.results)
+            approved = (APPROVED,) if approval is not None else ()
+            return _choose_evaluated(state.result(Evaluated), approved)
         action: Action = "rollback" if _has_served(models, version) else "promote"
-        reasons = (BY_OPERATOR[action],)
+        reasons = (asked.reason or BY_OPERATOR[action],)
         return cls(lambda: find_named(models, version), action, reasons, asked.replaces_seq)
 
 
-def _choose_evaluated(evaluated: Evaluated) -> Choice:
+def _choose_evaluated(evaluated: Evaluated, approved: tuple[str, ...]) -> Choice:
     model = ModelRef.of_version(evaluated.version, evaluated.sha256)
     etag = evaluated.champion_etag
-    return Choice(lambda: (model, etag), "promote", evaluated.reasons, overtaken=CHANGED)
+    reasons = (*evaluated.reasons, *approved)
+    return Choice(lambda: (model, etag), "promote", reasons, overtaken=CHANGED)
 
 
 def find_previous(models: Bucket) -> tuple[ModelRef, str]:

@@ -13,6 +13,7 @@ from adapters.registry import RegistryUnavailable, Tracking
 from adapters.s3 import Bucket, Conflict
 from domain import keys, times
 from domain.errors import BadBundle, BadRecord
+from domain.model.actor import UNPROVEN
 from domain.model.champion import Champion, LedgerEntry, ModelRef
 from domain.training.steps import Promoted, Registry
 from training_job.errors import AwsUnavailable, NothingToPromote
@@ -29,13 +30,15 @@ def promote(
     choice: Choice,
     execution: str,
     say: Callable[[str], None],
+    actor: str = UNPROVEN,
     started_at: int | None = None,
 ) -> Promoted:
     """Make the chosen model the champion, if the pointer is still the one that the choice names.
 
     Safe to repeat: an earlier promotion by this execution is found in the pointer or the ledger.
     Then nothing is chosen again, and only the missing ledger entry and alias are written.
-    `started_at` is when the execution started (UTC milliseconds); older entries aren't read. Raises
+    `actor`: who stands behind it, for the ledger (see `domain.model.actor`). `started_at` is when
+    the execution started (UTC milliseconds); older entries aren't read. Raises
     NothingToPromote when the bundle is missing or damaged, PointerLost when the pointer is, and
     AwsUnavailable when S3 refuses the write although the pointer has not changed.
     """
@@ -48,7 +51,12 @@ def promote(
         if current is not None:
             _record(models, LedgerEntry.of(current, (COMPLETED_LATER,)))
         successor = Champion.successor(
-            current, model, action=choice.action, execution=execution, now=time.time_ns() // 10**6
+            current,
+            model,
+            action=choice.action,
+            execution=execution,
+            now=time.time_ns() // 10**6,
+            actor=actor,
         )
         is_chosen = choice.replaces_seq in (None, current.seq if current else 0)
         writes = is_chosen and seen == etag

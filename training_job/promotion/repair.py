@@ -8,6 +8,7 @@ from adapters.registry import Tracking
 from adapters.s3 import Bucket, Conflict
 from domain import keys
 from domain.errors import BadBundle, BadRecord
+from domain.model.actor import UNPROVEN
 from domain.model.champion import Champion, LedgerEntry, ModelRef
 from domain.training.steps import Promoted
 from training_job.errors import NothingToPromote, PointerLost
@@ -20,18 +21,24 @@ RESTORED = "The champion pointer was lost: the newest version of the ledger serv
 
 
 def repair(
-    *, models: Bucket, tracking: Tracking, execution: str, say: Callable[[str], None]
+    *,
+    models: Bucket,
+    tracking: Tracking,
+    execution: str,
+    say: Callable[[str], None],
+    actor: str = UNPROVEN,
 ) -> Promoted:
     """Let the newest version of the ledger serve again, as a change of its own with the next seq.
 
-    Of versions whose bundle is damaged the next older one is taken. Safe to repeat. Returns what
-    Raises NothingToPromote when no entry leads to a bundle that can be served.
+    Of versions whose bundle is damaged the next older one is taken. Safe to repeat. `actor`: who
+    asked for it, for the ledger. Raises NothingToPromote when no entry leads to a bundle that can
+    be served.
     """
     store = ModelStore(models)
     champion = _read_sound(store)
     if champion is None:
         lost = models.get(keys.CHAMPION)
-        restored = _restore(store, execution)
+        restored = _restore(store, execution, actor)
         try:
             store.replace_pointer(restored, lost.etag if lost else None)
         except Conflict:
@@ -56,7 +63,7 @@ def _read_sound(store: ModelStore) -> Champion | None:
     return pointer.champion
 
 
-def _restore(store: ModelStore, execution: str) -> Champion:
+def _restore(store: ModelStore, execution: str, actor: str) -> Champion:
     """The pointer that the ledger leads to; raises NothingToPromote."""
     listed = store.list_ledger()
     for seq, action, version in reversed(listed):
@@ -77,6 +84,7 @@ def _restore(store: ModelStore, execution: str) -> Champion:
             action="repair",
             execution=execution,
             promoted_at=time.time_ns() // 1_000_000,
+            actor=actor,
         )
     raise NothingToPromote(
         "No entry of the ledger leads to a bundle that can be served: delete"

@@ -8,7 +8,7 @@ from domain import keys, times
 from domain.model.champion import Champion
 from domain.model.consistency import Consistency
 from domain.typed_json import Json
-from ops import executions
+from ops import executions, proposals
 from ops.commands.machine.up import list_links
 from ops.console import Answer, facts
 from ops.errors import OpsError
@@ -53,6 +53,7 @@ def run(
     consistency = describe_consistency(target)
     waiting = count_dead_letters(target)
     champion, serving = _describe_champion(target)
+    proposed = proposals.list_waiting(target)
     data |= {
         "deployed": True,
         "links": {**dict(links)},
@@ -60,17 +61,24 @@ def run(
         "problems": [text for name, text in consistency if name == "problem"],
         "champion": None if champion is None else champion.version,
         "dead_letters": waiting,
+        "proposals": [proposal.version for proposal in proposed],
     }
-    shown += [*links, *last, *consistency, ("champion", serving), describe_dead_letters(waiting)]
+    shown += [*links, *last, *consistency, ("champion", serving)]
+    shown += [("proposal", proposals.describe(proposal)) for proposal in proposed]
+    shown.append(describe_dead_letters(waiting))
     if serving.startswith(LOST):
-        return _answer(data, shown, REPAIR, status=1 if check else 0)
-    if champion is None:
-        return _answer(data, shown, "python -m ops upload FILE, then train")
-    if data["problems"]:
-        return _answer(data, shown, "python -m ops ledger", status=1 if check else 0)
-    return _answer(data, shown, "python -m ops simulate")
+        next_step = REPAIR
+    elif champion is None:
+        next_step = "python -m ops upload FILE, then train"
+    elif data["problems"]:
+        next_step = "python -m ops ledger"
+    else:
+        next_step = f"python -m ops approve {proposed[0].version}" if proposed else SIMULATE
+    failed = check and next_step in (REPAIR, "python -m ops ledger")
+    return _answer(data, shown, next_step, status=int(failed))
 
 
+SIMULATE = "python -m ops simulate"
 STOPPED = "stopped"
 LOST = "pointer lost"
 

@@ -27,11 +27,12 @@ def run(target: Target) -> Answer:
             entry.action,
             entry.version,
             entry.previous_version or "-",
+            entry.actor,
             " ".join(entry.reasons),
         )
         for entry in entries
     ]
-    header = ("seq", "when (UTC)", "action", "version", "before", "reasons")
+    header = ("seq", "when (UTC)", "action", "version", "before", "who", "reasons")
     return Answer(
         data=data,
         shown=[table(header, rows), *damaged],

@@ -81,8 +81,19 @@ LOGGED = [f"{PREDICTIONS}/log/{DAY}/a.parquet", f"{PREDICTIONS}/fallback/log/{DA
 RUN = [f"{REPORTS}/runs/a/summary.json", f"{REPORTS}/requests/a.json"]
 ALERTS = f"{REPORTS}/alerts/state.json"
 DECISION = f"{REPORTS}/retraining/0123456789abcdef.json"
+PROPOSALS = [f"{REPORTS}/proposals/train-1.json", f"{REPORTS}/notices/0123.json"]
 
 TASKS = ("training", "promotion")
+MAIL: Calls = [
+    (
+        "ses:SendEmail",
+        [
+            *(arn("ses", f"identity/{name}@example.org") for name in ("sender", "team")),
+            arn("ses", "identity/example.org"),
+            arn("ses", "configuration-set/{MailConfiguration}"),
+        ],
+    ),
+]
 
 NEEDED: dict[str, Calls] = {
     "PredictorRole": [
@@ -128,14 +139,16 @@ NEEDED: dict[str, Calls] = {
         ("kms:Decrypt kms:GenerateDataKey", [KEY]),
         ("secretsmanager:GetSecretValue", [SECRET]),
         ("events:PutEvents", [BUS]),
-        (
-            "ses:SendEmail",
-            [
-                *(arn("ses", f"identity/{name}@example.org") for name in ("sender", "team")),
-                arn("ses", "identity/example.org"),
-                arn("ses", "configuration-set/{MailConfiguration}"),
-            ],
-        ),
+        *MAIL,
+        *PUBLISH,
+        *DEAD,
+    ],
+    "DecisionsNotifierRole": [
+        *log_of("DecisionsNotifier"),
+        ("s3:ListBucket", [REPORTS]),
+        ("s3:GetObject s3:PutObject", PROPOSALS),
+        ("kms:Decrypt kms:GenerateDataKey", [KEY]),
+        *MAIL,
         *PUBLISH,
         *DEAD,
     ],
@@ -226,6 +239,7 @@ PROD: dict[str, Calls] = {
             "DashboardBackend",
             "Drift",
             "RetrainingGuard",
+            "DecisionsNotifier",
             "TaskWatcher",
         )
     },

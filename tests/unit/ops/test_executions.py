@@ -17,7 +17,8 @@ from ops.commands.machine import status
 from ops.commands.models import stop
 from ops.errors import OpsError
 from ops.laptop import Laptop
-from tests.unit.fakes import client_error
+from tests.unit.fakes import client_error, make_sts
+from training_job.inputs import ExecutionInput
 
 MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:circle-dev-training"
 
@@ -74,13 +75,21 @@ class LostAnswer(States):
 def _target(states: States, **more: Any) -> Any:
     deployment = SimpleNamespace(state_machine_arn=MACHINE)
     made = {"laptop": None, "folder": Path(), "deployment": deployment}
-    return SimpleNamespace(client=lambda *_, **__: states, **made, **more)
+
+    def client(service: str, **_: Any) -> Any:
+        return make_sts() if service == "sts" else states
+
+    return SimpleNamespace(client=client, **made, **more)
 
 
 def test_a_lost_answer_starts_nothing_twice() -> None:
     states = LostAnswer()
     arn = executions.start(_target(states), {"promote_version": "1-0a1b2c3d"})
-    assert {arn: {"promote_version": "1-0a1b2c3d"}} == states.inputs
+    assert [arn] == list(states.inputs)
+    assert "1-0a1b2c3d" == states.inputs[arn]["promote_version"]
+    caller = ExecutionInput.parse(states.inputs[arn]).caller
+    assert caller is not None
+    assert "X-Amz-Signature=" in caller.proof
 
 
 def test_two_starts_are_two_executions() -> None:

@@ -1,0 +1,98 @@
+"""The operator's mails about decisions: what was decided, why, and the command that follows."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from adapters.mail import Message
+from domain import times
+from domain.model.proposal import Proposal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """A mail. `id` names the decision, so that a repeated event mails it once.
+
+    `facts`: sentences. `commands`: what to type, each under what it does. `link`: the page.
+    """
+
+    id: str
+    subject: str
+    facts: tuple[str, ...]
+    commands: tuple[tuple[str, str], ...] = ()
+    link: str = ""
+
+    def to_message(self) -> Message:
+        """The mail as text and as HTML."""
+        typed = [f"{what}:\n    {command}" for what, command in self.commands]
+        linked = [f"Look at it on the dashboard: {self.link}"] if self.link else []
+        rows = [f"<li>{escape(fact)}</li>" for fact in self.facts]
+        shown = [
+            f"<p>{escape(what)}:<br><code>{escape(command)}</code></p>"
+            for what, command in self.commands
+        ]
+        page = (
+            f'<p><a href="{escape(self.link)}">Look at it on the dashboard</a></p>'
+            if self.link
+            else ""
+        )
+        return Message(
+            subject=self.subject,
+            text="\n\n".join([*self.facts, *typed, *linked]) + "\n",
+            html=f"<html><body><ul>{''.join(rows)}</ul>{''.join(shown)}{page}</body></html>",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """`command`: how the command line is called. `api_url`: base of the dashboard's links."""
+
+    command: str
+    api_url: str
+
+    def propose(self, proposal: Proposal) -> Notice:
+        """A model waits for an approval."""
+        until = times.from_millis(proposal.expires_at).strftime("%Y-%m-%d %H:%M UTC")
+        return Notice(
+            id=_identify("proposed", proposal.execution, proposal.token),
+            subject=f"Version {proposal.version} waits for your approval until {until}",
+            facts=(
+                f"Version {proposal.version} passed the gate. It serves once you approve it;"
+                f" without an answer until {until} the champion stays.",
+                *proposal.reasons,
+            ),
+            commands=(
+                ("Let it serve", f"{self.command} approve {proposal.version}"),
+                ("Keep the champion", f"{self.command} reject {proposal.version} --reason TEXT"),
+            ),
+            link=self._card(proposal.version),
+        )
+
+    def reject(self, detail: Mapping[str, Any]) -> Notice:
+        """A model was rejected, or its time ran out."""
+        version = str(detail["version"])
+        return Notice(
+            id=_identify("rejected", str(detail["execution"])),
+            subject=f"The champion stays: version {version} was not approved",
+            facts=tuple(map(str, detail["reasons"])),
+            link=self._card(version),
+        )
+
+    def suggest_training(self, detail: Mapping[str, Any]) -> Notice:
+        """The retrain guard would train, and may only say so."""
+        return Notice(
+            id=_identify("retraining", *map(str, detail["run_ids"]), str(detail["transition"])),
+            subject="Training again is suggested",
+            facts=(str(detail["reason"]),),
+            commands=(("Train", f"{self.command} train"),),
+            link=f"{self.api_url}/#/drift",
+        )
+
+    def _card(self, version: str) -> str:
+        return f"{self.api_url}/#/models/{version}"
+
+
+def _identify(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]

@@ -117,6 +117,7 @@ def prepare(context: Context) -> Prepared:
         say=context.say,
         source=_choose_production(context),
     )
+    return replace(prepared, started_by=started_by)
 
 
 def _choose_production(context: Context) -> "Source | None":
@@ -139,7 +140,6 @@ def _choose_production(context: Context) -> "Source | None":
         now=context.now,
         test_share=settings.production_test_share,
     )
-    return replace(prepared, started_by=started_by)
 
 
 def tune(context: Context) -> Tuned:

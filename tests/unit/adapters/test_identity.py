@@ -22,7 +22,7 @@ SECRET = "secret"
 class Sts(BaseHTTPRequestHandler):
     """Checks the signature of a GetCallerIdentity request as STS does."""
 
-    def do_GET(self) -> None:  # noqa: N802 - its base's name
+    def do_GET(self) -> None:
         given = dict(parse_qsl(urlsplit(self.path).query))
         signature, date = given.pop("X-Amz-Signature"), given["X-Amz-Date"]
         url = f"http://{self.headers['Host']}/?{urlencode(given)}"

@@ -98,13 +98,13 @@ def percentile_interval(value: float, resampled: Floats) -> Interval:
     return Interval(value, float(low), float(high))
 
 
-def divide(above: npt.NDArray[np.int64], below: npt.NDArray[np.int64]) -> Floats:
+def divide(above: Counts | Floats, below: Counts | Floats) -> Floats:
     """Divide counts; NaN where the denominator is zero."""
     with np.errstate(invalid="ignore"):
         return np.asarray(above / below, dtype=np.float64)
 
 
-def count_figures(cells: Counts) -> dict[str, Floats]:
+def count_figures(cells: Counts | Floats) -> dict[str, Floats]:
     """The GROUP_FIGURES of each line ``[tn, fp, fn, tp]``; NaN where undefined."""
     tn, fp, fn, tp = cells.T
     return {

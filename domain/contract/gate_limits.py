@@ -17,9 +17,17 @@ class GateLimits:
     `minimum_f1`: the lowest test F1. `maximum_calibration_error`: see
     `tabular.calibration`. `segment_margin`: by how much a segment may get worse,
     in `segment_metric`; that is the objective's metric where the contract names none.
+
+    `smallest_gain`: the smallest gain that is worth having; the newest production rows decide when
+    they can see it. Then `uploaded_margin` is by how much the uploaded test rows may get worse.
+    `maximum_changed_answers`: the largest share of logged requests that a challenger may answer
+    otherwise than the champion; no limit where the contract names none.
     """
 
     minimum_f1: float | None = None
     maximum_calibration_error: float = 0.15
     segment_margin: float = 0.05
     segment_metric: SegmentMetric | None = None
+    smallest_gain: float = 0.02
+    uploaded_margin: float = 0.05
+    maximum_changed_answers: float | None = None

@@ -20,23 +20,34 @@ And a challenger that surely finds more than a champion that surely misses the r
 no gain in precision.
 
 A champion whose bundle is damaged or missing can't serve, so nothing is compared with it.
+
+There may be a second witness: the newest labelled production rows (`Recent`), on which the champion
+has already answered. When they would see the smallest gain worth having with a power of 80 %, they
+decide, by the same rules, and the uploaded test rows only must not surely get worse by more than a
+margin. With fewer labels they can only object: a challenger that is surely worse on them is not
+promoted.
+
+Rows that have judged models before demand a surer gain each time (`domain.model.alpha_investing`).
 """
 
+import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from domain.contract.gate_limits import DEFAULT_MINIMUM_F1, GateLimits, SegmentMetric
 from domain.contract.objective import Metric, Objective
 from domain.interval import Interval
+from domain.model.alpha_investing import detectable_gain, required_errors
 from domain.model.left_out import LeftOut
 from domain.model.missing_effect import MissingEffect
+from domain.model.replay import Replay
 
 SEGMENT_POSITIVES = 50
 """A segment with fewer can't stop a promotion: its F1 is too uncertain. For the false positive
 rate, as many negatives are needed."""
-POWER_80 = 1.959964 + 0.841621
-"""A gain of so many standard errors is proven in 80 of 100 tests (both quantiles are normal)."""
+LEAST_LABELS, LEAST_POSITIVES = 100, 30
+"""With fewer labels production rows say nothing."""
 
 METRICS: Mapping[Metric | SegmentMetric, str] = {
     "f1": "F1",
@@ -48,6 +59,8 @@ METRICS: Mapping[Metric | SegmentMetric, str] = {
 
 Case = Literal["contract_changed", "bundle_damaged"]
 Rule = Literal["first", "paired", "contract_changed", "bundle_damaged"]
+Role = Literal["decides", "objects", "none"]
+"""Of production rows in a verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +108,13 @@ class Paired:
 
     @property
     def detectable_gain(self) -> float:
-        """The gain that such a test proves in 80 of 100 cases."""
-        return POWER_80 * self.standard_error
+        """The gain that such a test proves in 80 of 100 cases, if it is the first on its rows."""
+        return detectable_gain(self.standard_error, 0)
+
+    def proves_gain(self, earlier: int) -> bool:
+        """Whether the gain is surely above zero after so many earlier tests on the same rows."""
+        required = required_errors(earlier) * self.standard_error
+        return self.gain.low > 0 and (not earlier or self.gain.value > required)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +132,8 @@ class Evidence:
 
     `figures`: at least F1, recall, ROC AUC, calibration error and the objective's metric.
     `constant`: the metric of the best constant answer. `chance_calibration_error`: what a perfectly
-    calibrated model exceeds once in forty times. `earlier_verdicts`: of other models on these very
-    test rows.
+    calibrated model exceeds once in forty times. `earlier_verdicts`: on these very rows since the
+    last promotion. `place`: which rows these are, as the first word of a sentence.
     """
 
     objective: Objective
@@ -126,6 +144,7 @@ class Evidence:
     earlier_verdicts: int = 0
     left_out: LeftOut | None = None
     missing: tuple[MissingEffect, ...] = ()
+    place: str = "Test"
 
     @property
     def metric(self) -> Interval:
@@ -138,6 +157,46 @@ class Evidence:
         return METRICS[self.objective.metric]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recent:
+    """What the newest labelled production rows show; predicted in ``[start, end)`` (UTC ms).
+
+    `evidence` compares the challenger with the champion's own logged answers. `effective_rows`: as
+    many rows of equal weight are as informative. `fresh`: whether no earlier verdict used any.
+    """
+
+    evidence: Evidence
+    labels: int
+    positives: int
+    effective_rows: float
+    start: int
+    end: int
+    fresh: bool = True
+
+    def choose_role(self, limits: GateLimits) -> Role:
+        """What they may do: decide, object, or nothing."""
+        champion = self.evidence.champion
+        if not isinstance(champion, Paired) or self.labels < LEAST_LABELS:
+            return "none"
+        if min(self.positives, self.labels - self.positives) < LEAST_POSITIVES:
+            return "none"
+        return "decides" if self.detectable_gain <= limits.smallest_gain else "objects"
+
+    @property
+    def detectable_gain(self) -> float:
+        """The gain that they prove in 80 of 100 cases; infinite without a champion to compare with.
+
+        Where hardly any answer differs the bootstrap knows no error. Three rows that differ may
+        still be unseen, each of which changes F1 by about half a positive.
+        """
+        champion = self.evidence.champion
+        if not isinstance(champion, Paired):
+            return math.inf
+        unseen = math.sqrt(3) / (2 * max(self.positives, 1))
+        error = max(champion.standard_error, unseen)
+        return detectable_gain(error, self.evidence.earlier_verdicts)
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """Whether to promote, which rule decided, and each reason as a sentence."""
@@ -147,10 +206,24 @@ class Verdict:
     reasons: tuple[str, ...]
 
 
-def judge(evidence: Evidence, limits: GateLimits) -> Verdict:
-    """Apply the rule that fits the champion; the verdict names every reason against a promotion."""
+def judge(
+    evidence: Evidence,
+    limits: GateLimits,
+    recent: Recent | None = None,
+    replay: Replay | None = None,
+) -> Verdict:
+    """Apply the rule that fits the champion; the verdict names every reason against a promotion.
+
+    `evidence`: on the uploaded test rows.
+    """
+    role = recent.choose_role(limits) if recent else "none"
+    uploaded = evidence
+    if recent and role == "decides":
+        evidence = replace(recent.evidence, left_out=uploaded.left_out, missing=uploaded.missing)
     against = [*_find_missing_skill(evidence), *_find_broken_limits(evidence, limits)]
     reasons: list[str] = []
+    if recent:
+        reasons.append(_explain_role(recent, role, limits))
     match evidence.champion:
         case None:
             rule: Rule = "first"
@@ -164,23 +237,18 @@ def judge(evidence: Evidence, limits: GateLimits) -> Verdict:
             against += _find_clear_loss(champion, evidence)
         case Paired() as champion:
             rule = "paired"
-            comparison = _describe_comparison(champion, evidence)
-            power = _describe_power(champion)
-            recall = champion.recall
-            if recall and _mends_recall(recall, evidence.objective):
-                reasons.append(
-                    f"Champion {champion.version} finds {recall.champion.value:.4f} of the "
-                    f"positives, surely fewer than required, and the challenger surely more, so "
-                    f"it need not be beaten in {evidence.metric_name}."
-                )
-            elif recall and champion.gain.low > 0 and not recall.saved_cost_gain.low > 0:
-                against.insert(0, f"{comparison}, {_describe_trade(recall)}.")
-            elif champion.gain.low > 0:
-                reasons.append(f"{comparison}: better{power}.")
-            else:
-                against.insert(0, f"{comparison}: no proven gain, so the champion stays{power}.")
+            better, worse = _compare(champion, evidence)
+            reasons += better
+            against[:0] = worse
             against += _find_losing_segments(champion.segments, evidence, limits)
+    if recent and role == "decides":
+        against += _find_uploaded_loss(uploaded, limits)
+    if recent and role == "objects":
+        against += _find_recent_loss(recent)
     notes = [*_explain_chance(evidence, limits), *_count_looks(evidence)]
+    if replay is not None:
+        against += _find_too_many_changes(replay, limits)
+        notes += replay.notes()
     if evidence.left_out is not None:
         against += evidence.left_out.objections()
         notes += evidence.left_out.notes()
@@ -188,17 +256,36 @@ def judge(evidence: Evidence, limits: GateLimits) -> Verdict:
     return Verdict(promote=not against, rule=rule, reasons=(*reasons, *against, *notes))
 
 
+def _compare(champion: Paired, evidence: Evidence) -> tuple[list[str], list[str]]:
+    """Why the challenger is better, and why it is not: one sentence in one of the two."""
+    comparison = _describe_comparison(champion, evidence)
+    power = _describe_power(champion, evidence.earlier_verdicts)
+    proven = champion.proves_gain(evidence.earlier_verdicts)
+    recall = champion.recall
+    if recall and _mends_recall(recall, evidence.objective):
+        return [
+            f"Champion {champion.version} finds {recall.champion.value:.4f} of the "
+            f"positives, surely fewer than required, and the challenger surely more, so "
+            f"it need not be beaten in {evidence.metric_name}."
+        ], []
+    if recall and proven and not recall.saved_cost_gain.low > 0:
+        return [], [f"{comparison}, {_describe_trade(recall)}."]
+    if proven:
+        return [f"{comparison}: better{power}."], []
+    return [], [f"{comparison}: no proven gain, so the champion stays{power}."]
+
+
 def _find_missing_skill(evidence: Evidence) -> Iterable[str]:
     """What a model that knows nothing would show as well."""
     value, roc_auc = evidence.metric.value, evidence.figures["roc_auc"]
     if not value > evidence.constant:
         yield (
-            f"Test {evidence.metric_name} {value:.4f} is not above the {evidence.constant:.4f} of "
-            "the best constant answer."
+            f"{evidence.place} {evidence.metric_name} {value:.4f} is not above the "
+            f"{evidence.constant:.4f} of the best constant answer."
         )
     if not roc_auc.low > 0.5:
         yield (
-            f"Test ROC AUC {roc_auc.value:.4f} (95 % interval {roc_auc.low:.4f} to "
+            f"{evidence.place} ROC AUC {roc_auc.value:.4f} (95 % interval {roc_auc.low:.4f} to "
             f"{roc_auc.high:.4f}) is not surely above 0.5, which is chance."
         )
 
@@ -206,13 +293,13 @@ def _find_missing_skill(evidence: Evidence) -> Iterable[str]:
 def _find_broken_limits(evidence: Evidence, limits: GateLimits) -> Iterable[str]:
     f1, minimum = evidence.figures["f1"].value, _minimum_f1(evidence, limits)
     if not f1 >= minimum:
-        yield f"Test F1 {f1:.4f} is below {minimum:.4f}, {_name_limit('minimum_f1')}."
+        yield f"{evidence.place} F1 {f1:.4f} is below {minimum:.4f}, {_name_limit('minimum_f1')}."
     recall = evidence.figures["recall"]
     if _misses_recall(recall, evidence.objective):
         yield (
-            f"Test recall {recall.value:.4f} (95 % interval {recall.low:.4f} to {recall.high:.4f}) "
-            f"is surely below {evidence.objective.minimum_recall:.4f}, the minimum_recall in "
-            "[target] of the contract."
+            f"{evidence.place} recall {recall.value:.4f} (95 % interval {recall.low:.4f} to "
+            f"{recall.high:.4f}) is surely below {evidence.objective.minimum_recall:.4f}, the "
+            "minimum_recall in [target] of the contract."
         )
     error = evidence.figures["calibration_error"].value
     if not (_keeps_calibration(error, limits) or error <= evidence.chance_calibration_error):
@@ -268,34 +355,85 @@ def _explain_chance(evidence: Evidence, limits: GateLimits) -> Iterable[str]:
 
 
 def _count_looks(evidence: Evidence) -> Iterable[str]:
-    if evidence.earlier_verdicts:
-        verdicts = (
-            "1 earlier model"
-            if evidence.earlier_verdicts == 1
-            else (f"{evidence.earlier_verdicts:,} earlier models")
+    earlier = evidence.earlier_verdicts
+    if not earlier or not isinstance(evidence.champion, Paired):
+        return
+    models = "1 earlier model" if earlier == 1 else f"{earlier:,} earlier models"
+    yield (
+        f"The same rows have judged {models} since the last promotion, and each further look makes "
+        f"a false promotion more likely, so a gain of {required_errors(earlier):.2f} standard "
+        "errors is required instead of 1.96, which keeps the chance of any false promotion on "
+        "these rows below 5 %."
+    )
+
+
+def _explain_role(recent: Recent, role: Role, limits: GateLimits) -> str:
+    rows = (
+        f"{recent.labels:,} {'fresh' if recent.fresh else 'of the newest'} production rows with "
+        f"mature labels ({recent.positives:,} positives)"
+    )
+    if recent.effective_rows < recent.labels - 0.5:
+        rows += f", worth {recent.effective_rows:,.0f} of equal weight,"
+    if role == "none":
+        if not isinstance(recent.evidence.champion, Paired):
+            return f"{rows} have no answer of a champion to compare with, so they say nothing."
+        return (
+            f"{rows} are too few to say anything: {LEAST_LABELS} labels, and {LEAST_POSITIVES} of "
+            "either class, are needed."
         )
+    found = f"{rows} would show a true gain of {recent.detectable_gain:.4f} in 80 of 100 cases"
+    if role == "decides":
+        return (
+            f"{found}, no more than the {limits.smallest_gain:.4f} that is worth having "
+            f"({_name_limit('smallest_gain')}), so they decide."
+        )
+    return (
+        f"{found}, more than the {limits.smallest_gain:.4f} that is worth having "
+        f"({_name_limit('smallest_gain')}), so they can only object."
+    )
+
+
+def _find_uploaded_loss(uploaded: Evidence, limits: GateLimits) -> Iterable[str]:
+    """Whether the uploaded test rows surely get worse by more than the margin."""
+    champion = uploaded.champion
+    if isinstance(champion, Paired) and champion.gain.high < -limits.uploaded_margin:
         yield (
-            f"The same test rows have judged {verdicts}, and each further look makes a false "
-            "promotion more likely."
+            f"{_describe_comparison(champion, uploaded)}: surely a loss of more than "
+            f"{limits.uploaded_margin:.4f}, {_name_limit('uploaded_margin')}."
+        )
+
+
+def _find_recent_loss(recent: Recent) -> Iterable[str]:
+    """Whether the challenger is surely worse on production rows that are too few to decide."""
+    champion = recent.evidence.champion
+    if isinstance(champion, Paired) and champion.gain.high < 0:
+        yield f"{_describe_comparison(champion, recent.evidence)}: surely worse."
+
+
+def _find_too_many_changes(replay: Replay, limits: GateLimits) -> Iterable[str]:
+    most = limits.maximum_changed_answers
+    if most is not None and replay.changed > most:
+        yield (
+            f"The challenger changes {replay.changed:.2%} of the answers to {replay.rows:,} "
+            f"logged requests, more than {most:.2%}, {_name_limit('maximum_changed_answers')}."
         )
 
 
 def _describe_comparison(champion: Paired, evidence: Evidence) -> str:
     gain = champion.gain
     return (
-        f"Test {evidence.metric_name} {evidence.metric.value:.4f} against {champion.value:.4f} of "
-        f"champion {champion.version} on the same rows, a gain of {gain.value:+.4f} (95 % interval "
-        f"{gain.low:+.4f} to {gain.high:+.4f})"
+        f"{evidence.place} {evidence.metric_name} {evidence.metric.value:.4f} against "
+        f"{champion.value:.4f} of champion {champion.version} on the same rows, a gain of "
+        f"{gain.value:+.4f} (95 % interval {gain.low:+.4f} to {gain.high:+.4f})"
     )
 
 
-def _describe_power(champion: Paired) -> str:
+def _describe_power(champion: Paired, earlier: int) -> str:
     """What such a test can see; nothing where both models answer every row alike."""
     if not champion.standard_error > 0:
         return ""
-    return (
-        f"; a true gain of {champion.detectable_gain:.4f} would be proven in 80 of 100 such tests"
-    )
+    gain = detectable_gain(champion.standard_error, earlier)
+    return f"; a true gain of {gain:.4f} would be proven in 80 of 100 such tests"
 
 
 def _find_losing_segments(

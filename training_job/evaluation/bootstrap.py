@@ -18,13 +18,12 @@ from domain.interval import Interval
 from tabular.classification import (
     RESAMPLES,
     Bools,
-    Counts,
     Floats,
     count_figures,
     percentile_interval,
-    resample,
 )
-from training_job.model.objective import count_answers, evaluate_counts
+from training_job.evaluation.weighted_cells import WeightedCells
+from training_job.model.objective import evaluate_counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +42,24 @@ def paired_change(
     *,
     seed: int,
     resamples: int = RESAMPLES,
+    weights: Floats | None = None,
 ) -> Change | None:
     """Compare two models' answers to the same rows by an objective's metric, or by a named one.
+
+    `weights`: how many rows each counts for.
 
     None when the metric is undefined for either, such as F1 where no row is positive and none is
     called positive.
     """
-    cells = np.bincount(4 * labels + 2 * challenger + champion, minlength=8)
-    value = _change(metric, cells)
+    cells = WeightedCells.count(4 * labels + 2 * challenger + champion, 8, weights)
+    value = _change(metric, cells.value)
     if np.isnan(value):
         return None
-    drawn = _change(metric, resample(cells, seed, resamples))
+    drawn = _change(metric, cells.redraw(seed, resamples))
     return Change(percentile_interval(float(value), drawn), float(np.nanstd(drawn)))
 
 
-def _change(metric: Objective | SegmentMetric, cells: Counts) -> Floats:
+def _change(metric: Objective | SegmentMetric, cells: Floats) -> Floats:
     """The change per line of the cells (label, challenger, champion)."""
     each = cells.reshape(-1, 2, 2, 2)
     challenger, champion = each.sum(axis=3).reshape(-1, 4), each.sum(axis=2).reshape(-1, 4)
@@ -65,19 +67,24 @@ def _change(metric: Objective | SegmentMetric, cells: Counts) -> Floats:
     return change if cells.ndim > 1 else np.asarray(change[0])
 
 
-def _evaluate(metric: Objective | SegmentMetric, counts: Counts) -> Floats:
+def _evaluate(metric: Objective | SegmentMetric, counts: Floats) -> Floats:
     if isinstance(metric, Objective):
         return evaluate_counts(metric, counts)
     return count_figures(counts)[metric]
 
 
 def metric_interval(
-    objective: Objective, labels: Bools, predicted: Bools, *, seed: int
+    metric: Objective | SegmentMetric,
+    labels: Bools,
+    predicted: Bools,
+    *,
+    seed: int,
+    weights: Floats | None = None,
 ) -> Interval | None:
-    """The objective's metric with its 95 % interval; None where it is undefined."""
-    counts = count_answers(labels, predicted)
-    value = float(evaluate_counts(objective, counts))
+    """The metric with its 95 % interval; None where it is undefined."""
+    cells = WeightedCells.count(2 * labels + predicted, 4, weights)
+    value = float(_evaluate(metric, cells.value[None, :])[0])
     if np.isnan(value):
         return None
-    drawn = evaluate_counts(objective, resample(counts, seed, RESAMPLES))
+    drawn = _evaluate(metric, cells.redraw(seed, RESAMPLES))
     return percentile_interval(value, drawn)

@@ -1,0 +1,32 @@
+"""How sure a gain must be when the same rows have judged models before.
+
+Among many challengers that are no better, one will look better by chance on the same rows. So each
+further test on them gets a smaller part of a total error rate, and all of them together promote one
+that is no better in at most WEALTH of the cases. A promotion starts anew: from then on challengers
+are compared with another champion.
+
+Method: D. Foster and R. Stine, "Alpha-investing: a procedure for sequential control of expected
+false discoveries" (2008), with their rule that test k bids what remains, divided by k + 1. Without
+a discovery that is WEALTH / (k (k + 1)): the first test keeps the usual 2.5 % on one side.
+"""
+
+from statistics import NormalDist
+
+WEALTH = 0.05
+_NORMAL = NormalDist()
+_POWER_80 = _NORMAL.inv_cdf(0.8)
+
+
+def error_rate(earlier: int) -> float:
+    """The chance at which a challenger that is no better may pass, after so many earlier tests."""
+    return WEALTH / ((earlier + 1) * (earlier + 2))
+
+
+def required_errors(earlier: int) -> float:
+    """So many standard errors a gain must be above zero."""
+    return _NORMAL.inv_cdf(1 - error_rate(earlier))
+
+
+def detectable_gain(standard_error: float, earlier: int) -> float:
+    """The gain that such a test proves in 80 of 100 cases."""
+    return (required_errors(earlier) + _POWER_80) * standard_error

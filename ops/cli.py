@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -67,6 +68,11 @@ COMMANDS = {
     "open": Entry("Show the links, or open one in a browser.", MACHINE, ("", "dashboard")),
     "sample-data": Entry(
         "Write a CSV file of made-up patients.", DATA, ("--rows 10000 --out sample.csv",)
+    ),
+    "contract infer": Entry(
+        "Draft a data contract from a file.",
+        DATA,
+        ("churn.csv --target Churn --key customerID", "cells.csv --target diagnosis --positive M"),
     ),
     "upload": Entry(
         "Copy training data into the data bucket.",
@@ -177,7 +183,10 @@ class LazyGroup(TyperGroup):
                 formatter.write_dl(rows)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        """Import the command that is called."""
+        """Import the command that is called; its name may have two words."""
+        two_words = " ".join(args[:2])
+        if two_words in COMMANDS:
+            args = [two_words, *args[2:]]
         name, command, rest = super().resolve_command(ctx, args)
         try:
             return name, load(name) if name in COMMANDS else command, rest
@@ -188,7 +197,7 @@ class LazyGroup(TyperGroup):
 
 def module_of(name: str) -> str:
     """The dotted name of a command's module."""
-    return f"ops.commands.{PACKAGES[COMMANDS[name].panel]}.{name.replace('-', '_')}"
+    return f"ops.commands.{PACKAGES[COMMANDS[name].panel]}.{re.sub('[- ]', '_', name)}"
 
 
 def load(name: str) -> Any:

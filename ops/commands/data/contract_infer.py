@@ -1,0 +1,95 @@
+"""`contract infer`: draft a data contract from a file."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Argument, Option
+
+from domain.contract.contract import Contract
+from ops.console import Answer, Progress, facts
+from ops.errors import OpsError
+from ops.target import Target
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+def run(
+    target: Target,  # noqa: ARG001 - a draft needs no deployment
+    file: Annotated[Path, Argument(help="A CSV or Parquet file with a header.")],
+    *,
+    target_column: Annotated[
+        str, Option("--target", help="The column to predict, as the file calls it.")
+    ],
+    key: Annotated[str | None, Option(help="The column that numbers or names the rows.")] = None,
+    subject: Annotated[
+        str | None, Option(help="The column that names the person; one may have several rows.")
+    ] = None,
+    positive: Annotated[
+        str | None, Option(help="The target's value that counts as yes, if that isn't plain.")
+    ] = None,
+    out: Annotated[Path | None, Option(help="Where to write it (FILE's name with .toml).")] = None,
+    replace: Annotated[bool, Option("--replace", help="Replace a file that is there.")] = False,
+) -> Answer:
+    """Draft a data contract from a file: kinds, categories, ranges, words, and what to leave out.
+
+    Each guess has a comment. Read them before you deploy.
+    """
+    path = out or Path(f"{file.name.split('.')[0]}.toml")
+    if not file.is_file():
+        raise OpsError(f"There is no file {file}.", "Give a CSV or Parquet file.")
+    if path.exists() and not replace:
+        raise OpsError(f"{path} is there already.", "Choose another --out, or add --replace.")
+    from ops.drafting import document
+    from ops.drafting.draft import draft
+    from ops.drafting.table import read_table
+
+    with Progress("contract infer", total=100, unit=" %") as progress:
+        table = read_table(
+            file,
+            lambda header: _require(header, target_column, key, subject),
+            lambda share: progress.reach(int(100 * share)),
+        )
+    made = draft(table, target=target_column, key=key, subject=subject, positive=positive)
+    text = document.write(made, file=file.name, rows=table.rows)
+    Contract.parse(text)
+    path.write_text(text, encoding="utf-8")
+    left_out = {out.source: out.reason for out in made.left_out}
+    shown: list[RenderableType] = [
+        f"{path} has {len(made.features)} features, drafted from {table.rows:,} rows."
+    ]
+    if table.malformed:
+        shown.append(f"{table.malformed:,} rows can't be read; a training puts them aside.")
+    if left_out:
+        shown += ["Left out:", facts(left_out.items())]
+    return Answer(
+        data={
+            "file": str(path),
+            "rows": table.rows,
+            "malformed": table.malformed,
+            "features": [entry.keys["name"] for entry in made.features],
+            "left_out": left_out,
+        },
+        shown=shown,
+        next_step=f"Read {path}, then python -m ops up --contract {shlex.quote(str(path))}",
+    )
+
+
+def _require(header: Sequence[str], target: str, key: str | None, subject: str | None) -> None:
+    """Raise OpsError with every column that the file lacks, or that is to be two things."""
+    options = {"--target": target, "--key": key, "--subject": subject}
+    named = {option: source for option, source in options.items() if source is not None}
+    lacking = [f"{option} {source}" for option, source in named.items() if source not in header]
+    if lacking:
+        from training_job.dataset.files.headers import show_name
+
+        raise OpsError(
+            f"The file has no column for {' and '.join(lacking)}.",
+            f"Its columns are {', '.join(map(show_name, header))}.",
+        )
+    if len(set(named.values())) < len(named):
+        raise OpsError(
+            "One column can't be two of target, key and subject.", "Name different columns."
+        )

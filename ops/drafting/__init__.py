@@ -1,0 +1,1 @@
+"""A contract drafted from a file: what each column looks like, and what that suggests."""

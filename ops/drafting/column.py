@@ -1,0 +1,132 @@
+"""What a column of a file looks like, gathered batch by batch in flat memory."""
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from domain.contract.file_format import Decimal
+from domain.contract.file_values import NUMBER, USUAL_MISSING
+
+MOST_COUNTED = 10_000
+"""Different texts of a column that are counted, more than a feature may have categories."""
+_MISSING = pa.array(sorted(USUAL_MISSING))
+_NUMBERS: dict[Decimal, str] = {".": f"^{NUMBER}$", ",": "^{}$".format(NUMBER.replace(r"\.", ","))}
+_DATE = (
+    r"^(\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[./]\d{1,2}[./]\d{2,4}|\d{4}/\d{1,2}/\d{1,2})"
+    r"([T ]\d{1,2}:\d{2}.*)?$"
+)
+
+
+@dataclass(slots=True)
+class Range:
+    """The texts of a column that are numbers by one decimal mark."""
+
+    rows: int = 0
+    low: float = math.inf
+    high: float = -math.inf
+    whole: bool = True
+
+    def add(self, numbers: pa.Array) -> None:
+        """Take in some of them."""
+        if not len(numbers):
+            return
+        lowest, highest = (bound.as_py() for bound in pc.min_max(numbers).values())
+        self.rows += len(numbers)
+        self.low, self.high = min(self.low, lowest), max(self.high, highest)
+        self.whole &= pc.all(pc.equal(numbers, pc.floor(numbers))).as_py()
+
+
+@dataclass(slots=True)
+class Column:
+    """One column so far.
+
+    `source`: its name in the file. `rows`: with a value; `missing`: without one. `counts`: rows of
+    each of its first MOST_COUNTED different texts. `words`: the same of those that are no number.
+    `many`: whether there are more different texts. `characters`: of all texts. `rising`: whether
+    each value is a number larger than the one before.
+    """
+
+    source: str
+    rows: int = 0
+    missing: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    words: Counter[str] = field(default_factory=Counter)
+    many: bool = False
+    ranges: dict[Decimal, Range] = field(default_factory=lambda: {".": Range(), ",": Range()})
+    dates: int = 0
+    characters: int = 0
+    rising: bool = True
+    _last: float = -math.inf
+
+    @property
+    def total(self) -> int:
+        """All rows."""
+        return self.rows + self.missing
+
+    def add(self, values: pa.ChunkedArray) -> None:
+        """Take in one batch."""
+        texts = present_texts(values)
+        self.rows += len(texts)
+        self.missing += len(values) - len(texts)
+        if not len(texts):
+            return
+        self.characters += pc.sum(pc.utf8_length(texts)).as_py()
+        self.dates += pc.sum(pc.match_substring_regex(texts, _DATE)).as_py()
+        self.many |= _count(texts, self.counts)
+        is_number = pc.match_substring_regex(texts, _NUMBERS["."])
+        numbers = to_numbers(texts.filter(is_number), ".")
+        self.ranges["."].add(numbers)
+        self._follow(numbers, len(texts))
+        others = texts.filter(pc.invert(is_number))
+        with_comma = pc.match_substring_regex(others, _NUMBERS[","])
+        self.ranges[","].add(to_numbers(others.filter(with_comma), ","))
+        _count(others.filter(pc.invert(with_comma)), self.words)
+
+    def _follow(self, numbers: pa.Array, texts: int) -> None:
+        if not self.rising:
+            return
+        values = np.concatenate([[self._last], numbers.to_numpy(zero_copy_only=False)])
+        self.rising = len(numbers) == texts and bool((np.diff(values) > 0).all())
+        self._last = values[-1]
+
+
+def present_texts(values: pa.ChunkedArray) -> pa.Array:
+    """The values that aren't missing, as the texts that a CSV file would have."""
+    texts = as_texts(values)
+    is_missing = pc.is_in(pc.utf8_lower(texts), value_set=_MISSING)
+    return texts.filter(pc.invert(pc.or_(is_missing, pc.is_null(texts))))
+
+
+def to_numbers(texts: pa.Array, decimal: Decimal) -> pa.Array:
+    """Texts that are numbers, as numbers; null for any other text."""
+    known = pc.match_substring_regex(texts, _NUMBERS[decimal])
+    plain = pc.if_else(known, texts, pa.scalar(None, pa.string()))
+    plain = pc.replace_substring(plain, ",", ".") if decimal == "," else plain
+    return pc.cast(pc.replace_substring_regex(plain, r"^\+", ""), pa.float64())
+
+
+def _count(texts: pa.Array, counts: Counter[str]) -> bool:
+    """Count the texts; returns whether one was left out, because there are MOST_COUNTED already."""
+    if len(counts) >= MOST_COUNTED:
+        return True
+    for entry in pc.value_counts(texts):
+        text = entry["values"].as_py()
+        if text not in counts and len(counts) >= MOST_COUNTED:
+            return True
+        counts[text] += entry["counts"].as_py()
+    return False
+
+
+def as_texts(values: pa.ChunkedArray) -> pa.Array:
+    """Values of any type as the texts that a CSV file would have, without blanks around them."""
+    if pa.types.is_boolean(values.type):
+        texts = pc.if_else(values, "true", "false")
+    elif pa.types.is_dictionary(values.type):
+        texts = pc.cast(values, values.type.value_type)
+    else:
+        texts = values
+    return pc.utf8_trim_whitespace(pc.cast(texts, pa.string())).combine_chunks()

@@ -1,0 +1,267 @@
+"""A drafted contract reads the file it was drafted from, and says why it leaves columns out."""
+
+import gzip
+import random
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from sklearn.datasets import load_breast_cancer
+
+from domain.contract.contract import Contract
+from ops.cli import run
+from ops.commands.data import contract_infer, sample_data
+from ops.console import Answer
+from ops.drafting.guess import choose_name
+from ops.errors import OpsError
+from ops.target import Target
+from training_job.dataset.files.reading import open_raw
+from training_job.dataset.validation import check
+
+ROWS = 400
+RANDOM = random.Random(5)
+LABELS = [RANDOM.random() < 0.3 for _ in range(ROWS)]
+
+
+def _infer(path: Path, target: str = "ill", **options: Any) -> tuple[Contract, Answer]:
+    out = path.with_name("made.toml")
+    here = Target("local", None, path.parent)
+    answer = contract_infer.run(here, path, target_column=target, out=out, replace=True, **options)
+    return Contract.parse(out.read_text()), answer
+
+
+def _write(path: Path, columns: Mapping[str, Sequence[object]], separator: str = ",") -> Path:
+    lines = [separator.join(columns)]
+    lines += [separator.join(map(str, row)) for row in zip(*columns.values(), strict=True)]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def _read_all(path: Path, contract: Contract) -> int:
+    """Rows that the contract accepts in the file; every other one fails the test."""
+    accepted = 0
+    with open_raw(path, path.name, contract, labelled=True) as file:
+        for batch in file.batches:
+            assert check(batch.table, contract, labelled=True).valid.all()
+            accepted += batch.rows
+    return accepted
+
+
+def _column(make: Callable[[int], object]) -> list[object]:
+    return [make(row) for row in range(ROWS)]
+
+
+FEATURES: dict[str, tuple[list[object], dict[str, object]]] = {
+    "whole numbers": (
+        _column(lambda _: RANDOM.randint(18, 90)),
+        {"kind": "number", "minimum": 0.0},
+    ),
+    "fractions below 0": (
+        _column(lambda _: round(RANDOM.uniform(-3, 3), 3)),
+        {"kind": "number", "minimum": -6.0, "maximum": 6.0},
+    ),
+    "numbers with gaps": (
+        _column(lambda row: "" if row % 9 == 0 else RANDOM.random()),
+        {"kind": "number", "nullable": True},
+    ),
+    "numbers with a word for no value": (
+        _column(lambda row: "unknown" if row % 50 == 0 else RANDOM.random()),
+        {"kind": "number", "nullable": True, "missing": ("unknown",)},
+    ),
+    "0 and 1": (_column(lambda _: RANDOM.randint(0, 1)), {"kind": "flag", "true": ()}),
+    "true and false": (_column(lambda _: RANDOM.random() < 0.5), {"kind": "flag", "true": ()}),
+    "yes and no": (
+        _column(lambda _: RANDOM.choice(["Yes", "No"])),
+        {"kind": "flag", "true": ("Yes",), "false": ("No",)},
+    ),
+    "two words that are no opposites": (
+        _column(lambda row: "F" if row % 3 else "M"),
+        {"kind": "category", "categories": ("F", "M")},
+    ),
+    "words by frequency": (
+        _column(lambda row: "b" if row % 2 else "a" if row % 3 else "c"),
+        {"kind": "category", "categories": ("b", "a", "c"), "nullable": False},
+    ),
+    "words with gaps": (
+        _column(lambda row: "NA" if row % 7 == 0 else "x" if row % 2 else "y"),
+        {"kind": "category", "nullable": True},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_a_column_is_recognised(tmp_path: Path, name: str) -> None:
+    values, expected = FEATURES[name]
+    path = _write(tmp_path / "people.csv", {"x": values, "ill": [int(label) for label in LABELS]})
+    contract, _ = _infer(path)
+    (feature,) = contract.features
+    found = {
+        key: getattr(feature.in_files if key in ("true", "false", "missing") else feature, key)
+        for key in expected
+    }
+    assert expected == found
+    assert ROWS == _read_all(path, contract)
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        (_column(lambda _: ""), "it has no value in any row"),
+        (_column(lambda _: "x"), "it has the same value in each row"),
+        (_column(lambda row: row + 1), "it counts the rows"),
+        (_column(lambda row: f"c-{row * 7919 % 1009}"), "another value in almost each row"),
+        (_column(lambda row: f"2026-01-{row % 28 + 1:02}"), "it holds dates"),
+        (_column(lambda row: f"{row % 28 + 1}.1.2026"), "it holds dates"),
+        (_column(lambda row: f"{'the patient said ' * 3}{row % 9}"), "it holds free text"),
+        (_column(lambda row: f'"1,{row % 9}00.50"'), "thousands separators"),
+        ([int(label) * 2 + RANDOM.random() for label in LABELS], "tells the target by itself"),
+        (["in" if label else "out" for label in LABELS], "tells the target by itself"),
+    ],
+)
+def test_a_column_is_left_out_for_a_reason(
+    tmp_path: Path, values: Sequence[object], reason: str
+) -> None:
+    columns = {"x": values, "y": _column(lambda _: RANDOM.random()), "ill": map(int, LABELS)}
+    contract, answer = _infer(_write(tmp_path / "p.csv", {k: [*v] for k, v in columns.items()}))
+    assert {"y"} == contract.names
+    assert reason in answer.data["left_out"]["x"]
+
+
+@pytest.mark.parametrize(
+    ("words", "positive", "true"),
+    [
+        (("1", "0"), None, ()),
+        (("1.0", "0.0"), None, ()),
+        (("True", "False"), None, ()),
+        (("Yes", "No"), None, ("Yes",)),
+        (("positive", "negative"), None, ("positive",)),
+        (("M", "B"), "M", ("M",)),
+        (("No", "Yes"), "No", ("No",)),
+    ],
+)
+def test_the_positive_word_is_recognised_or_named(
+    tmp_path: Path, words: tuple[str, str], positive: str | None, true: tuple[str, ...]
+) -> None:
+    labels = [words[0] if label else words[1] for label in LABELS]
+    path = _write(tmp_path / "p.csv", {"x": _column(lambda _: RANDOM.random()), "ill": labels})
+    contract, _ = _infer(path, positive=positive)
+    assert true == contract.target_in_files.true
+    assert ROWS == _read_all(path, contract)
+
+
+@pytest.mark.parametrize(
+    ("labels", "positive", "sentence"),
+    [
+        (["M", "B"], None, "Which of the two values of ill is the positive one"),
+        (["a", "b", "c"], None, "regression and several classes"),
+        (["1"], None, "has one value only"),
+        (["M", "B"], "X", "No row has the value that --positive names"),
+    ],
+)
+def test_a_target_that_is_no_yes_or_no_is_refused(
+    tmp_path: Path, labels: list[str], positive: str | None, sentence: str
+) -> None:
+    columns = {
+        "x": _column(lambda _: RANDOM.random()),
+        "ill": _column(lambda r: labels[r % len(labels)]),
+    }
+    with pytest.raises(OpsError, match=sentence):
+        _infer(_write(tmp_path / "p.csv", columns), positive=positive)
+    assert not (tmp_path / "made.toml").exists()
+
+
+def test_every_column_that_the_file_lacks_is_named(tmp_path: Path) -> None:
+    path = _write(tmp_path / "p.csv", {"x": [1, 2], "ill": [0, 1]})
+    with pytest.raises(OpsError, match="--target sick and --key number and --subject who"):
+        _infer(path, "sick", key="number", subject="who")
+    with pytest.raises(OpsError, match="can't be two"):
+        _infer(path, "ill", key="x", subject="x")
+
+
+def test_roles_become_context_columns_and_no_features(tmp_path: Path) -> None:
+    columns = {
+        "row": _column(lambda row: f"r{row}"),
+        "person": _column(lambda row: f"p{row // 2}"),
+        "x": _column(lambda _: RANDOM.random()),
+        "ill": _column(lambda row: int(LABELS[row])),
+    }
+    path = _write(tmp_path / "p.csv", columns)
+    contract, _ = _infer(path, key="row", subject="person")
+    assert [("row", "row_id"), ("person", "subject")] == [
+        (c.name, c.role) for c in contract.context
+    ]
+    assert {"x"} == contract.names
+    assert ROWS == _read_all(path, contract)
+
+
+def test_a_files_dialect_is_declared(tmp_path: Path) -> None:
+    """Semicolons, decimal commas, a western encoding, and names that SQL doesn't have."""
+    columns = {
+        "Größe (cm)": _column(lambda _: f"{RANDOM.uniform(150, 200):.1f}".replace(".", ",")),
+        "Ort": _column(lambda row: "Köln" if row % 3 else "Ulm"),
+        "Krank?": _column(lambda row: "ja" if LABELS[row] else "nein"),
+    }
+    path = _write(tmp_path / "p.csv", columns, ";")
+    path.write_bytes(gzip.compress(path.read_text().encode("cp1252")))
+    contract, _ = _infer(path, "Krank?")
+    assert (";", ",", "cp1252") == (
+        contract.files.separator,
+        contract.files.decimal,
+        contract.files.encoding,
+    )
+    assert ({"Grosse_cm", "Ort"}, "Krank") == (contract.names, contract.target)
+    assert ROWS == _read_all(path, contract)
+
+
+def test_parquet_is_read_too(tmp_path: Path) -> None:
+    path = tmp_path / "cells.parquet"
+    frame = load_breast_cancer(as_frame=True).frame
+    pyarrow.parquet.write_table(pa.Table.from_pandas(frame), path)
+    contract, _ = _infer(path, "target")
+    assert 30 == len(contract.features)
+    assert "mean_radius" == contract.features[0].name
+    assert len(frame) == _read_all(path, contract)
+
+
+def test_the_projects_own_data_gives_the_projects_own_kinds(
+    tmp_path: Path, contract: Contract
+) -> None:
+    path = tmp_path / "patients.csv"
+    sample_data.write(rows=20_000, seed=1, path=path)
+    drafted, _ = _infer(path, "diabetes")
+    assert [(f.name, f.kind) for f in contract.features] == [
+        (f.name, f.kind) for f in drafted.features
+    ]
+    assert {"gender", "age"} == {segment.feature for segment in drafted.segments}
+    assert 20_000 == _read_all(path, drafted)
+
+
+@pytest.mark.parametrize(
+    ("source", "taken", "expected"),
+    [
+        ("mean radius", (), "mean_radius"),
+        ("Größe (cm)", (), "Grosse_cm"),
+        ("2nd visit", (), "c_2nd_visit"),
+        ("年齢", (), "column"),
+        ("Source", (), "Source_value"),
+        ("BMI", ("bmi",), "BMI_2"),
+    ],
+)
+def test_names_are_made_for_sql(source: str, taken: tuple[str, ...], expected: str) -> None:
+    assert expected == choose_name(source, taken)
+
+
+def test_a_contract_that_is_there_is_not_replaced(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = _write(tmp_path / "p.csv", {"x": [0.5, 3, 1, 2], "ill": [0, 0, 1, 1]})
+    out = tmp_path / "mine.toml"
+    out.write_text("mine")
+    arguments = ["contract", "infer", str(path), "--target", "ill", "--out", str(out)]
+    assert 1 == run(arguments)
+    assert ("mine", True) == (out.read_text(), "is there already" in capsys.readouterr().err)
+    assert 0 == run([*arguments, "--replace"])
+    assert {"x"} == Contract.parse(out.read_text()).names

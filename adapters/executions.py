@@ -46,9 +46,24 @@ def newest_first(client: "SFNClient", state_machine_arn: str, *, limit: int) -> 
             )
 
 
+@dataclass(frozen=True, slots=True)
+class Description:
+    """Decoded JSON of an execution; `output` is None unless it succeeded."""
+
+    input: object
+    output: object
+
+
+def describe(client: "SFNClient", execution: str) -> Description:
+    """What the execution of that ARN was started with, and what it ended with."""
+    found = client.describe_execution(executionArn=execution)
+    output = found.get("output")
+    return Description(json.loads(found["input"]), json.loads(output) if output else None)
+
+
 def input_of(client: "SFNClient", execution: str) -> object:
     """The decoded JSON that the execution of that ARN was started with."""
-    return json.loads(client.describe_execution(executionArn=execution)["input"])
+    return describe(client, execution).input
 
 
 def exists(client: "SFNClient", state_machine_arn: str, name: str) -> bool:

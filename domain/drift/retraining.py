@@ -1,8 +1,9 @@
 """The retraining rule: whether detected drift starts another training, and why.
 
-Training again helps only if there is data that no successful training has seen. The rule therefore
-requires new data, no training in progress, and a pause since the last one. Whether the new model
-then serves is decided by the gate.
+Training again helps only if there is data that no successful training has seen: an upload, or
+labels that have matured since. The rule therefore requires new data, no training in progress, a
+pause since the last one, which doubles each time that the champion stayed, and at most so many
+trainings in 30 days. Whether the new model then serves is decided by the gate.
 """
 
 import hashlib
@@ -13,7 +14,8 @@ from typing import Any, Self
 from domain import typed_json
 from domain.drift.incident import Transition
 from domain.errors import BadRecord
-from domain.times import HOUR_MS
+from domain.mode import Mode
+from domain.times import DAY_MS, HOUR_MS
 
 WORSE = (Transition.OPEN, Transition.ESCALATE)
 INSTEAD = ("rollback", "promote_version", "repair", "check", "score")
@@ -55,7 +57,10 @@ class Situation:
 
     `last_training`: name of the execution that trained last. `last_training_at`: when it started,
     however it ended. `seen_until`: when the last successful training started; it saw all data
-    uploaded by then.
+    uploaded by then. `newest_label_at`: when the newest labels arrived of those that have matured
+    since, and that it can't have seen. `kept`: trainings in a row after which the champion stayed.
+    `asked`: trainings that the guard started or suggested in the last 30 days, and
+    `last_asked_at` the last of these.
     """
 
     last_training: str
@@ -63,17 +68,41 @@ class Situation:
     last_training_at: int | None
     seen_until: int | None
     newest_data_at: int | None
+    newest_label_at: int | None = None
+    kept: int = 0
+    asked: int = 0
+    last_asked_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What a stage lets the guard do. `monthly_limit`: trainings in 30 days."""
+
+    mode: Mode
+    cool_down_ms: int
+    monthly_limit: int
+
+    def pause(self, kept: int) -> int:
+        """The cool-down in milliseconds after so many trainings that did not help."""
+        return min(self.cool_down_ms << min(kept, 10), max(self.cool_down_ms, LONGEST_PAUSE_MS))
+
+
+MONTH_MS = 30 * DAY_MS
+LONGEST_PAUSE_MS = MONTH_MS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """What the guard did about a detection, and a sentence that says why.
 
-    `execution`: name of the training to start, or None. `decided_at` in UTC milliseconds.
+    `execution`: name of the training to start, or None. `suggestion`: name that the training which
+    is suggested would have; equal for detections that come at once. `decided_at` in UTC
+    milliseconds.
     """
 
     reason: str
     execution: str | None
+    suggestion: str | None = None
     transition: Transition
     run_ids: tuple[str, ...]
     decided_at: int
@@ -96,12 +125,14 @@ class Decision:
 START = "Drift was found, and there is data that no training has seen."
 
 
-def decide(drift: DetectedDrift, situation: Situation, *, now: int, cool_down_ms: int) -> Decision:
-    """Apply the rule; `now` in UTC milliseconds."""
-    refusal = _find_refusal(drift, situation, now=now, cool_down_ms=cool_down_ms)
+def decide(drift: DetectedDrift, situation: Situation, *, now: int, rules: Rules) -> Decision:
+    """Apply the rules; `now` in UTC milliseconds."""
+    refusal = _find_refusal(drift, situation, now=now, rules=rules)
+    name = None if refusal else name_next_training(situation)
     return Decision(
         reason=refusal or START,
-        execution=None if refusal else name_next_training(situation),
+        execution=name if rules.mode == "auto" else None,
+        suggestion=name if rules.mode == "suggest" else None,
         transition=drift.transition,
         run_ids=drift.run_ids,
         decided_at=now,
@@ -118,24 +149,46 @@ def name_next_training(situation: Situation) -> str:
 
 
 def _find_refusal(
-    drift: DetectedDrift, situation: Situation, *, now: int, cool_down_ms: int
+    drift: DetectedDrift, situation: Situation, *, now: int, rules: Rules
 ) -> str | None:
     """The first rule that forbids a training, as a sentence."""
-    last, seen = situation.last_training_at, situation.seen_until
-    newest = situation.newest_data_at
+    if rules.mode == "off":
+        return "The retrain guard is off."
     if drift.transition not in WORSE:
-        return "Only a scheduled run that opens or escalates an incident starts a training."
+        return "Only a scheduled run that opens or escalates an incident asks for a training."
     if situation.is_training:
-        return "A training is already running."
-    if newest is None:
+        return "A training is already running, or its model waits for an approval."
+    return _find_nothing_new(situation) or _find_pause(situation, now=now, rules=rules)
+
+
+def _find_nothing_new(situation: Situation) -> str | None:
+    seen, newest = situation.seen_until, situation.newest_data_at
+    if newest is None and situation.newest_label_at is None:
         return "There is no training data; upload some first."
-    if seen is not None and newest <= seen:
+    uploaded = seen is None or (newest is not None and newest > seen)
+    if not uploaded and situation.newest_label_at is None:
         return (
-            "There is no data newer than the last successful training: upload recent labelled data "
-            "first."
+            "There is no data newer than the last successful training: no upload, and no labels "
+            "that have matured since. Upload recent labelled data, or send labels."
         )
-    if last is not None and now - last < cool_down_ms:
-        return f"The last training started less than {cool_down_ms / HOUR_MS:g} hours ago."
+    return None
+
+
+def _find_pause(situation: Situation, *, now: int, rules: Rules) -> str | None:
+    """Why it is too early for another training."""
+    last = max(situation.last_training_at or 0, situation.last_asked_at or 0)
+    pause = rules.pause(situation.kept)
+    if last and now - last < pause:
+        hours = f"{pause / HOUR_MS:g} hours"
+        if situation.kept:
+            times = "training" if situation.kept == 1 else f"{situation.kept} trainings"
+            return f"The last {times} did not help: the next one waits {hours} after it."
+        return f"The last training started, or was suggested, less than {hours} ago."
+    if situation.asked >= rules.monthly_limit:
+        return (
+            f"The guard has asked for {situation.asked} trainings in the last 30 days, and the "
+            f"stage allows {rules.monthly_limit}."
+        )
     return None
 
 

@@ -83,7 +83,7 @@ class Notices:
     def suggest_training(self, detail: Mapping[str, Any]) -> Notice:
         """The retrain guard would train, and may only say so."""
         return Notice(
-            id=_identify("retraining", *map(str, detail["run_ids"]), str(detail["transition"])),
+            id=_identify("retraining", str(detail["suggestion"])),
             subject="Training again is suggested",
             facts=(str(detail["reason"]),),
             commands=(("Train", f"{self.command} train"),),

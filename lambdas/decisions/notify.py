@@ -40,7 +40,7 @@ def notify(
         if ANSWERS[detail_type] == "rejected":
             return _send(notices.reject(detail), reports, mailer)
         return None
-    if detail_type == "RetrainingDecided" and detail["suggested"]:
+    if detail_type == "RetrainingDecided" and detail.get("suggestion"):
         return _send(notices.suggest_training(detail), reports, mailer)
     return None
 

@@ -1,19 +1,28 @@
 """Decide whether detected drift starts a training, start it, and publish the decision."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 from adapters import executions
 from adapters.events import EventBus
+from adapters.identity import sign_identity
 from adapters.s3 import Bucket, Conflict
 from domain import keys, times
 from domain.drift.retraining import (
+    MONTH_MS,
     Decision,
     DetectedDrift,
+    Rules,
     Situation,
     decide,
     is_training_input,
 )
+from domain.errors import BadRecord
+from domain.model.actor import Caller
+from domain.training.steps import Promoted
 from domain.typed_json import encode
 
 if TYPE_CHECKING:
@@ -22,40 +31,114 @@ if TYPE_CHECKING:
 
 LOOKED_AT = 200
 """How many of the latest executions are searched for trainings; others are checks and scorings."""
+MOST_KEPT = 5
+"""So many trainings in a row that did not help are counted."""
+LABEL_DAYS = 90
+"""Labels of so many days count where no training has seen any."""
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """A training; `kept`: it ended well, and the champion stayed."""
+
+    execution: executions.Execution
+    kept: bool
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it ended well."""
+        return self.execution.status == "SUCCEEDED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
-    """The state machine and the data that it reads."""
+    """The state machine, the data that it reads, and who asks.
+
+    `label_maturity_days`: None if the training uses no labels of production.
+    """
 
     states: "SFNClient"
+    sts: Any
     machine_arn: str
     data: Bucket
+    predictions: Bucket
+    label_maturity_days: int | None
 
-    def situation(self) -> Situation:
-        """Describe the trainings since the last successful one, and the age of the newest data."""
+    def situation(self, now: int) -> Situation:
+        """Describe the trainings, and the age of the newest data; `now` in UTC milliseconds."""
         looked_at, found = self._list_trainings()
-        succeeded = (training.started_at for training in found if training.status == "SUCCEEDED")
+        seen = next((t.execution.started_at for t in found if t.succeeded), None)
         modified = (times.to_millis(listed.modified) for listed in self.data.list(keys.RAW))
+        ended = [training for training in found if training.succeeded]
+        kept = next((n for n, training in enumerate(ended) if not training.kept), len(ended))
+        newest = [training.execution for training in found]
         return Situation(
             # Without a training, the oldest execution that was looked at stands for it.
-            last_training=(found or looked_at[-1:] or [_NONE])[0].arn,
-            is_training=any(training.status == "RUNNING" for training in found),
-            last_training_at=max((training.started_at for training in found), default=None),
-            seen_until=next(succeeded, None),
+            last_training=(newest or looked_at[-1:] or [_NONE])[0].arn,
+            is_training=any(training.status == "RUNNING" for training in newest),
+            last_training_at=max((training.started_at for training in newest), default=None),
+            seen_until=seen,
             newest_data_at=max(modified, default=None),
+            newest_label_at=self._find_newest_label(seen, now),
+            kept=kept,
         )
 
-    def _list_trainings(self) -> tuple[list[executions.Execution], list[executions.Execution]]:
-        """The executions that were looked at, and the trainings among them, the newest first."""
-        looked_at, trainings = [], []
+    def start(self, name: str) -> None:
+        """Start a training under that name, unless there is one."""
+        caller = Caller(proof=sign_identity(self.sts, name), acts_as="guard")
+        document = {"caller": caller.to_dict()}
+        executions.start(self.states, self.machine_arn, name=name, document=document)
+
+    def _list_trainings(self) -> tuple[list[executions.Execution], list[Found]]:
+        """The executions that were looked at, and the trainings among them, the newest first.
+
+        The search ends with the last training that changed the champion.
+        """
+        looked_at: list[executions.Execution] = []
+        trainings: list[Found] = []
         for found in executions.newest_first(self.states, self.machine_arn, limit=LOOKED_AT):
             looked_at.append(found)
-            if is_training_input(executions.input_of(self.states, found.arn)):
-                trainings.append(found)
-                if found.status == "SUCCEEDED":
-                    break
+            described = executions.describe(self.states, found.arn)
+            if not is_training_input(described.input):
+                continue
+            trainings.append(Found(found, _kept(described.output)))
+            ended = [training for training in trainings if training.succeeded]
+            if ended and (not ended[-1].kept or len(ended) == MOST_KEPT):
+                break
         return looked_at, trainings
+
+    def _find_newest_label(self, seen: int | None, now: int) -> int | None:
+        """When the newest labels arrived that a training would see as mature for the first time.
+
+        A label is younger than its prediction, so labels that are as old as the maturity belong to
+        mature predictions. Those that were younger when the last training started are new to it,
+        or may be.
+        """
+        if self.label_maturity_days is None:
+            return None
+        maturity = self.label_maturity_days * times.DAY_MS
+        since = (now - LABEL_DAYS * times.DAY_MS) if seen is None else seen - maturity
+        until = now - maturity
+        day, last = times.from_millis(max(since, 0)).date(), times.from_millis(now).date()
+        day -= timedelta(days=1)  # an object is dated by its oldest record
+        newest = None
+        while day <= last:
+            for prefix in (keys.stream("labels", day), keys.fallback_day("labels", day)):
+                for listed in self.predictions.list(prefix):
+                    modified = times.to_millis(listed.modified)
+                    if since < modified <= until:
+                        newest = max(newest or 0, modified)
+            day += timedelta(days=1)
+        return newest
+
+
+def _kept(output: object) -> bool:
+    """Whether a training's output says that the champion stayed."""
+    try:
+        promoted = Promoted.of(output) if isinstance(output, Mapping) else None
+    except BadRecord:
+        return False
+    return promoted is not None and not promoted.promoted
 
 
 _NONE = executions.Execution("", "", 0)
@@ -68,7 +151,7 @@ def retrain(
     decisions: Bucket,
     bus: EventBus,
     now: int,
-    cool_down_ms: int,
+    rules: Rules,
 ) -> Decision:
     """Decide each detection once, and start at most one training for all that come at once.
 
@@ -77,17 +160,29 @@ def retrain(
     """
     decision = _read(decisions, drift)
     if decision is None:
-        decision = _store(
-            decisions,
-            drift,
-            decide(drift, training.situation(), now=now, cool_down_ms=cool_down_ms),
-        )
+        asked = read_recent(decisions, now=now)
+        last = max((decision.decided_at for decision in asked), default=None)
+        names = {decision.execution or decision.suggestion for decision in asked}
+        situation = replace(training.situation(now), asked=len(names), last_asked_at=last)
+        decision = decide(drift, situation, now=now, rules=rules)
+        decision = _store(decisions, drift, decision)
     if decision.execution:
-        executions.start(
-            training.states, training.machine_arn, name=decision.execution, document={}
-        )
+        training.start(decision.execution)
     bus.publish("RetrainingDecided", {"start": decision.start, **encode(decision)})
     return decision
+
+
+def read_recent(decisions: Bucket, *, now: int) -> list[Decision]:
+    """The decisions of the last 30 days that started or suggested a training."""
+    found = []
+    for listed in decisions.list(keys.RETRAINING):
+        if times.to_millis(listed.modified) < now - MONTH_MS:
+            continue
+        with suppress(BadRecord):
+            stored = decisions.decode(listed.key, Decision.from_json)
+            if stored and (stored[0].execution or stored[0].suggestion):
+                found.append(stored[0])
+    return found
 
 
 def _read(decisions: Bucket, drift: DetectedDrift) -> Decision | None:

@@ -1,5 +1,7 @@
 """The retrain guard: it starts a training after drift, when its rules allow it."""
 
+from dataclasses import fields
+
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -15,12 +17,21 @@ from stacks.common import grants
 from stacks.common.function import Libraries, ZipFunction
 from stacks.common.nag import acknowledge
 from stacks.settings import Settings
+from stacks.stage import Stage
 from stacks.storage.storage import StorageStack
 from stacks.training.training import TrainingStack
+from training_job.settings import Settings as TrainingSettings
 
 RETRIES = 3
 """Retries of an event on which the guard failed; the operator is mailed when all of them fail. A
 repeated event completes the decision that is stored."""
+
+
+def find_label_maturity(stage: Stage) -> int | None:
+    """Days after which the training uses a prediction's label; None if it uses none."""
+    shipped = {field.name: field.default for field in fields(TrainingSettings)}
+    found = {**shipped, **stage.training}
+    return found["label_maturity_days"] if found["production_days"] else None
 
 
 class RetrainGuard(Construct):
@@ -48,8 +59,13 @@ class RetrainGuard(Construct):
             environment=GuardSettings(
                 data_bucket=storage.data.bucket_name,
                 event_bus=storage.bus.event_bus_name,
+                predictions_bucket=storage.predictions.bucket_name,
                 reports_bucket=storage.reports.bucket_name,
                 state_machine_arn=machine.state_machine_arn,
+                mode=settings.stage.retraining,
+                cool_down_hours=settings.stage.retraining_cool_down_hours,
+                monthly_limit=settings.stage.retraining_monthly_limit,
+                label_maturity_days=find_label_maturity(settings.stage),
             ).to_env(),
             key=storage.key,
             dead_letters=storage.dead_letters,
@@ -63,6 +79,7 @@ class RetrainGuard(Construct):
         )
         training.grant_describe(guard.role, "Each may have been the last training.")
         grants.list_keys(guard.role, storage.data)
+        grants.list_keys(guard.role, storage.predictions)
         grants.list_keys(guard.role, storage.reports)
         grants.read(guard.role, storage.reports, f"{keys.RETRAINING}*")
         grants.write(guard.role, storage.reports, f"{keys.RETRAINING}*")

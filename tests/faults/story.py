@@ -28,7 +28,7 @@ from domain.api.report_token import ReportSecret
 from domain.contract.deployed_context import DeployedContext
 from domain.drift.drift_request import RequestRecord
 from domain.drift.incident import Transition
-from domain.drift.retraining import DetectedDrift
+from domain.drift.retraining import DetectedDrift, Rules
 from domain.drift.summary import Summary
 from domain.training.steps import Promoted
 from lambdas.decisions.notices import Notices
@@ -44,7 +44,7 @@ from monitoring_job.alerts.notifier import Notifier
 from monitoring_job.monitor import Stores
 from monitoring_job.settings import Settings
 from tests.faults.site import CONFIGURATION_SET, SENDER, Clients, Site
-from tests.unit.fakes import api_event
+from tests.unit.fakes import api_event, make_sts
 from tests.unit.monitoring import log, records, scored
 from tests.unit.patients import patients
 from training_job.errors import AwsUnavailable
@@ -395,7 +395,14 @@ class Story:
 
     def retrain(self) -> None:
         """The retrain guard gets two detections, the first of them twice."""
-        training = Training(self.clients.states, self.site.machine_arn, self.bucket)
+        training = Training(
+            states=self.clients.states,
+            sts=make_sts(),
+            machine_arn=self.site.machine_arn,
+            data=self.bucket,
+            predictions=self.bucket,
+            label_maturity_days=0,
+        )
 
         def run(detection: str) -> object:
             return retrain(
@@ -404,7 +411,7 @@ class Story:
                 decisions=self.bucket,
                 bus=EventBus(self.clients.bus, "default"),
                 now=time.time_ns() // 1_000_000,
-                cool_down_ms=0,
+                rules=Rules(mode="auto", cool_down_ms=0, monthly_limit=100),
             )
 
         for detection in ("monday", "monday", "tuesday"):

@@ -5,6 +5,7 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields, replace
 from threading import Barrier
 from typing import Any
 
@@ -12,12 +13,14 @@ import pytest
 
 from adapters import executions
 from adapters.events import EventBus
+from adapters.identity import identify
 from adapters.s3 import Bucket
 from domain import keys, times
 from domain.drift.incident import Transition
-from domain.drift.retraining import START, Decision, DetectedDrift, Situation
+from domain.drift.retraining import START, Decision, DetectedDrift, Rules, Situation
 from lambdas.retrain_guard.retrain import Training, retrain
 from ops.local.processes import wait_until
+from training_job.inputs import ExecutionInput
 
 MACHINE = {
     "StartAt": "How?",
@@ -25,6 +28,7 @@ MACHINE = {
         "How?": {
             "Type": "Choice",
             "Choices": [
+                {"Variable": "$.seed", "NumericEquals": 3, "Next": "Kept"},
                 {"Variable": "$.seed", "NumericEquals": 1, "Next": "Failed"},
                 {"Variable": "$.seed", "NumericEquals": 2, "Next": "Working"},
                 {"Variable": "$.score.input", "IsPresent": True, "Next": "Working"},
@@ -32,11 +36,18 @@ MACHINE = {
             "Default": "Done",
         },
         "Done": {"Type": "Succeed"},
+        "Kept": {
+            "Type": "Pass",
+            "Result": {"promoted": False, "version": "1-0a1b2c3d", "reasons": []},
+            "ResultPath": "$.promote",
+            "End": True,
+        },
         "Failed": {"Type": "Fail", "Error": "BadData"},
         "Working": {"Type": "Wait", "Seconds": 600, "End": True},
     },
 }
-"""Trains at once; fails with seed 1, goes on with seed 2, as does a scoring."""
+"""Trains at once; fails with seed 1, goes on with seed 2, as does a scoring; keeps with seed 3."""
+ALWAYS = Rules(mode="auto", cool_down_ms=0, monthly_limit=100)
 FAILING, RUNNING = {"seed": 1}, {"seed": 2}
 SCORING = {"score": {"input": "raw/a.csv", "output": "scoring/a/"}}
 NEW_DATA = "no data newer than the last successful training"
@@ -50,19 +61,34 @@ def training(aws: Callable[[str], Any], bucket: Bucket) -> Training:
         definition=json.dumps(MACHINE),
         roleArn="arn:aws:iam::000000000000:role/any",
     )
-    return Training(aws("stepfunctions"), machine["stateMachineArn"], bucket)
+    return Training(
+        states=aws("stepfunctions"),
+        sts=aws("sts"),
+        machine_arn=machine["stateMachineArn"],
+        data=bucket,
+        predictions=bucket,
+        label_maturity_days=0,
+    )
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _retrain(
-    training: Training, aws: Callable[[str], Any], run_id: str, bus: EventBus | None = None
+    training: Training,
+    aws: Callable[[str], Any],
+    run_id: str,
+    bus: EventBus | None = None,
+    rules: Rules = ALWAYS,
 ) -> Decision:
     return retrain(
         drift=DetectedDrift(Transition.OPEN, (run_id,)),
         training=training,
         decisions=training.data,
         bus=bus or EventBus(aws("events"), "default"),
-        now=time.time_ns() // 1_000_000,
-        cool_down_ms=0,
+        now=_now(),
+        rules=rules,
     )
 
 
@@ -96,12 +122,12 @@ def test_five_detections_at_once_start_one_training(
     class Together(Training):
         """All five look before any of them starts a training."""
 
-        def situation(self) -> Situation:
-            found = situation(self)
+        def situation(self, now: int) -> Situation:
+            found = situation(self, now)
             together.wait(timeout=30)
             return found
 
-    same = Together(training.states, training.machine_arn, training.data)
+    same = Together(**{f.name: getattr(training, f.name) for f in fields(training)})
     with ThreadPoolExecutor(5) as pool:
         decisions = list(pool.map(lambda run_id: _retrain(same, aws, run_id), "abcde"))
     assert [True] * 5 == [decision.start for decision in decisions]
@@ -123,7 +149,7 @@ def _execute(training: Training, document: dict[str, Any]) -> None:
 def _upload(training: Training) -> None:
     """New data, a second after whatever came before: S3 dates by seconds."""
     newest = max((e.modified for e in training.data.list(keys.RAW)), default=None)
-    began = training.situation().last_training_at or 0
+    began = training.situation(_now()).last_training_at or 0
 
     def is_newer() -> bool:
         training.data.put(f"{keys.RAW}new.csv", b"rows")
@@ -147,7 +173,7 @@ def test_a_training_that_succeeded_has_seen_the_data_whatever_came_after(
     training: Training, aws: Callable[[str], Any]
 ) -> None:
     _upload(training)
-    seen = training.situation().newest_data_at
+    seen = training.situation(_now()).newest_data_at
     assert seen is not None
     assert wait_until(lambda: time.time() * 1000 > seen + 1000, seconds=20)
     _execute(training, {})
@@ -164,7 +190,7 @@ def test_a_running_training_is_seen_behind_a_check_that_ended_since(
     _upload(training)
     _execute(training, RUNNING)
     _execute(training, {"check": True})
-    assert "A training is already running." == _retrain(training, aws, "a").reason
+    assert "already running" in _retrain(training, aws, "a").reason
 
 
 class DeafBus(EventBus):
@@ -183,3 +209,65 @@ def test_an_event_that_failed_after_its_start_is_decided_and_told_again(
     assert 1 == _started(training)
     assert START == _retrain(training, aws, "a").reason
     assert 1 == _started(training)
+
+
+def test_labels_that_mature_after_a_training_are_data_for_the_next(
+    training: Training, aws: Callable[[str], Any]
+) -> None:
+    _upload(training)
+    _execute(training, {})
+    assert NEW_DATA in _retrain(training, aws, "a").reason
+    began = training.situation(_now()).last_training_at or 0
+
+    def is_newer() -> bool:
+        day = times.from_millis(_now()).date()
+        training.data.put(f"{keys.stream('labels', day)}a.parquet", b"labels")
+        newest = training.situation(_now()).newest_label_at
+        return newest is not None and newest > began
+
+    assert wait_until(is_newer, seconds=20)
+    young = Training(
+        **{f.name: getattr(training, f.name) for f in fields(training)} | {"label_maturity_days": 7}
+    )
+    assert young.situation(_now()).newest_label_at is None
+    assert young.situation(_now() + 8 * times.DAY_MS).newest_label_at is not None
+    assert _retrain(training, aws, "b").start
+
+
+def test_a_suggestion_starts_nothing_and_is_made_once_in_a_cool_down(
+    training: Training, aws: Callable[[str], Any]
+) -> None:
+    _upload(training)
+    rules = replace(ALWAYS, mode="suggest", cool_down_ms=times.DAY_MS)
+    first, again, second = (_retrain(training, aws, run, rules=rules) for run in "aab")
+    assert first == again
+    assert first.suggestion is not None
+    assert second.suggestion is None
+    assert "was suggested" in second.reason
+    assert 0 == _started(training)
+
+
+def test_trainings_that_kept_the_champion_lengthen_the_pause(
+    training: Training, aws: Callable[[str], Any]
+) -> None:
+    _upload(training)
+    for _ in range(2):
+        _execute(training, {"seed": 3})
+    assert 2 == training.situation(_now()).kept
+    _upload(training)
+    decision = _retrain(training, aws, "a", rules=replace(ALWAYS, cool_down_ms=times.HOUR_MS))
+    assert "The last 2 trainings did not help: the next one waits 4 hours" in decision.reason
+
+
+def test_the_guard_signs_for_the_training_that_it_starts(
+    training: Training, aws: Callable[[str], Any]
+) -> None:
+    _upload(training)
+    decision = _retrain(training, aws, "a")
+    assert decision.execution is not None
+    arn = training.machine_arn.replace(":stateMachine:", ":execution:")
+    document = executions.input_of(training.states, f"{arn}:{decision.execution}")
+    caller = ExecutionInput.parse(document).caller
+    assert caller is not None
+    assert "guard" == caller.acts_as
+    assert identify(aws("sts"), caller.proof, decision.execution) is not None

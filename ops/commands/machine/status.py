@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from domain import keys, times
+from domain.drift.retraining import Decision
+from domain.errors import BadRecord
 from domain.model.champion import Champion
 from domain.model.consistency import Consistency
 from domain.typed_json import Json
@@ -64,6 +66,7 @@ def run(
         "proposals": [proposal.version for proposal in proposed],
     }
     shown += [*links, *last, *consistency, ("champion", serving)]
+    shown += describe_last_decision(target)
     shown += [("proposal", proposals.describe(proposal)) for proposal in proposed]
     shown.append(describe_dead_letters(waiting))
     if serving.startswith(LOST):
@@ -79,6 +82,25 @@ def run(
 
 
 SIMULATE = "python -m ops simulate"
+
+
+def describe_last_decision(target: Target) -> Facts:
+    """What the retrain guard decided last; nothing before its first decision."""
+    reports = target.bucket("reports")
+    newest = max(reports.list(keys.RETRAINING), key=lambda listed: listed.modified, default=None)
+    stored = reports.get(newest.key) if newest else None
+    if stored is None:
+        return []
+    try:
+        decision = Decision.from_json(stored.data)
+    except BadRecord as error:
+        return [("retrain guard", f"its last decision is damaged: {error}")]
+    did = "started a training" if decision.start else "started nothing"
+    did = "suggested a training" if decision.suggestion else did
+    when = times.from_millis(decision.decided_at).strftime("%Y-%m-%d %H:%M UTC")
+    return [("retrain guard", f"{when}: {did}. {decision.reason}")]
+
+
 STOPPED = "stopped"
 LOST = "pointer lost"
 

@@ -157,7 +157,7 @@ NEEDED: dict[str, Calls] = {
         *log_of("RetrainingGuard"),
         ("states:ListExecutions states:StartExecution", [MACHINE]),
         ("states:DescribeExecution", [EXECUTION]),
-        ("s3:ListBucket", [DATA, REPORTS]),
+        ("s3:ListBucket", [DATA, PREDICTIONS, REPORTS]),
         ("s3:GetObject s3:PutObject", [DECISION]),
         ("kms:Decrypt kms:GenerateDataKey", [KEY]),
         ("events:PutEvents", [BUS]),

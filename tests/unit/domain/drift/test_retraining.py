@@ -5,8 +5,16 @@ from dataclasses import replace
 import pytest
 
 from domain.drift.incident import Transition
-from domain.drift.retraining import Decision, DetectedDrift, Situation, decide, is_training_input
+from domain.drift.retraining import (
+    Decision,
+    DetectedDrift,
+    Rules,
+    Situation,
+    decide,
+    is_training_input,
+)
 from domain.errors import BadRecord
+from domain.mode import Mode
 
 HOUR = 3_600_000
 NOW = 1_000 * HOUR
@@ -20,8 +28,11 @@ IDLE = Situation(
 )
 
 
+RULES = Rules(mode="auto", cool_down_ms=24 * HOUR, monthly_limit=4)
+
+
 def _decide(drift: DetectedDrift = OPENED, situation: Situation = IDLE) -> tuple[bool, str]:
-    decision = decide(drift, situation, now=NOW, cool_down_ms=24 * HOUR)
+    decision = decide(drift, situation, now=NOW, rules=RULES)
     return decision.start, decision.reason
 
 
@@ -50,6 +61,10 @@ def test_data_that_only_a_failed_training_has_seen_is_new() -> None:
         (OPENED, replace(IDLE, newest_data_at=None), "no training data"),
         (OPENED, replace(IDLE, newest_data_at=NOW - 49 * HOUR), "no data newer than the last"),
         (OPENED, replace(IDLE, last_training_at=NOW - 2 * HOUR), "less than 24 hours ago"),
+        (OPENED, replace(IDLE, last_asked_at=NOW - 2 * HOUR), "less than 24 hours ago"),
+        (OPENED, replace(IDLE, kept=2), "The last 2 trainings did not help: the next one waits 96"),
+        (OPENED, replace(IDLE, kept=5), "did not help: the next one waits 720 hours"),
+        (OPENED, replace(IDLE, asked=4), "asked for 4 trainings in the last 30 days"),
     ],
 )
 def test_otherwise_nothing_starts_and_a_sentence_says_why(
@@ -58,6 +73,29 @@ def test_otherwise_nothing_starts_and_a_sentence_says_why(
     start, said = _decide(drift, situation)
     assert not start
     assert reason in said
+
+
+@pytest.mark.parametrize(
+    ("mode", "started", "suggested"),
+    [("auto", True, False), ("suggest", False, True), ("off", False, False)],
+)
+def test_the_mode_says_whether_a_training_starts_or_is_suggested(
+    mode: Mode, started: bool, suggested: bool
+) -> None:
+    decision = decide(OPENED, IDLE, now=NOW, rules=replace(RULES, mode=mode))
+    assert (started, suggested) == (decision.start, decision.suggestion is not None)
+    assert ("is off" in decision.reason) == (mode == "off")
+
+
+def test_labels_that_matured_since_are_new_data() -> None:
+    old = replace(IDLE, newest_data_at=NOW - 49 * HOUR)
+    assert not _decide(situation=old)[0]
+    assert _decide(situation=replace(old, newest_label_at=NOW - 2 * HOUR))[0]
+
+
+def test_a_training_that_did_not_help_doubles_the_pause() -> None:
+    assert [24, 48, 96] == [RULES.pause(kept) // HOUR for kept in range(3)]
+    assert _decide(situation=replace(IDLE, kept=1))[0]
 
 
 @pytest.mark.parametrize(
@@ -90,9 +128,9 @@ def test_another_shape_is_refused(detail: dict[str, object]) -> None:
 
 def test_parallel_detections_ask_for_one_execution_and_later_ones_for_another() -> None:
     other = DetectedDrift(Transition.ESCALATE, ("other run",))
-    names = [decide(d, IDLE, now=NOW, cool_down_ms=0).execution for d in (OPENED, other)]
+    names = [decide(d, IDLE, now=NOW, rules=RULES).execution for d in (OPENED, other)]
     later = replace(IDLE, last_training="arn:the next")
-    assert names[0] == names[1] != decide(OPENED, later, now=NOW, cool_down_ms=0).execution
+    assert names[0] == names[1] != decide(OPENED, later, now=NOW, rules=RULES).execution
 
 
 def test_a_detection_has_one_id_whatever_the_order_of_its_runs() -> None:
@@ -102,5 +140,5 @@ def test_a_detection_has_one_id_whatever_the_order_of_its_runs() -> None:
 
 
 def test_a_decision_survives_its_encoding() -> None:
-    decision = decide(OPENED, IDLE, now=NOW, cool_down_ms=0)
+    decision = decide(OPENED, IDLE, now=NOW, rules=RULES)
     assert decision == Decision.from_json(decision.to_json())

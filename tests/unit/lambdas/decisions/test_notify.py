@@ -1,0 +1,87 @@
+"""What the operator is mailed about, once for each decision, and with which command."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from adapters.mail import MailRefused, Message
+from domain import keys
+from lambdas.decisions.notices import Notices
+from lambdas.decisions.notify import notify
+from tests.unit.fakes import FakeS3
+
+SUGGESTED = {
+    "reason": "Drift was found <b>here</b>.",
+    "execution": None,
+    "suggestion": "drift-0123",
+    "transition": "open",
+    "run_ids": ["a"],
+    "decided_at": 1,
+    "start": False,
+}
+
+
+@dataclass
+class Outbox:
+    """A mailer that keeps the mails, or refuses them."""
+
+    mails: list[Message] = field(default_factory=list)
+    refuses: bool = False
+
+    def send(self, message: Message) -> None:
+        if self.refuses:
+            raise MailRefused("MessageRejected")
+        self.mails.append(message)
+
+
+@dataclass
+class World:
+    """The reports bucket and the mailer."""
+
+    s3: FakeS3 = field(default_factory=FakeS3)
+    outbox: Outbox = field(default_factory=Outbox)
+
+    def hear(self, detail_type: str, detail: dict[str, Any]) -> str | None:
+        return notify(
+            detail_type=detail_type,
+            detail=detail,
+            reports=self.s3.bucket(),
+            mailer=self.outbox,  # type: ignore[arg-type]  # it only sends
+            notices=Notices("python -m ops --stage dev", "https://api.example.org/v1"),
+        )
+
+
+def test_a_suggested_training_is_mailed_once_with_its_command() -> None:
+    world = World()
+    for run in ("a", "a", "b"):  # two detections at once suggest the same training
+        world.hear("RetrainingDecided", SUGGESTED | {"run_ids": [run]})
+    (mail,) = world.outbox.mails
+    assert "python -m ops --stage dev train" in mail.text
+    assert SUGGESTED["reason"] in mail.text
+    assert "&lt;b&gt;here" in mail.html
+
+
+@pytest.mark.parametrize(
+    ("detail_type", "detail"),
+    [
+        ("RetrainingDecided", SUGGESTED | {"suggestion": None}),
+        ("RetrainingDecided", SUGGESTED | {"suggestion": None, "execution": "drift-0123"}),
+        ("PromotionApproved", {"execution": "arn:e", "version": "1-0a1b2c3d", "reasons": []}),
+    ],
+)
+def test_what_needs_nobody_is_not_mailed(detail_type: str, detail: dict[str, Any]) -> None:
+    world = World()
+    assert world.hear(detail_type, detail) is None
+    assert [] == world.outbox.mails
+
+
+def test_a_refused_mail_is_sent_by_the_repeated_event() -> None:
+    world = World()
+    world.outbox.refuses = True
+    with pytest.raises(MailRefused):
+        world.hear("RetrainingDecided", SUGGESTED)
+    assert not [key for key in world.s3.objects if key.startswith(keys.NOTICES)]
+    world.outbox.refuses = False
+    assert world.hear("RetrainingDecided", SUGGESTED)
+    assert 1 == len(world.outbox.mails)

@@ -115,7 +115,7 @@ def make_evidence(
             objective.metric: certain,
             "recall": recall,
             "roc_auc": Interval(0.97, 0.97, 0.97),
-            "calibration_error": perfect,
+            "relative_calibration_error": perfect,
         },
         constant=0.0,
         chance_calibration_error=0.0,

@@ -5,7 +5,7 @@ the missing one by subtraction. A second group is then suppressed as well (compl
 suppression; Hundepool et al., *Statistical Disclosure Control*, 2012, chapter 4).
 """
 
-from collections.abc import Container, Hashable, Mapping
+from collections.abc import Container, Hashable, Mapping, Sequence
 from typing import TypeVar
 
 from domain.interval import Interval
@@ -23,10 +23,24 @@ def choose_suppressed(counts: Mapping[Name, int], *, last: Container[Name] = ())
     These are the groups of one to ten rows. While all suppressed groups together have fewer than
     eleven rows, the next smallest group is added, but one in `last` only when no other is left.
     """
-    suppressed = {name for name, rows in counts.items() if 0 < rows < SMALLEST_GROUP}
-    others = [name for name, rows in counts.items() if rows >= SMALLEST_GROUP]
-    for name in sorted(others, key=lambda other: (other in last, counts[other])):
-        if not suppressed or sum(counts[each] for each in suppressed) >= SMALLEST_GROUP:
+    return choose_suppressed_by_all([counts], last=last)
+
+
+def choose_suppressed_by_all(
+    wholes: Sequence[Mapping[Name, int]], *, last: Container[Name] = ()
+) -> frozenset[Name]:
+    """Choose which groups must be suppressed where several counts of the same groups are shown.
+
+    `wholes`: for example all rows, and those that are positive. A group that is small by any of
+    them is suppressed, and together the suppressed groups have no or eleven rows by each. The
+    next smallest group is one by the first count.
+    """
+    first = wholes[0]
+    suppressed = {n for counts in wholes for n, rows in counts.items() if 0 < rows < SMALLEST_GROUP}
+    others = [name for name, rows in first.items() if rows > 0 and name not in suppressed]
+    for name in sorted(others, key=lambda other: (other in last, first[other])):
+        hidden = [sum(counts[each] for each in suppressed) for counts in wholes]
+        if not any(0 < rows < SMALLEST_GROUP for rows in hidden):
             break
         suppressed.add(name)
     return frozenset(suppressed)

@@ -4,11 +4,18 @@ It is written once, beside the version's bundle, as ``card.json``. A card that c
 counts as a missing one for every reader: no model is served, kept or compared by its card alone.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from domain import typed_json
 from domain.contract.objective import F1, Objective
+from domain.drift.disclosure import (
+    SMALLEST_GROUP,
+    choose_suppressed_by_all,
+    round_significant,
+)
 from domain.model.gate import Rule
 from domain.model.left_out import LeftOut
 from domain.model.missing_effect import MissingEffect
@@ -20,14 +27,16 @@ Bounds = tuple[float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentFigures:
-    """Quality on the test rows of one segment; a figure that is undefined there is None.
+    """Quality on the test rows of one segment.
 
-    Cards of earlier trainings lack the last three figures. Recall is the true positive rate.
+    A figure is None where it is undefined or would describe fewer than eleven rows, and a count
+    where it would reveal so few. Recall is the true positive rate, and the calibration error is the
+    relative one. Cards of earlier trainings lack the last three figures.
     """
 
     segment: str
-    rows: int
-    positives: int
+    rows: int | None
+    positives: int | None
     f1: float | None
     f1_interval: Bounds | None
     precision: float | None
@@ -40,6 +49,74 @@ class SegmentFigures:
     false_positive_rate_interval: Bounds | None = None
     calibration_error: float | None = None
     calibration_error_interval: Bounds | None = None
+
+
+FIGURES = (
+    "f1",
+    "precision",
+    "recall",
+    "selection_rate",
+    "false_positive_rate",
+    "calibration_error",
+)
+_GROUP = re.compile(r"(?P<column>.+?)(=.*| under \S+| \S+ to under \S+| \S+ and over)")
+
+
+def suppress_small_segments(
+    segments: Iterable[SegmentFigures], *, rows: int
+) -> tuple[SegmentFigures, ...]:
+    """Suppress what would describe fewer than eleven of the test rows, and round the figures.
+
+    `rows`: of the whole test set, because what is left over after all segments of one column, the
+    rows without a valid value, is a group, too. Segments that are suppressed already stay so.
+    """
+    segments = tuple(segments)
+    columns: dict[str, list[SegmentFigures]] = {}
+    for segment in segments:
+        columns.setdefault(_name_column(segment.segment), []).append(segment)
+    suppressed = {name for groups in columns.values() for name in _find_small(groups, rows)}
+    return tuple(_suppress(each, hide_counts=each.segment in suppressed) for each in segments)
+
+
+def _name_column(segment: str) -> str:
+    """The column that defines a segment: gender of ``gender=Female``, age of ``age under 30``."""
+    found = _GROUP.fullmatch(segment)
+    return found["column"] if found else segment
+
+
+def _count(segment: SegmentFigures) -> tuple[int, ...]:
+    """The rows, the positive and the negative ones, and those that are called either."""
+    rows, positives = segment.rows or 0, segment.positives or 0
+    called = round((segment.selection_rate or 0) * rows)
+    return rows, positives, rows - positives, called, rows - called
+
+
+def _find_small(segments: Iterable[SegmentFigures], rows: int) -> frozenset[str | None]:
+    counts = {each.segment: _count(each) for each in segments if each.rows is not None}
+    rest = rows - sum(count[0] for count in counts.values())
+    wholes = [
+        {
+            None: max(rest, 0) if place == 0 else 0,
+            **{n: count[place] for n, count in counts.items()},
+        }
+        for place in range(5)
+    ]
+    return choose_suppressed_by_all(wholes, last={None})
+
+
+def _suppress(segment: SegmentFigures, *, hide_counts: bool) -> SegmentFigures:
+    small = any(0 < count < SMALLEST_GROUP for count in _count(segment))
+    changes: dict[str, Any] = {}
+    for name in FIGURES:
+        value, bounds = getattr(segment, name), getattr(segment, f"{name}_interval")
+        shown = value is not None and not small
+        changes[name] = round_significant(value) if shown else None
+        changes[f"{name}_interval"] = (
+            tuple(map(round_significant, bounds)) if shown and bounds else None
+        )
+    if hide_counts:
+        changes |= {"rows": None, "positives": None}
+    return replace(segment, **changes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,5 +177,10 @@ class ModelCard(Quality):
 
     @classmethod
     def from_json(cls, data: bytes) -> "ModelCard":
-        """The inverse of `to_json`; raises BadRecord."""
-        return typed_json.from_json(cls, data)
+        """The inverse of `to_json`; raises BadRecord.
+
+        Cards that were written before small segments were suppressed are read as if they had been.
+        """
+        card = typed_json.from_json(cls, data)
+        segments = suppress_small_segments(card.segments, rows=card.rows.get("test", 0))
+        return replace(card, segments=segments)

@@ -37,6 +37,7 @@ from typing import Literal
 
 from domain.contract.gate_limits import DEFAULT_MINIMUM_F1, GateLimits, SegmentMetric
 from domain.contract.objective import Metric, Objective
+from domain.drift.disclosure import choose_suppressed
 from domain.interval import Interval
 from domain.model.alpha_investing import detectable_gain, required_errors
 from domain.model.left_out import LeftOut
@@ -130,7 +131,7 @@ class Unscorable:
 class Evidence:
     """The figures of a challenger and of the champion on the test rows.
 
-    `figures`: at least F1, recall, ROC AUC, calibration error and the objective's metric.
+    `figures`: at least F1, recall, ROC AUC, relative calibration error and the objective's metric.
     `constant`: the metric of the best constant answer. `chance_calibration_error`: what a perfectly
     calibrated model exceeds once in forty times. `earlier_verdicts`: on these very rows since the
     last promotion. `place`: which rows these are, as the first word of a sentence.
@@ -301,10 +302,10 @@ def _find_broken_limits(evidence: Evidence, limits: GateLimits) -> Iterable[str]
             f"{recall.high:.4f}) is surely below {evidence.objective.minimum_recall:.4f}, the "
             "minimum_recall in [target] of the contract."
         )
-    error = evidence.figures["calibration_error"].value
+    error = evidence.figures["relative_calibration_error"].value
     if not (_keeps_calibration(error, limits) or error <= evidence.chance_calibration_error):
         yield (
-            f"The calibration error {error:.4f} is above "
+            f"The relative calibration error {error:.4f} is above "
             f"{limits.maximum_calibration_error:.4f}, {_name_limit('maximum_calibration_error')}, "
             f"and above the {evidence.chance_calibration_error:.4f} that chance can make."
         )
@@ -345,10 +346,10 @@ def _name_limit(key: str) -> str:
 
 
 def _explain_chance(evidence: Evidence, limits: GateLimits) -> Iterable[str]:
-    error = evidence.figures["calibration_error"].value
+    error = evidence.figures["relative_calibration_error"].value
     if not _keeps_calibration(error, limits) and error <= evidence.chance_calibration_error:
         yield (
-            f"The calibration error {error:.4f} is above "
+            f"The relative calibration error {error:.4f} is above "
             f"{limits.maximum_calibration_error:.4f}, but on so few rows chance can make "
             f"{evidence.chance_calibration_error:.4f}."
         )
@@ -453,10 +454,18 @@ def _find_losing_segments(
                 else f"loses {-change.value:.4f} of {name}"
             )
             yield (
-                f"Segment {segment.name} ({segment.rows:,} rows, {segment.positives:,} positives) "
-                f"{found} (95 % interval {change.low:+.4f} to {change.high:+.4f}), surely more "
-                f"than {margin:.4f}, {_name_limit('segment_margin')}."
+                f"Segment {segment.name}{_count_rows(segment)} {found} (95 % interval "
+                f"{change.low:+.4f} to {change.high:+.4f}), surely more than {margin:.4f}, "
+                f"{_name_limit('segment_margin')}."
             )
+
+
+def _count_rows(segment: SegmentChange) -> str:
+    """The segment's rows in brackets; nothing where they reveal fewer than eleven people."""
+    positives, negatives = segment.positives, segment.rows - segment.positives
+    if choose_suppressed({True: positives, False: negatives}):
+        return ""
+    return f" ({segment.rows:,} rows, {positives:,} positives)"
 
 
 def _explain_unscorable(champion: Unscorable, evidence: Evidence) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from domain.contract.objective import Objective
+from domain.drift.disclosure import SMALLEST_GROUP
 from domain.interval import Interval
 from domain.model.card import Bounds, CardVerdict, ModelCard, Quality, SegmentFigures
 from domain.model.gate import Verdict
@@ -17,9 +18,17 @@ NAMES = {
     "roc_auc": "ROC AUC",
     "pr_auc": "PR AUC",
     "brier": "Brier score",
-    "calibration_error": "calibration error",
+    "relative_calibration_error": "relative calibration error",
     "log_loss": "log loss",
 }
+
+
+SEGMENTS_NOTE = (
+    "In brackets: 95 % intervals. Recall is the true positive rate. The relative calibration error "
+    "is the share of the rarer outcome's rows that the probabilities expect in the wrong place. A "
+    f"figure is missing where it has no denominator or would describe fewer than {SMALLEST_GROUP} "
+    "rows; counts that would reveal so few are not shown."
+)
 
 
 def evaluation_section(
@@ -79,14 +88,16 @@ def to_markdown(card: ModelCard) -> str:
             "## Segments",
             "",
             *_table(
-                ("segment", "rows", "positives", "F1", "95 % interval", "precision", "recall"),
+                ("segment", "rows", "positives", "F1", "precision", "recall"),
                 [_segment_row(segment) for segment in card.segments],
             ),
             "",
             *_table(
-                ("segment", "called positive", "false positive rate", "calibration error"),
+                ("segment", "called positive", "false positive rate", "relative calibration error"),
                 [_fairness_row(segment) for segment in card.segments],
             ),
+            "",
+            SEGMENTS_NOTE,
             "",
             "## When a value is missing",
             "",
@@ -147,12 +158,11 @@ def _missing(effects: Sequence[MissingEffect]) -> list[str]:
 def _segment_row(segment: SegmentFigures) -> tuple[str, ...]:
     return (
         segment.segment,
-        f"{segment.rows:,}",
-        f"{segment.positives:,}",
-        _format(segment.f1),
-        _span(segment.f1_interval),
-        _format(segment.precision),
-        _format(segment.recall),
+        _format_count(segment.rows),
+        _format_count(segment.positives),
+        _format_figure(segment.f1, segment.f1_interval),
+        _format_figure(segment.precision, segment.precision_interval),
+        _format_figure(segment.recall, segment.recall_interval),
     )
 
 
@@ -162,15 +172,17 @@ def _fairness_row(segment: SegmentFigures) -> tuple[str, ...]:
         (segment.false_positive_rate, segment.false_positive_rate_interval),
         (segment.calibration_error, segment.calibration_error_interval),
     )
-    spans = (
-        f"{_format(value)} ({_span(bounds)})" if bounds else _format(value)
-        for value, bounds in figures
-    )
-    return (segment.segment, *spans)
+    return (segment.segment, *(_format_figure(*each) for each in figures))
 
 
-def _format(figure: float | None) -> str:
-    return "undefined" if figure is None else f"{figure:.4f}"
+def _format_count(rows: int | None) -> str:
+    return "not shown" if rows is None else f"{rows:,}"
+
+
+def _format_figure(figure: float | None, bounds: Bounds | None) -> str:
+    if figure is None:
+        return "-"
+    return f"{figure:.3g} ({bounds[0]:.3g} to {bounds[1]:.3g})" if bounds else f"{figure:.3g}"
 
 
 def _span(bounds: Bounds | None) -> str:

@@ -8,7 +8,7 @@ from domain.contract.contract import Contract
 from domain.contract.gate_limits import GateLimits
 from domain.interval import Interval
 from domain.model import gate
-from domain.model.card import Quality, SegmentFigures
+from domain.model.card import Quality, SegmentFigures, suppress_small_segments
 from domain.model.left_out import LeftOut
 from domain.model.missing_effect import MissingEffect
 from tabular.calibration import calibration_error_by_chance
@@ -95,7 +95,10 @@ def evaluate_against(
     return Evaluation(
         incumbent,
         measures,
-        measure_segments(test.labels, scores, threshold, masks, seed=seed),
+        suppress_small_segments(
+            measure_segments(test.labels, scores, threshold, masks, seed=seed),
+            rows=len(test.labels),
+        ),
         gate.judge(evidence, limits),
         champion.value if isinstance(champion, gate.Paired) else None,
     )

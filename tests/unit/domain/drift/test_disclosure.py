@@ -11,7 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.contract.contract import Contract
-from domain.drift.disclosure import SMALLEST_GROUP, choose_suppressed, round_significant
+from domain.drift.disclosure import (
+    SMALLEST_GROUP,
+    choose_suppressed,
+    choose_suppressed_by_all,
+    round_significant,
+)
 from domain.drift.drift import OTHER
 from domain.drift.summary import Profile, SegmentDrift
 from domain.interval import Interval
@@ -49,6 +54,28 @@ def test_the_next_smallest_is_hidden_too_where_the_rest_would_tell(
     counts: dict[str, int], last: tuple[str, ...], expected: set[str]
 ) -> None:
     assert expected == choose_suppressed(counts, last=last)
+
+
+@pytest.mark.parametrize(
+    ("rows", "positive", "expected"),
+    [
+        ((500, 400, 300), (50, 40, 30), ""),
+        ((500, 400, 8), (50, 40, 2), "bc"),
+        ((500, 400, 300), (50, 40, 3), "bc"),
+        ((500, 400, 300), (50, 3, 0), "abc"),  # c is the next smallest, but adds no positive
+        ((500, 400, 8), (0, 0, 0), "bc"),
+        ((500, 8, 400), (20, 0, 12), "bc"),
+        ((500, 400, 0), (3, 40, 0), "ab"),
+    ],
+)
+def test_groups_of_several_counts_are_suppressed_together(
+    rows: tuple[int, ...], positive: tuple[int, ...], expected: str
+) -> None:
+    wholes = [dict(zip("abc", counts, strict=True)) for counts in (rows, positive)]
+    found = choose_suppressed_by_all(wholes)
+    assert set(expected) == found
+    for counts in wholes:
+        assert not 0 < sum(counts[name] for name in found) < SMALLEST_GROUP
 
 
 @pytest.mark.parametrize(

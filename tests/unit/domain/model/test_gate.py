@@ -34,7 +34,7 @@ FIGURES = {
     "precision": Interval(0.93, 0.91, 0.95),
     "saved_cost": Interval(0.4, 0.36, 0.44),
     "roc_auc": Interval(0.97, 0.96, 0.98),
-    "calibration_error": Interval(0.06, 0.05, 0.07),
+    "relative_calibration_error": Interval(0.06, 0.05, 0.07),
 }
 EVIDENCE = Evidence(
     objective=F1,
@@ -129,14 +129,14 @@ def test_the_sentence_of_a_losing_segment_names_the_metric_that_compared_it(
 def test_of_the_false_positive_rate_a_segment_may_not_have_surely_more(
     negatives: int, low: float, promote: bool
 ) -> None:
-    rows = SegmentChange("age under 30", 3 + negatives, 3, Interval(low + 0.03, low, low + 0.06))
+    rows = SegmentChange("age under 30", 20 + negatives, 20, Interval(low + 0.03, low, low + 0.06))
     verdict = judge(
         replace(EVIDENCE, champion=replace(PAIRED, segments=(rows,))),
         replace(LIMITS, segment_metric="false_positive_rate"),
     )
     assert promote == verdict.promote
     sentence = (
-        "Segment age under 30 (53 rows, 3 positives) has a false positive rate higher by 0.0810 "
+        "Segment age under 30 (70 rows, 20 positives) has a false positive rate higher by 0.0810 "
         "(95 % interval +0.0510 to +0.1110), surely more than 0.0500, the segment_margin in [gate]"
     )
     assert promote == (sentence not in " ".join(verdict.reasons))
@@ -144,7 +144,7 @@ def test_of_the_false_positive_rate_a_segment_may_not_have_surely_more(
 
 @pytest.mark.parametrize("champion", [None, PAIRED, Unscorable("3-0a1b2c3d", "bundle_damaged")])
 def test_the_limits_hold_against_any_champion(champion: Paired | Unscorable | None) -> None:
-    low = _with(f1=Interval(0.69, 0.6, 0.7), calibration_error=Interval(0.21, 0.2, 0.22))
+    low = _with(f1=Interval(0.69, 0.6, 0.7), relative_calibration_error=Interval(0.21, 0.2, 0.22))
     verdict = judge(replace(low, champion=champion), LIMITS)
     assert not verdict.promote
     assert (
@@ -152,13 +152,25 @@ def test_the_limits_hold_against_any_champion(champion: Paired | Unscorable | No
         in verdict.reasons
     )
     assert (
-        "The calibration error 0.2100 is above 0.1500, the maximum_calibration_error in [gate] of "
-        "the contract, and above the 0.1000 that chance can make." in verdict.reasons
+        "The relative calibration error 0.2100 is above 0.1500, the maximum_calibration_error in "
+        "[gate] of the contract, and above the 0.1000 that chance can make." in verdict.reasons
     )
 
 
+@pytest.mark.parametrize(("positives", "shown"), [(1_189, True), (1_190, False)])
+def test_the_sentence_of_a_segment_has_no_count_that_reveals_fewer_than_eleven_people(
+    positives: int, *, shown: bool
+) -> None:
+    losing = replace(PAIRED, segments=(_segment(-0.06, positives=positives),))
+    reasons = " ".join(judge(replace(EVIDENCE, champion=losing), LIMITS).reasons)
+    counts = f" (1,200 rows, {positives:,} positives)" if shown else ""
+    assert f"Segment age under 30{counts} loses 0.0900 of F1 (95 % interval" in reasons
+
+
 def test_a_calibration_error_that_chance_can_make_is_said_and_refuses_nothing() -> None:
-    few = replace(_with(calibration_error=Interval(0.3, 0.2, 0.4)), chance_calibration_error=0.35)
+    few = replace(
+        _with(relative_calibration_error=Interval(0.3, 0.2, 0.4)), chance_calibration_error=0.35
+    )
     verdict = judge(few, LIMITS)
     assert verdict.promote
     assert "but on so few rows chance can make 0.3500." in verdict.reasons[-1]
@@ -292,7 +304,7 @@ def test_a_champion_that_cannot_be_scored_has_a_rule_of_its_own(
     assert promote == ("clearly worse" not in verdict.reasons[-1])
 
 
-@pytest.mark.parametrize("name", ["f1", "roc_auc", "calibration_error"])
+@pytest.mark.parametrize("name", ["f1", "roc_auc", "relative_calibration_error"])
 def test_a_figure_that_is_no_number_promotes_nothing(name: str) -> None:
     nan = float("nan")
     assert not judge(_with(**{name: Interval(nan, nan, nan)}), LIMITS).promote
@@ -301,7 +313,12 @@ def test_a_figure_that_is_no_number_promotes_nothing(name: str) -> None:
 def test_each_reason_is_one_sentence() -> None:
     wrong = Interval(0.1, 0.0, 0.2)
     worst = replace(
-        _with(f1=wrong, recall=wrong, roc_auc=wrong, calibration_error=Interval(0.9, 0.8, 1.0)),
+        _with(
+            f1=wrong,
+            recall=wrong,
+            roc_auc=wrong,
+            relative_calibration_error=Interval(0.9, 0.8, 1.0),
+        ),
         constant=0.16,
         earlier_verdicts=3,
         champion=replace(PAIRED, gain=Interval(-0.6, -0.7, -0.5), segments=(_segment(-0.6),)),

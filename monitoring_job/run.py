@@ -19,7 +19,8 @@ from monitoring_job.reports import reports
 from monitoring_job.reports.aggregates import is_showable
 from monitoring_job.reports.findings import sentences
 from monitoring_job.statistics.comparison import Comparison, Rows, compare, explain_by_rhythm
-from monitoring_job.statistics.ground_truth import evaluate_labels
+from monitoring_job.statistics.fairness import LabelledRows
+from monitoring_job.statistics.ground_truth import evaluate_labels, pair_labels
 from monitoring_job.statistics.profiles import PROBABILITY
 from monitoring_job.statistics.repeats import select_independent
 from tabular.labels import Labels
@@ -114,6 +115,9 @@ def _evaluate(
         current=new,
         threshold=bundle.threshold,
         minimum_rows=minimum_rows,
+        labelled=pair_labels(
+            reference=reference_table, table=table, labels=labels, threshold=bundle.threshold
+        ),
         find_past=lambda: history.find(version, minimum_rows=minimum_rows) if history else None,
     )
     found = evaluate_labels(
@@ -167,16 +171,17 @@ def _compare(
     current: Rows,
     threshold: float,
     minimum_rows: int,
+    labelled: tuple[LabelledRows, LabelledRows] | None,
     find_past: Callable[[], Past | None],
 ) -> Comparison:
     """Compare a window with the reference, and where it differs, with the weeks before.
 
-    `find_past`: reads them, which takes time.
+    `labelled`: what is known of both sides' outcomes. `find_past`: reads them, which takes time.
     """
     compare_with = partial(
         compare, contract=contract, threshold=threshold, minimum_rows=minimum_rows
     )
-    found = compare_with(reference=reference, current=current)
+    found = compare_with(reference=reference, current=current, labelled=labelled)
     past = find_past() if found.has_drift else None
     if past is None:
         return found
@@ -198,7 +203,8 @@ def _list_findings(summary: Summary) -> tuple[Outcome, ...]:
         or summary.joint_drift is not None
         or any(name != PROBABILITY.column for name in in_segments),
         Outcome.PREDICTION_DRIFT: bool(summary.prediction and summary.prediction.drifted)
-        or PROBABILITY.column in in_segments,
+        or PROBABILITY.column in in_segments
+        or any("selection_rate" in segment.changed_figures for segment in summary.segments),
         Outcome.PERFORMANCE_DROP: summary.dropped,
     }
     return tuple(outcome for outcome, holds in found.items() if holds)

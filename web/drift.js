@@ -4,7 +4,21 @@
 import { call, url } from "./api.js";
 import { sparkline } from "./charts.js";
 import { count, fixed, moment, percent, span, tiny, words } from "./format.js";
-import { METRICS, badge, card, empty, facts, h, metricList, say, table, waiting } from "./parts.js";
+import {
+  GROUP_FIGURES,
+  METRICS,
+  badge,
+  card,
+  disclosed,
+  empty,
+  facts,
+  h,
+  interval,
+  metricList,
+  say,
+  table,
+  waiting,
+} from "./parts.js";
 
 const REPORTS = ["data_drift", "prediction_drift", "target_drift", "performance"];
 const THRESHOLD = 0.1; // domain.drift.drift.EFFECT_THRESHOLD; a test compares them
@@ -15,9 +29,6 @@ const MISSING = {
   performance:
     "The performance report needs labels, for at least eleven predictions of each outcome and of each answer.",
 };
-
-/** A figure of the summary; null stands for one that would describe fewer than eleven people. */
-const disclosed = (value, format = count) => (value === null ? "suppressed" : format(value));
 
 /** The framed report with a link that opens it in a tab of its own. */
 function reportView(name, link) {
@@ -249,6 +260,57 @@ function segmentsCard(summary) {
   return card("Segments", {}, table("Segments", segmentColumns, segments));
 }
 
+/** A segment's figure with its interval, its value on the reference, and a mark if it has changed. */
+function groupFigure({ performance: measured }, name) {
+  const found = measured.figures[name];
+  if (!found?.now) return "–";
+  const before = Number.isFinite(found.reference) ? `reference ${fixed(found.reference)}` : null;
+  return [
+    found.changed ? h("span", { class: "badge", "data-outcome": "performance_drop" }, "◆ changed") : null,
+    " ",
+    fixed(found.now.value),
+    " ",
+    interval(found.now),
+    before ? h("span", { class: "interval" }, before) : null,
+  ];
+}
+
+const fairnessColumns = [
+  { title: "Segment", cell: (segment) => h("span", { class: "column-name" }, segment.name) },
+  { title: "Labels", number: true, cell: ({ performance: measured }) => disclosed(measured.labelled) },
+  { title: "Positives", number: true, cell: ({ performance: measured }) => disclosed(measured.positives) },
+  ...GROUP_FIGURES.map(([name, title]) => ({
+    title,
+    number: true,
+    cell: (segment) => groupFigure(segment, name),
+  })),
+];
+
+/** How many figures of a segment have changed, and then how low its recall is: the worst comes first. */
+function worstFirst(a, b) {
+  const [changed, other] = [a, b].map((segment) => {
+    const figures = Object.values(segment.performance.figures);
+    return figures.filter((found) => found.changed).length;
+  });
+  const recall = (segment) => segment.performance.figures.recall?.now?.value ?? Infinity;
+  return other - changed || recall(a) - recall(b);
+}
+
+/** How the model treats the people of each segment, by the labels that have arrived. */
+function fairnessCard(summary) {
+  const measured = (summary.segments ?? []).filter((segment) => segment.performance);
+  if (!measured.length) return null;
+  const few = measured.some((segment) => !segment.performance.has_enough_labels);
+  const notes = [
+    "Of the predictions that have a label, the worst segment first; in small print the 95 % interval and the value on the reference.",
+    `Changed: by 0.05 or more for the worse (of the share called positive, in either direction), and q < ${Q_THRESHOLD}.`,
+    few ? "Segments with fewer than 100 labels, or 30 of either outcome, are shown but not compared." : null,
+  ];
+  const note = h("p", { class: "note more" }, notes.filter(Boolean).join(" "));
+  const rows = [...measured].sort(worstFirst);
+  return card("Performance by segment", {}, table("Performance by segment", fairnessColumns, rows), note);
+}
+
 /** Why a run has no verdict, if that needs saying. */
 function explanation(summary) {
   if (summary.outcome === "no_data") {
@@ -313,6 +375,7 @@ export async function run({ signal, parameter }) {
       findingsCard(summary),
       columnsCard(summary, history),
       performanceCard(summary),
+      fairnessCard(summary),
       segmentsCard(summary),
     ),
   };

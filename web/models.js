@@ -4,9 +4,11 @@
 import { call } from "./api.js";
 import { count, fixed, moment, percent, words } from "./format.js";
 import {
+  GROUP_FIGURES,
   METRICS,
   card,
   command,
+  disclosed,
   empty,
   facts,
   figure,
@@ -19,7 +21,7 @@ import {
   table,
 } from "./parts.js";
 
-const LOWER_IS_BETTER = ["brier", "log_loss", "calibration_error"];
+const LOWER_IS_BETTER = ["brier", "log_loss", "calibration_error", "relative_calibration_error"];
 
 const versionLink = (name) => h("a", { href: `#/models/${name}` }, name);
 
@@ -59,9 +61,22 @@ function difference({ a, b }) {
   return `${b.value >= a.value ? "+" : "−"}${Math.abs(b.value - a.value).toFixed(4)}`;
 }
 
+/** Whether the second figure is better: like the gate, only where chance does not explain it. */
 function direction({ name, a, b }) {
-  if (!a || !b || a.value === b.value) return "";
+  if (![a?.low, a?.high, b?.low, b?.high].every(Number.isFinite)) return "";
+  if (b.low <= a.high && a.low <= b.high) return h("span", { class: "note" }, "no proven difference");
   return b.value > a.value !== LOWER_IS_BETTER.includes(name) ? "better" : "worse";
+}
+
+/** What the gate said when it compared these two on the same rows; nothing where it never did. */
+function gateVerdict(left, right) {
+  const judged = [right, left].find((found) => {
+    const other = found === right ? left : right;
+    return found.verdict?.champion_version === other.version;
+  });
+  if (!judged) return null;
+  const text = `The gate compared ${judged.version} with the other when that was the champion:`;
+  return [h("p", { class: "more" }, text), reasonList(judged.verdict.reasons)];
 }
 
 /** The test metrics of two model cards. */
@@ -77,10 +92,14 @@ function comparison(left, right) {
   const note =
     left.dataset_id === right.dataset_id
       ? "Both were tested on the same data set."
-      : "They were tested on different data sets, so the figures are not strictly comparable. " +
-        "The reasons in the ledger compare both on the same rows.";
+      : "They were tested on different data sets, so the figures are not strictly comparable.";
+  const rule = "Better or worse: only where the 95 % intervals don't overlap.";
   const known = rows.filter(({ a, b }) => a || b);
-  return [table("Test metrics of two versions", columns, known), h("p", { class: "note more" }, note)];
+  return [
+    table("Test metrics of two versions", columns, known),
+    h("p", { class: "note more" }, `${rule} ${note}`),
+    gateVerdict(left, right),
+  ].filter(Boolean);
 }
 
 function compareCard(found, signal) {
@@ -168,19 +187,16 @@ export async function models({ signal }) {
 
 const segmentColumns = [
   { title: "Segment", cell: (entry) => h("span", { class: "column-name" }, entry.segment) },
-  { title: "Rows", number: true, cell: (entry) => count(entry.rows) },
-  { title: "Positives", number: true, cell: (entry) => count(entry.positives) },
-  { title: "F1", number: true, cell: (entry) => fixed(entry.f1) },
-  {
-    title: "95 % interval",
+  { title: "Rows", number: true, cell: (entry) => disclosed(entry.rows) },
+  { title: "Positives", number: true, cell: (entry) => disclosed(entry.positives) },
+  ...GROUP_FIGURES.map(([name, title]) => ({
+    title,
     number: true,
-    cell: (entry) => interval({ low: entry.f1_interval?.[0], high: entry.f1_interval?.[1] }) ?? "–",
-  },
-  { title: "Precision", number: true, cell: (entry) => fixed(entry.precision) },
-  { title: "Recall", number: true, cell: (entry) => fixed(entry.recall) },
-  { title: "Called positive", number: true, cell: (entry) => fixed(entry.selection_rate) },
-  { title: "False positive rate", number: true, cell: (entry) => fixed(entry.false_positive_rate) },
-  { title: "Calibration error", number: true, cell: (entry) => fixed(entry.calibration_error) },
+    cell: (entry) => {
+      const [low, high] = entry[`${name}_interval`] ?? [];
+      return [fixed(entry[name]), " ", interval({ low, high })];
+    },
+  })),
 ];
 
 const identifier = (value) => value && h("code", {}, String(value).slice(0, 16));

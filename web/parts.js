@@ -223,8 +223,22 @@ export const METRICS = [
   ["pr_auc", "PR AUC"],
   ["brier", "Brier score"],
   ["log_loss", "Log loss"],
-  ["calibration_error", "Calibration error"],
+  ["relative_calibration_error", "Relative calibration error"],
+  ["calibration_error", "Expected calibration error"], // of trainings before the relative one
 ];
+
+/** Figures of a segment: of production, and of a model card, whose names they are too. */
+export const GROUP_FIGURES = [
+  ["recall", "Recall (true positive rate)"],
+  ["false_positive_rate", "False positive rate"],
+  ["precision", "Precision"],
+  ["selection_rate", "Called positive"],
+  ["calibration_error", "Relative calibration error"],
+  ["f1", "F1"],
+];
+
+/** A count or a share; null stands for one that would describe fewer than eleven people. */
+export const disclosed = (value, format = count) => (value === null ? "suppressed" : format(value));
 
 /**
  * A metric of a model card with its confidence interval, which older cards lack; null without it.

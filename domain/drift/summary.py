@@ -19,6 +19,7 @@ from domain.drift.drift import (
     Rhythm,
     strength,
 )
+from domain.drift.fairness import GroupMeasure, SegmentPerformance
 from domain.drift.performance import Expectation, Performance
 from domain.errors import BadRecord
 from domain.keys import RunId
@@ -206,7 +207,8 @@ class JointDrift:
 class SegmentDrift:
     """The comparison of one segment, e.g. ``gender=Male``: every column, the probability last.
 
-    A segment with too few rows on either side has no `columns`. A row count that would describe
+    A segment with too few rows on either side has no `columns`, and one with fewer than eleven
+    labels, or without labels in the reference, no `performance`. A row count that would describe
     fewer than eleven people is None.
     """
 
@@ -214,16 +216,29 @@ class SegmentDrift:
     rows: int | None
     reference_rows: int | None
     columns: tuple[ColumnDrift, ...] = ()
+    performance: SegmentPerformance | None = None
 
     @property
     def drifted(self) -> tuple[ColumnDrift, ...]:
         """The columns that drifted within the segment."""
         return tuple(column for column in self.columns if column.drifted)
 
+    @property
+    def changed_figures(self) -> tuple[GroupMeasure, ...]:
+        """What labels show to have changed within the segment."""
+        return self.performance.changed if self.performance else ()
+
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Self:
         """The inverse of `asdict`."""
-        return cls(**{**fields, "columns": tuple(map(ColumnDrift.from_dict, fields["columns"]))})
+        nested = {
+            "columns": tuple(map(ColumnDrift.from_dict, fields["columns"])),
+            # Runs written before this field existed lack it.
+            "performance": _decode_optional(
+                SegmentPerformance.from_dict, fields.get("performance")
+            ),
+        }
+        return cls(**{**fields, **nested})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,6 +300,11 @@ class Summary:
         return tuple(segment for segment in self.segments if segment.drifted)
 
     @property
+    def declined_segments(self) -> tuple[SegmentDrift, ...]:
+        """The segments whose labels show that a figure has become worse."""
+        return tuple(s for s in self.segments if s.performance and s.performance.declined)
+
+    @property
     def basis(self) -> Basis | None:
         """What the verdict on performance rests on: labels if there are enough of them."""
         if self.performance is not None and self.performance.has_enough_labels:
@@ -293,9 +313,12 @@ class Summary:
 
     @property
     def dropped(self) -> bool:
-        """Whether performance has dropped: measured, or estimated when labels are too few."""
+        """Whether performance has dropped: measured, or estimated when labels are too few.
+
+        A drop within one segment is one.
+        """
         if self.performance is not None and self.performance.has_enough_labels:
-            return self.performance.dropped
+            return self.performance.dropped or bool(self.declined_segments)
         return self.expectation is not None and self.expectation.dropped
 
     def to_json(self) -> bytes:

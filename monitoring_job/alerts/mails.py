@@ -82,7 +82,8 @@ def compose(*, target: str, transition: Transition, sections: Sequence[Section])
 
 def _compose_subject(target: str, transition: Transition, summary: Summary) -> str:
     names = [wording.name(column) for column in summary.drifted]
-    names = names or [change.name for change in changes(summary)]  # no column alone
+    if not names and not (summary.performance and summary.performance.dropped):
+        names = [change.name for change in changes(summary)]  # no column alone
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     columns = f": {', '.join(map(shorten, names[:3]))}{more}" if names else ""
     verdict = f"{PREFIXES.get(transition, '')}{wording.headline(summary)}"

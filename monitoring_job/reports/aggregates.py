@@ -82,6 +82,8 @@ def _clean(node: Any, sizes: Sizes) -> Any:
         return _clean_row(node, sizes)
     if _list_traces(node):
         _empty_small_bars(node["params"]["data"])
+        _open_in_shares(node["params"])
+        _fit_a_phone(node["params"]["layout"])
         return node
     return {key: _clean(value, sizes) for key, value in node.items() if not _is_forbidden(value)}
 
@@ -113,6 +115,28 @@ def _empty_small_bars(traces: list[dict[str, Any]]) -> None:
             continue
         empty = small.setdefault(str(trace.get("name")), _find_suppressed(trace["y"]))
         trace["y"] = [0 if i in empty else y for i, y in enumerate(trace["y"])]
+
+
+def _open_in_shares(picture: dict[str, Any]) -> None:
+    """Press the button ``perc``, where there is one: sides of different sizes compare by shares."""
+    layout = picture["layout"]
+    for menu in layout.get("updatemenus", ()):
+        for position, button in enumerate(menu["buttons"]):
+            if button["label"] != "perc":
+                continue
+            shown, changes = button["args"]
+            menu["active"] = position
+            for trace, visible in zip(picture["data"], shown["visible"], strict=True):
+                trace["visible"] = visible
+            layout["yaxis"]["title"] = {"text": changes["yaxis"]["title"]}
+
+
+def _fit_a_phone(layout: dict[str, Any]) -> None:
+    """Put the legend below the picture, and leave room for the bars."""
+    layout["legend"] = {"orientation": "h", "y": -0.25}
+    layout["margin"] = {"l": 48, "r": 8, "t": 56, "b": 48}
+    for title in layout.get("annotations", ()):
+        title["font"] = {**title.get("font", {}), "size": 11}
 
 
 def _find_suppressed(counts: list[float]) -> frozenset[int]:

@@ -8,8 +8,17 @@ from dataclasses import dataclass
 
 from domain.drift import drift
 from domain.drift.drift import RATIOS, Aspect, Rhythm
+from domain.drift.fairness import GroupFigure, SegmentPerformance
+from domain.drift.performance import MARGIN
 from domain.drift.summary import ColumnDrift, JointDrift, Summary, Test
-from monitoring_job.reports.wording import declines, name, percent, shorten
+from monitoring_job.reports.wording import (
+    GROUP_FIGURES,
+    NOT_SHOWN,
+    declines,
+    name,
+    percent,
+    shorten,
+)
 
 TOGETHER = "all columns together"
 SHARES = {
@@ -32,7 +41,16 @@ class Change:
 
 
 def changes(summary: Summary) -> list[Change]:
-    """Describe each finding: of columns, the strongest first, of all together, within segments."""
+    """Describe each finding.
+
+    First what labels show within segments, then the drifted columns, the strongest first, then all
+    columns together, then columns within segments.
+    """
+    figures = [
+        Change(segment.name, _describe_figures(segment.performance))
+        for segment in summary.segments
+        if segment.performance and segment.performance.changed
+    ]
     within = [
         Change(f"{name(column)} in {segment.name}", text)
         for segment in summary.drifted_segments
@@ -42,12 +60,31 @@ def changes(summary: Summary) -> list[Change]:
     alone = [Change(name(column), text) for column in summary.drifted for text in _describe(column)]
     joint = summary.joint_drift
     together = [Change(TOGETHER, _describe_joint(joint))] if joint else []
-    return [*alone, *together, *within]
+    return [*figures, *alone, *together, *within]
 
 
 def sentences(summary: Summary) -> tuple[str, ...]:
     """Say each finding in one sentence: first what labels show, then what has changed."""
     return (*declines(summary), *(change.sentence for change in changes(summary)))
+
+
+def _describe_figures(performance: SegmentPerformance) -> str:
+    """Say from what to what the figures of a segment have changed, and how certain that is."""
+    changed = (
+        f"{GROUP_FIGURES[name]} {_describe_figure(performance.figures[name])}"
+        for name in performance.changed
+    )
+    return f"by the labels of this window, {'; '.join(changed)} (limit {MARGIN:g})"
+
+
+def _describe_figure(figure: GroupFigure) -> str:
+    before, now = figure.reference, figure.now
+    if before is None or now is None or figure.q_value is None:
+        return NOT_SHOWN
+    return (
+        f"{_move(before, now.value)} from {before:.3f} on the reference to {now.value:.3f} "
+        f"({now.low:.3f} to {now.high:.3f}, q {_chance(figure.q_value)})"
+    )
 
 
 def _describe(column: ColumnDrift) -> list[str]:

@@ -1,7 +1,10 @@
 """The sentences of a verdict, in mails and in report headers; `findings` describes each finding."""
 
+from collections.abc import Mapping
+
 from domain import times
 from domain.drift.drift import Outcome
+from domain.drift.fairness import GroupFigure, GroupMeasure
 from domain.drift.performance import MARGIN, Calibration, Expectation, Measure, Performance
 from domain.drift.summary import ColumnDrift, JointDrift, Summary, Test
 from domain.interval import Interval
@@ -29,11 +32,22 @@ REPORT_TITLES = {
     "performance": "Performance report",
 }
 METRICS = {"f1": "F1", "precision": "Precision", "recall": "Recall", "roc_auc": "ROC AUC"}
+GROUP_FIGURES: Mapping[GroupMeasure, str] = {
+    "selection_rate": "share called positive",
+    "recall": "recall",
+    "false_positive_rate": "false positive rate",
+    "precision": "precision",
+    "f1": "F1",
+    "calibration_error": "relative calibration error",
+}
 PROBABILITY = "predicted probability"
 EXPECTED_DROP = (
     "The model is expected to perform worse than on its reference sample, whether only the inputs "
     "or only the prevalence has changed. This is an estimate from its own probabilities; only "
     "labels can confirm it."
+)
+DROP_IN_SEGMENTS = (
+    "For some people, the model performs worse than on its reference sample: see the segments."
 )
 LONGEST_NAME = 80
 """Characters of a name that a sentence repeats: a category's name may have any length."""
@@ -51,8 +65,11 @@ def headline(summary: Summary) -> str:
 
 def explanation(summary: Summary) -> str:
     """Explain each finding in a sentence."""
-    estimated = {Outcome.PERFORMANCE_DROP: EXPECTED_DROP} if summary.basis == "estimate" else {}
-    sentences = EXPLANATIONS | estimated
+    sentences = dict(EXPLANATIONS)
+    if summary.basis == "estimate":
+        sentences[Outcome.PERFORMANCE_DROP] = EXPECTED_DROP
+    elif summary.performance is not None and not summary.performance.dropped:
+        sentences[Outcome.PERFORMANCE_DROP] = DROP_IN_SEGMENTS
     return " ".join(sentences[finding] for finding in _findings(summary))
 
 
@@ -178,6 +195,14 @@ def _expected_f1(expected: Expectation) -> str:
 
 def _figure(interval: Interval) -> str:
     return f"{interval.value:.3f} ({interval.low:.3f} to {interval.high:.3f})"
+
+
+def group_figure(figure: GroupFigure) -> str:
+    """A segment's figure with its interval, and its value on the reference."""
+    if figure.now is None:
+        return NOT_SHOWN
+    before = "" if figure.reference is None else f"; {figure.reference:.3f} on the reference"
+    return f"{_figure(figure.now)}{before}"
 
 
 def _before(test: float | None) -> str:

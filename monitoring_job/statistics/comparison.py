@@ -10,6 +10,7 @@ from domain.contract.contract import Contract
 from domain.drift.drift import Aspect, Rhythm
 from domain.drift.summary import ColumnDrift, JointDrift, SegmentDrift
 from monitoring_job.statistics.domain_classifier import classify_domains
+from monitoring_job.statistics.fairness import LabelledRows
 from monitoring_job.statistics.profiles import Column, profile_columns, profile_context
 from monitoring_job.statistics.segments import compare_segments
 from monitoring_job.statistics.statistics import compare_columns
@@ -77,11 +78,13 @@ def compare(
     current: Rows,
     threshold: float,
     minimum_rows: int,
+    labelled: tuple[LabelledRows, LabelledRows] | None = None,
     jointly: bool = True,
 ) -> Comparison:
     """Compare everything once.
 
-    `threshold`: a probability from it on is a positive answer. `jointly`: fit the classifier, too,
+    `threshold`: a probability from it on is a positive answer. `labelled`: the labels of both
+    sides, which add the segments' performance. `jointly`: fit the classifier, too,
     which takes longest.
     """
     columns, prediction = compare_columns(
@@ -96,6 +99,7 @@ def compare(
         reference=reference.columns,
         current=current.columns,
         context=(reference.context, current.context),
+        labelled=labelled,
     )
     joint = classify_domains(reference.columns, current.columns) if jointly else None
     return Comparison(columns=columns, prediction=prediction, joint=joint, segments=segments)

@@ -13,6 +13,7 @@ from domain.interval import Interval
 from monitoring_job.statistics import performance, profiles
 from monitoring_job.statistics.calibration import fit_line
 from monitoring_job.statistics.expectation import estimate_performance
+from monitoring_job.statistics.fairness import LabelledRows
 from monitoring_job.statistics.profiles import Column
 from monitoring_job.statistics.statistics import compare_column, mark_drifted
 from tabular.classification import Bools, Floats
@@ -97,6 +98,23 @@ def evaluate_labels(
         drift.without_rows(reference=False, current=measured.labelled is None),
         (old, new),
         (in_reference, in_window) if may_be_shown else None,
+    )
+
+
+def pair_labels(
+    *, reference: pa.Table, table: pa.Table, labels: Labels, threshold: float
+) -> tuple[LabelledRows, LabelledRows] | None:
+    """The labels and answers of reference and window, row by row, for their segments.
+
+    None without labels in the reference, or with fewer than eleven in the window.
+    """
+    truth = _read_truth(reference)
+    if truth is None or np.count_nonzero(labels != UNKNOWN) < SMALLEST_GROUP:
+        return None
+    old, new = _read_probabilities(reference), _read_probabilities(table)
+    return (
+        LabelledRows(truth.astype(np.int8), old, old >= threshold),
+        LabelledRows(labels, new, new >= threshold),
     )
 
 

@@ -1,4 +1,7 @@
-"""Compare each of the contract's segments with the same segment of the reference."""
+"""Compare each of the contract's segments with the same segment of the reference.
+
+All tests of all segments, of columns and of labels, form one family.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
@@ -9,11 +12,18 @@ import pyarrow as pa
 
 from domain.contract.contract import Contract
 from domain.contract.feature import SegmentGroups
-from domain.drift.disclosure import choose_suppressed
+from domain.drift.disclosure import choose_suppressed, choose_suppressed_by_all
 from domain.drift.drift import MINIMUM_VALUES
-from domain.drift.summary import ColumnDrift, SegmentDrift
+from domain.drift.summary import SegmentDrift
+from monitoring_job.statistics import fairness
+from monitoring_job.statistics.fairness import LabelledRows
 from monitoring_job.statistics.profiles import UNUSUAL, Column, Group
-from monitoring_job.statistics.statistics import compare_column, mark_drifted
+from monitoring_job.statistics.statistics import (
+    compare_column,
+    compute_q_values,
+    list_p_values,
+    mark_by,
+)
 from tabular.segments import assign_groups, list_values
 
 Mask = npt.NDArray[np.bool_]
@@ -25,29 +35,72 @@ def compare_segments(
     reference: Mapping[str, Column],
     current: Mapping[str, Column],
     context: tuple[Mapping[str, Column], Mapping[str, Column]] = ({}, {}),
+    labelled: tuple[LabelledRows, LabelledRows] | None = None,
 ) -> tuple[SegmentDrift, ...]:
-    """Compare every segment, in the contract's order; all their tests form one family.
+    """Compare every segment, in the contract's order.
 
-    `context`: the context columns that define segments, of reference and window. A segment with
-    fewer than MINIMUM_VALUES rows on either side is counted but not compared. The column that
-    defines a segment is not compared inside it.
+    `context`: the context columns that define segments, of reference and window. `labelled`: their
+    labels and answers; without them, no performance is measured. A segment with fewer than
+    MINIMUM_VALUES rows on either side is counted but not compared. The column that defines a
+    segment is not compared inside it.
     """
     old, new = {**reference, **context[0]}, {**current, **context[1]}
-    segments = [
-        _compare_segment(group, groups.feature.column, reference, current)
-        for groups in contract.segment_groups
-        for group in _split(groups, old[groups.feature.column], new[groups.feature.column])
-    ]
-    marked = iter(mark_drifted([c for s in segments for c in s.columns], MINIMUM_VALUES))
-    return tuple(_suppress_rows(s, [next(marked) for _ in s.columns]) for s in segments)
+    segments = []
+    for groups in contract.segment_groups:
+        column = groups.feature.column
+        parts = list(_split(groups, old[column], new[column]))
+        found = [_compare_segment(part, column, reference, current) for part in parts]
+        if labelled:
+            found = _add_performance(found, parts, *labelled)
+        segments += found
+    p_values = [p for s in segments for p in (*list_p_values(s.columns), *_p_values_of(s))]
+    q_values = iter(compute_q_values(p_values))
+    return tuple(_mark(segment, q_values) for segment in segments)
 
 
-def _suppress_rows(segment: SegmentDrift, columns: list[ColumnDrift]) -> SegmentDrift:
-    """Suppress in the columns the row counts that are suppressed for the segment."""
+def _p_values_of(segment: SegmentDrift) -> list[float]:
+    return fairness.list_p_values(segment.performance)
+
+
+def _mark(segment: SegmentDrift, q_values: Iterator[float]) -> SegmentDrift:
+    """Decide a segment's tests, and suppress in its columns the row counts that it suppresses."""
+    columns = mark_by(segment.columns, q_values, MINIMUM_VALUES)
     old, new = segment.reference_rows is None, segment.rows is None
+    performance = segment.performance and fairness.mark_changed(segment.performance, q_values)
     return replace(
-        segment, columns=tuple(c.without_rows(reference=old, current=new) for c in columns)
+        segment,
+        columns=tuple(c.without_rows(reference=old, current=new) for c in columns),
+        performance=performance,
     )
+
+
+def _add_performance(
+    segments: Sequence[SegmentDrift],
+    parts: Sequence["_Group"],
+    reference: LabelledRows,
+    current: LabelledRows,
+) -> list[SegmentDrift]:
+    """Add to all segments of one column what their labels say.
+
+    The counts are suppressed together, because the whole window's are shown elsewhere.
+    """
+    known, positive = current.is_known, current.labels == 1
+    nowhere = ~np.logical_or.reduce([part.current for part in parts])
+    masks = {part.name: part.current for part in parts} | {None: nowhere}
+    wholes = [
+        {name: int(np.count_nonzero(mask & rows)) for name, mask in masks.items()}
+        for rows in (known, ~known, positive, known & ~positive)
+    ]
+    suppressed = choose_suppressed_by_all(wholes, last={None})
+    found = []
+    for segment, part in zip(segments, parts, strict=True):
+        performance = fairness.compare_group(
+            reference.select(part.reference), current.select(part.current)
+        )
+        if performance and (part.name in suppressed or segment.rows is None):
+            performance = replace(performance, labelled=None, positives=None)
+        found.append(replace(segment, performance=performance))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Compare a window with the reference, column by column."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -222,17 +222,32 @@ def _compute_p_value(
 
 
 def mark_drifted(columns: list[ColumnDrift], minimum_rows: int) -> list[ColumnDrift]:
-    """Set the q-values, by Benjamini-Hochberg over all tests of `columns`, and mark drift."""
+    """Set the q-values over all tests of `columns`, which are one family, and mark drift."""
+    return mark_by(columns, iter(compute_q_values(list_p_values(columns))), minimum_rows)
+
+
+def list_p_values(columns: Iterable[ColumnDrift]) -> list[float]:
+    """The p-value of each test."""
+    return [test.p_value for column in columns for test in column.tests]
+
+
+def compute_q_values(p_values: Sequence[float]) -> list[float]:
+    """The q-values of a family of tests, by Benjamini and Hochberg."""
     from scipy import stats
 
-    p_values = [test.p_value for column in columns for test in column.tests]
-    q_values = iter(np.asarray(stats.false_discovery_control(p_values)) if p_values else ())
+    return [float(q) for q in stats.false_discovery_control(p_values)] if p_values else []
+
+
+def mark_by(
+    columns: Iterable[ColumnDrift], q_values: Iterator[float], minimum_rows: int
+) -> list[ColumnDrift]:
+    """Mark drift. `q_values`: the next ones are those of `list_p_values(columns)`."""
     return [
         replace(
             column,
             tests=tuple(
                 _suppress_rows(
-                    _decide(test, float(next(q_values)), Q_THRESHOLD, minimum_rows), column.current
+                    _decide(test, next(q_values), Q_THRESHOLD, minimum_rows), column.current
                 )
                 for test in column.tests
             ),

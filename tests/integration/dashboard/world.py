@@ -22,6 +22,7 @@ from domain.contract.feature import Feature
 from domain.drift.alert_state import AlertState
 from domain.drift.disclosure import round_significant
 from domain.drift.drift import Outcome
+from domain.drift.fairness import GroupFigure, GroupMeasure, SegmentPerformance
 from domain.drift.incident import Incident
 from domain.drift.performance import Calibration, Expectation, LabelShift, Performance
 from domain.drift.run_index import IndexEntry, RunIndex
@@ -248,7 +249,11 @@ def _with_labels(summary: Summary, rng: random.Random) -> Summary:
                 name=f"smoking_history={ATTACK}", rows=912, reference_rows=2_890, columns=(drifted,)
             ),
             SegmentDrift(
-                name="gender=Female", rows=1_690, reference_rows=5_820, columns=summary.columns[1:2]
+                name="gender=Female",
+                rows=1_690,
+                reference_rows=5_820,
+                columns=summary.columns[1:2],
+                performance=_group_figures(),
             ),
             SegmentDrift(name="gender=Other", rows=None, reference_rows=None),
         ),
@@ -275,6 +280,30 @@ def _with_labels(summary: Summary, rng: random.Random) -> Summary:
             calibrated=True,
             dropped=False,
         ),
+    )
+
+
+def _group_figures() -> SegmentPerformance:
+    values: dict[GroupMeasure, tuple[float, float]] = {
+        "selection_rate": (0.071, 0.08),
+        "recall": (0.612, 0.742),
+        "false_positive_rate": (0.0104, 0.0112),
+        "precision": (0.871, 0.894),
+        "f1": (0.719, 0.811),
+        "calibration_error": (0.121, 0.084),
+    }
+    figures = {
+        name: GroupFigure(
+            now=Interval(value=now, low=0.9 * now, high=1.08 * now),
+            reference=reference,
+            p_value=0.4,
+            q_value=0.6,
+        )
+        for name, (now, reference) in values.items()
+    }
+    worse = replace(figures["recall"], p_value=2e-7, q_value=4e-6, changed=True)
+    return SegmentPerformance(
+        labelled=None, positives=44, has_enough_labels=True, figures=figures | {"recall": worse}
     )
 
 

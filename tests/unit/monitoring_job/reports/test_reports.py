@@ -15,17 +15,26 @@ import pytest
 
 from domain.contract.contract import Contract
 from domain.drift.drift import Outcome
+from domain.drift.fairness import GROUP_MEASURES, GroupFigure, SegmentPerformance
 from domain.drift.incident import Transition
 from domain.drift.performance import Calibration, Expectation, LabelShift, Performance
-from domain.drift.summary import RowCounts, Summary, run_id
+from domain.drift.summary import RowCounts, SegmentDrift, Summary, run_id
 from domain.interval import Interval
 from monitoring_job.alerts.links import Links
 from monitoring_job.alerts.mails import Section, compose
 from monitoring_job.reports import findings, reports, wording
+from monitoring_job.reports.page_header import header
 from monitoring_job.reports.safe_html import UnexpectedPage, harden
 from monitoring_job.statistics import profiles
 from monitoring_job.statistics.statistics import compare_columns
-from tests.unit.monitoring import DRIFTED, PROFILE, SECRET, Channels, scored
+from tests.unit.monitoring import (
+    DRIFTED,
+    PROFILE,
+    SECRET,
+    Channels,
+    drift_summary,
+    scored,
+)
 
 HOSTILE = "</script><script>document.title='owned'</script>"
 START, END = 1769817600000, 1769904000000  # 2026-01-31
@@ -76,6 +85,63 @@ def test_a_page_begins_with_the_verdict(run: tuple[Summary, dict[str, str]], nam
     header = run[1][name].partition("<header")[2].partition("</header>")[0]
     wanted = ("Prediction drift, data drift", "2026-01-31 UTC", "3-0a1b2c3d", "1,000 predictions")
     assert [] == [text for text in (*wanted, "4 malformed rows", "age") if text not in header]
+
+
+@pytest.mark.parametrize(
+    ("name", "heading"),
+    [("data_drift", "Data drift report"), ("prediction_drift", "Prediction drift report")],
+)
+def test_a_page_is_headed_by_what_it_is_and_then_by_the_verdict(
+    run: tuple[Summary, dict[str, str]], name: str, heading: str
+) -> None:
+    header = run[1][name].partition("<header")[2].partition("</header>")[0]
+    assert [heading] == re.findall(r"<h1[^>]*>([^<]*)</h1>", header)
+    assert "Verdict of the run: Prediction drift, data drift" in header
+
+
+@pytest.mark.parametrize("name", ["data_drift", "prediction_drift"])
+def test_plots_open_in_shares_because_the_sides_have_different_sizes(
+    run: tuple[Summary, dict[str, str]], name: str
+) -> None:
+    data = [line for line in run[1][name].split("\n") if line.startswith("    var ")]
+    pictures = re.findall(r'"active": (\d), "buttons": \[(.*?)\]', "".join(data)) or re.findall(
+        r'"buttons": \[(.*?)\].*?"active": (\d)', "".join(data)
+    )
+    assert pictures
+    assert '"title": {"text": "Percent"}' in "".join(data)
+    assert '"title": {"text": "Count"}' not in "".join(data)
+
+
+def test_the_performance_page_lists_the_segments_the_changed_ones_first() -> None:
+    unchanged = GroupFigure(now=Interval(0.7, 0.6, 0.8), reference=0.72, p_value=0.4, q_value=0.6)
+    quiet = SegmentPerformance(
+        labelled=None,
+        positives=None,
+        has_enough_labels=True,
+        figures=dict.fromkeys(GROUP_MEASURES, unchanged),
+    )
+    fell = GroupFigure(
+        now=Interval(0.5, 0.45, 0.55), reference=0.72, p_value=1e-9, q_value=1e-7, changed=True
+    )
+    none = GroupFigure(now=None, reference=None)
+    worse = replace(quiet, labelled=412, figures={**quiet.figures, "recall": fell, "f1": none})
+    segments = tuple(
+        SegmentDrift(name=name, rows=500, reference_rows=900, performance=performance)
+        for name, performance in (("<b>", quiet), ("gender=Male", worse), ("age under 30", None))
+    )
+    summary = replace(drift_summary(Outcome.PERFORMANCE_DROP), segments=segments)
+    page = header("performance", summary)
+    table = page.partition("By segment")[2]
+    assert table.index("gender=Male") < table.index("&lt;b&gt;")
+    assert "age under 30" not in table
+    assert "<b>changed: 0.500 (0.450 to 0.550); 0.720 on the reference</b>" in table
+    assert ">412</td>" in table
+    assert 2 == len(re.findall(r"<td[^>]*>not shown</td>", table))  # labels of one, F1 of the other
+    assert "By segment" not in header("data_drift", summary)
+    assert (
+        "gender=Male: by the labels of this window, recall fell from 0.720 on the reference to "
+        "0.500 (0.450 to 0.550, q < 0.0001) (limit 0.05).",
+    ) == findings.sentences(summary)
 
 
 @pytest.mark.parametrize("name", ["data_drift", "prediction_drift"])

@@ -269,8 +269,10 @@ def test_drift_inside_a_group_of_a_context_column_is_found_by_the_versions_refer
     if not in_reference:
         del reference["site"]
     version = publish_model(world.bucket, world.contract, reference=reference)
-    log(world.bucket, records(frame, deployed, version=version))
-    (summary,) = world.run(context=DeployedContext.of(deployed))
+    table = records(frame, deployed, version=version)
+    log(world.bucket, table)
+    label(world, labelled(table, frame["label"].to_numpy() & (frame["site"] == "north")))
+    (summary,) = world.run(context=DeployedContext.of(deployed), now=DAY + timedelta(days=9))
     groups = {s.name: s for s in summary.segments if s.name.startswith("Site")}
     assert ["Site=north", "Site=south", "Site=west"] == list(groups)
     assert "Site" not in [column.column for column in summary.columns]
@@ -279,7 +281,13 @@ def test_drift_inside_a_group_of_a_context_column_is_found_by_the_versions_refer
     if in_reference:
         assert "hypertension" in drifted
         assert [] == [c.column for c in groups["Site=north"].columns if c.drifted]
+        measured = groups["Site=north"].performance
+        assert measured is not None
+        assert (True, ()) == (measured.has_enough_labels, measured.changed)
+        assert None not in [figure.now for figure in measured.figures.values()]
+        assert groups["Site=west"].performance is None
     else:
+        assert groups["Site=south"].performance is None
         assert ([], 0) == (drifted, groups["Site=south"].reference_rows)
 
 
@@ -298,8 +306,47 @@ def test_pages_show_only_groups_and_no_small_one(world: World) -> None:
         assert "Index binned" not in data  # the axis of the line over rows
         counts = [
             float(y)
-            for trace in re.findall(r'"visible": true, "x": \[[^]]*\], "y": \[([^]]*)\]', data)
+            for trace in re.findall(r'"visible": false, "x": \[[^]]*\], "y": \[([^]]*)\]', data)
             for y in trace.split(",")
         ]
         assert len(counts) > 2
         assert [] == [y for y in counts if 0 < y < SMALLEST_GROUP]
+
+
+def test_a_drop_within_one_segment_is_a_performance_drop_with_its_own_sentence(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in keys.REPORTS:
+        monkeypatch.setattr(reports, name, lambda **_: "a page")  # drawing takes a second each
+    version = publish_model(world.bucket, world.contract)
+    world.bucket.put(keys.card(version), make_card(version, metrics={"f1": 0.4}).to_json())
+    frame = scored(4_000, seed=2)
+    table = records(frame, world.contract, version=version)
+    log(world.bucket, table)
+    truth = frame["label"].to_numpy()
+    # A third of the old people whom the model calls healthy are sick.
+    missed = (frame["age"] >= 70) & ~frame["predicted"] & (np.arange(4_000) % 3 == 0)
+    label(world, labelled(table, truth | missed.to_numpy()))
+    summary = run(world)
+    assert Outcome.PERFORMANCE_DROP is summary.outcome
+    assert summary.performance is not None
+    assert not summary.performance.dropped
+    declined = [s.name for s in summary.declined_segments]
+    assert ["age 70 and over"] == [name for name in declined if name.startswith("age")]
+    sentence = next(s for s in summary.sentences if s.startswith("age 70 and over: "))
+    assert re.search(
+        r"by the labels of this window, recall fell from 0\.\d{3} on the reference to 0\.\d{3} "
+        r"\(0\.\d{3} to 0\.\d{3}, q < 0\.0001\); .* \(limit 0\.05\)\.$",
+        sentence,
+    )
+    assert Summary.from_json(summary.to_json()) == summary
+
+
+def test_runs_that_were_written_before_segments_had_figures_are_still_read(world: World) -> None:
+    version = publish_model(world.bucket, world.contract)
+    log(world.bucket, records(scored(1_000, seed=2), world.contract, version=version))
+    document = json.loads(run(world).to_json())
+    for segment in document["segments"]:
+        assert segment.pop("performance") is None
+    found = Summary.from_json(json.dumps(document).encode())
+    assert {None} == {segment.performance for segment in found.segments}

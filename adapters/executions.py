@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
 
+STARTING = "starting"
+"""What `current_state` says of an execution that has entered no state."""
+
+
 @dataclass(frozen=True, slots=True)
 class Execution:
     """One execution; `started_at` in UTC milliseconds."""
@@ -89,3 +93,23 @@ def start(
             return False
         raise
     return True
+
+
+def list_running(client: "SFNClient", state_machine_arn: str) -> list[str]:
+    """The ARNs of all executions that run now."""
+    pages = client.get_paginator("list_executions").paginate(
+        stateMachineArn=state_machine_arn, statusFilter="RUNNING"
+    )
+    return [found["executionArn"] for page in pages for found in page["executions"]]
+
+
+def current_state(client: "SFNClient", execution: str) -> str:
+    """The name of the state that an execution entered last."""
+    pages = client.get_paginator("get_execution_history").paginate(
+        executionArn=execution, reverseOrder=True, includeExecutionData=False
+    )
+    for page in pages:
+        for event in page["events"]:
+            if "stateEnteredEventDetails" in event:
+                return event["stateEnteredEventDetails"]["name"]
+    return STARTING

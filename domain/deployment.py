@@ -95,6 +95,11 @@ class Names:
         return f"{self.base}-drift"
 
     @property
+    def erasure(self) -> str:
+        """The family of the tasks that may delete rows of people: ``circle-dev-erasure``."""
+        return f"{self.base}-erasure"
+
+    @property
     def tracking(self) -> str:
         """The tracking server's family of tasks, and its database: ``circle-dev-mlflow``."""
         return f"{self.base}-mlflow"

@@ -5,6 +5,8 @@ data bucket
     datasets/<dataset_id>/{train,valid,test,recent,quarantine}.parquet, manifest.json
     datasets/refused/<execution>/quarantine.parquet   the rows for which raw files were refused
     scoring/**                                    what batch scoring reads and writes
+    erasures/<erasure>/subjects.txt, links.json, objects/*.json   while it is under way
+    erasures/<erasure>/certificate.json, erased_predictions.json
 models bucket
     mlflow/...                                    MLflow's artifacts
     serving/bundles/<version>/{bundle.json.gz,reference.parquet,card.json}   immutable
@@ -42,6 +44,7 @@ FORMATS = (".csv", ".csv.gz", ".parquet")
 """How the name of a file ends that holds rows, in upper or lower case."""
 DATASETS = "datasets/"
 SCORING = "scoring/"
+ERASURES = "erasures/"
 BATCH_LOGS = "log/dt=*/batch-*"
 """Pattern of `batch_log`: what batch scoring may write into the prediction log."""
 MLFLOW = "mlflow/"
@@ -70,6 +73,7 @@ QUARANTINE = "quarantine"
 REPORTS = ("data_drift", "prediction_drift", "target_drift", "performance")
 
 _VERSION = re.compile(r"[1-9][0-9]{0,8}-[0-9a-f]{8}")
+_ERASURE = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{8}")
 _LEDGER = re.compile(rf"{LEDGER}(\d{{8}})-([a-z]+)-({_VERSION.pattern})\.json")
 
 
@@ -231,6 +235,45 @@ def fallback_day(name: str, day: date) -> str:
 def rejected(name: str) -> str:
     """Firehose's error output of one stream."""
     return f"{REJECTED}{name}/"
+
+
+def erasure_subjects(erasure: str) -> str:
+    """Whom an erasure is about; deleted at its end."""
+    return f"{ERASURES}{_check_erasure(erasure)}/subjects.txt"
+
+
+def parse_erasure_subjects(key: str) -> str:
+    """The erasure whose subjects these are; raises BadKey."""
+    erasure, _, name = key.removeprefix(ERASURES).partition("/")
+    if not key.startswith(ERASURES) or name != "subjects.txt":
+        raise BadKey(f"This is no {ERASURES}<erasure>/subjects.txt.")
+    return _check_erasure(erasure)
+
+
+def erasure_links(erasure: str) -> str:
+    """The predictions of its subjects, by which labels are found; deleted at its end."""
+    return f"{ERASURES}{_check_erasure(erasure)}/links.json"
+
+
+def erasure_objects(erasure: str) -> str:
+    """Folder of what it has done so far; deleted at its end."""
+    return f"{ERASURES}{_check_erasure(erasure)}/objects/"
+
+
+def erasure_certificate(erasure: str) -> str:
+    """What it did, object by object."""
+    return f"{ERASURES}{_check_erasure(erasure)}/certificate.json"
+
+
+def erased_predictions(erasure: str) -> str:
+    """Hashes of the ids of the predictions that it took from the log."""
+    return f"{ERASURES}{_check_erasure(erasure)}/erased_predictions.json"
+
+
+def _check_erasure(erasure: str) -> str:
+    if not _ERASURE.fullmatch(erasure):
+        raise BadKey("An erasure is named like 20260131T140000-0a1b2c3d.")
+    return erasure
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ KINDS = {
     "promote_version": "rollback or promotion",
     "check": "check",
     "repair": "repair",
+    "erase": "erasure",
 }
 """Field of an execution's input → what that execution does."""
 
@@ -145,25 +146,15 @@ def kind_of(document: object) -> str:
     return next((kind for kind in KINDS if fields.get(kind)), "train")
 
 
-def current_state(client: Any, execution: str) -> str:
-    """The state that an execution entered last."""
-    pages = client.get_paginator("get_execution_history").paginate(
-        executionArn=execution, reverseOrder=True, includeExecutionData=False
-    )
-    for page in pages:
-        for event in page["events"]:
-            if "stateEnteredEventDetails" in event:
-                return str(event["stateEnteredEventDetails"]["name"])
-    return "starting"
-
-
 def follow_quietly(target: Target, execution: str, label: str) -> Result:
     """Follow an execution of one step, e.g. a rollback, and show its state."""
+    from adapters import executions
+
     with Progress(label) as progress:
         return follow(
             target,
             execution,
-            on_poll=lambda client: progress.note(current_state(client, execution)),
+            on_poll=lambda client: progress.note(executions.current_state(client, execution)),
         )
 
 

@@ -36,6 +36,10 @@ class Target(Protocol):
         """How many processes search in a task of `cpu_units`; 0: one for each CPU it sees."""
         ...
 
+    def delivery_seconds(self, stream_seconds: int) -> int:
+        """The longest that a stream holds a record, whose buffer is `stream_seconds`."""
+        ...
+
     def drift_function(
         self, scope: Construct, architecture: lambda_.Architecture, **options: Any
     ) -> lambda_.Function:
@@ -75,6 +79,10 @@ class Aws:
     def tuning_processes(self, cpu_units: int) -> int:
         """One for each whole vCPU: a small task sees more CPUs than it may use."""
         return max(1, cpu_units // 1024)
+
+    def delivery_seconds(self, stream_seconds: int) -> int:
+        """The buffer, and some minutes for a delivery that Firehose repeats."""
+        return stream_seconds + 300
 
     def mlflow_image(self, architecture: lambda_.Architecture) -> ecs.ContainerImage:
         """The tracking server's image; on an emulator the server is a process."""
@@ -133,6 +141,10 @@ class Emulator:
     def tuning_processes(self, cpu_units: int) -> int:  # noqa: ARG002 - tasks are processes here
         """As many as the machine has CPUs."""
         return 0
+
+    def delivery_seconds(self, stream_seconds: int) -> int:  # noqa: ARG002 - no buffer here
+        """The emulator writes each record at once."""
+        return 1
 
     def drift_function(
         self, scope: Construct, architecture: lambda_.Architecture, **options: Any

@@ -11,6 +11,7 @@ from domain.errors import BadRecord
 from domain.model.actor import Caller
 from domain.training.steps import StepResult
 from training_job.dataset.production_window import ProductionWindow
+from training_job.erasure.erase_request import EraseRequest
 from training_job.errors import BadInput
 from training_job.scoring.score_request import ScoreRequest
 
@@ -29,7 +30,8 @@ class ExecutionInput:
 
     Each of these skips the training: `rollback` goes back to the previous champion,
     `promote_version` to a named version, `repair` restores a lost pointer from the ledger, `check`
-    compares registry, pointer and ledger, and `score` scores files.
+    compares registry, pointer and ledger, `score` scores files, and `erase` erases
+    people's rows.
 
     `replaces_seq`: the seq of the champion that `rollback` or `promote_version` may replace; when
     another one serves by then, nothing changes.
@@ -51,6 +53,7 @@ class ExecutionInput:
     score: ScoreRequest | None = None
     reason: str | None = None
     caller: Caller | None = None
+    erase: EraseRequest | None = None
 
     @classmethod
     def parse(cls, document: object) -> Self:
@@ -71,6 +74,8 @@ class ExecutionInput:
             problems += ScoreRequest.problems(document["score"])
         if "production" in document:
             problems += ProductionWindow.problems(document["production"])
+        if "erase" in document:
+            problems += EraseRequest.problems(document["erase"])
         if problems:
             known = ", ".join(rules)
             raise BadInput(
@@ -83,6 +88,8 @@ class ExecutionInput:
             fields["production"] = ProductionWindow.parse(fields["production"])
         if "caller" in fields:
             fields["caller"] = Caller.of(fields["caller"])
+        if "erase" in fields:
+            fields["erase"] = EraseRequest(**fields["erase"])
         return cls(**fields)
 
 
@@ -143,4 +150,5 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "score": (lambda _: True, "is checked by ScoreRequest"),
     "reason": (_reason, "must be a text of 1 to 500 characters"),
     "caller": (Caller.is_valid, "must hold a proof, and acts_as only for a part of the loop"),
+    "erase": (lambda _: True, "is checked by EraseRequest"),
 }

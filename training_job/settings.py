@@ -12,7 +12,7 @@ class Settings(Environment):
     `contract`: the contract's TOML text. `split_salt` decides which side a row falls on. `trials`,
     and `seed` are defaults that an execution's input may override. `bad_row_share`: the largest
     share of rows that may break the contract. `processes`: parallel tuning processes; 0 means one
-    per vCPU.
+    per vCPU. `delivery_seconds`: how long the streams may hold a record before it is in its bucket.
 
     Labelled predictions of the last `production_days` days are rows of the dataset, too (0: none),
     if they are at least `label_maturity_days` old; the newest `production_test_share` of them are
@@ -26,6 +26,7 @@ class Settings(Environment):
     data_bucket: str
     models_bucket: str
     predictions_bucket: str
+    reports_bucket: str
     mlflow_tracking_uri: str
     model_name: str
     contract: str
@@ -40,3 +41,4 @@ class Settings(Environment):
     replay_days: int = 30
     guard_principal: str = ""
     probation_principal: str = ""
+    delivery_seconds: int = 0

@@ -28,11 +28,11 @@ def run_step(step: "StepName", environ: Mapping[str, str]) -> "Mapping[str, Json
     """
     from training_job.inputs import State
     from training_job.settings import Settings
-    from training_job.steps import STEPS, Context
+    from training_job.steps import BY_HAND, STEPS, Context
 
     context = Context(
         settings=Settings.from_env(environ),
-        execution=environ.get("EXECUTION", "by-hand"),
+        execution=environ.get("EXECUTION", BY_HAND),
         state=State.from_json(environ.get("STATE_INPUT", "{}")),
         started_at=_started_at(environ.get("STARTED_AT", "")),
         say=lambda text: print(f"{step}: {text}", flush=True),  # noqa: T201 - the container's log

@@ -14,6 +14,7 @@ from domain.contract.contract import Contract
 from domain.contract.deployed_context import DeployedContext
 from domain.training.steps import (
     Checked,
+    Erased,
     Evaluated,
     Prepared,
     Promoted,
@@ -35,6 +36,8 @@ from training_job.settings import Settings
 if TYPE_CHECKING:
     from training_job.dataset.production_rows import Source
 
+BY_HAND = "by-hand"
+"""The execution of a step that no state machine started."""
 MAXIMUM_REASONS_LENGTH = 2000
 """Characters of the verdict's reasons that are handed from state to state."""
 
@@ -54,20 +57,24 @@ class Context:
         """The contract that the stack was deployed with."""
         return Contract.parse(self.settings.contract)
 
+    def bucket(self, name: str) -> Bucket:
+        """The bucket of that name."""
+        return Bucket(aws.client("s3", timeout_seconds=60), name)
+
     @property
     def data(self) -> Bucket:
         """The data bucket."""
-        return Bucket(aws.client("s3", timeout_seconds=60), self.settings.data_bucket)
+        return self.bucket(self.settings.data_bucket)
 
     @property
     def models(self) -> Bucket:
         """The models bucket."""
-        return Bucket(aws.client("s3", timeout_seconds=60), self.settings.models_bucket)
+        return self.bucket(self.settings.models_bucket)
 
     @property
     def predictions(self) -> Bucket:
         """The predictions bucket."""
-        return Bucket(aws.client("s3", timeout_seconds=60), self.settings.predictions_bucket)
+        return self.bucket(self.settings.predictions_bucket)
 
     @property
     def now(self) -> int:
@@ -245,6 +252,37 @@ def score(context: Context) -> Scored:
     )
 
 
+def erase(context: Context) -> Erased:
+    """Erase people's rows from every bucket."""
+    from training_job.erasure.erase import Buckets
+    from training_job.erasure.erase import erase as run
+    from training_job.erasure.writers import wait_for_executions
+
+    request, settings = context.state.input.erase, context.settings
+    if request is None:
+        raise BadInput("erase needs the key of a subject file.")
+    sfn = aws.client("stepfunctions")
+
+    def settle() -> None:
+        time.sleep(settings.delivery_seconds)
+        if context.execution != BY_HAND:
+            wait_for_executions(sfn, context.execution, say=context.say)
+
+    return run(
+        request=request,
+        contract=context.contract,
+        buckets=Buckets(
+            data=context.data,
+            models=context.models,
+            predictions=context.predictions,
+            reports=context.bucket(settings.reports_bucket),
+        ),
+        execution=context.name,
+        settle=settle,
+        say=context.say,
+    )
+
+
 STEPS: dict[StepName, Callable[[Context], StepResult]] = {
     "prepare": prepare,
     "tune": tune,
@@ -252,4 +290,5 @@ STEPS: dict[StepName, Callable[[Context], StepResult]] = {
     "promote": promote,
     "check": check,
     "score": score,
+    "erase": erase,
 }

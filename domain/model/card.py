@@ -16,6 +16,7 @@ from domain.drift.disclosure import (
     choose_suppressed_by_all,
     round_significant,
 )
+from domain.model.erased_rows import ErasedRows
 from domain.model.gate import Rule
 from domain.model.left_out import LeftOut
 from domain.model.missing_effect import MissingEffect
@@ -147,6 +148,7 @@ class ModelCard(Quality):
     positives among the training rows. `trees`: their number. `threshold`: a probability from it
     on is a positive answer. `objective`: what the threshold was chosen by. `code_version`: of the
     training's sources; empty for a version that is older than this field.
+    `erased`: what erasures have taken from its reference since.
     """
 
     version: str
@@ -166,6 +168,7 @@ class ModelCard(Quality):
     missing: tuple[MissingEffect, ...]
     reference_rows: int
     code_version: str = ""
+    erased: tuple[ErasedRows, ...] = ()
 
     def to_dict(self) -> dict[str, Json]:
         """Plain JSON values, as GET /model answers with them."""

@@ -14,7 +14,7 @@ from domain.model.actor import UNPROVEN, Caller
 from domain.model.gate import Rule
 from domain.typed_json import Json
 
-StepName = Literal["prepare", "tune", "evaluate", "promote", "check", "score"]
+StepName = Literal["prepare", "tune", "evaluate", "promote", "check", "score", "erase"]
 STEP_NAMES: tuple[StepName, ...] = get_args(StepName)
 
 Registry = Literal["done", "pending", "unknown_version", "untouched"]
@@ -182,4 +182,24 @@ class Scored(StepResult):
     top_reasons: tuple[RefusedRows, ...]
 
 
-RESULTS = (Prepared, Tuned, Evaluated, Promoted, Checked, Scored)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erased(StepResult):
+    """A finished erasure; its certificate has every object.
+
+    `rows` were taken from `objects` objects. `versions`: how many were deleted as a whole, most of
+    them old ones. `unfinished`: objects that may still hold a row.
+    """
+
+    step = "erase"
+
+    erasure: str
+    dry_run: bool
+    subjects: int
+    predictions: int
+    rows: int
+    objects: int
+    versions: int
+    unfinished: int
+
+
+RESULTS = (Prepared, Tuned, Evaluated, Promoted, Checked, Scored, Erased)

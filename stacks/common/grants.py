@@ -36,6 +36,23 @@ def list_keys(role: iam.IRole, bucket: s3.IBucket) -> None:
     )
 
 
+def list_versions(role: iam.IRole, bucket: s3.IBucket) -> None:
+    """List every version of the bucket's objects."""
+    role.add_to_principal_policy(
+        iam.PolicyStatement(actions=["s3:ListBucketVersions"], resources=[bucket.bucket_arn])
+    )
+
+
+def read_versions(role: iam.IRole, bucket: s3.IBucket, *keys: str) -> None:
+    """Read old versions of the objects `keys` too."""
+    _grant(role, bucket, keys, ["s3:GetObjectVersion"])
+
+
+def delete_versions(role: iam.IRole, bucket: s3.IBucket, *keys: str) -> None:
+    """Delete versions of the objects `keys`, which nothing brings back."""
+    _grant(role, bucket, keys, ["s3:DeleteObjectVersion"])
+
+
 def read_secret(role: iam.IRole, generated: secretsmanager.ISecret) -> None:
     """Read a secret's value.
 

@@ -16,6 +16,7 @@ TIMEOUT_HOURS: dict[StepName, int] = {
     "promote": 1,
     "check": 1,
     "score": 12,
+    "erase": 48,
 }
 """The longest that each step may take."""
 
@@ -45,6 +46,8 @@ SPOT_ATTEMPTS = 3
 
 PROMOTION: tuple[StepName, ...] = ("promote", "check")
 """Steps that run with the rights of a promotion; the others can't change what serves."""
+ERASURE: tuple[StepName, ...] = ("erase",)
+"""Steps that run with the rights of an erasure, which alone may delete."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

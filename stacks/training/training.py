@@ -23,10 +23,13 @@ from stacks.training.training_machine import TrainingMachine
 from stacks.training.training_task import (
     CONTAINER,
     TrainingTaskDefinition,
+    grant_erasure,
     grant_promotion,
     grant_steps,
 )
 
+ERASURE_SIZE = (2048, 4096)
+"""CPU units and MiB of an erasure, which reads every object and holds some rows of one."""
 PROMOTION_SIZE = (512, 2048)
 """CPU units and MiB of a promotion, which loads one bundle and MLflow's client."""
 
@@ -56,7 +59,7 @@ class TrainingStack(Stack):
             self._cluster,
             {"AwsSolutions-ECS4": "Container Insights costs more than the tasks it would watch."},
         )
-        steps, promotion = (
+        steps, promotion, erasure = (
             TrainingTaskDefinition(
                 self,
                 construct_id,
@@ -71,10 +74,12 @@ class TrainingStack(Stack):
             for construct_id, family, cpu, memory in (
                 ("Steps", name, stage.training_cpu, stage.training_memory),
                 ("Promotion", settings.names.promotion, *PROMOTION_SIZE),
+                ("Erasure", settings.names.erasure, *ERASURE_SIZE),
             )
         )
         grant_steps(steps.task_role, storage)
         grant_promotion(promotion.task_role, storage)
+        grant_erasure(erasure.task_role, storage)
         self.machine = TrainingMachine(
             self,
             "Training",
@@ -84,10 +89,12 @@ class TrainingStack(Stack):
             approval_hours=stage.approval_hours if stage.approval else None,
             steps=self._task(steps, spot=stage.training_spot, network=network),
             promotion=self._task(promotion, spot=stage.training_spot, network=network),
+            erasure=self._task(erasure, spot=stage.training_spot, network=network),
         ).machine
-        for definition in (steps, promotion):
+        for definition in (steps, promotion, erasure):
             self.machine.grant_task_response(definition.task_role)
         self.grant_describe(steps.task_role, "Any execution may be the lock's holder.")
+        self._grant_watch(erasure.task_role)
         if stage.training_schedule:
             self._schedule(stage.training_schedule, storage.dead_letters)
         dead_letters = import_queue(self, storage.dead_letters)
@@ -137,17 +144,30 @@ class TrainingStack(Stack):
             network=network,
         )
 
-    def grant_describe(self, role: iam.IRole, reason: str) -> None:
-        """Let the role describe any execution; `reason`: why it must be any."""
+    def grant_describe(self, role: iam.IRole, reason: str, *further: str) -> None:
+        """Let the role describe any execution; `reason`: why it must be any.
+
+        `further` actions take the same resource.
+        """
         place = f"execution:{self._name}:*"
         role.add_to_principal_policy(
             iam.PolicyStatement(
-                actions=["states:DescribeExecution"],
+                actions=["states:DescribeExecution", *further],
                 resources=[f"arn:{self.partition}:states:{self.region}:{self.account}:{place}"],
             )
         )
         here = "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>"
         acknowledge(role, {wildcard_finding(f"{here}:{place}"): reason})
+
+    def _grant_watch(self, role: iam.IRole) -> None:
+        """Let the role see which executions run, and in which state each is."""
+        reason = "Any execution may hold rows that it read before they were erased."
+        self.grant_describe(role, reason, "states:GetExecutionHistory")
+        role.add_to_principal_policy(
+            iam.PolicyStatement(
+                actions=["states:ListExecutions"], resources=[self.machine.state_machine_arn]
+            )
+        )
 
     def _watch_tasks(self, stage: Stage, storage: StorageStack, dead_letters: sqs.IQueue) -> None:
         """When a task stops without an answer, fail its state without waiting for the heartbeat."""

@@ -10,7 +10,7 @@ with Rejected or Expired → AnnounceRejected → AnnounceKept where the champio
 The state accumulates ``{"input": ..., "prepare": ..., "tune": ..., "evaluate": ...}``: the
 execution's input, then each step's result. With ``{"rollback": true}``, ``{"repair": true}`` or
 ``{"promote_version": ...}`` as input it goes to Promote, with ``{"check": true}`` to Check,
-with ``{"score": {...}}`` to Score.
+with ``{"score": {...}}`` to Score, with ``{"erase": {...}}`` to Erase.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ from domain.events import SOURCE, DetailType
 from domain.model.actor import CHECKED
 from domain.training.steps import Approval, Evaluated, Promoted, StepName
 from stacks.common.nag import acknowledge, wildcard_finding
-from stacks.training.task_state import PROMOTION, TIMEOUT_HOURS, TrainingTask
+from stacks.training.task_state import ERASURE, PROMOTION, TIMEOUT_HOURS, TrainingTask
 
 ERROR = "$.error"
 
@@ -42,12 +42,14 @@ class TrainingMachine(Construct):
         name: str,
         steps: TrainingTask,
         promotion: TrainingTask,
+        erasure: TrainingTask,
         bus: events.IEventBus,
         tracing: bool,
         approval_hours: int | None,
     ) -> None:
         super().__init__(scope, construct_id)
-        self._steps, self._promotion, self._bus = steps, promotion, bus
+        self._steps, self._promotion, self._erasure = steps, promotion, erasure
+        self._bus = bus
         self._approval_hours = approval_hours
         self._role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
         self._grant()
@@ -74,7 +76,7 @@ class TrainingMachine(Construct):
         acknowledge(self.machine, reasons)
 
     def _grant(self) -> None:
-        started, stack = (self._steps, self._promotion), Stack.of(self)
+        started, stack = (self._steps, self._promotion, self._erasure), Stack.of(self)
         revisions = [f"task-definition/{task.family}:*" for task in started]
         here = f"arn:{stack.partition}:ecs:{stack.region}:{stack.account}"
         self._role.add_to_policy(
@@ -133,11 +135,13 @@ class TrainingMachine(Construct):
             .when(_names_a_version(), promote)
             .when(_asks_for("check"), step["check"])
             .when(_asks_for("score"), step["score"])
+            .when(_asks_for("erase"), step["erase"])
             .otherwise(training)
         )
 
     def _step(self, step: StepName, failed: sfn.IChainable) -> sfn.CustomState:
-        task = self._promotion if step in PROMOTION else self._steps
+        own = {**dict.fromkeys(PROMOTION, self._promotion), **dict.fromkeys(ERASURE, self._erasure)}
+        task = own.get(step, self._steps)
         state = sfn.CustomState(
             self, step.capitalize(), state_json=task.state(step, Stack.of(self).partition)
         )

@@ -60,12 +60,17 @@ class TrainingTaskDefinition(Construct):
                 data_bucket=storage.data.bucket_name,
                 models_bucket=storage.models.bucket_name,
                 predictions_bucket=storage.predictions.bucket_name,
+                reports_bucket=storage.reports.bucket_name,
                 mlflow_tracking_uri=mlflow_url,
                 model_name=settings.names.model(settings.contract.target),
                 contract=settings.contract_text,
                 guard_principal=target.principal(name_role(settings.names.guard)),
                 probation_principal=target.principal(name_role(settings.names.drift)),
-                **{"processes": target.tuning_processes(cpu), **stage.training},
+                **{
+                    "processes": target.tuning_processes(cpu),
+                    "delivery_seconds": target.delivery_seconds(stage.stream_seconds),
+                    **stage.training,
+                },
             ).to_env(),
             logging=ecs.LogDrivers.aws_logs(
                 stream_prefix=CONTAINER, log_group=create_log_group(self, stage, storage.key)
@@ -106,3 +111,25 @@ def grant_promotion(role: iam.IRole, storage: StorageStack) -> None:
     records = (keys.CHAMPION, f"{keys.LEDGER}*")
     grants.read(role, storage.models, f"{keys.BUNDLES}*", *records)
     grants.write(role, storage.models, keys.CHECK, *records)
+
+
+def grant_erasure(role: iam.IRole, storage: StorageStack) -> None:
+    """What an erasure needs: every version of every object, but not what serves.
+
+    It can't write the pointer, the ledger or a bundle, so it changes neither what serves nor how it
+    answers.
+    """
+    sample = (f"{keys.BUNDLES}*/reference.parquet", f"{keys.BUNDLES}*/card.json")
+    rewritten = {
+        storage.data: ("*",),
+        storage.models: (f"{keys.MLFLOW}*", f"{keys.STUDIES}*", *sample),
+        storage.predictions: ("*",),
+        storage.reports: ("*",),
+    }
+    for bucket, written in rewritten.items():
+        grants.list_keys(role, bucket)
+        grants.list_versions(role, bucket)
+        grants.read(role, bucket, "*")
+        grants.read_versions(role, bucket, "*")
+        grants.write(role, bucket, *written)
+        grants.delete_versions(role, bucket, *written)

@@ -20,10 +20,10 @@ import mlflow
 import pyarrow.parquet as pq
 import pytest
 
+from adapters.executions import current_state
 from domain import keys
 from domain.deployment import Deployment, output_key
 from domain.model.champion import Champion
-from ops import executions
 from ops.api import Api
 from ops.commands.machine import doctor
 from ops.doctor.finding import Level
@@ -166,7 +166,7 @@ def _deploy_over(release: PreviousRelease, older: Path, folder: Path) -> Upgrade
     caller = Caller(Api(target.deployment.api_url, target.api_key()), patient)
     caller.start()
     states = target.client("stepfunctions")
-    tuning = lambda: executions.current_state(states, execution) == "Tune"  # noqa: E731
+    tuning = lambda: current_state(states, execution) == "Tune"  # noqa: E731
     assert wait_until(tuning, seconds=PATIENCE_SECONDS, pause=0.2)
     _leave_task_without_agent(laptop)
     _ops(ROOT, folder, "up")

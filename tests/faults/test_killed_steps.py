@@ -82,6 +82,7 @@ class Training:
             data_bucket=self.name,
             models_bucket=self.name,
             predictions_bucket=self.name,
+            reports_bucket=self.name,
             mlflow_tracking_uri=self.stage.clients.mlflow_url,
             model_name=self.name,
             contract=CONTRACT_TOML.read_text(),

@@ -107,6 +107,7 @@ def test_what_has_a_name_of_its_own_is_known(aws: Assembly) -> None:
         ("AWS::Athena::WorkGroup", "circle-dev"),
         ("AWS::Budgets::Budget", "circle-dev"),
         ("AWS::CloudWatch::Dashboard", "circle-dev"),
+        ("AWS::ECS::TaskDefinition", "circle-dev-erasure"),
         ("AWS::ECS::TaskDefinition", "circle-dev-mlflow"),
         ("AWS::ECS::TaskDefinition", "circle-dev-promotion"),
         ("AWS::ECS::TaskDefinition", "circle-dev-training"),

@@ -172,7 +172,7 @@ def test_a_rollback_or_a_named_version_goes_straight_to_promote(states: dict[str
     assert "$.input.promote_version" in text
 
 
-@pytest.mark.parametrize("step", ["check", "score"])
+@pytest.mark.parametrize("step", ["check", "score", "erase"])
 def test_a_check_or_a_scoring_runs_alone_and_ends(states: dict[str, Any], step: str) -> None:
     state = step.capitalize()
     (choice,) = (c for c in states["Train?"]["Choices"] if c["Next"] == state)
@@ -210,10 +210,11 @@ def test_the_machine_may_run_its_tasks_pass_their_roles_and_put_events(aws: Asse
         "ecs:RunTask": {
             f"{ECS}:task-definition/circle-dev-training:*",
             f"{ECS}:task-definition/circle-dev-promotion:*",
+            f"{ECS}:task-definition/circle-dev-erasure:*",
         },
         "iam:PassRole": {
             f"{{{task}{role}Role.Arn}}"
-            for task in ("StepsTask", "PromotionTask")
+            for task in ("StepsTask", "PromotionTask", "ErasureTask")
             for role in ("Task", "Execution")
         },
         "events:PutEvents": {"{Bus.Arn}"},
@@ -237,6 +238,7 @@ def test_an_execution_goes_on_with_the_revision_that_a_deployment_made(
     assert set(named.values()) == families - {"circle-dev-mlflow"}
     promotion = {step for step, family in named.items() if family == "circle-dev-promotion"}
     assert {"promote", "check"} == promotion
+    assert ["erase"] == [s for s, family in named.items() if family == "circle-dev-erasure"]
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -270,10 +272,16 @@ def test_only_a_promotion_may_change_what_serves(aws: Assembly) -> None:
         role: {r for r in found if r.startswith("{Models")} for role, found in allowed.items()
     }
     promotion, steps = "PromotionTaskTaskRole", "StepsTaskTaskRole"
+    erasure = "ErasureTaskTaskRole"
     assert {promotion} == {r for r, found in models.items() if found & {pointer, ledger}}
     assert {pointer, ledger, "{Models.Arn}/serving/check.json"} == models[promotion]
-    assert {promotion, steps} == {role for role, found in models.items() if found}
+    assert {promotion, steps, erasure} == {role for role, found in models.items() if found}
     assert set() == models[steps] & {"{Models.Arn}/*", "{Models.Arn}/serving/*"}
+    bundles = "{Models.Arn}/serving/bundles/*"
+    samples = {f"{bundles}/reference.parquet", f"{bundles}/card.json"}
+    assert (
+        samples | {f"{{Models.Arn}}/{key}" for key in ("mlflow/*", "studies/*")} == models[erasure]
+    )
 
 
 def test_a_promotion_reads_no_data(aws: Assembly) -> None:

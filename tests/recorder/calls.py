@@ -7,7 +7,7 @@ from pathlib import Path
 
 from domain import keys
 from domain.deployment import Deployment
-from stacks.training.task_state import PROMOTION, TIMEOUT_HOURS
+from stacks.training.task_state import ERASURE, PROMOTION, TIMEOUT_HOURS
 
 Call = tuple[str, str, str]
 """(role, action, resource)"""
@@ -81,7 +81,8 @@ def _calls(line: Mapping[str, object], deployment: Deployment) -> Iterator[Call]
 
 def _role(component: str) -> str:
     if component in TIMEOUT_HOURS:
-        task = "Promotion" if component in PROMOTION else "Steps"
+        tasks = dict.fromkeys(PROMOTION, "Promotion") | dict.fromkeys(ERASURE, "Erasure")
+        task = tasks.get(component, "Steps")
         return f"{task}TaskTaskRole"
     (function,) = [name for name in FUNCTIONS if f"-{name}Function" in component]
     return f"{function}Role"

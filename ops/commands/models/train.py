@@ -53,13 +53,14 @@ def run(
 
 def follow(target: Target, execution: str, *, trials: int | None = None) -> Result:
     """Follow a training to its end; raises OpsError with the named error of one that failed."""
+    from adapters.executions import current_state
     from training_job.search import history
 
     name = execution.rsplit(":", 1)[-1]
     with Progress("train", total=trials, unit=" trials") as progress:
 
         def show(client: Any) -> None:
-            state = executions.current_state(client, execution)
+            state = current_state(client, execution)
             progress.note(state)
             if state == "Tune":
                 ended = history.read_finished(target.bucket("models"), name)

@@ -83,7 +83,7 @@ ALERTS = f"{REPORTS}/alerts/state.json"
 DECISION = f"{REPORTS}/retraining/0123456789abcdef.json"
 PROPOSALS = [f"{REPORTS}/proposals/train-1.json", f"{REPORTS}/notices/0123.json"]
 
-TASKS = ("training", "promotion")
+TASKS = ("training", "promotion", "erasure")
 MAIL: Calls = [
     (
         "ses:SendEmail",
@@ -171,7 +171,7 @@ NEEDED: dict[str, Calls] = {
             "iam:PassRole",
             [
                 f"{{{task}Task{role}Role.Arn}}"
-                for task in ("Steps", "Promotion")
+                for task in ("Steps", "Promotion", "Erasure")
                 for role in ("Task", "Execution")
             ],
         ),
@@ -207,8 +207,30 @@ NEEDED: dict[str, Calls] = {
         ("s3:PutObject", [POINTER, ENTRY, f"{SERVING}/check.json"]),
         ("kms:Decrypt kms:GenerateDataKey", [KEY]),
     ],
+    "ErasureTaskTaskRole": [
+        *ANSWER,
+        ("states:ListExecutions", [MACHINE]),
+        ("states:DescribeExecution states:GetExecutionHistory", [EXECUTION]),
+        ("s3:ListBucket s3:ListBucketVersions", [DATA, MODELS, PREDICTIONS, REPORTS]),
+        (
+            "s3:GetObject s3:GetObjectVersion",
+            [POINTER, *(f"{bucket}/any/object" for bucket in (DATA, PREDICTIONS, REPORTS))],
+        ),
+        (
+            "s3:PutObject s3:DeleteObjectVersion",
+            [
+                *(f"{bucket}/any/object" for bucket in (DATA, PREDICTIONS, REPORTS)),
+                f"{MODELS}/mlflow/1/a/artifacts/table.json",
+                f"{MODELS}/studies/a/journal.log",
+                f"{BUNDLE}/reference.parquet",
+                f"{BUNDLE}/card.json",
+            ],
+        ),
+        ("kms:Decrypt kms:GenerateDataKey", [KEY]),
+    ],
     "StepsTaskExecutionRole": start_of_task("Steps"),
     "PromotionTaskExecutionRole": start_of_task("Promotion"),
+    "ErasureTaskExecutionRole": start_of_task("Erasure"),
     "MlflowTaskExecutionRole": [
         *start_of_task("Mlflow"),
         # CDK grants the description together with the value.

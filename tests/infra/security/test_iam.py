@@ -61,6 +61,13 @@ FORBIDDEN = [
     ("PromotionTaskTaskRole", "s3:DeleteObject", POINTER),
     ("PromotionTaskTaskRole", "s3:DeleteObject", ENTRY),
     ("PromotionTaskTaskRole", "s3:DeleteObjectVersion", POINTER),
+    # An erasure changes neither what serves nor how it answers, and hides nothing it deletes.
+    ("ErasureTaskTaskRole", "s3:PutObject", ENTRY),
+    ("ErasureTaskTaskRole", "s3:PutObject", f"{BUNDLE}/bundle.json.gz"),
+    ("ErasureTaskTaskRole", "s3:DeleteObjectVersion", POINTER),
+    ("ErasureTaskTaskRole", "s3:DeleteObjectVersion", ENTRY),
+    ("ErasureTaskTaskRole", "states:StartExecution", MACHINE),
+    ("StepsTaskTaskRole", "s3:DeleteObjectVersion", f"{DATA}/raw/patients.csv"),
     # Data and the log of features: who doesn't need them can't read or write them.
     ("PredictorRole", "s3:GetObject", f"{PREDICTIONS}/log/{DAY}/a.parquet"),
     ("PredictorRole", "s3:PutObject", f"{PREDICTIONS}/log/{DAY}/a.parquet"),

@@ -16,6 +16,7 @@ def _names(names: Names) -> list[str]:
         names.database,
         names.training,
         names.promotion,
+        names.erasure,
         names.tracking,
         names.dns_zone,
         names.metrics_namespace,

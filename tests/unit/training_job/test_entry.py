@@ -27,6 +27,7 @@ SETTINGS = Settings(
     data_bucket="d",
     models_bucket="m",
     predictions_bucket="p",
+    reports_bucket="reports",
     mlflow_tracking_uri="http://127.0.0.1:1",
     model_name="diabetes",
     contract="",

@@ -36,6 +36,7 @@ SETTINGS = Settings(
     data_bucket="data",
     models_bucket="models",
     predictions_bucket="predictions",
+    reports_bucket="reports",
     mlflow_tracking_uri="http://127.0.0.1:1",
     model_name="diabetes",
     contract="",

@@ -62,8 +62,7 @@ def read_utf8(stream: BinaryIO, encoding: str) -> Iterator[bytes]:
     stays in the chunk as it is, so that it spoils its own row only.
     """
     first = stream.read(BLOCK_BYTES)
-    mark = next((mark for mark in MARKS if first.startswith(mark)), b"")
-    encoding = MARKS[mark] if mark else encoding or _guess_wide(first)
+    mark, encoding = find_encoding(first, encoding)
     first = first[len(mark) :]
     if codecs.lookup(encoding).name == "utf-8":
         yield first
@@ -78,6 +77,12 @@ def read_utf8(stream: BinaryIO, encoding: str) -> Iterator[bytes]:
         yield decoder.decode(chunk).encode(errors="surrogateescape")
         chunk = stream.read(BLOCK_BYTES)
     yield decoder.decode(b"", final=True).encode(errors="surrogateescape")
+
+
+def find_encoding(first: bytes, declared: str) -> tuple[bytes, str]:
+    """``(byte order mark, encoding)`` of a text by its first bytes, see `read_utf8`."""
+    mark = next((mark for mark in MARKS if first.startswith(mark)), b"")
+    return mark, MARKS[mark] if mark else declared or _guess_wide(first)
 
 
 def read_blocks(chunks: Iterator[bytes], separator: bytes) -> Iterator[Block]:
@@ -110,12 +115,17 @@ def count_rows(block: Block, expected: int) -> int:
     if not block.folded and block.lines == expected:
         return expected
     text = np.frombuffer(block.data, np.uint8)
-    ends = _find_line_ends(block.data)
-    ends = ends[np.searchsorted(block.quotes, ends) % 2 == 0]
-    starts = np.concatenate([[0], ends + 1])
-    starts = starts[starts < len(text)]
+    starts = find_line_starts(block)
     # A line that begins with the character of a line break is blank.
     return int((~np.isin(text[starts], (LINE_FEED, RETURN))).sum())
+
+
+def find_line_starts(block: Block) -> Positions:
+    """Where each line of a regular block begins that doesn't begin inside quotes."""
+    ends = _find_line_ends(block.data)
+    ends = ends[np.searchsorted(block.quotes, ends) % 2 == 0]
+    starts = np.concatenate([[0], ends + 1]).astype(np.intp)
+    return starts[starts < len(block.data)]
 
 
 def find_inner_lines(block: Block, separator: bytes, fields: int) -> list[bytes]:

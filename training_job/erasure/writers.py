@@ -1,0 +1,35 @@
+"""Wait for those who may still write rows that they read before they were erased."""
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from adapters import executions
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
+
+WRITING = frozenset({executions.STARTING, "Input", "Train?", "Prepare", "Evaluate", "Score"})
+"""States in which an execution may hold rows that it has read and not yet stored."""
+POLL_SECONDS = 15.0
+
+
+def wait_for_executions(
+    client: "SFNClient",
+    execution: str,
+    *,
+    say: Callable[[str], None],
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Wait until no other execution that runs now is in a state that may write such rows."""
+    machine = execution.replace(":execution:", ":stateMachine:").rpartition(":")[0]
+    waiting = [arn for arn in executions.list_running(client, machine) if arn != execution]
+    if waiting:
+        say(f"{len(waiting):,} other executions run; waiting for those that may hold rows")
+    while waiting := [arn for arn in waiting if _may_write(client, arn)]:
+        sleep(POLL_SECONDS)
+
+
+def _may_write(client: "SFNClient", execution: str) -> bool:
+    running = executions.is_running(client, execution)
+    return running and executions.current_state(client, execution) in WRITING

@@ -1,5 +1,6 @@
 """The certificate of an erasure: what was done to which object, and what stays. It has no value."""
 
+import hashlib
 from dataclasses import dataclass
 
 from domain import typed_json
@@ -71,3 +72,8 @@ class Certificate:
     def from_json(cls, data: bytes) -> "Certificate":
         """The inverse of `to_json`; raises BadRecord."""
         return typed_json.from_json(cls, data)
+
+
+def hash_prediction(prediction_id: str) -> str:
+    """What stays of an erased prediction's id, which is random: its SHA-256."""
+    return hashlib.sha256(prediction_id.encode()).hexdigest()

@@ -100,6 +100,11 @@ COMMANDS = {
         DATA,
         ("0b8f8c1e-6a35-4a0b-9f0e-2f3c1f6a7b10 --replay", "visit-4711"),
     ),
+    "erase": Entry(
+        "Erase every row of some people, everywhere.",
+        DATA,
+        ("--subject-file people.txt --dry-run", "--subject-file people.txt"),
+    ),
     "train": Entry(
         "Train and evaluate a model, and promote it if it is better.",
         MODELS,

@@ -82,9 +82,10 @@ def erase(
     `settle` waits for those who may still write rows from before: it is called after each pass
     that changed something. Raises BadInput.
     """
-    if contract.context_column("subject") is None:
-        raise BadInput(NO_SUBJECT)
     journal = Journal(buckets.data, request.erasure)
+    if contract.context_column("subject") is None:
+        journal.clear()
+        raise BadInput(NO_SUBJECT)
     done = journal.read_certificate()
     if done is not None:
         journal.clear()

@@ -13,7 +13,7 @@ from typing import Any
 from adapters.s3 import Bucket
 from adapters.s3_versions import erase_key
 from domain import keys, typed_json
-from domain.erasure import Certificate, ErasedObject
+from domain.erasure import Certificate, ErasedObject, hash_prediction
 from domain.errors import BadKey
 from training_job.erasure.erase_request import read_subjects
 
@@ -104,11 +104,6 @@ class Journal:
 
     def _put(self, key: str, content: bytes) -> None:
         self.data.put(key, content, content_type="application/json")
-
-
-def hash_prediction(prediction_id: str) -> str:
-    """What stays of an erased prediction's id, which is random: its SHA-256."""
-    return hashlib.sha256(prediction_id.encode()).hexdigest()
 
 
 def find_unfinished(data: Bucket, erasure: str) -> list[Journal]:

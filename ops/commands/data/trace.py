@@ -1,12 +1,12 @@
 """`trace`: where a prediction came from, and whether it can be computed again."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from domain import times
+from domain import keys, times
 from ops.commands.data.query import query
 from ops.console import Answer, facts
 from ops.errors import OpsError
@@ -15,6 +15,7 @@ from ops.target import Target
 if TYPE_CHECKING:  # they take their time to import, and --help does without them
     from rich.console import RenderableType
 
+    from domain.erasure import Certificate
     from ops.tracing.trace import Trace
 
 MOST = 100
@@ -37,13 +38,18 @@ def run(
     ] = False,
 ) -> Answer:
     """Say which model made a prediction, and how that came to serve."""
+    from ops.tracing.erasures import count_erased_rows, find_erasure
     from ops.tracing.trace import trace
 
     found = list(_find(target, name))
     if not found:
+        erasure = find_erasure(target.bucket("data"), name.lower())
+        if erasure is not None:
+            return _describe_erased(name.lower(), erasure)
         raise OpsError(
             "No prediction in the log has this id or reference: none was logged, it hasn't been"
-            " delivered yet, or its record was erased.",
+            " delivered yet, or its record has expired. If it was erased, its id says so and its"
+            " reference doesn't, of which nothing is kept.",
             "Records reach the log some minutes after the answer. Ask again then, or list what is"
             " there: python -m ops query 'SELECT * FROM predictions LIMIT 10'",
         )
@@ -53,9 +59,11 @@ def run(
         models=target.models,
         replayed=replay,
     )
+    datasets = {one.card.dataset_id for one in traces if one.card}
+    erased = {name: count_erased_rows(target.bucket("data"), name) for name in datasets}
     shown: list[RenderableType] = []
     for one in traces:
-        shown += [facts(_describe(one)), ""]
+        shown += [facts(_describe(one, erased)), ""]
     shown[-1:] = [f"Only {MOST:,} of them are shown."] if len(found) > MOST else []
     return Answer(
         data={"predictions": [one.to_dict() for one in traces]},
@@ -82,7 +90,20 @@ def _differs(one: "Trace") -> bool:
     return bool(one.problem) or (one.replay is not None and not one.replay.identical)
 
 
-def _describe(one: "Trace") -> Sequence[tuple[str, str]]:
+def _describe_erased(prediction_id: str, erasure: "Certificate") -> Answer:
+    at = f"{times.from_millis(erasure.finished_at):%Y-%m-%d %H:%M:%S} UTC"
+    certificate = keys.erasure_certificate(erasure.erasure)
+    return Answer(
+        data={"predictions": [], "erased": {"at": erasure.finished_at, "certificate": certificate}},
+        shown=[
+            facts([("prediction", prediction_id), ("erased", at), ("certificate", certificate)]),
+            "The record of this prediction was erased, together with its label and its scores.",
+        ],
+    )
+
+
+def _describe(one: "Trace", erased: Mapping[str, int]) -> Sequence[tuple[str, str]]:
+    """`erased`: how many rows each dataset has lost."""
     row, card, entry = one.row, one.card, one.entry
     lost = "unknown: the version has no readable model card"
     answer = "yes" if row["predicted"] else "no"
@@ -94,7 +115,7 @@ def _describe(one: "Trace") -> Sequence[tuple[str, str]]:
         ("version", one.version),
         ("answer", f"{answer}: {row['probability']!r} against {row['threshold']!r}"),
         ("contract", str(row["contract_version"])),
-        ("dataset", card.dataset_id if card else lost),
+        ("dataset", _name_dataset(card.dataset_id, erased) if card else lost),
         ("training", card.execution if card else lost),
         ("code", (card.code_version or "not recorded") if card else lost),
         ("gate", " ".join(card.verdict.reasons) if card else lost),
@@ -103,9 +124,17 @@ def _describe(one: "Trace") -> Sequence[tuple[str, str]]:
     if entry:
         since = f"{times.from_millis(entry.promoted_at):%Y-%m-%d %H:%M:%S} UTC"
         pairs[-1] = ("ledger", f"{entry.seq}, {entry.action} at {since}")
+    if card and card.erased:
+        rows = sum(part.rows for part in card.erased)
+        pairs.append(("erased", f"{rows:,} rows of the version's reference"))
     if one.problem:
         pairs.append(("replay", one.problem))
     elif one.replay:
         verdict = "the same bit for bit" if one.replay.identical else "NOT the same"
         pairs.append(("replay", f"{verdict}: {one.replay.probability!r}"))
     return pairs
+
+
+def _name_dataset(dataset_id: str, erased: Mapping[str, int]) -> str:
+    rows = erased.get(dataset_id, 0)
+    return f"{dataset_id}, of which {rows:,} rows were erased since" if rows else dataset_id

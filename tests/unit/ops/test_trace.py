@@ -12,10 +12,11 @@ import xgboost as xgb
 
 from adapters.model_store import ModelStore
 from adapters.s3 import Bucket
-from domain import keys
+from domain import keys, times
 from domain.contract.contract import Contract
 from domain.contract.deployed_context import DeployedContext
 from domain.contract.records import prediction_log_columns
+from domain.erasure import Certificate, ErasedObject
 from domain.model.bundle import Bundle, digest
 from domain.model.champion import Champion, LedgerEntry, ModelRef
 from ops.commands.data import trace as command
@@ -29,6 +30,8 @@ from tests.unit.domain.contract.test_context import CONTEXT
 from tests.unit.monitoring import DAY, log
 from tests.unit.patients import csv, patients
 from tests.unit.predictor_world import World, ok
+from training_job.erasure.journal import Journal
+from training_job.erasure.marks import mark
 from training_job.model.encoding import encode
 from training_job.model.export import export
 from training_job.scoring.score import score
@@ -234,5 +237,58 @@ def test_a_prediction_that_is_not_in_the_log_may_have_been_erased(
 ) -> None:
     monkeypatch.setattr(command, "query", lambda *_: (["prediction_id", "dt"], []))
     target: Any = FakeTarget(history)
-    with pytest.raises(OpsError, match="or its record was erased"):
+    with pytest.raises(OpsError, match="or its record has expired"):
         command.run(target, "visit-4711")
+
+
+def test_a_prediction_whose_record_was_erased_is_said_to_be_erased(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "query", lambda *_: (["prediction_id", "dt"], []))
+    target: Any = FakeTarget(history)
+    erased, other = list(history.answers)[:2]
+    certificate = Certificate(
+        erasure="20260131T140000-0a1b2c3d",
+        execution="e",
+        dry_run=False,
+        began_at=1,
+        finished_at=times.to_millis(DAY),
+        subjects=1,
+        predictions=1,
+        shared_references=0,
+        objects=(),
+        unfinished=(),
+    )
+    Journal(history.bucket, certificate.erasure).finish(certificate, [erased])
+    answer = command.run(target, erased.upper())
+    text = "".join(map(render, answer.shown))
+    assert f"{DAY:%Y-%m-%d}" in text
+    assert f"erasures/{certificate.erasure}/certificate.json" in text
+    with pytest.raises(OpsError):
+        command.run(target, other)
+
+
+def test_a_dataset_and_a_reference_that_lost_rows_say_so(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = next(iter(history.answers))
+    rows = [[first, DAY.date().isoformat()]]
+    monkeypatch.setattr(command, "query", lambda *_: (["prediction_id", "dt"], rows))
+    target: Any = FakeTarget(history)
+    (one,) = history.trace(first)
+    assert one.card is not None
+    manifest = keys.manifest(one.card.dataset_id)
+    history.bucket.put(manifest, b"{}")
+    places = [("data", keys.dataset(one.card.dataset_id, "test"), 7)]
+    places += [("models", keys.reference(one.version), 3)]
+    entries = [
+        ErasedObject(
+            bucket=bucket, key=key, version_id="1", rows=n, sha256_before="a", sha256_after="b"
+        )
+        for bucket, key, n in places
+    ]
+    for _ in range(2):
+        mark(entries, data=history.bucket, models=history.bucket, erasure="e", now=1)
+    text = " ".join("".join(map(render, command.run(target, first).shown)).split())
+    assert "of which 7 rows were erased since" in text
+    assert "3 rows of the version's reference" in text

@@ -1,22 +1,29 @@
 """After an erasure nothing of the people is left in any version of any object; all else is."""
 
+import hashlib
 import io
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 from moto import mock_aws
 
+from adapters import s3_versions
 from adapters.s3 import Bucket
+from adapters.s3_versions import Version
 from domain import keys
+from domain.contract.contract import Contract
 from domain.erasure import Certificate
 from domain.model.card import ModelCard
+from tests.repository import CONTRACT_TOML
 from tests.unit.training_job.erasure.world import (
     CONTRACT,
     DAY,
     ERASURE,
     FRAME,
+    HASHES,
     HE,
     REQUEST,
     SHE,
@@ -36,8 +43,9 @@ from tests.unit.training_job.erasure.world import (
     run,
 )
 from training_job.dataset.dataset import Split
-from training_job.erasure.erase import Buckets
+from training_job.erasure.erase import Buckets, erase
 from training_job.erasure.erase_request import EraseRequest
+from training_job.errors import BadInput
 
 HERS = [SHE, "her-own-visit", *(prediction_id(n) for n in (20, 21, 24, 26))]
 
@@ -102,8 +110,6 @@ def test_every_other_row_is_unchanged(buckets: Buckets, filled: str) -> None:
 
 def _is_hers(row: str | bytes, ids: set[str]) -> bool:
     text = row if isinstance(row, str) else decode(row)
-    from tests.unit.training_job.erasure.world import HASHES
-
     return any(one in text for one in (*HERS, *ids, *HASHES))
 
 
@@ -136,8 +142,6 @@ def test_the_certificate_has_every_object_with_hashes_and_no_value(
     result = run(buckets)
     found = certificate(buckets)
     after = read_latest(buckets)
-    import hashlib
-
     for one in found.objects:
         old = before[one.bucket, one.key, one.version_id]
         assert hashlib.sha256(old).hexdigest() == one.sha256_before
@@ -245,17 +249,17 @@ def test_what_the_streams_deliver_later_is_erased_too(buckets: Buckets, filled: 
 def test_what_a_training_brings_back_is_erased_again(buckets: Buckets, filled: str) -> None:
     key = keys.dataset(filled, "train")
     old = {part: read_latest(buckets)["data", keys.dataset(filled, part)] for part in keys.SPLITS}
-    times = []
+    calls: list[int] = []
 
     def bring_back() -> None:
-        if len(times) < 2:
+        if len(calls) < 2:
             for part, content in old.items():
                 buckets.data.put(keys.dataset(filled, part), content)
-        times.append(1)
+        calls.append(1)
 
     ask(buckets, SHE)
     run(buckets, settle=bring_back)
-    assert 3 == len(times)
+    assert 3 == len(calls)
     assert buckets.data.exists(key)
     assert [] == find_traces(buckets, *HERS)
 
@@ -263,21 +267,18 @@ def test_what_a_training_brings_back_is_erased_again(buckets: Buckets, filled: s
 def test_a_writer_that_is_faster_loses_nothing(
     buckets: Buckets, filled: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from training_job.erasure import erase as module
-
     key, added = f"{keys.RAW}a.csv", b""
-    replace = module.replace
 
-    def overtaken(bucket: Bucket, version: object, path: object) -> None:
+    def overtaken(bucket: Bucket, version: Version, path: Path) -> None:
         nonlocal added
-        if getattr(version, "key", "") == key and not added:
+        if version.key == key and not added:
             stored = buckets.data.get(key)
             assert stored is not None
             added = stored.data.splitlines(keepends=True)[1].replace(b"patient-0000", b"patient-9")
             buckets.data.put(key, stored.data + added)
-        replace(bucket, version, path)  # type: ignore[arg-type]  # passed on
+        s3_versions.replace(bucket, version, path)
 
-    monkeypatch.setattr(module, "replace", overtaken)
+    monkeypatch.setattr("training_job.erasure.erase.replace", overtaken)
     ask(buckets, SHE)
     run(buckets)
     lines = read_latest(buckets)["data", key].splitlines(keepends=True)
@@ -287,11 +288,6 @@ def test_a_writer_that_is_faster_loses_nothing(
 
 
 def test_without_a_subject_in_the_contract_it_refuses_in_one_sentence(buckets: Buckets) -> None:
-    from domain.contract.contract import Contract
-    from tests.repository import CONTRACT_TOML
-    from training_job.erasure.erase import erase
-    from training_job.errors import BadInput
-
     ask(buckets, SHE)
     with pytest.raises(BadInput, match='no context column with role = "subject"'):
         erase(
@@ -302,6 +298,7 @@ def test_without_a_subject_in_the_contract_it_refuses_in_one_sentence(buckets: B
             settle=lambda: None,
             say=lambda _: None,
         )
+    assert {} == read_all(buckets)
 
 
 def test_the_frame_has_rows_of_them() -> None:

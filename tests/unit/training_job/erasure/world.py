@@ -10,7 +10,6 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import boto3
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -71,7 +70,7 @@ def make_buckets() -> Buckets:
 
 def record(number: int, subject: str | None, reference: str | None = None) -> PredictionRecord:
     """A prediction about a row of the frame."""
-    row: dict[str, Any] = FRAME.iloc[number].to_dict()
+    row = {str(name): value for name, value in FRAME.iloc[number].items()}
     return PredictionRecord(
         prediction_id=prediction_id(number),
         predicted_at=NOW,
@@ -260,4 +259,4 @@ def read_latest(buckets: Buckets) -> dict[tuple[str, str], bytes]:
     return found
 
 
-HASHES = {str(value) for value in np.asarray(hash_texts(pa.array([SHE]))).tolist()}
+HASHES = {str(value) for value in hash_texts(pa.array([SHE])).tolist()}

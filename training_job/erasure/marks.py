@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 
 from adapters.s3 import Bucket
 from domain import keys
@@ -43,8 +44,7 @@ def _mark_card(models: Bucket, version: str, rows: ErasedRows) -> None:
             return None  # every reader takes it for missing
         if any(_is_same(one.part, one.erasure, one.sha256_before, rows) for one in card.erased):
             return None
-        document = card.to_dict() | {"erased": [encode(one) for one in (*card.erased, rows)]}
-        return json.dumps(document, indent=2).encode()
+        return replace(card, erased=(*card.erased, rows)).to_json()
 
     try:
         models.update(keys.card(version), edit)

@@ -2,11 +2,13 @@
 
 import argparse
 import json
+import multiprocessing
 import operator
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 _COMPARISONS = {">=": operator.ge, "<=": operator.le}
 
@@ -47,6 +49,28 @@ def main(name: str, measure: Callable[[int], Iterable[Figure]]) -> None:
         rows = [asdict(figure) | {"holds": figure.holds} for figure in figures]
         args.json.write_text(json.dumps(rows, indent=2) + "\n")
     sys.exit(0 if all(figure.holds for figure in figures) else 1)
+
+
+def measure_alone(work: Callable[..., Any], *arguments: Any) -> tuple[Any, float, float]:
+    """``(result, seconds, bytes at the peak)`` of `work` in a new process.
+
+    `work` returns its result and the seconds that it took, e.g. CPU seconds of the call alone.
+    """
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_report, args=(sender, work, arguments))
+    process.start()
+    sender.close()
+    found: tuple[Any, float, float] = receiver.recv()
+    process.join()
+    return found
+
+
+def _report(sender: Any, work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    result, seconds = work(*arguments)
+    status = Path("/proc/self/status").read_text().splitlines()
+    (peak,) = (int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
+    sender.send((result, seconds, peak))
 
 
 def _line(figure: Figure) -> str:

@@ -7,17 +7,16 @@ memory, packages included. Time is what one core takes, so other load hardly mat
 """
 
 import json
-import multiprocessing
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from adapters.s3 import Bucket
 from benchmarks.folder_bucket import FolderS3
-from benchmarks.harness import Figure, main
+from benchmarks.harness import Figure, main, measure_alone
 from domain import keys
 from domain.contract.contract import Contract
 from domain.model.bundle import Bundle, digest
@@ -42,42 +41,25 @@ def measure(seed: int) -> Iterator[Figure]:
         path = folder / "data" / INPUT
         path.parent.mkdir(parents=True)
         sample_data.make(rows=ROWS, seed=seed, path=path)
-        made, seconds, peak = _alone(_prepare, folder)
+        made, seconds, peak = measure_alone(_prepare, folder)
         yield Figure("prepare, 10 M rows: rows/s per core", ROWS / seconds, "", ">= 300000")
         yield Figure("prepare: peak memory", peak / 1e9, "GB", "<= 1.5")
-        plain, quoted = (_alone(_prepare_text, folder, quote, seed)[1] for quote in (False, True))
+        plain, quoted = (
+            measure_alone(_prepare_text, folder, quote, seed)[1] for quote in (False, True)
+        )
         yield Figure("prepare, every field quoted, over unquoted", quoted / plain, "x", "<= 1.35")
-        _alone(_make_experiment, folder)
-        matrix, seconds, peak = _alone(_evaluate, folder, made)
+        measure_alone(_make_experiment, folder)
+        matrix, seconds, peak = measure_alone(_evaluate, folder, made)
         yield Figure("evaluate, fit included: peak over float32 matrix", peak / matrix, "x", "<= 3")
         yield Figure("evaluate: peak memory", peak / 1e9, "GB")
         yield Figure("evaluate: CPU seconds", seconds, "s")
-        compared, seconds, peak = _alone(_prove, folder, made)
+        compared, seconds, peak = measure_alone(_prove, folder, made)
         yield Figure("proof of the exported model: CPU seconds", seconds, "s", "<= 60")
         yield Figure("proof: rows compared with XGBoost", compared / 1e6, "million")
-        trees, seconds, peak = _alone(_score, folder)
+        trees, seconds, peak = measure_alone(_score, folder)
         yield Figure("scoring, file to file: rows/s per core", ROWS / seconds, "", ">= 400000")
         yield Figure("scoring: trees of the model", trees, "")
         yield Figure("scoring: peak memory", peak / 1e9, "GB")
-
-
-def _alone(work: Callable[..., Any], *arguments: Any) -> tuple[Any, float, float]:
-    """``(result, CPU seconds, bytes at the peak)`` of `work` in a new process."""
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_report, args=(sender, work, arguments))
-    process.start()
-    sender.close()
-    found: tuple[Any, float, float] = receiver.recv()
-    process.join()
-    return found
-
-
-def _report(sender: Any, work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-    result, seconds = work(*arguments)
-    status = Path("/proc/self/status").read_text().splitlines()
-    (peak,) = (int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
-    sender.send((result, seconds, peak))
 
 
 def _contract() -> Contract:

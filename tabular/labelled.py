@@ -92,7 +92,7 @@ def read_labelled(
         log=log, models=models, contract=contract, start=start, end=end, damage=found.damage
     ):
         known = labels.find(rows)
-        if not _has_features(rows, contract):
+        if not has_features(rows, contract):
             found.other_contract += int(np.count_nonzero(known != UNKNOWN))
             continue
         table = rows.append_column("label", pa.array(known)).append_column(
@@ -144,7 +144,8 @@ def _grouping(contract: Contract) -> list[str]:
     return list(dict.fromkeys(group.feature.column for group in contract.segment_groups))
 
 
-def _has_features(table: pa.Table, contract: Contract) -> bool:
+def has_features(table: pa.Table, contract: Contract) -> bool:
+    """Whether rows of `stream_rows` can be read as rows of this contract."""
     return contract.features[0].column in table.column_names
 
 

@@ -10,6 +10,7 @@ from adapters import aws, executions, identity
 from adapters.model_store import ModelStore
 from adapters.registry import Tracking
 from adapters.s3 import Bucket
+from domain import times
 from domain.contract.contract import Contract
 from domain.contract.deployed_context import DeployedContext
 from domain.training.steps import (
@@ -35,6 +36,7 @@ from training_job.settings import Settings
 
 if TYPE_CHECKING:
     from training_job.dataset.production_rows import Source
+    from training_job.evaluation.replay import LoggedRequests
 
 BY_HAND = "by-hand"
 """The execution of a step that no state machine started."""
@@ -149,6 +151,20 @@ def _choose_production(context: Context) -> "Source | None":
     )
 
 
+def _choose_requests(context: Context) -> "LoggedRequests | None":
+    """The logged requests that a challenger answers once more; None when the stage wants none."""
+    from tabular.log_objects import LogObjects
+    from tabular.models import Models
+    from training_job.evaluation.replay import LoggedRequests
+
+    days = context.settings.replay_days
+    if not days:
+        return None
+    start = context.now - days * times.DAY_MS
+    log, models = LogObjects(context.predictions), Models(context.models)
+    return LoggedRequests(log=log, models=models, start=start, end=context.now)
+
+
 def tune(context: Context) -> Tuned:
     """Search the hyperparameters."""
     from training_job.search.tune import tune as run
@@ -188,6 +204,7 @@ def evaluate(context: Context) -> Evaluated:
         seed=settings.seed if asked.seed is None else asked.seed,
         limits=limits,
         say=context.say,
+        requests=_choose_requests(context),
     )
     return replace(result, reasons=_shorten(result.reasons))
 

@@ -17,9 +17,11 @@ from domain.drift.disclosure import (
     round_significant,
 )
 from domain.model.erased_rows import ErasedRows
-from domain.model.gate import Rule
+from domain.model.gate import Role, Rule
 from domain.model.left_out import LeftOut
 from domain.model.missing_effect import MissingEffect
+from domain.model.production import Production
+from domain.model.replay import Replay
 from domain.typed_json import Json
 
 Bounds = tuple[float, float]
@@ -141,6 +143,29 @@ class Quality:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecentFigures:
+    """What the newest labelled production rows said; predicted in ``[start, end)`` (UTC ms).
+
+    `role`: what they may do in the verdict. `effective_rows`: as many rows of equal weight are as
+    informative. `metrics` and `intervals`: the challenger's; `gain`: in the contract's metric over
+    the champion's own logged answers, None where there are none. `detectable_gain`: what these rows
+    prove in 80 of 100 cases.
+    """
+
+    role: Role
+    start: int
+    end: int
+    labels: int
+    positives: int
+    effective_rows: float
+    metrics: Mapping[str, float]
+    intervals: Mapping[str, Bounds]
+    gain: float | None = None
+    gain_interval: Bounds | None = None
+    detectable_gain: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCard(Quality):
     """One version's card.
 
@@ -149,6 +174,10 @@ class ModelCard(Quality):
     on is a positive answer. `objective`: what the threshold was chosen by. `code_version`: of the
     training's sources; empty for a version that is older than this field.
     `erased`: what erasures have taken from its reference since.
+
+    `test_rows_id` names the uploaded test rows. `production`: the production rows of the dataset,
+    `recent`: what the newest of them said, `replay`: what changes for logged requests; each is None
+    where there was none.
     """
 
     version: str
@@ -169,6 +198,15 @@ class ModelCard(Quality):
     reference_rows: int
     code_version: str = ""
     erased: tuple[ErasedRows, ...] = ()
+    test_rows_id: str = ""
+    production: Production | None = None
+    recent: RecentFigures | None = None
+    replay: Replay | None = None
+
+    @property
+    def recent_role(self) -> Role:
+        """What production rows were allowed to do in the verdict."""
+        return self.recent.role if self.recent else "none"
 
     def to_dict(self) -> dict[str, Json]:
         """Plain JSON values, as GET /model answers with them."""

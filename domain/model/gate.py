@@ -37,7 +37,7 @@ from typing import Literal
 
 from domain.contract.gate_limits import DEFAULT_MINIMUM_F1, GateLimits, SegmentMetric
 from domain.contract.objective import Metric, Objective
-from domain.drift.disclosure import choose_suppressed
+from domain.drift.disclosure import SMALLEST_GROUP, choose_suppressed
 from domain.interval import Interval
 from domain.model.alpha_investing import detectable_gain, required_errors
 from domain.model.left_out import LeftOut
@@ -376,6 +376,8 @@ def _explain_role(recent: Recent, role: Role, limits: GateLimits) -> str:
     if recent.effective_rows < recent.labels - 0.5:
         rows += f", worth {recent.effective_rows:,.0f} of equal weight,"
     if role == "none":
+        if recent.labels < SMALLEST_GROUP:
+            rows = f"Fewer than {SMALLEST_GROUP} production rows with mature labels"
         if not isinstance(recent.evidence.champion, Paired):
             return f"{rows} have no answer of a champion to compare with, so they say nothing."
         return (

@@ -18,6 +18,7 @@ from domain.contract.feature import Feature, Value
 from domain.contract.file_values import MISSING
 from domain.contract.records import SAMPLING_WEIGHT, SUBJECT_KEY
 from domain.model.left_out import LeftOut
+from domain.model.production import Production
 from domain.typed_json import decode
 from training_job.dataset.hashing import NO_TEXT, Hashes
 from training_job.dataset.tables import fetched
@@ -160,11 +161,20 @@ def _find_uploaded(table: pa.Table) -> Bools:
     return np.asarray(table.column(PREDICTION_ID).is_null().to_numpy(), bool)
 
 
-def read_left_out(bucket: Bucket, dataset_id: str) -> LeftOut:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """The part of a dataset's manifest that the evaluation needs; it ignores the rest."""
+
+    left_out: LeftOut
+    test_rows_id: str = ""
+    production: Production | None = None
+
+
+def read_manifest(bucket: Bucket, dataset_id: str) -> Manifest:
     """What the dataset's manifest says of it; raises BadData when it can't be read."""
     stored = bucket.get(keys.manifest(dataset_id))
     try:
-        return decode(LeftOut, json.loads(stored.data if stored else b"")["left_out"])
+        return decode(Manifest, json.loads(stored.data if stored else b""))
     except (ValueError, KeyError, TypeError):  # BadRecord is a ValueError
         raise BadData(
             f"{keys.manifest(dataset_id)} is missing or damaged; train again to make it anew."

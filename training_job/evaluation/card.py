@@ -2,11 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 
+from domain.contract.gate_limits import GateLimits
 from domain.contract.objective import Objective
 from domain.drift.disclosure import SMALLEST_GROUP
 from domain.interval import Interval
-from domain.model.card import Bounds, CardVerdict, ModelCard, Quality, SegmentFigures
-from domain.model.gate import Verdict
+from domain.model.card import (
+    Bounds,
+    CardVerdict,
+    ModelCard,
+    Quality,
+    RecentFigures,
+    SegmentFigures,
+)
+from domain.model.gate import Paired, Recent, Verdict
 from domain.model.left_out import LeftOut
 from domain.model.missing_effect import MissingEffect
 
@@ -51,6 +59,47 @@ def evaluation_section(
     )
 
 
+def recent_section(recent: Recent | None, limits: GateLimits) -> RecentFigures | None:
+    """What production rows said; None where they were too few to say anything."""
+    if recent is None or (role := recent.choose_role(limits)) == "none":
+        return None
+    champion, figures = recent.evidence.champion, recent.evidence.figures
+    gain = champion.gain if isinstance(champion, Paired) else None
+    return RecentFigures(
+        role=role,
+        start=recent.start,
+        end=recent.end,
+        labels=recent.labels,
+        positives=recent.positives,
+        effective_rows=recent.effective_rows,
+        metrics={name: interval.value for name, interval in figures.items()},
+        intervals={name: (i.low, i.high) for name, i in figures.items()},
+        gain=gain.value if gain else None,
+        gain_interval=(gain.low, gain.high) if gain else None,
+        detectable_gain=recent.detectable_gain,
+    )
+
+
+def production_metrics(card: ModelCard) -> dict[str, float]:
+    """The card's figures of production rows and of the replay, for MLflow."""
+    found: dict[str, float] = {}
+    if card.production is not None:
+        found |= {
+            "production_rows": card.production.rows,
+            "production_label_coverage": card.production.coverage.share,
+        }
+    if card.recent is not None:
+        found |= {f"production_{name}": value for name, value in card.recent.metrics.items()}
+        if card.recent.gain is not None:
+            found["production_gain"] = card.recent.gain
+    if card.replay is not None:
+        found |= {
+            "replay_changed_answers": card.replay.changed,
+            "replay_score_shift": card.replay.score_shift,
+        }
+    return found
+
+
 def to_markdown(card: ModelCard) -> str:
     """Write the whole card for people."""
     rows, verdict = card.rows, card.verdict
@@ -75,6 +124,7 @@ def to_markdown(card: ModelCard) -> str:
             "",
             *_left_out(card.left_out),
             "",
+            *_production(card),
             "## Quality on the test rows",
             "",
             *_table(
@@ -135,6 +185,43 @@ def _left_out(left_out: LeftOut) -> list[str]:
     if not sentences:
         return [f"Nothing: all {left_out.rows_read:,} rows of the files are in the dataset."]
     return [f"- {sentence}" for sentence in sentences]
+
+
+def _production(card: ModelCard) -> list[str]:
+    """Sections on production rows and on the replay; nothing where there was neither."""
+    lines: list[str] = []
+    if card.production is not None:
+        lines += ["### Production rows", "", *(f"- {n}" for n in card.production.notes()), ""]
+    if card.recent is not None:
+        recent = card.recent
+        figures = [
+            (NAMES.get(n, n), f"{v:.4f}", _span(recent.intervals.get(n)))
+            for n, v in recent.metrics.items()
+        ]
+        lines += [
+            "## Quality on the newest production rows",
+            "",
+            f"{recent.labels:,} rows, {recent.positives:,} positives.",
+            "",
+            *_table(("figure", "value", "95 % interval"), figures),
+            "",
+        ]
+    if card.replay is not None:
+        rows = [("all", card.replay), *card.replay.segments.items()]
+        lines += [
+            "## Replay of logged requests",
+            "",
+            *_table(
+                ("segment", "requests", "answers changed", "changed to positive", "score shift"),
+                [
+                    (n, f"{g.rows:,}", f"{g.changed:.2%}", f"{g.to_positive:.2%}",
+                     f"{g.score_shift:+.4f}")
+                    for n, g in rows
+                ],
+            ),
+            "",
+        ]  # fmt: skip
+    return lines
 
 
 def _missing(effects: Sequence[MissingEffect]) -> list[str]:

@@ -10,22 +10,26 @@ import pandas as pd
 
 from adapters.registry import Tracking
 from adapters.s3 import Bucket
+from domain import keys
 from domain.contract.contract import Contract
 from domain.contract.gate_limits import GateLimits
 from domain.model.bundle import Bundle, digest
 from domain.model.card import ModelCard
 from domain.model.champion import ModelRef
 from domain.training.steps import Evaluated
+from tabular.classification import Floats
 from training_job.code_version import code_version
 from training_job.dataset import dataset
 from training_job.dataset.dataset import Split
 from training_job.evaluation import card as cards
 from training_job.evaluation.final import fit_final
 from training_job.evaluation.incumbent import Incumbent
-from training_job.evaluation.looks import count_earlier_verdicts
+from training_job.evaluation.looks import EarlierVerdicts
 from training_job.evaluation.missing import measure_missing
 from training_job.evaluation.plots import EXPLAINED_ROWS, PlotData, draw
+from training_job.evaluation.recent import hear
 from training_job.evaluation.release import REFERENCE_ROWS, make_reference, store
+from training_job.evaluation.replay import LoggedRequests, replay
 from training_job.evaluation.verdict import evaluate_against
 from training_job.model.encoding import encode
 from training_job.model.export import export
@@ -46,13 +50,16 @@ def evaluate(
     seed: int,
     limits: GateLimits,
     say: Callable[[str], None],
+    requests: LoggedRequests | None = None,
 ) -> Evaluated:
     """Fit the best parameters, evaluate on the test rows, register the model and export it.
 
     The final model is fitted on the training rows. Early stopping and the threshold use the
-    validation rows, never the test rows. Raises ExportDisagrees before anything is registered.
+    validation rows, never the test rows. `requests` are those that the model's answers are replayed
+    on. Raises ExportDisagrees before anything is registered.
     """
-    left_out = dataset.read_left_out(data, dataset_id)
+    manifest = dataset.read_manifest(data, dataset_id)
+    left_out = manifest.left_out
     final = fit_final(data, dataset_id, contract, params, seed=seed, sample_rows=REFERENCE_ROWS)
     fitted, test = final.fitted, Split.download(data, dataset_id, "test", contract)
     bundle = Bundle(contract, export(fitted.booster), fitted.threshold)
@@ -63,14 +70,38 @@ def evaluate(
     missing = measure_missing(
         fitted.booster, test, contract, threshold=fitted.threshold, masked=final.masked
     )
+    incumbent = Incumbent.read(models, contract)
+    earlier = EarlierVerdicts.read(models, execution)
+
+    def score(rows: Split) -> Floats:
+        return predict_split(fitted.booster, rows, contract).astype(np.float64)
+
+    recent = None
+    if manifest.production and manifest.production.recent:
+        newest = Split.download(data, dataset_id, keys.RECENT, contract)
+        recent = hear(
+            newest,
+            contract,
+            incumbent,
+            scores=score(newest),
+            threshold=fitted.threshold,
+            limits=limits,
+            earlier=earlier,
+            seed=seed,
+        )
+    replayed = None
+    if requests is not None:
+        replayed = replay(requests, contract, incumbent, score=score, threshold=fitted.threshold)
     evaluation = evaluate_against(
-        Incumbent.read(models, contract),
+        incumbent,
         test,
         contract,
         probabilities=probabilities,
         threshold=fitted.threshold,
         limits=limits,
-        earlier_verdicts=count_earlier_verdicts(models, dataset_id, execution),
+        earlier_verdicts=earlier.count_on_uploaded(dataset_id, manifest.test_rows_id),
+        recent=recent,
+        replay=replayed,
         left_out=left_out,
         missing=missing,
         seed=seed,
@@ -105,6 +136,10 @@ def evaluate(
         missing=missing,
         reference_rows=len(final.sample.labels),
         code_version=code_version(),
+        test_rows_id=manifest.test_rows_id,
+        production=manifest.production,
+        recent=evaluation.recent,
+        replay=replayed,
         metrics=quality.metrics,
         intervals=quality.intervals,
         segments=quality.segments,
@@ -157,7 +192,9 @@ def _publish(
     tracking.log_final(
         run_id,
         params=card.params,
-        metrics={f"test_{name}": value for name, value in card.metrics.items()} | bounds,
+        metrics={f"test_{name}": value for name, value in card.metrics.items()}
+        | bounds
+        | cards.production_metrics(card),
         tags={
             "circle.version": card.version,
             "circle.verdict": " ".join(card.verdict.reasons),

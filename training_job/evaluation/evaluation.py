@@ -105,22 +105,30 @@ def compare_pairwise(
     thresholds: tuple[float, float],
     version: str,
     seed: int,
+    weights: Floats | None = None,
 ) -> Paired:
     """Compare two models' answers to the same rows by the objective's metric.
 
     `segment_metric`: compares the segments instead. `thresholds`: the challenger's and the
-    champion's. `version`: the champion's. The gain is zero where the metric is undefined on the
-    test rows.
+    champion's. `version`: the champion's. `weights`: how many rows each counts for. The gain is
+    zero where the metric is undefined on the test rows.
     """
     truth = np.asarray(labels).astype(bool)
-    change = paired_change(objective, truth, challenger, champion, seed=seed)
+    change = paired_change(objective, truth, challenger, champion, seed=seed, weights=weights)
     by = segment_metric or objective
     changes = {
-        name: paired_change(by, truth[mask], challenger[mask], champion[mask], seed=seed)
+        name: paired_change(
+            by,
+            truth[mask],
+            challenger[mask],
+            champion[mask],
+            seed=seed,
+            weights=None if weights is None else weights[mask],
+        )
         for name, mask in masks.items()
         if mask.any()
     }
-    value = metric_interval(objective, truth, champion, seed=seed) or NO_SKILL
+    value = metric_interval(objective, truth, champion, seed=seed, weights=weights) or NO_SKILL
     recall = None
     if objective.minimum_recall is not None:
         recall = _compare_recall(
@@ -130,6 +138,7 @@ def compare_pairwise(
             thresholds=thresholds,
             required=objective.minimum_recall,
             seed=seed,
+            weights=weights,
         )
     return Paired(
         version=version,
@@ -155,6 +164,7 @@ def _compare_recall(
     thresholds: tuple[float, float],
     required: float,
     seed: int,
+    weights: Floats | None,
 ) -> RecallComparison:
     """At a threshold `t` of calibrated probabilities, a miss costs ``(1 - t) / t`` false alarms.
 
@@ -164,14 +174,14 @@ def _compare_recall(
     same.
     """
     recalls = [
-        confusion_intervals(labels, answers, seed=seed)["recall"] or NO_SKILL
+        metric_interval("recall", labels, answers, seed=seed, weights=weights) or NO_SKILL
         for answers in (challenger, champion)
     ]
     nearer = int(np.argmin([abs(recall.value - required) for recall in recalls]))
     t = min(max(thresholds[nearer], 1e-6), 1 - 1e-6)
     cost = Cost(false_negative=(1 - t) / t)
-    saved = paired_change(Objective(cost), labels, challenger, champion, seed=seed)
-    gain = paired_change("recall", labels, challenger, champion, seed=seed)
+    saved = paired_change(Objective(cost), labels, challenger, champion, seed=seed, weights=weights)
+    gain = paired_change("recall", labels, challenger, champion, seed=seed, weights=weights)
     return RecallComparison(
         champion=recalls[1],
         gain=gain.interval if gain else NO_SKILL,

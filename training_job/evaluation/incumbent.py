@@ -12,7 +12,7 @@ from domain.errors import BadBundle
 from domain.model.bundle import Bundle
 from domain.model.champion import Champion
 from domain.model.gate import Case, Unscorable
-from tabular.classification import Bools
+from tabular.classification import Bools, Floats
 from training_job.dataset.dataset import Split
 from training_job.model.encoding import encode, rows_per_batch
 from training_job.model.walk import Walk
@@ -57,12 +57,17 @@ class Incumbent:
 
     def predict(self, test: Split) -> Bools:
         """The champion's answers to the test rows; ValueError if it can't be scored."""
+        scores = self.score(test)
+        return np.asarray(scores >= self.bundle.threshold) if self.bundle else np.empty(0, bool)
+
+    def score(self, rows: Split) -> Floats:
+        """The champion's probabilities for rows; ValueError if it can't be scored."""
         if self.bundle is None:
             raise ValueError("No champion can be scored on these rows.")
-        contract, threshold = self.bundle.contract, self.bundle.threshold
+        contract = self.bundle.contract
         walk = Walk(self.bundle.forest, len(contract.encoded_names))
-        parts = (encode(part.table, contract) for part in test.batches(rows_per_batch(contract)))
-        return np.concatenate([walk.probabilities(matrix) >= threshold for matrix in parts])
+        parts = (encode(part.table, contract) for part in rows.batches(rows_per_batch(contract)))
+        return np.concatenate([np.empty(0), *(walk.probabilities(matrix) for matrix in parts)])
 
 
 def _load(store: ModelStore, champion: Champion) -> Bundle | None:

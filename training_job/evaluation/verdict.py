@@ -8,9 +8,10 @@ from domain.contract.contract import Contract
 from domain.contract.gate_limits import GateLimits
 from domain.interval import Interval
 from domain.model import gate
-from domain.model.card import Quality, SegmentFigures, suppress_small_segments
+from domain.model.card import Quality, RecentFigures, SegmentFigures, suppress_small_segments
 from domain.model.left_out import LeftOut
 from domain.model.missing_effect import MissingEffect
+from domain.model.replay import Replay
 from tabular.calibration import calibration_error_by_chance
 from tabular.segments import segment_masks
 from training_job.dataset.dataset import Split
@@ -37,6 +38,7 @@ class Evaluation:
     segments: tuple[SegmentFigures, ...]
     verdict: gate.Verdict
     champion_metric: float | None
+    recent: RecentFigures | None
 
     @property
     def quality(self) -> Quality:
@@ -55,13 +57,16 @@ def evaluate_against(
     threshold: float,
     limits: GateLimits,
     earlier_verdicts: int,
+    recent: gate.Recent | None = None,
+    replay: Replay | None = None,
     left_out: LeftOut,
     missing: tuple[MissingEffect, ...],
     seed: int,
 ) -> Evaluation:
     """Measure the challenger by its `probabilities` and compare it with the current champion.
 
-    `earlier_verdicts`: of other models on these test rows. `seed`: of the bootstrap, so that a
+    `earlier_verdicts`: on these test rows since the last promotion. `recent`: what production rows
+    show, `replay`: what changes for logged requests. `seed`: of the bootstrap, so that a
     repeated step reaches the same verdict.
     """
     masks = segment_masks(test.table, contract)
@@ -99,6 +104,7 @@ def evaluate_against(
             measure_segments(test.labels, scores, threshold, masks, seed=seed),
             rows=len(test.labels),
         ),
-        gate.judge(evidence, limits),
+        gate.judge(evidence, limits, recent, replay),
         champion.value if isinstance(champion, gate.Paired) else None,
+        cards.recent_section(recent, limits),
     )

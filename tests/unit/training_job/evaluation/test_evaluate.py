@@ -290,13 +290,14 @@ def test_a_model_that_never_saw_a_missing_value_is_refused_and_one_that_did_is_n
     assert all(f"| {name} |" in section for name in nullable)
 
 
-def test_verdicts_on_the_same_test_rows_are_counted(quick: World) -> None:
-    reasons = [" ".join(quick.evaluate(name, PARAMS).reasons) for name in ("one", "two", "three")]
+def test_verdicts_on_the_same_test_rows_since_the_last_promotion_are_counted(quick: World) -> None:
+    quick.crown(quick.evaluate("one", PARAMS))
+    reasons = [" ".join(quick.evaluate(name, PARAMS).reasons) for name in ("two", "three", "four")]
     assert "earlier model" not in reasons[0]
-    assert "have judged 1 earlier model," in reasons[1]
-    assert "have judged 2 earlier models," in reasons[2]
-    # A retried step doesn't count its own first attempt.
-    assert "have judged 2 earlier models," in " ".join(quick.evaluate("three", PARAMS).reasons)
+    assert "have judged 1 earlier model since" in reasons[1]
+    assert "have judged 2 earlier models since" in reasons[2]
+    repeated = quick.evaluate("four", PARAMS).reasons
+    assert "have judged 2 earlier models since" in " ".join(repeated)
     quick.bucket.put("raw/b.csv", csv(patients(50, seed=4)))
     other = prepare(
         contract=quick.contract,

@@ -1,0 +1,141 @@
+"""Replay: the challenger answers a sample of the logged requests, whether they have labels or not.
+
+The log is streamed once. A sample by `sample_key` bounds the memory and the scoring, whatever the
+number of requests; each request is in it once.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from domain.contract.contract import Contract
+from domain.drift.disclosure import choose_suppressed
+from domain.drift.drift import OTHER
+from domain.model.replay import Replay, ReplayedGroup
+from tabular.classification import Bools, Floats
+from tabular.labelled import has_features, stream_rows
+from tabular.log_objects import Damage, LogObjects
+from tabular.models import Models
+from tabular.sample import Sample
+from tabular.segments import segment_masks
+from training_job.dataset.dataset import Split
+from training_job.evaluation.incumbent import Incumbent
+
+SAMPLE_ROWS = 100_000
+"""So many requests show a share of changed answers to within 0.3 %."""
+
+Score = Callable[[Split], Floats]
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedRequests:
+    """The requests of ``[start, end)`` (UTC milliseconds)."""
+
+    log: LogObjects
+    models: Models
+    start: int
+    end: int
+
+    def sample(self, contract: Contract, most_rows: int) -> tuple[pa.Table, int]:
+        """``(sampled requests by the log's own names, how many there are)``."""
+        sample = Sample(most_rows)
+        for version, rows in stream_rows(
+            log=self.log,
+            models=self.models,
+            contract=contract,
+            start=self.start,
+            end=self.end,
+            damage=Damage(),
+        ):
+            if has_features(rows, contract):
+                sample.add(rows.append_column("model_version", pa.repeat(version, rows.num_rows)))
+        return (sample.finish().table, sample.logged) if sample.logged else (pa.table({}), 0)
+
+
+def replay(
+    requests: LoggedRequests,
+    contract: Contract,
+    incumbent: Incumbent,
+    *,
+    score: Score,
+    threshold: float,
+    most_rows: int = SAMPLE_ROWS,
+) -> Replay | None:
+    """Compare the challenger's answers, by its `score` and `threshold`, with the champion's.
+
+    Requests that another version answered are answered by the champion's bundle. None without a
+    champion, or a request that it has an answer to.
+    """
+    logged, count = requests.sample(contract, most_rows)
+    if not count or incumbent.champion is None:
+        return None
+    rows = _keep_valid(_rename(logged, contract), contract)
+    before, scores_before = _read_answers(rows)
+    own = np.asarray(rows.table["model_version"].to_numpy() == incumbent.version, bool)
+    if incumbent.bundle is not None and not own.all():
+        others = Split(rows.table.filter(pa.array(~own)), rows.labels[~own])
+        scores_before[~own] = incumbent.score(others)
+        before[~own] = scores_before[~own] >= incumbent.bundle.threshold
+    elif not own.all():
+        rows = Split(rows.table.filter(pa.array(own)), rows.labels[own])
+        before, scores_before = before[own], scores_before[own]
+    if not len(before):
+        return None
+    scores = score(rows)
+    shift, after = scores - scores_before, scores >= threshold
+    masks = segment_masks(rows.table, contract)
+    hidden = {
+        name
+        for group in contract.segment_groups
+        for name in choose_suppressed({n: int(masks[n].sum()) for n in group.labels if n in masks})
+    }
+    whole = _summarise(before, after, shift)
+    return Replay(
+        start=requests.start,
+        end=requests.end,
+        logged=count,
+        rows=whole.rows,
+        changed=whole.changed,
+        to_positive=whole.to_positive,
+        score_shift=whole.score_shift,
+        segments={
+            name: _summarise(before[mask], after[mask], shift[mask])
+            for name, mask in masks.items()
+            if mask.any() and name not in hidden
+        },
+    )
+
+
+def _summarise(before: Bools, after: Bools, shift: Floats) -> ReplayedGroup:
+    return ReplayedGroup(
+        rows=len(before),
+        changed=float((before != after).mean()),
+        to_positive=float((after & ~before).mean()),
+        score_shift=float(shift.mean()),
+    )
+
+
+def _read_answers(rows: Split) -> tuple[Bools, Floats]:
+    answers = np.array(rows.table["predicted"].to_numpy(), bool)
+    return answers, np.array(rows.table["probability"].to_numpy(), np.float64)
+
+
+def _rename(logged: pa.Table, contract: Contract) -> pa.Table:
+    """The log's columns under the contract's own names."""
+    names = {f.column: f.name for f in (*contract.features, *contract.segment_context)}
+    return logged.rename_columns([names.get(name, name) for name in logged.column_names])
+
+
+def _keep_valid(table: pa.Table, contract: Contract) -> Split:
+    """Rows whose features obey the contract; the labels are nobody's."""
+    good = np.ones(table.num_rows, bool)
+    for feature in contract.features:
+        column = table[feature.name]
+        bad = pc.equal(column, OTHER) if feature.kind == "category" else pc.is_nan(column)
+        bad = pc.fill_null(bad, not feature.nullable)
+        good &= ~np.asarray(bad.to_numpy(), bool)
+    kept = table.filter(pa.array(good))
+    return Split(kept, np.zeros(kept.num_rows, np.int8))

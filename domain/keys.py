@@ -20,6 +20,7 @@ predictions bucket
     fallback/{log,labels}/dt=YYYY-MM-DD/<uuid>.jsonl
     rejected/<stream>/...                         Firehose's error output
     athena/                                       query results
+    label_draws/<draw_id>/{draw.json,predictions.parquet}   draw_id = <run_id>--<count>-<seed>
 reports bucket
     runs/<run_id>/{summary.json,<report>.html}    run_id = <start>--<end>--<version>
     runs/index.json
@@ -63,6 +64,7 @@ RETRAINING = "retraining/"
 PROPOSALS = "proposals/"
 NOTICES = "notices/"
 ATHENA = "athena/"
+LABEL_DRAWS = "label_draws/"
 FALLBACK = "fallback/"
 REJECTED = "rejected/"
 
@@ -305,6 +307,37 @@ class RunId:
         if str(parsed) != text or parsed.start >= parsed.end:
             raise BadKey("A run id looks like <start>--<end>--<version>.")
         return parsed
+
+
+@dataclass(frozen=True, slots=True)
+class DrawId:
+    """One draw of predictions to be labelled: of which window and version, how many, which seed."""
+
+    frame: RunId
+    count: int
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.frame}--{self.count}-{self.seed}"
+
+    @classmethod
+    def parse(cls, text: str) -> "DrawId":
+        """The inverse of `str`; raises BadKey."""
+        frame, _, numbers = text.rpartition("--")
+        match = re.fullmatch(r"([1-9]\d{0,8})-(\d{1,9})", numbers)
+        if not match:
+            raise BadKey("A draw's id looks like <start>--<end>--<version>--<count>-<seed>.")
+        return cls(RunId.parse(frame), int(match[1]), int(match[2]))
+
+
+def label_draw(draw_id: DrawId) -> str:
+    """How predictions were drawn; written last, so that a draw without it is none."""
+    return f"{LABEL_DRAWS}{draw_id}/draw.json"
+
+
+def drawn_predictions(draw_id: DrawId) -> str:
+    """The predictions that were drawn."""
+    return f"{LABEL_DRAWS}{draw_id}/predictions.parquet"
 
 
 def summary(run_id: RunId) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from adapters.s3 import Bucket
@@ -10,11 +10,13 @@ from domain import times
 from domain.contract.deployed_context import NO_CONTEXT, DeployedContext
 from domain.drift.drift import Outcome
 from domain.drift.drift_request import DriftRequest
+from domain.drift.performance import read_test_figures
 from domain.drift.summary import Summary, run_id
 from domain.errors import BadBundle
 from monitoring_job import publishing
 from monitoring_job.alerts.alerting import Alerting
 from monitoring_job.alerts.notifier import Notifier
+from monitoring_job.drawn_labels import DrawnLabels, load_drawn_labels
 from monitoring_job.history import History
 from monitoring_job.run import Run, count_rows, evaluate_version
 from tabular.log_objects import LogObjects
@@ -58,6 +60,14 @@ def monitor(
         sample_rows=sample_rows,
     )
 
+    drawn = load_drawn_labels(
+        stores.predictions,
+        versions=window.rows,
+        start=window.start,
+        end=window.end,
+        now=times.to_millis(now),
+    )
+
     def start_summary(version: str | None, rows: SampledRows) -> Summary:
         return Summary(
             run_id=str(run_id(start=window.start, end=window.end, version=version)),
@@ -75,11 +85,13 @@ def monitor(
 
     def evaluate(version: str) -> Run:
         rows = window.rows[version]
+        test = read_test_figures(models.card(version))
+        of_draws = drawn.get(version, DrawnLabels())
         return evaluate_version(
-            empty=start_summary(version, rows),
+            empty=replace(start_summary(version, rows), drawn=of_draws.estimate(test)),
             models=models,
             table=rows.table,
-            labels=window.labels[version],
+            labels=of_draws.forget(rows.table, window.labels[version]),
             minimum_rows=minimum_rows,
             history=history if is_a_day else None,
         )

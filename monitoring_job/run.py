@@ -55,8 +55,8 @@ def evaluate_version(
 ) -> Run:
     """Evaluate the rows of one version.
 
-    `empty`: a summary that holds the window, the version and the row counts only. `labels`: one for
-    each row of `table`. `history`: the log before the window, if the window is a day.
+    `empty`: a summary that holds the window, the version, the row counts and what drawn labels say.
+    `labels`: one for each row of `table`. `history`: the log before the window, if that is a day.
 
     If the version can't be evaluated, its summary says so and other versions are not affected; only
     errors that a retry may cure are raised.
@@ -83,7 +83,11 @@ def evaluate_version(
 
 
 def _give_no_verdict(empty: Summary, *problems: str) -> Run:
-    return Run(replace(empty, outcome=Outcome.INSUFFICIENT_DATA, problems=problems))
+    """Without a verdict on the window's rows; drawn labels give theirs all the same."""
+    findings = _list_findings(empty)
+    outcome = worst(findings or (Outcome.INSUFFICIENT_DATA,))
+    summary = replace(empty, findings=findings, outcome=outcome, problems=problems)
+    return Run(replace(summary, sentences=sentences(summary)))
 
 
 def _evaluate(

@@ -133,6 +133,11 @@ COMMANDS = {
             "--from 2026-01-01 --to 2026-01-07",
         ),
     ),
+    "labels-wanted": Entry(
+        "Draw the predictions whose labels tell most about the model.",
+        MONITORING,
+        ("--count 300 --days 28", "--dry-run"),
+    ),
     "smoke": Entry(
         "Run the loop once on a new stage: train, predict, label, find drift, mail.",
         ACCOUNT,

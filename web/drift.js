@@ -212,9 +212,30 @@ function expectedPart(expected) {
   ];
 }
 
-function performanceCard({ performance: measured, expectation: expected }) {
-  if (!measured && !expected) return null;
-  return card("Performance", {}, measured && measuredPart(measured), expected && expectedPart(expected));
+function drawnPart(drawn) {
+  const figures = Object.entries(drawn.figures)
+    .filter(([, metric]) => metric)
+    .map(([name, metric]) => {
+      const test = drawn.test[name];
+      return { title: measureName(name), ...metric, note: Number.isFinite(test) ? `test rows ${fixed(test)}` : null };
+    });
+  const labelled = drawn.labelled === null ? "nearly all" : count(drawn.labelled);
+  const result = drawn.dropped
+    ? ": performance has dropped"
+    : drawn.has_enough_labels
+      ? ""
+      : ": too few labels for a verdict";
+  const predictions = `${labelled} labels of ${count(drawn.drawn)} predictions drawn from ${span(drawn.start, drawn.end)}`;
+  return [
+    h("p", {}, `Estimated from ${predictions}${result}.`),
+    figures.length ? metricList(figures, { wide: true }) : null,
+  ];
+}
+
+function performanceCard({ performance: measured, expectation: expected, drawn }) {
+  if (!measured && !expected && !drawn) return null;
+  const parts = [measured && measuredPart(measured), drawn && drawnPart(drawn), expected && expectedPart(expected)];
+  return card("Performance", {}, ...parts);
 }
 
 const driftedColumns = (segment) => segment.columns.filter((column) => column.tests.some((test) => test.drifted));
@@ -348,7 +369,7 @@ function runCard(summary, rows) {
 
 function titleRow(summary) {
   const others = summary.findings.filter((name) => name !== summary.outcome);
-  const estimated = summary.findings.includes("performance_drop") && !summary.performance?.has_enough_labels;
+  const estimated = summary.findings.includes("performance_drop") && !summary.performance?.has_enough_labels && !summary.drawn?.has_enough_labels;
   const note = "performance: estimated, for lack of labels";
   return h(
     "div",

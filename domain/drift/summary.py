@@ -10,6 +10,7 @@ from typing import Any, Literal, Self, TypeVar
 
 from domain import times
 from domain.contract.feature import Kind
+from domain.drift.drawn_performance import DrawnPerformance
 from domain.drift.drift import (
     DISTANCES,
     EFFECT_THRESHOLD,
@@ -27,7 +28,7 @@ from domain.keys import RunId
 FORMAT = "mlops.circle/drift-summary/1"
 
 Nested = TypeVar("Nested")
-Basis = Literal["labels", "estimate"]
+Basis = Literal["labels", "draw", "estimate"]
 MailStatus = Literal["not_needed", "not_asked", "sent", "failed"]
 
 
@@ -269,6 +270,7 @@ class Summary:
     target: ColumnDrift | None = None
     performance: Performance | None = None
     expectation: Expectation | None = None
+    drawn: DrawnPerformance | None = None
     reports: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     mail: MailStatus = "not_needed"
@@ -306,20 +308,34 @@ class Summary:
 
     @property
     def basis(self) -> Basis | None:
-        """What the verdict on performance rests on: labels if there are enough of them."""
-        if self.performance is not None and self.performance.has_enough_labels:
+        """What the verdict on performance rests on: labels of any kind, if there are enough."""
+        measured = self.performance is not None and self.performance.has_enough_labels
+        drawn = self.drawn is not None and self.drawn.has_enough_labels
+        if measured and (not drawn or self._measures_drop or not self._draws_drop):
             return "labels"
+        if drawn:
+            return "draw"
         return "estimate" if self.expectation is not None else None
 
     @property
     def dropped(self) -> bool:
-        """Whether performance has dropped: measured, or estimated when labels are too few.
+        """Whether performance has dropped: by labels, or estimated when labels are too few.
 
         A drop within one segment is one.
         """
-        if self.performance is not None and self.performance.has_enough_labels:
-            return self.performance.dropped or bool(self.declined_segments)
-        return self.expectation is not None and self.expectation.dropped
+        if self.basis == "estimate":
+            return self.expectation is not None and self.expectation.dropped
+        return self._measures_drop or self._draws_drop
+
+    @property
+    def _measures_drop(self) -> bool:
+        if self.performance is None or not self.performance.has_enough_labels:
+            return False
+        return self.performance.dropped or bool(self.declined_segments)
+
+    @property
+    def _draws_drop(self) -> bool:
+        return self.drawn is not None and self.drawn.dropped
 
     def to_json(self) -> bytes:
         """The object's content."""
@@ -345,6 +361,7 @@ class Summary:
                 "target": _decode_optional(ColumnDrift.from_dict, fields.get("target")),
                 "performance": _decode_optional(Performance.from_dict, fields.get("performance")),
                 "expectation": _decode_optional(Expectation.from_dict, fields.get("expectation")),
+                "drawn": _decode_optional(DrawnPerformance.from_dict, fields.get("drawn")),
                 "sentences": tuple(fields.get("sentences", ())),
                 "reports": tuple(fields["reports"]),
                 "problems": tuple(fields["problems"]),

@@ -16,11 +16,12 @@ from monitoring_job.reports.findings import sentences
 class F1Facts:
     """F1 as measured, on the test rows, as estimated, and as estimated on the reference.
 
-    `expected`: if only the inputs have changed; `expected_label_shift`: if only the prevalence has.
-    None where unknown. `basis` says which of them the verdict rests on.
+    `drawn`: from drawn labels. `expected`: if only the inputs have changed; `expected_label_shift`:
+    if only the prevalence has. None where unknown. `basis` says which of them the verdict rests on.
     """
 
     measured: float | None
+    drawn: float | None
     test: float | None
     expected: float | None
     expected_label_shift: float | None
@@ -32,10 +33,13 @@ class F1Facts:
         """Collect them from one run."""
         measured, expected = summary.performance, summary.expectation
         figure = measured.figures.get("f1") if measured else None
+        labelled = measured or summary.drawn
+        drawn = summary.drawn.figures.get("f1") if summary.drawn else None
         shift = expected.label_shift if expected else None
         return cls(
             measured=figure.value if figure else None,
-            test=measured.test.get("f1") if measured else None,
+            drawn=drawn.value if drawn else None,
+            test=labelled.test.get("f1") if labelled else None,
             expected=expected.f1.value if expected else None,
             expected_label_shift=shift.f1.value if shift else None,
             expected_reference=expected.reference_f1 if expected else None,
@@ -87,11 +91,18 @@ class RunFacts:
                 for segment in summary.drifted_segments
             },
             label_coverage=summary.performance.coverage if summary.performance else 0.0,
-            declined=summary.performance.declined if summary.performance else (),
+            declined=_list_declined(summary),
             f1=F1Facts.of(summary),
             reports=dict(section.links),
             dashboard=section.page,
         )
+
+
+def _list_declined(summary: Summary) -> tuple[Measure, ...]:
+    """What labels of either kind show to have become worse."""
+    measured = summary.performance.declined if summary.performance else ()
+    by_draw = summary.drawn is not None and summary.drawn.dropped and "f1" not in measured
+    return ("f1", *measured) if by_draw else measured
 
 
 @dataclass(frozen=True, slots=True)

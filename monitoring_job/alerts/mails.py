@@ -26,6 +26,11 @@ NEXT_STEP = (
     "changed, fix it where the data comes from. If the patients have changed, train again with "
     "recent data."
 )
+LABELS_WANTED = (
+    "Too few labels are known to say how well the model performs. This command draws the "
+    "predictions whose labels tell most, and says how likely they are to find a fall: "
+    "python -m ops labels-wanted --count 300"
+)
 CHANGES = 10
 """Changes that a mail lists for one run; the report has all of them."""
 RUNS = 5
@@ -68,6 +73,8 @@ def compose(*, target: str, transition: Transition, sections: Sequence[Section])
     notes = _list_omitted_runs(sections)
     if any(section.summary.outcome.is_drift for section in sections):
         notes.append(NEXT_STEP)
+        if any(section.summary.basis not in ("labels", "draw") for section in sections):
+            notes.append(LABELS_WANTED)
     values = {
         "opening": OPENINGS[transition],
         "runs": [_describe(section) for section in sections[:RUNS]],

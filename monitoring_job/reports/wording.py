@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from domain import times
+from domain.drift.drawn_performance import DrawnPerformance
 from domain.drift.drift import Outcome
 from domain.drift.fairness import GroupFigure, GroupMeasure
 from domain.drift.performance import MARGIN, Calibration, Expectation, Measure, Performance
@@ -79,8 +80,11 @@ def _findings(summary: Summary) -> list[Outcome]:
     return found or [summary.outcome]
 
 
-def window(summary: Summary) -> str:
-    """Format the window: ``2026-01-31 UTC``, ``2026-01-30 to 2026-01-31 UTC``, or two times."""
+def window(summary: Summary | DrawnPerformance) -> str:
+    """Format the window of a run or of a draw.
+
+    ``2026-01-31 UTC``, ``2026-01-30 to 2026-01-31 UTC``, or two times.
+    """
     start, end = times.from_millis(summary.start), times.from_millis(summary.end)
     if start == times.start_of(start.date()) and end == times.start_of(end.date()):
         first, last = start.date(), end.date() - times.DAY
@@ -153,7 +157,9 @@ def performance(summary: Summary) -> list[str]:
         ]
         if measured.calibration is not None:
             lines.append(f"Calibration: {_calibration(measured.calibration)}.")
-        lines += declines(summary)
+    if summary.drawn is not None:
+        lines += _drawn_labels(summary.drawn)
+    lines += declines(summary)
     if expected is not None:
         lines.append(f"Expected F1: {_expected_f1(expected)} {expected.note}")
     return lines
@@ -166,10 +172,37 @@ def _calibration(found: Calibration) -> str:
     return text
 
 
+def _drawn_labels(drawn: DrawnPerformance) -> list[str]:
+    """Say what the labels of drawn predictions show."""
+    labelled = "nearly all" if drawn.labelled is None else f"{drawn.labelled:,}"
+    few = "" if drawn.has_enough_labels else ", too few for a verdict"
+    lines = [
+        f"Drawn labels: known for {labelled} of {drawn.drawn:,} predictions that were drawn from "
+        f"{window(drawn)}{few}."
+    ]
+    return lines + [
+        f"{METRICS[name]} of that window: {_figure(figure)}{_before(drawn.test.get(name))}"
+        for name, figure in drawn.figures.items()
+        if figure is not None
+    ]
+
+
 def declines(summary: Summary) -> list[str]:
     """Say what labels show to have become worse."""
-    measured = summary.performance
-    return [_decline(measured, name) for name in measured.declined] if measured else []
+    measured, drawn = summary.performance, summary.drawn
+    found = [_decline(measured, name) for name in measured.declined] if measured else []
+    return [*found, _drawn_decline(drawn)] if drawn is not None and drawn.dropped else found
+
+
+def _drawn_decline(drawn: DrawnPerformance) -> str:
+    figure, chance = drawn.figures.get("f1"), drawn.p_value or 0.0
+    now = NOT_SHOWN if figure is None else f"{figure.value:.3f}"
+    p = "p < 0.001" if chance < 0.001 else f"p = {chance:.3f}"
+    return (
+        f"F1 has fallen from {drawn.test['f1']:.3f} on the test rows to {now}, as the drawn labels "
+        f"of {window(drawn)} say: by more than {MARGIN}, and they contradict the model's "
+        f"probabilities ({p})."
+    )
 
 
 def _decline(measured: Performance, name: Measure) -> str:

@@ -76,7 +76,8 @@ class DriftFunction(Construct):
     def _grant_objects(self, storage: StorageStack) -> None:
         role = self._role
         grants.read(role, storage.models, keys.CHAMPION, f"{keys.BUNDLES}*")
-        grants.read(role, storage.predictions, "log/*", "labels/*", f"{keys.FALLBACK}*")
+        logged = ("log/*", "labels/*", f"{keys.FALLBACK}*", f"{keys.LABEL_DRAWS}*")
+        grants.read(role, storage.predictions, *logged)
         own = (f"{keys.RUNS}*", f"{keys.REQUESTS}*", keys.ALERT_STATE)
         grants.read(role, storage.reports, *own)
         grants.write(role, storage.reports, *own)

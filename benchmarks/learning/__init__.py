@@ -1,0 +1,1 @@
+"""Benchmarks of what the loop learns from its own production."""

@@ -1,0 +1,1 @@
+"""Draws of predictions to be labelled, and what their labels say of the model."""

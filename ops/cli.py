@@ -82,7 +82,7 @@ COMMANDS = {
     "simulate": Entry(
         "Send rows of the test split to the API, shifted if you like.",
         DATA,
-        ("--rows 1000 --scenario age",),
+        ("--rows 1000 --scenario age", "--scenario concept --labels 0.3 --label-selection score"),
     ),
     "score": Entry(
         "Score a file, or a folder of files, with the champion.",

@@ -6,11 +6,11 @@ import tempfile
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from typer import Option
 
@@ -23,12 +23,15 @@ from ops.api import Api, describe_problem
 from ops.console import Answer, Progress
 from ops.errors import OpsError
 from ops.samples import scenarios
+from ops.samples.outcomes import LabelPlan, Selection
 from ops.samples.scenarios import Row, Scenario
 from ops.target import Target
 
+T = TypeVar("T")
 MAXIMUM_BATCH = 1000
 PEOPLE = 500
 """So many people are made up where the contract has a subject."""
+NO_LABELS = LabelPlan(share=0.0)
 THREADS = 2
 """Concurrent requests: more would only queue up in front of the emulator's one Firehose."""
 
@@ -41,13 +44,32 @@ def run(
     batch: Annotated[int, Option(min=1, max=MAXIMUM_BATCH, help="Rows a request.")] = 10,
     scenario: Annotated[Scenario, Option(help="How the rows are shifted.")] = Scenario.NONE,
     seed: Annotated[int, Option(help="Seed of the choice of rows.")] = 1,
+    labels: Annotated[
+        float, Option(min=0, max=1, help="Share of the predictions that get a label.")
+    ] = 0.0,
+    label_selection: Annotated[
+        Selection, Option(help="Whose label comes back: score prefers predicted positives.")
+    ] = Selection.RANDOM,
+    label_noise: Annotated[
+        float, Option(min=0, max=1, help="Share of the labels that are wrong.")
+    ] = 0.0,
+    label_delay: Annotated[
+        float, Option(min=0, help="Seconds between the predictions and their labels.")
+    ] = 0.0,
 ) -> Answer:
     """Send rows of the test split to the API, shifted if you like.
 
     The scenarios: age is 8 years more for everybody, glucose 15 mg/dl more, bmi 3 kg/m2 more;
-    smoking turns six of ten answers into "No Info".
+    smoking turns six of ten answers into "No Info"; swap gives half of the patients the HbA1c of
+    another one; concept changes outcomes: from 60 years on, an HbA1c of 6.0 is a positive one.
+    Only labels show the last two.
     """
-    sent = simulate(target, rows=rows, rate=rate, batch=batch, scenario=scenario, seed=seed)
+    plan = LabelPlan(
+        share=labels, selection=label_selection, noise=label_noise, delay_seconds=label_delay
+    )
+    sent = simulate(
+        target, rows=rows, rate=rate, batch=batch, scenario=scenario, seed=seed, labels=plan
+    )
     if sent.problems:
         kinds = "; ".join(f"{count:,} x {text}" for text, count in sent.problems.most_common(3))
         raise OpsError(
@@ -57,8 +79,16 @@ def run(
         )
     versions = ", ".join(f"{count:,} by {version}" for version, count in sent.versions.items())
     return Answer(
-        data={"rows": rows, "answered": sent.answered, "versions": dict(sent.versions)},
-        shown=[f"{sent.answered:,} of {rows:,} rows were answered: {versions or 'none'}."],
+        data={
+            "rows": rows,
+            "answered": sent.answered,
+            "versions": dict(sent.versions),
+            "labels": sent.labelled,
+        },
+        shown=[
+            f"{sent.answered:,} of {rows:,} rows were answered: {versions or 'none'}.",
+            *([f"{sent.labelled:,} labels were sent."] if sent.labelled else []),
+        ],
         next_step=f"python -m ops drift --last-rows {rows}",
     )
 
@@ -70,6 +100,7 @@ class Sent:
     versions: Counter[str] = field(default_factory=Counter)
     prediction_ids: set[str] = field(default_factory=set)
     problems: Counter[str] = field(default_factory=Counter)
+    labelled: int = 0
 
     @property
     def answered(self) -> int:
@@ -87,7 +118,14 @@ class Sent:
 
 
 def simulate(
-    target: Target, *, rows: int, rate: float, batch: int, scenario: Scenario, seed: int
+    target: Target,
+    *,
+    rows: int,
+    rate: float,
+    batch: int,
+    scenario: Scenario,
+    seed: int,
+    labels: LabelPlan = NO_LABELS,
 ) -> Sent:
     """Send `rows` rows at `rate` rows a second; raises OpsError for what can't work at all."""
     if rows < 1 or not 1 <= batch <= MAXIMUM_BATCH or not rate > 0:
@@ -100,34 +138,66 @@ def simulate(
     rng = random.Random(seed)  # noqa: S311 - which rows are sent is no secret
     change = scenarios.choose_shift(scenario, contract)
     sent, key = Sent(), uuid.uuid4().hex
+    label_rng = random.Random(seed)  # noqa: S311 - of its own, so that labels move no row
     add_context = make_context(api, rng, key[:8])
     chosen = (
-        add_context(change(row, rng)) for row in itertools.islice(_shuffle(patients, rng), rows)
+        (add_context(change(row, rng)), scenarios.find_outcome(scenario, row, outcome))
+        for row, outcome in itertools.islice(_shuffle(patients, rng), rows)
     )
-    pending: list[Future[tuple[int, Any]]] = []
+    pending: list[tuple[Future[tuple[int, Any]], list[bool]]] = []
+    returning: list[dict[str, Any]] = []
+
+    def take_answer() -> None:
+        future, outcomes = pending.pop(0)
+        status, body = future.result()
+        sent.count(status, body)
+        if status == 200:
+            returning.extend(
+                labels.choose(body["predictions"], outcomes, target=contract.target, rng=label_rng)
+            )
+
     began, submitted = time.monotonic(), 0
     label = f"simulate {scenario.value}"
     with Progress(label, total=rows) as progress, ThreadPoolExecutor(THREADS) as threads:
         try:
-            for number, instances in enumerate(_split(chosen, batch)):
+            for number, part in enumerate(_split(chosen, batch)):
+                instances = [instance for instance, _ in part]
                 time.sleep(max(0.0, began + submitted / rate - time.monotonic()))
-                pending.append(
-                    threads.submit(
-                        api.post,
-                        "/predict",
-                        {"instances": instances},
-                        idempotency_key=f"{key}-{number}",
-                    )
+                future = threads.submit(
+                    api.post,
+                    "/predict",
+                    {"instances": instances},
+                    idempotency_key=f"{key}-{number}",
                 )
+                pending.append((future, [outcome for _, outcome in part]))
                 submitted += len(instances)
                 # No more than the threads can hold: the API may be slower than the rate.
                 while len(pending) > 2 * THREADS or (submitted >= rows and pending):
-                    sent.count(*pending.pop(0).result())
+                    take_answer()
                     progress.reach(sent.answered)
         except BaseException:
             threads.shutdown(wait=False, cancel_futures=True)
             raise
+    if returning:
+        time.sleep(labels.delay_seconds)
+        send_labels(api, returning, sent, batch=batch, key=key)
     return sent
+
+
+def send_labels(
+    api: Api, labels: Sequence[Mapping[str, Any]], sent: Sent, *, batch: int, key: str
+) -> None:
+    """Send labels as their senders do, so many in a request."""
+    with Progress("labels", total=len(labels)) as progress:
+        for number, part in enumerate(_split(iter(labels), batch)):
+            status, body = api.post(
+                "/labels", {"labels": part}, idempotency_key=f"{key}-labels-{number}"
+            )
+            if status == 200:
+                sent.labelled += len(part)
+            else:
+                sent.problems[describe_problem(status, body)] += 1
+            progress.reach(sent.labelled)
 
 
 def make_context(api: Api, rng: random.Random, run: str) -> Callable[[Row], dict[str, Any]]:
@@ -163,8 +233,11 @@ def make_context(api: Api, rng: random.Random, run: str) -> Callable[[Row], dict
     return lambda row: {**row, CONTEXT: {name: value(name) for name in columns}}
 
 
-def _load_test_rows(target: Target) -> tuple[Contract, list[Row]]:
-    """The champion's contract and the test rows of its dataset, without their missing fields."""
+def _load_test_rows(target: Target) -> tuple[Contract, list[tuple[Row, bool]]]:
+    """The champion's contract and the test rows of its dataset, each with its outcome.
+
+    Missing fields are left out of the rows.
+    """
     import pyarrow.parquet
 
     champion = target.champion()
@@ -179,17 +252,19 @@ def _load_test_rows(target: Target) -> tuple[Contract, list[Row]]:
         path = Path(folder) / "test.parquet"
         target.bucket("data").download(keys.dataset(dataset_id, "test"), path)
         columns = [feature.name for feature in contract.features]
-        table = pyarrow.parquet.read_table(path, columns=columns)
-    rows = table.to_pylist()
-    return contract, [{k: v for k, v in row.items() if v is not None} for row in rows]
+        table = pyarrow.parquet.read_table(path, columns=[*columns, contract.target])
+    outcomes = [bool(label) for label in table[contract.target].to_pylist()]
+    rows = table.select(columns).to_pylist()
+    present = [{name: value for name, value in row.items() if value is not None} for row in rows]
+    return contract, list(zip(present, outcomes, strict=True))
 
 
-def _shuffle(rows: list[Row], rng: random.Random) -> Iterator[Row]:
+def _shuffle(rows: list[T], rng: random.Random) -> Iterator[T]:
     """Each row once in random order, then all again in another one."""
     while rows:
         yield from rng.sample(rows, len(rows))
 
 
-def _split(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
+def _split(rows: Iterator[T], size: int) -> Iterator[list[T]]:
     while batch := list(itertools.islice(rows, size)):
         yield batch

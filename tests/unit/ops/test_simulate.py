@@ -12,6 +12,7 @@ from ops.api import describe_problem
 from ops.commands.data.simulate import Sent, _shuffle, _split, make_context
 from ops.errors import OpsError
 from ops.samples import scenarios
+from ops.samples.outcomes import LabelPlan, Selection
 from ops.samples.scenarios import Row, Scenario
 from tests.repository import CONTRACT_TOML
 from tests.unit.domain.contract.test_context import CONTEXT
@@ -73,8 +74,74 @@ def test_six_of_ten_smokers_fall_silent() -> None:
 def test_a_scenario_without_its_feature_is_refused() -> None:
     other = Contract.parse('[target]\nname = "y"\n[[features]]\nname = "x"\nkind = "flag"\n')
 
-    with pytest.raises(OpsError, match="shifts age, which the champion's contract doesn't have"):
-        scenarios.choose_shift(Scenario.AGE, other)
+    with pytest.raises(OpsError, match="needs age and HbA1c_level, which the champion's contract"):
+        scenarios.choose_shift(Scenario.CONCEPT, other)
+
+
+def test_swapped_values_change_owners_and_stay_the_same_as_a_whole() -> None:
+    swap, rng = scenarios.choose_shift(Scenario.SWAP, CONTRACT), random.Random(1)
+    values = [4.0 + number / 1_000 for number in range(2_000)]
+    rows = [swap(PATIENT | {"HbA1c_level": value}, rng) for value in values]
+    swapped = [float(row["HbA1c_level"] or 0) for row in rows]
+
+    changed = [new != old for new, old in zip(swapped, values, strict=True)]
+    assert pytest.approx(0.5, abs=0.05) == sum(changed) / 2_000
+    assert pytest.approx(sum(values) / 2_000, abs=0.01) == sum(swapped) / 2_000
+
+
+@pytest.mark.parametrize(
+    ("age", "hba1c", "outcome", "expected"),
+    [
+        (60, 6.0, False, True),
+        (59, 6.0, False, False),
+        (60, 5.9, False, False),
+        (30, 5.0, True, True),
+        (None, 7.0, False, False),
+    ],
+)
+def test_under_the_concept_scenario_a_lower_hba1c_is_positive_from_60_years_on(
+    age: int | None, hba1c: float, outcome: bool, expected: bool
+) -> None:
+    row: Row = {"age": age, "HbA1c_level": hba1c}
+
+    assert expected is scenarios.find_outcome(Scenario.CONCEPT, row, outcome)
+    assert outcome is scenarios.find_outcome(Scenario.GLUCOSE, row, outcome)
+
+
+def _choose(plan: LabelPlan, *, predicted: bool, outcome: bool) -> list[bool]:
+    answers = [{"prediction_id": f"{n}", "diabetes": predicted} for n in range(4_000)]
+    outcomes = [outcome] * len(answers)
+    found = plan.choose(answers, outcomes, target="diabetes", rng=random.Random(2))
+    assert len({label["prediction_id"] for label in found}) == len(found)
+    return [label["diabetes"] for label in found]
+
+
+@pytest.mark.parametrize(
+    ("selection", "predicted", "outcome", "share"),
+    [
+        (Selection.RANDOM, False, False, 0.2),
+        (Selection.RANDOM, True, True, 0.2),
+        (Selection.SCORE, False, True, 0.2),
+        (Selection.SCORE, True, False, 0.6),
+        (Selection.POSITIVES, True, False, 0.0),
+        (Selection.POSITIVES, False, True, 0.2),
+    ],
+)
+def test_labels_come_back_by_their_selection(
+    selection: Selection, predicted: bool, outcome: bool, share: float
+) -> None:
+    plan = LabelPlan(share=0.2, selection=selection)
+    found = _choose(plan, predicted=predicted, outcome=outcome)
+
+    assert pytest.approx(share, abs=0.03) == len(found) / 4_000
+    assert set(found) <= {outcome}
+
+
+def test_noise_turns_labels_round() -> None:
+    found = _choose(LabelPlan(share=1.0, noise=0.1), predicted=False, outcome=True)
+
+    assert 4_000 == len(found)
+    assert pytest.approx(0.1, abs=0.02) == found.count(False) / 4_000
 
 
 def test_rows_come_once_each_before_any_comes_again() -> None:

@@ -323,8 +323,10 @@ function fairnessCard(summary) {
   if (!measured.length) return null;
   const few = measured.some((segment) => !segment.performance.has_enough_labels);
   const notes = [
-    "Of the predictions that have a label, the worst segment first; in small print the 95 % interval and the value on the reference.",
-    `Changed: by 0.05 or more for the worse (of the share called positive, in either direction), and q < ${Q_THRESHOLD}.`,
+    "Of the predictions that have a label, the worst segment first.",
+    "In small print: the 95 % interval, and the value on the reference.",
+    "Changed: by 0.05 or more for the worse (of the share called positive, in either direction),",
+    `and q < ${Q_THRESHOLD}.`,
     few ? "Segments with fewer than 100 labels, or 30 of either outcome, are shown but not compared." : null,
   ];
   const note = h("p", { class: "note more" }, notes.filter(Boolean).join(" "));

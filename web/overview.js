@@ -54,12 +54,31 @@ function incidentStrip(data) {
   }
   const columns = open.drifted.length ? `: ${open.drifted.join(", ")}` : "";
   const [latest] = data.latest;
+  const opening = data.opened_by ? h("a", { href: `#/drift/${data.opened_by}` }, "The run that opened it") : null;
   return strip(
     "alarm",
     "Open incident",
     badge(open.outcome),
     h("span", {}, `since ${day(open.opened_at - 1)}${columns}`),
-    latest ? h("a", { href: `#/drift/${latest.run_id}` }, "Latest run") : null,
+    opening,
+    latest && latest.run_id !== data.opened_by ? h("a", { href: `#/drift/${latest.run_id}` }, "Latest run") : null,
+  );
+}
+
+/** What the retrain guard did about the last drift, and why. */
+function retrainingStrip({ retraining: decision }) {
+  if (!decision) return null;
+  const did = decision.execution
+    ? "It started a training."
+    : decision.suggestion
+      ? "It suggests a training."
+      : "It started nothing.";
+  const [run] = decision.run_ids;
+  return strip(
+    "calm",
+    "Retrain guard",
+    h("span", {}, `${moment(decision.decided_at)} UTC: ${did} ${decision.reason}`),
+    run ? h("a", { href: `#/drift/${run}` }, "The run it decided about") : null,
   );
 }
 
@@ -125,7 +144,7 @@ export async function overview({ signal }) {
       "div",
       { class: "grid-12" },
       h("h1", { class: "visually-hidden" }, "Overview"),
-      h("div", { class: "span-12" }, incidentStrip(data)),
+      h("div", { class: "span-12 stack" }, incidentStrip(data), retrainingStrip(data)),
       championCard(data),
       card("Predictions", { class: "span-8" }, place),
       timelineCard(data),

@@ -6,6 +6,7 @@ from typing import TypedDict
 
 from domain.drift.drift import Outcome
 from domain.drift.incident import Incident
+from domain.drift.retraining import Decision
 from domain.drift.run_index import IndexEntry
 from domain.model.card import ModelCard
 from domain.model.champion import Champion, LedgerEntry
@@ -25,11 +26,17 @@ class TimelineRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """GET /monitoring/overview; `timeline` has the oldest run first, `latest` the newest."""
+    """GET /monitoring/overview; `timeline` has the oldest run first, `latest` the newest.
+
+    `opened_by`: the run that opened the incident, if the list of runs still has it. `retraining`:
+    what the retrain guard decided last.
+    """
 
     champion: Champion | None
     card: ModelCard | None
     incident: Incident | None
+    opened_by: str | None
+    retraining: Decision | None
     problems: tuple[str, ...]
     runs_total: int
     timeline: tuple[TimelineRun, ...]

@@ -10,6 +10,7 @@ from adapters.s3 import Bucket
 from domain import keys
 from domain.drift.alert_state import AlertState
 from domain.drift.incident import Incident
+from domain.drift.retraining import Decision
 from domain.drift.run_index import IndexEntry, RunIndex
 from domain.drift.summary import Summary
 from domain.errors import BadKey, BadRecord
@@ -47,6 +48,8 @@ class Runs:
             champion=champion,
             card=card,
             incident=incident if incident.is_open else None,
+            opened_by=_find_opening_run(index, incident),
+            retraining=self._read_last_decision(),
             problems=problems,
             runs_total=len(index.entries),
             timeline=tuple(_summarise(entry) for entry in reversed(index.entries)),
@@ -60,6 +63,16 @@ class Runs:
             return (AlertState.from_json(stored.data) if stored else AlertState()).worst, ()
         except BadRecord:
             return Incident(), (UNKNOWN_INCIDENT,)
+
+    def _read_last_decision(self) -> Decision | None:
+        """What the retrain guard decided last; a damaged decision shows nothing."""
+        decisions = self.reports.list(keys.RETRAINING)
+        newest = max(decisions, key=lambda listed: listed.modified, default=None)
+        try:
+            found = self.reports.decode(newest.key, Decision.from_json) if newest else None
+        except BadRecord:
+            return None
+        return found[0] if found else None
 
     def page(self, cursor: str | None) -> RunList:
         """PAGE runs after the one named by `cursor`; raises Problem for a cursor of no run."""
@@ -129,6 +142,17 @@ def _decode(data: bytes | None) -> Summary | None:
         return Summary.from_json(data) if data else None
     except BadRecord:
         return None
+
+
+def _find_opening_run(index: RunIndex, incident: Incident) -> str | None:
+    """The most serious scheduled run of the window that opened the incident."""
+    opening = [
+        entry
+        for entry in index.entries
+        if entry.end == incident.opened_at and entry.scheduled and entry.outcome.is_drift
+    ]
+    worst = max(opening, key=lambda entry: entry.outcome.severity, default=None)
+    return worst.run_id if worst else None
 
 
 def _summarise(entry: IndexEntry) -> TimelineRun:

@@ -22,10 +22,63 @@ def test_models_show_the_ledger_with_reasons_a_comparison_and_the_way_back(
     assert f"python -m ops rollback {champion.previous.version}" in text
     rows = page.get_by_role("region", name="Test metrics of two versions").locator("tbody tr")
     assert 7 == rows.count()
+    # The intervals overlap, so nothing is better, as in the gate.
     assert "+0.0030" in rows.first.inner_text()
+    assert "no proven difference" in rows.first.inner_text()
+    assert {"no proven difference"} == {text.split("\t")[-1] for text in rows.all_inner_texts()}
     page.locator(f"#main a[href='#/models/{champion.version}']").first.click()
     page.get_by_text("On the test rows").wait_for()
     assert f"smoking_history={ATTACK}" in page.inner_text("#main")
+
+
+def test_figures_are_better_or_worse_only_where_their_intervals_are_apart(visit: Visit) -> None:
+    page = visit("#/overview")
+
+    def apart(route: "Route") -> None:
+        found = route.fetch().json()
+        if "metrics" not in found:
+            route.fulfill(json=found)
+            return
+        step = 0.1 * int(found["version"].partition("-")[0])
+        metrics = {"f1": 0.4 + step, "relative_calibration_error": 0.1 + step, "recall": 0.7}
+        other = {"calibration_error": 0.02} if step < 0.15 else {}  # of an older training
+        bounds = {name: [value - 0.01, value + 0.01] for name, value in metrics.items()}
+        route.fulfill(json={**found, "metrics": metrics | other, "intervals": bounds})
+
+    page.route("**/models/*", apart)
+    page.get_by_role("link", name="Models", exact=True).click()
+    page.get_by_role("region", name="Test metrics of two versions").wait_for()
+    first, second = (
+        int(page.locator(f"#{side}").input_value().partition("-")[0]) for side in ("left", "right")
+    )
+    better, worse = ("better", "worse") if second > first else ("worse", "better")
+    rows = page.get_by_role("region", name="Test metrics of two versions").locator("tbody tr")
+    told = {text.split("\t")[0]: text.split("\t")[-1] for text in rows.all_inner_texts()}
+    expected = {
+        "F1": better,
+        "Recall": "no proven difference",
+        "Relative calibration error": worse,
+    }
+    assert expected == {name: told[name] for name in expected}
+    assert "" == told.get("Expected calibration error", "")
+
+
+def test_a_card_names_the_figures_of_each_segment_and_suppresses_small_ones(
+    visit: Visit, deployed: Deployed
+) -> None:
+    champion = deployed.target.champion()
+    assert champion is not None
+    page = visit(f"#/models/{champion.version}")
+    table = page.get_by_role("region", name="Segments")
+    assert "Relative calibration error" in table.inner_text()
+    rows = {text.split("\t")[0]: text for text in table.locator("tbody tr").all_inner_texts()}
+    assert "9,100" in rows["gender=Female"]
+    assert "0.600 \u2013 0.770" in rows["gender=Female"]
+    # Whoever knows the test rows could subtract the men from them.
+    assert "5,896" not in rows["gender=Male"]
+    assert "0.690" in rows["gender=Male"]
+    assert ["suppressed", "suppressed"] == rows["gender=Other"].split("\t")[1:3]
+    assert "0.690" not in rows["gender=Other"]
 
 
 def test_the_first_champion_has_no_way_back_but_to_a_version_that_was_kept_out(

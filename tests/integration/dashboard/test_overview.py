@@ -54,6 +54,21 @@ def test_the_overview_shows_champion_intervals_traffic_incident_timeline_and_run
     assert 8 == page.get_by_role("region", name="Latest drift runs").locator("tbody tr").count()
 
 
+def test_the_banner_leads_to_the_run_that_opened_the_incident_and_says_what_the_guard_did(
+    visit: Visit, deployed: Deployed, runs: list[str]
+) -> None:
+    page = visit("#/overview")
+    stored = deployed.stores.reports.get(keys.RUN_INDEX)
+    assert stored is not None
+    opening = RunIndex.from_json(stored.data).entries[2]
+    text = page.inner_text("#main")
+    assert "It started nothing. There is no data newer than the last successful training." in text
+    guard = page.get_by_role("link", name="The run it decided about").get_attribute("href")
+    assert f"#/drift/{opening.run_id}" == guard
+    link = page.get_by_role("link", name="The run that opened it")
+    assert f"#/drift/{opening.run_id}" == link.get_attribute("href")
+
+
 def test_an_incident_that_cant_be_read_is_said_to_be_unknown(visit: Visit) -> None:
     page = visit("#/models")
     problem = "Whether an incident is open can't be read."

@@ -66,6 +66,25 @@ def test_a_run_shows_measured_performance_beside_the_test_rows_and_what_was_expe
         assert shown in text
 
 
+def test_a_run_shows_how_the_model_treats_each_segment(visit: Visit, runs: list[str]) -> None:
+    page = visit(f"#/drift/{runs[0]}")
+    table = page.get_by_role("region", name="Performance by segment")
+    heads = table.locator("thead th").all_inner_texts()
+    for name in (
+        "Recall (true positive rate)",
+        "False positive rate",
+        "Relative calibration error",
+    ):
+        assert name in heads
+    (row,) = table.locator("tbody tr").all_inner_texts()
+    cells = dict(zip(heads, row.split("\t"), strict=True))
+    assert ("gender=Female", "suppressed") == (cells["Segment"], cells["Labels"])
+    recall = cells["Recall (true positive rate)"]
+    for part in ("changed", "0.612", "0.551 \u2013 0.661", "reference 0.742"):
+        assert part in recall
+    assert "changed" not in cells["Precision"]
+
+
 @pytest.mark.parametrize(
     ("back", "told"),
     [

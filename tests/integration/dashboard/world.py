@@ -23,8 +23,9 @@ from domain.drift.alert_state import AlertState
 from domain.drift.disclosure import round_significant
 from domain.drift.drift import Outcome
 from domain.drift.fairness import GroupFigure, GroupMeasure, SegmentPerformance
-from domain.drift.incident import Incident
+from domain.drift.incident import Incident, Transition
 from domain.drift.performance import Calibration, Expectation, LabelShift, Performance
+from domain.drift.retraining import Decision
 from domain.drift.run_index import IndexEntry, RunIndex
 from domain.drift.summary import ColumnDrift, Profile, RowCounts, SegmentDrift, Summary, Test
 from domain.interval import Interval
@@ -146,7 +147,12 @@ class Stores:
             params={"max_depth": 4, "learning_rate": 0.0734, "subsample": 0.8},
             metrics=figures,
             intervals={name: (value * 0.985, value * 1.014) for name, value in figures.items()},
-            segments=(replace(SEGMENT, segment=f"smoking_history={ATTACK}"),),
+            segments=(
+                replace(SEGMENT, segment=f"smoking_history={ATTACK}", rows=15_000),
+                replace(SEGMENT, segment="gender=Female", rows=9_100),
+                replace(SEGMENT, segment="gender=Male", rows=5_896),
+                replace(SEGMENT, segment="gender=Other", rows=4, positives=1),
+            ),
         )
         self.models.put(ref.bundle_key, data)
         self.models.put(keys.card(ref.version), card.to_json())
@@ -172,6 +178,14 @@ class Stores:
                 opened_at=summaries[min(2, count - 1)].end,
             )
             self.reports.put(keys.ALERT_STATE, AlertState(incident).to_json())
+            decision = Decision(
+                reason="There is no data newer than the last successful training.",
+                execution=None,
+                transition=Transition.OPEN,
+                run_ids=(summaries[min(2, count - 1)].run_id,),
+                decided_at=incident.last_window_end,
+            )
+            self.reports.put(keys.retraining("0123456789abcdef"), decision.to_json())
         return [found.run_id for found in summaries]
 
     def _log(

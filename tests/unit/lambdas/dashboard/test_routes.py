@@ -13,7 +13,8 @@ from domain.api.report_token import ReportSecret
 from domain.drift.alert_state import AlertState
 from domain.drift.drift import Outcome
 from domain.drift.drift_request import RequestRecord
-from domain.drift.incident import Incident
+from domain.drift.incident import Incident, Transition
+from domain.drift.retraining import Decision
 from domain.drift.run_index import IndexEntry, RunIndex
 from domain.drift.summary import ColumnDrift, Profile, RowCounts, Summary, Test
 from domain.model.champion import LedgerEntry, ModelRef
@@ -75,6 +76,8 @@ def test_the_overview_of_an_empty_deployment_is_empty() -> None:
         "champion": None,
         "card": None,
         "incident": None,
+        "opened_by": None,
+        "retraining": None,
         "problems": [],
         "runs_total": 0,
         "timeline": [],
@@ -115,6 +118,37 @@ def test_a_performance_drop_of_the_weekly_look_back_is_an_incident_to_show() -> 
     late = Incident(last_window_end=5, outcome=Outcome.PERFORMANCE_DROP, opened_at=4)
     world.s3.objects[keys.ALERT_STATE] = AlertState(Incident(last_window_end=6), late).to_json()
     assert "performance_drop" == world.get("/monitoring/overview")["incident"]["outcome"]
+
+
+def test_the_incident_names_the_run_that_opened_it_not_the_latest() -> None:
+    runs = [_summary(day) for day in range(12)]
+    opening = runs[4] = replace(runs[4], outcome=Outcome.DATA_DRIFT)
+    world = _with_runs(runs)
+    incident = Incident(
+        last_window_end=5, outcome=opening.outcome, drifted=("age",), opened_at=opening.end
+    )
+    world.s3.objects[keys.ALERT_STATE] = AlertState(incident).to_json()
+    found = world.get("/monitoring/overview")
+    assert opening.run_id == found["opened_by"] != found["latest"][0]["run_id"]
+    state = AlertState(replace(incident, opened_at=opening.end + 1))  # no longer in the list
+    world.s3.objects[keys.ALERT_STATE] = state.to_json()
+    assert world.get("/monitoring/overview")["opened_by"] is None
+
+
+def test_the_overview_says_what_the_retrain_guard_decided_last() -> None:
+    world = _with_runs([_summary(1)])
+    decision = Decision(
+        reason="There is no training data; upload some first.",
+        execution=None,
+        transition=Transition.OPEN,
+        run_ids=(_summary(1).run_id,),
+        decided_at=1,
+    )
+    world.s3.objects[keys.retraining("0123456789abcdef")] = decision.to_json()
+    found = world.get("/monitoring/overview")["retraining"]
+    assert (decision.reason, None) == (found["reason"], found["execution"])
+    world.s3.objects[keys.retraining("0123456789abcdef")] = b"{"
+    assert world.get("/monitoring/overview")["retraining"] is None
 
 
 def test_a_closed_incident_is_none() -> None:

@@ -9,10 +9,11 @@ from domain.environment import Environment
 class Settings(Environment):
     """Where logs and models are, and whom to notify.
 
-    `api_url` is the base of the links in mails. `mail_from` and `mail_to` are addresses, and
-    `configuration_set` is SES's. A version with fewer than `minimum_rows` predictions in a window
-    gets no verdict. Statistics and reports use at most `sample_rows` predictions. `context`: the
-    deployed contract's context columns and segments, as `DeployedContext.to_text` writes them.
+    `api_url` is the base of the links in mails, whose subjects name the `stage`. `mail_from` and
+    `mail_to` are addresses, and `configuration_set` is SES's. A version with fewer than
+    `minimum_rows` predictions in a window gets no verdict. Statistics and reports use at most
+    `sample_rows` predictions. `context`: the deployed contract's context columns and segments, as
+    `DeployedContext.to_text` writes them.
     """
 
     models_bucket: str
@@ -26,6 +27,7 @@ class Settings(Environment):
     mail_to: str
     configuration_set: str
     metrics_namespace: str
+    stage: str
     context: str | None = None
     minimum_rows: int = 300
     sample_rows: int = 100_000

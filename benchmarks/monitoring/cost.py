@@ -168,6 +168,7 @@ def run_drift(folder: Path) -> Summary:
             topic=nobody,
             bus=nobody,
             links=Links("https://localhost", ReportSecret("s" * 40)),
+            stage="dev",
         ),
         minimum_rows=300,
         sample_rows=SAMPLE_ROWS,

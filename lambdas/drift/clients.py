@@ -43,4 +43,5 @@ def open_notifier(settings: Settings) -> Notifier:
         topic=Topic(aws.client("sns", attempts=1), settings.topic_arn),
         bus=EventBus(aws.client("events"), settings.event_bus),
         links=Links(settings.api_url, secret),
+        stage=settings.stage,
     )

@@ -64,11 +64,13 @@ class RunText:
     lines: Sequence[str]
 
 
-def compose(*, target: str, transition: Transition, sections: Sequence[Section]) -> Message:
+def compose(
+    *, target: str, stage: str, transition: Transition, sections: Sequence[Section]
+) -> Message:
     """Compose the mail.
 
-    `target`: what the model predicts. `sections`: the most serious run first. `Transition.NONE`
-    stands for a run on demand.
+    `target`: what the model predicts. `stage`: of the deployment. `sections`: the most serious run
+    first. `Transition.NONE` stands for a run on demand.
     """
     notes = _list_omitted_runs(sections)
     if any(section.summary.outcome.is_drift for section in sections):
@@ -81,20 +83,20 @@ def compose(*, target: str, transition: Transition, sections: Sequence[Section])
         "notes": notes,
     }
     return Message(
-        subject=_compose_subject(target, transition, sections[0].summary),
+        subject=_compose_subject(f"{shorten(target)} {stage}", transition, sections[0].summary),
         text=render("alerts/mail.txt.jinja", **values),
         html=render("alerts/mail.html.jinja", **values),
     )
 
 
-def _compose_subject(target: str, transition: Transition, summary: Summary) -> str:
+def _compose_subject(place: str, transition: Transition, summary: Summary) -> str:
     names = [wording.name(column) for column in summary.drifted]
     if not names and not (summary.performance and summary.performance.dropped):
         names = [change.name for change in changes(summary)]  # no column alone
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     columns = f": {', '.join(map(shorten, names[:3]))}{more}" if names else ""
     verdict = f"{PREFIXES.get(transition, '')}{wording.headline(summary)}"
-    return f"[{shorten(target)}] {verdict}{columns} ({wording.window(summary)})"
+    return f"[{place}] {verdict}{columns} ({wording.window(summary)})"
 
 
 def _describe(section: Section) -> RunText:

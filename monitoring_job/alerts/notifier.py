@@ -28,12 +28,16 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notifier:
-    """The three channels. One that fails does not keep the others from being tried."""
+    """The three channels. One that fails does not keep the others from being tried.
+
+    `stage`: of the deployment, for the subject.
+    """
 
     mailer: Mailer
     topic: Topic
     bus: EventBus
     links: Links
+    stage: str
 
     def announce(
         self,
@@ -49,7 +53,7 @@ class Notifier:
             Section(summary, self._make_links(summary), self.links.dashboard(summary.run_id))
             for summary in ordered
         ]
-        message = compose(target=target, transition=transition, sections=sections)
+        message = compose(target=target, stage=self.stage, transition=transition, sections=sections)
         facts = Facts(transition, tuple(map(RunFacts.of, sections)))
         recovered = transition is Transition.RECOVER
         event: DetailType = "DriftRecovered" if recovered else "DriftDetected"

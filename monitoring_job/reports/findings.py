@@ -10,7 +10,7 @@ from domain.drift import drift
 from domain.drift.drift import RATIOS, Aspect, Rhythm
 from domain.drift.fairness import GroupFigure, SegmentPerformance
 from domain.drift.performance import MARGIN
-from domain.drift.summary import ColumnDrift, JointDrift, Summary, Test
+from domain.drift.summary import ColumnDrift, JointDrift, SegmentDrift, Summary, Test
 from monitoring_job.reports.wording import (
     GROUP_FIGURES,
     NOT_SHOWN,
@@ -44,19 +44,15 @@ def changes(summary: Summary) -> list[Change]:
     """Describe each finding.
 
     First what labels show within segments, then the drifted columns, the strongest first, then all
-    columns together, then columns within segments.
+    columns together, then columns within segments. A column that drifted in every segment is said
+    once.
     """
     figures = [
         Change(segment.name, _describe_figures(segment.performance))
         for segment in summary.segments
         if segment.performance and segment.performance.changed
     ]
-    within = [
-        Change(f"{name(column)} in {segment.name}", text)
-        for segment in summary.drifted_segments
-        for column in segment.drifted
-        for text in _describe(column)
-    ]
+    within = _describe_within(summary.segments)
     alone = [Change(name(column), text) for column in summary.drifted for text in _describe(column)]
     joint = summary.joint_drift
     together = [Change(TOGETHER, _describe_joint(joint))] if joint else []
@@ -66,6 +62,44 @@ def changes(summary: Summary) -> list[Change]:
 def sentences(summary: Summary) -> tuple[str, ...]:
     """Say each finding in one sentence: first what labels show, then what has changed."""
     return (*declines(summary), *(change.sentence for change in changes(summary)))
+
+
+def _describe_within(segments: Sequence[SegmentDrift]) -> list[Change]:
+    """Describe the drifted columns within segments."""
+    compared: dict[str, list[ColumnDrift]] = {}
+    for segment in segments:
+        for column in segment.columns:
+            if column.tests:
+                compared.setdefault(column.column, []).append(column)
+    everywhere = {
+        column: found
+        for column, found in compared.items()
+        if len(found) > 1 and all(each.drifted for each in found)
+    }
+    once = [
+        Change(f"{name(found[0])} in all {len(found)} segments", _describe_range(found))
+        for found in everywhere.values()
+    ]
+    apart = [
+        Change(f"{name(column)} in {segment.name}", text)
+        for segment in segments
+        for column in segment.drifted
+        if column.column not in everywhere
+        for text in _describe(column)
+    ]
+    return [*once, *apart]
+
+
+def _describe_range(columns: Sequence[ColumnDrift]) -> str:
+    """Say how far the means have moved; of other columns, that they differ."""
+    moved = [
+        column.current.mean - column.reference.mean
+        for column in columns
+        if column.current.mean is not None and column.reference.mean is not None
+    ]
+    if len(moved) < len(columns):
+        return "it differs from the reference in each of them"
+    return f"the mean moved by {min(moved):+.3g} to {max(moved):+.3g}"
 
 
 def _describe_figures(performance: SegmentPerformance) -> str:

@@ -52,6 +52,7 @@ class DriftFunction(Construct):
                 mail_to=settings.mail_to,
                 configuration_set=mail.configuration_set,
                 metrics_namespace=settings.names.metrics_namespace,
+                stage=settings.names.stage,
                 context=settings.context_text or None,
             ).to_env(),
             timeout=Duration.minutes(15),

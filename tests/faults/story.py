@@ -282,6 +282,7 @@ class Story:
             mail_to=self.site.recipient,
             configuration_set=CONFIGURATION_SET,
             metrics_namespace="stories",
+            stage="dev",
             minimum_rows=REQUEST_ROWS,
         )
         return run_drift(
@@ -370,6 +371,7 @@ class Story:
             topic=Topic(self.clients.topic, self.site.topic_arn),
             bus=EventBus(self.clients.bus, "default"),
             links=Links("https://api.example.org/v1", ReportSecret("s" * 40)),
+            stage="dev",
         )
 
     def propose(self) -> None:

@@ -154,6 +154,7 @@ class Channels:
             topic=Topic(client, "arn"),
             bus=EventBus(client, "bus"),
             links=Links("https://api.example.org/v1", SECRET),
+            stage="dev",
         )
 
 

@@ -79,9 +79,9 @@ def test_a_week_of_windows_mails_opening_escalation_and_recovery_once_each(
     sent, quiet = "sent", "not_needed"
     assert [quiet, sent, quiet, sent, quiet, quiet, sent] == told
     assert [
-        "[diabetes] Data drift: age (2026-02-01 UTC)",
-        "[diabetes] Worse: Prediction drift: age, predicted probability (2026-02-03 UTC)",
-        "[diabetes] Recovered: No drift (2026-02-06 UTC)",
+        "[diabetes dev] Data drift: age (2026-02-01 UTC)",
+        "[diabetes dev] Worse: Prediction drift: age, predicted probability (2026-02-03 UTC)",
+        "[diabetes dev] Recovered: No drift (2026-02-06 UTC)",
     ] == channels.subjects
     details = [event["DetailType"] for event in channels.events]
     assert ["DriftDetected", "DriftDetected", "DriftRecovered"] == details
@@ -171,7 +171,7 @@ def test_a_refused_mail_is_sent_by_the_next_days_run_whatever_that_finds(
     _scheduled(moto_bucket, channels, first)
     channels.failing.clear()
     [own, older] = _scheduled(moto_bucket, channels, drift_summary(next_day, "age", day=1))
-    assert ["[diabetes] Data drift: age (2026-01-31 UTC)"] == channels.subjects
+    assert ["[diabetes dev] Data drift: age (2026-01-31 UTC)"] == channels.subjects
     assert (
         "not_needed",
         "sent",
@@ -189,7 +189,7 @@ def test_a_run_that_died_before_it_sent_is_made_up_for_by_the_next_days_quiet_ru
     channels.failing.clear()
     later = _alerting(moto_bucket, channels, now=10**13 + CLAIM_MS)
     later.handle_scheduled([drift_summary(Outcome.STABLE, day=1)])
-    assert ["[diabetes] Data drift: age (2026-01-31 UTC)"] == channels.subjects
+    assert ["[diabetes dev] Data drift: age (2026-01-31 UTC)"] == channels.subjects
     assert _state(moto_bucket).incident.is_open
 
 
@@ -202,8 +202,8 @@ def test_each_mail_that_is_owed_is_sent_once_and_in_order(moto_bucket: Bucket) -
     for day in (2, 3):
         _scheduled(moto_bucket, channels, drift_summary(Outcome.NO_DATA, day=day))
     assert [
-        "[diabetes] Data drift: age (2026-01-31 UTC)",
-        "[diabetes] Worse: Prediction drift: predicted probability (2026-02-01 UTC)",
+        "[diabetes dev] Data drift: age (2026-01-31 UTC)",
+        "[diabetes dev] Worse: Prediction drift: predicted probability (2026-02-01 UTC)",
     ] == channels.subjects
     assert 2 == len(channels.events)
 

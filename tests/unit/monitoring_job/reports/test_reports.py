@@ -18,7 +18,7 @@ from domain.drift.drift import Outcome
 from domain.drift.fairness import GROUP_MEASURES, GroupFigure, SegmentPerformance
 from domain.drift.incident import Transition
 from domain.drift.performance import Calibration, Expectation, LabelShift, Performance
-from domain.drift.summary import RowCounts, SegmentDrift, Summary, run_id
+from domain.drift.summary import ColumnDrift, RowCounts, SegmentDrift, Summary, run_id
 from domain.interval import Interval
 from monitoring_job.alerts.links import Links
 from monitoring_job.alerts.mails import Section, compose
@@ -213,8 +213,13 @@ def test_the_mail_says_what_drifted_from_what_to_what(
     summary = run[0]
     links = Links("https://api.example.org/v1/", SECRET)
     urls = {name: links.report(summary.run_id, name) for name in summary.reports}
-    mail = compose(target="diabetes", transition=Transition.OPEN, sections=[Section(summary, urls)])
-    subject = "[diabetes] Prediction drift, data drift: bmi, gender, age and 1 more"
+    mail = compose(
+        target="diabetes",
+        stage="dev",
+        transition=Transition.OPEN,
+        sections=[Section(summary, urls)],
+    )
+    subject = "[diabetes dev] Prediction drift, data drift: bmi, gender, age and 1 more"
     assert f"{subject} (2026-01-31 UTC)" == mail.subject
     for line in (
         r"\* age: the mean rose from 4[\d.]+ to 5[\d.]+, and the distribution moved by 0\.\d\d "
@@ -243,7 +248,9 @@ def test_a_link_opens_its_own_report_only() -> None:
 def test_every_transition_has_its_words(
     run: tuple[Summary, dict[str, str]], transition: Transition
 ) -> None:
-    mail = compose(target="diabetes", transition=transition, sections=[Section(run[0], {})])
+    mail = compose(
+        target="diabetes", stage="dev", transition=transition, sections=[Section(run[0], {})]
+    )
     assert mail.text.count("\n\n") >= 2
     assert mail.text.splitlines()[0] in mail.html
 
@@ -283,7 +290,7 @@ def test_an_estimated_drop_is_told_as_an_estimate(
     )
     channels = Channels()
     channels.notifier().announce(target="diabetes", transition=Transition.OPEN, summaries=[dropped])
-    assert f"[diabetes] {headline}, data drift: bmi" in channels.subjects[0]
+    assert f"[diabetes dev] {headline}, data drift: bmi" in channels.subjects[0]
     assert sentence in wording.explanation(dropped)
     facts = json.loads(channels.messages[0]["Message"])["runs"][0]["f1"]
     assert facts["basis"] == basis
@@ -462,3 +469,36 @@ def test_a_sampled_window_says_so(run: tuple[Summary, dict[str, str]]) -> None:
         "about 900,000 predictions, 90,000 of them sampled, compared with 5,000 reference rows; "
         "2 unreadable objects left out; 10,000 copies left out"
     ) == text
+
+
+def _moved(segment: str, *changes: float, drifted: bool = True) -> SegmentDrift:
+    """A segment whose columns have other means."""
+    columns = tuple(
+        ColumnDrift(
+            name=f"column_{number}",
+            column=f"column_{number}",
+            kind="number",
+            reference=PROFILE,
+            current=replace(PROFILE, mean=41.0 + change),
+            tests=(replace(DRIFTED, drifted=drifted),),
+        )
+        for number, change in enumerate(changes)
+    )
+    return SegmentDrift(name=segment, rows=500, reference_rows=500, columns=columns)
+
+
+def test_one_shift_in_all_segments_is_said_once() -> None:
+    segments = (_moved("a", 10, 1), _moved("b", 17), _moved("c", 12, -3))
+    small = SegmentDrift(name="d", rows=None, reference_rows=None)
+    summary = replace(drift_summary(Outcome.DATA_DRIFT), segments=(*segments, small))
+    assert (
+        "column_0 in all 3 segments: the mean moved by +10 to +17.",
+        "column_1 in all 2 segments: the mean moved by -3 to +1.",
+    ) == findings.sentences(summary)
+
+
+def test_a_shift_that_spares_a_segment_is_said_of_each_that_has_it() -> None:
+    segments = (_moved("a", 10), _moved("b", 0, drifted=False), _moved("c", 12))
+    summary = replace(drift_summary(Outcome.DATA_DRIFT), segments=segments)
+    names = [change.name for change in findings.changes(summary)]
+    assert ["column_0 in a", "column_0 in c"] == names

@@ -108,7 +108,9 @@ def test_labels_that_come_ten_days_late_are_one_mail_of_the_weekly_look_back(
     for days in (10, 17, 24):
         world.run(day=DAY + timedelta(days=days), scheduled=True)
         world.run(day=DAY + timedelta(days=days), days=28, scheduled=True)
-    assert ["[diabetes] Performance drop (2026-01-14 to 2026-02-10 UTC)"] == world.channels.subjects
+    assert [
+        "[diabetes dev] Performance drop (2026-01-14 to 2026-02-10 UTC)"
+    ] == world.channels.subjects
 
 
 @pytest.mark.parametrize(("labels", "positives"), [(4, 2), (60, 5), (60, 55)])

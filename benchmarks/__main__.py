@@ -10,6 +10,8 @@ SHARED = (
     "choices",
     "folder_bucket",
     "gate_limits",
+    "gate_pool",
+    "gate_recall",
     "harness",
     "public_sets",
 )
@@ -17,7 +19,10 @@ SHARED = (
 
 def main() -> int:
     """Run all benchmarks; the exit code says whether every target was reached."""
-    names = sorted(p.stem for p in Path(__file__).parent.glob("*.py") if p.stem not in SHARED)
+    folder = Path(__file__).parent
+    found = [path.stem for path in folder.glob("*.py")]
+    found += [path.parent.name for path in folder.glob("*/__main__.py")]
+    names = sorted(name for name in found if name not in SHARED)
     missed = []
     for name in names:
         print(f"== {name}", flush=True)

@@ -55,10 +55,22 @@ class FolderS3:
         """Return itself as the paginator; everything is on one page."""
         return self
 
-    def paginate(self, *, Bucket: str, Prefix: str, **_: Any) -> Iterator[dict[str, Any]]:  # noqa: N803 - boto3's names
-        """The objects under a prefix."""
+    def paginate(
+        self,
+        *,
+        Bucket: str,  # noqa: N803
+        Prefix: str,  # noqa: N803
+        Delimiter: str = "",  # noqa: N803
+    ) -> Iterator[dict[str, Any]]:
+        """The objects under a prefix, or with a delimiter the folders one level below it."""
         folder = self._root / Bucket
         files = sorted(path for path in folder.rglob("*") if path.is_file())
+        if Delimiter:
+            keys = (path.relative_to(folder).as_posix() for path in files)
+            below = [key.removeprefix(Prefix) for key in keys if key.startswith(Prefix)]
+            names = dict.fromkeys(key.partition(Delimiter)[0] for key in below if Delimiter in key)
+            yield {"CommonPrefixes": [{"Prefix": f"{Prefix}{name}{Delimiter}"} for name in names]}
+            return
         yield {
             "Contents": [
                 {

@@ -1,1 +1,1 @@
-"""Benchmarks of what the loop learns from its own production."""
+"""Benchmarks of what the loop learns from its own production, one module for each figure."""

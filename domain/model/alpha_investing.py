@@ -1,9 +1,9 @@
-"""How sure a gain must be when the same rows have judged models before.
+"""How sure a gain must be when other challengers have been judged before.
 
-Among many challengers that are no better, one will look better by chance on the same rows. So each
-further test on them gets a smaller part of a total error rate, and all of them together promote one
-that is no better in at most WEALTH of the cases. A promotion starts anew: from then on challengers
-are compared with another champion.
+Among many challengers that are no better than the champion, one will look better by chance. So each
+further test gets a smaller part of a total error rate, and all of them together promote one that is
+no better in at most WEALTH of the cases, whether they share their rows or not. A promotion starts
+anew: from then on challengers are compared with another champion.
 
 Method: D. Foster and R. Stine, "Alpha-investing: a procedure for sequential control of expected
 false discoveries" (2008), with their rule that test k bids what remains, divided by k + 1. Without

@@ -27,7 +27,7 @@ decide, by the same rules, and the uploaded test rows only must not surely get w
 margin. With fewer labels they can only object: a challenger that is surely worse on them is not
 promoted.
 
-Rows that have judged models before demand a surer gain each time (`domain.model.alpha_investing`).
+Each further challenger of the same champion needs a surer gain (`domain.model.alpha_investing`).
 """
 
 import math
@@ -133,8 +133,8 @@ class Evidence:
 
     `figures`: at least F1, recall, ROC AUC, relative calibration error and the objective's metric.
     `constant`: the metric of the best constant answer. `chance_calibration_error`: what a perfectly
-    calibrated model exceeds once in forty times. `earlier_verdicts`: on these very rows since the
-    last promotion. `place`: which rows these are, as the first word of a sentence.
+    calibrated model exceeds once in forty times. `earlier_verdicts`: on such rows against the
+    same champion. `place`: which rows these are, as the first word of a sentence.
     """
 
     objective: Objective
@@ -361,10 +361,10 @@ def _count_looks(evidence: Evidence) -> Iterable[str]:
         return
     models = "1 earlier model" if earlier == 1 else f"{earlier:,} earlier models"
     yield (
-        f"The same rows have judged {models} since the last promotion, and each further look makes "
-        f"a false promotion more likely, so a gain of {required_errors(earlier):.2f} standard "
-        "errors is required instead of 1.96, which keeps the chance of any false promotion on "
-        "these rows below 5 %."
+        f"These rows, or others like them, have judged {models} against this champion, and each "
+        f"further test makes a false promotion more likely, so a gain of "
+        f"{required_errors(earlier):.2f} standard errors is required instead of 1.96, which keeps "
+        "the chance that any of these models is promoted without being better below 5 %."
     )
 
 

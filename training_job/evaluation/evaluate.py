@@ -71,7 +71,7 @@ def evaluate(
         fitted.booster, test, contract, threshold=fitted.threshold, masked=final.masked
     )
     incumbent = Incumbent.read(models, contract)
-    earlier = EarlierVerdicts.read(models, execution)
+    earlier = EarlierVerdicts.read(models, execution, incumbent.version)
 
     def score(rows: Split) -> Floats:
         return predict_split(fitted.booster, rows, contract).astype(np.float64)

@@ -131,7 +131,7 @@ def _compare(
             constant=constant,
             chance_calibration_error=chance,
             champion=champion,
-            earlier_verdicts=earlier.count_on_production(start),
+            earlier_verdicts=earlier.count_on_production(),
             place=PLACE,
         ),
         labels=len(truth),

@@ -294,10 +294,10 @@ def test_verdicts_on_the_same_test_rows_since_the_last_promotion_are_counted(qui
     quick.crown(quick.evaluate("one", PARAMS))
     reasons = [" ".join(quick.evaluate(name, PARAMS).reasons) for name in ("two", "three", "four")]
     assert "earlier model" not in reasons[0]
-    assert "have judged 1 earlier model since" in reasons[1]
-    assert "have judged 2 earlier models since" in reasons[2]
+    assert "have judged 1 earlier model against" in reasons[1]
+    assert "have judged 2 earlier models against" in reasons[2]
     repeated = quick.evaluate("four", PARAMS).reasons
-    assert "have judged 2 earlier models since" in " ".join(repeated)
+    assert "have judged 2 earlier models against" in " ".join(repeated)
     quick.bucket.put("raw/b.csv", csv(patients(50, seed=4)))
     other = prepare(
         contract=quick.contract,

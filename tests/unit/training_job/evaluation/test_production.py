@@ -126,8 +126,8 @@ def test_rows_that_decided_once_are_no_longer_fresh_and_demand_more(stage: Stage
     reasons = [" ".join(stage.train(name).reasons) for name in ("three", "four", "five")]
     assert all("of the newest production rows" in text for text in reasons)
     assert "earlier model" not in reasons[0]
-    assert "The same rows have judged 1 earlier model since the last promotion" in reasons[1]
-    assert "The same rows have judged 2 earlier models since the last promotion" in reasons[2]
+    assert "have judged 1 earlier model against this champion" in reasons[1]
+    assert "have judged 2 earlier models against this champion" in reasons[2]
 
 
 def test_rows_too_few_to_decide_object_to_a_challenger_that_is_surely_worse(stage: Stage) -> None:

@@ -169,7 +169,8 @@ def _judge_by_labels(summary: Summary) -> Outcome:
     performance = summary.performance
     if performance is None or not performance.has_enough_labels:
         return Outcome.INSUFFICIENT_DATA
-    return Outcome.PERFORMANCE_DROP if summary.dropped else Outcome.STABLE
+    dropped = performance.dropped or summary.declined_segments
+    return Outcome.PERFORMANCE_DROP if dropped else Outcome.STABLE
 
 
 def _record_delivery(summary: Summary, channels: Sequence[Channel], delivery: Delivery) -> Summary:

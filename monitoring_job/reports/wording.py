@@ -69,7 +69,7 @@ def explanation(summary: Summary) -> str:
     sentences = dict(EXPLANATIONS)
     if summary.basis == "estimate":
         sentences[Outcome.PERFORMANCE_DROP] = EXPECTED_DROP
-    elif summary.performance is not None and not summary.performance.dropped:
+    elif summary.basis == "labels" and not (summary.performance and summary.performance.dropped):
         sentences[Outcome.PERFORMANCE_DROP] = DROP_IN_SEGMENTS
     return " ".join(sentences[finding] for finding in _findings(summary))
 

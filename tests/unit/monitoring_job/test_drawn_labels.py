@@ -148,7 +148,7 @@ def test_drawn_labels_show_that_f1_has_fallen_and_one_mail_says_so(
 
     logged.run(days_later=6)
     logged.run(days_later=6, days=28)
-    assert ["[diabetes] Performance drop (2026-02-05 UTC)"] == logged.world.channels.subjects
+    assert ["[diabetes dev] Performance drop (2026-02-05 UTC)"] == logged.world.channels.subjects
     [message] = logged.world.channels.messages
     assert '"declined": ["f1"]' in message["Message"]
 

@@ -19,7 +19,7 @@ from domain.contract.deployed_context import DeployedContext
 from domain.drift.disclosure import SMALLEST_GROUP
 from domain.drift.drift import Outcome
 from domain.drift.summary import Summary
-from monitoring_job.reports import findings, reports
+from monitoring_job.reports import findings, reports, wording
 from tabular.models import Models
 from tests.cards import make_card
 from tests.repository import CONTRACT_TOML, ROOT
@@ -342,6 +342,11 @@ def test_a_drop_within_one_segment_is_a_performance_drop_with_its_own_sentence(
         sentence,
     )
     assert Summary.from_json(summary.to_json()) == summary
+    assert "For some people, the model performs worse" in wording.explanation(summary)
+    world.run(days=28, scheduled=True, now=DAY + timedelta(days=9))
+    (subject,) = world.channels.subjects
+    assert "Performance drop" in subject
+    assert "age 70 and over" in subject
 
 
 def test_runs_that_were_written_before_segments_had_figures_are_still_read(world: World) -> None:

@@ -18,6 +18,7 @@ from domain.model.champion import Champion, ModelRef
 from domain.training.steps import Evaluated
 from tabular.segments import segment_masks
 from tests.cards import make_card
+from tests.repository import CONTRACT_TOML
 from tests.unit.patients import csv, patients
 from training_job.dataset.prepare import prepare
 from training_job.errors import BadData
@@ -352,6 +353,51 @@ def test_segments_are_compared_by_the_metric_that_the_limits_name(quick: World) 
     segments = [reason for reason in found.reasons if reason.startswith("Segment ")]
     assert segments
     assert all(" has a false positive rate higher by " in reason for reason in segments)
+
+
+SITE = """
+[[context]]
+name = "Site"
+kind = "category"
+categories = ["north", "south", "west"]
+
+[[segments]]
+feature = "Site"
+"""
+
+
+def test_the_gate_compares_the_groups_of_a_context_column_like_those_of_a_feature(
+    moto_bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training_job.evaluation.evaluate.draw", lambda *_: [])
+    contract = Contract.parse(CONTRACT_TOML.read_text() + SITE)
+    sites = np.random.default_rng(1).choice(["north", "south", "west"], 6_000, p=[0.3, 0.697, 3e-3])
+    moto_bucket.put("raw/a.csv", csv(patients(6_000, seed=3).assign(Site=sites)))
+    made = prepare(
+        contract=contract,
+        bucket=moto_bucket,
+        raw_prefix=keys.RAW,
+        salt="s",
+        bad_row_share=0.01,
+        execution="prepare",
+        say=lambda _: None,
+    )
+    world = World(contract, moto_bucket, made.dataset_id)
+    world.crown(world.evaluate("good", PARAMS))
+    limits = replace(LIMITS, segment_metric="false_positive_rate")
+    found = world.evaluate("weak", STUMPS, limits=limits)  # it answers yes to all
+    reasons = " ".join(found.reasons)
+    assert "Segment Site=north (" in reasons
+    assert "Segment Site=south (" in reasons
+    groups = {s["segment"]: s for s in world.card(found)["segments"] if "Site" in s["segment"]}
+    assert {"Site=north", "Site=south", "Site=west"} == set(groups)
+    west = groups["Site=west"]
+    assert {None} == {west["rows"], west["positives"], west["f1"], west["selection_rate"]}
+    assert groups["Site=south"]["rows"] > groups["Site=south"]["positives"] > 0
+    # The smaller of the others can't reveal it.
+    assert groups["Site=north"]["rows"] is None
+    assert groups["Site=north"]["selection_rate"] == 1.0
+    assert world.tracking.documents["card.json"] == world.card(found)
 
 
 def test_a_model_without_skill_never_serves(quick: World) -> None:

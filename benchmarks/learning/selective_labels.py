@@ -2,7 +2,7 @@
 
 Repeated draws of 10,000 predictions of a fitted model. Labels come for 80 % of the positive
 answers, and for 10 to 30 % of the others, by age and score. Measured are F1 from the labelled rows
-alone and with weights, against the F1 of all predictions, and how often the interval holds that.
+alone and with weights, against the F1 of the population, and how often the interval holds that.
 The twin has labels for a random 30 %: there every weight has to be exactly 1.
 
 Then a concept changes: people from 50 on are diagnosed from an HbA1c of 6 on. 60,000 uploaded rows
@@ -48,8 +48,10 @@ def measure(seed: int) -> Iterator[Figure]:
     """Bias and intervals, then the change of the concept."""
     contract = Contract.parse((ROOT / "contract.toml").read_text())
     rng = np.random.default_rng(seed)
-    table = pa.concat_tables(diabetes_rows.chunks(rows=FITTED_ON + POOL, seed=seed))
-    truth = table.column(contract.target).to_numpy().astype(bool)
+    table = _type(
+        pa.concat_tables(diabetes_rows.chunks(rows=FITTED_ON + POOL, seed=seed)), contract
+    )
+    truth = table.column(contract.target).cast(pa.int8()).to_numpy() == 1
     fitted = _fit(table, truth, contract, seed)
     log, labels = _answer(table.slice(FITTED_ON), fitted, contract), truth[FITTED_ON:]
     yield from _measure_weights(log, labels, contract, rng)
@@ -59,6 +61,7 @@ def measure(seed: int) -> Iterator[Figure]:
 def _measure_weights(
     log: pa.Table, truth: Bools, contract: Contract, rng: np.random.Generator
 ) -> Iterator[Figure]:
+    whole = _f1(truth, log["predicted"].to_numpy())
     for name, selective in (("selective", True), ("random", False)):
         plain, weighted, inside, effective, ones = [], [], [], [], []
         for repeat in range(REPEATS):
@@ -67,7 +70,6 @@ def _measure_weights(
             answers = some["predicted"].to_numpy()
             known = _choose(some, rng) if selective else rng.random(len(rows)) < COVERAGE
             found = _weigh(some, real, known, contract)
-            whole = _f1(real, answers)
             plain.append(_f1(real[known], answers[known]) - whole)
             interval = metric_interval(
                 F1, real[known], answers[known], seed=repeat, weights=found.weights
@@ -142,6 +144,16 @@ def _split(table: pa.Table, labels: Bools, weights: Floats, *, uploaded: bool) -
     ids = pa.nulls(len(labels), pa.string()) if uploaded else pa.repeat("p", len(labels))
     table = table.append_column(SAMPLING_WEIGHT, pa.array(weights))
     return Split(table.append_column("prediction_id", ids), labels.astype(np.int8))
+
+
+def _type(table: pa.Table, contract: Contract) -> pa.Table:
+    """The sample's texts as the numbers that they are."""
+    for feature in contract.features:
+        if feature.kind != "category":
+            place = table.column_names.index(feature.name)
+            numbers = table.column(feature.name).cast(pa.float64())
+            table = table.set_column(place, feature.name, numbers)
+    return table
 
 
 def _fit(table: pa.Table, truth: Bools, contract: Contract, seed: int) -> Fitted:

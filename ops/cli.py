@@ -74,6 +74,11 @@ COMMANDS = {
         DATA,
         ("churn.csv --target Churn --key customerID", "cells.csv --target diagnosis --positive M"),
     ),
+    "contract check": Entry(
+        "Say what is wrong with a contract, and what it would change.",
+        DATA,
+        ("", "churn.toml", "churn.toml --retire"),
+    ),
     "upload": Entry(
         "Copy training data into the data bucket.",
         DATA,

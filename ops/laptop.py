@@ -4,7 +4,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from domain.deployment import DEFAULT_NAME
@@ -30,6 +30,8 @@ class Laptop:
     """Of the deployment; a folder holds one."""
     mlflow_db: str = ""
     """Database URL of the tracking server; empty: SQLite in the folder."""
+    contract: str = field(default="", compare=False)
+    """Path of the contract that is deployed; empty: the checkout's."""
 
     @property
     def endpoint(self) -> str:
@@ -75,7 +77,7 @@ class Laptop:
         return kept | proxies | self.aws_env()
 
     def save(self) -> None:
-        """Keep ports and database for the commands that follow, in one step or not at all."""
+        """Keep the settings for the commands that follow, in one step or not at all."""
         self.folder.mkdir(parents=True, exist_ok=True)
         fields = {key: value for key, value in asdict(self).items() if key != "folder"}
         # Only the owner may read it: the database URL may hold a password.
@@ -90,7 +92,7 @@ class Laptop:
 
     @classmethod
     def load(cls, folder: Path) -> "Laptop":
-        """The ports and database of the last `up`; the defaults when there was none."""
+        """The settings of the last `up`; the defaults when there was none."""
         try:
             return cls(folder=folder, **json.loads(cls._file(folder).read_text()))
         except (OSError, ValueError, TypeError):

@@ -1,7 +1,9 @@
 """``python -m ops.predeploy --name circle --stage dev``: what `make deploy` checks first."""
 
 import argparse
+import json
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -9,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from domain.errors import DomainError
 from ops.console import write_line
+from ops.contract_changes import announce
 from ops.errors import OpsError
 from ops.hints import spell_out
 from ops.laptop import ROOT
@@ -24,8 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--stage", required=True, help="the stage that is about to be deployed")
     args = parser.parse_args(arguments)
     os.environ.update(follow_cdk(os.environ))
+    target = Target(args.stage, None, ROOT / ".local", args.name)
     try:
-        refuse_while_paused(Target(args.stage, None, ROOT / ".local", args.name))
+        refuse_while_paused(target)
+        _refuse_lost_columns(target)
     except (BotoCoreError, ClientError, DomainError, OpsError) as error:
         next_step = "Choose credentials with AWS_PROFILE, then try again."
         if isinstance(error, OpsError):
@@ -34,6 +39,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write_line(f"{error}\nNext: {next_step}")
         return 1
     return 0
+
+
+def _refuse_lost_columns(target: Target) -> None:
+    """Say what the stage's contract changes; raises OpsError if the log would lose a column."""
+    stages = json.loads((ROOT / "cdk.json").read_text())["context"]["stages"]
+    contract = stages.get(target.stage, {}).get("contract", "contract.toml")
+    if any(found.effect == "refused" for found in announce(target, ROOT / contract)):
+        raise OpsError(
+            f"{contract} can't be deployed over what is there.",
+            f"python -m ops contract check {shlex.quote(contract)} --retire",
+        )
 
 
 if __name__ == "__main__":

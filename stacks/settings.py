@@ -51,10 +51,10 @@ class Settings:
         Raises SettingsError with one sentence about the first mistake.
         """
         target = _one_of("target", get("target") or "aws", TARGETS)
-        contract_text = _contract_text(root / str(get("contract") or "contract.toml"))
+        stage = _stage(str(get("stage") or "dev"), get("stages"))
+        contract_text = _contract_text(root / str(get("contract") or stage.contract))
         contract = _contract(contract_text)
         mail_from = _mail("mail_from", get("mail_from") or _default_mail(target))
-        stage = _stage(str(get("stage") or "dev"), get("stages"))
         return cls(
             names=_names(str(get("name") or DEFAULT_NAME), stage),
             stage=stage,
@@ -122,7 +122,8 @@ def _contract_text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         raise SettingsError(
-            f"The contract {path} can't be read: write -c contract=PATH of a TOML file."
+            f"The contract {path} can't be read: write -c contract=PATH of a TOML file, or name"
+            " it as `contract` of the stage in cdk.json."
         ) from None
 
 

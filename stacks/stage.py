@@ -42,28 +42,29 @@ class SettingsError(DomainError):
 class Stage:
     """The settings in which stages differ: one entry of `stages` in cdk.json.
 
-    `retain`: the data outlives its stack, and no stack can be deleted by mistake. `tracing`: X-Ray
-    traces of functions and trainings; `flow_logs`: a log of the VPC's connections. `*_days`: how
-    long logs, query results, rejected records and overwritten objects are kept. `stream_seconds`:
-    Firehose's buffer, 60-900. `training_cpu` in CPU units (1024 = 1 vCPU), `training_memory` in
-    MiB, and so for MLflow. `database_instance`: a class of RDS without its ``db.``. `budget_usd`: a
-    month's spending in the account that mails a warning. `drift_schedule` is an EventBridge
-    Scheduler expression in UTC, as is `training_schedule`, which is empty for no schedule.
-    `approval`: a model that passed the gate waits `approval_hours` for an operator's answer.
-    `retraining` is the retrain guard's mode (`off`, `suggest`, `auto`), with
-    `retraining_cool_down_hours` between two trainings and `retraining_monthly_limit` trainings in
-    30 days that it starts or suggests. `probation` is the mode in which a new champion is compared
-    with the one before for `probation_days`. `alarm_errors`: so many failed or throttled requests
-    in five minutes raise an alarm; `alarm_drift_days`: so many days without a drift run.
-    `mail_identity`: what the stage makes SES verify, the mail addresses, the sender's domain, or
-    nothing (`none`), because the account has verified them already; an account has each identity
-    only once.
+    `contract`: path of its data contract, from the repository on. `retain`: the data outlives its
+    stack, and no stack can be deleted by mistake. `tracing`: X-Ray traces of functions and
+    trainings; `flow_logs`: a log of the VPC's connections. `*_days`: how long logs, query results,
+    rejected records and overwritten objects are kept. `stream_seconds`: Firehose's buffer, 60-900.
+    `training_cpu` in CPU units (1024 = 1 vCPU), `training_memory` in MiB, and so for MLflow.
+    `database_instance`: a class of RDS without its ``db.``. `budget_usd`: a month's spending in the
+    account that mails a warning. `drift_schedule` is an EventBridge Scheduler expression in UTC, as
+    is `training_schedule`, which is empty for no schedule. `approval`: a model that passed the gate
+    waits `approval_hours` for an operator's answer. `retraining` is the retrain guard's mode
+    (`off`, `suggest`, `auto`), with `retraining_cool_down_hours` between two trainings and
+    `retraining_monthly_limit` trainings in 30 days that it starts or suggests. `probation` is the
+    mode in which a new champion is compared with the one before for `probation_days`.
+    `alarm_errors`: so many failed or throttled requests in five minutes raise an alarm;
+    `alarm_drift_days`: so many days without a drift run. `mail_identity`: what the stage makes SES
+    verify, the mail addresses, the sender's domain, or nothing (`none`), because the account has
+    verified them already; an account has each identity only once.
     `base_image` is what the three images build on, `rds_bundle_url` where the certificates of RDS
     come from (empty: they are left out), `database_sslmode` libpq's word for how they are used.
     `training`, which may be left out, replaces defaults of `training_job.settings`.
     """
 
     name: str
+    contract: str
     retain: bool
     tracing: bool
     flow_logs: bool

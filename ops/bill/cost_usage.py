@@ -5,7 +5,7 @@ import math
 from domain import metrics
 from domain.contract.contract import Contract
 from ops.bill.cost_idle import HOURS, Line, Properties, Stage, fargate_hour, read_prices
-from ops.laptop import ROOT
+from ops.contract_changes import VARIABLE
 
 FIREHOSE_STEP = 5 * 1024
 GB = 1024.0**3
@@ -50,7 +50,7 @@ def estimate_predictions(stage: Stage, count: int, *, hours: float = HOURS) -> l
         Line("S3", "log", count * assumed["stored_bytes"] / GB * read_prices().month["s3_gb"]),
         Line("KMS", "a data key an object", objects / 10_000 * use["kms_ten_thousand"]),
         Line("CloudWatch", "log lines", count * assumed["log_bytes"] / GB * use["log_gb"]),
-        *_metrics(min(float(count), hours)),
+        *_metrics(stage, min(float(count), hours)),
         *_traces(predictor, count),
         Line("transfer", "answers", count * assumed["answer_bytes"] / GB * use["transfer_gb"]),
     ]
@@ -92,6 +92,14 @@ def _trains(task: Properties) -> bool:
     return str(task["Family"]).endswith(TRAINING)
 
 
+def _contract(stage: Stage) -> Contract:
+    """The one that the templates deploy."""
+    task = next(p for _, p in stage.of("AWS::ECS::TaskDefinition") if _trains(p))
+    (container,) = task["ContainerDefinitions"]
+    variables = {variable["Name"]: variable["Value"] for variable in container["Environment"]}
+    return Contract.parse(variables[VARIABLE])
+
+
 def _function(stage: Stage, name: str) -> Properties:
     return next(p for n, p in stage.of("AWS::Lambda::Function") if n.startswith(f"{name}Function"))
 
@@ -110,9 +118,9 @@ def _buffer_seconds(stage: Stage) -> float:
     )
 
 
-def _metrics(hours: float) -> list[Line]:
+def _metrics(stage: Stage, hours: float) -> list[Line]:
     """Metrics of the predictor: some in each hour with a request, some with a refused one."""
-    fields = len(Contract.parse((ROOT / "contract.toml").read_text()).features)
+    fields = len(_contract(stage).features)
     regular, trouble = len(metrics.REGULAR), len(metrics.TROUBLE) + fields
     bad_hours = min(hours, read_prices().assumed["trouble_hours"])
     return [

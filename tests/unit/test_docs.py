@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ops.cli import COMMANDS
 from tests.repository import ROOT
 
 PAGES = sorted(
@@ -65,7 +66,7 @@ def test_the_list_of_decisions_names_each_by_its_title() -> None:
 
 
 def test_every_command_of_ops_exists(page: Path) -> None:
-    commands = {path.stem.replace("_", "-") for path in (ROOT / "ops" / "commands").rglob("*.py")}
+    commands = {name.split()[0] for name in COMMANDS}
     named = {match[2] for code in _code(page) for match in _OPS.finditer(code)}
     assert set() == named - commands
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from typer import Option
 
+from ops import contract_changes
 from ops.console import Answer, Checklist, facts, write_line
 from ops.errors import OpsError
 from ops.laptop import AWS_PORT, MLFLOW_PORT, ROOT, Laptop
@@ -25,7 +26,7 @@ MlflowDb = Annotated[
     Option(help="Database URL of MLflow, e.g. postgresql+psycopg2://... (SQLite)."),
 ]
 ContractPath = Annotated[
-    Path | None, Option(help="Deploy another data contract than contract.toml.")
+    Path | None, Option(help="The data contract to deploy (the last one, or contract.toml).")
 ]
 MailTo = Annotated[str | None, Option(help="Who gets the alert mails.")]
 
@@ -71,7 +72,8 @@ def start(
     options = {"aws_port": port, "mlflow_port": mlflow_port, "mlflow_db": mlflow_db}
     chosen = {name: value for name, value in options.items() if value is not None}
     laptop = _choose(target, **chosen)
-    if contract is not None and not contract.is_file():
+    contract = contract.resolve() if contract else Path(laptop.contract or ROOT / "contract.toml")
+    if not contract.is_file():
         raise OpsError(f"There is no contract at {contract}.", "Give another --contract.")
     _check_space(laptop)
     emulator.check_port(laptop)
@@ -82,10 +84,13 @@ def start(
         station.result = "started" if emulator.start(laptop, os.environ) else "was running"
     laptop.save()
     os.environ.update(laptop.aws_env())
-    log_columns.check(Target.on_laptop(laptop), contract or ROOT / "contract.toml")
+    log_columns.check(Target.on_laptop(laptop), contract)
+    contract_changes.announce(Target.on_laptop(laptop), contract)
     with stations.station("stacks"):
         deploy.deploy(laptop, os.environ, contract=contract, mail_to=mail_to)
         _save_first_state(laptop)
+    laptop = replace(laptop, contract=str(contract))
+    laptop.save()
     deployment = Target.on_laptop(laptop).deployment
     with stations.station("MLflow and task agent"):
         mlflow_server.start(laptop, deployment, os.environ)

@@ -1,0 +1,57 @@
+"""`contract check`: what is wrong with a contract, and what deploying it would change."""
+
+import shlex
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from domain.contract.difference import compare, find_unretired
+from ops.console import Answer
+from ops.contract_changes import describe, parse_contract, read_deployed_contract
+from ops.laptop import ROOT
+from ops.target import Target
+
+
+def run(
+    target: Target,
+    file: Annotated[Path, Argument(help="The contract.")] = ROOT / "contract.toml",
+    *,
+    retire: Annotated[
+        bool, Option("--retire", help="Add features that are gone to [[retired]] in the file.")
+    ] = False,
+) -> Answer:
+    """Say what is wrong with a contract, and what it would change.
+
+    It is compared with the contract that is deployed, if one is. The differences say what callers,
+    files, log and model would notice. Nothing is deployed.
+    """
+    wanted = parse_contract(file)
+    deployed = read_deployed_contract(target)
+    if deployed is None:
+        features = f"{len(wanted.features)} feature{'s'[: len(wanted.features) > 1]}"
+        return Answer(
+            data={"deployed": False, "differences": []},
+            shown=[f"{file} can be deployed: it predicts {wanted.target} by {features}."],
+            next_step=target.deploy_command,
+        )
+    unretired = find_unretired(deployed, wanted)
+    if retire and unretired:
+        entries = "".join(
+            f'\n[[retired]]\nname = "{feature.name}"\nkind = "{feature.kind}"\n'
+            for feature in unretired
+        )
+        file.write_text(f"{file.read_text(encoding='utf-8').rstrip()}\n{entries}", encoding="utf-8")
+        wanted, unretired = parse_contract(file), []
+    differences = compare(deployed, wanted)
+    refused = any(difference.effect == "refused" for difference in differences)
+    next_step = "" if refused else target.deploy_command
+    if unretired:
+        next_step = f"python -m ops contract check {shlex.quote(str(file))} --retire"
+    return Answer(
+        data={"deployed": True, "differences": [asdict(found) for found in differences]},
+        shown=[*describe(differences)] or [f"{file} says what is deployed already."],
+        next_step=next_step,
+        status=1 if refused else 0,
+    )

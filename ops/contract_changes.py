@@ -1,0 +1,71 @@
+"""What deploying a contract would change, beside the one that is deployed."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from domain.contract.contract import Contract
+from domain.contract.difference import Difference, Effect, compare
+from domain.errors import BadContract
+from ops.console import write_line
+from ops.errors import OpsError
+from ops.target import Target
+
+VARIABLE = "CONTRACT"
+"""The variable of the training task that holds the contract's text."""
+
+HEADINGS: dict[Effect, str] = {
+    "refused": "Must change before it can be deployed:",
+    "callers": "Callers or files must change:",
+    "training": "Comes with the next training:",
+    "nothing": "Asks nothing of anybody:",
+}
+
+
+def read_deployed_contract(target: Target) -> Contract | None:
+    """The contract that a stage was deployed with, or None where nothing is deployed yet."""
+    definitions = target.resources.names("AWS::ECS::TaskDefinition")
+    client = target.client("ecs")
+    for name in definitions:
+        found = client.describe_task_definition(taskDefinition=name)["taskDefinition"]
+        for container in found["containerDefinitions"]:
+            for variable in container.get("environment", []):
+                if variable["name"] == VARIABLE:
+                    return Contract.parse(variable["value"])
+    return None
+
+
+def parse_contract(file: Path) -> Contract:
+    """Read a contract; raises OpsError with everything that is wrong with it."""
+    try:
+        return Contract.parse(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise OpsError(f"{file} can't be read: {error.strerror}.", "Name another file.") from None
+    except (BadContract, UnicodeDecodeError) as error:
+        raise OpsError(str(error), f"Correct {file}, then check it again.") from None
+
+
+def describe(differences: Iterable[Difference]) -> Iterator[str]:
+    """The differences as lines under headings; nothing if there are none."""
+    listed = list(differences)
+    for effect, heading in HEADINGS.items():
+        sentences = [d.sentence for d in listed if d.effect == effect]
+        if sentences:
+            yield heading
+            yield from (f"  {sentence}" for sentence in sentences)
+
+
+def announce(target: Target, file: Path) -> list[Difference]:
+    """Say on stderr what the contract changes, before it is deployed; returns the differences.
+
+    Where nothing whole is deployed, there is nothing to compare with.
+    """
+    try:
+        deployed = read_deployed_contract(target)
+    except OpsError:
+        deployed = None
+    if deployed is None:
+        return []
+    differences = compare(deployed, parse_contract(file))
+    for line in describe(differences):
+        write_line(line)
+    return differences

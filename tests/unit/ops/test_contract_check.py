@@ -1,0 +1,126 @@
+"""`contract check` says what is wrong and what changes, and can retire what is gone."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from domain.contract.contract import Contract
+from ops import contract_changes, predeploy
+from ops.commands.data import contract_check
+from ops.commands.machine import up
+from ops.errors import OpsError
+from ops.laptop import Laptop
+from ops.target import Resources, Target
+from tests.repository import CONTRACT_TOML
+
+TEXT = CONTRACT_TOML.read_text()
+BMI = """[[features]]
+name = "bmi"
+kind = "number"
+minimum = 10
+maximum = 100
+nullable = true
+"""
+WITHOUT_BMI = TEXT.replace(BMI, "")
+"""The project's contract without its feature bmi."""
+
+
+class Ecs:
+    """Answers with one task definition."""
+
+    def describe_task_definition(self, *, taskDefinition: str) -> Any:
+        assert "training:3" == taskDefinition
+        variables = [{"name": "TRIALS", "value": "5"}, {"name": "CONTRACT", "value": TEXT}]
+        return {"taskDefinition": {"containerDefinitions": [{"environment": variables}]}}
+
+
+@pytest.fixture
+def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Target:
+    """A deployment of the project's contract."""
+    listed = (("AWS::ECS::TaskDefinition", "Task", "training:3"),)
+    monkeypatch.setattr(Target, "resources", Resources(listed))
+    monkeypatch.setattr(Target, "client", lambda *_: Ecs())
+    return Target.on_laptop(Laptop(folder=tmp_path))
+
+
+def test_the_deployed_contract_is_read_from_the_training_task(
+    target: Target, contract: Contract
+) -> None:
+    assert contract == contract_changes.read_deployed_contract(target)
+
+
+def test_the_contract_that_is_deployed_changes_nothing(target: Target) -> None:
+    answer = contract_check.run(target)
+    assert (0, []) == (answer.status, answer.data["differences"])
+
+
+def test_a_feature_that_is_gone_is_retired_by_the_command(target: Target, tmp_path: Path) -> None:
+    path = tmp_path / "new.toml"
+    path.write_text(WITHOUT_BMI)
+    refused = contract_check.run(target, path)
+    assert (1, True) == (refused.status, refused.next_step.endswith("new.toml --retire"))
+    assert WITHOUT_BMI == path.read_text()
+
+    answer = contract_check.run(target, path, retire=True)
+    assert (0, "python -m ops up") == (answer.status, answer.next_step)
+    assert [("bmi", "number")] == [
+        (feature.name, feature.kind) for feature in Contract.parse(path.read_text()).retired
+    ]
+    again = path.read_text()
+    contract_check.run(target, path, retire=True)
+    assert again == path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"[target]\nname = 'x'\n[[features]]\nname = '1'\nkind = 'x'\n", "kind must be one of"),
+        (b"[[[", "not valid TOML"),
+        (b"\xff\xfe", "utf-8"),
+    ],
+)
+def test_what_is_wrong_with_a_contract_is_said(
+    target: Target, tmp_path: Path, content: bytes, sentence: str
+) -> None:
+    path = tmp_path / "new.toml"
+    path.write_bytes(content)
+    with pytest.raises(OpsError, match=sentence):
+        contract_check.run(target, path)
+    with pytest.raises(OpsError, match="can't be read"):
+        contract_check.run(target, tmp_path / "absent.toml")
+
+
+def test_before_the_first_deployment_a_contract_is_compared_with_nothing(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Target, "resources", Resources(()))
+    answer = contract_check.run(target)
+    assert ({"deployed": False, "differences": []}, 0) == (answer.data, answer.status)
+    assert "it predicts diabetes by 8 features" in str(answer.shown[0])
+
+
+def test_a_deployment_that_would_lose_a_column_is_refused_before_it_begins(
+    target: Target,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert target.laptop
+    (tmp_path / "cdk.json").write_text('{"context": {"stages": {"dev": {"contract": "new.toml"}}}}')
+    (tmp_path / "new.toml").write_text(WITHOUT_BMI)
+    monkeypatch.setattr(predeploy, "ROOT", tmp_path)
+    monkeypatch.setattr(predeploy, "refuse_while_paused", lambda _: None)
+    monkeypatch.setattr(predeploy, "follow_cdk", lambda _: {})
+    assert 1 == predeploy.main(["--name", "circle", "--stage", "dev"])
+    said = capsys.readouterr().err
+    assert "bmi is gone" in said
+    assert "contract check new.toml --retire" in said
+    (tmp_path / "new.toml").write_text(TEXT)
+    assert 0 == predeploy.main(["--name", "circle", "--stage", "dev"])
+
+
+def test_up_remembers_the_contract_and_says_when_it_is_gone(tmp_path: Path) -> None:
+    Laptop(folder=tmp_path, contract=str(tmp_path / "gone.toml")).save()
+    with pytest.raises(OpsError, match=r"no contract at .*gone\.toml"):
+        up.start(Target.on_laptop(Laptop.load(tmp_path)))

@@ -193,20 +193,35 @@ class Tracking:
 
         `example`: a data frame of a few encoded rows, for the signature alone. A repeated call for
         the same run and bundle returns the version that is already there.
+
+        MLflow's client repeats a request whose answer was lost, so one call may make several
+        versions; all but the first are deleted.
         """
         with _translated():
-            registered = self._registered(run_id, sha256)
-            if registered is not None:
-                return registered
-            return self._register(run_id, booster, example, sha256)
+            if not self._find_versions(run_id, sha256):
+                self._register(run_id, booster, example, sha256)
+            first, *others = self._find_versions(run_id, sha256)
+            for number in others:
+                self._delete_version(number)
+            return str(first)
 
-    def _registered(self, run_id: str, sha256: str) -> str | None:
-        for version in self.client.search_model_versions(f"run_id = '{run_id}'"):
-            if version.name == self.model_name and version.tags.get(SHA256_TAG) == sha256:
-                return str(version.version)
-        return None
+    def _delete_version(self, number: int) -> None:
+        try:
+            self.client.delete_model_version(self.model_name, str(number))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":  # a repetition finds it gone
+                raise
 
-    def _register(self, run_id: str, booster: Any, example: Any, sha256: str) -> str:
+    def _find_versions(self, run_id: str, sha256: str) -> list[int]:
+        """Numbers of the versions of a run that have this hash, in ascending order."""
+        found = self.client.search_model_versions(f"run_id = '{run_id}'")
+        return sorted(
+            int(version.version)
+            for version in found
+            if version.name == self.model_name and version.tags.get(SHA256_TAG) == sha256
+        )
+
+    def _register(self, run_id: str, booster: Any, example: Any, sha256: str) -> None:
         import mlflow.xgboost
         import numpy as np
         from mlflow.models import infer_signature
@@ -222,13 +237,12 @@ class Tracking:
                 model_format="ubj",
             )
         # The tag comes with the version: a process that is killed here leaves none without it.
-        registered = mlflow.register_model(
+        mlflow.register_model(
             logged.model_uri,
             self.model_name,
             tags={SHA256_TAG: sha256},
             await_registration_for=0,
         )
-        return str(registered.version)
 
     def champion(self) -> str | None:
         """The number that the alias `champion` names, if any."""
@@ -269,7 +283,8 @@ def _translated() -> Iterator[None]:
     except MlflowException as error:
         # What MLflow says of a server that it can't reach is an internal error too.
         status: int = error.get_http_status_code()  # type: ignore[no-untyped-call]  # it has no types
-        if status >= 500 or status == 429:
+        # Its database refuses a row that is there already: a repetition of a lost answer's request.
+        if status >= 500 or status == 429 or error.error_code == "BAD_REQUEST":
             raise RegistryUnavailable(_DOWN.format(error.error_code)) from error
         raise RegistryRefused(f"MLflow refused what was asked ({error.error_code}).") from error
 

@@ -53,6 +53,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("403/PERMISSION_DENIED", RegistryRefused),
         ("400/INVALID_PARAMETER_VALUE", RegistryRefused),
+        ("400/BAD_REQUEST", RegistryUnavailable),
         ("429/REQUEST_LIMIT_EXCEEDED", RegistryUnavailable),
         ("500/INTERNAL_ERROR", RegistryUnavailable),
         ("503/TEMPORARILY_UNAVAILABLE", RegistryUnavailable),

@@ -37,6 +37,11 @@ class Objective:
             return "saved_cost"
         return "f1" if self.minimum_recall is None else "precision"
 
+    @property
+    def segment_metric(self) -> Metric:
+        """What segments are compared by; in one of low recall, precision is no merit."""
+        return self.metric if self.minimum_recall is None else "saved_cost"
+
 
 F1 = Objective()
 """The objective of a contract that names none."""

@@ -15,7 +15,8 @@ A challenger is promoted when all of these hold. Each that fails gives a sentenc
 - A value that is missing by chance leaves the mean answer about as it is.
 
 Where the contract requires a recall, precision may be gained by a higher threshold alone. So the
-saved cost must surely be higher as well, where a missed positive costs what a threshold implies.
+saved cost must surely be higher as well, where a missed positive costs what the thresholds imply;
+segments are compared by it.
 And a challenger that surely finds more than a champion that surely misses the required recall needs
 no gain in precision.
 
@@ -82,7 +83,7 @@ class RecallComparison:
     """What a required recall adds to a comparison on the same rows.
 
     `champion`: its recall. `gain`: the challenger's minus that. `cost_of_a_miss`: in false alarms,
-    as a threshold implies it. `saved_cost_gain`: the challenger's saved cost by that price minus
+    as the thresholds imply it. `saved_cost_gain`: the challenger's saved cost by that price minus
     the champion's.
     """
 
@@ -335,7 +336,7 @@ def _describe_trade(recall: RecallComparison) -> str:
     saved = recall.saved_cost_gain
     return (
         f"but recall changes by {recall.gain.value:+.4f}, and where a missed positive costs "
-        f"{recall.cost_of_a_miss:.1f} false alarms, as the threshold implies, the gain in saved "
+        f"{recall.cost_of_a_miss:.1f} false alarms, as the thresholds imply, the gain in saved "
         f"cost is {saved.value:+.4f} (95 % interval {saved.low:+.4f} to {saved.high:+.4f}): no "
         "proven gain, so the champion stays"
     )
@@ -442,7 +443,7 @@ def _describe_power(champion: Paired, earlier: int) -> str:
 def _find_losing_segments(
     segments: Iterable[SegmentChange], evidence: Evidence, limits: GateLimits
 ) -> Iterable[str]:
-    metric = limits.segment_metric or evidence.objective.metric
+    metric = limits.segment_metric or evidence.objective.segment_metric
     lower_is_better = metric == "false_positive_rate"
     name, margin = METRICS[metric], limits.segment_margin
     for segment in segments:

@@ -1,5 +1,6 @@
 """Quality figures with confidence intervals, overall and per segment, and the paired comparison."""
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -109,16 +110,27 @@ def compare_pairwise(
 ) -> Paired:
     """Compare two models' answers to the same rows by the objective's metric.
 
-    `segment_metric`: compares the segments instead. `thresholds`: the challenger's and the
+    `segment_metric`: compares the segments. Without one the objective does, or, where it requires a
+    recall, the saved cost that the thresholds imply. `thresholds`: the challenger's and the
     champion's. `version`: the champion's. `weights`: how many rows each counts for. The gain is
     zero where the metric is undefined on the test rows.
     """
     truth = np.asarray(labels).astype(bool)
     change = paired_change(objective, truth, challenger, champion, seed=seed, weights=weights)
-    by = segment_metric or objective
+    by, recall = objective, None
+    if objective.minimum_recall is not None:
+        by, recall = _compare_recall(
+            truth,
+            challenger,
+            champion,
+            thresholds=thresholds,
+            required=objective.minimum_recall,
+            seed=seed,
+            weights=weights,
+        )
     changes = {
         name: paired_change(
-            by,
+            segment_metric or by,
             truth[mask],
             challenger[mask],
             champion[mask],
@@ -129,17 +141,6 @@ def compare_pairwise(
         if mask.any()
     }
     value = metric_interval(objective, truth, champion, seed=seed, weights=weights) or NO_SKILL
-    recall = None
-    if objective.minimum_recall is not None:
-        recall = _compare_recall(
-            truth,
-            challenger,
-            champion,
-            thresholds=thresholds,
-            required=objective.minimum_recall,
-            seed=seed,
-            weights=weights,
-        )
     return Paired(
         version=version,
         value=value.value,
@@ -165,26 +166,25 @@ def _compare_recall(
     required: float,
     seed: int,
     weights: Floats | None,
-) -> RecallComparison:
-    """At a threshold `t` of calibrated probabilities, a miss costs ``(1 - t) / t`` false alarms.
+) -> tuple[Objective, RecallComparison]:
+    """The cost that the thresholds imply, and the comparison by it.
 
+    At a threshold `t` of calibrated probabilities, a miss costs ``(1 - t) / t`` false alarms.
     Otherwise another threshold would be better (C. Elkan, "The Foundations of Cost-Sensitive
-    Learning", 2001). The threshold that counts is that of the model whose recall is nearer to the
-    required one. By this price, neighbouring points of one precision-recall curve are worth the
-    same.
+    Learning", 2001). By the geometric mean of two thresholds' prices, two points of one
+    precision-recall curve are worth about the same. A champion whose recall is surely above the
+    required one has some to spare, which is worth less: there the challenger's price counts.
     """
-    recalls = [
-        metric_interval("recall", labels, answers, seed=seed, weights=weights) or NO_SKILL
-        for answers in (challenger, champion)
-    ]
-    nearer = int(np.argmin([abs(recall.value - required) for recall in recalls]))
-    t = min(max(thresholds[nearer], 1e-6), 1 - 1e-6)
-    cost = Cost(false_negative=(1 - t) / t)
-    saved = paired_change(Objective(cost), labels, challenger, champion, seed=seed, weights=weights)
+    recall = metric_interval("recall", labels, champion, seed=seed, weights=weights) or NO_SKILL
+    clipped = [min(max(t, 1e-6), 1 - 1e-6) for t in thresholds]
+    prices = [(1 - t) / t for t in clipped]
+    price = prices[0] if recall.low > required else math.sqrt(prices[0] * prices[1])
+    cost = Objective(Cost(false_negative=price))
+    saved = paired_change(cost, labels, challenger, champion, seed=seed, weights=weights)
     gain = paired_change("recall", labels, challenger, champion, seed=seed, weights=weights)
-    return RecallComparison(
-        champion=recalls[1],
+    return cost, RecallComparison(
+        champion=recall,
         gain=gain.interval if gain else NO_SKILL,
-        cost_of_a_miss=cost.false_negative,
+        cost_of_a_miss=price,
         saved_cost_gain=saved.interval if saved else NO_SKILL,
     )

@@ -104,6 +104,7 @@ def test_a_segment_that_surely_loses_too_much_keeps_the_champion(
     [
         (None, F1, "loses 0.0900 of F1 (95 % interval -0.1200 to -0.0600)"),
         (None, Objective(Cost()), "loses 0.0900 of saved cost (95 % interval"),
+        (None, Objective(minimum_recall=0.7), "loses 0.0900 of saved cost (95 % interval"),
         ("recall", F1, "loses 0.0900 of recall (95 % interval -0.1200 to -0.0600)"),
         ("precision", Objective(Cost()), "loses 0.0900 of precision (95 % interval"),
     ],
@@ -257,7 +258,7 @@ def test_precision_that_is_bought_with_recall_is_no_gain(low: float) -> None:
     assert (low > 0) == verdict.promote
     bought = (
         "but recall changes by +0.0100, and where a missed positive costs 6.1 false alarms, as the "
-        "threshold implies, the gain in saved cost is +0.0200"
+        "thresholds imply, the gain in saved cost is +0.0200"
     )
     assert (low > 0) == (bought not in verdict.reasons[0])
 

@@ -136,38 +136,43 @@ def test_a_segment_is_compared_by_the_metric_that_the_contract_names(name: Segme
 
 
 @pytest.mark.parametrize(
-    ("noise", "thresholds", "cost_of_a_miss", "surely_saves"),
+    ("noise", "thresholds", "spare", "cost_of_a_miss", "surely_saves"),
     [
-        (0.0, (0.125, 0.1), 9.0, False),
-        (0.0, (0.125, 0.1), 7.0, False),
-        (0.3, (0.2, 0.05), 4.0, True),
+        (0.0, (0.2, 0.1), 0.0, 6.0, False),
+        (0.0, (0.1, 0.2), 0.0, 6.0, False),
+        (0.0, (0.2, 0.05), 0.1, 4.0, True),
+        (1.8, (0.2, 0.05), 0.0, 76**0.5, True),
     ],
-    ids=["threshold alone, champion nearer", "threshold alone, challenger nearer", "better model"],
+    ids=["higher threshold", "lower threshold", "recall to spare", "better model"],
 )
-def test_a_miss_costs_what_the_threshold_nearer_to_the_required_recall_implies(
-    noise: float, thresholds: tuple[float, float], cost_of_a_miss: float, surely_saves: bool
+def test_a_miss_costs_what_the_thresholds_imply(
+    noise: float,
+    thresholds: tuple[float, float],
+    spare: float,
+    cost_of_a_miss: float,
+    surely_saves: bool,
 ) -> None:
     rng = np.random.default_rng(3)
     chances = rng.beta(0.3, 2.0, 20_000)
     labels = rng.random(20_000) < chances
-    odds = np.log(chances / (1 - chances)) + rng.normal(0, 6 * noise, 20_000)
-    one, other = chances >= thresholds[0], 1 / (1 + np.exp(-odds)) >= thresholds[1]
-    nearer = one if cost_of_a_miss == (1 - thresholds[0]) / thresholds[0] else other
+    log_odds = np.log(chances / (1 - chances)) + rng.normal(0, noise, 20_000)
+    one, other = chances >= thresholds[0], 1 / (1 + np.exp(-log_odds)) >= thresholds[1]
     paired = compare_pairwise(
         labels,
         one,
         other,
-        {},
-        objective=Objective(minimum_recall=float(nearer[labels].mean())),
+        {"all": np.ones(20_000, dtype=bool)},
+        objective=Objective(minimum_recall=float(other[labels].mean()) - spare),
         thresholds=thresholds,
         version="1-00000000",
         seed=1,
     )
     found = paired.recall
     assert found is not None
-    assert paired.gain.low > 0
+    assert (thresholds[0] > thresholds[1]) == (paired.gain.low > 0)
     assert pytest.approx(cost_of_a_miss) == found.cost_of_a_miss
     assert pytest.approx(one[labels].mean() - other[labels].mean()) == found.gain.value
+    assert [found.saved_cost_gain] == [segment.change for segment in paired.segments]
     assert surely_saves == (found.saved_cost_gain.low > 0)
 
 

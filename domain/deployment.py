@@ -5,7 +5,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Literal, Self
 
 from domain.errors import DomainError
@@ -133,6 +133,8 @@ class Deployment:
     event_bus: str
     dead_letters: str
     """The URL of the dead-letter queue."""
+    retention: str = ""
+    """What expires, see `domain.retention`; empty when all is kept."""
     # Training
     state_machine_arn: str
     cluster: str
@@ -147,7 +149,8 @@ class Deployment:
     def from_outputs(cls, outputs: Mapping[str, str]) -> Self:
         """Read the outputs of all stacks; raises NotDeployed naming every missing one."""
         names = {field.name: output_key(field.name) for field in fields(cls)}
-        missing = [key for key in names.values() if key not in outputs]
+        optional = {field.name for field in fields(cls) if field.default is not MISSING}
+        missing = [k for name, k in names.items() if k not in outputs and name not in optional]
         if missing:
             raise NotDeployed("The stage is not fully deployed; missing: " + ", ".join(missing))
-        return cls(**{name: outputs[key] for name, key in names.items()})
+        return cls(**{name: outputs[key] for name, key in names.items() if key in outputs})

@@ -14,6 +14,7 @@ class Settings(Environment):
     `minimum_rows` predictions in a window gets no verdict. Statistics and reports use at most
     `sample_rows` predictions. `context`: the deployed contract's context columns and segments, as
     `DeployedContext.to_text` writes them.
+    `retention`: what expires, as `Retention.to_text` writes it.
     """
 
     models_bucket: str
@@ -29,5 +30,6 @@ class Settings(Environment):
     metrics_namespace: str
     stage: str
     context: str | None = None
+    retention: str | None = None
     minimum_rows: int = 300
     sample_rows: int = 100_000

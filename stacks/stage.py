@@ -7,8 +7,10 @@ from typing import Any, Self, get_args, get_type_hints
 
 from aws_cron_expression_validator.validator import AWSCronExpressionValidator
 
+from domain import retention
 from domain.errors import DomainError
 from domain.mode import Mode
+from domain.retention import Retention
 from stacks import training_table
 
 ARCHITECTURES = ("arm64", "x86_64")
@@ -60,7 +62,8 @@ class Stage:
     verified them already; an account has each identity only once.
     `base_image` is what the three images build on, `rds_bundle_url` where the certificates of RDS
     come from (empty: they are left out), `database_sslmode` libpq's word for how they are used.
-    `training`, which may be left out, replaces defaults of `training_job.settings`.
+    `training`, which may be left out, replaces defaults of `training_job.settings`. `retention`,
+    which may be left out too, says for how many days records are kept, see `domain.retention`.
     """
 
     name: str
@@ -104,15 +107,17 @@ class Stage:
     rds_bundle_url: str
     database_sslmode: str
     training: Mapping[str, Any] = field(default_factory=dict)
+    retention: Retention = field(default_factory=Retention)
 
     @classmethod
     def parse(cls, name: str, document: Mapping[str, Any]) -> Self:
         """Read one entry; raises SettingsError naming every problem at once."""
         hints = get_type_hints(cls)
-        del hints["name"], hints["training"]
-        unknown = set(document) - {*hints, "training"}
+        del hints["name"], hints["training"], hints["retention"]
+        unknown = set(document) - {*hints, "training", "retention"}
         problems = [f"{n} is not a setting" for n in sorted(unknown)]
         problems += training_table.find_problems(document.get("training", {}))
+        problems += retention.find_problems(document.get("retention", {}))
         for setting, kind in hints.items():
             if setting not in document:
                 problems.append(f"{setting} is missing")
@@ -122,7 +127,8 @@ class Stage:
                 problems.append(f"{setting} must be at least 1")
         if problems:
             raise SettingsError(f"Stage {name} in cdk.json can't be used: {'; '.join(problems)}.")
-        stage = cls(name=name, **document)
+        kept = Retention(**document.get("retention", {}))
+        stage = cls(name=name, **{**document, "retention": kept})
         stage._check()
         return stage
 

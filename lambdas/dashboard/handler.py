@@ -14,6 +14,7 @@ from adapters.rest import Answer
 from adapters.s3 import Bucket
 from adapters.secrets import report_secret
 from adapters.telemetry import Telemetry
+from domain.retention import Retention
 from lambdas.dashboard.models import Models
 from lambdas.dashboard.page import Page
 from lambdas.dashboard.predictions import Predictions
@@ -44,7 +45,12 @@ def _open_api() -> Api:
             report_url=reports.presigned("any", seconds=1),
             operator=settings.operator_command,
         ),
-        runs=Runs(reports=reports, models=models, secrets=SecretCache(read=read_secret)),
+        runs=Runs(
+            reports=reports,
+            models=models,
+            secrets=SecretCache(read=read_secret),
+            kept_days=Retention.parse(settings.retention).reports,
+        ),
         run_now=RunNow(reports, EventBus(aws.client("events"), settings.event_bus)),
         models=Models(models, settings.operator_command),
         predictions=Predictions(athena),

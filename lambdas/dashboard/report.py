@@ -49,9 +49,19 @@ class SecretCache:
 
 
 def open_report(
-    *, run_id: str, report: str, token: str, bucket: Bucket, secrets: SecretCache, seconds: int
+    *,
+    run_id: str,
+    report: str,
+    token: str,
+    bucket: Bucket,
+    secrets: SecretCache,
+    seconds: int,
+    kept_days: int | None = None,
 ) -> str:
-    """Make a URL that is valid for `seconds`, at most MAXIMUM_SECONDS; raises NoReport."""
+    """Make a URL that is valid for `seconds`, at most MAXIMUM_SECONDS; raises NoReport.
+
+    `kept_days`: after how many days a report expires, which only who has its link is told.
+    """
     if not token.isascii() or not secrets.verifies(token, run_id, report):
         raise NoReport("There is no such report, or the link is incomplete.")
     try:
@@ -59,5 +69,14 @@ def open_report(
     except BadKey:
         raise NoReport("There is no such report, or the link is incomplete.") from None
     if not bucket.exists(key):
+        if kept_days is not None:
+            raise NoReport(say_expired("report", kept_days))
         raise NoReport("There is no such report, or the link is incomplete.")
     return bucket.presigned(key, seconds=min(seconds, MAXIMUM_SECONDS))
+
+
+def say_expired(what: str, kept_days: int | None) -> str:
+    """A sentence about a run or a report that was there and is no more."""
+    if kept_days is None:
+        return f"This {what} was deleted."
+    return f"This {what} has expired: drift runs are kept for {kept_days:,} days."

@@ -120,6 +120,7 @@ class Dashboard:
             bucket=self.runs.reports,
             secrets=self.runs.secrets,
             seconds=self.seconds,
+            kept_days=self.runs.kept_days,
         )
         return redirect(url)
 

@@ -15,7 +15,7 @@ from domain.drift.run_index import IndexEntry, RunIndex
 from domain.drift.summary import Summary
 from domain.errors import BadKey, BadRecord
 from lambdas.dashboard.answers import EffectPoint, Overview, RunDetails, RunList, TimelineRun
-from lambdas.dashboard.report import SecretCache
+from lambdas.dashboard.report import SecretCache, say_expired
 from lambdas.dashboard.stored import objects
 
 PAGE = 50
@@ -31,11 +31,15 @@ UNKNOWN_INCIDENT = (
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """The reports and models buckets, and the secret that signs links."""
+    """The reports and models buckets, and the secret that signs links.
+
+    `kept_days`: after how many days a run expires; None: never.
+    """
 
     reports: Bucket
     models: Bucket
     secrets: SecretCache
+    kept_days: int | None = None
 
     def overview(self) -> Overview:
         """Champion and card, the open incident, the timeline (oldest first), the latest runs."""
@@ -99,6 +103,8 @@ class Runs:
             raise Problem(HTTPStatus.NOT_FOUND, "Not found", str(error)) from None
         if stored is None:
             detail = "There is no such run; GET /monitoring/runs lists them."
+            if any(entry.run_id == run_id for entry in self._read_index().entries):
+                detail = say_expired("run", self.kept_days)
             raise Problem(HTTPStatus.NOT_FOUND, "Not found", detail)
         summary = Summary.from_json(stored.data)
         links = {

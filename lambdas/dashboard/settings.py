@@ -12,6 +12,7 @@ class Settings(Environment):
     `report_seconds`: how long the presigned URL behind a report link is valid, at most 900.
     `operator_command`: how the operator's command line is called for this deployment, for the page
     to show. `query_seconds`: after how long a query is stopped; the gateway waits 29 seconds.
+    `retention`: what expires, as `Retention.to_text` writes it.
     """
 
     reports_bucket: str
@@ -24,3 +25,4 @@ class Settings(Environment):
     metrics_namespace: str
     report_seconds: int = 300
     query_seconds: float = 20.0
+    retention: str | None = None

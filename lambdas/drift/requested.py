@@ -39,6 +39,9 @@ class OnDemandRuns:
             return []
         try:
             summaries = run(_parse(record))
+        except BadWindow as error:  # nobody waits, and another try would find the same
+            self._write(replace(record, status="failed", problem=str(error)))
+            return []
         except Exception as error:
             problem = f"The run failed ({type(error).__name__}); the function's log says where."
             self._write(replace(record, status="failed", problem=problem))

@@ -13,6 +13,7 @@ from domain.drift.drift_request import DriftRequest
 from domain.drift.run_result import RunResults
 from domain.drift.summary import Summary
 from domain.errors import BadWindow
+from domain.retention import Retention
 from lambdas.drift.answer import describe_runs
 from lambdas.drift.observation import observe
 from lambdas.drift.requested import OnDemandRuns
@@ -42,7 +43,10 @@ def run_drift(
     this invocation in the claims that it makes.
     """
 
+    kept = Retention.parse(settings.retention)
+
     def run(request: DriftRequest) -> Sequence[Summary]:
+        kept.check_window(request.window, now=now)
         summaries = monitor(
             request=request,
             now=now,

@@ -54,6 +54,7 @@ class DriftFunction(Construct):
                 metrics_namespace=settings.names.metrics_namespace,
                 stage=settings.names.stage,
                 context=settings.context_text or None,
+                retention=settings.stage.retention.to_text() or None,
             ).to_env(),
             timeout=Duration.minutes(15),
             memory_size=3008,  # also 1.7 vCPUs: Evidently is CPU-bound

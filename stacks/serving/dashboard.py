@@ -41,6 +41,7 @@ class Dashboard(Construct):
             workgroup=storage.workgroup.name,
             operator_command=operator_command,
             metrics_namespace=settings.names.metrics_namespace,
+            retention=settings.stage.retention.to_text() or None,
         )
         backend = ZipFunction(
             self,

@@ -12,8 +12,8 @@ from stacks.stage import Stage
 class PrivateBucket(s3.Bucket):
     """A bucket that blocks public access, encrypts and enforces TLS.
 
-    `expire`: prefix → days until its objects are deleted. An object that was overwritten or deleted
-    can be recovered for the stage's `noncurrent_days`.
+    `expire`: prefix → days until its objects are deleted; None: never. An object that was
+    overwritten or deleted can be recovered for the stage's `noncurrent_days`.
     """
 
     def __init__(
@@ -23,7 +23,7 @@ class PrivateBucket(s3.Bucket):
         *,
         stage: Stage,
         key: kms.IKey,
-        expire: dict[str, int] | None = None,
+        expire: dict[str, int | None] | None = None,
     ) -> None:
         super().__init__(
             scope,
@@ -57,8 +57,9 @@ class PrivateBucket(s3.Bucket):
         )
 
 
-def _expiry(expire: dict[str, int]) -> list[s3.LifecycleRule]:
+def _expiry(expire: dict[str, int | None]) -> list[s3.LifecycleRule]:
     return [
         s3.LifecycleRule(prefix=prefix, expiration=Duration.days(days))
         for prefix, days in expire.items()
+        if days is not None
     ]

@@ -27,16 +27,35 @@ class StorageStack(Stack):
         stage, contract, names = settings.stage, settings.contract, settings.names
         super().__init__(scope, construct_id, termination_protection=stage.retain)
         self.key = DataKey(self, "DataKey", names=names, retain=stage.retain)
-        self.data = PrivateBucket(self, "Data", stage=stage, key=self.key)
+        kept = stage.retention
+        self.data = PrivateBucket(
+            self,
+            "Data",
+            stage=stage,
+            key=self.key,
+            expire={keys.DATASETS: kept.datasets, keys.SCORING: kept.scoring},
+        )
         self.models = PrivateBucket(self, "Models", stage=stage, key=self.key)
         self.predictions = PrivateBucket(
             self,
             "Predictions",
             stage=stage,
             key=self.key,
-            expire={keys.ATHENA: stage.athena_days, keys.REJECTED: stage.rejected_days},
+            expire={
+                keys.ATHENA: stage.athena_days,
+                keys.REJECTED: stage.rejected_days,
+                keys.FALLBACK: kept.fallback,
+                "log/": kept.log,
+                "labels/": kept.labels,
+            },
         )
-        self.reports = PrivateBucket(self, "Reports", stage=stage, key=self.key)
+        self.reports = PrivateBucket(
+            self,
+            "Reports",
+            stage=stage,
+            key=self.key,
+            expire={keys.RUNS: kept.reports, keys.REQUESTS: kept.reports},
+        )
         self.database = glue.CfnDatabase(
             self,
             "Database",
@@ -77,6 +96,7 @@ class StorageStack(Stack):
             workgroup=self.workgroup.name,
             event_bus=self.bus.event_bus_name,
             dead_letters=self.dead_letters.queue_url,
+            **{"retention": kept.to_text()} if kept.to_text() else {},
         )
 
     def _log(

@@ -1,5 +1,7 @@
 """What is kept is private, encrypted, and laid out as the domain says."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,38 @@ def test_query_results_and_rejected_records_expire_and_no_log_does(aws: Assembly
         "athena/",
         "rejected/",
     } == {rule["Prefix"] for rule in rules if "ExpirationInDays" in rule}
+
+
+def test_what_a_stage_keeps_for_some_days_only_expires_by_its_prefix(
+    varied: Callable[..., Assembly],
+) -> None:
+    retention = {
+        "log": 400,
+        "labels": 401,
+        "fallback": 402,
+        "datasets": 5,
+        "scoring": 6,
+        "reports": 7,
+    }
+    assembly = varied("aws", retention=retention)
+    found = {
+        (bucket.name, rule["Prefix"]): rule["ExpirationInDays"]
+        for bucket in assembly.resources("AWS::S3::Bucket")
+        for rule in bucket.properties["LifecycleConfiguration"]["Rules"]
+        if "ExpirationInDays" in rule and rule["Prefix"] not in ("athena/", "rejected/")
+    }
+    assert {
+        ("Data", "datasets/"): 5,
+        ("Data", "scoring/"): 6,
+        ("Predictions", "fallback/"): 402,
+        ("Predictions", "labels/"): 401,
+        ("Predictions", "log/"): 400,
+        ("Reports", "requests/"): 7,
+        ("Reports", "runs/"): 7,
+    } == found
+    for function in ("DriftFunction", "DashboardBackendFunction"):
+        told = assembly.resource("AWS::Lambda::Function", function).properties["Environment"]
+        assert retention == json.loads(told["Variables"]["RETENTION"])
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,7 @@ class World:
     athena: FakeAthena = field(default_factory=FakeAthena)
     secrets: SecretCache = field(default_factory=lambda: SecretCache(read=lambda: SECRET))
     seconds: int = 300
+    kept_days: int | None = None
 
     def api(self) -> Api:
         bucket = self.s3.bucket()
@@ -100,7 +101,7 @@ class World:
         )
         dashboard = Dashboard(
             page=PAGE,
-            runs=Runs(reports=bucket, models=bucket, secrets=self.secrets),
+            runs=Runs(bucket, bucket, self.secrets, self.kept_days),
             run_now=RunNow(bucket, EventBus(clients[1], "bus"), new_id=lambda: REQUEST_ID),
             models=Models(bucket, "python -m ops --stage dev"),
             predictions=Predictions(athena),

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from domain.contract.views import VIEWS
+from domain.retention import Retention
 from ops.console import Answer, table
 from ops.errors import OpsError
 from ops.target import Target
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from adapters.athena import Column
 
 DEFAULT = """
@@ -50,7 +53,7 @@ def run(
             writer.writerow(header)
             writer.writerows(rows)
         return Answer(data=data, shown=[f"{len(rows):,} rows are in {csv_file}."])
-    shown = [table(header, rows[:MAXIMUM_ROWS])]
+    shown: list[RenderableType] = [table(header, rows[:MAXIMUM_ROWS]), *describe_expiry(target)]
     if len(rows) <= MAXIMUM_ROWS:
         return Answer(data=data, shown=shown, next_step="python -m ops drift")
     return Answer(
@@ -58,6 +61,12 @@ def run(
         shown=[*shown, f"... and {len(rows) - MAXIMUM_ROWS:,} more rows."],
         next_step="Add --csv FILE or --json for all of them, or a LIMIT.",
     )
+
+
+def describe_expiry(target: Target) -> list[str]:
+    """How far back the log reaches, where its records expire."""
+    days = Retention.parse(target.deployment.retention).log
+    return [] if days is None else [f"Records that are older than {days:,} days have expired."]
 
 
 def query(target: Target, sql: str) -> tuple[list[str], list[list[str | None]]]:

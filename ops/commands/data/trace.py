@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from domain import keys, times
-from ops.commands.data.query import query
+from ops.commands.data.query import describe_expiry, query
 from ops.console import Answer, facts
 from ops.errors import OpsError
 from ops.target import Target
@@ -49,7 +49,7 @@ def run(
         raise OpsError(
             "No prediction in the log has this id or reference: none was logged, it hasn't been"
             " delivered yet, or its record has expired. If it was erased, its id says so and its"
-            " reference doesn't, of which nothing is kept.",
+            f" reference doesn't, of which nothing is kept. {' '.join(describe_expiry(target))}",
             "Records reach the log some minutes after the answer. Ask again then, or list what is"
             " there: python -m ops query 'SELECT * FROM predictions LIMIT 10'",
         )

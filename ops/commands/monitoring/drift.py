@@ -11,6 +11,7 @@ from domain import times
 from domain.drift import window
 from domain.drift.run_result import RunResult, RunResults
 from domain.errors import BadRecord, BadWindow
+from domain.retention import Retention
 from domain.typed_json import Json, decode, encode
 from ops.console import Answer, Progress, facts, table, write_answer
 from ops.errors import OpsError
@@ -116,8 +117,10 @@ def watch_drift(target: Target, request: Mapping[str, Json]) -> tuple[RunResult,
 
 def run_drift(target: Target, request: Mapping[str, Json]) -> tuple[RunResult, ...]:
     """Invoke the drift function and wait; raises OpsError when it can't run."""
+    now = datetime.now(UTC)
     try:
-        window.parse({k: v for k, v in request.items() if k not in FLAGS}, now=datetime.now(UTC))
+        wanted = window.parse({k: v for k, v in request.items() if k not in FLAGS}, now=now)
+        Retention.parse(target.deployment.retention).check_window(wanted, now=now)
     except BadWindow as error:
         raise OpsError(str(error), "Correct the window and run the command again.") from None
     from botocore.exceptions import ConnectionClosedError, ReadTimeoutError

@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import dataclass
 from datetime import date
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -203,6 +204,7 @@ class FakeTarget:
 
     def __init__(self, history: History) -> None:
         self.models = history.models
+        self.deployment = SimpleNamespace(retention='{"log":400}')
         self._bucket = history.bucket
 
     def bucket(self, _: str) -> Bucket:
@@ -237,7 +239,7 @@ def test_a_prediction_that_is_not_in_the_log_may_have_been_erased(
 ) -> None:
     monkeypatch.setattr(command, "query", lambda *_: (["prediction_id", "dt"], []))
     target: Any = FakeTarget(history)
-    with pytest.raises(OpsError, match="or its record has expired"):
+    with pytest.raises(OpsError, match=r"has expired.* older than 400 days have expired"):
         command.run(target, "visit-4711")
 
 

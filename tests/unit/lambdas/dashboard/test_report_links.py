@@ -27,6 +27,7 @@ class World:
     secret: ReportSecret = OLD
     now: float = 1000.0
     seconds: int = 300
+    kept_days: int | None = None
     reads: int = 0
     s3: FakeS3 = field(default_factory=FakeS3)
 
@@ -39,7 +40,9 @@ class World:
         return self.secret
 
     def open(self, token: str | None, *, run_id: str = RUN, report: str = "data_drift") -> Answer:
-        world = Answering(s3=self.s3, secrets=self.secrets, seconds=self.seconds)
+        world = Answering(
+            s3=self.s3, secrets=self.secrets, seconds=self.seconds, kept_days=self.kept_days
+        )
         event = api_event(
             "GET",
             RESOURCE,
@@ -101,6 +104,13 @@ def test_wrong_token_and_missing_report_look_the_same() -> None:
     wrong = world.open("x")
     missing = world.open(OLD.sign(RUN, "performance"), report="performance")
     assert wrong == missing
+
+
+def test_whoever_has_the_link_is_told_that_its_report_has_expired() -> None:
+    world = World(kept_days=1_095)
+    right = world.open(OLD.sign(RUN, "performance"), report="performance")
+    assert "expired: drift runs are kept for 1,095 days." in problem_of(right)["detail"]
+    assert "expired" not in problem_of(world.open("x", report="performance"))["detail"]
 
 
 def test_a_new_secret_is_noticed_when_a_token_does_not_fit() -> None:

@@ -236,6 +236,15 @@ def test_what_is_not_there_is_404_with_a_sentence(resource: str, path: dict[str,
     assert problem["detail"].endswith(".")
 
 
+def test_a_run_that_is_in_the_index_and_gone_has_expired() -> None:
+    world, summary = World(kept_days=30), _summary(1)
+    index = RunIndex().with_run(IndexEntry.of(summary))
+    world.s3.objects[keys.RUN_INDEX] = index.to_json()
+    path = {"run_id": summary.run_id}
+    problem = problem_of(world.ask("GET", "/monitoring/runs/{run_id}", **path))  # type: ignore[arg-type]  # path values
+    assert "This run has expired: drift runs are kept for 30 days." == problem["detail"]
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -94,6 +94,17 @@ def test_a_bad_window_is_noted_and_not_tried_again(moto_bucket: Bucket) -> None:
     assert "A day looks like 2026-01-31." == stored(moto_bucket).problem
 
 
+def test_a_window_that_the_run_itself_refuses_is_noted_in_its_sentence(moto_bucket: Bucket) -> None:
+    def run(_: DriftRequest) -> list[Any]:
+        raise BadWindow("It has expired.")
+
+    assert [] == OnDemandRuns(moto_bucket).handle(event(ASKED), now=NOW, run=run)
+    assert ("failed", "It has expired.") == (
+        stored(moto_bucket).status,
+        stored(moto_bucket).problem,
+    )
+
+
 def test_a_failure_is_noted_without_its_text_and_raised(moto_bucket: Bucket) -> None:
     def run(_: DriftRequest) -> list[Any]:
         raise ZeroDivisionError("a value")
@@ -201,7 +212,7 @@ def test_a_failed_run_tells_its_log_and_its_caller_the_kind_of_error_and_no_text
         raise ValueError("could not convert string to float: 'a value'")
 
     room = "lambdas.drift.handler"
-    settings = Mock(metrics_namespace="circle-dev", context=None)
+    settings = Mock(metrics_namespace="circle-dev", context=None, retention=None)
     monkeypatch.setattr(f"{room}.Settings.from_env", lambda _: settings)
     monkeypatch.setattr(f"{room}.open_stores", lambda _: SimpleNamespace(reports=moto_bucket))
     monkeypatch.setattr(f"{room}.open_notifier", lambda _: Mock())
@@ -221,7 +232,9 @@ def test_a_bad_window_may_say_what_is_wrong_and_asks_aws_nothing(
         raise AssertionError("the secret was read")
 
     room = "lambdas.drift.handler"
-    monkeypatch.setattr(f"{room}.Settings.from_env", lambda _: Mock(metrics_namespace="circle-dev"))
+    monkeypatch.setattr(
+        f"{room}.Settings.from_env", lambda _: Mock(metrics_namespace="circle-dev", retention=None)
+    )
     monkeypatch.setattr(f"{room}.open_stores", lambda _: SimpleNamespace(reports=None))
     monkeypatch.setattr(f"{room}.open_notifier", asked)
     with pytest.raises(BadWindow, match="A day looks like"):
@@ -286,7 +299,7 @@ def test_a_run_may_be_asked_for_as_the_schedule_asks(
         return {"Payload": BytesIO(b'{"runs": []}')}
 
     monkeypatch.setattr(Target, "client", lambda *_, **__: SimpleNamespace(invoke=invoke))
-    monkeypatch.setattr(Target, "deployment", SimpleNamespace(drift_function="drift"))
+    monkeypatch.setattr(Target, "deployment", SimpleNamespace(drift_function="drift", retention=""))
     drift.run(Target("x", None, Path()), day="2026-01-31", **flags)
     (request,) = asked
     assert Window.of_day(date(2026, 1, 31)) == request.window
@@ -326,7 +339,7 @@ def test_a_lost_connection_says_that_the_run_goes_on(
 
     target = SimpleNamespace(
         client=lambda *_, **__: Lambda(),
-        deployment=SimpleNamespace(drift_function="drift"),
+        deployment=SimpleNamespace(drift_function="drift", retention=""),
     )
     with pytest.raises(OpsError, match="the run itself continues"):
         drift.run_drift(target, {"day": "2026-01-31"})  # type: ignore[arg-type]  # what it uses
@@ -336,7 +349,7 @@ def test_an_answer_of_another_version_says_to_deploy_again() -> None:
     answer = {"Payload": BytesIO(b'{"runs": [{"run_id": "x"}]}')}
     target = SimpleNamespace(
         client=lambda *_, **__: SimpleNamespace(invoke=lambda **_: answer),
-        deployment=SimpleNamespace(drift_function="drift"),
+        deployment=SimpleNamespace(drift_function="drift", retention=""),
     )
     with pytest.raises(OpsError, match=r"RunResults\.runs\[0\] lacks outcome") as raised:
         drift.run_drift(target, {"day": "2026-01-31"})  # type: ignore[arg-type]  # what it uses

@@ -7,7 +7,6 @@ counts as a missing one for every reader: no model is served, kept or compared b
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from domain import typed_json
 from domain.contract.objective import F1, Objective
@@ -109,17 +108,15 @@ def _find_small(segments: Iterable[SegmentFigures], rows: int) -> frozenset[str 
 
 def _suppress(segment: SegmentFigures, *, hide_counts: bool) -> SegmentFigures:
     small = any(0 < count < SMALLEST_GROUP for count in _count(segment))
-    changes: dict[str, Any] = {}
+    changes: dict[str, Json] = {"rows": None, "positives": None} if hide_counts else {}
     for name in FIGURES:
         value, bounds = getattr(segment, name), getattr(segment, f"{name}_interval")
         shown = value is not None and not small
         changes[name] = round_significant(value) if shown else None
         changes[f"{name}_interval"] = (
-            tuple(map(round_significant, bounds)) if shown and bounds else None
+            [*map(round_significant, bounds)] if shown and bounds else None
         )
-    if hide_counts:
-        changes |= {"rows": None, "positives": None}
-    return replace(segment, **changes)
+    return typed_json.decode(SegmentFigures, typed_json.encode(segment) | changes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -117,7 +117,7 @@ def _empty_small_bars(traces: list[dict[str, Any]]) -> None:
         trace["y"] = [0 if i in empty else y for i, y in enumerate(trace["y"])]
 
 
-def _open_in_shares(picture: dict[str, Any]) -> None:
+def _open_in_shares(picture: Any) -> None:
     """Press the button ``perc``, where there is one: sides of different sizes compare by shares."""
     layout = picture["layout"]
     for menu in layout.get("updatemenus", ()):
@@ -131,7 +131,7 @@ def _open_in_shares(picture: dict[str, Any]) -> None:
             layout["yaxis"]["title"] = {"text": changes["yaxis"]["title"]}
 
 
-def _fit_a_phone(layout: dict[str, Any]) -> None:
+def _fit_a_phone(layout: Any) -> None:
     """Put the legend below the picture, and leave room for the bars."""
     layout["legend"] = {"orientation": "h", "y": -0.25}
     layout["margin"] = {"l": 48, "r": 8, "t": 56, "b": 48}

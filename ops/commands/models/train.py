@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from typer import Option
 
 from domain import keys
+from domain.drift.window import MAXIMUM_DAYS
 from domain.training.steps import Evaluated, Prepared, Promoted
 from ops import executions
 from ops.console import Answer, Progress, facts
@@ -30,6 +31,14 @@ def run(
     minimum_f1: Annotated[
         float | None, Option(help="The lowest F1 that the gate accepts, instead of the contract's.")
     ] = None,
+    production_days: Annotated[
+        int | None,
+        Option(
+            min=0,
+            max=MAXIMUM_DAYS,
+            help="Learn from labelled predictions of so many days; 0 for none.",
+        ),
+    ] = None,
     no_wait: Annotated[bool, Option("--no-wait", help="Start it and return.")] = False,
 ) -> Answer:
     """Train and evaluate a model, and promote it if it is better."""
@@ -38,6 +47,7 @@ def run(
         "raw_prefix": None if raw_prefix is None else keys.place(raw_prefix),
         "seed": seed,
         "minimum_f1": minimum_f1,
+        "production": None if production_days is None else _choose_production(production_days),
     }
     execution = executions.start(
         target, {name: value for name, value in asked.items() if value is not None}
@@ -49,6 +59,10 @@ def run(
             next_step="python -m ops status",
         )
     return describe_verdict(follow(target, execution, trials=trials or DEFAULT_TRIALS))
+
+
+def _choose_production(days: int) -> dict[str, int] | bool:
+    return {"days": days} if days else False
 
 
 def follow(target: Target, execution: str, *, trials: int | None = None) -> Result:

@@ -12,6 +12,7 @@ DetailType = Literal[
     "DriftDetected",
     "DriftRecovered",
     "RetrainingDecided",
+    "ProbationDecided",
     "PromotionProposed",
     "PromotionApproved",
     "PromotionRejected",

@@ -28,6 +28,7 @@ reports bucket
     alerts/state.json
     retraining/<detection>.json                   a decision of the retrain guard
     proposals/<execution>.json                    a model that waits, or waited, for an approval
+    probation/<seq>.json                          a promotion compared with the champion before it
     notices/<notice>.json                         an operator's mail that was sent
 
 A version is ``<registry number>-<first 8 of the bundle's sha256>``.
@@ -63,6 +64,7 @@ ALERT_STATE = "alerts/state.json"
 RETRAINING = "retraining/"
 PROPOSALS = "proposals/"
 NOTICES = "notices/"
+PROBATION = "probation/"
 ATHENA = "athena/"
 LABEL_DRAWS = "label_draws/"
 FALLBACK = "fallback/"
@@ -353,6 +355,11 @@ def retraining(detection: str) -> str:
 def proposal(execution: str) -> str:
     """The model that an execution, given by its name, proposes for promotion."""
     return f"{PROPOSALS}{execution}.json"
+
+
+def probation(seq: int) -> str:
+    """The probation of the promotion with that seq."""
+    return f"{PROBATION}{seq:08d}.json"
 
 
 def notice(notice_id: str) -> str:

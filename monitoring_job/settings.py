@@ -15,6 +15,9 @@ class Settings(Environment):
     `sample_rows` predictions. `context`: the deployed contract's context columns and segments, as
     `DeployedContext.to_text` writes them.
     `retention`: what expires, as `Retention.to_text` writes it.
+    `probation` is the `domain.mode.Mode` in which a new champion is compared with the one before
+    for `probation_days`, on labels that are `label_maturity_days` old; `state_machine_arn` is what
+    takes it back.
     """
 
     models_bucket: str
@@ -33,3 +36,7 @@ class Settings(Environment):
     retention: str | None = None
     minimum_rows: int = 300
     sample_rows: int = 100_000
+    state_machine_arn: str = ""
+    probation: str = "off"
+    probation_days: int = 28
+    label_maturity_days: int = 7

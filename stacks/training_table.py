@@ -2,9 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from typing import TYPE_CHECKING
 
 from domain.contract.gate_limits import GateLimits
 from domain.drift.window import MAXIMUM_DAYS
+from training_job.settings import Settings as TrainingSettings
+
+if TYPE_CHECKING:
+    from stacks.stage import Stage
 
 
 def _is_share(value: object) -> bool:
@@ -51,3 +56,9 @@ def find_problems(document: object) -> list[str]:
         for name, (holds, sentence) in _RULES.items()
         if name in document and not holds(document[name])
     ]
+
+
+def find_training_setting(stage: "Stage", name: str) -> int:
+    """A whole number that the training works with: the stage's, or what is shipped."""
+    shipped = {field.name: field.default for field in fields(TrainingSettings)}
+    return int({**shipped, **stage.training}[name])

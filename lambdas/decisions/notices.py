@@ -90,6 +90,27 @@ class Notices:
             link=f"{self.api_url}/#/drift",
         )
 
+    def judge(self, detail: Mapping[str, Any]) -> Notice:
+        """A promotion has proved wrong: it is taken back, or could be."""
+        version, rolls_back = str(detail["version"]), bool(detail["rolls_back"])
+        subject = (
+            f"Version {version} is taken back"
+            if rolls_back
+            else f"Version {version} is worse than the one before"
+        )
+        commands = (
+            (("See when it is done", f"{self.command} ledger"),)
+            if rolls_back
+            else (("Take it back", f"{self.command} rollback {detail['predecessor']}"),)
+        )
+        return Notice(
+            id=_identify("probation", str(detail["seq"])),
+            subject=subject,
+            facts=(str(detail["reason"]),),
+            commands=commands,
+            link=self._card(version),
+        )
+
     def _card(self, version: str) -> str:
         return f"{self.api_url}/#/models/{version}"
 

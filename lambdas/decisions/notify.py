@@ -42,6 +42,8 @@ def notify(
         return None
     if detail_type == "RetrainingDecided" and detail.get("suggestion"):
         return _send(notices.suggest_training(detail), reports, mailer)
+    if detail_type == "ProbationDecided" and detail["verdict"] == "worse":
+        return _send(notices.judge(detail), reports, mailer)
     return None
 
 

@@ -1,6 +1,8 @@
 """Make the function's clients from its settings."""
 
+import time
 from functools import cache
+from typing import cast
 
 from adapters import aws
 from adapters.events import EventBus
@@ -8,11 +10,15 @@ from adapters.mail import Mailer
 from adapters.s3 import Bucket
 from adapters.secrets import report_secret
 from adapters.topic import Topic
+from domain.mode import Mode
+from domain.model.probation import Probation
 from monitoring_job.alerts.links import Links
 from monitoring_job.alerts.notifier import Notifier
 from monitoring_job.monitor import Stores
+from monitoring_job.probation.examine import Machine, Rules, examine
 from monitoring_job.settings import Settings
-from tabular.log_objects import PARALLEL
+from tabular.log_objects import PARALLEL, LogObjects
+from tabular.models import Models
 
 
 @cache
@@ -23,6 +29,28 @@ def open_stores(settings: Settings) -> Stores:
         models=Bucket(s3, settings.models_bucket),
         predictions=Bucket(s3, settings.predictions_bucket),
         reports=Bucket(s3, settings.reports_bucket),
+    )
+
+
+def examine_promotion(settings: Settings) -> Probation | None:
+    """Look at the promotion that is on probation; see `monitoring_job.probation.examine`."""
+    stores = open_stores(settings)
+    return examine(
+        now=time.time_ns() // 1_000_000,
+        rules=Rules(
+            mode=cast(Mode, settings.probation),
+            days=settings.probation_days,
+            label_maturity_days=settings.label_maturity_days,
+        ),
+        models=Models(stores.models),
+        log_objects=LogObjects(stores.predictions),
+        reports=stores.reports,
+        machine=Machine(
+            states=aws.client("stepfunctions"),
+            sts=aws.client("sts"),
+            arn=settings.state_machine_arn,
+        ),
+        bus=EventBus(aws.client("events"), settings.event_bus),
     )
 
 

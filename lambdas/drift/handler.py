@@ -8,7 +8,7 @@ from typing import Any
 
 from adapters.telemetry import Telemetry
 from domain.typed_json import Json, encode
-from lambdas.drift.clients import open_notifier, open_stores
+from lambdas.drift.clients import examine_promotion, open_notifier, open_stores
 from lambdas.drift.run_drift import identify_invocation, report_failures, run_drift
 from monitoring_job.settings import Settings
 
@@ -26,5 +26,6 @@ def handler(event: Mapping[str, Any], context: object) -> dict[str, Json]:
             open_notifier=cache(partial(open_notifier, settings)),
             telemetry=telemetry,
             owner=identify_invocation(context),
+            probation=partial(examine_promotion, settings),
         )
         return encode(results)

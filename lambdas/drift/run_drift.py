@@ -36,11 +36,13 @@ def run_drift(
     open_notifier: Callable[[], Notifier],
     telemetry: Telemetry,
     owner: str,
+    probation: Callable[[], object] = lambda: None,
 ) -> RunResults:
     """Run over the window that the event asks for, and describe the runs; raises BadWindow.
 
     `open_notifier` reads a secret, so it is not called for a request that is refused. `owner` names
-    this invocation in the claims that it makes.
+    this invocation in the claims that it makes. `probation`: the look at a promotion that follows a
+    scheduled run.
     """
 
     kept = Retention.parse(settings.retention)
@@ -57,6 +59,8 @@ def run_drift(
             sample_rows=settings.sample_rows,
             owner=owner,
         )
+        if request.scheduled:
+            probation()
         last, millis = find_last_scheduled(stores.reports), times.to_millis(now)
         telemetry.emit(observe(summaries, scheduled=request.scheduled, last=last, now=millis))
         return summaries

@@ -23,6 +23,7 @@ HEARD: tuple[DetailType, ...] = (
     "PromotionApproved",
     "PromotionRejected",
     "RetrainingDecided",
+    "ProbationDecided",
 )
 
 

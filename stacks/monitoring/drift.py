@@ -1,7 +1,9 @@
 """The drift function: its environment and the rights of its role."""
 
 from aws_cdk import Duration
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda_destinations as destinations
+from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from domain import keys
@@ -14,6 +16,7 @@ from stacks.monitoring.drift_mail import DriftMail
 from stacks.settings import Settings
 from stacks.storage.storage import StorageStack
 from stacks.target import Target
+from stacks.training_table import find_training_setting
 
 
 class DriftFunction(Construct):
@@ -32,6 +35,7 @@ class DriftFunction(Construct):
         storage: StorageStack,
         api_url: str,
         mail: DriftMail,
+        machine: sfn.IStateMachine,
     ) -> None:
         super().__init__(scope, construct_id)
         group = create_log_group(self, settings.stage, storage.key)
@@ -55,6 +59,10 @@ class DriftFunction(Construct):
                 stage=settings.names.stage,
                 context=settings.context_text or None,
                 retention=settings.stage.retention.to_text() or None,
+                state_machine_arn=machine.state_machine_arn,
+                probation=settings.stage.probation,
+                probation_days=settings.stage.probation_days,
+                label_maturity_days=find_training_setting(settings.stage, "label_maturity_days"),
             ).to_env(),
             timeout=Duration.minutes(15),
             memory_size=3008,  # also 1.7 vCPUs: Evidently is CPU-bound
@@ -74,13 +82,18 @@ class DriftFunction(Construct):
         grants.read_secret(self._role, storage.report_secret)
         grants.publish(self._role, storage.topic)
         storage.bus.grant_put_events_to(self._role)
+        self._role.add_to_policy(
+            iam.PolicyStatement(
+                actions=["states:StartExecution"], resources=[machine.state_machine_arn]
+            )
+        )
 
     def _grant_objects(self, storage: StorageStack) -> None:
         role = self._role
         grants.read(role, storage.models, keys.CHAMPION, f"{keys.BUNDLES}*")
         logged = ("log/*", "labels/*", f"{keys.FALLBACK}*", f"{keys.LABEL_DRAWS}*")
         grants.read(role, storage.predictions, *logged)
-        own = (f"{keys.RUNS}*", f"{keys.REQUESTS}*", keys.ALERT_STATE)
+        own = (f"{keys.RUNS}*", f"{keys.REQUESTS}*", f"{keys.PROBATION}*", keys.ALERT_STATE)
         grants.read(role, storage.reports, *own)
         grants.write(role, storage.reports, *own)
         for bucket in (storage.models, storage.predictions, storage.reports):

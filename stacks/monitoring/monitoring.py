@@ -62,6 +62,7 @@ class MonitoringStack(Stack):
             storage=storage,
             api_url=serving.api_url,
             mail=mail,
+            machine=training.machine,
         ).function
         self._schedule(drift, settings.stage.drift_schedule, dead_letters)
         events.Rule(

@@ -1,7 +1,5 @@
 """The retrain guard: it starts a training after drift, when its rules allow it."""
 
-from dataclasses import fields
-
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -20,7 +18,7 @@ from stacks.settings import Settings
 from stacks.stage import Stage
 from stacks.storage.storage import StorageStack
 from stacks.training.training import TrainingStack
-from training_job.settings import Settings as TrainingSettings
+from stacks.training_table import find_training_setting
 
 RETRIES = 3
 """Retries of an event on which the guard failed; the operator is mailed when all of them fail. A
@@ -29,9 +27,9 @@ repeated event completes the decision that is stored."""
 
 def find_label_maturity(stage: Stage) -> int | None:
     """Days after which the training uses a prediction's label; None if it uses none."""
-    shipped = {field.name: field.default for field in fields(TrainingSettings)}
-    found = {**shipped, **stage.training}
-    return found["label_maturity_days"] if found["production_days"] else None
+    if not find_training_setting(stage, "production_days"):
+        return None
+    return find_training_setting(stage, "label_maturity_days")
 
 
 class RetrainGuard(Construct):

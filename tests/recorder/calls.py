@@ -28,6 +28,7 @@ RARE = {
     ("PredictorRole", "s3:ListBucket"): "S3 asks for it when there is no champion",
     ("PredictorRole", "s3:PutObject"): "the fallback, while the stream refuses records",
     ("RetrainingGuardRole", "states:StartExecution"): "unless a training ran in the last day",
+    ("DriftRole", "states:StartExecution"): "when a promotion proves wrong",
     ("RetrainingGuardRole", "sns:Publish"): "Lambda itself, when the guard failed",
     ("PromotionTaskTaskRole", "states:SendTaskFailure"): "when a step fails",
 }

@@ -9,6 +9,7 @@ from domain.drift.retraining import Decision
 from domain.errors import BadRecord
 from domain.model.champion import Champion
 from domain.model.consistency import Consistency
+from domain.model.probation import Probation
 from domain.typed_json import Json
 from ops import executions, proposals
 from ops.commands.machine.up import list_links
@@ -66,7 +67,7 @@ def run(
         "proposals": [proposal.version for proposal in proposed],
     }
     shown += [*links, *last, *consistency, ("champion", serving)]
-    shown += describe_last_decision(target)
+    shown += [*describe_last_decision(target), *describe_probation(target, champion)]
     shown += [("proposal", proposals.describe(proposal)) for proposal in proposed]
     shown.append(describe_dead_letters(waiting))
     if serving.startswith(LOST):
@@ -99,6 +100,18 @@ def describe_last_decision(target: Target) -> Facts:
     did = "suggested a training" if decision.suggestion else did
     when = times.from_millis(decision.decided_at).strftime("%Y-%m-%d %H:%M UTC")
     return [("retrain guard", f"{when}: {did}. {decision.reason}")]
+
+
+def describe_probation(target: Target, champion: Champion | None) -> Facts:
+    """What is known of the champion since its promotion; nothing before the first look."""
+    stored = target.bucket("reports").get(keys.probation(champion.seq)) if champion else None
+    if stored is None:
+        return []
+    try:
+        found = Probation.from_json(stored.data)
+    except BadRecord as error:
+        return [("probation", f"its record is damaged: {error}")]
+    return [("probation", f"{found.verdict}: {found.reason}")]
 
 
 STOPPED = "stopped"

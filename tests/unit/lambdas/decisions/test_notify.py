@@ -58,8 +58,35 @@ def test_a_suggested_training_is_mailed_once_with_its_command() -> None:
         world.hear("RetrainingDecided", SUGGESTED | {"run_ids": [run]})
     (mail,) = world.outbox.mails
     assert "python -m ops --stage dev train" in mail.text
-    assert SUGGESTED["reason"] in mail.text
+    assert str(SUGGESTED["reason"]) in mail.text
     assert "&lt;b&gt;here" in mail.html
+
+
+JUDGED = {
+    "seq": 2,
+    "version": "2-0a1b2c3d",
+    "predecessor": "1-0a1b2c3d",
+    "verdict": "worse",
+    "reason": "The F1 of version 1-0a1b2c3d is higher.",
+}
+
+
+@pytest.mark.parametrize(
+    ("rolls_back", "subject", "command"),
+    [
+        (True, "Version 2-0a1b2c3d is taken back", "ledger"),
+        (False, "Version 2-0a1b2c3d is worse", "rollback 1-0a1b2c3d"),
+    ],
+)
+def test_a_promotion_that_proves_wrong_is_mailed_once(
+    rolls_back: bool, subject: str, command: str
+) -> None:
+    world = World()
+    for _ in range(2):
+        world.hear("ProbationDecided", JUDGED | {"rolls_back": rolls_back})
+    (mail,) = world.outbox.mails
+    assert mail.subject.startswith(subject)
+    assert f"python -m ops --stage dev {command}" in mail.text
 
 
 @pytest.mark.parametrize(
@@ -67,6 +94,7 @@ def test_a_suggested_training_is_mailed_once_with_its_command() -> None:
     [
         ("RetrainingDecided", SUGGESTED | {"suggestion": None}),
         ("RetrainingDecided", SUGGESTED | {"suggestion": None, "execution": "drift-0123"}),
+        ("ProbationDecided", JUDGED | {"verdict": "passed", "rolls_back": False}),
         ("PromotionApproved", {"execution": "arn:e", "version": "1-0a1b2c3d", "reasons": []}),
     ],
 )

@@ -73,6 +73,7 @@ def test_it_reads_logs_and_models_and_writes_only_reports(aws: Assembly) -> None
     reports = {
         "{Reports.Arn}/runs/*",
         "{Reports.Arn}/requests/*",
+        "{Reports.Arn}/probation/*",
         "{Reports.Arn}/alerts/state.json",
     }
     logs = {f"{{Predictions.Arn}}/{prefix}/*" for prefix in ("log", "labels", "fallback")}

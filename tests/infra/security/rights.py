@@ -134,6 +134,7 @@ NEEDED: dict[str, Calls] = {
         *log_of("Drift"),
         ("s3:GetObject", [POINTER, f"{BUNDLE}/reference.parquet", *LOGGED]),
         ("s3:GetObject", [f"{PREDICTIONS}/labels/{DAY}/a.parquet"]),
+        ("s3:GetObject", [f"{PREDICTIONS}/label_draws/a/draw.json"]),
         ("s3:GetObject s3:PutObject", [*RUN, ALERTS, f"{REPORTS}/probation/00000002.json"]),
         ("states:StartExecution", [MACHINE]),
         ("s3:ListBucket", [MODELS, PREDICTIONS, REPORTS]),

@@ -30,6 +30,8 @@ from mlflow.utils.mlflow_tags import (
 from requests.exceptions import RequestException
 
 CHAMPION = "champion"
+PROFILED = ("splits", "columns", "production")
+"""Parts of a dataset's manifest that MLflow shows with it."""
 EXECUTION_TAG = "circle.execution"
 ERROR_TAG = "circle.error"
 SHA256_TAG = "circle.bundle_sha256"
@@ -131,7 +133,7 @@ class Tracking:
         `source`: where it lies. `columns`: name → type. A repeated call changes nothing.
         """
         schema = [{"name": n, "type": kind, "required": False} for n, kind in columns.items()]
-        profile = {name: manifest[name] for name in ("splits", "columns") if name in manifest}
+        profile = {name: manifest[name] for name in PROFILED if name in manifest}
         dataset = Dataset(
             name=self.model_name,
             digest=str(manifest["dataset_id"]),

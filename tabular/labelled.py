@@ -119,10 +119,10 @@ def stream_rows(
             return None
         return wanted if _fits(models, version, contract) else ()
 
+    stored = set(log.list_days())  # so that the days of a long window aren't listed one by one
+    days = [day for day in partitions(window.days()) if day in stored]
     for version, table in log_rows.read_usable(
-        log.read_batches(
-            log.list_objects(partitions(window.days()), since=start), damage, columns=columns
-        ),
+        log.read_batches(log.list_objects(days, since=start), damage, columns=columns),
         start=start,
         end=end,
         features=features,

@@ -34,7 +34,7 @@ def measure(seed: int) -> Iterator[Figure]:
     pool = Pool.make(seed)
     equal = np.array([pool.fit(FITTED_ON, rng).answers for _ in range(MODELS)])
     for fresh, rows in ((False, "the same rows"), (True, "fresh rows for each")):
-        before, after = _repeat(pool, equal, rng, fresh=fresh)
+        before, after = measure_successive(pool, equal, rng, fresh=fresh)
         case = f"a false promotion among {SUCCESSIVE} equal challengers, {rows}"
         yield Figure(f"{case}, single-test rule", before, "")
         yield Figure(case, after, "", "<= 0.05")
@@ -60,7 +60,7 @@ def measure(seed: int) -> Iterator[Figure]:
     )
 
 
-def _repeat(
+def measure_successive(
     pool: Pool, models: Bools, rng: np.random.Generator, *, fresh: bool
 ) -> tuple[float, float]:
     """``(share with a false promotion by the single-test rule, by the gate)``."""

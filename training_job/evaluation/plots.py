@@ -11,6 +11,7 @@ import xgboost as xgb
 from sklearn import metrics
 
 from domain.contract.contract import Contract
+from domain.drift.disclosure import SMALLEST_GROUP, choose_suppressed
 from training_job.model.encoding import Matrix
 
 if TYPE_CHECKING:
@@ -89,9 +90,13 @@ def _precision_recall(plot_data: PlotData, axes: "Axes") -> None:
 
 
 def _calibration(plot_data: PlotData, axes: "Axes") -> None:
-    from sklearn.calibration import calibration_curve
-
-    observed, expected = calibration_curve(plot_data.labels, plot_data.scores, n_bins=10)
+    bins = np.minimum((10 * plot_data.scores).astype(np.int64), 9)
+    rows = np.bincount(bins, minlength=10)
+    shown = rows >= SMALLEST_GROUP
+    expected, observed = (
+        np.bincount(bins, weights=of, minlength=10)[shown] / rows[shown]
+        for of in (plot_data.scores, plot_data.labels)
+    )
     axes.plot([0, 1], [0, 1], color="grey", linestyle=":")
     axes.plot(expected, observed, marker="o")
     axes.set(title="Calibration", xlabel="mean probability", ylabel="share of positives")
@@ -101,9 +106,14 @@ def _confusion(plot_data: PlotData, axes: "Axes") -> None:
     counts = metrics.confusion_matrix(
         plot_data.labels, plot_data.scores >= plot_data.threshold, labels=[0, 1]
     )
+    cells = {place: int(count) for place, count in np.ndenumerate(counts)}
+    hidden = choose_suppressed(cells)
+    for place in hidden:
+        counts[place] = 0  # its colour must not reveal it either
     axes.imshow(counts, cmap="Blues", norm="log" if counts.min() > 0 else "linear")
-    for (row, column), count in np.ndenumerate(counts):
-        axes.text(column, row, f"{count:,}", ha="center", va="center")
+    for (row, column), count in cells.items():
+        text = "suppressed" if (row, column) in hidden else f"{count:,}"
+        axes.text(column, row, text, ha="center", va="center")
     axes.set(
         title=f"Confusion at {plot_data.threshold:.4f}",
         xlabel="predicted",

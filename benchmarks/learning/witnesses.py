@@ -1,7 +1,7 @@
 """The gate with two witnesses: what production rows change in its decisions, 200 repeats each.
 
-Uploaded test rows and production rows are drawn anew from a population of 400,000. The challenger is
-planted: on the uploaded rows it is better by 0.02 to 0.03 of F1; in production it is as good,
+Uploaded test rows and production rows are drawn anew from a population of 400,000. The challenger
+is planted: on the uploaded rows it is better by 0.02 to 0.03 of F1; in production it is as good,
 better, or loses 0.05 because it misses positives that it finds among uploaded rows.
 """
 

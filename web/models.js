@@ -44,6 +44,7 @@ function ledgerTable(found) {
     { title: "#", cell: (entry) => String(entry.seq) },
     { title: "When (UTC)", cell: (entry) => moment(entry.promoted_at) },
     { title: "Action", cell: actionBadge },
+    { title: "Who", cell: (entry) => h("span", { title: entry.actor }, entry.actor.split(":").pop()) },
     { title: "Version", cell: (entry) => [versionLink(entry.version), isServing(entry) ? serving : null] },
     {
       title: "Previous version",
@@ -171,6 +172,12 @@ function ledgerCard(found) {
   );
 }
 
+/** A model that passed the gate and waits for an operator. */
+function waitingCard({ version, expires_at: until, approve_command: approve }) {
+  const text = [versionLink(version), ` passed the gate and waits for an approval until ${moment(until)} UTC.`];
+  return card("Waits for approval", {}, h("p", {}, text), command(approve));
+}
+
 export async function models({ signal }) {
   const found = await call("models", { signal });
   const title = h("h1", {}, "Models");
@@ -181,7 +188,15 @@ export async function models({ signal }) {
   }
   return {
     title: "Models",
-    content: h("div", { class: "stack" }, title, ledgerCard(found), compareCard(found, signal), rollbackCard(found)),
+    content: h(
+      "div",
+      { class: "stack" },
+      title,
+      ...found.waiting.map(waitingCard),
+      ledgerCard(found),
+      compareCard(found, signal),
+      rollbackCard(found),
+    ),
   };
 }
 

@@ -75,6 +75,15 @@ class RunDetails:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingModel:
+    """A version that waits for an operator's approval until then (UTC milliseconds)."""
+
+    version: str
+    expires_at: int
+    approve_command: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelList:
     """GET /models; `ledger` has the newest entry first."""
 
@@ -82,6 +91,7 @@ class ModelList:
     ledger: tuple[LedgerEntry, ...]
     entries_total: int
     versions: tuple[str, ...]
+    waiting: tuple[WaitingModel, ...]
     rollback_command: str
     train_command: str
 

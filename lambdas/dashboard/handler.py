@@ -52,7 +52,7 @@ def _open_api() -> Api:
             kept_days=Retention.parse(settings.retention).reports,
         ),
         run_now=RunNow(reports, EventBus(aws.client("events"), settings.event_bus)),
-        models=Models(models, settings.operator_command),
+        models=Models(models, reports, settings.operator_command),
         predictions=Predictions(athena),
         seconds=settings.report_seconds,
     )

@@ -1,5 +1,6 @@
 """Model versions for the dashboard: the champion, the ledger, every version's card."""
 
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,18 +13,25 @@ from domain import keys
 from domain.errors import BadKey, BadRecord
 from domain.model.card import ModelCard
 from domain.model.champion import LedgerEntry
-from lambdas.dashboard.answers import ModelList
+from domain.model.proposal import Proposal
+from lambdas.dashboard.answers import ModelList, WaitingModel
 from lambdas.dashboard.stored import objects
 
+WAITING = 100
+"""How many of the latest proposals are read; names of executions begin with their time."""
 ENTRIES = 100
 """How many entries of the ledger one answer holds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """The models bucket, and how the operator's command line is called."""
+    """The models bucket, and how the operator's command line is called.
+
+    `reports`: the bucket with the models that wait for an approval.
+    """
 
     bucket: Bucket
+    reports: Bucket
     operator_command: str
 
     def ledger(self) -> ModelList:
@@ -37,9 +45,24 @@ class Models:
             ledger=tuple(_decode_readable(objects(self.bucket, newest))),
             entries_total=len(entries),
             versions=tuple(store.list_cards()),
+            waiting=tuple(self._list_waiting()),
             rollback_command=f"{self.operator_command} rollback",
             train_command=f"{self.operator_command} train",
         )
+
+    def _list_waiting(self) -> Iterator[WaitingModel]:
+        """Models that nobody has answered in time; a damaged record is left out."""
+        now = time.time_ns() // 1_000_000
+        proposed = [listed.key for listed in self.reports.list(keys.PROPOSALS)]
+        for data in objects(self.reports, proposed[-WAITING:]):
+            with suppress(BadRecord):
+                proposal = Proposal.from_json(data) if data is not None else None
+                if proposal is not None and proposal.waits(now):
+                    yield WaitingModel(
+                        version=proposal.version,
+                        expires_at=proposal.expires_at,
+                        approve_command=f"{self.operator_command} approve {proposal.version}",
+                    )
 
     def card(self, version: str) -> ModelCard:
         """A version's card; raises Problem (404)."""

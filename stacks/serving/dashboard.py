@@ -65,7 +65,8 @@ class Dashboard(Construct):
             api.add(route.method.upper(), route.path, self.function, keyless=route.keyless)
 
     def _grant_stores(self, role: iam.IRole, storage: StorageStack) -> None:
-        shown = (f"{keys.RUNS}*", f"{keys.REQUESTS}*", keys.ALERT_STATE, f"{keys.RETRAINING}*")
+        decisions = (f"{keys.RETRAINING}*", f"{keys.PROPOSALS}*")
+        shown = (f"{keys.RUNS}*", f"{keys.REQUESTS}*", keys.ALERT_STATE, *decisions)
         grants.read(role, storage.reports, *shown)
         grants.write(role, storage.reports, f"{keys.REQUESTS}*")
         grants.list_keys(role, storage.reports)

@@ -54,6 +54,8 @@ def test_a_named_version_serves_and_a_rollback_brings_the_champion_back(
     assert [] == damaged
     assert ["promote", "rollback"] == [entry.action for entry in entries[-2:]]
     assert list(range(1, after.seq + 1)) == [entry.seq for entry in entries]
+    arn = circle.target.client("sts").get_caller_identity()["Arn"]
+    assert [arn] * 2 == [entry.actor for entry in entries[-2:]]
 
 
 def test_the_check_finds_champion_ledger_and_registry_in_agreement(circle: Circle) -> None:

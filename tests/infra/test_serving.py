@@ -177,6 +177,8 @@ def test_only_the_dashboard_reads_reports_and_it_writes_requests_alone(aws: Asse
         "{Reports.Arn}/runs/*",
         "{Reports.Arn}/requests/*",
         "{Reports.Arn}/alerts/state.json",
+        "{Reports.Arn}/retraining/*",
+        "{Reports.Arn}/proposals/*",
         "{Models.Arn}/serving/champion.json",
         "{Models.Arn}/serving/ledger/*",
         "{Models.Arn}/serving/bundles/*/card.json",

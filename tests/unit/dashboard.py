@@ -103,7 +103,7 @@ class World:
             page=PAGE,
             runs=Runs(bucket, bucket, self.secrets, self.kept_days),
             run_now=RunNow(bucket, EventBus(clients[1], "bus"), new_id=lambda: REQUEST_ID),
-            models=Models(bucket, "python -m ops --stage dev"),
+            models=Models(bucket, bucket, "python -m ops --stage dev"),
             predictions=Predictions(athena),
             seconds=self.seconds,
             clock=lambda: NOW,

@@ -112,7 +112,8 @@ NEEDED: dict[str, Calls] = {
     ],
     "DashboardBackendRole": [
         *log_of("DashboardBackend"),
-        ("s3:GetObject", [*RUN, ALERTS, DECISION, POINTER, ENTRY, f"{BUNDLE}/card.json", *LOGGED]),
+        ("s3:GetObject", [*RUN, ALERTS, DECISION, PROPOSALS[0], POINTER, ENTRY, *LOGGED]),
+        ("s3:GetObject", [f"{BUNDLE}/card.json"]),
         ("s3:PutObject", [f"{REPORTS}/requests/a.json"]),
         ("s3:ListBucket", [REPORTS, MODELS, PREDICTIONS]),
         ("s3:GetObject s3:PutObject s3:AbortMultipartUpload", [f"{PREDICTIONS}/athena/a.csv"]),

@@ -1,6 +1,7 @@
 """What the dashboard's function answers about runs, predictions, models, and to bad questions."""
 
 import json
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from domain.drift.retraining import Decision
 from domain.drift.run_index import IndexEntry, RunIndex
 from domain.drift.summary import ColumnDrift, Profile, RowCounts, Summary, Test
 from domain.model.champion import LedgerEntry, ModelRef
+from domain.model.proposal import Proposal
 from lambdas.dashboard.page import Page
 from tests.cards import make_card
 from tests.repository import ROOT
@@ -391,6 +393,31 @@ def _promoted(world: World, number: int, reason: str) -> ModelRef:
     world.s3.objects[entry.key] = entry.to_json()
     world.s3.objects[keys.card(ref.version)] = make_card(ref.version).to_json()
     return ref
+
+
+def test_a_model_that_waits_for_an_approval_is_shown_without_its_token() -> None:
+    world, now = World(), time.time_ns() // 1_000_000
+    waiting = Proposal(
+        execution="arn:aws:states:eu-central-1:123456789012:execution:training:a",
+        version="9-0a1b2c3d",
+        reasons=("Better.",),
+        proposed_at=now,
+        expires_at=now + 3_600_000,
+        token="secret-token",
+    )
+    others = (waiting.answered("approved"), replace(waiting, expires_at=now - 1))
+    for name, proposal in zip("abc", (waiting, *others), strict=True):
+        world.s3.objects[keys.proposal(name)] = proposal.to_json()
+    world.s3.objects[keys.proposal("d")] = b"damaged"
+    found = world.get("/models")
+    assert [
+        {
+            "version": waiting.version,
+            "expires_at": waiting.expires_at,
+            "approve_command": f"python -m ops --stage dev approve {waiting.version}",
+        }
+    ] == found["waiting"]
+    assert "secret-token" not in str(found)
 
 
 def test_models_are_the_ledger_newest_first_and_every_version() -> None:

@@ -34,7 +34,7 @@ def profile(columns: Columns, contract: Contract) -> dict[str, Profile]:
 
 def compare(
     previous: Mapping[str, Any], manifest: Mapping[str, Any], columns: Columns, contract: Contract
-) -> dict[str, Any]:
+) -> Profile:
     """What changed since the manifest `previous`: rows, prevalence, and each column's shift.
 
     `stability_index` is the population stability index (Siddiqi 2006) of the new values against the

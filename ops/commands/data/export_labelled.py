@@ -46,7 +46,7 @@ def run(
         "labelled.parquet"
     ),
 ) -> Answer:
-    """Write labelled predictions as Parquet, each with its label and its weight.
+    """Write labelled predictions as Parquet, for a notebook.
 
     These are the production rows of a training that starts now: predictions that are old enough for
     their labels, each once, valid by the contract. `sampling_weight` makes them represent all

@@ -3,7 +3,7 @@
 import io
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -38,14 +38,14 @@ class FolderS3:
         self._path(Bucket, Key).write_bytes(Body)
         return {"ETag": str(len(Body))}
 
-    def get_object(self, *, Bucket: str, Key: str, **_: Any) -> Mapping[str, object]:  # noqa: N803 - boto3's names
+    def get_object(self, *, Bucket: str, Key: str, **_: Any) -> Any:  # noqa: N803 - boto3's names
         """Read an object; raises the client's own error when it is missing."""
         path = self._root / Bucket / Key
         if not path.is_file():
             raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
         return {"Body": io.BytesIO(path.read_bytes()), "ETag": str(path.stat().st_mtime_ns)}
 
-    def head_object(self, *, Bucket: str, Key: str) -> Mapping[str, object]:  # noqa: N803 - boto3's names
+    def head_object(self, *, Bucket: str, Key: str) -> Any:  # noqa: N803 - boto3's names
         """Succeed if the object exists; raise the client's own error otherwise."""
         if not (self._root / Bucket / Key).is_file():
             raise ClientError({"Error": {"Code": "404"}}, "HeadObject")
@@ -61,7 +61,7 @@ class FolderS3:
         Bucket: str,  # noqa: N803
         Prefix: str,  # noqa: N803
         Delimiter: str = "",  # noqa: N803
-    ) -> Iterator[Mapping[str, object]]:
+    ) -> Iterator[Any]:
         """The objects under a prefix, or with a delimiter the folders one level below it."""
         folder = self._root / Bucket
         files = sorted(path for path in folder.rglob("*") if path.is_file())

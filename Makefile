@@ -18,7 +18,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down train simulate drift bootstrap deploy smoke test test-slow unit integration faults e2e images check audit synth bench constraints clean
+.PHONY: help setup demo up down train simulate drift bootstrap deploy smoke test test-slow unit integration faults e2e images check check-types check-templates check-code check-web audit synth bench constraints clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -129,7 +129,8 @@ CODE := app.py domain adapters tabular lambdas training_job monitoring_job mlflo
 test: check unit integration faults e2e  ## every check and every test
 
 test-slow: $(VENV)/.dev setup node_modules/.dev  ## repetitions that are too long for `make test`
-	$(BIN)/python -m pytest tests -m slow
+	$(BIN)/python -m pytest tests -m slow --ignore tests/faults
+	$(BIN)/python -m pytest tests/faults -m slow $(TWO_EMULATORS)
 
 unit: $(VENV)/.dev setup  ## tests without a server
 	$(BIN)/python -m pytest tests/unit tests/infra -m "not slow" -n auto --maxprocesses 4 --dist loadfile $(ARGS)
@@ -137,8 +138,11 @@ unit: $(VENV)/.dev setup  ## tests without a server
 integration: $(VENV)/.dev setup node_modules/.dev  ## tests against an emulator, MLflow and a browser, which they start
 	$(BIN)/python -m pytest tests/integration -m "not slow" $(ARGS)
 
-faults: $(VENV)/.dev setup  ## the loop with injected faults, on an emulator that the tests start
-	$(BIN)/python -m pytest tests/faults -m "not slow" $(ARGS)
+# Each of two processes starts an emulator and MLflow of its own.
+TWO_EMULATORS := -n auto --maxprocesses 2
+
+faults: $(VENV)/.dev setup  ## the loop with injected faults, on emulators that the tests start
+	$(BIN)/python -m pytest tests/faults -m "not slow" $(TWO_EMULATORS) $(ARGS)
 
 e2e: $(VENV)/.dev setup  ## the demo on a small sample, on ports of its own
 	$(BIN)/python -m pytest tests/e2e -m "not slow" $(ARGS)
@@ -149,14 +153,25 @@ images: $(VENV)/.dev setup  ## build the three images and try each; needs a Dock
 	@docker buildx version >/dev/null 2>&1 || { echo "Docker lacks BuildKit: install its plugin buildx (Debian: docker-buildx)."; exit 1; }
 	$(BIN)/python -m pytest tests/images $(ARGS)
 
-check: $(VENV)/.dev node_modules/.dev synth  ## lint, types, import directions, the dashboard's files, the templates of both stages and targets
+# The parts run two at a time, the longest first. GNU make 4 shows each part's output in one piece.
+check: $(VENV)/.dev setup node_modules/.dev  ## lint, types, import directions, the dashboard's files, the templates of both stages and targets
+	@$(MAKE) --no-print-directory -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) \
+		check-types check-templates check-code check-web
+
+check-types: $(VENV)/.dev
+	mypy $(CODE)
+
+check-templates: synth
+	cfn-lint
+
+check-code: $(VENV)/.dev
 	ruff check .
 	ruff format --check .
-	bandit --quiet -ll --configfile pyproject.toml --recursive $(filter-out tests,$(CODE))
-	mypy $(CODE)
 	lint-imports --no-logo
+	bandit --quiet -ll --configfile pyproject.toml --recursive $(filter-out tests,$(CODE))
+
+check-web: node_modules/.dev
 	$(NPM) run check
-	cfn-lint
 
 # PyPI says which versions have known vulnerabilities; a package that it can't tell about is a failure.
 audit: $(VENV)/.dev  ## ask PyPI for known vulnerabilities of the pinned versions; needs the internet

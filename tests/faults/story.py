@@ -136,7 +136,7 @@ class Story:
     def watch(self) -> None:
         """Drift that recovers, a run on demand, and drift of what the predictor has answered."""
         for days, age in ((3, 12.0), (2, 0.0), (1, 0.0)):
-            self._log_day(days, older=age)
+            self.log_day(days, older=age)
             self.drift(days)
         self.mails += 2
         self.run_now(REQUEST)
@@ -295,7 +295,7 @@ class Story:
             owner=owner,
         )
 
-    def _log_day(self, days_ago: int, *, older: float) -> None:
+    def log_day(self, days_ago: int, *, older: float) -> None:
         """Predictions of a day, as Firehose has stored them."""
         bucket = Bucket(self.direct.s3, self.site.name)
         day = self.began - days_ago * DAY

@@ -1,13 +1,11 @@
 """A training whose every step is killed once, at a random moment, ends like one left in peace."""
 
 import json
-import multiprocessing
 import os
 import random
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from typing import Any, Literal
 
 import pytest
@@ -22,6 +20,7 @@ from domain.training.steps import StepName
 from ops.laptop import ACCOUNT, REGION
 from tests.faults.proxy import Fault, Plan
 from tests.faults.stage import Stage
+from tests.faults.victims import run_victim
 from tests.repository import CONTRACT_TOML
 from tests.unit.patients import csv, patients
 from training_job.settings import Settings
@@ -31,7 +30,6 @@ STEPS: tuple[StepName, ...] = ("prepare", "tune", "evaluate", "promote")
 SEEDS = int(os.environ.get("FAULT_SEEDS", "5"))
 Moment = Literal["kill before", "kill after"]
 MOMENTS: tuple[Moment, ...] = ("kill before", "kill after")
-SECONDS = 180
 
 
 @dataclass
@@ -61,20 +59,11 @@ class Training:
     def run(self, step: StepName, plan: Plan | None = None) -> int:
         """One task of a state; returns how many calls it made. A killed one leaves no result."""
         faults = self.stage.faults
-        receiver, sender = _CONTEXT.Pipe(duplex=False)
-        process = _CONTEXT.Process(target=_work, args=(sender, step, self._environ()))
-        process.start()
-        sender.close()
-        faults.victim = int(receiver.recv())
-        faults.calls.clear()
-        faults.plan = plan
-        try:
-            self.state[step] = receiver.recv() if receiver.poll(SECONDS) else None
-        except EOFError:
+        result = run_victim(faults, _run_step, step, self._environ(), plan=plan)
+        if result is None:
             self.state.pop(step, None)
-        finally:
-            faults.plan = None
-            process.join()
+        else:
+            self.state[step] = result
         return len(faults.calls)
 
     def _environ(self) -> dict[str, str]:
@@ -101,17 +90,9 @@ class Training:
         }
 
 
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(
-    ["training_job.steps", "training_job.evaluation.evaluate", "training_job.search.tune"]
-)
-
-
-def _work(sender: Connection, step: StepName, environ: Mapping[str, str]) -> None:
-    os.setsid()
+def _run_step(step: StepName, environ: Mapping[str, str]) -> Mapping[str, Any]:
     os.environ.update(environ)
-    sender.send(os.getpid())
-    sender.send(run_step(step, environ))
+    return run_step(step, environ)
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from typing import BinaryIO, cast
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
 
 from domain.contract.contract import Contract
 from domain.contract.file_format import FileColumn
@@ -76,7 +77,8 @@ def _read(stream: BinaryIO, wanted: Wanted, contract: Contract) -> Iterator[Part
         header = find_header(first, columns, separator)
         roles = Roles.of(header.names if header else (), contract)
         if header and roles.positions:
-            finder = _Finder(roles, len(header.names), header.separator, wanted)
+            probes = wanted.choose_probes(roles)
+            finder = _Finder(roles, len(header.names), header.separator, wanted, probes)
             rest = chain([first[header.end :]], chunks)
             return chain([(first[: header.end], 0)], finder.filter_blocks(rest))
     return None
@@ -88,6 +90,7 @@ class _Finder:
     width: int
     separator: str
     wanted: Wanted
+    probes: tuple[bytes, ...] | None
 
     def filter_blocks(self, chunks: Iterator[bytes]) -> Iterator[Part]:
         blocks = read_blocks(chunks, self.separator.encode())
@@ -96,7 +99,7 @@ class _Finder:
                 rest = chain([block.data], (following.data for following in blocks))
                 yield from self._filter_lines(rest)
                 return
-            if not self.wanted.may_be_in(block.data):
+            if self.probes is not None and not any(p in block.data for p in self.probes):
                 yield block.data, 0
                 continue
             yield self._filter(block)
@@ -106,7 +109,7 @@ class _Finder:
         data = block.data
         starts = find_line_starts(block)
         ends = np.append(starts[1:], len(data))
-        candidates = self._candidates(data, starts)
+        candidates = self._candidates(block, starts)
         texts = [data[starts[row] : ends[row]] for row in candidates]
         theirs = [row for row, hit in zip(candidates, self._find(texts), strict=True) if hit]
         if not theirs:
@@ -118,13 +121,42 @@ class _Finder:
         kept.append(data[last:])
         return b"".join(kept), len(theirs)
 
-    def _candidates(self, data: bytes, starts: "np.typing.NDArray[np.intp]") -> Sequence[int]:
-        """Rows that hold the bytes of an identifier."""
-        if self.wanted.probes is None:
-            return range(len(starts))
-        places = [at for probe in self.wanted.probes for at in _find_all(data, probe)]
+    def _candidates(self, block: Block, starts: "np.typing.NDArray[np.intp]") -> Sequence[int]:
+        """Rows that hold the bytes of an identifier, or, of many identifiers, one as a value."""
+        if self.probes is None:
+            return self._parse_candidates(block, len(starts))
+        places = [at for probe in self.probes for at in _find_all(block.data, probe)]
         rows = np.searchsorted(starts, places, side="right") - 1
         return cast("list[int]", np.unique(rows).tolist())
+
+    def _parse_candidates(self, block: Block, rows: int) -> Sequence[int]:
+        """By pyarrow; every row of a block that it doesn't take for as many rows as it has."""
+        names = [str(place) for place in range(self.width)]
+        wanted = [str(place) for place in self.roles.positions]
+        try:
+            table = pyarrow.csv.read_csv(
+                pa.BufferReader(block.data),
+                read_options=pyarrow.csv.ReadOptions(
+                    column_names=names, block_size=len(block.data) + 1, use_threads=False
+                ),
+                parse_options=pyarrow.csv.ParseOptions(
+                    delimiter=self.separator, newlines_in_values=bool(len(block.quotes))
+                ),
+                convert_options=pyarrow.csv.ConvertOptions(
+                    include_columns=wanted,
+                    column_types=dict.fromkeys(wanted, pa.string()),
+                    strings_can_be_null=False,
+                ),
+            )
+        except pa.ArrowInvalid:  # a row of another width, or bytes that aren't UTF-8
+            return range(rows)
+        if table.num_rows != rows:
+            return range(rows)
+        arrays = {
+            place: table.column(str(place)).combine_chunks() for place in self.roles.positions
+        }
+        found = self.wanted.find_rows(self.roles.choose(arrays), rows)
+        return np.flatnonzero(found).tolist()
 
     def _find(self, texts: Sequence[bytes]) -> list[bool]:
         """Which of these texts of one row each are theirs."""

@@ -66,11 +66,17 @@ class Wanted:
     @cached_property
     def probes(self) -> tuple[bytes, ...] | None:
         """Bytes of which one is in any text that names any of them; None where they are many."""
-        texts = self.subject_texts | self.predictions | self.references
-        if len(texts) > PROBED:
-            return None
-        spelt = {form for text in texts for form in _spell(text)}
-        return tuple(sorted(spelt | {str(key).encode() for key in self.key_numbers}))
+        keys = frozenset(map(str, self.key_numbers))
+        return _spell_all(self.subject_texts | keys | self.predictions | self.references)
+
+    def choose_probes(self, roles: "Roles") -> tuple[bytes, ...] | None:
+        """The same for a table that has these columns only."""
+        texts: set[str] = set()
+        texts |= self.subject_texts if roles.subjects else set()
+        texts |= set(map(str, self.key_numbers)) if roles.keys else set()
+        texts |= self.predictions if roles.predictions else set()
+        texts |= self.references if roles.references else set()
+        return _spell_all(frozenset(texts))
 
     @cached_property
     def unique(self) -> tuple[str, ...]:
@@ -190,6 +196,12 @@ def _as_numbers(array: pa.Array) -> pa.Array:
         [int(v) if v is not None and v.isdigit() and len(v) <= 20 else None for v in values],
         pa.uint64(),
     )
+
+
+def _spell_all(texts: frozenset[str]) -> tuple[bytes, ...] | None:
+    if len(texts) > PROBED:
+        return None
+    return tuple(sorted({form for text in texts for form in _spell(text)}))
 
 
 def _spell(text: str) -> set[bytes]:

@@ -1,0 +1,114 @@
+"""An erasure that is killed between any two of its writes ends the same when it runs again."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from domain import keys
+from tests.unit.training_job.erasure.world import (
+    ERASURE,
+    REQUEST,
+    SHE,
+    ask,
+    fill_log,
+    find_traces,
+    make_buckets,
+    prediction_id,
+    read_all,
+    read_latest,
+    run,
+)
+from training_job.erasure.erase import Buckets
+from training_job.erasure.erase_request import EraseRequest
+
+HERS = [SHE, "her-own-visit", *(prediction_id(n) for n in (20, 21, 24, 26))]
+LATER = EraseRequest(subjects=keys.erasure_subjects("20260131T150000-0a1b2c3d"))
+
+
+class Killed(BaseException):
+    """As a process that is killed: nothing of ours catches it."""
+
+
+@pytest.fixture(autouse=True)
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with mock_aws():
+        yield
+
+
+def _fill() -> Buckets:
+    buckets = make_buckets()
+    fill_log(buckets)
+    ask(buckets, SHE)
+    return buckets
+
+
+def _kill_before(buckets: Buckets, number: int) -> None:
+    """Kill the erasure before its write of that number, from 0."""
+    events = buckets.data.client.meta.events
+    seen = 0
+
+    def count(**_: Any) -> None:
+        nonlocal seen
+        if seen == number:
+            raise Killed
+        seen += 1
+
+    for operation in ("PutObject", "DeleteObject"):
+        events.register(f"before-call.s3.{operation}", count, unique_id=f"kill-{operation}")
+    try:
+        run(buckets)
+    finally:
+        for operation in ("PutObject", "DeleteObject"):
+            events.unregister(f"before-call.s3.{operation}", unique_id=f"kill-{operation}")
+
+
+def _content(buckets: Buckets) -> dict[tuple[str, str], bytes]:
+    """All that isn't about the erasure itself."""
+    return {p: d for p, d in read_latest(buckets).items() if not p[1].startswith(keys.ERASURES)}
+
+
+def _expected() -> dict[tuple[str, str], bytes]:
+    with mock_aws():
+        buckets = _fill()
+        run(buckets)
+        return _content(buckets)
+
+
+@pytest.mark.parametrize(
+    ("another", "step"), [(False, 1), (True, 5)], ids=["the same again", "another erasure"]
+)
+def test_killed_before_any_write_and_run_again_it_ends_the_same(another: bool, step: int) -> None:
+    expected, number, killed = _expected(), 0, True
+    while killed:
+        with mock_aws():
+            buckets = _fill()
+            killed = False
+            try:
+                _kill_before(buckets, number)
+            except Killed:
+                killed = True
+            if another and killed:  # of somebody who isn't there
+                buckets.data.put(LATER.subjects, b"patient-9999")
+                run(buckets, LATER)
+            run_again = killed and not another
+            if run_again:
+                run(buckets)
+            assert expected == _content(buckets), number
+            assert [] == find_traces(buckets, *HERS), number
+            left = {key for _, key, _ in read_all(buckets) if key.startswith(keys.ERASURES)}
+            assert {key for key in left if not key.endswith(".json")} == set(), number
+            assert [key for key in left if "/objects/" in key or "links" in key] == [], number
+        number += step
+    assert number > 20
+
+
+def test_the_erasures_are_named_apart() -> None:
+    assert ERASURE != LATER.erasure
+    assert REQUEST.erasure == ERASURE

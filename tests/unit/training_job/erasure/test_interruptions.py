@@ -1,6 +1,5 @@
 """An erasure that is killed between any two of its writes ends the same when it runs again."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -32,14 +31,12 @@ class Killed(BaseException):
 
 
 @pytest.fixture(autouse=True)
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    with mock_aws():
-        yield
 
 
 def _fill() -> Buckets:

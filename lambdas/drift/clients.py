@@ -4,6 +4,8 @@ import time
 from functools import cache
 from typing import cast
 
+from boto3.s3.transfer import TransferConfig
+
 from adapters import aws
 from adapters.events import EventBus
 from adapters.mail import Mailer
@@ -23,8 +25,12 @@ from tabular.models import Models
 
 @cache
 def open_stores(settings: Settings) -> Stores:
-    """Open the buckets, with time for large objects and a connection for each parallel read."""
-    s3 = aws.client("s3", timeout_seconds=60, attempts=5, connections=PARALLEL)
+    """Open the buckets, with time for large objects and a connection for each parallel read.
+
+    The parts of a large object are read beside the small objects that come next.
+    """
+    connections = PARALLEL + TransferConfig().max_request_concurrency
+    s3 = aws.client("s3", timeout_seconds=60, attempts=5, connections=connections)
     return Stores(
         models=Bucket(s3, settings.models_bucket),
         predictions=Bucket(s3, settings.predictions_bucket),

@@ -106,7 +106,7 @@ COMMANDS = {
         ("0b8f8c1e-6a35-4a0b-9f0e-2f3c1f6a7b10 --replay", "visit-4711"),
     ),
     "export-labelled": Entry(
-        "Write labelled predictions as Parquet, with labels and weights.",
+        "Write labelled predictions as Parquet, for a notebook.",
         DATA,
         ("--days 30 --out labelled.parquet", "--maturity-days 0"),
     ),

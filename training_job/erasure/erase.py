@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from dataclasses import replace as replace_fields
 from pathlib import Path
 
 from adapters.s3 import Bucket, Conflict
@@ -45,6 +46,7 @@ PARALLEL = 8
 SMALL_BYTES = 4 * 1024 * 1024
 """So many objects up to this size are worked on at a time; larger ones one after the other."""
 SAY_SECONDS = 30.0
+NAMED_AFTER = "its name holds an identifier of theirs: copy it to another name and delete it"
 NO_SUBJECT = (
     'The contract has no context column with role = "subject", so no row says whom it is about:'
     " declare one in contract.toml and deploy it, then erase."
@@ -136,7 +138,7 @@ class _Run:
     say: Callable[[str], None]
     checked: set[Place] = field(default_factory=set)
     planned: list[ErasedObject] = field(default_factory=list)
-    problems: dict[Place, Unfinished] = field(default_factory=dict)
+    problems: dict[tuple[str, str, str], Unfinished] = field(default_factory=dict)
 
     @property
     def wanted(self) -> Wanted:
@@ -189,6 +191,8 @@ class _Run:
     def _check(self, name: str, version: Version, wanted: Wanted) -> bool:
         """Look at one version, and take their rows out; returns whether it had any."""
         bucket = getattr(self.buckets, name)
+        if version.is_latest and wanted.mask(version.key) != version.key:
+            self._note_problem(name, version, NAMED_AFTER)
         with tempfile.TemporaryDirectory(prefix="erase-") as folder:
             source, target = Path(folder) / "source", Path(folder) / "target"
             if not download(bucket, version, source):
@@ -198,10 +202,7 @@ class _Run:
             if found and version.is_latest and version.size > MAXIMUM_BYTES:
                 problem = "it is larger than what one conditional write can replace"
             if problem:
-                place = _place(name, version)
-                self.problems[place] = Unfinished(
-                    bucket=name, key=version.key, version_id=version.version_id, reason=problem
-                )
+                self._note_problem(name, version, problem)
             if problem or not found:
                 self.checked.add(_place(name, version))
                 return False
@@ -224,6 +225,11 @@ class _Run:
             self._change(bucket, version, entry, target)
         return True
 
+    def _note_problem(self, name: str, version: Version, reason: str) -> None:
+        self.problems[name, version.key, reason] = Unfinished(
+            bucket=name, key=version.key, version_id=version.version_id, reason=reason
+        )
+
     def _change(self, bucket: Bucket, version: Version, entry: ErasedObject, target: Path) -> None:
         """Replace the version and delete what it was; another writer's is left to the next pass."""
         if target.exists():
@@ -243,6 +249,7 @@ class _Run:
         if not self.dry_run:
             self._mark(entries)
         ordered = sorted(entries, key=lambda one: (one.bucket, one.key, one.version_id))
+        problems, mask = [self.problems[what] for what in sorted(self.problems)], self.wanted.mask
         return Certificate(
             erasure=self.journal.erasure,
             execution=execution,
@@ -252,8 +259,8 @@ class _Run:
             subjects=len(self.subjects),
             predictions=len(self.links.predictions),
             shared_references=len(self.links.shared),
-            objects=tuple(ordered),
-            unfinished=tuple(self.problems[place] for place in sorted(self.problems)),
+            objects=tuple(replace_fields(one, key=mask(one.key)) for one in ordered),
+            unfinished=tuple(replace_fields(one, key=mask(one.key)) for one in problems),
         )
 
     def _mark(self, entries: Iterable[ErasedObject]) -> None:

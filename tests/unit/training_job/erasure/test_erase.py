@@ -287,6 +287,19 @@ def test_a_writer_that_is_faster_loses_nothing(
     assert [] == find_traces(buckets, *HERS)
 
 
+def test_an_object_that_is_named_after_a_person_is_reported_without_the_name(
+    buckets: Buckets,
+) -> None:
+    buckets.data.put(f"{keys.RAW}{SHE}.csv", f"age,Patient\n40,{SHE}\n41,{HE}\n".encode())
+    buckets.data.put(f"{keys.RAW}plain.zip", b"PK\x03\x04\x00" + SHE.encode())
+    ask(buckets, SHE)
+    assert 2 == run(buckets).unfinished
+    found = certificate(buckets)
+    assert [f"{keys.RAW}***.csv"] == [one.key for one in found.objects]
+    assert [f"{keys.RAW}***.csv", f"{keys.RAW}plain.zip"] == [one.key for one in found.unfinished]
+    assert SHE not in found.to_json().decode()
+
+
 def test_without_a_subject_in_the_contract_it_refuses_in_one_sentence(buckets: Buckets) -> None:
     ask(buckets, SHE)
     with pytest.raises(BadInput, match='no context column with role = "subject"'):

@@ -68,6 +68,9 @@ def test_it_has_fifteen_minutes_and_three_gigabytes(aws: Assembly) -> None:
     assert (900, 3008) == (function["Timeout"], function["MemorySize"])
 
 
+LOGS = ("log", "labels", "fallback", "label_draws")
+
+
 def test_it_reads_logs_and_models_and_writes_only_reports(aws: Assembly) -> None:
     allowed = aws.allowed("DriftRole")
     reports = {
@@ -76,7 +79,7 @@ def test_it_reads_logs_and_models_and_writes_only_reports(aws: Assembly) -> None
         "{Reports.Arn}/probation/*",
         "{Reports.Arn}/alerts/state.json",
     }
-    logs = {f"{{Predictions.Arn}}/{prefix}/*" for prefix in ("log", "labels", "fallback")}
+    logs = {f"{{Predictions.Arn}}/{prefix}/*" for prefix in LOGS}
     models = {f"{{Models.Arn}}/serving/{key}" for key in ("champion.json", "bundles/*")}
     assert allowed["s3:GetObject"] == reports | logs | models
     assert allowed["s3:PutObject"] == reports

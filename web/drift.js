@@ -225,9 +225,9 @@ function drawnPart(drawn) {
     : drawn.has_enough_labels
       ? ""
       : ": too few labels for a verdict";
-  const predictions = `${labelled} labels of ${count(drawn.drawn)} predictions drawn from ${span(drawn.start, drawn.end)}`;
+  const window = span(drawn.start, drawn.end);
   return [
-    h("p", {}, `Estimated from ${predictions}${result}.`),
+    h("p", {}, `Estimated from ${labelled} labels of ${count(drawn.drawn)} predictions drawn from ${window}${result}.`),
     figures.length ? metricList(figures, { wide: true }) : null,
   ];
 }
@@ -371,7 +371,10 @@ function runCard(summary, rows) {
 
 function titleRow(summary) {
   const others = summary.findings.filter((name) => name !== summary.outcome);
-  const estimated = summary.findings.includes("performance_drop") && !summary.performance?.has_enough_labels && !summary.drawn?.has_enough_labels;
+  const estimated =
+    summary.findings.includes("performance_drop") &&
+    !summary.performance?.has_enough_labels &&
+    !summary.drawn?.has_enough_labels;
   const note = "performance: estimated, for lack of labels";
   return h(
     "div",

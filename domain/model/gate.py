@@ -22,11 +22,12 @@ no gain in precision.
 
 A champion whose bundle is damaged or missing can't serve, so nothing is compared with it.
 
-There may be a second witness: the newest labelled production rows (`Recent`), on which the champion
-has already answered. When they would see the smallest gain worth having with a power of 80 %, they
-decide, by the same rules, and the uploaded test rows only must not surely get worse by more than a
-margin. With fewer labels they can only object: a challenger that is surely worse on them is not
-promoted.
+There may be a second witness: the newest labelled production rows (`Recent`), on which the
+champion has already answered. When they would see the smallest gain worth having with a power of
+80 %, or surely show more than that, they decide, by the same rules. The uploaded test rows then
+only must not surely get worse by more than a margin. They need not even that if the newest rows
+surely gain more than the margin: then outcomes have changed since the uploaded ones. With fewer
+labels production rows can only object: a challenger that is surely worse on them is not promoted.
 
 Each further challenger of the same champion needs a surer gain (`domain.model.alpha_investing`).
 """
@@ -182,21 +183,33 @@ class Recent:
             return "none"
         if min(self.positives, self.labels - self.positives) < LEAST_POSITIVES:
             return "none"
-        return "decides" if self.detectable_gain <= limits.smallest_gain else "objects"
+        if self.detectable_gain <= limits.smallest_gain or self.proves(limits.smallest_gain):
+            return "decides"
+        return "objects"
+
+    def proves(self, gain: float) -> bool:
+        """Whether they surely show more than such a gain, after all earlier tests."""
+        champion = self.evidence.champion
+        if not isinstance(champion, Paired):
+            return False
+        required = required_errors(self.evidence.earlier_verdicts) * self._error(champion)
+        return min(champion.gain.low, champion.gain.value - required) > gain
+
+    def _error(self, champion: Paired) -> float:
+        """The gain's standard error.
+
+        Where hardly any answer differs the bootstrap knows none. Three rows that differ may still
+        be unseen, each of which changes F1 by about half a positive.
+        """
+        return max(champion.standard_error, math.sqrt(3) / (2 * max(self.positives, 1)))
 
     @property
     def detectable_gain(self) -> float:
-        """The gain that they prove in 80 of 100 cases; infinite without a champion to compare with.
-
-        Where hardly any answer differs the bootstrap knows no error. Three rows that differ may
-        still be unseen, each of which changes F1 by about half a positive.
-        """
+        """The gain that they prove in 80 of 100 cases; infinite without a scored champion."""
         champion = self.evidence.champion
         if not isinstance(champion, Paired):
             return math.inf
-        unseen = math.sqrt(3) / (2 * max(self.positives, 1))
-        error = max(champion.standard_error, unseen)
-        return detectable_gain(error, self.evidence.earlier_verdicts)
+        return detectable_gain(self._error(champion), self.evidence.earlier_verdicts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,11 +256,15 @@ def judge(
             reasons += better
             against[:0] = worse
             against += _find_losing_segments(champion.segments, evidence, limits)
+    notes = [*_explain_chance(evidence, limits), *_count_looks(evidence)]
     if recent and role == "decides":
-        against += _find_uploaded_loss(uploaded, limits)
+        losses = _find_uploaded_loss(uploaded, limits)
+        if recent.proves(limits.uploaded_margin):
+            notes += [f"{loss} {OUTDATED}" for loss in losses]
+        else:
+            against += losses
     if recent and role == "objects":
         against += _find_recent_loss(recent)
-    notes = [*_explain_chance(evidence, limits), *_count_looks(evidence)]
     if replay is not None:
         against += _find_too_many_changes(replay, limits)
         notes += replay.notes()
@@ -386,6 +403,11 @@ def _explain_role(recent: Recent, role: Role, limits: GateLimits) -> str:
             "either class, are needed."
         )
     found = f"{rows} would show a true gain of {recent.detectable_gain:.4f} in 80 of 100 cases"
+    if role == "decides" and recent.detectable_gain > limits.smallest_gain:
+        return (
+            f"{rows} surely show more than the gain of {limits.smallest_gain:.4f} that is worth"
+            f" having ({_name_limit('smallest_gain')}), so they decide."
+        )
     if role == "decides":
         return (
             f"{found}, no more than the {limits.smallest_gain:.4f} that is worth having "
@@ -395,6 +417,12 @@ def _explain_role(recent: Recent, role: Role, limits: GateLimits) -> str:
         f"{found}, more than the {limits.smallest_gain:.4f} that is worth having "
         f"({_name_limit('smallest_gain')}), so they can only object."
     )
+
+
+OUTDATED = (
+    "That is no objection: the newest production rows surely gain more than this, so outcomes have"
+    " changed since the uploaded ones."
+)
 
 
 def _find_uploaded_loss(uploaded: Evidence, limits: GateLimits) -> Iterable[str]:

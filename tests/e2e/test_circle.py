@@ -12,7 +12,7 @@ import pytest
 from domain import keys
 from domain.model.bundle import Bundle
 from domain.model.champion import Champion
-from ops.commands.data import query
+from ops.commands.data import contract_check, query
 from ops.commands.machine import mail
 from ops.commands.models import ledger
 from tests.browser import chromium
@@ -219,6 +219,11 @@ def test_a_rollback_without_a_previous_model_says_so(circle: Circle) -> None:
     done = ops(circle.target.folder, "rollback")
     assert 1 == done.returncode
     assert "none to go back to" in done.stderr
+
+
+def test_the_deployed_contract_is_found_and_changes_nothing(circle: Circle) -> None:
+    answer = contract_check.run(circle.target)
+    assert ({"deployed": True, "differences": []}, 0) == (answer.data, answer.status)
 
 
 def test_up_again_changes_nothing_and_a_taken_port_is_one_sentence(circle: Circle) -> None:

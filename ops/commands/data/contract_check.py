@@ -10,6 +10,7 @@ from typer import Argument, Option
 from domain.contract.difference import compare, find_unretired
 from ops.console import Answer
 from ops.contract_changes import describe, parse_contract, read_deployed_contract
+from ops.errors import OpsError
 from ops.laptop import ROOT
 from ops.target import Target
 
@@ -28,12 +29,16 @@ def run(
     files, log and model would notice. Nothing is deployed.
     """
     wanted = parse_contract(file)
-    deployed = read_deployed_contract(target)
+    unknown = ""
+    try:
+        deployed = read_deployed_contract(target)
+    except OpsError as error:  # the contract alone can be checked without a deployment
+        deployed, unknown = None, f" It was compared with nothing: {error}"
     if deployed is None:
         features = f"{len(wanted.features)} feature{'s'[: len(wanted.features) > 1]}"
         return Answer(
             data={"deployed": False, "differences": []},
-            shown=[f"{file} can be deployed: it predicts {wanted.target} by {features}."],
+            shown=[f"{file} can be deployed: it predicts {wanted.target} by {features}.{unknown}"],
             next_step=target.deploy_command,
         )
     unretired = find_unretired(deployed, wanted)

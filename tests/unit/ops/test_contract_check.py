@@ -100,6 +100,18 @@ def test_before_the_first_deployment_a_contract_is_compared_with_nothing(
     assert "it predicts diabetes by 8 features" in str(answer.shown[0])
 
 
+def test_without_a_running_deployment_the_contract_alone_is_checked(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OpsError("The emulator doesn't run.", "python -m ops up")
+
+    monkeypatch.setattr(Target, "client", refuse)
+    answer = contract_check.run(target)
+    assert (0, False) == (answer.status, answer.data["deployed"])
+    assert "compared with nothing: The emulator doesn't run." in str(answer.shown[0])
+
+
 def test_a_deployment_that_would_lose_a_column_is_refused_before_it_begins(
     target: Target,
     tmp_path: Path,

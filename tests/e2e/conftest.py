@@ -65,16 +65,16 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def brought_up(folder: Path, environment: Mapping[str, str]) -> Iterator[Target]:
+def brought_up(folder: Path, environment: Mapping[str, str], *options: str) -> Iterator[Target]:
     """A laptop with everything up and nothing trained, on free ports; its AWS is this process's.
 
-    `environment`: of its services, on top of this process's own.
+    `environment`: of its services, on top of this process's own. `options`: further ones of `up`.
     """
     ports = ("--port", str(free_port()), "--mlflow-port", str(free_port()))
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
-        done = ops(folder, "up", *ports)
+        done = ops(folder, "up", *ports, *options)
     try:
         assert 0 == done.returncode, done.stderr + done.stdout
         laptop = Laptop.load(folder)

@@ -166,7 +166,13 @@ function ledgerCard(found) {
   const advice = "No version has passed the gate. Their model cards say how they scored.";
   return card(
     "Ledger",
-    { aside: h("span", { class: "note" }, `${count(found.entries_total)} entries`) },
+    {
+      aside: h(
+        "span",
+        { class: "note" },
+        found.entries_total === 1 ? "1 entry" : `${count(found.entries_total)} entries`,
+      ),
+    },
     found.ledger.length ? ledgerTable(found) : empty("Nothing has been promoted yet", advice),
     links.length ? h("p", { class: "note more" }, "Never promoted: ", links) : null,
   );

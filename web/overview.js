@@ -90,7 +90,7 @@ function timelineCard(data) {
     const button = h("p", {}, h("a", { class: "button", href: "#/drift" }, "Run now"));
     return card("Drift timeline", { class: "span-12" }, empty("No drift run yet", text, button));
   }
-  const aside = h("span", { class: "note" }, `${count(data.runs_total)} runs`);
+  const aside = h("span", { class: "note" }, data.runs_total === 1 ? "1 run" : `${count(data.runs_total)} runs`);
   return card("Drift timeline", { class: "span-12", aside }, runTimeline(data.timeline));
 }
 

@@ -153,14 +153,16 @@ def is_miscalibrated(value: float, error: float) -> bool:
 
 
 def read_test_figures(card: ModelCard | None) -> dict[str, Interval]:
-    """The figures on the test rows that a window's performance is compared with."""
+    """The figures that a window's performance is compared with: those on the rows that decided.
+
+    These are the newest production rows if they had enough labels, and else the uploaded test rows.
+    """
     if card is None:
         return {}
-    bounds = {
-        name: card.intervals.get(name, (value, value)) for name, value in card.metrics.items()
-    }
+    decided = card.recent if card.recent is not None and card.recent_role == "decides" else card
+    metrics, intervals = decided.metrics, decided.intervals
     return {
-        name: Interval(card.metrics[name], *bounds[name])
+        name: Interval(metrics[name], *intervals.get(name, (metrics[name], metrics[name])))
         for name in METRICS
-        if name in card.metrics
+        if name in metrics
     }

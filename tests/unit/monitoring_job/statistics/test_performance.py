@@ -9,7 +9,8 @@ import pytest
 
 from domain.drift.performance import Expectation, Performance, read_test_figures
 from domain.interval import Interval
-from domain.model.card import ModelCard
+from domain.model.card import ModelCard, RecentFigures
+from domain.model.gate import Role
 from monitoring_job.statistics.calibration import fit_line
 from monitoring_job.statistics.expectation import estimate_performance, find_prevalence
 from monitoring_job.statistics.performance import measure_performance
@@ -67,6 +68,20 @@ def test_without_a_positive_the_undefined_is_none() -> None:
     assert dict.fromkeys(METRICS) == nothing.figures
 
 
+def _card_with_production(role: Role) -> ModelCard:
+    recent = RecentFigures(
+        role=role,
+        start=0,
+        end=1,
+        labels=500,
+        positives=100,
+        effective_rows=500.0,
+        metrics={"f1": 0.6, "brier": 0.1},
+        intervals={"f1": (0.5, 0.7)},
+    )
+    return make_card("1-0a1b2c3d", metrics={"f1": 0.8}, intervals={}, recent=recent)
+
+
 @pytest.mark.parametrize(
     ("card", "expected"),
     [
@@ -80,6 +95,8 @@ def test_without_a_positive_the_undefined_is_none() -> None:
             make_card("1-0a1b2c3d", metrics={"f1": 0.8}, intervals={"f1": (0.7, 0.9)}),
             {"f1": (0.8, 0.7, 0.9)},
         ),
+        (_card_with_production("decides"), {"f1": (0.6, 0.5, 0.7)}),
+        (_card_with_production("objects"), {"f1": (0.8, 0.8, 0.8)}),
     ],
 )
 def test_a_window_is_compared_with_the_figures_that_the_card_has(

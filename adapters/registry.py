@@ -173,6 +173,15 @@ class Tracking:
         with _translated():
             self.client.log_artifacts(run_id, str(folder), name)
 
+    def close_abandoned_trials(self, parent_run: str) -> None:
+        """Close child runs that a killed step left running, as killed if they have no figures."""
+        child = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{parent_run}' and attributes.status = 'RUNNING'"
+        experiment = self.experiment_id()
+        with _translated():
+            for run in self.client.search_runs([experiment], child):
+                status = "FINISHED" if run.data.metrics else "KILLED"
+                self.client.set_terminated(run.info.run_id, status=status)
+
     def finish(self, run_id: str) -> None:
         """Close the execution's run."""
         with _translated():

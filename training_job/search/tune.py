@@ -51,6 +51,7 @@ def tune(
     continues it. `processes`: 0 means one per vCPU.
     """
     parent_run = tracking.run_of(execution)
+    tracking.close_abandoned_trials(parent_run)
     _log_dataset(data, tracking, parent_run, dataset_id, contract)
     with tempfile.TemporaryDirectory(prefix="tune-") as folder:
         journal = Path(folder) / "journal.log"

@@ -41,6 +41,9 @@ class FakeTracking:
     def experiment_id(self) -> str:
         return "1"
 
+    def close_abandoned_trials(self, parent_run: str) -> None:
+        pass
+
     def log_trial(self, *, name: str, **_: Any) -> None:
         if self.down:
             raise RegistryUnavailable("MLflow is down.")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from domain.contract.contract import Contract
-from domain.contract.difference import Difference, Effect, compare
+from domain.contract_difference import Difference, Effect, compare
 from domain.errors import BadContract
 from ops.console import write_line
 from ops.errors import OpsError

@@ -19,17 +19,23 @@ def contract() -> Contract:
 
 
 @pytest.fixture
-def moto_bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
-    """An empty bucket of moto's, with its real conditional writes."""
+def moto_aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Moto in place of AWS."""
     for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     with mock_aws():
-        client = boto3.client("s3")
-        client.create_bucket(Bucket="unit")
-        yield Bucket(client, "unit")
+        yield
+
+
+@pytest.fixture
+def moto_bucket(moto_aws: None) -> Bucket:
+    """An empty bucket of moto's, with its real conditional writes."""
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="unit")
+    return Bucket(client, "unit")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from domain.contract.difference import compare, find_unretired
+from domain.contract_difference import compare, find_unretired
 from ops.console import Answer
 from ops.contract_changes import describe, parse_contract, read_deployed_contract
 from ops.errors import OpsError

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from moto import mock_aws
 
 from adapters import s3_versions
 from adapters.s3 import Bucket
@@ -51,14 +50,8 @@ HERS = [SHE, "her-own-visit", *(prediction_id(n) for n in (20, 21, 24, 26))]
 
 
 @pytest.fixture
-def buckets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Buckets]:
-    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    with mock_aws():
-        yield make_buckets()
+def buckets(moto_aws: None) -> Buckets:
+    return make_buckets()
 
 
 @pytest.fixture

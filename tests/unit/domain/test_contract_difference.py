@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from domain.contract.contract import Contract
-from domain.contract.difference import compare, find_unretired
+from domain.contract_difference import compare, find_unretired
 from tests.repository import CONTRACT_TOML
 
 Change = Callable[[dict[str, Any]], object]

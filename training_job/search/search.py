@@ -20,16 +20,17 @@ from training_job.search.fitters import (
     Report,
     Task,
 )
-from training_job.search.study import space
+from training_job.search.study import ask, space
 
 
 @dataclass(slots=True)
 class Search:
-    """Runs the remaining trials of a study. `uploaded`: see `space`."""
+    """Runs the remaining trials of a study. `seed`: see `ask`; `uploaded`: see `space`."""
 
     study: optuna.Study
     fitters: Fitters
     trials: int
+    seed: int
     say: Callable[[str], None]
     uploaded: bool = False
     running: dict[int, optuna.Trial] = field(default_factory=dict)
@@ -62,7 +63,7 @@ class Search:
             raise self.failure
 
     def _start(self) -> None:
-        trial = self.study.ask()
+        trial = ask(self.study, self.seed)
         self.running[trial.number] = trial
         died = self.fitters.start(Task(trial.number, space(trial, uploaded=self.uploaded)))
         if died is not None:

@@ -48,23 +48,28 @@ def try_both_weights_first(study: optuna.Study) -> None:
             study.enqueue_trial({UPLOADED_WEIGHT: weight})
 
 
-def open_study(journal: Path, seed: int) -> optuna.Study:
-    """Open the study in the journal; each attempt seeds its sampler differently."""
+def open_study(journal: Path) -> optuna.Study:
+    """Open the study in the journal, or begin it."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    storage = JournalStorage(JournalFileBackend(str(journal)))
-    earlier = sum(storage.get_n_trials(study._study_id) for study in storage.get_all_studies())
     return optuna.create_study(
         study_name=STUDY,
-        storage=storage,
-        sampler=optuna.samplers.TPESampler(
-            seed=seed + earlier, multivariate=True, constant_liar=True
-        ),
+        storage=JournalStorage(JournalFileBackend(str(journal))),
         pruner=optuna.pruners.PercentilePruner(
             100.0 - PRUNED_BELOW, n_startup_trials=STARTUP_TRIALS
         ),
         direction="minimize",
         load_if_exists=True,
     )
+
+
+def ask(study: optuna.Study, seed: int) -> optuna.Trial:
+    """Begin the next trial; its number seeds the sampler, so that a resumed search repeats it."""
+    trials = study.get_trials(deepcopy=False)
+    number = sum(trial.state != TrialState.WAITING for trial in trials)
+    study.sampler = optuna.samplers.TPESampler(
+        seed=seed + number, multivariate=True, constant_liar=True
+    )
+    return study.ask()
 
 
 def count_finished(study: optuna.Study) -> int:

@@ -56,7 +56,7 @@ def tune(
     with tempfile.TemporaryDirectory(prefix="tune-") as folder:
         journal = Path(folder) / "journal.log"
         resume(models, keys.study(execution), journal)
-        study = open_study(journal, seed)
+        study = open_study(journal)
         abandon_running(study)
         remaining = trials - count_finished(study)
         if remaining > 0:
@@ -76,7 +76,8 @@ def tune(
                     tracking, parent_run, tracking.experiment_id(), contract.objective.metric
                 ) as log,
             ):
-                for done, params in Search(study, fitters, remaining, say, uploaded).run():
+                search = Search(study, fitters, remaining, seed, say, uploaded)
+                for done, params in search.run():
                     models.upload(journal, keys.study(execution))
                     log.add(done, params)
                 log.settle(say)

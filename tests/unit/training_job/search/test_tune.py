@@ -101,6 +101,17 @@ def test_a_retried_step_runs_only_the_trials_that_are_missing(data: dict[str, An
     assert not set(first.trials) & set(second.trials)
 
 
+@pytest.mark.parametrize("ended", [1, 11])
+def test_a_search_that_was_interrupted_finds_what_an_uninterrupted_one_finds(
+    data: dict[str, Any], ended: int
+) -> None:
+    whole, _, _ = search(data, processes=1, trials=13, execution="whole")
+    search(data, processes=1, trials=ended, execution="parts")
+    parts, _, _ = search(data, processes=1, trials=13, execution="parts")
+    assert (whole.params, whole.valid_log_loss) == (parts.params, parts.valid_log_loss)
+    assert whole.best_trial == parts.best_trial
+
+
 def test_a_journal_cut_short_is_continued(data: dict[str, Any]) -> None:
     search(data, trials=3)
     bucket, key = data["models"], keys.study("e")

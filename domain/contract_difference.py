@@ -102,6 +102,9 @@ def _feature(old: Feature, new: Feature) -> Iterator[Difference]:
         yield Difference("training", f"The next model follows {name} in {_direction(new)}.")
     if old.drift != new.drift:
         yield Difference("nothing", f"{name} has other limits of drift.")
+    described = (old.title, old.unit, old.description) != (new.title, new.unit, new.description)
+    if described:
+        yield Difference("nothing", f"{name} is described in other words {AFTERWARDS}.")
 
 
 def _direction(feature: Feature) -> str:

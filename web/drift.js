@@ -93,10 +93,13 @@ function effect(test) {
   return RATIOS.includes(test.method) ? `${fixed(test.effect)} ×` : fixed(test.effect);
 }
 
+/** What people call a column; runs of earlier releases have its name only. */
+const titleOf = (column) => column.title || column.name;
+
 /** Mean, or the share of the category that moved most, in the reference and in the window. */
-function change({ reference, current }) {
+function change({ reference, current, unit }) {
   if (Number.isFinite(reference.mean) && Number.isFinite(current.mean)) {
-    return `${reference.mean} → ${current.mean}`;
+    return `${reference.mean} → ${current.mean}${unit ? ` ${unit}` : ""}`;
   }
   const [before, after] = [reference, current].map((side) => new Map(Object.entries(side.shares)));
   const difference = (name) => Math.abs((after.get(name) ?? 0) - (before.get(name) ?? 0));
@@ -130,7 +133,7 @@ function verdict({ column, test }) {
 }
 
 const columnColumns = [
-  { title: "Column", cell: ({ column }) => h("span", { class: "column-name" }, column.name) },
+  { title: "Column", cell: ({ column }) => h("span", { class: "column-name" }, titleOf(column)) },
   { title: "Verdict", cell: verdict },
   { title: "Effect size", number: true, cell: ({ test }) => effect(test) },
   { title: "q-value", number: true, cell: ({ test }) => tiny(test?.q_value) },
@@ -248,7 +251,7 @@ function strongestColumn(segment) {
 
 function driftedNames(segment) {
   if (!segment.columns.length) return h("span", { class: "note" }, "too few rows");
-  const names = driftedColumns(segment).map((column) => column.name);
+  const names = driftedColumns(segment).map(titleOf);
   return names.join(", ") || "–";
 }
 
@@ -259,7 +262,7 @@ const segmentColumns = [
     title: "Strongest effect",
     cell: (segment) => {
       const column = strongestColumn(segment);
-      return column ? `${column.name} ${effect(strongest(column))}` : "–";
+      return column ? `${titleOf(column)} ${effect(strongest(column))}` : "–";
     },
   },
   {

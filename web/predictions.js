@@ -20,6 +20,8 @@ import {
 
 const MISSING = "";
 
+const hint = (id, ...parts) => h("span", { class: "hint", id: `${id}-hint` }, parts.filter(Boolean).join(" "));
+
 /** A select for a category or a flag. */
 function choice(id, name, schema, required, example) {
   const values = schema.enum.filter((value) => value !== null);
@@ -29,7 +31,9 @@ function choice(id, name, schema, required, example) {
     h("option", { value: JSON.stringify(value), selected: value === example }, text(value)),
   );
   const unknown = required ? null : h("option", { value: MISSING }, "not known");
-  return h("select", { id, name }, unknown, options);
+  const { description } = schema;
+  const described = { "aria-describedby": description ? `${id}-hint` : null };
+  return [h("select", { id, name, ...described }, unknown, options), description ? hint(id, description) : null];
 }
 
 /** An input for a number, with its range as a hint. */
@@ -38,7 +42,7 @@ function numberInput(id, name, schema, required, example) {
   const placeholder = required ? null : "not known";
   const typing = { type: "number", inputmode: "decimal", placeholder };
   const input = h("input", { id, name, ...typing, ...range, required, value: example });
-  return [input, h("span", { class: "hint", id: `${id}-hint` }, `${schema.minimum} – ${schema.maximum}`)];
+  return [input, hint(id, `${schema.minimum} – ${schema.maximum}`, schema["x-unit"], schema.description)];
 }
 
 /** An input for a text of the context, with its meaning as a hint. */
@@ -46,7 +50,7 @@ function textInput(id, name, schema, required, example) {
   const typing = { type: "text", maxlength: schema.maxLength, placeholder: required ? null : "not known" };
   const value = required ? example : null;
   const input = h("input", { id, name, ...typing, "aria-describedby": `${id}-hint`, required, value });
-  return [input, h("span", { class: "hint", id: `${id}-hint` }, schema.description)];
+  return [input, hint(id, schema.description)];
 }
 
 function inputFor(schema) {
@@ -57,7 +61,7 @@ function inputFor(schema) {
 function field(prefix, name, schema, required, example) {
   const id = `${prefix}-${name}`;
   const input = inputFor(schema)(id, name, schema, required, example);
-  return h("div", { class: "field" }, h("label", { for: id }, name), input);
+  return h("div", { class: "field" }, h("label", { for: id }, schema.title ?? name), input);
 }
 
 /** A field for each property of an object's schema. */
@@ -84,10 +88,13 @@ function readForm(features, context) {
   return { ...readFields(features), ...(context ? { context: readFields(context) } : {}) };
 }
 
-function explanationPart(explanation) {
+/** What people call a feature, by the API's own description. */
+const titleOf = (properties, name) => properties[name]?.title ?? name;
+
+function explanationPart(explanation, properties) {
   if (!explanation) return h("p", { class: "note" }, "This answer came without an explanation.");
   /** @type {[string, number][]} */
-  const entries = Object.entries(explanation.contributions);
+  const entries = Object.entries(explanation.contributions).map(([name, value]) => [titleOf(properties, name), value]);
   entries.sort((a, b) => Math.abs(b[1]) - Math.abs(a[1]));
   const note =
     `In log-odds. Knowing nothing, the model starts at ${fixed(explanation.expected, 2)}; ` +
@@ -95,7 +102,7 @@ function explanationPart(explanation) {
   return [h("h3", {}, "What spoke for and against"), contributions(entries), h("p", { class: "note" }, note)];
 }
 
-function answerView(answer, target) {
+function answerView(answer, target, properties) {
   return h(
     "div",
     { class: "result" },
@@ -111,7 +118,7 @@ function answerView(answer, target) {
       ["Version", answer.model_version],
       ["Prediction id", h("code", {}, answer.prediction_id)],
     ]),
-    explanationPart(answer.explanation),
+    explanationPart(answer.explanation, properties),
   );
 }
 
@@ -141,7 +148,7 @@ async function scoring(signal) {
     button.disabled = true;
     try {
       const answer = await call("predict?explain=true", { method: "POST", body: readForm(fields, context), signal });
-      result.replaceChildren(answerView(answer, target));
+      result.replaceChildren(answerView(answer, target, instance.properties));
       say(`Probability ${percent(answer.probability)}`);
     } catch (/** @type {any} */ error) {
       if (signal.aborted) return;

@@ -13,7 +13,12 @@ Schema = dict[str, object]
 
 
 def describe_feature(feature: Feature) -> Schema:
-    """Return the JSON Schema of one feature's values."""
+    """Return the JSON Schema of one feature's values, with its title, unit and description."""
+    words = {"title": feature.title, UNIT: feature.unit, "description": feature.description}
+    return _describe_values(feature) | {key: text for key, text in words.items() if text}
+
+
+def _describe_values(feature: Feature) -> Schema:
     match feature.kind:
         case "category":
             values = [*feature.categories, *([None] if feature.nullable else [])]
@@ -39,9 +44,13 @@ def describe_context(entry: Context) -> Schema:
     if entry.values:
         described = describe_feature(entry.values)
     role: Schema = {ROLE: entry.role} if entry.role else {}
-    return described | {"description": CONTEXT_DESCRIPTIONS[entry.role]} | role
+    title: Schema = {"title": entry.title} if entry.title else {}
+    meaning = entry.description or CONTEXT_DESCRIPTIONS[entry.role]
+    return described | title | {"description": meaning} | role
 
 
+UNIT = "x-unit"
+"""Says in a schema what a feature's numbers are measured in."""
 ROLE = "x-role"
 """Says in a schema which context column is the reference, and which the subject."""
 CONTEXT_DESCRIPTIONS: dict[Role | None, str] = {
@@ -104,7 +113,7 @@ def build_components(contract: Contract) -> dict[str, Schema]:
             {
                 "expected": {"type": "number", "description": "Log-odds when no feature is known."},
                 "contributions": _closed(
-                    {feature.name: {"type": "number"} for feature in contract.features}
+                    {feature.name: _describe_contribution(feature) for feature in contract.features}
                 )
                 | {"description": "Log-odds; with `expected` they add up to `probability`'s."},
             }
@@ -151,6 +160,10 @@ def build_components(contract: Contract) -> dict[str, Schema]:
             },
         },
     }
+
+
+def _describe_contribution(feature: Feature) -> Schema:
+    return {"type": "number"} | ({"title": feature.title} if feature.title else {})
 
 
 def _describe_instance(contract: Contract) -> Schema:

@@ -43,7 +43,8 @@ class Context:
     caller's own id of a prediction, and may repeat. Columns with a role are texts.
 
     `values`: the rules for a category, a number or a flag; None for a text, which has up to
-    `maximum_length` characters. `nullable`: may be absent or null.
+    `maximum_length` characters. `nullable`: may be absent or null. `title`, `description`: what
+    people call it and what it means; each may be empty.
     """
 
     name: str
@@ -52,6 +53,8 @@ class Context:
     nullable: bool = False
     maximum_length: int = USUAL_LENGTH
     in_files: ColumnFormat = field(default_factory=ColumnFormat)
+    title: str = ""
+    description: str = ""
 
     @property
     def kind(self) -> ContextKind:

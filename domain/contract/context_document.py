@@ -12,7 +12,14 @@ from domain.contract.context import (
     Context,
 )
 from domain.contract.feature import Feature
-from domain.contract.feature_document import is_name, read_feature, unknown_keys, write_feature
+from domain.contract.feature_document import (
+    is_name,
+    read_descriptions,
+    read_feature,
+    unknown_keys,
+    write_descriptions,
+    write_feature,
+)
 from domain.contract.file_format_document import read_column_format, write_column_format
 from domain.contract.reserved_names import RESERVED_COLUMNS
 from domain.typed_json import Json
@@ -33,6 +40,7 @@ def _write(entry: Context) -> dict[str, Json]:
         written["nullable"] = True
     if entry.maximum_length != USUAL_LENGTH:
         written["maximum_length"] = entry.maximum_length
+    written |= write_descriptions(title=entry.title, description=entry.description)
     return written | write_column_format(entry.in_files)
 
 
@@ -61,13 +69,20 @@ def read_context(index: int, entry: Any, problems: list[str]) -> Context:
     if "monotone" in entry:
         problems.append(f"{where}: unknown key monotone")
     values = read_feature(index, {**plain, "name": name or "unnamed"}, problems)
-    return Context(name=name, values=values, nullable=values.nullable, in_files=values.in_files)
+    return Context(
+        name=name,
+        values=values,
+        nullable=values.nullable,
+        in_files=values.in_files,
+        title=values.title,
+        description=values.description,
+    )
 
 
 def _text_context(
     where: str, context: Context, entry: Mapping[str, Any], problems: list[str]
 ) -> Context:
-    allowed = {"name", "role", "kind", "source"}
+    allowed = {"name", "role", "kind", "source", "title", "description"}
     if context.role != "row_id":
         allowed |= {"nullable", "maximum_length"}
     problems += unknown_keys(where, entry, allowed)
@@ -86,6 +101,7 @@ def _text_context(
         in_files=read_column_format(
             where, {k: entry[k] for k in ("source",) if k in entry}, problems
         ),
+        **read_descriptions(where, {k: v for k, v in entry.items() if k != "unit"}, problems),
     )
 
 

@@ -23,7 +23,7 @@ from domain.contract.objective import Objective
 from domain.errors import BadContract
 
 NO_CONTEXT = RequestContext()
-UNSCORED = frozenset({"monotone", "in_files", "drift"})
+UNSCORED = frozenset({"monotone", "in_files", "drift", "title", "unit", "description"})
 """Fields of a feature that don't change what a row means, and so not the contract's version."""
 
 

@@ -19,7 +19,11 @@ CATEGORIES_LISTED = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feature:
-    """One input column."""
+    """One input column.
+
+    `title`, `unit`, `description`: what people call it, what its numbers are measured in, and what
+    it means. Each may be empty.
+    """
 
     name: str
     kind: Kind
@@ -31,6 +35,9 @@ class Feature:
     """The only direction in which the probability may follow the value; empty for any."""
     in_files: ColumnFormat = field(default_factory=ColumnFormat)
     drift: DriftLimits = USUAL
+    title: str = ""
+    unit: str = ""
+    description: str = ""
 
     @property
     def column(self) -> str:

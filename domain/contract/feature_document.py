@@ -18,6 +18,9 @@ from domain.typed_json import Json
 MOST_CATEGORIES = 5_000
 """A feature with more would take a column of the model's input for each of them."""
 
+LONGEST_TEXTS = {"title": 60, "unit": 20, "description": 300}
+"""The most characters of what describes a column to people."""
+
 
 def read_feature(index: int, entry: Any, problems: list[str]) -> Feature:
     """Parse one entry; notes problems and returns a harmless stand-in on the way."""
@@ -26,7 +29,8 @@ def read_feature(index: int, entry: Any, problems: list[str]) -> Feature:
     if kind is None:
         return Feature(name=name, kind="flag")
     wanted = {"category": {"categories"}, "number": {"minimum", "maximum"}, "flag": set()}[kind]
-    allowed = wanted | {"name", "kind", "nullable", "drift"}
+    allowed = wanted | {"name", "kind", "nullable", "drift", "title", "description"}
+    allowed |= {"unit"} if kind == "number" else set()
     allowed |= FLAG_KEYS if kind == "flag" else COLUMN_KEYS
     if kind != "category":
         allowed.add("monotone")
@@ -68,7 +72,26 @@ def read_feature(index: int, entry: Any, problems: list[str]) -> Feature:
         monotone=monotone,
         in_files=read_column_format(where, entry, problems),
         drift=read_drift_limits(where, entry.get("drift", {}), problems),
+        **read_descriptions(where, entry, problems),
     )
+
+
+def read_descriptions(where: str, entry: Mapping[str, Any], problems: list[str]) -> dict[str, str]:
+    """The entry's title, unit and description, as far as it has them; notes what is wrong."""
+    found = {}
+    for key, longest in LONGEST_TEXTS.items():
+        text = entry.get(key)
+        if text is None:
+            continue
+        fits = isinstance(text, str) and 0 < len(text) <= longest
+        if not fits or not text.isprintable() or text != text.strip():
+            problems.append(
+                f"{where}: {key} must be a text of 1 to {longest} printable characters, without"
+                " blanks at its ends"
+            )
+            continue
+        found[key] = text
+    return found
 
 
 def write_feature(feature: Feature) -> dict[str, Json]:
@@ -83,7 +106,15 @@ def write_feature(feature: Feature) -> dict[str, Json]:
     if feature.monotone:
         plain["monotone"] = feature.monotone
     limits: dict[str, Json] = dict(write_drift_limits(feature.drift))
+    plain |= write_descriptions(
+        title=feature.title, unit=feature.unit, description=feature.description
+    )
     return plain | write_column_format(feature.in_files) | ({"drift": limits} if limits else {})
+
+
+def write_descriptions(**texts: str) -> dict[str, Json]:
+    """Those that aren't empty, as `read_descriptions` takes them back."""
+    return {key: text for key, text in texts.items() if text}
 
 
 def read_name_and_kind(where: str, entry: Any, problems: list[str]) -> tuple[str, Kind | None]:

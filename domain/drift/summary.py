@@ -128,7 +128,10 @@ class Test:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnDrift:
-    """The comparison of one column. `problem` is a sentence that says why tests are missing."""
+    """The comparison of one column.
+
+    `title` and `unit` are the contract's. `problem` is a sentence that says why tests are missing.
+    """
 
     name: str
     column: str
@@ -137,6 +140,8 @@ class ColumnDrift:
     current: Profile
     tests: tuple[Test, ...] = ()
     problem: str | None = None
+    title: str = ""
+    unit: str = ""
 
     @property
     def drifted(self) -> bool:

@@ -99,7 +99,7 @@ def _describe_range(columns: Sequence[ColumnDrift]) -> str:
     ]
     if len(moved) < len(columns):
         return "it differs from the reference in each of them"
-    return f"the mean moved by {min(moved):+.3g} to {max(moved):+.3g}"
+    return f"the mean moved by {min(moved):+.3g} to {max(moved):+.3g}{_unit(columns[0])}"
 
 
 def _describe_figures(performance: SegmentPerformance) -> str:
@@ -184,9 +184,14 @@ def _describe_means(column: ColumnDrift) -> str:
     old, new = column.reference.mean, column.current.mean
     if old is None or new is None:
         return ""
+    unit = _unit(column)
     if f"{old:g}" == f"{new:g}":
-        return f"the mean is still {new:g}, but "
-    return f"the mean {_move(old, new)} from {old:g} to {new:g}, and "
+        return f"the mean is still {new:g}{unit}, but "
+    return f"the mean {_move(old, new)} from {old:g} to {new:g}{unit}, and "
+
+
+def _unit(column: ColumnDrift) -> str:
+    return f" {column.unit}" if column.unit else ""
 
 
 def _describe_groups(column: ColumnDrift) -> str:

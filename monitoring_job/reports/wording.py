@@ -244,7 +244,7 @@ def _before(test: float | None) -> str:
 
 def name(column: ColumnDrift) -> str:
     """What people call the column."""
-    return PROBABILITY if column.column == "probability" else column.name
+    return PROBABILITY if column.column == "probability" else column.title or column.name
 
 
 def shorten(text: str) -> str:

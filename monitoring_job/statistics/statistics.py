@@ -92,6 +92,8 @@ def compare_column(reference: Column, current: Column) -> ColumnDrift:
         current=new,
         tests=tuple(result for result in results if isinstance(result, Test)),
         problem=" ".join(problems) or None,
+        title=reference.feature.title,
+        unit=reference.feature.unit,
     )
 
 

@@ -113,9 +113,9 @@ def test_one_run_was_quiet_and_the_other_found_the_shift(circle: Circle) -> None
 
 def test_one_mail_came_and_it_says_what_drifted_without_patient_data(circle: Circle) -> None:
     (found,) = mail.read_mails(circle.laptop)
-    assert "blood_glucose_level" in found.subject
+    assert "Blood glucose" in found.subject
     for body in (found.text, found.html):
-        assert "blood_glucose_level" in body
+        assert "Blood glucose" in body
         assert _champion(circle).version in body
     assert circle.figures["mail"][0]["subject"] == found.subject
 

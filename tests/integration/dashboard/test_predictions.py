@@ -27,13 +27,14 @@ def _column(page: "Page", name: str) -> list[str]:
 def test_a_row_is_scored_by_a_form_made_from_the_contract_and_explained(visit: Visit) -> None:
     page = visit("#/predictions")
     assert 8 == page.locator(".fields [name]").count()
-    assert ATTACK in page.get_by_label("smoking_history").inner_text()
-    page.get_by_label("smoking_history").select_option(label=ATTACK)
-    page.get_by_label("bmi").fill("")
+    assert ATTACK in page.get_by_label("Smoking history").inner_text()
+    page.get_by_label("Smoking history").select_option(label=ATTACK)
+    page.get_by_label("Body mass index").fill("")
     page.get_by_role("button", name="Score").click()
     page.locator(".result").wait_for()
     assert re.fullmatch(r"\d+\.\d %", page.locator(".result .headline").inner_text().split("\n")[0])
     assert 8 == page.locator(".contributions li").count()
+    assert "Body mass index" in page.locator(".contributions").inner_text()
     assert [] == barriers(page)
 
 
@@ -56,7 +57,7 @@ def test_a_context_is_filled_in_beside_the_features_and_sent_with_them(visit: Vi
 
 def test_a_row_is_scored_on_a_phone(visit: Visit) -> None:
     page = visit("#/predictions", viewport=PHONE, has_touch=True)
-    page.get_by_label("age", exact=True).fill("61")
+    page.get_by_label("Age", exact=True).fill("61")
     page.get_by_role("button", name="Score").tap()
     page.locator(".result").wait_for()
     assert [] == barriers(page)

@@ -57,6 +57,7 @@ def _retire(document: dict[str, Any], name: str) -> None:
         (lambda d: _feature(d, "age").update(maximum=130), "training", "0 to 130"),
         (lambda d: _feature(d, "gender")["categories"].pop(), "callers", "no longer has Other"),
         (lambda d: _feature(d, "gender")["categories"].append("X"), "training", "also be X"),
+        (lambda d: _feature(d, "age").update(unit="months"), "nothing", "described in other words"),
         (lambda d: _feature(d, "age").update(source="Age"), "nothing", "write age in another way"),
         (
             lambda d: _feature(d, "age").update(monotone="increasing"),

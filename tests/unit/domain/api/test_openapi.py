@@ -181,3 +181,12 @@ def test_answers_are_as_the_document_that_is_served_says(contract: Contract) -> 
         _validator(document, name.replace("Explained", "Prediction")).validate(
             json.loads(answer["body"])
         )
+
+
+def test_features_have_their_titles_units_and_descriptions(contract: Contract) -> None:
+    schemas = openapi.build_document(contract)["components"]["schemas"]
+    glucose = schemas["Instance"]["properties"]["blood_glucose_level"]
+    assert ("Blood glucose", "mg/dl") == (glucose["title"], glucose["x-unit"])
+    assert glucose["description"].startswith("At the time of the visit")
+    contributions = schemas["Explanation"]["properties"]["contributions"]["properties"]
+    assert "Blood glucose" == contributions["blood_glucose_level"]["title"]

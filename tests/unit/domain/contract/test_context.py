@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.contract.context_document import write_context
 from domain.contract.contract import Contract
+from domain.contract.contract_document import read_deployed_context
 from domain.contract.deployed_context import DeployedContext
 from domain.contract.records import prediction_log_columns
 from domain.errors import BadContract
@@ -220,3 +222,16 @@ def test_whatever_is_valid_is_accepted_and_whatever_is_sent_does_no_harm(
     wild = data.draw(st.dictionaries(st.sampled_from([*names, "other"]), anything))
     pointers = [problem.pointer for problem in context.validate({"context": wild})]
     assert len(pointers) == len(set(pointers))
+
+
+def test_a_context_column_may_have_a_title_and_a_description() -> None:
+    site = {"name": "site", "kind": "number", "minimum": 0, "maximum": 9, "unit": "beds"}
+    words = {"title": "Visit number", "description": "Printed on the wristband."}
+    document = {"context": [{"name": "visit", **words}, {**site, "title": "Size"}]}
+    visit, size = read_deployed_context(document)[0]
+    assert tuple(words.values()) == (visit.title, visit.description)
+    assert ("Size", "beds") == (size.title, size.values and size.values.unit)
+    again = read_deployed_context({"context": write_context((visit, size))})[0]
+    assert (visit, size) == again
+    with pytest.raises(BadContract, match="visit: unknown key unit"):
+        read_deployed_context({"context": [{"name": "visit", "unit": "m"}]})

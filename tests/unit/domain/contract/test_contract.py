@@ -92,7 +92,7 @@ def test_a_long_list_of_categories_is_counted_in_a_sentence_and_not_printed() ->
     [
         ({}, []),
         ({"age": {"name": "years"}}, ["age"]),
-        ({"age": {"kind": "flag", "minimum": None, "maximum": None}}, ["age"]),
+        ({"age": {"kind": "flag", "minimum": None, "maximum": None, "unit": None}}, ["age"]),
         ({"age": {"maximum": 130}, "bmi": {"nullable": False}}, []),
         ({"HbA1c_level": {"name": "hba1c_LEVEL"}}, []),
         ({"gender": {"name": "sex"}, "bmi": {"name": "mass"}}, ["gender", "bmi"]),
@@ -514,4 +514,36 @@ def test_a_limit_of_drift_that_makes_no_sense_is_named(
     document = contract.to_dict()
     next(f for f in document["features"] if f["name"] == "bmi")["drift"] = drift
     with pytest.raises(BadContract, match=re.escape(problem)):
+        Contract.from_dict(document)
+
+
+def test_words_for_people_survive_json_and_leave_the_version_alone(contract: Contract) -> None:
+    glucose = contract.feature("blood_glucose_level")
+    assert ("Blood glucose", "mg/dl") == (glucose.title, glucose.unit)
+    document = contract.to_dict()
+    for feature in document["features"]:
+        for key in {"title", "unit", "description"} & set(feature):
+            del feature[key]
+    silent = Contract.from_dict(document)
+    assert {("", "", "")} == {(f.title, f.unit, f.description) for f in silent.features}
+    assert contract.version == silent.version
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "problem"),
+    [
+        ("age", {"title": ""}, "age: title must be a text of 1 to 60 printable characters"),
+        ("age", {"title": "x" * 61}, "age: title must be"),
+        ("age", {"title": "two\nlines"}, "age: title must be"),
+        ("age", {"unit": " years"}, "age: unit must be a text of 1 to 20 printable characters"),
+        ("age", {"description": 7}, "age: description must be a text of 1 to 300"),
+        ("gender", {"unit": "years"}, "gender: unknown key unit"),
+    ],
+)
+def test_bad_words_for_people_are_refused(
+    contract: Contract, name: str, words: dict[str, Any], problem: str
+) -> None:
+    document = contract.to_dict()
+    next(f for f in document["features"] if f["name"] == name).update(words)
+    with pytest.raises(BadContract, match=problem):
         Contract.from_dict(document)

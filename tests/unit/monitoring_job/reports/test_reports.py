@@ -84,7 +84,7 @@ def run(contract: Contract) -> tuple[Summary, dict[str, str]]:
 def test_a_page_begins_with_the_verdict(run: tuple[Summary, dict[str, str]], name: str) -> None:
     header = run[1][name].partition("<header")[2].partition("</header>")[0]
     wanted = ("Prediction drift, data drift", "2026-01-31 UTC", "3-0a1b2c3d", "1,000 predictions")
-    assert [] == [text for text in (*wanted, "4 malformed rows", "age") if text not in header]
+    assert [] == [text for text in (*wanted, "4 malformed rows", "Age") if text not in header]
 
 
 @pytest.mark.parametrize(
@@ -219,14 +219,14 @@ def test_the_mail_says_what_drifted_from_what_to_what(
         transition=Transition.OPEN,
         sections=[Section(summary, urls)],
     )
-    subject = "[diabetes dev] Prediction drift, data drift: bmi, gender, age and 1 more"
+    subject = "[diabetes dev] Prediction drift, data drift: Body mass index, Gender, Age and 1 more"
     assert f"{subject} (2026-01-31 UTC)" == mail.subject
     for line in (
-        r"\* age: the mean rose from 4[\d.]+ to 5[\d.]+, and the distribution moved by 0\.\d\d "
+        r"\* Age: the mean rose from 4[\d.]+ to 5[\d.]+ years, and the distribution moved by 0\.\d\d "
         r"standard deviations \(limit 0\.1, q < 0\.0001\)",
-        r"\* bmi: the share of missing values rose from 0\.0 % to 20\.0 %, by 20\.0 points "
+        r"\* Body mass index: the share of missing values rose from 0\.0 % to 20\.0 %, by 20\.0 points "
         r"\(limit 0\.5, q < 0\.0001\)",
-        r"\* gender: the share of values outside the contract rose from 0\.0 % to 10\.0 %",
+        r"\* Gender: the share of values outside the contract rose from 0\.0 % to 10\.0 %",
         r"\* predicted probability: the mean rose from 0\.\d+ to 0\.\d+",
         r"Rows: 1,000 predictions, compared with 5,000 reference rows; 4 malformed rows left out",
     ):
@@ -290,7 +290,7 @@ def test_an_estimated_drop_is_told_as_an_estimate(
     )
     channels = Channels()
     channels.notifier().announce(target="diabetes", transition=Transition.OPEN, summaries=[dropped])
-    assert f"[diabetes dev] {headline}, data drift: bmi" in channels.subjects[0]
+    assert f"[diabetes dev] {headline}, data drift: Body mass index" in channels.subjects[0]
     assert sentence in wording.explanation(dropped)
     facts = json.loads(channels.messages[0]["Message"])["runs"][0]["f1"]
     assert facts["basis"] == basis
@@ -367,7 +367,7 @@ def test_what_would_tell_about_too_few_rows_is_said_to_be_hidden(
         ),
         (
             {"method": "wasserstein", "effect": 0.25},
-            "the mean is still 41, but the distribution moved by 0.25 standard deviations "
+            "the mean is still 41 years, but the distribution moved by 0.25 standard deviations "
             "(limit 0.1, q < 0.0001)",
         ),
     ],
@@ -502,3 +502,16 @@ def test_a_shift_that_spares_a_segment_is_said_of_each_that_has_it() -> None:
     summary = replace(drift_summary(Outcome.DATA_DRIFT), segments=segments)
     names = [change.name for change in findings.changes(summary)]
     assert ["column_0 in a", "column_0 in c"] == names
+
+
+def test_sentences_use_the_contracts_title_and_unit() -> None:
+    column = _moved("", 10).columns[0]
+    named = replace(column, title="Blood glucose", unit="mg/dl")
+    summary = replace(drift_summary(Outcome.DATA_DRIFT), columns=(named,))
+    (sentence,) = findings.sentences(summary)
+    assert sentence.startswith("Blood glucose: the mean rose from ")
+    assert " to 51 mg/dl, and the distribution moved" in sentence
+    segments = tuple(replace(_moved(name, 10), columns=(named,)) for name in ("a", "b"))
+    summary = replace(drift_summary(Outcome.DATA_DRIFT), segments=segments)
+    expected = "Blood glucose in all 2 segments: the mean moved by +10 to +10 mg/dl."
+    assert (expected,) == findings.sentences(summary)

@@ -222,10 +222,10 @@ def test_the_mail_says_what_drifted_from_what_to_what(
     subject = "[diabetes dev] Prediction drift, data drift: Body mass index, Gender, Age and 1 more"
     assert f"{subject} (2026-01-31 UTC)" == mail.subject
     for line in (
-        r"\* Age: the mean rose from 4[\d.]+ to 5[\d.]+ years, and the distribution moved by 0\.\d\d "
-        r"standard deviations \(limit 0\.1, q < 0\.0001\)",
-        r"\* Body mass index: the share of missing values rose from 0\.0 % to 20\.0 %, by 20\.0 points "
-        r"\(limit 0\.5, q < 0\.0001\)",
+        r"\* Age: the mean rose from 4[\d.]+ to 5[\d.]+ years, and the distribution moved by "
+        r"0\.\d\d standard deviations \(limit 0\.1, q < 0\.0001\)",
+        r"\* Body mass index: the share of missing values rose from 0\.0 % to 20\.0 %, by "
+        r"20\.0 points \(limit 0\.5, q < 0\.0001\)",
         r"\* Gender: the share of values outside the contract rose from 0\.0 % to 10\.0 %",
         r"\* predicted probability: the mean rose from 0\.\d+ to 0\.\d+",
         r"Rows: 1,000 predictions, compared with 5,000 reference rows; 4 malformed rows left out",
@@ -378,7 +378,7 @@ def test_each_kind_of_finding_is_one_plain_sentence(
     test = replace(DRIFTED, before=0.02, after=0.01, **changes)
     column = replace(run[0].columns[1], reference=PROFILE, current=PROFILE, tests=(test,))
     alone = replace(run[0], columns=(column,), prediction=None, segments=())
-    assert (f"age: {expected}.",) == findings.sentences(alone)
+    assert (f"Age: {expected}.",) == findings.sentences(alone)
 
 
 @pytest.mark.parametrize(("labelled", "told"), [(None, "nearly all of"), (200, "20.0 % of")])

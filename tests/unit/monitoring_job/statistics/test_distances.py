@@ -67,7 +67,7 @@ def test_noise_adds_at_most_a_tenth_to_a_distance(
 @pytest.mark.parametrize(
     ("method", "shift", "true"),
     [
-        ("wasserstein", 0.2, 0.2),
+        ("wasserstein", 0.25, 0.25),
         ("wasserstein", 0.5, 0.5),
         ("jensenshannon", 0.2, 0.1903),
         ("jensenshannon", 0.25, 0.2541),
@@ -77,7 +77,7 @@ def test_a_distance_that_300_rows_can_find_is_off_by_a_tenth_at_most(
     method: Method, shift: float, true: float
 ) -> None:
     found = estimates(method, rows=300, shift=shift, windows=80)
-    assert np.mean([corrected.bound >= EFFECT_THRESHOLD for corrected, _ in found]) >= 1 / 3
+    assert np.mean([corrected.bound >= EFFECT_THRESHOLD for corrected, _ in found]) >= 0.5
     assert pytest.approx(true, rel=0.1) == np.mean([corrected.value for corrected, _ in found])
 
 

@@ -51,10 +51,15 @@ class ExperimentDeleted(RegistryRefused):
 
 @dataclass(frozen=True, slots=True)
 class Tracking:
-    """One experiment and one registered model of the same name on one tracking server."""
+    """One experiment and one registered model of the same name on one tracking server.
+
+    `artifacts`: URL of the folder for the artifacts of an experiment that is new. Deployments that
+    share a server keep theirs in buckets of their own. None: where the server puts them.
+    """
 
     uri: str
     model_name: str
+    artifacts: str | None = None
 
     @property
     def client(self) -> mlflow.MlflowClient:
@@ -77,7 +82,7 @@ class Tracking:
                     )
                 return str(found.experiment_id)
             try:
-                return str(self.client.create_experiment(self.model_name))
+                return str(self.client.create_experiment(self.model_name, self.artifacts))
             except MlflowException:
                 found = self.client.get_experiment_by_name(self.model_name)
                 if found is None:

@@ -8,7 +8,7 @@ data bucket
     erasures/<erasure>/subjects.txt, links.json, objects/*.json   while it is under way
     erasures/<erasure>/certificate.json, erased_predictions.json
 models bucket
-    mlflow/...                                    MLflow's artifacts
+    mlflow/<experiment>/...                       MLflow's artifacts
     serving/bundles/<version>/{bundle.json.gz,reference.parquet,card.json}   immutable
     serving/champion.json                         the only truth about what serves
     serving/ledger/<seq>-<action>-<version>.json
@@ -174,6 +174,11 @@ def parse_ledger_entry(key: str) -> tuple[int, str, str]:
     if not match:
         raise BadKey("This is not the key of a ledger entry.")
     return int(match[1]), match[2], match[3]
+
+
+def artifacts(model_name: str) -> str:
+    """Folder of MLflow's artifacts of one experiment."""
+    return f"{MLFLOW}{model_name}"
 
 
 def study(execution: str) -> str:

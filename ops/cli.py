@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +17,9 @@ from ops.laptop import ROOT
 from ops.session import Session
 
 Run = Callable[..., Any]
+Name = Annotated[
+    str | None, typer.Option("--name", help="Name of the deployment (circle).", metavar="NAME")
+]
 VERBATIM = "\b"
 """A paragraph of help that begins with this line keeps its line breaks."""
 
@@ -52,9 +55,21 @@ COMMANDS = {
     "up": Entry(
         "Start everything on this machine and deploy to it.",
         MACHINE,
-        ("", "--contract churn.toml --port 4567 --mlflow-port 5001"),
+        (
+            "",
+            "--name churn --contract churn.toml",
+            "--port 4567 --mlflow-port 5001",
+        ),
     ),
     "down": Entry("Stop what `up` started.", MACHINE, ("", "--forget")),
+    "list": Entry(
+        "List the deployments here, or of a stage of an account.", MACHINE, ("", "--json")
+    ),
+    "remove": Entry(
+        "Delete one deployment of this machine, and all that it holds.",
+        MACHINE,
+        ("--name churn", "--name churn --yes"),
+    ),
     "demo": Entry(
         "Run the whole loop, from data to the alert mail.", MACHINE, ("", "--data patients.csv")
     ),
@@ -237,11 +252,13 @@ def load(name: str) -> Any:
 
 
 def _callback(name: str, run: Run) -> Run:
-    """`run` with Typer's context and ``--json`` instead of its target."""
+    """`run` with Typer's context, ``--name`` and ``--json`` instead of its target."""
 
     def call(ctx: typer.Context, **options: Any) -> None:
-        as_json = options.pop("as_json")
+        as_json, deployment = options.pop("as_json"), options.pop("deployment")
         session: Session = ctx.obj
+        if deployment is not None:
+            session = replace(session, name=deployment)
         raise typer.Exit(session.execute(name, run, options, as_json=as_json))
 
     own = inspect.signature(run, eval_str=True).parameters.values()
@@ -256,16 +273,17 @@ def _callback(name: str, run: Run) -> Run:
         default=False,
         annotation=Annotated[bool, json_option],
     )
-    call.__signature__ = inspect.Signature([context, *taken, as_json])  # type: ignore[attr-defined]  # Typer reads it
+    deployment = inspect.Parameter(
+        "deployment", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Name
+    )
+    call.__signature__ = inspect.Signature([context, *taken, deployment, as_json])  # type: ignore[attr-defined]  # Typer reads it
     return call
 
 
 def _choose_session(
     ctx: typer.Context,
     stage: Annotated[str | None, typer.Option(help="Work on this stage of an AWS account.")] = None,
-    name: Annotated[
-        str | None, typer.Option(help="Name of the deployment (circle).", metavar="NAME")
-    ] = None,
+    name: Name = None,
     local: Annotated[
         Path, typer.Option(help="Folder of everything that this machine keeps.", metavar="DIR")
     ] = ROOT / ".local",

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from ops.errors import OpsError
+
 if TYPE_CHECKING:  # Rich takes a tenth of a second to import, and --help needs little of it
     from rich.console import RenderableType
     from rich.progress import Progress as Bar
@@ -216,6 +218,19 @@ def render(part: "RenderableType") -> str:
         # The terminal wraps texts itself, so that a long link stays one link when it is copied.
         console.print(text, soft_wrap=isinstance(text, Text))
     return "".join(f"{line.rstrip(' ')}\n" for line in captured.get().splitlines())
+
+
+def require_yes(question: str, command: str) -> None:
+    """Ask on stderr; raises OpsError unless the answer is yes.
+
+    `command`: the one that doesn't ask, for whoever has no terminal.
+    """
+    import typer
+
+    if not sys.stdin.isatty():
+        raise OpsError(f"{question} There is no terminal to ask.", command)
+    if not typer.confirm(question, err=True):
+        raise OpsError("Nothing was deleted.", command)
 
 
 def write_line(text: str) -> None:

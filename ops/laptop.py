@@ -1,10 +1,14 @@
-"""This machine as a place to deploy to: its folder, its ports, its credentials."""
+"""This machine as a place to deploy to: its folder, its ports, its credentials.
+
+A folder holds any number of deployments. They share its emulator, its MLflow server and its task
+agent.
+"""
 
 import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from domain.deployment import DEFAULT_NAME
@@ -21,17 +25,28 @@ MLFLOW_PORT = 5000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Laptop:
-    """The ports and the folder of everything that runs here."""
+    """The ports and the folder of everything that runs here, and one of its deployments."""
 
     folder: Path
     aws_port: int = AWS_PORT
     mlflow_port: int = MLFLOW_PORT
     name: str = DEFAULT_NAME
-    """Of the deployment; a folder holds one."""
+    """Of the deployment that a command works on."""
     mlflow_db: str = ""
     """Database URL of the tracking server; empty: SQLite in the folder."""
-    contract: str = field(default="", compare=False)
-    """Path of the contract that is deployed; empty: the checkout's."""
+    contracts: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Every deployment of the folder → path of its contract; empty: not deployed yet."""
+
+    @property
+    def contract(self) -> str:
+        """Path of the contract that was deployed last; empty before the first deployment."""
+        return self.contracts.get(self.name, "")
+
+    @property
+    def processes(self) -> Mapping[str, int | str]:
+        """The settings of emulator and MLflow, which all deployments share."""
+        names = ("aws_port", "mlflow_port", "mlflow_db")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def endpoint(self) -> str:
@@ -76,15 +91,27 @@ class Laptop:
         }
         return kept | proxies | self.aws_env()
 
+    def named(self, name: str) -> "Laptop":
+        """The same machine with another of its deployments."""
+        return replace(self, name=name)
+
+    def with_contract(self, path: str) -> "Laptop":
+        """The same with this deployment's contract."""
+        return replace(self, contracts={**self.contracts, self.name: path})
+
+    def without_deployment(self) -> "Laptop":
+        """The same machine without this deployment."""
+        left = {name: path for name, path in self.contracts.items() if name != self.name}
+        return replace(self, contracts=left)
+
     def save(self) -> None:
         """Keep the settings for the commands that follow, in one step or not at all."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        fields = {key: value for key, value in asdict(self).items() if key != "folder"}
         # Only the owner may read it: the database URL may hold a password.
         handle, part = tempfile.mkstemp(dir=self.folder, prefix=".laptop-", suffix=".json")
         try:
             with os.fdopen(handle, "w") as file:
-                json.dump(fields, file, indent=2)
+                json.dump({**self.processes, "contracts": {**self.contracts}}, file, indent=2)
             Path(part).replace(self._file(self.folder))
         except BaseException:
             Path(part).unlink(missing_ok=True)
@@ -92,11 +119,20 @@ class Laptop:
 
     @classmethod
     def load(cls, folder: Path) -> "Laptop":
-        """The settings of the last `up`; the defaults when there was none."""
+        """The settings of the last `up`; the defaults when there was none.
+
+        Its deployment is the default one, or the oldest where that one is not there.
+        """
         try:
-            return cls(folder=folder, **json.loads(cls._file(folder).read_text()))
+            found = json.loads(cls._file(folder).read_text())
+            if "name" in found:  # written when a folder held one deployment
+                found["contracts"] = {found.pop("name"): found.pop("contract", "")}
+            laptop = cls(folder=folder, **found)
+            others = [name for name in laptop.contracts if name != DEFAULT_NAME]
         except (OSError, ValueError, TypeError):
             return cls(folder=folder)
+        default = not others or DEFAULT_NAME in laptop.contracts
+        return laptop.named(DEFAULT_NAME if default else others[0])
 
     @staticmethod
     def _file(folder: Path) -> Path:

@@ -59,7 +59,7 @@ class Session:
             return Target(self.stage, None, self.folder, self.name or DEFAULT_NAME)
         laptop = Laptop.load(self.folder)
         if self.name is not None:
-            laptop = replace(laptop, name=self.name)
+            laptop = laptop.named(self.name)
         for name in [name for name in self.environ if name.startswith("AWS_")]:
             del self.environ[name]
         self.environ.update(laptop.env(self.environ))

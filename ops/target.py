@@ -52,6 +52,11 @@ class Target:
         """This machine."""
         return cls(STAGE, laptop, laptop.folder, laptop.name)
 
+    def named(self, name: str) -> "Target":
+        """Another deployment at the same place."""
+        laptop = self.laptop.named(name) if self.laptop else None
+        return Target(self.stage, laptop, self.folder, name)
+
     @property
     def names(self) -> Names:
         """The names of what is deployed at the stage; raises BadName."""

@@ -124,8 +124,7 @@ class Aws:
 
     def operator_command(self, names: Names) -> str:
         """With name and stage, and the operator's own credentials."""
-        name = "" if names.name == DEFAULT_NAME else f" --name {names.name}"
-        return f"python -m ops{name} --stage {names.stage}"
+        return f"python -m ops{_name_option(names)} --stage {names.stage}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,9 +167,13 @@ class Emulator:
         """The one principal that an emulator knows."""
         return "root"
 
-    def operator_command(self, names: Names) -> str:  # noqa: ARG002 - a machine has one
+    def operator_command(self, names: Names) -> str:
         """Without a stage it works on this machine."""
-        return "python -m ops"
+        return f"python -m ops{_name_option(names)}"
+
+
+def _name_option(names: Names) -> str:
+    return "" if names.name == DEFAULT_NAME else f" --name {names.name}"
 
 
 EMULATOR_NETWORK = TaskNetwork(subnet_ids=("subnet-00000001",), security_group_ids=("sg-00000001",))

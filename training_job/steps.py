@@ -10,7 +10,7 @@ from adapters import aws, executions, identity
 from adapters.model_store import ModelStore
 from adapters.registry import Tracking
 from adapters.s3 import Bucket
-from domain import times
+from domain import keys, times
 from domain.contract.contract import Contract
 from domain.contract.deployed_context import DeployedContext
 from domain.training.steps import (
@@ -86,7 +86,9 @@ class Context:
     @property
     def tracking(self) -> Tracking:
         """The tracking server."""
-        return Tracking(self.settings.mlflow_tracking_uri, self.settings.model_name)
+        settings = self.settings
+        artifacts = f"s3://{settings.models_bucket}/{keys.artifacts(settings.model_name)}"
+        return Tracking(settings.mlflow_tracking_uri, settings.model_name, artifacts)
 
     @property
     def name(self) -> str:

@@ -35,7 +35,7 @@ def deploy(
         if not CLI.exists():
             progress.note("installing the CDK's command line")
             _run([_node(), str(_npm()), "ci"], env, log, "npm ci")
-        output = laptop.folder / "cdk.out"
+        output = laptop.folder / "cdk.out" / laptop.name
         options = ["--output", str(output), "--no-notices", "--no-version-reporting"]
         if not _is_bootstrapped(laptop):
             progress.note("cdk bootstrap")

@@ -1,5 +1,6 @@
 """The AWS emulator (MiniStack) as a background process of this machine, without Docker."""
 
+import contextlib
 import http.client
 import json
 import shutil
@@ -12,9 +13,11 @@ from pathlib import Path
 
 from ops.errors import OpsError
 from ops.laptop import ACCOUNT, REGION, ROOT, Laptop
+from ops.local.emulator_process import SAVE_PATH
 from ops.local.processes import Daemon, describe_port_owner, port_taken, wait_until
 
 PATIENCE_SECONDS = 60.0
+SAVE_SECONDS = 60.0
 
 
 def daemon(laptop: Laptop) -> Daemon:
@@ -106,6 +109,13 @@ def healthy(laptop: Laptop) -> bool:
 def has_state(laptop: Laptop) -> bool:
     """Whether an emulator that ran before saved its state."""
     return _state(laptop).exists()
+
+
+def save(laptop: Laptop) -> None:
+    """Have it save its state now; `saved_since` says whether it did."""
+    request = urllib.request.Request(f"{laptop.endpoint}{SAVE_PATH}", method="POST")
+    with contextlib.suppress(urllib.error.URLError, http.client.HTTPException, OSError):
+        urllib.request.urlopen(request, timeout=SAVE_SECONDS).close()
 
 
 def saved_since(laptop: Laptop, instant: float) -> bool:

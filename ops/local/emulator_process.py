@@ -1,5 +1,8 @@
 """``python -m ops.local.emulator_process``: MiniStack, which stores nothing on a full disk.
 
+It also saves its state when it is asked to, not only at an orderly end: after a hard end MiniStack
+removes the objects of every bucket that the saved state doesn't know.
+
 MiniStack answers that it took a record of Firehose before it writes the record's file. On a full
 disk that file would be missing after the next start, without a word. So it refuses objects and
 records while less than RESERVE_BYTES are free: the predictor then answers 503, as on AWS when
@@ -16,6 +19,9 @@ from typing import Any
 RESERVE_BYTES = 64 * 1024 * 1024
 RESERVE_VARIABLE = "EMULATOR_RESERVE_BYTES"
 FULL = "There is no space left on the disk that holds the emulator's files."
+
+SAVE_PATH = "/_ops/save"
+"""A POST here saves the state."""
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -43,6 +49,22 @@ def refuse_when_full(app: Asgi, count_free: Callable[[], int], reserve: int) -> 
     return guarded
 
 
+def save_when_asked(app: Asgi, save: Callable[[], None]) -> Asgi:
+    """The application, which calls `save` for a POST to `SAVE_PATH`."""
+
+    async def saving(scope: Message, receive: Receive, send: Send) -> None:
+        asked = scope["type"] == "http" and scope["path"] == SAVE_PATH
+        if not asked or scope["method"] != "POST":
+            await app(scope, receive, send)
+            return
+        save()
+        status = int(HTTPStatus.NO_CONTENT)
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    return saving
+
+
 def _describe_refusal(scope: Message) -> tuple[bytes, bytes] | None:
     """Content type and body of a refusal, for a call that stores objects; None for any other."""
     headers = {name.lower(): value for name, value in scope["headers"]}
@@ -63,7 +85,10 @@ def main() -> None:
     folder = Path(os.environ["S3_DATA_DIR"])
     folder.mkdir(parents=True, exist_ok=True)
     reserve = int(os.environ.get(RESERVE_VARIABLE, RESERVE_BYTES))
-    ministack.app = refuse_when_full(ministack.app, lambda: shutil.disk_usage(folder).free, reserve)
+    app = refuse_when_full(ministack.app, lambda: shutil.disk_usage(folder).free, reserve)
+    ministack.app = save_when_asked(
+        app, lambda: ministack.save_all(ministack._build_persistence_save_dict())
+    )
     ministack.main()
 
 

@@ -1,10 +1,12 @@
 """The MLflow tracking server as a background process of this machine."""
 
 import http.client
+import os
+import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from domain import keys
@@ -83,6 +85,44 @@ def server_env(laptop: Laptop, environ: Mapping[str, str]) -> dict[str, str]:
         "DO_NOT_TRACK": "true",
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def remove_deployment(laptop: Laptop, base: str) -> int:
+    """Delete what a deployment has in MLflow for good; returns the number of its experiments.
+
+    `base` is how the names of its models begin. In MLflow's trash an experiment would keep its
+    name, and the next deployment of that name would find it there. Raises OpsError.
+    """
+    from mlflow import MlflowClient
+    from mlflow.entities import ViewType
+
+    wait(laptop)
+    client = MlflowClient(tracking_uri=laptop.mlflow_url, registry_uri=laptop.mlflow_url)
+    for model in client.search_registered_models(f"name LIKE '{base}-%'"):
+        client.delete_registered_model(model.name)
+    found = client.search_experiments(ViewType.ALL, filter_string=f"name LIKE '{base}-%'")
+    for experiment in found:
+        if experiment.lifecycle_stage == "active":
+            client.delete_experiment(experiment.experiment_id)
+    if found:
+        _empty_trash(laptop, [experiment.experiment_id for experiment in found])
+    return len(found)
+
+
+def _empty_trash(laptop: Laptop, experiments: Sequence[str]) -> None:
+    """Have MLflow delete experiments that are in its trash; raises OpsError."""
+    # Its options come from the environment, too: arguments would show the database's password.
+    program = "from mlflow.cli import gc; gc(auto_envvar_prefix='MLFLOW')"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "--experiment-ids", ",".join(experiments)],
+        env=server_env(laptop, os.environ) | {"MLFLOW_TRACKING_URI": laptop.mlflow_url},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or ["no reason given"]
+        raise OpsError(f"MLflow can't empty its trash: {lines[-1]}", "python -m ops remove --yes")
 
 
 def forget(laptop: Laptop) -> None:

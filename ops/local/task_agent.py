@@ -1,8 +1,9 @@
 """The task agent: on this machine it does what Fargate does on AWS.
 
-It watches the emulator's ECS API for running tasks, runs each container's command as a process
-in the checkout, forwards StopTask, stops a task whose container ended, and reports a process that
-ended without reporting itself. Run as ``python -m ops.local.task_agent``; `up` starts it.
+It watches the emulator's ECS API for running tasks of every cluster, so of every deployment. It
+runs each container's command as a process in the checkout, forwards StopTask, stops a task whose
+container ended, and reports a process that ended without reporting itself. Run as
+``python -m ops.local.task_agent``; `up` starts it.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,13 +41,13 @@ def daemon(laptop: Laptop) -> Daemon:
     return Daemon("task-agent", laptop.folder)
 
 
-def start(laptop: Laptop, cluster: str, environ: Mapping[str, str]) -> bool:
+def start(laptop: Laptop, environ: Mapping[str, str]) -> bool:
     """Start it; False when it already ran."""
     agent = daemon(laptop)
     if agent.pid() is not None:
         return False
     command = [sys.executable, "-m", "ops.local.task_agent"]
-    command += ["--folder", str(laptop.folder), "--cluster", cluster]
+    command += ["--folder", str(laptop.folder)]
     agent.start(command, env=laptop.env(environ) | {"PYTHONUNBUFFERED": "1"}, cwd=ROOT)
     return True
 
@@ -87,7 +89,7 @@ class Task:
 
 
 class Agent:
-    """Runs tasks; each call of `step` looks once at the ECS API and once at each process."""
+    """Runs one cluster's tasks; `step` looks once at the ECS API and once at each process."""
 
     def __init__(
         self, *, ecs: Any, stepfunctions: Any, cluster: str, folder: Path, env: Mapping[str, str]
@@ -116,6 +118,11 @@ class Agent:
             time.sleep(0.1)
         for task in self._tasks.values():
             self._stop(task, "The machine's task agent was stopped.")
+
+    @property
+    def idle(self) -> bool:
+        """Whether it follows no task."""
+        return not self._tasks
 
     def _running(self) -> dict[str, dict[str, Any]] | None:
         """Descriptions of running tasks by ARN; None while the emulator doesn't answer."""
@@ -205,6 +212,38 @@ class Agent:
             _say(f"{task.name}: SendTaskFailure: {type(error).__name__}")
 
 
+class Agents:
+    """One agent for each cluster of the emulator; `options` are those of every agent."""
+
+    def __init__(self, *, ecs: Any, **options: Any) -> None:
+        self._ecs, self._options = ecs, options
+        self._agents: dict[str, Agent] = {}
+
+    def step(self) -> None:
+        """Let each agent step; that of a deleted cluster goes on until its tasks have ended."""
+        found = self._list_clusters()
+        for cluster in found or ():
+            if cluster not in self._agents:
+                self._agents[cluster] = Agent(ecs=self._ecs, cluster=cluster, **self._options)
+        for cluster, agent in list(self._agents.items()):
+            agent.step()
+            if found is not None and cluster not in found and agent.idle:
+                del self._agents[cluster]
+
+    def close(self) -> None:
+        """Stop the tasks of all clusters at a time."""
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(Agent.close, self._agents.values()))
+
+    def _list_clusters(self) -> list[str] | None:
+        """ARNs of all clusters; None while the emulator doesn't answer."""
+        try:
+            pages = self._ecs.get_paginator("list_clusters").paginate()
+            return [arn for page in pages for arn in page["clusterArns"]]
+        except (BotoCoreError, ClientError):
+            return None
+
+
 def _say(text: str) -> None:
     print(time.strftime("%H:%M:%S"), text, flush=True)
 
@@ -213,21 +252,19 @@ def main() -> None:
     """Watch until SIGTERM."""
     parser = argparse.ArgumentParser(prog="python -m ops.local.task_agent", description=__doc__)
     parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--cluster", required=True)
     args = parser.parse_args()
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    agent = Agent(
+    agents = Agents(
         ecs=aws.client("ecs"),
         stepfunctions=aws.client("stepfunctions"),
-        cluster=args.cluster,
         folder=args.folder,
         env=os.environ,
     )
     while not ended.wait(POLL_SECONDS):
-        agent.step()
-    agent.close()
+        agents.step()
+    agents.close()
 
 
 if __name__ == "__main__":

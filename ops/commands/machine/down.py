@@ -1,12 +1,13 @@
 """`down`: stop what `up` started."""
 
 import time
+from dataclasses import replace
 from typing import Annotated
 
 from typer import Option
 
 from ops.commands.machine import up
-from ops.console import Answer
+from ops.console import Answer, require_yes
 from ops.local import emulator, mlflow_server, task_agent
 from ops.target import Target
 
@@ -17,9 +18,16 @@ def run(
     forget: Annotated[
         bool, Option("--forget", help="Also remove data, models, logs and runs.")
     ] = False,
+    yes: Annotated[bool, Option("--yes", help="Don't ask.")] = False,
 ) -> Answer:
-    """Stop what `up` started. Everything that was made is kept, unless you say --forget."""
+    """Stop what `up` started. Everything that was made is kept, unless you say --forget.
+
+    It stops all deployments of this machine. Where there are several, --forget asks first.
+    """
     laptop = target.require_laptop("down")
+    if forget and len(laptop.contracts) > 1 and not yes:
+        names = ", ".join(laptop.contracts)
+        require_yes(f"Delete all deployments ({names})?", "python -m ops down --forget --yes")
     began = time.time()
     # The agent first: its tasks can still report that they were interrupted.
     services = (
@@ -32,6 +40,7 @@ def run(
     first = f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running."
     if forget:
         up.forget(laptop)
+        replace(laptop, contracts={}).save()
         return Answer(
             data=data,
             shown=[first, "Data, models, logs and runs are removed."],

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -40,7 +41,10 @@ def run(
     contract: ContractPath = None,
     mail_to: MailTo = None,
 ) -> Answer:
-    """Start everything on this machine and deploy to it. It is safe to run again."""
+    """Start everything on this machine and deploy to it. It is safe to run again.
+
+    With the --name of another deployment it adds that one beside those that are there.
+    """
     laptop = start(
         target,
         port=port,
@@ -52,7 +56,7 @@ def run(
     links = list_links(Target.on_laptop(laptop))
     return Answer(
         data=dict(links),
-        shown=["Everything is running:", facts(links)],
+        shown=[_describe(laptop), facts(links)],
         next_step=(
             "python -m ops sample-data makes a file, python -m ops upload FILE uploads your own."
         ),
@@ -82,19 +86,20 @@ def start(
     with stations.station("emulator") as station:
         _set_aside_unsaved(laptop)
         station.result = "started" if emulator.start(laptop, os.environ) else "was running"
+    laptop = laptop.with_contract(laptop.contract)
     laptop.save()
     os.environ.update(laptop.aws_env())
     log_columns.check(Target.on_laptop(laptop), contract)
     contract_changes.announce(Target.on_laptop(laptop), contract)
     with stations.station("stacks"):
         deploy.deploy(laptop, os.environ, contract=contract, mail_to=mail_to)
-        _save_first_state(laptop)
-    laptop = replace(laptop, contract=str(contract))
+        save_state(laptop)
+    laptop = laptop.with_contract(str(contract))
     laptop.save()
     deployment = Target.on_laptop(laptop).deployment
     with stations.station("MLflow and task agent"):
         mlflow_server.start(laptop, deployment, os.environ)
-        task_agent.start(laptop, deployment.cluster, os.environ)
+        task_agent.start(laptop, os.environ)
         mlflow_server.wait(laptop)
     return laptop
 
@@ -120,14 +125,14 @@ def list_links(target: Target) -> list[tuple[str, str]]:
 
 
 def _choose(target: Target, **options: int | str) -> Laptop:
-    """The last `up`'s settings with these options; nothing may change while it runs."""
+    """The last `up`'s settings with these options; no port may change while it is in use."""
     _ = target.names  # raises BadName
     chosen = replace(target.require_laptop("up"), **options)  # type: ignore[arg-type]  # its fields
     laptop = Laptop.load(target.folder)
     if chosen.aws_port == chosen.mlflow_port:
         raise OpsError("Emulator and MLflow can't share a port.", "Choose another --mlflow-port.")
     running = [d.name for d in (emulator.daemon(laptop), mlflow_server.daemon(laptop)) if d.pid()]
-    if chosen != laptop and running:
+    if chosen.processes != laptop.processes and running:
         raise OpsError(
             f"Running with other settings: {' and '.join(running)}.",
             "python -m ops down, then up with the new ones.",
@@ -149,21 +154,25 @@ def _set_aside_unsaved(laptop: Laptop) -> None:
         )
 
 
-def _save_first_state(laptop: Laptop) -> None:
-    """Restart a new emulator once, since it saves its state at an orderly end only.
+def save_state(laptop: Laptop) -> None:
+    """Have the emulator save its state, which it would do at an orderly end only.
 
     From then on an emulator that is killed, or a full disk, can't separate objects from stacks.
     """
-    if emulator.has_state(laptop):
-        return
-    emulator.stop(laptop)
-    if not emulator.has_state(laptop):
+    began = time.time()
+    emulator.save(laptop)
+    if not emulator.saved_since(laptop, began):
         raise OpsError(
             f"The emulator can't save its state in {laptop.folder}.",
             f"Read {emulator.daemon(laptop).log}, make sure that the disk has room, then run the "
             "command again.",
         )
-    emulator.start(laptop, os.environ)
+
+
+def _describe(laptop: Laptop) -> str:
+    others = [name for name in laptop.contracts if name != laptop.name]
+    beside = f" It is beside {', '.join(others)}." if others else ""
+    return f"Everything is running; this is {laptop.name}.{beside}"
 
 
 def _check_space(laptop: Laptop) -> None:

@@ -133,6 +133,6 @@ def test_a_deployment_that_would_lose_a_column_is_refused_before_it_begins(
 
 
 def test_up_remembers_the_contract_and_says_when_it_is_gone(tmp_path: Path) -> None:
-    Laptop(folder=tmp_path, contract=str(tmp_path / "gone.toml")).save()
+    Laptop(folder=tmp_path).with_contract(str(tmp_path / "gone.toml")).save()
     with pytest.raises(OpsError, match=r"no contract at .*gone\.toml"):
         up.start(Target.on_laptop(Laptop.load(tmp_path)))

@@ -45,14 +45,13 @@ def _start(
         started.append("start")
         return True
 
-    def stop(found: Laptop) -> bool:
-        started.append("stop")
+    def save(found: Laptop) -> None:
+        started.append("save")
         if saves:
             _save_state(found)
-        return True
 
     monkeypatch.setattr(emulator, "start", start)
-    monkeypatch.setattr(emulator, "stop", stop)
+    monkeypatch.setattr(emulator, "save", save)
     monkeypatch.setattr(log_columns, "check", lambda *_: None)
     monkeypatch.setattr(deploy, "deploy", lambda *_, **__: started.append("deploy"))
     monkeypatch.setattr(Target, "deployment", _Deployment())
@@ -83,25 +82,29 @@ def test_up_uses_what_a_saved_emulator_left(
     _save_state(laptop)
     started: list[str] = []
     _start(monkeypatch, laptop, started)
-    assert ["start", "deploy"] == started
+    assert ["start", "deploy", "save"] == started
     assert "{}" == (laptop.folder / OBJECT).read_text()
     assert [] == list(laptop.folder.glob("unsaved-*"))
 
 
-def test_a_first_up_saves_the_state_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_up_saves_the_state_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[str] = []
     _start(monkeypatch, Laptop(folder=tmp_path), started)
-    assert ["start", "deploy", "stop", "start"] == started
+    assert ["start", "deploy", "save"] == started
     assert emulator.has_state(Laptop(folder=tmp_path))
 
 
-def test_a_state_that_cannot_be_saved_stops_the_first_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("saved_before", [False, True])
+def test_a_state_that_cannot_be_saved_stops_an_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, saved_before: bool
 ) -> None:
+    laptop = Laptop(folder=tmp_path)
+    if saved_before:
+        _save_state(laptop)
+        state = tmp_path / "emulator" / "state" / "s3.json"
+        os.utime(state, (time.time() - 3600,) * 2)
     with pytest.raises(OpsError, match="can't save its state"):
-        _start(monkeypatch, Laptop(folder=tmp_path), [], saves=False)
+        _start(monkeypatch, laptop, [], saves=False)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,39 @@
+"""Read a deployment's status from its buckets."""
+
+from adapters.model_store import ModelStore
+from adapters.s3 import Bucket
+from domain import keys
+from domain.deployment_status import DeploymentStatus
+from domain.drift.alert_state import AlertState
+from domain.drift.run_index import RunIndex
+from domain.errors import BadRecord
+
+
+def read_status(*, models: Bucket, reports: Bucket, target: str, api_url: str) -> DeploymentStatus:
+    """Read pointer, index of runs and alert state; a damaged one becomes a problem."""
+    problems: list[str] = []
+    champion, index, alerts = None, RunIndex(), AlertState()
+    try:
+        champion = ModelStore(models).read_champion()
+    except BadRecord as error:
+        problems.append(str(error))
+    try:
+        found = reports.decode(keys.RUN_INDEX, RunIndex.from_json)
+        index = found[0] if found else index
+    except BadRecord as error:
+        problems.append(str(error))
+    try:
+        state = reports.decode(keys.ALERT_STATE, AlertState.from_json)
+        alerts = state[0] if state else alerts
+    except BadRecord as error:
+        problems.append(str(error))
+    last = next(iter(index.entries), None)
+    return DeploymentStatus(
+        target=target,
+        api_url=api_url,
+        champion=champion.version if champion else None,
+        outcome=last.outcome if last else None,
+        window_end=last.end if last else None,
+        incident=alerts.worst.drifted if alerts.worst.is_open else (),
+        problems=tuple(problems),
+    )

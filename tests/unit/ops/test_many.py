@@ -76,7 +76,7 @@ def test_removing_needs_a_yes_and_names_what_is_there(
     two: Laptop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
-    with pytest.raises(OpsError, match="Delete churn with .* no terminal to ask"):
+    with pytest.raises(OpsError, match=r"Delete churn with .* no terminal to ask"):
         remove.run(Target.on_laptop(two.named("churn")))
     with pytest.raises(OpsError, match=r"no deployment chrun .* there are: churn, circle"):
         remove.run(Target.on_laptop(two.named("chrun")), yes=True)

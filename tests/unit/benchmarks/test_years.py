@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.monitoring.years import SCORES, People, compute_p_values, count_mails, draw
+from benchmarks.monitoring.day_counts import SCORES, People, draw
+from benchmarks.monitoring.day_tests import compute_p_values
+from benchmarks.monitoring.years import count_mails
 from domain.contract.feature import Feature
 from monitoring_job.statistics.profiles import VALID, Column
 from monitoring_job.statistics.statistics import compare_column

@@ -38,9 +38,11 @@ class Identified:
     conflicting: Positions
 
 
-def identify(columns: Columns, contract: Contract, salt: str) -> Identified:
-    """Tell rows apart by the contract's rules."""
-    hashes = hashing.hash_rows(columns, contract)
+def identify(
+    columns: Columns, contract: Contract, salt: str, hashes: Hashes | None = None
+) -> Identified:
+    """Tell rows apart by the contract's rules; `hashes`: those of `hash_rows`, if known."""
+    hashes = hashing.hash_rows(columns, contract) if hashes is None else hashes
     row_id, subject = contract.context_column("row_id"), contract.context_column("subject")
     context = hashing.hash_context(columns, contract)
     if row_id is None:

@@ -6,6 +6,7 @@ and test at once: who has several rows, or uploaded ones, keeps those of one sid
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,6 +37,22 @@ ORIGIN = ("prediction_id", "predicted_at", "model_version", "predicted", "source
 """Columns that say where a row came from; null in an uploaded row."""
 
 Mask = npt.NDArray[np.bool_]
+FindSides = Callable[[Hashes], tuple[Mask, Mask]]
+"""Hashes of subjects → whether each has uploaded rows for training or validation, and for testing.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadedPeople:
+    """Hashes of the subjects of uploaded rows, and the rows' sides."""
+
+    subjects: Hashes
+    sides: Sides
+
+    def find(self, subjects: Hashes) -> tuple[Mask, Mask]:
+        """See FindSides."""
+        tested = self.sides == keys.SPLITS.index("test")
+        return tuple(np.isin(subjects, self.subjects[side]) for side in (~tested, tested))  # type: ignore[return-value]  # two of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +132,12 @@ def load(
     salt: str,
     bad_row_share: float,
     quarantine: Quarantine,
-    uploaded_people: Hashes | None,
-    uploaded_sides: Sides,
+    find_sides: FindSides | None,
 ) -> ProductionRows | Production:
     """Read, check and split the rows; a `Production` alone when there are none to use.
 
-    `uploaded_people`, `uploaded_sides`: hashes of the subjects of the uploaded rows, and their
-    sides. Rows that break the contract go into `quarantine`; raises BadData when they are more than
+    `find_sides`: tells the sides of people who have uploaded rows, where these name people. Rows
+    that break the contract go into `quarantine`; raises BadData when they are more than
     `bad_row_share` of the labelled ones.
     """
     found = source.read(contract)
@@ -149,7 +165,7 @@ def load(
         )
     subjects = _subjects(found.table, contract)
     rows = _Split(found.table, subjects, valid, salt, source.test_share)
-    sides, recent_from, apart = rows.split(uploaded_people, uploaded_sides)
+    sides, recent_from, apart = rows.split(find_sides)
     kept = np.flatnonzero(sides >= 0)
     hashes = hashing.combine(
         hashing.hash_texts(found.table["prediction_id"].combine_chunks()),
@@ -175,6 +191,19 @@ def load(
     )
 
 
+def append(
+    uploaded: pa.Table, added: ProductionRows | None, side: str, contract: Contract
+) -> pa.Table:
+    """The uploaded rows of one side, then the production rows, if it has any."""
+    if added is None or not added.on_side(side).any():
+        return uploaded
+    weights = pa.array(np.ones(uploaded.num_rows))
+    return pa.concat_tables(
+        [uploaded.append_column(SAMPLING_WEIGHT, weights), added.table(side, contract)],
+        promote_options="default",
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Split:
     table: pa.Table
@@ -183,9 +212,7 @@ class _Split:
     salt: str
     test_share: float
 
-    def split(
-        self, uploaded_people: Hashes | None, uploaded_sides: Sides
-    ) -> tuple[Sides, int, int]:
+    def split(self, find_sides: FindSides | None) -> tuple[Sides, int, int]:
         """``(side per row or -1, time from which rows are recent, rows set apart)``."""
         at = self.table["predicted_at"].to_numpy()
         last = np.sort(at[self.valid])
@@ -201,23 +228,19 @@ class _Split:
         sides = np.where(assigned == keys.SPLITS.index("valid"), VALID, TRAIN).astype(np.int8)
         sides[at >= recent_from] = RECENT
         sides[~self.valid] = -1
-        apart = self._find_split_people(sides, uploaded_people, uploaded_sides)
+        apart = self._find_split_people(sides, find_sides)
         sides[apart] = -1
         return sides, recent_from, int(np.count_nonzero(apart))
 
-    def _find_split_people(
-        self, sides: Sides, uploaded_people: Hashes | None, uploaded_sides: Sides
-    ) -> Mask:
+    def _find_split_people(self, sides: Sides, find_sides: FindSides | None) -> Mask:
         """Rows of people who have other rows on the other side of training and test."""
         if self.subjects is None:
             return np.zeros(len(sides), bool)
         known = self.subjects != NO_TEXT
         recent = sides == RECENT
-        if uploaded_people is not None:
-            tested = uploaded_sides == keys.SPLITS.index("test")
-            train_people, test_people = uploaded_people[~tested], uploaded_people[tested]
-            learned = recent & np.isin(self.subjects, train_people)
-            apart = learned | (~recent & np.isin(self.subjects, test_people))
+        if find_sides is not None:
+            trained, tested = find_sides(self.subjects)
+            apart = (recent & trained) | (~recent & tested)
         else:
             apart = np.zeros(len(sides), bool)
         newest = self.subjects[recent & known & ~apart]

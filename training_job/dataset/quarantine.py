@@ -63,6 +63,13 @@ class Quarantine:
         malformed = batch.malformed
         self.add(file, malformed.numbers, list(malformed.reasons), malformed.why)
 
+    def extend(self, other: "Quarantine") -> None:
+        """Put in all rows of another one, in its order."""
+        names, reasons = list(other.file_codes), list(other.reason_codes)
+        rows = zip(other.files, other.numbers, other.why, other.subjects, strict=True)
+        for files, numbers, why, subjects in rows:
+            self.add(names[files[0]], numbers, reasons, why, subjects)  # an entry is of one file
+
     def reasons(self) -> dict[str, int]:
         """The most frequent reasons, each with the number of its rows, the first the largest."""
         counts = np.bincount(_joined(self.why, np.int32), minlength=len(self.reason_codes))

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,60 @@ REFUSALS_SHOWN = 10
 
 
 @dataclass(slots=True)
+class FileRows:
+    """What one file held.
+
+    `parts`: columns of its valid rows. `numbers`: the row numbers of each part, where they were
+    asked for. `labels_left_out`: of the rows in quarantine, how many have a label, and how many of
+    those are positive. `rows`: good and bad ones.
+    """
+
+    key: str
+    parts: list[Columns] = field(default_factory=list)
+    numbers: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    rows: int = 0
+    labels_left_out: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, np.int64))
+    quarantine: Quarantine = field(default_factory=Quarantine)
+    extra: list[str] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
+    hints: dict[str, None] = field(default_factory=dict)
+    skipped_lines: int = 0
+
+    @classmethod
+    def read(cls, path: Path, key: str, contract: Contract, *, number: bool) -> Self:
+        """Read and check a local copy of the file; raises BadData."""
+        found = cls(key)
+        with open_raw(path, key, contract, labelled=True) as file:
+            for batch in file.batches:
+                checked = check(batch.table, contract)
+                found.parts.append(checked.columns)
+                if number:
+                    found.numbers.append(batch.numbers[checked.valid])
+                found.hints.update(dict.fromkeys(checked.hints))
+                found.hints.update(dict.fromkeys(advise_rows(batch.malformed.reasons)))
+                found.labels_left_out += checked.labels_left_out
+                found.quarantine.add_batch(key, batch, checked)
+                found.rows += batch.rows
+        found.extra, found.absent = list(file.extra), list(file.absent)
+        found.skipped_lines = file.skipped_lines
+        return found
+
+    def describe(self) -> str:
+        """A line for the log."""
+        line = f"read {self.key}: {self.rows:,} rows"
+        if bad := len(self.quarantine):
+            line += f", {bad:,} of them in quarantine"
+        if self.skipped_lines:
+            line += f", {self.skipped_lines:,} lines before the header skipped"
+        if self.extra:
+            named = ", ".join(map(show_name, self.extra))
+            line += f", further columns ignored: {named}"
+        if self.absent:
+            line += f", columns that are absent and count as missing: {', '.join(self.absent)}"
+        return line
+
+
+@dataclass(slots=True)
 class Collected:
     """What the raw files held, column by column.
 
@@ -48,6 +103,20 @@ class Collected:
     extra: dict[str, list[str]] = field(default_factory=dict)
     absent: dict[str, list[str]] = field(default_factory=dict)
     hints: dict[str, None] = field(default_factory=dict)
+
+    def add(self, file: FileRows) -> None:
+        """Put the rows of a file in."""
+        for part in file.parts:
+            self.parts.append(part)
+            self.part_files.append(file.key)
+            self.part_rows.append(len(next(iter(part.values()))))
+        self.numbers += file.numbers
+        self.labels_left_out += file.labels_left_out
+        self.quarantine.extend(file.quarantine)
+        self.hints.update(file.hints)
+        self.files[file.key] = file.rows
+        self.extra[file.key] = file.extra
+        self.absent[file.key] = file.absent
 
     @property
     def rows(self) -> int:
@@ -83,21 +152,30 @@ class Collected:
             start += len(numbers)
 
 
-def collect(
-    *, contract: Contract, bucket: Bucket, raw_prefix: str, say: Callable[[str], None]
-) -> Collected:
-    """Read every file under `raw_prefix`; raises BadData when there is none, or no row in them."""
+def list_raw(
+    bucket: Bucket, raw_prefix: str, say: Callable[[str], None]
+) -> tuple[list[Listed], list[str]]:
+    """``(files to read, keys that are ignored)`` under `raw_prefix`; raises BadData without any."""
     listed, ignored = tables.find(bucket, raw_prefix)
     if not listed:
         raise BadData(
             f"There is no {', '.join(keys.FORMATS)} file under {raw_prefix}; upload one first."
             f"{tables.describe_others(ignored)}"
         )
-    first = _Contents(listed)
-    collected = Collected(ignored=ignored)
     if ignored:
         others = f" and {len(ignored) - NAMED:,} more" if len(ignored) > NAMED else ""
         say(f"ignored, since {IGNORED}: {', '.join(ignored[:NAMED])}{others}")
+    return listed, ignored
+
+
+def collect(
+    *, contract: Contract, bucket: Bucket, raw_prefix: str, say: Callable[[str], None]
+) -> Collected:
+    """Read every file under `raw_prefix`; raises BadData when there is none, or no row in them."""
+    listed, ignored = list_raw(bucket, raw_prefix, say)
+    first = _Contents(listed)
+    collected = Collected(ignored=ignored)
+    number = contract.context_column("row_id") is not None
     refusals: list[str] = []
     for entry in listed:
         try:
@@ -105,18 +183,31 @@ def collect(
                 original = first.find(entry, path)
                 if original and _is_copy(collected, original, contract, len(listed)):
                     collected.copies[entry.key] = original
-                    say(f"skipped {entry.key}: it is a copy of {original}")
+                    say(describe_copy(entry.key, original))
                     continue
-                say(_collect_file(collected, path, entry.key, contract))
+                file = FileRows.read(path, entry.key, contract, number=number)
         except BadData as error:
             refusals.append(str(error))
+        else:
+            collected.add(file)
+            say(file.describe())
+    refuse_files(collected, refusals, raw_prefix)
+    return collected
+
+
+def describe_copy(key: str, original: str) -> str:
+    """A line for the log about a file that is skipped."""
+    return f"skipped {key}: it is a copy of {original}"
+
+
+def refuse_files(collected: Collected, refusals: Sequence[str], raw_prefix: str) -> None:
+    """Raise BadData when files can't be read, or hold no row."""
     if refusals:
         more = len(refusals) - REFUSALS_SHOWN
         shown = "\n".join(refusals[:REFUSALS_SHOWN])
         raise BadData(shown + (f"\n{more:,} more files were refused." if more > 0 else ""))
     if not collected.rows:
         raise BadData(f"No file under {raw_prefix} holds any row: {', '.join(collected.files)}.")
-    return collected
 
 
 class _Contents:
@@ -130,10 +221,15 @@ class _Contents:
         """The first file of this content, if it is another one."""
         if self._sizes[entry.size] < 2 or not entry.size:
             return None
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").digest()
+        digest = hash_content(path)
         first = self._first.setdefault(digest, entry.key)
         return None if first == entry.key else first
+
+
+def hash_content(path: Path) -> bytes:
+    """The sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def _is_copy(collected: Collected, original: str, contract: Contract, files: int) -> bool:
@@ -141,37 +237,6 @@ def _is_copy(collected: Collected, original: str, contract: Contract, files: int
     parts = zip(collected.parts, collected.part_files, strict=True)
     hashes = [hashing.hash_rows(part, contract) for part, file in parts if file == original]
     return bool(hashes) and repeats.is_copy(np.concatenate(hashes), files)
-
-
-def _collect_file(collected: Collected, path: Path, key: str, contract: Contract) -> str:
-    """Read one file; returns a line for the log."""
-    bad_before, rows = len(collected.quarantine), 0
-    with open_raw(path, key, contract, labelled=True) as file:
-        for batch in file.batches:
-            checked = check(batch.table, contract)
-            collected.parts.append(checked.columns)
-            collected.part_files.append(key)
-            collected.part_rows.append(len(checked.columns[contract.target]))
-            if contract.context_column("row_id"):
-                collected.numbers.append(batch.numbers[checked.valid])
-            collected.hints.update(dict.fromkeys(checked.hints))
-            collected.hints.update(dict.fromkeys(advise_rows(batch.malformed.reasons)))
-            collected.labels_left_out += checked.labels_left_out
-            collected.quarantine.add_batch(key, batch, checked)
-            rows += batch.rows
-    collected.files[key] = rows
-    collected.extra[key] = list(file.extra)
-    collected.absent[key] = list(file.absent)
-    line = f"read {key}: {rows:,} rows"
-    if bad := len(collected.quarantine) - bad_before:
-        line += f", {bad:,} of them in quarantine"
-    if file.skipped_lines:
-        line += f", {file.skipped_lines:,} lines before the header skipped"
-    if file.extra:
-        line += f", further columns ignored: {', '.join(map(show_name, file.extra))}"
-    if file.absent:
-        line += f", columns that are absent and count as missing: {', '.join(file.absent)}"
-    return line
 
 
 def refuse_bad_rows(collected: Collected, bad_row_share: float, bucket: Bucket, key: str) -> None:

@@ -8,14 +8,15 @@ row has another equal in its own file. Far more than that is a repeated upload.
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from domain.model.left_out import RepeatedFile
 from training_job.dataset.hashing import Hashes
-from training_job.dataset.identity import Positions, group_starts
+from training_job.dataset.identity import group_starts
 
 MOST = 0.5
 """Share of a file's rows that another file must hold for it to be named."""
@@ -30,62 +31,93 @@ CHANCE = 0.01
 """So many pairs of files may be equal by chance before equal files are no copies."""
 
 
+def measure_surprise(hashes: Hashes) -> float:
+    """Minus the logarithm of the chance to draw the counts of these rows from their own shares."""
+    _, counts = np.unique(hashes, return_counts=True)
+    times, found = np.unique(counts, return_counts=True)
+    return surprise(dict(zip(times.tolist(), found.tolist(), strict=True)))
+
+
 def is_copy(hashes: Hashes, files: int) -> bool:
-    """Whether chance can't explain that one of so many files has just the rows of this one.
+    """Whether a file that has just the rows of one of so many files is a copy of it."""
+    return is_surprising(measure_surprise(hashes), files)
+
+
+def is_surprising(surprise: float, files: int) -> bool:
+    """Whether chance can't explain that one of so many files has just the rows of another one.
 
     The chance is that of drawing these counts again from the file's own shares (multinomial); a
     file of one row, or of few different ones, may well come twice.
     """
-    _, counts = np.unique(hashes, return_counts=True)
-    return surprise(counts) > math.log(files * files / 2 / CHANCE)
+    return surprise > math.log(files * files / 2 / CHANCE)
 
 
-def surprise(counts: npt.NDArray[np.integer]) -> float:
-    """Minus the logarithm of the chance to draw these counts from their own shares."""
-    rows = int(counts.sum())
+def surprise(multiples: Mapping[int, int]) -> float:
+    """`multiples`: how many different rows there are so many times."""
+    rows = sum(times * found for times, found in multiples.items())
     if not rows:
         return 0.0
-    sizes, times = np.unique(counts, return_counts=True)
-    pairs = zip(sizes.tolist(), times.tolist(), strict=True)
-    found: float = sum(n * (math.lgamma(c + 1) - c * math.log(c / rows)) for c, n in pairs)
-    return found - math.lgamma(rows + 1)
+    pairs = multiples.items()
+    return sum(n * (math.lgamma(c + 1) - c * math.log(c / rows)) for c, n in pairs) - math.lgamma(
+        rows + 1
+    )
 
 
-def find_repeats(
-    hashes: Hashes, order: Positions, ends: npt.NDArray[np.int64], names: list[str]
-) -> list[RepeatedFile]:
-    """Pairs of files of which one repeats most of the other's rows, the largest first.
+@dataclass(slots=True)
+class Overlaps:
+    """How often files hold equal rows, in counts that may be added up over parts of the rows.
 
-    `hashes` ascend; `order` is the position that each row was read at, ascending among equal rows;
-    `ends`: where the rows of each of the files `names` end.
+    `multiples`: ``(file, times)`` → how many different rows the file holds so many times. `common`:
+    pairs of files → rows that both hold, each as often as both have it.
     """
-    files = len(names)
-    rows = np.diff(ends, prepend=0)
-    alone = np.zeros(files, np.int64)
-    common: Counter[tuple[int, int]] = Counter()
-    for block in _blocks(hashes):
-        origin = np.searchsorted(ends, order[block], side="right")
-        starts = np.zeros(len(origin), bool)
-        starts[group_starts(hashes[block])] = True
-        cells = starts.copy()
-        cells[1:] |= origin[1:] != origin[:-1]
-        first = np.flatnonzero(cells)
-        counts = np.diff(first, append=len(origin))
-        alone += np.bincount(origin[first[counts == 1]], minlength=files)
-        common += _common_rows(np.cumsum(starts[first]), origin[first], counts, files)
-    own = 1 - alone / np.maximum(rows, 1)
-    found = []
-    for (one, two), equal in common.items():
-        small, large = (one, two) if rows[one] <= rows[two] else (two, one)
-        of = int(rows[small])
-        if _is_unlikely(equal, of, max(own[one], own[two])):
-            found.append(RepeatedFile(names[small], names[large], equal, of))
-        elif equal == of == rows[large]:
-            begin = ends[small] - of
-            twin = hashes[(order >= begin) & (order < ends[small])]
-            if is_copy(twin, files):
-                found.append(RepeatedFile(names[small], names[large], equal, of))
-    return sorted(found, key=lambda repeat: (-repeat.rows, repeat.file, repeat.other))
+
+    files: int
+    multiples: "Counter[tuple[int, int]]" = field(default_factory=Counter)
+    common: "Counter[tuple[int, int]]" = field(default_factory=Counter)
+
+    def add(self, hashes: Hashes, origin: npt.NDArray[np.int64]) -> None:
+        """Count rows in ascending order of `hashes`, which have all of their equals among them.
+
+        `origin`: the file of each, ascending among equal rows.
+        """
+        for block in _blocks(hashes):
+            files = origin[block]
+            starts = np.zeros(len(files), bool)
+            starts[group_starts(hashes[block])] = True
+            cells = starts.copy()
+            cells[1:] |= files[1:] != files[:-1]
+            first = np.flatnonzero(cells)
+            counts = np.diff(first, append=len(files))
+            pairs = np.unique(np.stack([files[first], counts]), axis=1, return_counts=True)
+            for file, times, found in zip(*pairs[0].tolist(), pairs[1].tolist(), strict=True):
+                self.multiples[file, times] += found
+            self.common += _common_rows(np.cumsum(starts[first]), files[first], counts, self.files)
+
+    def merge(self, other: "Overlaps") -> None:
+        """Add what was counted over other rows."""
+        self.multiples += other.multiples
+        self.common += other.common
+
+    def find_repeats(self, names: Sequence[str]) -> list[RepeatedFile]:
+        """Pairs of files of which one repeats most of the other's rows, the largest first."""
+        rows, alone = np.zeros((2, self.files), np.int64)
+        for (file, times), found in self.multiples.items():
+            rows[file] += times * found
+            alone[file] += found if times == 1 else 0
+        own = 1 - alone / np.maximum(rows, 1)
+        repeats = []
+        for (one, two), equal in self.common.items():
+            small, large = (one, two) if rows[one] <= rows[two] else (two, one)
+            of = int(rows[small])
+            if _is_unlikely(equal, of, max(own[one], own[two])) or (
+                equal == of == rows[large] and self._is_copy(small)
+            ):
+                repeats.append(RepeatedFile(names[small], names[large], equal, of))
+        return sorted(repeats, key=lambda repeat: (-repeat.rows, repeat.file, repeat.other))
+
+    def _is_copy(self, file: int) -> bool:
+        mine = {times: found for (of, times), found in self.multiples.items() if of == file}
+        return is_surprising(surprise(mine), self.files)
 
 
 def _blocks(hashes: Hashes) -> Iterator[slice]:

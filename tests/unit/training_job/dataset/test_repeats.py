@@ -3,11 +3,12 @@
 import itertools
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from training_job.dataset import repeats
 from training_job.dataset.hashing import Hashes
-from training_job.dataset.repeats import find_repeats, is_copy
+from training_job.dataset.repeats import Overlaps, is_copy
 
 RNG = np.random.default_rng(0)
 
@@ -24,10 +25,24 @@ def _coarse(rows: int, cells: int = 1_771) -> Hashes:
 def _found(*files: Hashes) -> list[tuple[str, str, int, int]]:
     hashes = np.concatenate(files)
     order = np.argsort(hashes, kind="stable")
-    ends = np.cumsum([len(file) for file in files])
+    origin = np.repeat(np.arange(len(files)), [len(file) for file in files])[order]
     names = [f"f{number}" for number in range(len(files))]
-    found = find_repeats(hashes[order], order, ends, names)
+    overlaps = Overlaps(len(files))
+    overlaps.add(hashes[order], origin)
+    found = overlaps.find_repeats(names)
+    _check_parts(hashes[order], origin, overlaps)
     return [(repeat.file, repeat.other, repeat.rows, repeat.of) for repeat in found]
+
+
+def _check_parts(hashes: Hashes, origin: npt.NDArray[np.int64], whole: Overlaps) -> None:
+    """Parts that divide no equal rows have the whole's counts together."""
+    together = Overlaps(whole.files)
+    cuts = np.searchsorted(hashes, hashes[:: max(len(hashes) // 5, 1)])
+    for start, stop in itertools.pairwise([*np.unique(cuts).tolist(), len(hashes)]):
+        part = Overlaps(whole.files)
+        part.add(hashes[start:stop], origin[start:stop])
+        together.merge(part)
+    assert whole == together
 
 
 FINE, COARSE = _fine(1_000), _coarse(60_000)
@@ -118,4 +133,4 @@ def test_the_surprise_is_that_of_the_multinomial_distribution() -> None:
         for draw in draws
         if [3, 1, 2] == np.bincount(draw, minlength=3).tolist()
     )
-    assert pytest.approx(repeats.surprise(counts)) == -np.log(chance)
+    assert pytest.approx(repeats.surprise(dict.fromkeys(counts.tolist(), 1))) == -np.log(chance)

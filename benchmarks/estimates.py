@@ -107,7 +107,7 @@ def _prepare(folder: Path, contract: Contract, salt: str) -> dict[str, Split]:
         say=lambda _: None,
     )
     return {
-        side: Split.read(folder / "data" / keys.dataset(made.dataset_id, side), contract)
+        side: Split.read(folder / "data" / keys.dataset(made.dataset_id, side), contract=contract)
         for side in keys.SPLITS
     }
 

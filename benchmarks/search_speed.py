@@ -63,7 +63,7 @@ def measure(seed: int) -> Iterator[Figure]:
             say=lambda _: None,
         ).dataset_id
         splits = {
-            side: Split.read(folder / "data" / keys.dataset(dataset_id, side), contract)
+            side: Split.read(folder / "data" / keys.dataset(dataset_id, side), contract=contract)
             for side in keys.SPLITS
         }
         ours = partial(

@@ -3,6 +3,7 @@
 data bucket
     raw/**.csv | .csv.gz | .parquet
     datasets/<dataset_id>/{train,valid,test,recent,quarantine}.parquet, manifest.json
+    datasets/<dataset_id>/<split>-<part>-of-<parts>.parquet   where several machines made it
     datasets/refused/<execution>/quarantine.parquet   the rows for which raw files were refused
     scoring/**                                    what batch scoring reads and writes
     erasures/<erasure>/subjects.txt, links.json, objects/*.json   while it is under way
@@ -106,6 +107,11 @@ def registry_number(text: str) -> str:
 def dataset(dataset_id: str, part: str) -> str:
     """Parquet object of one part (a split or the quarantine) of a dataset."""
     return f"{DATASETS}{dataset_id}/{part}.parquet"
+
+
+def dataset_part(side: str, index: int, parts: int) -> str:
+    """A part of a split that was made in several parts, as the name that `dataset` takes."""
+    return f"{side}-{index:05d}-of-{parts:05d}"
 
 
 def is_table(key: str) -> bool:

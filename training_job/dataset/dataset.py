@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -73,16 +73,19 @@ class Split:
     @classmethod
     def download(cls, bucket: Bucket, dataset_id: str, side: str, contract: Contract) -> "Split":
         """One side of a dataset from the data bucket."""
-        with fetched(bucket, keys.dataset(dataset_id, side)) as path:
-            return cls.read(path, contract)
+        with _fetched_parts(bucket, dataset_id, side) as paths:
+            return cls.read(*paths, contract=contract)
 
     @classmethod
-    def read(cls, path: Path, contract: Contract) -> "Split":
-        """Load a split's Parquet file."""
+    def read(cls, *paths: Path, contract: Contract) -> "Split":
+        """Load a split's Parquet file, or its parts."""
         # This pool gives freed memory back at once: what is binned needs no table any more.
         pa.set_memory_pool(pa.system_memory_pool())
         dictionaries = [f.name for f in contract.features if f.kind == "category"]
-        table = pyarrow.parquet.read_table(path, read_dictionary=dictionaries)
+        tables = [pyarrow.parquet.read_table(p, read_dictionary=dictionaries) for p in paths]
+        table = tables[0]
+        if len(tables) > 1:
+            table = pa.concat_tables(tables, promote_options="default").unify_dictionaries()
         return cls(table, table.column(contract.target).to_numpy().astype(np.int8))
 
     @property
@@ -114,39 +117,48 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class SplitFile:
-    """The same in a file, of which only the labels and weights are in memory."""
+    """The same in files, of which only the labels and weights are in memory."""
 
-    path: Path
+    paths: tuple[Path, ...]
     contract: Contract
     labels: npt.NDArray[np.int8]
     weights: Floats | None = None
     uploaded: Bools = field(default_factory=lambda: np.ones(0, bool))
 
     @classmethod
-    def open(cls, path: Path, contract: Contract) -> "SplitFile":
-        """A split's Parquet file, which has to stay there."""
+    def open(cls, *paths: Path, contract: Contract) -> "SplitFile":
+        """A split's Parquet file, or its parts, which have to stay there."""
         wanted = {contract.target, SAMPLING_WEIGHT, PREDICTION_ID}
-        names = pyarrow.parquet.read_schema(path).names
-        table = pyarrow.parquet.read_table(path, columns=[n for n in names if n in wanted])
+        tables = []
+        for path in paths:
+            names = pyarrow.parquet.read_schema(path).names
+            columns = [name for name in names if name in wanted]
+            tables.append(pyarrow.parquet.read_table(path, columns=columns))
+        table = pa.concat_tables(tables, promote_options="default")
         labels = table.column(contract.target).to_numpy().astype(np.int8)
-        return cls(path, contract, labels, _read_weights(table), _find_uploaded(table))
+        return cls(paths, contract, labels, _read_weights(table), _find_uploaded(table))
 
     def count_missing(self, name: str) -> int:
-        """Rows without a value of that feature, by the file's own statistics."""
-        metadata = pyarrow.parquet.read_metadata(self.path)
-        index = metadata.schema.names.index(name)
-        groups = (metadata.row_group(group) for group in range(metadata.num_row_groups))
-        return sum(group.column(index).statistics.null_count for group in groups)
+        """Rows without a value of that feature, by the files' own statistics."""
+        return sum(_count_nulls(path, name) for path in self.paths)
 
     def batches(self, rows: int) -> Iterator[Split]:
         """Its rows, so many at a time."""
         texts = [f.name for f in self.contract.features if f.kind == "category"]
         start = 0
-        with pyarrow.parquet.ParquetFile(self.path, read_dictionary=texts) as file:
-            for batch in file.iter_batches(rows, use_threads=False):
-                end = start + batch.num_rows
-                yield Split(pa.Table.from_batches([batch]), self.labels[start:end])
-                start = end
+        for path in self.paths:
+            with pyarrow.parquet.ParquetFile(path, read_dictionary=texts) as file:
+                for batch in file.iter_batches(rows, use_threads=False):
+                    end = start + batch.num_rows
+                    yield Split(pa.Table.from_batches([batch]), self.labels[start:end])
+                    start = end
+
+
+def _count_nulls(path: Path, name: str) -> int:
+    metadata = pyarrow.parquet.read_metadata(path)
+    index = metadata.schema.names.index(name)
+    groups = (metadata.row_group(group) for group in range(metadata.num_row_groups))
+    return sum(group.column(index).statistics.null_count for group in groups)
 
 
 def _read_weights(table: pa.Table) -> Floats | None:
@@ -181,8 +193,31 @@ def read_manifest(bucket: Bucket, dataset_id: str) -> Manifest:
         ) from None
 
 
+def list_parts(bucket: Bucket, dataset_id: str, side: str) -> dict[str, int | None]:
+    """Keys of the objects that hold a side, in order, each with its rows; None: of one object.
+
+    A dataset that several machines made has parts, which its manifest names: what it doesn't name
+    is of an attempt that didn't end.
+    """
+    stored = bucket.get(keys.manifest(dataset_id))
+    try:
+        parts = json.loads(stored.data).get("parts", {}).get(side) if stored else None
+    except (ValueError, AttributeError):
+        parts = None
+    if not parts:
+        return {keys.dataset(dataset_id, side): None}
+    return {keys.dataset(dataset_id, part): rows for part, rows in sorted(parts.items())}
+
+
+@contextmanager
+def _fetched_parts(bucket: Bucket, dataset_id: str, side: str) -> Iterator[tuple[Path, ...]]:
+    with ExitStack() as stack:
+        found = list_parts(bucket, dataset_id, side)
+        yield tuple(stack.enter_context(fetched(bucket, key)) for key in found)
+
+
 @contextmanager
 def opened(bucket: Bucket, dataset_id: str, side: str, contract: Contract) -> Iterator[SplitFile]:
-    """One side of a dataset as a temporary file."""
-    with fetched(bucket, keys.dataset(dataset_id, side)) as path:
-        yield SplitFile.open(path, contract)
+    """One side of a dataset as temporary files."""
+    with _fetched_parts(bucket, dataset_id, side) as paths:
+        yield SplitFile.open(*paths, contract=contract)

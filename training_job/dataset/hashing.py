@@ -9,7 +9,7 @@ sees of them, and a decimal, a float32 and a text of one value then have one has
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -116,10 +116,20 @@ def dataset_id(
 
     `context`: hashes of the rows' context columns, in the same order.
     """
-    digest = hashlib.sha256(np.ascontiguousarray(sorted_hashes, dtype="<u8").data)
+    contexts = () if context is None else (context,)
+    return name_parts((sorted_hashes,), contract_version, salt, contexts)
+
+
+def name_parts(
+    parts: Iterable[Hashes], contract_version: str, salt: str, contexts: Iterable[Hashes] = ()
+) -> str:
+    """The same of rows that come part by part."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(np.ascontiguousarray(part, dtype="<u8").data)
     digest.update(f"\n{contract_version}\n{salt}".encode())
-    if context is not None:
-        digest.update(np.ascontiguousarray(context, dtype="<u8").data)
+    for part in contexts:
+        digest.update(np.ascontiguousarray(part, dtype="<u8").data)
     return digest.hexdigest()[:16]
 
 

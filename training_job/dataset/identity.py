@@ -57,7 +57,7 @@ def identify(
         hashes = hashing.combine(hashes, ids)
         if context is not None:
             hashes = hashing.combine(hashes, context)
-        kept, repeated, conflicting = _tell_apart(hashes, ids)
+        kept, repeated, conflicting = tell_apart(hashes, ids)
         order = kept[np.argsort(hashes[kept], kind="stable")]
         hashes = hashes[order]
     if row_id is not None:
@@ -88,8 +88,11 @@ def _occurrences(ordered: Hashes) -> Hashes:
     return numbers
 
 
-def _tell_apart(hashes: Hashes, ids: Hashes) -> tuple[Positions, int, Positions]:
-    """``(first row of each id, rows that repeat one, rows whose id has several values)``."""
+def tell_apart(hashes: Hashes, ids: Hashes) -> tuple[Positions, int, Positions]:
+    """``(first row of each id, how many rows repeat one, rows in conflict)``; rows by position.
+
+    Rows conflict that have one id and different values.
+    """
     order = np.argsort(ids, kind="stable")
     starts = group_starts(ids[order])
     sizes = np.diff(starts, append=len(order))

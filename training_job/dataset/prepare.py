@@ -10,8 +10,6 @@ import numpy.typing as npt
 from adapters.s3 import Bucket
 from domain import keys
 from domain.contract.contract import Contract
-from domain.contract.feature import Feature
-from domain.contract.file_values import MISSING
 from domain.model.left_out import LeftOut, RepeatedFile
 from domain.training.steps import Prepared
 from domain.typed_json import Json
@@ -20,10 +18,16 @@ from training_job.dataset.hashing import Sides
 from training_job.dataset.identity import Identified, identify
 from training_job.dataset.manifest import Counts, Uploaded, count_sides, finish
 from training_job.dataset.production_rows import ProductionRows, Source, UploadedPeople
-from training_job.dataset.profile import Profile, compare, profile
+from training_job.dataset.profile import (
+    Profile,
+    compare,
+    count_values,
+    find_previous_edges,
+    profile,
+)
 from training_job.dataset.raw_files import Collected, collect, refuse_bad_rows
 from training_job.dataset.repeats import Overlaps
-from training_job.dataset.validation import Columns, hash_subjects
+from training_job.dataset.validation import Columns, has_values, hash_subjects
 
 Labels = npt.NDArray[np.generic]
 
@@ -89,7 +93,8 @@ def prepare(
                 contract,
                 None if subjects is None else subjects[rows],
             )
-            part = production_rows.append(part, added, name, contract)
+            if added is not None and added.on_side(name).any():
+                part = production_rows.append(part, added.table(name, contract))
             tables.store(part, bucket, keys.dataset(dataset_id, name))
         if added is not None:
             recent = added.table(keys.RECENT, contract)
@@ -118,7 +123,12 @@ class _ColumnProfiles:
         return profile(self.columns, self.contract)
 
     def compare(self, previous: Mapping[str, Any], manifest: Mapping[str, Any]) -> Profile:
-        return compare(previous, manifest, self.columns, self.contract)
+        edges = find_previous_edges(previous, self.contract)
+        counted = {
+            f.name: count_values(self.columns[f.name], f, edges.get(f.name, ()))
+            for f in self.contract.features
+        }
+        return compare(previous, manifest, counted, self.contract)
 
 
 def _join(columns: Columns, others: Columns) -> Columns:
@@ -134,13 +144,8 @@ def _name_test_rows(found: Identified, contract: Contract, salt: str) -> str:
 
 def _drop_absent_context(columns: Columns, contract: Contract) -> Columns:
     """The columns without those of context that no file has."""
-    empty = {f.name for f in contract.segment_context if not _has_values(columns[f.name], f)}
+    empty = {f.name for f in contract.segment_context if not has_values(columns[f.name], f)}
     return {name: values for name, values in columns.items() if name not in empty}
-
-
-def _has_values(values: Labels, feature: Feature) -> bool:
-    missing = np.isnan(values) if feature.kind == "number" else values == MISSING
-    return not bool(np.all(missing))
 
 
 def _left_out(

@@ -191,15 +191,11 @@ def load(
     )
 
 
-def append(
-    uploaded: pa.Table, added: ProductionRows | None, side: str, contract: Contract
-) -> pa.Table:
-    """The uploaded rows of one side, then the production rows, if it has any."""
-    if added is None or not added.on_side(side).any():
-        return uploaded
+def append(uploaded: pa.Table, production: pa.Table) -> pa.Table:
+    """The uploaded rows of a side, then its production rows."""
     weights = pa.array(np.ones(uploaded.num_rows))
     return pa.concat_tables(
-        [uploaded.append_column(SAMPLING_WEIGHT, weights), added.table(side, contract)],
+        [uploaded.append_column(SAMPLING_WEIGHT, weights), production],
         promote_options="default",
     )
 

@@ -47,6 +47,12 @@ class Checked:
     subjects: npt.NDArray[np.uint64] | None = None
 
 
+def has_values(values: npt.NDArray[np.generic], feature: Feature) -> bool:
+    """Whether any value of a checked column is there."""
+    missing = np.isnan(values) if feature.kind == "number" else values == MISSING
+    return not bool(np.all(missing))
+
+
 def target_feature(contract: Contract) -> Feature:
     """The target as a column of the training data: a flag that can't be missing."""
     return Feature(name=contract.target, kind="flag", in_files=contract.target_in_files)

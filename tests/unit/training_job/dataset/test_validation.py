@@ -116,7 +116,7 @@ def test_a_split_survives_parquet(tmp_path: Path, contract: Contract) -> None:
     }
     path = tmp_path / "split.parquet"
     pq.write_table(dataset.to_table(columns, contract), path)
-    split = dataset.Split.read(path, contract)
+    split = dataset.Split.read(path, contract=contract)
     assert [
         ("Female", 1.5, 0, 0, None, None, 6.6, 140.0),
         ("Other", 80.0, 1, 0, "not current", 27.32, None, 80.0),

@@ -31,7 +31,7 @@ def _valid(
     pq.write_table(table, buffer)
     path = folder / "valid.parquet"
     path.write_bytes(buffer.getvalue())
-    return SplitFile.open(path, contract)
+    return SplitFile.open(path, contract=contract)
 
 
 def test_enough_production_rows_are_the_sample_each_by_its_weight(

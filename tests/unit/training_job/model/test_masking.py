@@ -39,7 +39,9 @@ def test_a_feature_is_masked_when_too_few_values_are_missing_to_learn_from(
     split = _split(frame, contract)
     pq.write_table(split.table, tmp_path / "train.parquet")
     assert masked == rarely_missing(split, contract)
-    assert masked == rarely_missing(SplitFile.open(tmp_path / "train.parquet", contract), contract)
+    assert masked == rarely_missing(
+        SplitFile.open(tmp_path / "train.parquet", contract=contract), contract
+    )
 
 
 def test_masking_blanks_whole_features_at_random_and_the_same_for_the_same_seed(

@@ -1,0 +1,113 @@
+"""Work on a Dask cluster: functions over many places, and named errors when workers are lost."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+import distributed
+from dask.delayed import Delayed
+from distributed import Client, Future
+from distributed.comm.core import CommClosedError
+from distributed.scheduler import KilledWorker, NoValidWorkerError
+
+from training_job.errors import Interrupted, OutOfMemory
+
+T = TypeVar("T")
+
+IDLE_SECONDS = 60.0
+"""How long the step waits while no worker is left; a new one may come."""
+POLL_SECONDS = 2.0
+LOST = (
+    "The cluster was lost: its scheduler can't be reached any more. Nothing half-made counts; start"
+    " the step again."
+)
+NO_WORKERS = (
+    "All workers of the cluster were lost. Nothing half-made counts; start the step again, on"
+    " demand if Spot took them away."
+)
+KILLED = (
+    "Several workers died at the same work, most likely for lack of memory: take more workers,"
+    " tasks with more memory, or more and smaller files."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A client of a scheduler that has workers."""
+
+    client: Client
+
+    @property
+    def workers(self) -> int:
+        """How many are alive."""
+        return len(self.client.scheduler_info(n_workers=-1)["workers"])
+
+    def map(
+        self, function: Callable[..., Any], *places: Sequence[Any], **options: Any
+    ) -> list[Future[Any]]:
+        """Apply a function on the workers, once per place; a place may be an earlier future."""
+        found: list[Future[Any]] = self.client.map(
+            partial(function, **options),  # Dask loses track of large keyword arguments
+            *places,
+            pure=False,
+        )
+        return found
+
+    def compute(self, work: Sequence[Delayed]) -> list[Future[Any]]:
+        """Start a graph whose parts may share work."""
+        found: list[Future[Any]] = self.client.compute(list(work))  # type: ignore[no-untyped-call]  # Dask's own
+        return found
+
+    def results(self, futures: Iterable[Future[Any]]) -> Iterator[Any]:
+        """Each answer in the order of the futures; raises what `result` raises."""
+        for future in futures:
+            yield self.result(future)
+
+    def result(self, future: Future[Any]) -> Any:
+        """One answer; raises its error, Interrupted when the cluster is lost, or OutOfMemory."""
+        without = 0.0
+        while True:
+            try:
+                return future.result(timeout=POLL_SECONDS)
+            except (FutureTimeout, TimeoutError):
+                if self.client.status != "running":
+                    raise Interrupted(LOST) from None
+                without = 0.0 if self.workers else without + POLL_SECONDS
+                if without >= IDLE_SECONDS:
+                    raise Interrupted(NO_WORKERS) from None
+            except KilledWorker:
+                raise OutOfMemory(KILLED) from None
+            except NoValidWorkerError:
+                raise Interrupted(NO_WORKERS) from None
+            except (CommClosedError, distributed.client.FutureCancelledError):
+                raise Interrupted(LOST) from None
+
+    def wait(self, futures: Sequence[Future[Any]]) -> None:
+        """Until all are done; raises what `results` raises. The answers stay on the workers."""
+        waiting = list(futures)
+        without = 0.0
+        while waiting:
+            try:
+                done = distributed.wait(  # type: ignore[no-untyped-call]  # Dask's own
+                    waiting, timeout=POLL_SECONDS, return_when="FIRST_COMPLETED"
+                )
+            except (FutureTimeout, TimeoutError):
+                without = 0.0 if self.workers else without + POLL_SECONDS
+                if self.client.status != "running":
+                    raise Interrupted(LOST) from None
+                if without >= IDLE_SECONDS:
+                    raise Interrupted(NO_WORKERS) from None
+                continue
+            for future in done.done:
+                if future.status != "finished":
+                    self.result(future)
+            waiting = list(done.not_done)
+
+
+def quiet() -> None:
+    """Let Dask's log say only what went wrong."""
+    for name in ("distributed", "distributed.shuffle", "distributed.worker", "distributed.nanny"):
+        logging.getLogger(name).setLevel(logging.ERROR)

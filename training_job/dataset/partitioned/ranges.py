@@ -1,0 +1,173 @@
+"""One range of the rows of a dataset, on a worker: told apart, split, counted, stored."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from domain import keys
+from domain.contract.contract import Contract
+from training_job.dataset import dataset, hashing, production_rows, tables
+from training_job.dataset.hashing import Hashes, Sides
+from training_job.dataset.identity import identify, tell_apart
+from training_job.dataset.partitioned.reading import KEY, PLACE, PLACE_BITS, OpenBucket
+from training_job.dataset.production_rows import Mask, UploadedPeople
+from training_job.dataset.repeats import Overlaps
+from training_job.dataset.validation import Columns, hash_subjects
+
+Places = pd.Series
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What is known only once every file has been read.
+
+    `grouping`: context columns that define segments and have values. `skipped`: positions of files
+    that are copies of others. `files`: positions of the files with valid rows.
+    """
+
+    contract: Contract
+    salt: str
+    grouping: tuple[str, ...]
+    skipped: tuple[int, ...]
+    files: tuple[int, ...]
+
+    def read(self, frame: pd.DataFrame) -> tuple[Columns, Hashes, Hashes]:
+        """``(columns, places, keys)`` of a range's rows in the order that they were read in."""
+        places = frame[PLACE].to_numpy()
+        order = np.argsort(places, kind="stable")
+        if self.skipped:
+            order = order[~np.isin(places[order] >> PLACE_BITS, self.skipped)]
+        absent = {f.name for f in self.contract.segment_context} - set(self.grouping)
+        names = [name for name in frame.columns if name != PLACE and name not in absent]
+        columns = {name: frame[name].to_numpy()[order] for name in names}
+        return columns, places[order], frame.index.to_numpy()[order]
+
+
+@dataclass(frozen=True, slots=True)
+class Conflicts:
+    """Rows of one range that share an id.
+
+    `places` and `subjects`: of those whose values differ. `repeated`: rows left out because their
+    id and values came before.
+    """
+
+    places: Hashes
+    subjects: Hashes | None
+    repeated: int
+
+
+def settle_ids(frame: pd.DataFrame, rules: Rules) -> tuple[pd.DataFrame, Conflicts]:
+    """Keep one row of each id; the frame gets the hash of the row as its key."""
+    contract = rules.contract
+    columns, places, ids = rules.read(frame)
+    hashes = hashing.combine(hashing.hash_rows(columns, contract), ids)
+    context = hashing.hash_context(columns, contract)
+    if context is not None:
+        hashes = hashing.combine(hashes, context)
+    kept, repeated, conflicting = tell_apart(hashes, ids)
+    people = hash_subjects(columns, contract)
+    chosen = frame.set_index(PLACE, drop=False).loc[places[kept]]
+    chosen = chosen.assign(**{KEY: hashes[kept]}).reset_index(drop=True)
+    of_people = None if people is None else people[conflicting]
+    return chosen, Conflicts(places[conflicting], of_people, repeated)
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Rows of a range in the dataset's order; `hashes` ascend over all ranges."""
+
+    columns: Columns
+    hashes: Hashes
+    sides: Sides
+    context: Hashes | None
+    subjects: Hashes | None
+
+    @property
+    def tested(self) -> Hashes:
+        """Hashes of the test rows."""
+        tested: Hashes = self.hashes[self.sides == keys.SPLITS.index("test")]
+        return tested
+
+    def find_people(self, subjects: Hashes) -> tuple[Mask, Mask]:
+        """See `UploadedPeople.find`."""
+        mine = np.empty(0, np.uint64) if self.subjects is None else self.subjects
+        return UploadedPeople(mine, self.sides).find(subjects)
+
+
+@dataclass(frozen=True, slots=True)
+class RangeCounts:
+    """Rows and positives by side, and how often files hold equal rows."""
+
+    rows: tuple[int, ...]
+    positives: tuple[int, ...]
+    overlaps: Overlaps
+
+
+def split_range(frame: pd.DataFrame, rules: Rules) -> tuple[Range, RangeCounts]:
+    """Tell a range's rows apart and split them, by the same functions as on one machine."""
+    contract = rules.contract
+    columns, places, found_keys = rules.read(frame)
+    row_id = contract.context_column("row_id")
+    found = identify(columns, contract, rules.salt, found_keys if row_id is None else None)
+    overlaps = Overlaps(len(rules.files))
+    if len(rules.files) > 1 and row_id is None:
+        origin = np.searchsorted(rules.files, places[found.order] >> PLACE_BITS)
+        overlaps.add(found.hashes, origin)
+    people = hash_subjects(columns, contract)
+    names = [*(f.name for f in contract.features), contract.target, *rules.grouping]
+    kept = Range(
+        {name: columns[name][found.order] for name in names},
+        found.hashes,
+        found.sides,
+        found.context,
+        None if people is None else people[found.order],
+    )
+    sides, labels = len(keys.SPLITS), kept.columns[contract.target]
+    rows = np.bincount(found.sides, minlength=sides)
+    positives = np.bincount(found.sides[labels == 1], minlength=sides)
+    return kept, RangeCounts(tuple(rows.tolist()), tuple(positives.tolist()), overlaps)
+
+
+def store_range(
+    rows: Range,
+    index: int,
+    *,
+    ranges: int,
+    dataset_id: str,
+    contract: Contract,
+    extra: Mapping[str, pa.Table],
+    open_bucket: OpenBucket,
+) -> dict[str, dict[str, int]]:
+    """Write a range's rows of each side; side → part → rows.
+
+    `extra`: by side, a table without rows that has the columns of production rows, too.
+    """
+    stored: dict[str, dict[str, int]] = {}
+    for code, side in enumerate(keys.SPLITS):
+        chosen = rows.sides == code
+        if not chosen.any():
+            continue
+        table = dataset.to_table(
+            {name: values[chosen] for name, values in rows.columns.items()},
+            contract,
+            None if rows.subjects is None else rows.subjects[chosen],
+        )
+        if side in extra:
+            table = production_rows.append(table, extra[side])
+        part = keys.dataset_part(side, index, ranges)
+        tables.store(table, open_bucket(), keys.dataset(dataset_id, part))
+        stored[side] = {part: table.num_rows}
+    return stored
+
+
+def sort_conflicts(
+    found: Sequence[Conflicts],
+) -> tuple[Hashes, Hashes | None]:
+    """Places and subjects of all conflicting rows in the order that they were read in."""
+    places = np.concatenate([one.places for one in found])
+    order = np.argsort(places, kind="stable")
+    subjects = [one.subjects for one in found if one.subjects is not None]
+    return places[order], np.concatenate(subjects)[order] if subjects else None

@@ -163,7 +163,8 @@ def build_components(contract: Contract) -> dict[str, Schema]:
 
 
 def _describe_contribution(feature: Feature) -> Schema:
-    return {"type": "number"} | ({"title": feature.title} if feature.title else {})
+    title: Schema = {"title": feature.title} if feature.title else {}
+    return {"type": "number"} | title
 
 
 def _describe_instance(contract: Contract) -> Schema:

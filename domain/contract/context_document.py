@@ -94,6 +94,7 @@ def _text_context(
             f"{where}: maximum_length must be a whole number from 1 to {MAXIMUM_LENGTH:,}"
         )
         length = USUAL_LENGTH
+    texts = read_descriptions(where, {k: v for k, v in entry.items() if k != "unit"}, problems)
     return replace(
         context,
         nullable=nullable is True,
@@ -101,7 +102,8 @@ def _text_context(
         in_files=read_column_format(
             where, {k: entry[k] for k in ("source",) if k in entry}, problems
         ),
-        **read_descriptions(where, {k: v for k, v in entry.items() if k != "unit"}, problems),
+        title=texts.get("title", ""),
+        description=texts.get("description", ""),
     )
 
 

@@ -74,7 +74,6 @@ def read_rows(
     target: Target, contract: Contract, days: int, maturity_days: int
 ) -> "tuple[pa.Table | None, Production]":
     """The rows with their side, or None when there are none to use; raises OpsError."""
-    import numpy as np
     import pyarrow as pa
 
     from domain import times
@@ -99,8 +98,7 @@ def read_rows(
         salt=str(DEFAULTS["split_salt"]),
         bad_row_share=1.0,
         quarantine=Quarantine(),
-        uploaded_people=None,
-        uploaded_sides=np.empty(0, np.int8),
+        find_sides=None,
     )
     if not isinstance(found, ProductionRows):
         return None, found

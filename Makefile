@@ -97,7 +97,7 @@ down:  ## stop what `make up` or `make demo` started
 train: setup  ## train, evaluate, and promote if better
 	@$(OPS) train $(ARGS)
 
-simulate: setup  ## send test rows to the API: make simulate ARGS="--scenario age"
+simulate: setup  ## send test rows to the API: make simulate ARGS="--scenario shift"
 	@$(OPS) simulate $(ARGS)
 
 drift: setup  ## compare a window of predictions with the model's reference

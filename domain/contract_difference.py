@@ -128,13 +128,13 @@ def _values(old: Feature, new: Feature) -> Iterator[Difference]:
     if new.minimum > old.minimum or new.maximum < old.maximum:
         yield Difference(
             "callers",
-            f"The range of {name} is narrower, {new.minimum:g} to {new.maximum:g}: rows outside it"
-            f" go to quarantine, and requests are refused {AFTERWARDS}.",
+            f"The range of {name} is narrower: it {new.expectation}. Other rows go to quarantine,"
+            f" and requests are refused {AFTERWARDS}.",
         )
     elif (new.minimum, new.maximum) != (old.minimum, old.maximum):
         yield Difference(
             "training",
-            f"{name} may be from {new.minimum:g} to {new.maximum:g} {AFTERWARDS}.",
+            f"{name} has a wider range {AFTERWARDS}: it {new.expectation}.",
         )
 
 

@@ -71,7 +71,9 @@ COMMANDS = {
         ("--name churn", "--name churn --yes"),
     ),
     "demo": Entry(
-        "Run the whole loop, from data to the alert mail.", MACHINE, ("", "--data patients.csv")
+        "Run the whole loop, from data to the alert mail.",
+        MACHINE,
+        ("", "--data patients.csv", "--contract churn.toml"),
     ),
     "status": Entry("Show what runs and what serves.", MACHINE, ("", "--check", "--json")),
     "doctor": Entry(
@@ -82,7 +84,9 @@ COMMANDS = {
     "mail": Entry("List the mails in this machine's mailbox.", MACHINE, ("",)),
     "open": Entry("Show the links, or open one in a browser.", MACHINE, ("", "dashboard")),
     "sample-data": Entry(
-        "Write a CSV file of made-up patients.", DATA, ("--rows 10000 --out sample.csv",)
+        "Write a CSV file of made-up rows.",
+        DATA,
+        ("--rows 10000 --out sample.csv", "--contract churn.toml"),
     ),
     "contract infer": Entry(
         "Draft a data contract from a file.",
@@ -100,9 +104,13 @@ COMMANDS = {
         ("patients.csv", "jan/ feb/", "new.csv --replace"),
     ),
     "simulate": Entry(
-        "Send rows of the test split to the API, shifted if you like.",
+        "Send rows of the test split to the API, changed if you like.",
         DATA,
-        ("--rows 1000 --scenario age", "--scenario concept --labels 0.3 --label-selection score"),
+        (
+            "--rows 1000 --scenario shift --feature age --amount 8",
+            "--scenario category --feature smoking_history --value 'No Info'",
+            "--scenario concept --labels 0.3 --label-selection score",
+        ),
     ),
     "score": Entry(
         "Score a file, or a folder of files, with the champion.",

@@ -44,6 +44,21 @@ def parse_contract(file: Path) -> Contract:
         raise OpsError(str(error), f"Correct {file}, then check it again.") from None
 
 
+def find_contract(target: Target, file: Path | None = None) -> Contract:
+    """The named contract, else the one of this machine's last `up`, or of the stage.
+
+    Raises OpsError.
+    """
+    if file is None and target.laptop is None:
+        deployed = read_deployed_contract(target)
+        if deployed is None:
+            raise OpsError(target.nothing_deployed, "Name a contract with --contract.")
+        return deployed
+    if file is None:
+        file = target.require_laptop("contract").contract_file
+    return parse_contract(file)
+
+
 def describe(differences: Iterable[Difference]) -> Iterator[str]:
     """The differences as lines under headings; nothing if there are none."""
     listed = list(differences)

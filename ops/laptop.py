@@ -77,6 +77,11 @@ class Laptop:
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         }
 
+    @property
+    def contract_file(self) -> Path:
+        """The contract of the last `up`, or the project's own."""
+        return Path(self.contract or ROOT / "contract.toml")
+
     def env(self, environ: Mapping[str, str]) -> dict[str, str]:
         """Environment of a process on this machine, made from the user's.
 

@@ -14,7 +14,7 @@ from ops.commands.data.simulate import Sent, simulate
 from ops.errors import OpsError
 from ops.local.demo_figures import RowsSent
 from ops.local.processes import wait_until
-from ops.samples.scenarios import Scenario
+from ops.samples.scenarios import Disturbance
 from ops.target import Target
 
 CHAMPION_CACHE_SECONDS = 60
@@ -53,10 +53,10 @@ def await_champion(target: Target) -> Champion:
     return champion
 
 
-def predict(target: Target, scenario: Scenario, *, predictions: int, seed: int) -> Batch:
+def predict(target: Target, wanted: Disturbance, *, predictions: int, seed: int) -> Batch:
     """Send rows and wait for the next whole second, so that two windows don't overlap."""
     start = datetime.now(UTC).replace(microsecond=0)
-    sent = simulate(target, rows=predictions, rate=500, batch=5, scenario=scenario, seed=seed)
+    sent = simulate(target, rows=predictions, rate=500, batch=5, wanted=wanted, seed=seed)
     end = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
     time.sleep(max(0.0, (end - datetime.now(UTC)).total_seconds()))
     return Batch(sent, start, end)

@@ -36,13 +36,18 @@ function choice(id, name, schema, required, example) {
   return [h("select", { id, name, ...described }, unknown, options), description ? hint(id, description) : null];
 }
 
+const UNLIMITED = 3e38; // the contract gives the number no such limit
+
 /** An input for a number, with its range as a hint. */
 function numberInput(id, name, schema, required, example) {
-  const range = { step: "any", min: schema.minimum, max: schema.maximum, "aria-describedby": `${id}-hint` };
+  const min = schema.minimum < -UNLIMITED ? null : schema.minimum;
+  const max = schema.maximum > UNLIMITED ? null : schema.maximum;
+  const range = { step: "any", min, max, "aria-describedby": `${id}-hint` };
   const placeholder = required ? null : "not known";
   const typing = { type: "number", inputmode: "decimal", placeholder };
   const input = h("input", { id, name, ...typing, ...range, required, value: example });
-  return [input, hint(id, `${schema.minimum} – ${schema.maximum}`, schema["x-unit"], schema.description)];
+  const ends = min === null && max === null ? "any number" : `${min ?? "any"} – ${max ?? "any"}`;
+  return [input, hint(id, ends, schema["x-unit"], schema.description)];
 }
 
 /** An input for a text of the context, with its meaning as a hint. */

@@ -49,7 +49,6 @@ from ops.laptop import ROOT, Laptop
 from ops.local import emulator
 from ops.local.processes import free_port
 from ops.samples.outcomes import SCORED_TIMES
-from ops.samples.scenarios import CONCEPT_AGE, CONCEPT_HBA1C
 from tabular.arrow_types import ARROW_TYPES
 from tabular.log_objects import LogObjects
 from tabular.models import Models
@@ -67,12 +66,14 @@ from training_job.search.tune import tune
 DAY = datetime(2026, 1, 31, tzinfo=UTC)
 TEST_SHARE = 0.3
 LABELLED, TRIALS = 0.3, 20
+CONCEPT_AGE, CONCEPT_HBA1C = 60.0, 6.0
+"""Under a new guideline, patients from this age on are positive from this HbA1c on."""
 UPLOADED, LOGGED = 40_000, 30_000
 RULES = Rules(mode="auto", cool_down_ms=times.DAY_MS, monthly_limit=4)
 
 
 def relabel(frame: pd.DataFrame, target: str) -> pd.DataFrame:
-    """The outcomes after the change: as the scenario `concept` of `ops simulate`."""
+    """The outcomes after the change of the guideline."""
     changed = (frame["age"] >= CONCEPT_AGE) & (frame["HbA1c_level"] >= CONCEPT_HBA1C)
     return frame.assign(**{target: (frame[target].astype(bool) | changed).astype(int)})
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from domain.api.requests import MAXIMUM_ENTRIES
 from domain.contract.context import CONTEXT, TEXT_PATTERN, Context, Role
 from domain.contract.contract import Contract
-from domain.contract.feature import Feature, Value
+from domain.contract.feature import LARGEST, Feature, Value
 
 Schema = dict[str, object]
 """A JSON Schema, or another part of an OpenAPI document."""
@@ -81,7 +81,9 @@ def _example_value(feature: Feature) -> Value:
         return feature.categories[0]
     if feature.kind == "flag":
         return 0
-    return (feature.minimum + feature.maximum) / 2
+    if feature.minimum > -LARGEST and feature.maximum < LARGEST:
+        return (feature.minimum + feature.maximum) / 2
+    return min(max(0.0, feature.minimum), feature.maximum)
 
 
 def build_components(contract: Contract) -> dict[str, Schema]:

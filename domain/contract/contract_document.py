@@ -37,6 +37,9 @@ from domain.typed_json import Json
 
 TABLES = frozenset({"target", "gate", "features", "segments", "retired", "context", "files"})
 
+OTHER_TASKS = frozenset({"kind", "categories", "classes", "minimum", "maximum"})
+"""Keys by which somebody would describe a target that is no question of yes or no."""
+
 
 class Parts(NamedTuple):
     """The fields of a contract; see `domain.contract.contract.Contract`."""
@@ -166,6 +169,11 @@ def _target(entry: object, problems: list[str]) -> tuple[str, ColumnFormat, Obje
         problems.append("[target] needs a name of letters, digits and underscores")
         name = ""
     problems += unknown_keys("[target]", table, FLAG_KEYS | OBJECTIVE_KEYS | {"name"})
+    if OTHER_TASKS & set(table):
+        problems.append(
+            "[target] is true or false: regression and several classes are not part of a contract;"
+            " one class against the rest is, by its words in true and false"
+        )
     form = read_column_format("[target]", table, problems)
     return name, form, read_objective(table, problems)
 
@@ -188,16 +196,19 @@ def _segment(index: int, entry: Any, features: Sequence[Feature], problems: list
     name, bounds = entry.get("feature"), entry.get("bounds", [])
     known = {feature.name: feature for feature in features}
     if not isinstance(name, str) or name not in known:
-        problems.append(f"{where}: feature must name a feature, or a context column but a text")
+        named = f"{name[:64]} is none" if isinstance(name, str) and name else "none is named"
+        problems.append(
+            f"{where}: feature must name a feature, or a context column but a text; {named}"
+        )
         return Segment("")
     ascending = (
         isinstance(bounds, list) and all(map(is_number, bounds)) and bounds == sorted(set(bounds))
     )
     if not ascending:
-        problems.append(f"{where}: bounds must be ascending numbers")
+        problems.append(f"{where} of {name}: bounds must be ascending numbers")
         return Segment(name)
     if bool(bounds) != (known[name].kind == "number"):
-        problems.append(f"{where}: bounds are needed for a number and only there")
+        problems.append(f"{where} of {name}: bounds are needed for a number and only there")
     return Segment(name, tuple(float(bound) for bound in bounds))
 
 

@@ -13,6 +13,8 @@ COLUMN_TYPES: dict[Kind, str] = {"category": "string", "number": "double", "flag
 """Type of a feature's column in Glue."""
 Monotone = Literal["", "increasing", "decreasing"]
 DIRECTIONS: dict[Monotone, int] = {"": 0, "increasing": 1, "decreasing": -1}
+LARGEST = 3.4028234663852886e38
+"""The largest number that a model's input, which is float32, can hold."""
 CATEGORIES_LISTED = 30
 """A longer list of categories is counted in a sentence instead of printed."""
 
@@ -23,6 +25,7 @@ class Feature:
 
     `title`, `unit`, `description`: what people call it, what its numbers are measured in, and what
     it means. Each may be empty.
+    `minimum`, `maximum`: of a number; one without a range has -LARGEST and LARGEST.
     """
 
     name: str
@@ -62,7 +65,9 @@ class Feature:
             case "flag":
                 return "must be 0 or 1"
             case "number":
-                return f"must be a number from {self.minimum:g} to {self.maximum:g}"
+                low = f" from {self.minimum:g}" if self.minimum > -LARGEST else ""
+                high = f" to {self.maximum:g}" if self.maximum < LARGEST else ""
+                return f"must be a number{low}{high or (' on' if low else '')}"
 
     def accepts(self, value: object) -> bool:
         """Whether a decoded JSON value (None included) is valid for this feature."""

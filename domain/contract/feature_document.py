@@ -1,12 +1,13 @@
 """Reading the contract's ``[[features]]``; every problem is noted."""
 
+import json
 import sys
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
 from domain.contract.drift_limits import read_drift_limits, write_drift_limits
-from domain.contract.feature import DIRECTIONS, KINDS, Feature, Kind
+from domain.contract.feature import DIRECTIONS, KINDS, LARGEST, Feature, Kind
 from domain.contract.file_format_document import (
     COLUMN_KEYS,
     FLAG_KEYS,
@@ -28,9 +29,9 @@ def read_feature(index: int, entry: Any, problems: list[str]) -> Feature:
     where = name or f"features[{index}]"
     if kind is None:
         return Feature(name=name, kind="flag")
-    wanted = {"category": {"categories"}, "number": {"minimum", "maximum"}, "flag": set()}[kind]
+    wanted = {"categories"} if kind == "category" else set()
     allowed = wanted | {"name", "kind", "nullable", "drift", "title", "description"}
-    allowed |= {"unit"} if kind == "number" else set()
+    allowed |= {"minimum", "maximum", "unit"} if kind == "number" else set()
     allowed |= FLAG_KEYS if kind == "flag" else COLUMN_KEYS
     if kind != "category":
         allowed.add("monotone")
@@ -43,11 +44,9 @@ def read_feature(index: int, entry: Any, problems: list[str]) -> Feature:
     if kind != "category" and not (isinstance(monotone, str) and monotone in DIRECTIONS):
         problems.append(f"{where}: monotone must be increasing or decreasing")
         monotone = ""
-    low, high, categories = (
-        entry.get("minimum", 0),
-        entry.get("maximum", 1),
-        entry.get("categories", []),
-    )
+    usual = (-LARGEST, LARGEST) if kind == "number" else (0, 1)
+    low, high = entry.get("minimum", usual[0]), entry.get("maximum", usual[1])
+    categories = entry.get("categories", [])
     if not (is_number(low) and is_number(high) and low < high):
         problems.append(f"{where}: minimum must be a number below maximum")
         low, high = 0, 1
@@ -100,7 +99,8 @@ def write_feature(feature: Feature) -> dict[str, Json]:
     if feature.kind == "category":
         plain["categories"] = list(feature.categories)
     if feature.kind == "number":
-        plain |= {"minimum": feature.minimum, "maximum": feature.maximum}
+        plain |= {"minimum": feature.minimum} if feature.minimum > -LARGEST else {}
+        plain |= {"maximum": feature.maximum} if feature.maximum < LARGEST else {}
     if feature.nullable:
         plain["nullable"] = True
     if feature.monotone:
@@ -125,6 +125,11 @@ def read_name_and_kind(where: str, entry: Any, problems: list[str]) -> tuple[str
     name, kind = entry.get("name"), entry.get("kind")
     if not isinstance(name, str) or not is_name(name):
         problems.append(f"{where} needs a name of letters, digits and underscores")
+        if isinstance(name, str) and name.strip():
+            written = json.dumps(name[:64], ensure_ascii=False)
+            problems[-1] += (
+                f", and {written} is none: if files call it that, add source = {written}"
+            )
         name = ""
     if kind not in KINDS:
         problems.append(f"{name or where}: kind must be one of {', '.join(KINDS)}")

@@ -70,7 +70,10 @@ def find_clashes(
             problems.append(f"{feature.name}: a word of missing is a category too")
         numbers = [number for number in map(parse_number, missing) if number is not None]
         if feature.kind == "number" and any(map(feature.accepts, numbers)):
-            problems.append(f"{feature.name}: a number of missing lies from minimum to maximum")
+            problems.append(
+                f"{feature.name}: a number of missing would be a valid value; give the feature a"
+                " minimum and a maximum that leave it out"
+            )
     named = [f.in_files.source or f.name for f in features] + [form.source or target]
     named += [entry.in_files.source or entry.name for entry in context]
     repeated = sorted({name for name in named if name and named.count(name) > 1})

@@ -23,8 +23,8 @@ OPENINGS = {
 PREFIXES = {Transition.ESCALATE: "Worse: ", Transition.RECOVER: "Recovered: "}
 NEXT_STEP = (
     "What to do next: look at the drifted columns in the report. If a unit, a device or a form has "
-    "changed, fix it where the data comes from. If the patients have changed, train again with "
-    "recent data."
+    "changed, fix it where the data comes from. If the rows that are scored have changed, train "
+    "again with recent data."
 )
 LABELS_WANTED = (
     "Too few labels are known to say how well the model performs. This command draws the "

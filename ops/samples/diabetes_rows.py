@@ -13,6 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from domain.contract.contract import Contract
+from domain.contract.feature import Value
+from domain.contract.file_format import ColumnFormat, FileFormat
+
 CHUNK_ROWS = 100_000
 """Rows drawn from one generator; fixed, so that the output depends on seed and rows only."""
 
@@ -68,6 +72,28 @@ GLUCOSE = tuple(str(level) for level in (*GLUCOSE_ALWAYS, *GLUCOSE_HIGH))
 GLUCOSE_WITHOUT = np.arange(len(GLUCOSE_ALWAYS))
 GLUCOSE_WITH = np.array([i for i in range(4, 18) if GLUCOSE[i] != "158"])
 FLAGS = ("0", "1")
+
+
+def fits(contract: Contract) -> bool:
+    """Whether a training under the contract would keep every row of this data set."""
+    columns = {column.source for column in contract.file_columns(labelled=True)}
+    if columns != set(COLUMNS) or contract.files != FileFormat():
+        return False
+    values: dict[str, tuple[Value, ...]] = {
+        "gender": GENDERS,
+        "age": (0.08, 80.0),
+        "hypertension": (0, 1),
+        "heart_disease": (0, 1),
+        "smoking_history": SMOKING,
+        "bmi": tuple(bound / 100 for bound in BMI_RANGE),
+        "HbA1c_level": tuple(map(float, HBA1C)),
+        "blood_glucose_level": tuple(map(float, GLUCOSE)),
+    }
+    return contract.target_in_files == ColumnFormat() and all(
+        feature.in_files == ColumnFormat()
+        and all(feature.accepts(value) for value in values[feature.name])
+        for feature in contract.features
+    )
 
 
 def chunks(*, rows: int, seed: int) -> Iterator[pa.Table]:

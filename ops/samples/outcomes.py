@@ -13,7 +13,7 @@ class Selection(StrEnum):
     RANDOM = "random"
     """Everybody's is as likely."""
     SCORE = "score"
-    """That of a predicted positive is three times as likely: people who look ill are examined."""
+    """That of a predicted positive is three times as likely: what looks suspicious is examined."""
     POSITIVES = "positives"
     """Only positive outcomes are ever reported."""
 

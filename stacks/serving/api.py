@@ -30,12 +30,12 @@ PROBLEMS: dict[str, tuple[str, str, str]] = {
     "DEFAULT_5XX": ("", "Service Unavailable", "Try again in a minute."),
 }
 
-_KEY = "An API key with a usage plan: callers are a hospital's own services, not people who log in."
+_KEY = "An API key with a usage plan: callers are an organisation's services, not people."
 ACCEPTED = {
     "AwsSolutions-APIG2": "The functions validate: the gateway's 400 would hide the errors.",
     "AwsSolutions-APIG3": "A web ACL costs more than the rest of a small stage; throttles are set.",
     "AwsSolutions-APIG4": _KEY,
-    "AwsSolutions-APIG6": "Access logs are on; execution logs would hold requests, so patients.",
+    "AwsSolutions-APIG6": "Access logs are on; execution logs would hold feature values.",
     "AwsSolutions-COG4": _KEY,
     "Serverless-APIGWXrayEnabled": "A trace would hold callers' addresses and links to reports.",
     "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"

@@ -100,7 +100,7 @@ def test_one_run_was_quiet_and_the_other_found_the_shift(circle: Circle) -> None
     (quiet,), (shifted,) = circle.figures["runs"]["undisturbed"], circle.figures["runs"]["shifted"]
     assert "stable" == quiet["outcome"]
     assert shifted["outcome"] in ("data_drift", "prediction_drift")  # the shift moves both
-    assert "blood_glucose_level" in shifted["drifted"]
+    assert "HbA1c_level" in shifted["drifted"]
     reports = circle.target.bucket("reports")
     for found in (quiet, shifted):
         run_id = keys.RunId.parse(found["run_id"])
@@ -113,15 +113,15 @@ def test_one_run_was_quiet_and_the_other_found_the_shift(circle: Circle) -> None
 
 def test_one_mail_came_and_it_says_what_drifted_without_patient_data(circle: Circle) -> None:
     (found,) = mail.read_mails(circle.laptop)
-    assert "Blood glucose" in found.subject
+    assert "HbA1c" in found.subject
     for body in (found.text, found.html):
-        assert "Blood glucose" in body
+        assert "HbA1c" in body
         assert _champion(circle).version in body
     assert circle.figures["mail"][0]["subject"] == found.subject
 
 
 def test_the_demo_ends_with_an_open_incident_that_the_dashboard_shows(circle: Circle) -> None:
-    assert "blood_glucose_level" in circle.figures["incident"]
+    assert "HbA1c_level" in circle.figures["incident"]
     _, shown = circle.api.get("/monitoring/overview")
     assert shown["incident"]["opened_at"] is not None
 
@@ -140,7 +140,7 @@ def test_the_mails_link_opens_the_report_in_a_browser(circle: Circle) -> None:
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(_report_link(circle))
         page.get_by_text("Dataset Drift", exact=True).wait_for(timeout=30_000)
-        assert page.get_by_text("blood_glucose_level").first.is_visible()
+        assert page.get_by_text("HbA1c_level").first.is_visible()
         assert page.url.startswith("http://127.0.0.1:")  # another origin than the API's
         assert [] == errors
 

@@ -66,7 +66,7 @@ def test_one_command_shows_that_a_new_stage_works(stage: Target, smoked: dict[st
     assert [[str(LABELS)]] == query.query(stage, "SELECT count(*) FROM labels")[1]
     assert stage.laptop is not None
     (sent,) = mail.read_mails(stage.laptop)
-    assert "Blood glucose" in sent.subject
+    assert "HbA1c" in sent.subject
 
 
 def test_it_says_what_it_cost_and_what_the_stage_costs(smoked: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from domain.contract.context import ROLES, Context, RequestContext, Role
 from domain.contract.contract import Contract
-from domain.contract.feature import Feature
+from domain.contract.feature import LARGEST, Feature
 from domain.contract.reserved_names import RESERVED_COLUMNS, RESERVED_FIELDS
 
 _NAMES = st.text(string.ascii_letters + "_", min_size=1, max_size=12).filter(
@@ -28,6 +28,8 @@ def features(draw: st.DrawFn, name: str) -> Feature:
         return Feature(name=name, kind="category", categories=tuple(groups), nullable=nullable)
     if kind == "number":
         low, high = sorted(draw(st.lists(_FINITE, min_size=2, max_size=2, unique=True)))
+        low = draw(st.sampled_from([low, -LARGEST]))
+        high = draw(st.sampled_from([high, LARGEST]))
         return Feature(name=name, kind="number", minimum=low, maximum=high, nullable=nullable)
     return Feature(name=name, kind="flag", nullable=nullable)
 

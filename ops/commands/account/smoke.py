@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from domain import keys
+from domain.contract.contract import Contract
 from domain.model.champion import Champion
 from domain.training.steps import Prepared, Promoted
 from ops import executions
@@ -22,10 +23,11 @@ from ops.commands.machine import mail
 from ops.commands.models import train
 from ops.commands.monitoring.drift import watch_drift
 from ops.console import Answer, Checklist, Progress, facts
+from ops.contract_changes import find_contract
 from ops.errors import OpsError
 from ops.local.processes import wait_until
 from ops.loop import Batch, await_champion, count_logged, predict
-from ops.samples.scenarios import Scenario
+from ops.samples.scenarios import Disturbance, Scenario, choose_scenario
 from ops.target import Target
 
 if TYPE_CHECKING:
@@ -49,12 +51,11 @@ Firehose may buffer for a quarter of an hour.
 def run(
     target: Target,
     *,
-    data: Annotated[
-        Path | None, Option(help="Train on this file instead of made-up patients.")
-    ] = None,
+    data: Annotated[Path | None, Option(help="Train on this file instead of made-up rows.")] = None,
     scenario: Annotated[
-        Scenario, Option(help="How the predictions are shifted.")
-    ] = Scenario.GLUCOSE,
+        Scenario | None,
+        Option(help="How the predictions are changed (shift, if there is a number)."),
+    ] = None,
 ) -> Answer:
     """Run the loop once on a new stage: train, predict, label, find drift, mail.
 
@@ -64,8 +65,9 @@ def run(
     if scenario is Scenario.NONE:
         raise OpsError("Without a shift there is no mail.", "Choose another --scenario.")
     require_own_champion(target)
+    contract = find_contract(target)
     stations, left = Checklist(), dict[str, str]()
-    with stations.station("train") as station, _raw_file(target, data) as key:
+    with stations.station("train") as station, _raw_file(target, contract, data) as key:
         result = train.follow(target, _start(target, key), trials=TRIALS)
         verdict = train.describe_verdict(result).data
         promoted, prepared = result.step(Promoted), result.step(Prepared)
@@ -77,7 +79,8 @@ def run(
         station.result = f"{verdict['version']}, {'promoted' if result.promoted else 'kept out'}"
     with stations.station("predict") as station:
         champion = await_champion(target)
-        batch = predict(target, scenario, predictions=PREDICTIONS, seed=1)
+        wanted = Disturbance(scenario=scenario or choose_scenario(contract))
+        batch = predict(target, wanted, predictions=PREDICTIONS, seed=1)
         station.result = f"{batch.sent.answered} of {PREDICTIONS} answered"
     with stations.station("log") as station:
         _await_logged(target, batch)
@@ -114,7 +117,7 @@ def run(
             facts(left.items()),
             f"It cost at most {cost:.2f} USD, at list prices and without Spot. Idle, the stage "
             f"costs {idle:.2f} USD a month.",
-            f"The made-up patients under {keys.RAW} were removed again. The predictions count in "
+            f"The training rows under {keys.RAW} were removed again. The predictions count in "
             "today's drift run.",
         ],
         next_step="python -m ops doctor",
@@ -135,13 +138,13 @@ def require_own_champion(target: Target) -> None:
 
 
 @contextmanager
-def _raw_file(target: Target, data: Path | None) -> Iterator[str]:
+def _raw_file(target: Target, contract: Contract, data: Path | None) -> Iterator[str]:
     """The training's file in a folder of its own, which is removed again."""
     bucket = target.bucket("data")
     with tempfile.TemporaryDirectory(prefix="smoke-") as folder:
-        path = data or Path(folder) / "patients.csv"
+        path = data or Path(folder) / "rows.csv"
         if data is None:
-            sample_data.make(rows=ROWS, seed=1, path=path)
+            sample_data.make(rows=ROWS, seed=1, path=path, contract=contract)
         elif not data.is_file() or not keys.is_table(data.name):
             raise OpsError(
                 f"{data} is no file that holds rows.", f"Name a {', '.join(keys.FORMATS)} file."

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from typer import Option
 
@@ -24,8 +24,13 @@ from ops.console import Answer, Progress
 from ops.errors import OpsError
 from ops.samples import scenarios
 from ops.samples.outcomes import LabelPlan, Selection
-from ops.samples.scenarios import Row, Scenario
+from ops.samples.scenarios import Disturbance, Row, Scenario
 from ops.target import Target
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from ops.samples.changes import Outcomes
 
 T = TypeVar("T")
 MAXIMUM_BATCH = 1000
@@ -42,7 +47,24 @@ def run(
     rows: Annotated[int, Option(min=1, help="Rows to send.")] = 1000,
     rate: Annotated[float, Option(help="Rows a second.")] = 100,
     batch: Annotated[int, Option(min=1, max=MAXIMUM_BATCH, help="Rows a request.")] = 10,
-    scenario: Annotated[Scenario, Option(help="How the rows are shifted.")] = Scenario.NONE,
+    scenario: Annotated[Scenario, Option(help="How the rows are changed.")] = Scenario.NONE,
+    feature: Annotated[
+        str | None,
+        Option(help="What is changed (what best tells positive rows from negative ones)."),
+    ] = None,
+    amount: Annotated[
+        float | None,
+        Option(
+            help="By how much: what a number is higher by (shift; half a standard deviation), the "
+            f"factor of its spread (scale; {scenarios.SPREAD}), the share of the rows (missing, "
+            f"category; {scenarios.CHANGED_SHARE}; swap; {scenarios.SWAPPED_SHARE}), or the number "
+            "from which on rows are positive (concept)."
+        ),
+    ] = None,
+    value: Annotated[
+        str | None,
+        Option(help="The category that rows get (category; the rarest), or turns them (concept)."),
+    ] = None,
     seed: Annotated[int, Option(help="Seed of the choice of rows.")] = 1,
     labels: Annotated[
         float, Option(min=0, max=1, help="Share of the predictions that get a label.")
@@ -57,18 +79,18 @@ def run(
         float, Option(min=0, help="Seconds between the predictions and their labels.")
     ] = 0.0,
 ) -> Answer:
-    """Send rows of the test split to the API, shifted if you like.
+    """Send rows of the test split to the API, changed if you like.
 
-    The scenarios: age is 8 years more for everybody, glucose 15 mg/dl more, bmi 3 kg/m2 more;
-    smoking turns six of ten answers into "No Info"; swap gives half of the patients the HbA1c of
-    another one; concept changes outcomes: from 60 years on, an HbA1c of 6.0 is a positive one.
-    Only labels show the last two.
+    The scenarios, each of one feature: shift raises a number, scale spreads it wider, missing takes
+    values away, category gives most rows a category that was rare, swap gives half of the rows
+    another row's value, and concept changes outcomes. Only labels show the last two.
     """
     plan = LabelPlan(
         share=labels, selection=label_selection, noise=label_noise, delay_seconds=label_delay
     )
+    wanted = Disturbance(scenario=scenario, feature=feature, amount=amount, value=value)
     sent = simulate(
-        target, rows=rows, rate=rate, batch=batch, scenario=scenario, seed=seed, labels=plan
+        target, rows=rows, rate=rate, batch=batch, wanted=wanted, seed=seed, labels=plan
     )
     if sent.problems:
         kinds = "; ".join(f"{count:,} x {text}" for text, count in sent.problems.most_common(3))
@@ -84,8 +106,10 @@ def run(
             "answered": sent.answered,
             "versions": dict(sent.versions),
             "labels": sent.labelled,
+            "change": sent.change,
         },
         shown=[
+            *([sent.change] if sent.change else []),
             f"{sent.answered:,} of {rows:,} rows were answered: {versions or 'none'}.",
             *([f"{sent.labelled:,} labels were sent."] if sent.labelled else []),
         ],
@@ -95,12 +119,16 @@ def run(
 
 @dataclass(slots=True)
 class Sent:
-    """Answers of the API: predictions per model version, refused requests per reason."""
+    """Answers of the API: predictions per model version, refused requests per reason.
+
+    `change`: what the scenario did to the rows, as a sentence.
+    """
 
     versions: Counter[str] = field(default_factory=Counter)
     prediction_ids: set[str] = field(default_factory=set)
     problems: Counter[str] = field(default_factory=Counter)
     labelled: int = 0
+    change: str = ""
 
     @property
     def answered(self) -> int:
@@ -123,7 +151,7 @@ def simulate(
     rows: int,
     rate: float,
     batch: int,
-    scenario: Scenario,
+    wanted: Disturbance,
     seed: int,
     labels: LabelPlan = NO_LABELS,
 ) -> Sent:
@@ -133,16 +161,19 @@ def simulate(
             f"--rows and --rate must be positive, --batch from 1 to {MAXIMUM_BATCH:,}.",
             "Correct them and run the command again.",
         )
+    from ops.samples import changes
+
     api = Api(target.deployment.api_url, target.api_key(), connections=THREADS)
-    contract, patients = _load_test_rows(target)
+    contract, table, outcomes = _load_test_rows(target)
+    change = changes.plan_change(wanted, contract, table, outcomes)
+    test_rows = list(zip(_drop_missing(table), outcomes.tolist(), strict=True))
     rng = random.Random(seed)  # noqa: S311 - which rows are sent is no secret
-    change = scenarios.choose_shift(scenario, contract)
-    sent, key = Sent(), uuid.uuid4().hex
+    sent, key = Sent(change=change.sentence), uuid.uuid4().hex
     label_rng = random.Random(seed)  # noqa: S311 - of its own, so that labels move no row
     add_context = make_context(api, rng, key[:8])
     chosen = (
-        (add_context(change(row, rng)), scenarios.find_outcome(scenario, row, outcome))
-        for row, outcome in itertools.islice(_shuffle(patients, rng), rows)
+        (add_context(change.alter(row, rng)), change.relabel(row, outcome))
+        for row, outcome in itertools.islice(_shuffle(test_rows, rng), rows)
     )
     pending: list[tuple[Future[tuple[int, Any]], list[bool]]] = []
     returning: list[dict[str, Any]] = []
@@ -157,7 +188,7 @@ def simulate(
             )
 
     began, submitted = time.monotonic(), 0
-    label = f"simulate {scenario.value}"
+    label = f"simulate {wanted.scenario.value}"
     with Progress(label, total=rows) as progress, ThreadPoolExecutor(THREADS) as threads:
         try:
             for number, part in enumerate(_split(chosen, batch)):
@@ -233,11 +264,8 @@ def make_context(api: Api, rng: random.Random, run: str) -> Callable[[Row], dict
     return lambda row: {**row, CONTEXT: {name: value(name) for name in columns}}
 
 
-def _load_test_rows(target: Target) -> tuple[Contract, list[tuple[Row, bool]]]:
-    """The champion's contract and the test rows of its dataset, each with its outcome.
-
-    Missing fields are left out of the rows.
-    """
+def _load_test_rows(target: Target) -> "tuple[Contract, pa.Table, Outcomes]":
+    """The champion's contract, and the features and outcomes of its dataset's test rows."""
     import pyarrow.parquet
 
     champion = target.champion()
@@ -253,10 +281,16 @@ def _load_test_rows(target: Target) -> tuple[Contract, list[tuple[Row, bool]]]:
         target.bucket("data").download(keys.dataset(dataset_id, "test"), path)
         columns = [feature.name for feature in contract.features]
         table = pyarrow.parquet.read_table(path, columns=[*columns, contract.target])
-    outcomes = [bool(label) for label in table[contract.target].to_pylist()]
-    rows = table.select(columns).to_pylist()
-    present = [{name: value for name, value in row.items() if value is not None} for row in rows]
-    return contract, list(zip(present, outcomes, strict=True))
+    outcomes = table[contract.target].to_numpy().astype(bool)
+    return contract, table.select(columns), outcomes
+
+
+def _drop_missing(table: "pa.Table") -> list[Row]:
+    """The rows without the fields whose value is missing."""
+    return [
+        {name: value for name, value in row.items() if value is not None}
+        for row in table.to_pylist()
+    ]
 
 
 def _shuffle(rows: list[T], rng: random.Random) -> Iterator[T]:

@@ -1,5 +1,6 @@
 """`demo`: the whole loop on this machine, from data to the alert mail, with its figures."""
 
+import hashlib
 import html
 import http.client
 import json
@@ -14,6 +15,7 @@ from typing import Annotated, Any
 from typer import Option
 
 from domain import keys
+from domain.contract.contract import Contract
 from domain.drift.alert_state import AlertState
 from domain.drift.incident import Incident
 from domain.drift.run_result import RunResult
@@ -25,6 +27,7 @@ from ops.commands.machine import mail, up
 from ops.commands.models import train
 from ops.commands.monitoring.drift import watch_drift
 from ops.console import Answer, Checklist, write_answer
+from ops.contract_changes import find_contract
 from ops.errors import OpsError
 from ops.laptop import Laptop
 from ops.local.demo_figures import (
@@ -35,7 +38,7 @@ from ops.local.demo_figures import (
     tabulate,
 )
 from ops.loop import await_champion, count_logged, predict
-from ops.samples.scenarios import Scenario
+from ops.samples.scenarios import Disturbance, Scenario, choose_scenario
 from ops.target import Target
 
 DEFAULT_TRIALS = 10
@@ -50,20 +53,22 @@ def run(
     contract: up.ContractPath = None,
     mail_to: up.MailTo = None,
     data: Annotated[
-        Path | None, Option(help="Your own CSV or Parquet file (made-up patients).")
+        Path | None, Option(help="Your own CSV or Parquet file (made-up rows).")
     ] = None,
-    rows: Annotated[int, Option(help="Rows of made-up patients.")] = sample_data.DEFAULT_ROWS,
-    seed: Annotated[int, Option(help="Seed of patients and predictions.")] = 1,
+    rows: Annotated[int, Option(help="How many made-up rows.")] = sample_data.DEFAULT_ROWS,
+    seed: Annotated[int, Option(help="Seed of rows and predictions.")] = 1,
     trials: Annotated[int, Option(help="Trials of the search.")] = DEFAULT_TRIALS,
     predictions: Annotated[int, Option(min=1, help="Predictions of each kind.")] = 1000,
     scenario: Annotated[
-        Scenario, Option(help="How the second kind of predictions is shifted.")
-    ] = Scenario.GLUCOSE,
+        Scenario | None,
+        Option(help="How the second kind of predictions is changed (shift, if there is a number)."),
+    ] = None,
 ) -> Answer:
     """Run the whole loop, from data to the alert mail.
 
     It starts everything, trains, predicts, compares an undisturbed and a shifted window with the
-    reference, and reads the mail that the shift sends. It ends with an open incident.
+    reference, and reads the mail that the shift sends. It ends with an open incident. It works with
+    any contract, whose rows are made up unless you give some.
     """
     if scenario is Scenario.NONE:
         raise OpsError("The demo shows a shift, so it needs one.", "Choose another --scenario.")
@@ -71,7 +76,9 @@ def run(
     figures, stations = Figures(), Checklist()
     path = laptop.folder / "demo.json"
     with stations.station("data") as station:
-        data = data or _sample(laptop.folder, rows=rows, seed=seed)
+        rules = find_contract(target, contract)
+        scenario = scenario or choose_scenario(rules)
+        data = data or _sample(laptop.folder, rules, rows=rows, seed=seed)
         upload.plan([data], keys.RAW)
         station.result = str(data)
     with stations.station("up"):
@@ -97,14 +104,14 @@ def run(
     batch = partial(predict, target, predictions=predictions, seed=seed)
     with stations.station("predict") as station:
         champion = await_champion(target)
-        undisturbed = batch(Scenario.NONE)
+        undisturbed = batch(Disturbance())
         station.result = f"{undisturbed.sent.answered} answered"
     with stations.station("drift") as station:
         figures.runs["undisturbed"] = watch_drift(target, undisturbed.window)
         station.result = _describe_runs(figures.runs["undisturbed"])
     with stations.station("predict shifted") as station:
-        shifted = batch(scenario)
-        station.result = f"{shifted.sent.answered} answered"
+        shifted = batch(Disturbance(scenario=scenario))
+        station.result = f"{shifted.sent.answered} answered. {shifted.sent.change}"
     _find_shift(target, shifted.window, figures, stations)
     with stations.station("query") as station:
         for name, sent in (("undisturbed", undisturbed), ("shifted", shifted)):
@@ -131,10 +138,12 @@ def run(
     )
 
 
-def _sample(folder: Path, *, rows: int, seed: int) -> Path:
-    path = folder / f"sample-{rows}-{seed}.csv"
+def _sample(folder: Path, contract: Contract, *, rows: int, seed: int) -> Path:
+    """A file that is made once: another contract, or way of writing, makes another."""
+    content = hashlib.sha256(repr(contract).encode()).hexdigest()[:8]
+    path = folder / f"sample-{contract.target}-{content}-{rows}-{seed}.csv"
     if not path.exists():
-        sample_data.make(rows=rows, seed=seed, path=path)
+        sample_data.make(rows=rows, seed=seed, path=path, contract=contract)
     return path
 
 

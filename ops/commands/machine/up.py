@@ -12,7 +12,7 @@ from typer import Option
 from ops import contract_changes
 from ops.console import Answer, Checklist, facts, write_line
 from ops.errors import OpsError
-from ops.laptop import AWS_PORT, MLFLOW_PORT, ROOT, Laptop
+from ops.laptop import AWS_PORT, MLFLOW_PORT, Laptop
 from ops.local import deploy, emulator, log_columns, mlflow_server, task_agent
 from ops.target import Target
 
@@ -76,7 +76,7 @@ def start(
     options = {"aws_port": port, "mlflow_port": mlflow_port, "mlflow_db": mlflow_db}
     chosen = {name: value for name, value in options.items() if value is not None}
     laptop = _choose(target, **chosen)
-    contract = contract.resolve() if contract else Path(laptop.contract or ROOT / "contract.toml")
+    contract = contract.resolve() if contract else laptop.contract_file
     if not contract.is_file():
         raise OpsError(f"There is no contract at {contract}.", "Give another --contract.")
     _check_space(laptop)

@@ -4,16 +4,19 @@ import itertools
 import random
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from domain.api.openapi import build_document
 from domain.contract.contract import Contract
+from domain.contract.feature import Value
 from ops.api import describe_problem
 from ops.commands.data.simulate import Sent, _shuffle, _split, make_context
 from ops.errors import OpsError
-from ops.samples import scenarios
+from ops.samples.changes import plan_change
 from ops.samples.outcomes import LabelPlan, Selection
-from ops.samples.scenarios import Row, Scenario
+from ops.samples.scenarios import Change, Disturbance, Row, Scenario, choose_scenario
 from tests.repository import CONTRACT_TOML
 from tests.unit.domain.contract.test_context import CONTEXT
 
@@ -28,84 +31,193 @@ PATIENT: Row = {
     "HbA1c_level": 5.7,
     "blood_glucose_level": 140.0,
 }
+OTHER = Contract.parse(
+    """
+[target]
+name = "y"
+[[features]]
+name = "noise"
+kind = "number"
+minimum = 0
+maximum = 100
+[[features]]
+name = "visits"
+kind = "number"
+nullable = true
+[[features]]
+name = "plan"
+kind = "category"
+categories = ["a", "b", "c"]
+[[features]]
+name = "senior"
+kind = "flag"
+"""
+)
+ROWS = 400
+OUTCOMES = np.arange(ROWS) % 2 == 0
+TABLE = pa.table(
+    {
+        "noise": 30 + np.arange(ROWS) % 4 * 10.5,
+        "visits": np.where(OUTCOMES, 6.0, 2.0) + np.arange(ROWS) % 5,
+        "plan": np.array(["a", "a", "b"])[np.arange(ROWS) % 3],
+        "senior": np.arange(ROWS) % 2,
+    }
+)
+"""Visits tell most about the outcome; no row has the plan c."""
+FLAGS_ONLY = Contract.parse('[target]\nname = "y"\n[[features]]\nname = "x"\nkind = "flag"\n')
 
 
-def _shifted(scenario: Scenario, patient: dict[str, Any]) -> dict[str, Any]:
-    return scenarios.choose_shift(scenario, CONTRACT)(patient, random.Random(1))
+def _plan(
+    scenario: Scenario, contract: Contract = OTHER, table: pa.Table = TABLE, **wanted: Any
+) -> Change:
+    disturbance = Disturbance(scenario=scenario, **wanted)
+    return plan_change(disturbance, contract, table, OUTCOMES[: table.num_rows])
+
+
+def _altered(change: Change) -> list[Row]:
+    rng = random.Random(1)
+    return [change.alter(row, rng) for row in TABLE.to_pylist()]
+
+
+PATIENTS = pa.Table.from_pylist([PATIENT, PATIENT | {"age": 60.0, "smoking_history": "former"}])
 
 
 @pytest.mark.parametrize(
-    ("scenario", "changed"),
+    ("scenario", "wanted", "changed"),
     [
-        (Scenario.NONE, {}),
-        (Scenario.AGE, {"age": 52.0}),
-        (Scenario.GLUCOSE, {"blood_glucose_level": 155.0}),
-        (Scenario.BMI, {"bmi": 30.32}),
-        (Scenario.SMOKING, {"smoking_history": "No Info"}),
+        (Scenario.NONE, {}, {}),
+        (Scenario.SHIFT, {"feature": "age", "amount": 8.0}, {"age": 52.0}),
+        (
+            Scenario.CATEGORY,
+            {"feature": "smoking_history", "value": "No Info", "amount": 1.0},
+            {"smoking_history": "No Info"},
+        ),
+        (Scenario.SCALE, {"feature": "age", "amount": 2.0}, {"age": 36.0}),
+        (Scenario.CONCEPT, {"feature": "HbA1c_level"}, {}),
     ],
 )
-def test_a_scenario_changes_its_feature_and_nothing_else(
-    scenario: Scenario, changed: dict[str, Any]
+def test_a_scenario_changes_its_feature_by_the_amount_and_nothing_else(
+    scenario: Scenario, wanted: dict[str, Any], changed: dict[str, Any]
 ) -> None:
-    assert _shifted(scenario, PATIENT) == PATIENT | changed
+    change = _plan(scenario, CONTRACT, PATIENTS, **wanted)
+    assert PATIENT | changed == change.alter(PATIENT, random.Random(1))
 
 
 @pytest.mark.parametrize("scenario", list(Scenario))
-def test_a_shifted_patient_still_obeys_the_contract(scenario: Scenario) -> None:
-    extreme = PATIENT | {"age": 120, "blood_glucose_level": 700, "bmi": 99.9}
+def test_a_changed_row_still_obeys_the_contract(scenario: Scenario) -> None:
+    extreme = PATIENT | {"age": 120, "blood_glucose_level": 700, "bmi": 99.9, "HbA1c_level": 3.0}
+    table = pa.Table.from_pylist([PATIENT, extreme])
+    change, rng = _plan(scenario, CONTRACT, table), random.Random(1)
+    changed = [change.alter(row, rng) for row in (PATIENT, extreme) * 20]
+    assert [] == [problem for row in changed for problem in CONTRACT.validate(row)]
 
-    assert [] == CONTRACT.validate(_shifted(scenario, extreme))
 
-
-@pytest.mark.parametrize("scenario", [Scenario.GLUCOSE, Scenario.BMI])
+@pytest.mark.parametrize("scenario", [Scenario.SHIFT, Scenario.SCALE, Scenario.SWAP])
 def test_a_missing_value_stays_missing(scenario: Scenario) -> None:
-    incomplete = {"gender": "Male", "age": 30, "hypertension": 0, "heart_disease": 0}
-
-    assert _shifted(scenario, incomplete) == incomplete
-
-
-def test_six_of_ten_smokers_fall_silent() -> None:
-    change, rng = scenarios.choose_shift(Scenario.SMOKING, CONTRACT), random.Random(1)
-    answers = [change(PATIENT, rng)["smoking_history"] for _ in range(5000)]
-
-    assert pytest.approx(0.6, abs=0.03) == answers.count("No Info") / 5000
+    change = _plan(scenario, feature="visits")
+    assert {"noise": 1.0} == change.alter({"noise": 1.0}, random.Random(1))
 
 
-def test_a_scenario_without_its_feature_is_refused() -> None:
-    other = Contract.parse('[target]\nname = "y"\n[[features]]\nname = "x"\nkind = "flag"\n')
+def test_without_a_name_the_most_telling_feature_is_changed() -> None:
+    change = _plan(Scenario.SHIFT)
+    deviation = float(TABLE["visits"].to_numpy().std())
+    amount = max(1, round(0.5 * deviation))  # whole numbers stay whole
+    assert f"visits is higher by {amount} in every row." == change.sentence
+    expected = [float(value) + amount for value in TABLE["visits"].to_pylist()]
+    assert expected == [row["visits"] for row in _altered(change)]
 
-    with pytest.raises(OpsError, match="needs age and HbA1c_level, which the champion's contract"):
-        scenarios.choose_shift(Scenario.CONCEPT, other)
 
-
-def test_swapped_values_change_owners_and_stay_the_same_as_a_whole() -> None:
-    swap, rng = scenarios.choose_shift(Scenario.SWAP, CONTRACT), random.Random(1)
-    values = [4.0 + number / 1_000 for number in range(2_000)]
-    rows = [swap(PATIENT | {"HbA1c_level": value}, rng) for value in values]
-    swapped = [float(row["HbA1c_level"] or 0) for row in rows]
-
-    changed = [new != old for new, old in zip(swapped, values, strict=True)]
-    assert pytest.approx(0.5, abs=0.05) == sum(changed) / 2_000
-    assert pytest.approx(sum(values) / 2_000, abs=0.01) == sum(swapped) / 2_000
+def test_scale_spreads_a_number_and_keeps_its_mean() -> None:
+    before = TABLE["noise"].to_numpy()
+    after = np.array([row["noise"] for row in _altered(_plan(Scenario.SCALE, feature="noise"))])
+    assert pytest.approx(before.mean()) == after.mean()
+    assert pytest.approx(1.5 * before.std()) == after.std()
 
 
 @pytest.mark.parametrize(
-    ("age", "hba1c", "outcome", "expected"),
+    ("scenario", "feature", "value"),
     [
-        (60, 6.0, False, True),
-        (59, 6.0, False, False),
-        (60, 5.9, False, False),
-        (30, 5.0, True, True),
-        (None, 7.0, False, False),
+        (Scenario.MISSING, "visits", None),
+        (Scenario.CATEGORY, "plan", "c"),
+        (Scenario.CATEGORY, "senior", 1),
     ],
 )
-def test_under_the_concept_scenario_a_lower_hba1c_is_positive_from_60_years_on(
-    age: int | None, hba1c: float, outcome: bool, expected: bool
-) -> None:
-    row: Row = {"age": age, "HbA1c_level": hba1c}
+def test_six_of_ten_rows_get_the_value(scenario: Scenario, feature: str, value: Value) -> None:
+    rows = _altered(_plan(scenario, feature=feature))
+    changed = [row.get(feature) == value for row in rows]
+    already = 0.5 if feature == "senior" else 0.0
+    assert pytest.approx(0.6 + 0.4 * already, abs=0.06) == sum(changed) / ROWS
 
-    assert expected is scenarios.find_outcome(Scenario.CONCEPT, row, outcome)
-    assert outcome is scenarios.find_outcome(Scenario.GLUCOSE, row, outcome)
+
+@pytest.mark.parametrize(
+    ("scenario", "wanted", "problem"),
+    [
+        (Scenario.MISSING, {"feature": "noise"}, "needs a nullable feature, and noise is none"),
+        (Scenario.SHIFT, {"feature": "age"}, "needs a number, and age is none"),
+        (Scenario.CATEGORY, {"value": "z"}, "plan must be one of: a, b, c"),
+        (Scenario.CATEGORY, {"feature": "senior", "value": "1"}, "takes no --value"),
+        (Scenario.SHIFT, {"value": "a"}, "takes no --value"),
+        (Scenario.SWAP, {"amount": 1.5}, "a share above 0, up to 1"),
+        (Scenario.SCALE, {"amount": -1.0}, "a factor above 0"),
+        (Scenario.CONCEPT, {"feature": "plan", "amount": 1.0}, "takes no --amount"),
+    ],
+)
+def test_what_does_not_fit_the_scenario_is_refused(
+    scenario: Scenario, wanted: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(OpsError, match=problem):
+        _plan(scenario, **wanted)
+
+
+def test_a_scenario_that_no_feature_fits_is_refused_with_one_that_does() -> None:
+    table = pa.table({"x": [0, 1]})
+    with pytest.raises(OpsError, match="needs a number, which the champion's contract") as error:
+        _plan(Scenario.SHIFT, FLAGS_ONLY, table)
+    assert "Use --scenario category." == error.value.next_step
+    assert Scenario.CATEGORY is choose_scenario(FLAGS_ONLY)
+    assert Scenario.SHIFT is choose_scenario(OTHER)
+
+
+def test_swapped_values_change_owners_and_stay_the_same_as_a_whole() -> None:
+    before = [1.0 + number / 1_000 for number in range(ROWS)]
+    swap, rng = _plan(Scenario.SWAP, feature="noise"), random.Random(1)
+    after = [float(swap.alter({"noise": value}, rng)["noise"] or 0) for value in before]
+
+    changed = [new != old for new, old in zip(after, before, strict=True)]
+    assert pytest.approx(0.5, abs=0.06) == sum(changed) / ROWS
+    assert pytest.approx(sum(before) / ROWS, abs=0.01) == sum(after) / ROWS
+
+
+@pytest.mark.parametrize(
+    ("wanted", "row", "expected"),
+    [
+        ({"feature": "visits", "amount": 6.0}, {"visits": 6.0}, True),
+        ({"feature": "visits", "amount": 6.0}, {"visits": 5.9}, False),
+        ({"feature": "visits", "amount": 6.0}, {}, False),
+        ({"feature": "senior"}, {"senior": 1}, True),
+        ({"feature": "senior"}, {"senior": 0}, False),
+        ({"feature": "plan"}, {"plan": "a"}, True),
+        ({"feature": "plan"}, {"plan": "b"}, False),
+        ({"feature": "plan", "value": "b"}, {"plan": "b"}, True),
+    ],
+)
+def test_under_the_concept_scenario_negative_rows_become_positive(
+    wanted: dict[str, Any], row: Row, expected: bool
+) -> None:
+    change = _plan(Scenario.CONCEPT, **wanted)
+    assert expected is change.relabel(row, False)
+    assert change.relabel(row, True)
+    assert row == change.alter(row, random.Random(1))
+
+
+def test_the_concept_scenario_turns_a_fifth_of_the_negative_rows() -> None:
+    change = _plan(Scenario.CONCEPT)
+    turned = [
+        change.relabel(row, False)
+        for row, outcome in zip(TABLE.to_pylist(), OUTCOMES, strict=True)
+        if not outcome
+    ]
+    assert pytest.approx(0.2, abs=0.01) == sum(turned) / len(turned)
 
 
 def _choose(plan: LabelPlan, *, predicted: bool, outcome: bool) -> list[bool]:

@@ -276,7 +276,13 @@ def test_bands_and_groups_are_named_in_order(contract: Contract) -> None:
         ('[extra]\n[target]\nname = "y"', "unknown table [extra]"),
         ('[[features]]\nname = "a b"\nkind = "flag"', "needs a name"),
         ('[[features]]\nname = "a"\nkind = "text"', "kind must be one of"),
-        ('[[features]]\nname = "a"\nkind = "number"', "a: maximum is missing"),
+        ('[[features]]\nname = "a"\nkind = "number"\nmaximum = "9"', "a: minimum must be a number"),
+        (
+            '[[features]]\nname = "mean radius"\nkind = "number"',
+            'and "mean radius" is none: if files call it that, add source = "mean radius"',
+        ),
+        ('[target]\nname = "y"\ncategories = ["a", "b", "c"]', "regression and several classes"),
+        ('[target]\nname = "y"\nkind = "number"', "regression and several classes"),
         ('[[features]]\nname = "a"\nkind = "flag"\nminimum = 1', "unknown key minimum"),
         ('[[features]]\nname = "a"\nkind = "number"\nminimum = 2\nmaximum = 1', "below maximum"),
         ('[[features]]\nname = "a"\nkind = "number"\nminimum = nan\nmaximum = 1', "below maximum"),
@@ -345,7 +351,7 @@ def test_bands_and_groups_are_named_in_order(contract: Contract) -> None:
             "who: a column with the role subject must be a text",
         ),
         ('[[context]]\nname = "site"\nkind = "category"', "site: categories is missing"),
-        ('[[context]]\nname = "size"\nkind = "number"', "size: minimum is missing"),
+        ('[[context]]\nname = "size"\nkind = "number"\nminimum = "0"', "size: minimum must be a"),
         ('[[context]]\nname = "on"\nkind = "flag"\nmonotone = ""', "on: unknown key monotone"),
         ('[[context]]\nname = "who"\nmissing = ["x"]', "who: unknown key missing"),
         ('[[context]]\nname = "who"\nnullable = 1', "who: nullable must be true or false"),
@@ -357,12 +363,12 @@ def test_bands_and_groups_are_named_in_order(contract: Contract) -> None:
         ),
         (
             '[[context]]\nname = "who"\n[[segments]]\nfeature = "who"',
-            "segments[0]: feature must name a feature, or a context column but a text",
+            "segments[0]: feature must name a feature, or a context column but a text; ",
         ),
         (
             '[[context]]\nname = "size"\nkind = "number"\nminimum = 0\nmaximum = 9\n'
             '[[segments]]\nfeature = "size"',
-            "segments[0]: bounds are needed for a number",
+            " of size: bounds are needed for a number",
         ),
         (
             '[[context]]\nname = "Subject"\nrole = "reference"',
@@ -414,11 +420,33 @@ def test_a_bad_contract_is_refused_by_what_is_wrong(text: str, part: str) -> Non
     assert part in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("keys", "expected", "accepted", "refused"),
+    [
+        ("", "must be a number", [0, -1e9, 3e38], [1e39, -1e39, float("nan"), float("inf")]),
+        ("minimum = 0", "must be a number from 0 on", [0, 1e9], [-1, float("inf")]),
+        ("maximum = 5", "must be a number to 5", [5, -1e9], [6, 10**400]),
+    ],
+)
+def test_a_number_may_lack_either_end_of_its_range(
+    keys: str, expected: str, accepted: list[float], refused: list[float]
+) -> None:
+    text = f'[target]\nname = "y"\n[[features]]\nname = "a"\nkind = "number"\n{keys}'
+    contract = Contract.parse(text)
+    feature = contract.feature("a")
+    assert expected == feature.expectation
+    assert [True] * len(accepted) == [feature.accepts(value) for value in accepted]
+    assert [False] * len(refused) == [feature.accepts(value) for value in refused]
+    written = contract.to_dict()["features"][0]
+    assert {"name", "kind", *keys.split(" ")[:1]} - {""} == set(written)
+    assert contract == Contract.from_dict(contract.to_dict())
+
+
 def test_a_bad_contract_names_every_problem() -> None:
-    text = '[[features]]\nname = "a"\nkind = "x"\n[[features]]\nname = "b"\nkind = "number"'
+    text = '[[features]]\nname = "a"\nkind = "x"\n[[features]]\nname = "b"\nkind = "category"'
     with pytest.raises(BadContract) as raised:
         Contract.parse(text)
-    for part in ("a: kind", "b: minimum", "b: maximum", "[target]"):
+    for part in ("a: kind", "b: categories", "[target]"):
         assert part in str(raised.value)
 
 

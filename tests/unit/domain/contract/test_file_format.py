@@ -108,7 +108,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "missing that is empty": ("age", {"missing": []}, "age: missing must be a list"),
     "missing that is a boolean": ("age", {"missing": [True]}, "age: missing must be a list"),
     "missing that is a category": ("sex", {"missing": ["f"]}, "is a category too"),
-    "missing that is a value": ("age", {"missing": [99]}, "lies from minimum to maximum"),
+    "missing that is a value": ("age", {"missing": [99]}, "would be a valid value"),
     "true without false": ("smokes", {"false": []}, "smokes: false must be a list"),
     "a word for both": ("smokes", {"false": ["1", "2"]}, "true and false share a word"),
     "a word in other capitals": ("target", {"false": ["YES"]}, "true and false share a word"),

@@ -15,13 +15,7 @@ from ops.target import Resources, Target
 from tests.repository import CONTRACT_TOML
 
 TEXT = CONTRACT_TOML.read_text()
-BMI = """[[features]]
-name = "bmi"
-kind = "number"
-minimum = 10
-maximum = 100
-nullable = true
-"""
+BMI = TEXT[TEXT.index('[[features]]\nname = "bmi"') :].partition("\n\n")[0]
 WITHOUT_BMI = TEXT.replace(BMI, "")
 """The project's contract without its feature bmi."""
 

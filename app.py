@@ -13,6 +13,7 @@ from stacks.settings import Settings
 from stacks.stage import SettingsError
 from stacks.storage.storage import StorageStack
 from stacks.target import EMULATOR_NETWORK, Aws, Emulator, Target, TaskNetwork
+from stacks.tracking.sharing import import_network
 from stacks.tracking.tracking import TrackingStack, mlflow_url
 from stacks.training.training import TrainingStack
 
@@ -21,6 +22,8 @@ def build(app: App, settings: Settings) -> None:
     """Add the stacks of a deployment; each may use those before it.
 
     Storage <- Tracking <- Training <- Serving <- Monitoring
+
+    Without Tracking where the deployment uses another one's tracking server.
     """
     names = settings.names
     storage = StorageStack(app, names.stack("Storage"), settings=settings)
@@ -58,15 +61,18 @@ def _choose_target(
         return Emulator(endpoint=settings.endpoint), EMULATOR_NETWORK, settings.mlflow_url
     stage = settings.stage
     target = Aws(base_image=stage.base_image, rds_bundle_url=stage.rds_bundle_url)
-    tracking = TrackingStack(
-        app,
-        settings.names.stack("Tracking"),
-        settings=settings,
-        target=target,
-        storage=storage,
-    )
     Validations.of(app).add_plugins(AwsSolutionsChecks(app), ServerlessChecks(app))
-    return target, tracking.network, mlflow_url(settings.names)
+    if settings.shares_tracking:
+        network = import_network(settings.tracking)
+    else:
+        network = TrackingStack(
+            app,
+            settings.names.stack("Tracking"),
+            settings=settings,
+            target=target,
+            storage=storage,
+        ).network
+    return target, network, mlflow_url(settings.tracking)
 
 
 def main() -> None:

@@ -139,6 +139,8 @@ class Deployment:
     state_machine_arn: str
     cluster: str
     mlflow_url: str
+    tracking: str = ""
+    """The deployment whose tracking server it uses; empty: its own."""
     # Serving
     api_url: str
     api_key_id: str

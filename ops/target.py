@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from domain.deployment import DEFAULT_NAME, PARTS, Deployment, Names, NotDeployed, Part
+from domain.deployment import DEFAULT_NAME, PARTS, Deployment, Names, NotDeployed, Part, output_key
 from domain.errors import BadRecord
 from domain.model.card import ModelCard
 from domain.model.champion import Champion
@@ -113,8 +113,15 @@ class Target:
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """The parts that have a stack here: this machine's tracking server is a process."""
-        return tuple(part for part in PARTS if self.laptop is None or part != "Tracking")
+        """The parts that have a stack here: a tracking server may be a process, or another's."""
+        own = self.laptop is None and not self.tracking_owner
+        return tuple(part for part in PARTS if own or part != "Tracking")
+
+    @cached_property
+    def tracking_owner(self) -> str:
+        """The deployment whose tracking server this one uses; empty: its own, or none."""
+        outputs = _read_outputs(self.client("cloudformation"), self.names.stack("Training"))
+        return outputs.get(output_key("tracking"), "")
 
     @cached_property
     def resources(self) -> Resources:

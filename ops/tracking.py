@@ -33,6 +33,11 @@ class TrackingServer:
                 f"`{command}` is for a stage of an account, not for this machine.",
                 f"python -m ops --stage dev {command}",
             )
+        if owner := target.tracking_owner:
+            raise OpsError(
+                f"{target.name} uses the tracking server of {owner}.",
+                f"python -m ops --name {owner} --stage {target.stage} {command}",
+            )
         stack = target.names.stack("Tracking")
         pages = target.client("cloudformation").get_paginator("list_stack_resources")
         found = {

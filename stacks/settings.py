@@ -28,12 +28,14 @@ _URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
 class Settings:
     """What the stacks need to know about a deployment.
 
+    `tracking` is the deployment whose tracking server it uses, itself unless the context names one.
     `contract_text` is the TOML that `contract` was parsed from, `context_text` what functions get
     of it: its context columns and the segments that they define. `endpoint` and `mlflow_url` are
     for target `emulator` only: where people reach the emulator, and tasks the tracking server.
     """
 
     names: Names
+    tracking: Names
     stage: Stage
     target: TargetName
     contract: Contract
@@ -55,8 +57,10 @@ class Settings:
         contract_text = _contract_text(root / str(get("contract") or stage.contract))
         contract = _contract(contract_text)
         mail_from = _mail("mail_from", get("mail_from") or _default_mail(target))
+        name = str(get("name") or DEFAULT_NAME)
         return cls(
-            names=_names(str(get("name") or DEFAULT_NAME), stage),
+            names=_names("name", name, stage),
+            tracking=_names("tracking", str(get("tracking") or stage.tracking or name), stage),
             stage=stage,
             target=target,
             contract=contract,
@@ -67,6 +71,11 @@ class Settings:
             mail_from=mail_from,
             mail_to=_mail("mail_to", get("mail_to") or mail_from),
         )
+
+    @property
+    def shares_tracking(self) -> bool:
+        """Whether the tracking server is another deployment's; an emulator's is a process."""
+        return self.target == "aws" and self.tracking != self.names
 
 
 def _one_of(key: str, value: Any, choices: tuple[TargetName, ...]) -> TargetName:
@@ -85,12 +94,12 @@ def _stage(name: str, stages: Any) -> Stage:
     return Stage.parse(name, stages[name])
 
 
-def _names(name: str, stage: Stage) -> Names:
+def _names(key: str, name: str, stage: Stage) -> Names:
     try:
         return Names(name=name, stage=stage.name)
     except BadName:
         raise SettingsError(
-            "The deployment's name can't be used: write -c name=NAME, 1 to 16 lower-case letters"
+            f"The deployment's name can't be used: write -c {key}=NAME, 1 to 16 lower-case letters"
             " and digits, the first one a letter."
         ) from None
 

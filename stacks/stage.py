@@ -62,8 +62,9 @@ class Stage:
     verified them already; an account has each identity only once.
     `base_image` is what the three images build on, `rds_bundle_url` where the certificates of RDS
     come from (empty: they are left out), `database_sslmode` libpq's word for how they are used.
-    `training`, which may be left out, replaces defaults of `training_job.settings`. `retention`,
-    which may be left out too, says for how many days records are kept, see `domain.retention`.
+    Three may be left out. `tracking` names the deployment whose tracking server all deployments of
+    the stage use. `training` replaces defaults of `training_job.settings`. `retention` says for how
+    many days records are kept, see `domain.retention`.
     """
 
     name: str
@@ -106,6 +107,7 @@ class Stage:
     base_image: str
     rds_bundle_url: str
     database_sslmode: str
+    tracking: str = ""
     training: Mapping[str, Any] = field(default_factory=dict)
     retention: Retention = field(default_factory=Retention)
 
@@ -113,8 +115,10 @@ class Stage:
     def parse(cls, name: str, document: Mapping[str, Any]) -> Self:
         """Read one entry; raises SettingsError naming every problem at once."""
         hints = get_type_hints(cls)
-        del hints["name"], hints["training"], hints["retention"]
-        unknown = set(document) - {*hints, "training", "retention"}
+        optional = ("training", "retention", "tracking")
+        for found in ("name", *optional):
+            del hints[found]
+        unknown = set(document) - {*hints, *optional}
         problems = [f"{n} is not a setting" for n in sorted(unknown)]
         problems += training_table.find_problems(document.get("training", {}))
         problems += retention.find_problems(document.get("retention", {}))

@@ -20,6 +20,8 @@ def check_mlflow(target: Target) -> Iterator[Finding]:
     if target.laptop is not None:
         yield _ask(target.deployment.mlflow_url)
         return
+    if target.tracking_owner:
+        target = target.named(target.tracking_owner)
     if not target.resources.names(SERVICE):
         return  # the check of the stacks says so
     server = TrackingServer.find(target, "doctor")

@@ -32,8 +32,9 @@ class DeadLetters(Construct):
         )
         stack = Stack.of(self)
         # Not each rule's own ARN: this stack would depend on the rules' stacks, which depend on it.
-        rules = f"arn:{stack.partition}:events:{stack.region}:{stack.account}:rule/{names.base}*"
-        self._allow("events", {"ArnLike": {"aws:SourceArn": rules}})
+        here = f"arn:{stack.partition}:events:{stack.region}:{stack.account}:rule/{names.base}"
+        # Rules of the default bus are named after their stack, those of ours come after its name.
+        self._allow("events", {"ArnLike": {"aws:SourceArn": [f"{here}-*", f"{here}/*"]}})
         self._allow("sns", {"ArnEquals": {"aws:SourceArn": topic.topic_arn}})
         reason = "It is the dead-letter queue."
         findings = ("AwsSolutions-SQS3", "Serverless-SQSRedrivePolicy")

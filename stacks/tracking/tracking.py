@@ -15,6 +15,7 @@ from stacks.stage import Stage
 from stacks.storage.storage import StorageStack
 from stacks.target import Aws, TaskNetwork
 from stacks.tracking.budget import MonthlyBudget
+from stacks.tracking.sharing import ZONES, export_network
 from stacks.tracking.tracking_database import PORT as DATABASE_PORT
 from stacks.tracking.tracking_database import TrackingDatabase
 from stacks.tracking.tracking_server import TrackingServer, host
@@ -75,6 +76,7 @@ class TrackingStack(Stack):
         server.service.node.add_dependency(database)
         server.group.add_ingress_rule(self.training_group, ec2.Port.tcp(PORT), "Training")
         database.group.add_ingress_rule(server.group, ec2.Port.tcp(DATABASE_PORT), "MLflow")
+        export_network(Construct(self, "Sharing"), settings.names, self.network)
         MonthlyBudget(
             self,
             "Budget",
@@ -87,7 +89,7 @@ class TrackingStack(Stack):
         return ec2.Vpc(
             self,
             "Network",
-            max_azs=2,
+            max_azs=ZONES,
             nat_gateways=0,
             restrict_default_security_group=False,  # that would take a custom resource
             subnet_configuration=[

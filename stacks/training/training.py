@@ -105,6 +105,7 @@ class TrainingStack(Stack):
             state_machine_arn=self.machine.state_machine_arn,
             cluster=self._cluster.ref,
             mlflow_url=mlflow_url,
+            **{"tracking": settings.tracking.name} if settings.shares_tracking else {},
         )
 
     def _schedule(self, expression: str, dead_letters: sqs.IQueue) -> None:

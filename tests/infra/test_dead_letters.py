@@ -57,7 +57,10 @@ def test_only_the_deployments_rules_and_its_topic_may_send_and_only_over_tls(
     assert [{"Bool": {"aws:SecureTransport": "false"}}] == [s["Condition"] for s in refused]
     here = "arn:{AWS::Partition}:events:{AWS::Region}:{AWS::AccountId}"
     assert {
-        "events.amazonaws.com": [("ArnLike", f"{here}:rule/circle-dev*")],
+        "events.amazonaws.com": [
+            ("ArnLike", f"{here}:rule/circle-dev-*"),
+            ("ArnLike", f"{here}:rule/circle-dev/*"),
+        ],
         "sns.amazonaws.com": [("ArnEquals", "{OperationsTopic}")],
     } == {
         s["Principal"]["Service"]: _sources(aws, s["Condition"])
@@ -70,7 +73,11 @@ def test_only_the_deployments_rules_and_its_topic_may_send_and_only_over_tls(
 
 
 def _sources(aws: Assembly, condition: dict[str, Any]) -> list[tuple[str, str]]:
-    return [(operator, aws.text(value["aws:SourceArn"])) for operator, value in condition.items()]
+    return [
+        (operator, aws.text(source))
+        for operator, value in condition.items()
+        for source in as_list(value["aws:SourceArn"])
+    ]
 
 
 def test_the_queue_keeps_what_it_gets_for_two_weeks_encrypted_and_raises_an_alarm(

@@ -1,5 +1,6 @@
 """`pause`: stop what an idle stage of an account pays for by the hour."""
 
+from ops.commands.machine.list import list_deployments
 from ops.console import Answer, Progress
 from ops.errors import OpsError
 from ops.target import Target
@@ -9,11 +10,12 @@ from ops.tracking import TrackingServer
 def run(target: Target) -> Answer:
     """Stop an account's tracking server and its database."""
     server = TrackingServer.find(target, "pause")
-    if _is_training(target):
-        raise OpsError(
-            "A training is running and needs the tracking server.",
-            "Wait until it ends: python -m ops status",
-        )
+    for user in _list_users(target):
+        if _is_training(user):
+            raise OpsError(
+                f"A training of {user.name} is running and needs the tracking server.",
+                f"Wait until it ends: python -m ops --name {user.name} --stage {user.stage} status",
+            )
     with Progress("pause") as progress:
         progress.note("stopping the tracking server")
         server.update_service(target, desiredCount=0)
@@ -30,6 +32,12 @@ def run(target: Target) -> Answer:
         ],
         next_step="python -m ops resume",
     )
+
+
+def _list_users(target: Target) -> list[Target]:
+    """The deployments that use this one's tracking server, itself first."""
+    others = [each for each in list_deployments(target) if each.tracking_owner == target.name]
+    return [target, *others]
 
 
 def _is_training(target: Target) -> bool:

@@ -14,7 +14,7 @@ from ops.commands.machine import list as list_command
 from ops.console import Answer, render
 from ops.errors import OpsError
 from ops.laptop import Laptop
-from ops.local import task_agent
+from ops.local import mlflow_server, task_agent
 from ops.target import Target
 from tests.unit.fakes import client_error
 
@@ -93,7 +93,7 @@ def test_a_question_is_asked_before_anything_is_deleted(
     monkeypatch.setattr(typer, "confirm", lambda *_, **__: answer)
     monkeypatch.setattr(Target, "resources", _NoResources())
     monkeypatch.setattr(remove, "_delete_stack", lambda _, part: deleted.append(part))
-    monkeypatch.setattr(remove.mlflow_server, "remove_deployment", lambda *_: 1)
+    monkeypatch.setattr(mlflow_server, "remove_deployment", lambda *_: 1)
     monkeypatch.setattr(up, "save_state", lambda _: None)
     target = Target.on_laptop(two.named("churn"))
     if answer:

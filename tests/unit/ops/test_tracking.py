@@ -28,11 +28,14 @@ OLD = {"username": "mlflow", "password": "old", "host": "db", "port": 5432, "dbn
 class Stacks:
     """CloudFormation, which knows one stack's resources."""
 
+    tracking = ""
+
     def __init__(self, resources: dict[str, str]) -> None:
         self._resources = resources
 
     def describe_stacks(self, StackName: str) -> dict[str, Any]:
         values = {output_key(field.name): "-" for field in fields(Deployment)}
+        values[output_key("tracking")] = self.tracking
         values[output_key("state_machine_arn")] = MACHINE
         outputs = [{"OutputKey": k, "OutputValue": v} for k, v in values.items()]
         return {"Stacks": [{"Outputs": outputs}]}
@@ -298,7 +301,7 @@ def test_a_running_training_keeps_its_tracking_server(
     account: Account, deployments: list[dict[str, Any]]
 ) -> None:
     account.replaced["stepfunctions"] = Executions(1)
-    with pytest.raises(OpsError, match="A training is running"):
+    with pytest.raises(OpsError, match="A training of circle is running"):
         pause.run(account)
     assert ("available", []) == (database_status(), deployments)
 

@@ -28,6 +28,8 @@ DEPLOYMENT = Deployment(**({field.name: "unused" for field in fields(Deployment)
 class Recorded(Target):
     """A stage that answers the calls of each service in the order in which they are recorded."""
 
+    tracking_owner = ""
+
     def client(self, service: str, **_: Any) -> Any:
         """The service's client; it answers what was recorded, and refuses any other call."""
         return self.__dict__["clients"][service]

@@ -60,15 +60,25 @@ def _features(old: Contract, new: Contract) -> Iterator[Difference]:
     for name in before.keys() - after.keys() - {f.name for f in find_unretired(old, new)}:
         yield Difference(
             "training",
-            f"{name} is retired: requests and files need not have it {AFTERWARDS}, and the log"
-            " keeps its column.",
+            f"{name} is retired: requests and files need not have it {AFTERWARDS}, requests may"
+            " still have it, and the log keeps its column.",
         )
+    known = after.keys() | {feature.name for feature in new.retired}
+    for feature in old.retired:
+        if feature.name not in known:
+            yield Difference(
+                "callers",
+                f"{feature.name} is no longer retired: requests that still have it are refused"
+                " at once.",
+            )
     for name, feature in after.items():
         if name in before:
             yield from _feature(before[name], feature)
         elif feature.nullable:
             yield Difference(
-                "training", f"{name} is new and may be missing: the next training learns it."
+                "training",
+                f"{name} is new and may be missing: requests may have it at once, and the next"
+                " training learns it.",
             )
         else:
             yield Difference(

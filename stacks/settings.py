@@ -148,8 +148,8 @@ def _context_text(contract: Contract) -> str:
     size = len(text.encode())
     if size > MAXIMUM_CONTEXT:
         raise SettingsError(
-            f"The contract's [[context]] takes {size:,} bytes as JSON, and the environment of a"
-            f" function has room for {MAXIMUM_CONTEXT:,}: shorten its categories, or make a column"
-            " with many of them a text."
+            f"The contract's [[context]] and the names of its features take {size:,} bytes, and the"
+            f" environment of a function has room for {MAXIMUM_CONTEXT:,}: shorten the categories"
+            " of context columns, make one with many of them a text, or have fewer features."
         )
     return text

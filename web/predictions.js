@@ -134,7 +134,8 @@ async function scoring(signal) {
   const target = Object.keys(prediction.properties).find((name) => prediction.properties[name].type === "boolean");
   const body = document.paths["/predict"]?.post?.requestBody?.content?.["application/json"];
   const example = body?.example ?? {};
-  const { context: described, ...features } = instance.properties;
+  const { context: described, ...others } = instance.properties;
+  const features = Object.fromEntries(Object.entries(others).filter(([, of]) => !of["x-ignored"]));
   const fields = h("div", { class: "fields" }, fieldsOf("f", { ...instance, properties: features }, example));
   const context = described
     ? h(

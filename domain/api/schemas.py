@@ -51,6 +51,12 @@ def describe_context(entry: Context) -> Schema:
 
 UNIT = "x-unit"
 """Says in a schema what a feature's numbers are measured in."""
+MARK = "x-ignored"
+"""Says in a schema that a field is neither scored nor logged."""
+IGNORED = (
+    "Any value is accepted and ignored: the model that serves doesn't know this feature yet, or it"
+    " is retired."
+)
 ROLE = "x-role"
 """Says in a schema which context column is the reference, and which the subject."""
 CONTEXT_DESCRIPTIONS: dict[Role | None, str] = {
@@ -172,6 +178,7 @@ def _describe_contribution(feature: Feature) -> Schema:
 def _describe_instance(contract: Contract) -> Schema:
     properties = {feature.name: describe_feature(feature) for feature in contract.features}
     required = [feature.name for feature in contract.features if not feature.nullable]
+    properties |= {name: {"description": IGNORED, MARK: True} for name in sorted(contract.ignored)}
     if context := contract.request_context:
         properties[CONTEXT] = _closed(
             {entry.name: describe_context(entry) for entry in context.columns},

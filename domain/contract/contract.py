@@ -38,6 +38,10 @@ class Contract:
     `context`: columns that are logged with a prediction or identify a training row. They are never
     scored, and no bundle carries them, nor the segments that they define.
 
+    `ignored`: names that a request may have, and that are neither scored nor logged: features of
+    the deployed contract, or retired ones, that the model which serves doesn't know. No bundle
+    carries them.
+
     `gate`: limits that hold for the next challenger, whatever a bundle was judged by; no bundle
     carries them either.
     """
@@ -51,6 +55,7 @@ class Contract:
     files: FileFormat = field(default_factory=FileFormat)
     objective: Objective = field(default_factory=Objective)
     gate: GateLimits = field(default_factory=GateLimits, compare=False)
+    ignored: frozenset[str] = field(default=frozenset(), compare=False)
 
     @classmethod
     def parse(cls, text: str) -> "Contract":
@@ -200,7 +205,9 @@ class Contract:
         problems = [
             FieldProblem(f"{at}/{pointer_token(name)}", "is not a feature")
             for name in instance
-            if name not in self.names and not (context and name == CONTEXT)
+            if name not in self.names
+            and name not in self.ignored
+            and not (context and name == CONTEXT)
         ]
         for feature in self.features:
             value = instance.get(feature.name)

@@ -110,8 +110,8 @@ def write(
 
 def read_deployed_context(
     document: Mapping[str, Any],
-) -> tuple[tuple[Context, ...], tuple[Segment, ...]]:
-    """The tables ``context`` and ``segments`` alone, the latter by context columns only.
+) -> tuple[tuple[Context, ...], tuple[Segment, ...], tuple[str, ...]]:
+    """The tables ``context`` and ``segments``, the latter by context columns, and features' names.
 
     Raises BadContract.
     """
@@ -120,7 +120,7 @@ def read_deployed_context(
     segments = _segments(document, (), context, problems)
     if problems:
         raise BadContract("The context can't be used: " + "; ".join(problems) + ".")
-    return context, segments
+    return context, segments, tuple(document.get("features", ()))
 
 
 def write_segments(segments: Sequence[Segment]) -> list[dict[str, Json]]:

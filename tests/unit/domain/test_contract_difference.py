@@ -92,6 +92,12 @@ def test_a_change_is_named_with_its_effect(change: Change, effect: str, words: s
     assert words in found.sentence
 
 
+def test_a_feature_that_is_retired_no_longer_is_refused() -> None:
+    old = _change(lambda d: d.update(retired=[{"name": "waist", "kind": "number"}]))
+    (found,) = compare(old, _change(lambda _: None))
+    assert ("callers", True) == (found.effect, "waist is no longer retired" in found.sentence)
+
+
 def test_the_same_contract_differs_in_nothing(contract: Contract) -> None:
     assert [] == compare(contract, _change(lambda _: None))
 

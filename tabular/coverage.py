@@ -30,6 +30,8 @@ FEWEST_EXPECTED = 10.0
 SIGNIFICANCE = 0.01
 LARGEST_WEIGHT = 10.0
 """Times the mean weight."""
+THINNING_QUANTILE = 0.95
+"""Of the weights: those above it are cut to it where rows are thinned."""
 UNKNOWN_SHARE = 0.01
 """If groups without any label hold a larger share of the predictions, nothing is concluded."""
 
@@ -156,6 +158,20 @@ def weigh(
 def effective_rows(weights: Floats) -> float:
     """So many rows of equal weight are as informative (L. Kish, "Survey Sampling", 1965)."""
     return float(weights.sum() ** 2 / (weights**2).sum()) if len(weights) else 0.0
+
+
+def thin(weights: Floats, random: np.random.Generator) -> npt.NDArray[np.bool_]:
+    """Which rows to keep so that those that are kept represent all predictions, each counting once.
+
+    A row is kept with a chance proportional to its weight, and those of weight zero never are. The
+    few largest weights are cut: they belong to groups with hardly a label, are estimated badly, and
+    would leave few rows.
+    """
+    positive = weights[weights > 0]
+    if not len(positive):
+        return np.zeros(len(weights), bool)
+    largest = np.quantile(positive, THINNING_QUANTILE)
+    return np.asarray(random.random(len(weights)) * largest < weights)
 
 
 def is_selective(counts: Codes, hits: Codes) -> bool:

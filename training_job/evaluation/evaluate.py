@@ -28,7 +28,8 @@ from training_job.evaluation.looks import EarlierVerdicts
 from training_job.evaluation.missing import measure_missing
 from training_job.evaluation.plots import EXPLAINED_ROWS, PlotData, draw
 from training_job.evaluation.recent import hear
-from training_job.evaluation.release import REFERENCE_ROWS, make_reference, store
+from training_job.evaluation.reference import draw_sample, make_reference
+from training_job.evaluation.release import store
 from training_job.evaluation.replay import LoggedRequests, replay
 from training_job.evaluation.verdict import evaluate_against
 from training_job.model.encoding import encode
@@ -60,7 +61,7 @@ def evaluate(
     """
     manifest = dataset.read_manifest(data, dataset_id)
     left_out = manifest.left_out
-    final = fit_final(data, dataset_id, contract, params, seed=seed, sample_rows=REFERENCE_ROWS)
+    final = fit_final(data, dataset_id, contract, params, seed=seed)
     fitted, test = final.fitted, Split.download(data, dataset_id, "test", contract)
     bundle = Bundle(contract, export(fitted.booster), fitted.threshold)
     compared = prove(bundle, fitted.booster, test)
@@ -76,7 +77,7 @@ def evaluate(
     def score(rows: Split) -> Floats:
         return predict_split(fitted.booster, rows, contract).astype(np.float64)
 
-    recent = None
+    recent, newest = None, None
     if manifest.production and manifest.production.recent:
         newest = Split.download(data, dataset_id, keys.RECENT, contract)
         recent = hear(
@@ -108,6 +109,8 @@ def evaluate(
     )
     for reason in evaluation.verdict.reasons:
         say(reason)
+    decided = recent is not None and recent.choose_role(limits) == "decides"
+    sample = draw_sample(data, dataset_id, contract, newest if decided else None, seed=seed)
 
     content = bundle.to_bytes()
     run_id = tracking.run_of(execution)
@@ -134,7 +137,7 @@ def evaluate(
         prevalence=final.prevalence,
         left_out=left_out,
         missing=missing,
-        reference_rows=len(final.sample.labels),
+        reference_rows=len(sample.labels),
         code_version=code_version(),
         test_rows_id=manifest.test_rows_id,
         production=manifest.production,
@@ -145,7 +148,7 @@ def evaluate(
         segments=quality.segments,
         verdict=quality.verdict,
     )
-    store(models, model, content, make_reference(final.sample, fitted, contract), card)
+    store(models, model, content, make_reference(sample, fitted, contract), card)
     _publish(
         tracking,
         run_id,

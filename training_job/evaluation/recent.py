@@ -16,7 +16,7 @@ from domain.interval import Interval
 from domain.model import gate
 from tabular.calibration import calibration_error_by_chance
 from tabular.classification import FIGURES, Bools, Floats
-from tabular.coverage import effective_rows
+from tabular.coverage import effective_rows, thin
 from tabular.segments import segment_masks
 from training_job.dataset.dataset import Split
 from training_job.evaluation.bootstrap import metric_interval
@@ -154,7 +154,7 @@ def _measure(
     truth, objective = witness.rows.labels == 1, contract.objective
     kept = np.ones(len(truth), bool)
     if weights is not None:
-        kept = np.random.default_rng(seed).random(len(weights)) * weights.max() < weights
+        kept = thin(weights, np.random.default_rng(seed))
         if not 0 < np.count_nonzero(truth[kept]) < np.count_nonzero(kept):
             kept[:] = True
     scores = witness.scores

@@ -1,0 +1,94 @@
+"""The reference sample looks like the predictions to come."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from domain.contract.contract import Contract
+from domain.contract.records import SAMPLING_WEIGHT
+from tests.unit.patients import patients
+from training_job.dataset.dataset import Split, SplitFile, to_table
+from training_job.dataset.validation import check
+from training_job.evaluation.reference import choose_sample
+
+
+def _valid(
+    folder: Path, contract: Contract, *, production: int, weights: npt.NDArray[np.float64]
+) -> SplitFile:
+    rows = 4_000 + production
+    frame = patients(rows, seed=1).sort_values("age", ignore_index=True)
+    columns = check(pa.Table.from_pandas(frame, preserve_index=False), contract).columns
+    ids = [None if n < 4_000 else f"p{n}" for n in range(rows)]
+    table = to_table(columns, contract).append_column("prediction_id", pa.array(ids, pa.string()))
+    every = np.concatenate([np.ones(4_000), weights])
+    table = table.append_column(SAMPLING_WEIGHT, pa.array(every))
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer)
+    path = folder / "valid.parquet"
+    path.write_bytes(buffer.getvalue())
+    return SplitFile.open(path, contract)
+
+
+def _read_ids(sample: Split) -> list[str]:
+    """The ids of a sample that holds production rows only, each of them once."""
+    ids: list[str] = sample.table["prediction_id"].to_pylist()
+    assert None not in ids
+    assert len(ids) == len(set(ids)) == len(sample.labels)
+    return ids
+
+
+def test_enough_production_rows_are_the_sample_each_by_its_weight(
+    contract: Contract, tmp_path: Path
+) -> None:
+    weights = np.where(np.arange(6_000) % 2 == 0, 1.5, 0.5)
+    valid = _valid(tmp_path, contract, production=6_000, weights=weights)
+    sample = choose_sample(valid, None, seed=1, most=10_000)
+    places = [int(text[1:]) for text in _read_ids(sample)]
+    assert 0.75 == pytest.approx(np.mean([place % 2 == 0 for place in places]), abs=0.03)
+    assert valid.labels[places].tolist() == sample.labels.tolist()
+
+
+def test_few_production_rows_that_decided_nothing_leave_the_first_uploaded_rows_as_the_sample(
+    contract: Contract, tmp_path: Path
+) -> None:
+    valid = _valid(tmp_path, contract, production=500, weights=np.ones(500))
+    for most in (1_000, 4_200):
+        sample = choose_sample(valid, None, seed=1, most=most)
+        expected = min(most, 4_000)
+        assert expected == sample.table["prediction_id"].null_count == len(sample.labels)
+
+
+@pytest.mark.parametrize(
+    ("production", "most", "expected"),
+    [
+        (400, 10_000, 533),  # of 800 rows, those of weight 1.5 and a third of the others
+        (60, 10_000, 120),  # what is left of so few by weight would be too few to compare with
+        (400, 300, 300),
+    ],
+)
+def test_production_rows_that_decided_are_the_sample_whatever_their_number(
+    contract: Contract, tmp_path: Path, production: int, most: int, expected: int
+) -> None:
+    weights = np.where(np.arange(production) % 2 == 0, 1.5, 0.5)
+    valid = _valid(tmp_path, contract, production=production, weights=weights)
+    newest = _newest(valid, contract)
+    sample = choose_sample(valid, newest, seed=1, most=most)
+    ids = _read_ids(sample)
+    assert expected == pytest.approx(len(ids), rel=0.1)
+    assert {"n", "p"} == {text[0] for text in ids}
+    labels = {f"p{n}": label for n, label in enumerate(valid.labels)}
+    labels |= dict(zip(newest.table["prediction_id"].to_pylist(), newest.labels, strict=True))
+    assert [labels[text] for text in ids] == sample.labels.tolist()
+
+
+def _newest(valid: SplitFile, contract: Contract) -> Split:
+    """The file's production rows under other ids, as the side of the newest ones."""
+    table = Split.read(valid.path, contract).table.slice(4_000)
+    column = table.schema.get_field_index("prediction_id")
+    ids = pa.array([f"n{n}" for n in range(table.num_rows)], pa.string())
+    return Split(table.set_column(column, "prediction_id", ids), valid.labels[4_000:])

@@ -1,0 +1,112 @@
+"""The reference sample of a version: what the predictions to come are compared with.
+
+It comes from the source whose rows decided the promotion. Otherwise the first day after a changed
+concept was learned would be compared with the outcomes of before, and the incident would not close.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from adapters.s3 import Bucket
+from domain.contract.contract import Contract
+from domain.contract.feature import COLUMN_TYPES
+from domain.contract.records import SUBJECT_KEY
+from domain.drift.drift import MINIMUM_VALUES
+from tabular.arrow_types import ARROW_TYPES
+from tabular.classification import Bools, Floats
+from tabular.coverage import thin
+from training_job.dataset.dataset import BATCH_ROWS, Split, SplitFile, opened
+from training_job.model.encoding import encode
+from training_job.model.model import Fitted, predict
+
+REFERENCE_ROWS = 10_000
+ENOUGH_ROWS = 1_000
+"""So many production rows for validation make a reference sample, whoever decided."""
+
+
+def draw_sample(
+    data: Bucket, dataset_id: str, contract: Contract, newest: Split | None, *, seed: int
+) -> Split:
+    """Draw up to REFERENCE_ROWS rows that the model was not fitted on; see `choose_sample`."""
+    with opened(data, dataset_id, "valid", contract) as valid:
+        return choose_sample(valid, newest, seed=seed, most=REFERENCE_ROWS)
+
+
+def choose_sample(valid: SplitFile, newest: Split | None, *, seed: int, most: int) -> Split:
+    """Choose rows of the source that decided; `newest`: production rows, if these did.
+
+    Then these and the production rows for validation are the sample. Otherwise it holds rows for
+    validation: those of production if there are enough, since new predictions should look like
+    these, and else the uploaded ones.
+
+    A production row is kept with a chance that is proportional to its weight, so that those that
+    are kept are like all predictions, and nobody is there twice.
+    """
+    rng = np.random.default_rng(seed)
+    produced = ~valid.uploaded if valid.weights is not None else np.zeros(len(valid.labels), bool)
+    older = np.where(produced, _weigh(valid), 0.0)
+    if newest is None:
+        kept = thin(older, rng)
+        if np.count_nonzero(kept) < ENOUGH_ROWS:
+            # The first rows have the lowest hashes, so they are random.
+            return _take(valid, np.flatnonzero(~produced)[:most])
+        return _take(valid, _limit(kept, most, rng))
+    chances = np.concatenate([_weigh(newest), older])
+    kept = thin(chances, rng)
+    if np.count_nonzero(kept) < MINIMUM_VALUES:  # of fewer rows nothing can be compared
+        kept = chances > 0
+    places, split = _limit(kept, most, rng), len(newest.labels)
+    now, before = places[places < split], places[places >= split] - split
+    added = _take(valid, before)
+    tables = [newest.table.take(pa.array(now)), added.table]
+    return Split(
+        pa.concat_tables(tables).unify_dictionaries(),
+        np.concatenate([newest.labels[now], added.labels]),
+    )
+
+
+def _weigh(rows: Split | SplitFile) -> Floats:
+    return np.ones(len(rows.labels)) if rows.weights is None else rows.weights
+
+
+def _limit(kept: Bools, most: int, rng: np.random.Generator) -> npt.NDArray[np.intp]:
+    """Places of the rows that are kept, or of so many of them."""
+    places = np.flatnonzero(kept)
+    return places if len(places) <= most else np.sort(rng.choice(places, most, replace=False))
+
+
+def _take(valid: SplitFile, rows: npt.NDArray[np.intp]) -> Split:
+    """Some rows of a file, in ascending order."""
+    parts, start = [], 0
+    for part in valid.batches(BATCH_ROWS):
+        end = start + len(part.labels)
+        here = rows[(rows >= start) & (rows < end)] - start
+        parts.append(part.table.take(pa.array(here)))
+        start = end
+    return Split(pa.concat_tables(parts).unify_dictionaries(), valid.labels[rows])
+
+
+def make_reference(sample: Split, fitted: Fitted, contract: Contract) -> pa.Table:
+    """Score the version's own sample.
+
+    Context columns that define segments, and the subjects' hashes, are in it where the dataset has
+    them.
+    """
+    table = sample.table
+    probabilities = predict(fitted.booster, encode(table, contract)).astype(np.float64)
+    columns: dict[str, object] = {}
+    grouping = [f for f in contract.segment_context if f.name in table.column_names]
+    for feature in (*contract.features, *grouping):
+        column = table.column(feature.name)
+        columns[feature.column] = column.cast(ARROW_TYPES[COLUMN_TYPES[feature.kind]])
+    if SUBJECT_KEY in table.column_names:
+        columns[SUBJECT_KEY] = table.column(SUBJECT_KEY)
+    return pa.table(
+        columns
+        | {
+            "probability": probabilities,
+            "predicted": probabilities >= fitted.threshold,
+            "label": sample.labels.astype(bool),
+        }
+    )

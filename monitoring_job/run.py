@@ -18,6 +18,7 @@ from monitoring_job.history import History, Past
 from monitoring_job.reports import reports
 from monitoring_job.reports.aggregates import is_showable
 from monitoring_job.reports.findings import sentences
+from monitoring_job.selective_labels import keep_representative
 from monitoring_job.statistics.comparison import Comparison, Rows, compare, explain_by_rhythm
 from monitoring_job.statistics.fairness import LabelledRows
 from monitoring_job.statistics.ground_truth import evaluate_labels, pair_labels
@@ -111,6 +112,7 @@ def _evaluate(
     empty = replace(empty, rows=rows)
     if table.num_rows < minimum_rows:
         return _give_no_verdict(empty, REPEATED)
+    labels, about_labels = keep_representative(table, labels, contract, threshold=bundle.threshold)
     new = Rows.of(contract, table)
     current = new.columns
     compared = _compare(
@@ -135,6 +137,7 @@ def _evaluate(
     )
     summary = replace(
         empty,
+        problems=about_labels,
         reference_rows=reference_table.num_rows,
         columns=compared.columns,
         prediction=compared.prediction,

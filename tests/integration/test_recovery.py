@@ -48,6 +48,21 @@ class Story:
         [summary] = self.loop.check_drift(DAY, now=MATURE + times.DAY)
         return summary
 
+    def read_subjects(self) -> list[str]:
+        """What the mails so far say: their subjects without model, stage and day."""
+        found = [mail["Content"]["Simple"]["Subject"]["Data"] for mail in self.channels.mails]
+        return [text.split("] ")[1].split(" (")[0] for text in found]
+
+    def live_a_day(self, version: str, number: int) -> Summary:
+        """Log another day with the new outcomes, label it in the same way, and check it."""
+        day = MATURE + (1 + number) * times.DAY
+        frame = _patients(LOGGED, seed=10 + number, changed=True)
+        logged = self.loop.log(frame, version, day)
+        chosen = choose_labelled(logged, 0.6, np.random.default_rng(number))
+        self.loop.label(logged[chosen], frame["diabetes"][chosen], day + times.DAY)
+        [summary] = self.loop.check_drift(day, now=day + 2 * times.DAY)
+        return summary
+
 
 def _patients(rows: int, *, seed: int, changed: bool) -> pd.DataFrame:
     """Made-up people; where `changed`, the outcome is positive for all from 45 years on."""
@@ -103,11 +118,20 @@ def test_labels_show_a_changed_concept_and_the_loop_learns_and_promotes_it(
     after = story.loop.find_f1(_patients(3_000, seed=3, changed=True), promoted.version)
     assert after > before + 0.05
 
+    days = [story.live_a_day(promoted.version, number) for number in range(2)]
+    assert [Outcome.STABLE] * 2 == [day.outcome for day in days], days[0].sentences
+    assert all("Labels are selective" in " ".join(day.problems) for day in days)
+    assert ["Performance drop", "Recovered: No drift"] == story.read_subjects()
+
 
 def test_a_challenger_that_labels_for_the_sick_alone_teach_nothing_does_not_serve(
     story: Story,
 ) -> None:
     story.label(story.truth.to_numpy() == 1)
+    run = story.check()
+    assert run.performance is None
+    assert Outcome.PERFORMANCE_DROP not in run.findings
+    assert "nothing can be known of the predictions without a label" in " ".join(run.problems)
     evaluated = story.loop.train(until=times.to_millis(MATURE), name="sick-alone")
     assert not evaluated.promote, evaluated.reasons
     assert story.version == evaluated.champion_version

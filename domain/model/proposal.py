@@ -9,7 +9,7 @@ from domain import typed_json
 from domain.errors import BadRecord
 from domain.times import HOUR_MS
 
-Answer = Literal["approved", "rejected"]
+Answer = Literal["approved", "rejected", "expired"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +17,8 @@ class Proposal:
     """Times are UTC milliseconds. `execution`: ARN of the training, which waits at *Approve*.
 
     `reasons`: the gate's. `token`: what answers the waiting state, for whoever has the right to.
-    `answer`: None until there is one; a proposal that expires without one counts as rejected.
+    `answer`: None until there is one. `answered_by`: ARN of the principal that gave it, or
+    ``unproven``; None if time ran out. `said`: what the answer says of it, as a sentence.
     """
 
     execution: str
@@ -27,6 +28,9 @@ class Proposal:
     expires_at: int
     token: str
     answer: Answer | None = None
+    answered_by: str | None = None
+    answered_at: int | None = None
+    said: str = ""
 
     @classmethod
     def from_detail(cls, detail: Mapping[str, Any]) -> Self:
@@ -53,9 +57,11 @@ class Proposal:
         """Whether it can still be answered."""
         return self.answer is None and now < self.expires_at
 
-    def answered(self, answer: Answer) -> Self:
-        """The same with its answer."""
-        return replace(self, answer=answer)
+    def answered(self, answer: Answer, *, by: str | None, at: int, said: str = "") -> Self:
+        """The same with its answer; one that has an answer keeps it."""
+        if self.answer is not None:
+            return self
+        return replace(self, answer=answer, answered_by=by, answered_at=at, said=said)
 
     def to_json(self) -> bytes:
         """The stored document."""

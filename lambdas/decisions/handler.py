@@ -1,10 +1,13 @@
 """Record and mail each event that asks the operator for a decision, or that made one."""
 
 import os
+import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from adapters import aws
+from adapters.identity import identify
 from adapters.mail import Mailer
 from adapters.s3 import Bucket
 from lambdas.decisions.notices import Notices
@@ -27,5 +30,7 @@ def handler(event: Mapping[str, Any], _: object) -> dict[str, str | None]:
             configuration_set=settings.configuration_set,
         ),
         notices=Notices(settings.operator_command, settings.api_url),
+        identify=partial(identify, aws.client("sts")),
+        now=time.time_ns() // 1_000_000,
     )
     return {"mailed": subject}

@@ -70,14 +70,14 @@ class Notices:
             link=self._card(proposal.version),
         )
 
-    def reject(self, detail: Mapping[str, Any]) -> Notice:
+    def reject(self, proposal: Proposal) -> Notice:
         """A model was rejected, or its time ran out."""
-        version = str(detail["version"])
+        who = (f"Rejected by {proposal.answered_by}.",) if proposal.answered_by else ()
         return Notice(
-            id=_identify("rejected", str(detail["execution"])),
-            subject=f"The champion stays: version {version} was not approved",
-            facts=tuple(map(str, detail["reasons"])),
-            link=self._card(version),
+            id=_identify("rejected", proposal.execution),
+            subject=f"The champion stays: version {proposal.version} was not approved",
+            facts=(proposal.said, *who),
+            link=self._card(proposal.version),
         )
 
     def suggest_training(self, detail: Mapping[str, Any]) -> Notice:

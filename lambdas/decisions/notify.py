@@ -1,7 +1,6 @@
-"""Record what waits for a decision, and mail the operator once for each decision."""
+"""Record what waits for a decision and who answered, and mail the operator once for each."""
 
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -9,9 +8,13 @@ from adapters.mail import Mailer
 from adapters.s3 import Bucket, Conflict
 from domain import keys
 from domain.errors import BadRecord
+from domain.model.actor import UNPROVEN
 from domain.model.proposal import Answer, Proposal
+from domain.training.steps import Approval
 from lambdas.decisions.notices import Notice, Notices
 
+Identify = Callable[[str, str], str | None]
+"""A proof and the name of an execution → the ARN of the principal that signed it, or None."""
 ANSWERS: Mapping[str, Answer] = {
     "PromotionApproved": "approved",
     "PromotionRejected": "rejected",
@@ -25,25 +28,29 @@ def notify(
     reports: Bucket,
     mailer: Mailer,
     notices: Notices,
+    identify: Identify,
+    now: int,
 ) -> str | None:
     """Handle one event; returns the subject of the mail that it led to, None without one.
 
-    Safe to repeat, in any order of the events. A mail is sent before it is noted as sent: whoever
-    is killed in between sends it twice. Raises MailRefused and BadRecord.
+    `now`: UTC milliseconds. Safe to repeat, in any order of the events. A mail is sent before it is
+    noted as sent: whoever is killed in between sends it twice. Raises MailRefused and BadRecord.
     """
     if detail_type == "PromotionProposed":
         proposal = Proposal.from_detail(detail)
         _record(reports, proposal)
-        return _send(notices.propose(proposal), reports, mailer)
+        return _send(notices.propose(proposal), reports, mailer, now)
     if detail_type in ANSWERS:
-        _settle(reports, detail, ANSWERS[detail_type])
-        if ANSWERS[detail_type] == "rejected":
-            return _send(notices.reject(detail), reports, mailer)
-        return None
+        found = _settle(reports, detail, ANSWERS[detail_type], identify, now)
+        return (
+            None
+            if found.answer == "approved"
+            else _send(notices.reject(found), reports, mailer, now)
+        )
     if detail_type == "RetrainingDecided" and detail.get("suggestion"):
-        return _send(notices.suggest_training(detail), reports, mailer)
+        return _send(notices.suggest_training(detail), reports, mailer, now)
     if detail_type == "ProbationDecided" and detail["verdict"] == "worse":
-        return _send(notices.judge(detail), reports, mailer)
+        return _send(notices.judge(detail), reports, mailer, now)
     return None
 
 
@@ -52,14 +59,20 @@ def _record(reports: Bucket, proposal: Proposal) -> None:
 
     def merge(stored: bytes | None) -> bytes:
         before = _decode(stored)
-        answer = before.answer if before else None
-        return (proposal.answered(answer) if answer else proposal).to_json()
+        if before is None or before.answer is None:
+            return proposal.to_json()
+        found = proposal.answered(
+            before.answer, by=before.answered_by, at=before.answered_at or 0, said=before.said
+        )
+        return found.to_json()
 
     reports.update(keys.proposal(proposal.name), merge)
 
 
-def _settle(reports: Bucket, detail: Mapping[str, Any], answer: Answer) -> None:
-    """Note the answer, also where the proposal's own event has not arrived yet."""
+def _settle(
+    reports: Bucket, detail: Mapping[str, Any], answer: Answer, identify: Identify, now: int
+) -> Proposal:
+    """Note the answer and who gave it, also where the proposal's own event has not arrived yet."""
     execution = str(detail["execution"])
     unknown = Proposal(
         execution=execution,
@@ -69,11 +82,27 @@ def _settle(reports: Bucket, detail: Mapping[str, Any], answer: Answer) -> None:
         expires_at=0,
         token="",
     )
+    expired = bool(detail.get("expired"))
+    by = None if expired else _identify(detail.get("answer"), unknown.name, identify)
+    said = "" if answer == "approved" else " ".join(unknown.reasons)
+    settled = unknown
 
     def merge(stored: bytes | None) -> bytes:
-        return (_decode(stored) or unknown).answered(answer).to_json()
+        nonlocal settled
+        known = _decode(stored) or unknown
+        settled = known.answered("expired" if expired else answer, by=by, at=now, said=said)
+        return settled.to_json()
 
     reports.update(keys.proposal(unknown.name), merge)
+    return settled
+
+
+def _identify(answer: object, execution: str, identify: Identify) -> str:
+    """The principal that answered, by the proof that the answer carries."""
+    with suppress(BadRecord):
+        caller = Approval.from_dict(answer).caller
+        return (identify(caller.proof, execution) if caller else None) or UNPROVEN
+    return UNPROVEN
 
 
 def _decode(stored: bytes | None) -> Proposal | None:
@@ -82,11 +111,11 @@ def _decode(stored: bytes | None) -> Proposal | None:
     return None
 
 
-def _send(notice: Notice, reports: Bucket, mailer: Mailer) -> str | None:
+def _send(notice: Notice, reports: Bucket, mailer: Mailer, now: int) -> str | None:
     key = keys.notice(notice.id)
     if reports.exists(key):
         return None
     mailer.send(notice.to_message())
     with suppress(Conflict):  # a parallel delivery noted it
-        reports.put_if(key, b'{"sent_at": %d}' % (time.time_ns() // 1_000_000), etag=None)
+        reports.put_if(key, b'{"sent_at": %d}' % now, etag=None)
     return notice.subject

@@ -5,7 +5,8 @@ with Keep → AnnounceKept where the champion stays, AnnounceFailure → Failed 
 
 Where a stage wants approval, Better? leads to Approve, which waits for an operator's answer:
 Approve → Approved? → AnnounceApproved → Promote
-with Rejected or Expired → AnnounceRejected → AnnounceKept where the champion stays.
+with Rejected → AnnounceRejected or Expired → AnnounceExpired, and then AnnounceKept, where the
+champion stays.
 
 The state accumulates ``{"input": ..., "prepare": ..., "tune": ..., "evaluate": ...}``: the
 execution's input, then each step's result. With ``{"rollback": true}``, ``{"repair": true}`` or
@@ -14,6 +15,7 @@ with ``{"score": {...}}`` to Score, with ``{"erase": {...}}`` to Erase.
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_events as events
@@ -105,11 +107,13 @@ class TrainingMachine(Construct):
         step = {name: self._step(name, failed) for name in TIMEOUT_HOURS}
         promote = step["promote"]
         kept = self._announce("AnnounceKept", "ModelKept", failed)
+        # By its number a reader knows an event that comes twice.
+        seq = {"seq": sfn.JsonPath.string_at(Promoted.path("seq"))}
         promote.next(
             sfn.Choice(self, "Promoted?")
             .when(
                 sfn.Condition.boolean_equals(Promoted.path("promoted"), True),
-                self._announce("AnnouncePromoted", "ModelPromoted", failed, seq=True),
+                self._announce("AnnouncePromoted", "ModelPromoted", failed, seq),
             )
             .otherwise(kept)
         )
@@ -192,11 +196,14 @@ class TrainingMachine(Construct):
             "hours": hours,
             "token": sfn.JsonPath.task_token,
         }
-        rejected = self._announce("AnnounceRejected", "PromotionRejected", failed)
+        answer: dict[str, object] = {"answer": sfn.JsonPath.object_at(f"$.{Approval.step}")}
+        rejected = self._announce("AnnounceRejected", "PromotionRejected", failed, answer)
+        overdue = self._announce("AnnounceExpired", "PromotionRejected", failed, {"expired": True})
         rejected.next(kept)
+        overdue.next(kept)
         expired = self._keep(
             "Expired", f"Kept: nobody approved the version within {hours} hours."
-        ).next(rejected)
+        ).next(overdue)
         approve = tasks.EventBridgePutEvents(
             self,
             "Approve",
@@ -211,7 +218,7 @@ class TrainingMachine(Construct):
         )
         approve.add_catch(expired, errors=["States.Timeout"], result_path=sfn.JsonPath.DISCARD)
         approve.add_catch(failed, errors=["States.ALL"], result_path=ERROR)
-        announce = self._put("AnnounceApproved", "PromotionApproved", told)
+        announce = self._put("AnnounceApproved", "PromotionApproved", {**told, **answer})
         announce.add_catch(failed, errors=["States.ALL"], result_path=ERROR)
         return approve.next(
             sfn.Choice(self, "Approved?")
@@ -227,16 +234,19 @@ class TrainingMachine(Construct):
         )
 
     def _announce(
-        self, construct_id: str, detail_type: DetailType, failed: sfn.IChainable, seq: bool = False
+        self,
+        construct_id: str,
+        detail_type: DetailType,
+        failed: sfn.IChainable,
+        more: Mapping[str, object] = MappingProxyType({}),
     ) -> tasks.EventBridgePutEvents:
-        """`seq`: add the promotion's number, by which a reader knows an event that comes twice."""
+        """Put an event about `Promoted`'s fields, with `more` in its detail."""
         detail: dict[str, object] = {
             "execution": sfn.JsonPath.execution_id,
             "version": sfn.JsonPath.string_at(Promoted.path("version")),
             "reasons": sfn.JsonPath.list_at(Promoted.path("reasons")),
+            **more,
         }
-        if seq:
-            detail["seq"] = sfn.JsonPath.string_at(Promoted.path("seq"))
         announce = self._put(construct_id, detail_type, detail)
         announce.add_catch(failed, errors=["States.ALL"], result_path=ERROR)
         return announce

@@ -152,9 +152,13 @@ def test_a_stage_with_approval_waits_for_an_answer_and_its_end_keeps_the_champio
     assert "Promote" == found["AnnounceApproved"]["Next"]
     assert "Rejected" == found["Approved?"]["Default"]
     for ending in ("Rejected", "Expired"):
-        assert "AnnounceRejected" == found[ending]["Next"]
+        announce = found[ending]["Next"]
+        assert f"Announce{ending}" == announce
         assert found[ending]["Parameters"]["promoted"] is False
-    assert "AnnounceKept" == found["AnnounceRejected"]["Next"]
+        assert "AnnounceKept" == found[announce]["Next"]
+    for announce in ("AnnounceRejected", "AnnounceApproved"):  # who answered is proven by that
+        (entry,) = found[announce]["Parameters"]["Entries"]
+        assert "$.approve" == entry["Detail"]["answer.$"]
 
 
 def test_the_proof_of_a_caller_is_dropped_once_it_is_checked(states: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -122,6 +123,8 @@ class Stage:
                     reports=self.bucket,
                     mailer=self.outbox,  # type: ignore[arg-type]  # it only sends
                     notices=Notices("python -m ops", "http://localhost"),
+                    identify=partial(identity.identify, self.aws("sts")),
+                    now=time.time_ns() // 1_000_000,
                 )
             self.aws("sqs").delete_message(
                 QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"]
@@ -170,7 +173,7 @@ def test_an_approved_version_is_promoted_once_however_often_it_is_approved(stage
     with pytest.raises(OpsError, match="was approved before"):
         proposals.answer(stage.target, waiting, approved=False, reason="Too late.")
     assert [] == proposals.list_waiting(stage.target)
-    assert "approved" == stage.proposal().answer
+    assert ("approved", arn) == (stage.proposal().answer, stage.proposal().answered_by)
     assert ["PromotionProposed", "PromotionApproved", "ModelPromoted"] == stage.heard
     (subject,) = stage.outbox.subjects
     assert f"Version {VERSION} waits for your approval" in subject
@@ -188,7 +191,9 @@ def test_a_rejected_version_keeps_the_champion_and_says_why(stage: Stage) -> Non
         proposals.answer(stage.target, waiting, approved=True)
     assert ["PromotionProposed", "PromotionRejected", "ModelKept"] == stage.heard
     assert 2 == len(stage.outbox.subjects)
-    assert "rejected" == stage.proposal().answer
+    proposal = stage.proposal()
+    arn = stage.aws("sts").get_caller_identity()["Arn"]
+    assert ("rejected", arn, reason) == (proposal.answer, proposal.answered_by, proposal.said)
 
 
 def test_without_an_answer_the_champion_stays_and_the_operator_hears_of_it(
@@ -203,6 +208,8 @@ def test_without_an_answer_the_champion_stays_and_the_operator_hears_of_it(
     with pytest.raises(OpsError, match="ran out"):
         proposals.answer(stage.target, proposal, approved=True)
     assert "The champion stays" in stage.outbox.subjects[-1]
+    proposal = stage.proposal()
+    assert ("expired", None, *expected) == (proposal.answer, proposal.answered_by, proposal.said)
 
 
 def test_an_answer_that_arrives_before_its_proposal_is_kept(bucket: Bucket) -> None:
@@ -216,6 +223,8 @@ def test_an_answer_that_arrives_before_its_proposal_is_kept(bucket: Bucket) -> N
             reports=bucket,
             mailer=outbox,  # type: ignore[arg-type]  # it only sends
             notices=notices,
+            identify=lambda *_: None,
+            now=1,
         )
     stored = bucket.get(keys.proposal("e"))
     assert stored is not None

@@ -69,6 +69,7 @@ def run(
     shown += [*links, *last, *consistency, ("champion", serving)]
     shown += [*describe_last_decision(target), *describe_probation(target, champion)]
     shown += [("proposal", proposals.describe(proposal)) for proposal in proposed]
+    shown += describe_last_answer(target)
     shown.append(describe_dead_letters(waiting))
     if serving.startswith(LOST):
         next_step = REPAIR
@@ -112,6 +113,18 @@ def describe_probation(target: Target, champion: Champion | None) -> Facts:
     except BadRecord as error:
         return [("probation", f"its record is damaged: {error}")]
     return [("probation", f"{found.verdict}: {found.reason}")]
+
+
+def describe_last_answer(target: Target) -> Facts:
+    """Who answered the last proposal, and how; nothing before the first answer."""
+    answered = [each for each in proposals.list_proposals(target) if each.answered_at is not None]
+    last = max(answered, key=lambda proposal: proposal.answered_at or 0, default=None)
+    if last is None:
+        return []
+    when = times.from_millis(last.answered_at or 0).strftime("%Y-%m-%d %H:%M UTC")
+    who = f" by {last.answered_by}" if last.answered_by else ""
+    sentence = f"{when}: version {last.version} {last.answer}{who}. {last.said}"
+    return [("last approval", sentence.strip())]
 
 
 STOPPED = "stopped"

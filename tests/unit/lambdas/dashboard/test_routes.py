@@ -405,7 +405,8 @@ def test_a_model_that_waits_for_an_approval_is_shown_without_its_token() -> None
         expires_at=now + 3_600_000,
         token="secret-token",
     )
-    others = (waiting.answered("approved"), replace(waiting, expires_at=now - 1))
+    approved = waiting.answered("approved", by="arn:a", at=now)
+    others = (approved, replace(waiting, expires_at=now - 1))
     for name, proposal in zip("abc", (waiting, *others), strict=True):
         world.s3.objects[keys.proposal(name)] = proposal.to_json()
     world.s3.objects[keys.proposal("d")] = b"damaged"

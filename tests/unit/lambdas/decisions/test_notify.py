@@ -7,10 +7,12 @@ import pytest
 
 from adapters.mail import MailRefused, Message
 from domain import keys
+from domain.model.proposal import Proposal
 from lambdas.decisions.notices import Notices
 from lambdas.decisions.notify import notify
 from tests.unit.fakes import FakeS3
 
+NOW = 1_767_225_600_000
 SUGGESTED = {
     "reason": "Drift was found <b>here</b>.",
     "execution": None,
@@ -49,6 +51,8 @@ class World:
             reports=self.s3.bucket(),
             mailer=self.outbox,  # type: ignore[arg-type]  # it only sends
             notices=Notices("python -m ops --stage dev", "https://api.example.org/v1"),
+            identify=lambda proof, execution: f"arn:{proof}:{execution}" if proof else None,
+            now=NOW,
         )
 
 
@@ -113,3 +117,49 @@ def test_a_refused_mail_is_sent_by_the_repeated_event() -> None:
     world.outbox.refuses = False
     assert world.hear("RetrainingDecided", SUGGESTED)
     assert 1 == len(world.outbox.mails)
+
+
+def _answer(proof: str) -> dict[str, Any]:
+    return {"approved": False, "reason": "Too low.", "caller": {"proof": proof}}
+
+
+DECLINED = {
+    "execution": "arn:aws:states:eu-central-1:123456789012:execution:training:e",
+    "version": "1-0a1b2c3d",
+    "reasons": ["Kept: an operator rejected the version: too low."],
+}
+
+
+@pytest.mark.parametrize(
+    ("detail_type", "more", "answer", "who"),
+    [
+        ("PromotionRejected", {"answer": _answer("p")}, "rejected", "arn:p:e"),
+        ("PromotionRejected", {"answer": _answer("")}, "rejected", "unproven"),
+        ("PromotionRejected", {"answer": {"approved": False}}, "rejected", "unproven"),
+        ("PromotionRejected", {"expired": True}, "expired", None),
+        ("PromotionApproved", {"answer": _answer("p")}, "approved", "arn:p:e"),
+    ],
+)
+def test_who_answered_a_proposal_is_recorded_and_mailed(
+    detail_type: str, more: dict[str, Any], answer: str, who: str | None
+) -> None:
+    world = World()
+    for _ in range(2):
+        world.hear(detail_type, DECLINED | more)
+    found = Proposal.from_json(world.s3.objects[keys.proposal("e")])
+    assert (answer, who, NOW) == (found.answer, found.answered_by, found.answered_at)
+    if answer == "approved":
+        assert [] == world.outbox.mails
+        return
+    assert DECLINED["reasons"] == [found.said]
+    (mail,) = world.outbox.mails
+    assert found.said in mail.text
+    assert (f"Rejected by {who}." in mail.text) == (who is not None)
+
+
+def test_the_first_answer_to_a_proposal_stays() -> None:
+    world = World()
+    world.hear("PromotionRejected", DECLINED | {"answer": _answer("first")})
+    world.hear("PromotionApproved", DECLINED | {"answer": _answer("second")})
+    found = Proposal.from_json(world.s3.objects[keys.proposal("e")])
+    assert ("rejected", "arn:first:e") == (found.answer, found.answered_by)

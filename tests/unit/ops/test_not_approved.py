@@ -1,0 +1,64 @@
+"""What `ops ledger` and `ops status` say of versions that an operator did not approve."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from adapters.model_store import ModelStore
+from adapters.s3 import Bucket
+from domain import keys
+from domain.model.champion import Champion, LedgerEntry, ModelRef
+from domain.model.proposal import Answer, Proposal
+from ops.commands.machine import status
+from ops.commands.models import ledger
+
+ARN = "arn:aws:iam::123456789012:user/ada"
+SAID = "Kept: an operator rejected the version: too low."
+
+
+@pytest.fixture
+def target(moto_bucket: Bucket) -> Any:
+    """A stage with a champion and one entry in its ledger."""
+    champion = Champion.successor(
+        None, ModelRef.of(1, "1" * 64), action="promote", execution="e", now=1, actor="gate"
+    )
+    entry = LedgerEntry.of(champion, ("First.",))
+    moto_bucket.put(entry.key, entry.to_json())
+    return SimpleNamespace(models=ModelStore(moto_bucket), bucket=lambda _: moto_bucket)
+
+
+def _answer(bucket: Bucket, number: int, answer: Answer, by: str | None, said: str) -> None:
+    proposal = Proposal(
+        execution=f"arn:aws:states:eu-central-1:123456789012:execution:training:{number}",
+        version=f"{number}-0a1b2c3d",
+        reasons=("Better.",),
+        proposed_at=number,
+        expires_at=number + 1,
+        token="t",
+    )
+    answered = proposal.answered(answer, by=by, at=number, said=said)
+    bucket.put(keys.proposal(proposal.name), answered.to_json())
+
+
+def test_the_ledger_lists_who_rejected_what_and_what_nobody_approved(
+    target: Any, moto_bucket: Bucket
+) -> None:
+    assert [] == ledger.run(target).data["not_approved"]
+    _answer(moto_bucket, 2, "rejected", ARN, SAID)
+    _answer(moto_bucket, 3, "expired", None, "Kept: nobody approved the version within 1 hours.")
+    _answer(moto_bucket, 4, "approved", ARN, "")
+    answer = ledger.run(target)
+    found = [(e["version"], e["answer"], e["actor"]) for e in answer.data["not_approved"]]
+    assert [("2-0a1b2c3d", "rejected", ARN), ("3-0a1b2c3d", "expired", None)] == found
+    assert ["gate"] == [entry["actor"] for entry in answer.data["entries"]]
+    assert "Passed the gate, but not approved:" in answer.shown
+
+
+def test_the_status_says_who_gave_the_last_answer(target: Any, moto_bucket: Bucket) -> None:
+    assert [] == status.describe_last_answer(target)
+    _answer(moto_bucket, 2, "approved", ARN, "")
+    _answer(moto_bucket, 3, "rejected", ARN, SAID)
+    [(name, text)] = status.describe_last_answer(target)
+    assert "last approval" == name
+    assert f"version 3-0a1b2c3d rejected by {ARN}. {SAID}" in text

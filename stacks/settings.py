@@ -1,5 +1,6 @@
 """Settings of a deployment, parsed from the CDK context."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ class Settings:
         Raises SettingsError with one sentence about the first mistake.
         """
         target = _one_of("target", get("target") or "aws", TARGETS)
-        stage = _stage(str(get("stage") or "dev"), get("stages"))
+        stage = _stage(str(get("stage") or "dev"), get("stages"), get("settings"))
         contract_text = _contract_text(root / str(get("contract") or stage.contract))
         contract = _contract(contract_text)
         mail_from = _mail("mail_from", get("mail_from") or _default_mail(target))
@@ -84,14 +85,30 @@ def _one_of(key: str, value: Any, choices: tuple[TargetName, ...]) -> TargetName
     return cast(TargetName, value)
 
 
-def _stage(name: str, stages: Any) -> Stage:
+def _stage(name: str, stages: Any, changed: Any) -> Stage:
+    """A stage of cdk.json; `changed`: a JSON object of settings that replace the stage's."""
     if not isinstance(stages, Mapping) or not stages:
         raise SettingsError("cdk.json names no stages: it needs context.stages.")
     if name not in stages:
         raise SettingsError(f"Unknown stage: write -c stage= one of {', '.join(stages)}.")
     if not isinstance(stages[name], Mapping):
         raise SettingsError(f"Stage {name} in cdk.json must be an object of settings.")
-    return Stage.parse(name, stages[name])
+    return Stage.parse(name, {**stages[name], **_changes(changed)})
+
+
+def _changes(text: Any) -> Mapping[str, Any]:
+    if not text:
+        return {}
+    try:
+        found = json.loads(text)
+    except (TypeError, ValueError):
+        found = None
+    if not isinstance(found, dict):
+        raise SettingsError(
+            "The settings that replace the stage's must be a JSON object, such as"
+            ' {"approval": true}.'
+        )
+    return found
 
 
 def _names(key: str, name: str, stage: Stage) -> Names:

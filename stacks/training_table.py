@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from domain.contract.gate_limits import GateLimits
 from domain.drift.window import MAXIMUM_DAYS
+from training_job.settings import MAXIMUM_TRIALS
 from training_job.settings import Settings as TrainingSettings
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def _up_to(low: int, high: int) -> tuple[Callable[[object], bool], str]:
 
 _SHARE: tuple[Callable[[object], bool], str] = (_is_share, "must be a number from 0 to 1")
 _RULES = {
+    "trials": _up_to(1, MAXIMUM_TRIALS),
     "bad_row_share": _SHARE,
     "split_salt": (_is_salt, "must be a text of 1 to 100 characters"),
     "production_days": _up_to(0, MAXIMUM_DAYS),

@@ -14,8 +14,7 @@ from training_job.dataset.production_window import ProductionWindow
 from training_job.erasure.erase_request import EraseRequest
 from training_job.errors import BadInput
 from training_job.scoring.score_request import ScoreRequest
-
-MAXIMUM_TRIALS = 1000
+from training_job.settings import MAXIMUM_TRIALS
 
 R = TypeVar("R", bound=StepResult)
 

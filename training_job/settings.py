@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from domain.environment import Environment
 
+MAXIMUM_TRIALS = 1000
+"""Of one search, by an execution's input or by a stage."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(Environment):

@@ -24,9 +24,17 @@ CLI = ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"
 
 
 def deploy(
-    laptop: Laptop, environ: Mapping[str, str], *, contract: Path | None, mail_to: str | None
+    laptop: Laptop,
+    environ: Mapping[str, str],
+    *,
+    contract: Path | None,
+    mail_to: str | None,
+    settings: str | None = None,
 ) -> None:
-    """Bring the emulator's stacks up to date; raises OpsError."""
+    """Bring the emulator's stacks up to date; raises OpsError.
+
+    `settings`: a JSON object that replaces some of the stage's.
+    """
     log = laptop.folder / "logs" / "cdk.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_bytes(b"")
@@ -48,6 +56,8 @@ def deploy(
         # A shell runs it, and the path of the checkout may hold blanks.
         arguments += ["--app", shlex.join([sys.executable, "app.py"]), *options]
         arguments += context_arguments(laptop, contract=contract, mail_to=mail_to)
+        if settings is not None:
+            arguments += ["-c", f"settings={settings}"]
         _run([_node(), str(CLI), *arguments], env, log, "cdk deploy")
 
 

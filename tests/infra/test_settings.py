@@ -47,6 +47,18 @@ def test_another_contract_is_read_from_its_path(tmp_path: Path) -> None:
     assert "stroke" == settings(contract=str(tmp_path / "other.toml")).contract.target
 
 
+def test_settings_of_the_context_replace_those_of_the_stage() -> None:
+    changed = settings(settings='{"approval": true, "training": {"trials": 3}}').stage
+    assert (True, {"trials": 3}) == (changed.approval, changed.training)
+    assert settings().stage.probation_days == changed.probation_days
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "3"])
+def test_settings_of_the_context_that_are_no_object_are_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="must be a JSON object"):
+        settings(settings=text)
+
+
 def test_context_that_no_function_has_room_for_is_refused(tmp_path: Path) -> None:
     names = [f'"{hashlib.sha256(bytes([n])).hexdigest()}"' for n in range(100)]
     text = f'[[context]]\nname = "site"\nkind = "category"\ncategories = [{", ".join(names)}]\n'
@@ -119,7 +131,10 @@ def dev(change: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
         (lambda d: d.update(drift_schedule="cron(0 14 * *)"), "drift_schedule must look like"),
         (lambda d: d.update(training=[]), "training must be an object of settings"),
         (lambda d: d.update(training={"f1": 1}), "training.f1 is not a setting"),
-        (lambda d: d.update(training={"trials": 5}), "training.trials is not a setting"),
+        (
+            lambda d: d.update(training={"trials": 0}),
+            "training.trials must be a whole number from 1",
+        ),
         (
             lambda d: d.update(training={"minimum_f1": 0.3}),
             "training.minimum_f1 belongs to [gate] in contract.toml",

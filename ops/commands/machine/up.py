@@ -1,5 +1,6 @@
 """`up`: emulator, stacks, MLflow and task agent on this machine."""
 
+import json
 import os
 import shutil
 import time
@@ -29,6 +30,12 @@ MlflowDb = Annotated[
 ContractPath = Annotated[
     Path | None, Option(help="The data contract to deploy (the last one, or contract.toml).")
 ]
+SettingsPath = Annotated[
+    Path | None,
+    Option(
+        help="A JSON file with settings that replace the stage's in cdk.json, until the next `up`."
+    ),
+]
 MailTo = Annotated[str | None, Option(help="Who gets the alert mails.")]
 
 
@@ -40,6 +47,7 @@ def run(
     mlflow_db: MlflowDb = None,
     contract: ContractPath = None,
     mail_to: MailTo = None,
+    settings: SettingsPath = None,
 ) -> Answer:
     """Start everything on this machine and deploy to it. It is safe to run again.
 
@@ -52,6 +60,7 @@ def run(
         mlflow_db=mlflow_db,
         contract=contract,
         mail_to=mail_to,
+        settings=settings,
     )
     links = list_links(Target.on_laptop(laptop))
     return Answer(
@@ -71,6 +80,7 @@ def start(
     mlflow_db: str | None = None,
     contract: Path | None = None,
     mail_to: str | None = None,
+    settings: Path | None = None,
 ) -> Laptop:
     """Start what doesn't run yet, and deploy; raises OpsError."""
     options = {"aws_port": port, "mlflow_port": mlflow_port, "mlflow_db": mlflow_db}
@@ -79,6 +89,7 @@ def start(
     contract = contract.resolve() if contract else laptop.contract_file
     if not contract.is_file():
         raise OpsError(f"There is no contract at {contract}.", "Give another --contract.")
+    changed = None if settings is None else _read_settings(settings)
     _check_space(laptop)
     emulator.check_port(laptop)
     mlflow_server.check_port(laptop)
@@ -92,7 +103,7 @@ def start(
     log_columns.check(Target.on_laptop(laptop), contract)
     contract_changes.announce(Target.on_laptop(laptop), contract)
     with stations.station("stacks"):
-        deploy.deploy(laptop, os.environ, contract=contract, mail_to=mail_to)
+        deploy.deploy(laptop, os.environ, contract=contract, mail_to=mail_to, settings=changed)
         save_state(laptop)
     laptop = laptop.with_contract(str(contract))
     laptop.save()
@@ -102,6 +113,19 @@ def start(
         task_agent.start(laptop, os.environ)
         mlflow_server.wait(laptop)
     return laptop
+
+
+def _read_settings(path: Path) -> str:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = None
+    if not isinstance(found, dict):
+        raise OpsError(
+            f"{path} can't be read as a JSON object of settings.",
+            'Write one as in cdk.json, such as {"approval": true}.',
+        )
+    return json.dumps(found)
 
 
 def forget(laptop: Laptop) -> None:

@@ -201,7 +201,7 @@ def _read_rows(
     key: str, source: pa.NativeFile, damage: Damage, columns: frozenset[str] | None
 ) -> Iterator[pa.RecordBatch | Batch]:
     if key.endswith(".jsonl"):
-        yield from _read_json_lines(source.read(), damage)
+        yield from _read_json_lines(source.read(), damage, columns)
         return
     try:
         yield from _read_parquet(source, columns)
@@ -215,11 +215,17 @@ def _read_parquet(
     # Without these options, a whole row group or a column per thread would be held in memory.
     with pq.ParquetFile(source, pre_buffer=False, buffer_size=BUFFER_BYTES) as file:
         names = file.schema_arrow.names
-        wanted = [n for n in names if (n in columns if columns else n not in UNUSED_COLUMNS)]
+        wanted = [name for name in names if _is_wanted(name, columns)]
         yield from file.iter_batches(batch_size=BATCH_ROWS, columns=wanted, use_threads=False)
 
 
-def _read_json_lines(data: bytes, damage: Damage) -> Iterator[Batch]:
+def _is_wanted(name: str, columns: frozenset[str] | None) -> bool:
+    return name in columns if columns else name not in UNUSED_COLUMNS
+
+
+def _read_json_lines(
+    data: bytes, damage: Damage, columns: frozenset[str] | None
+) -> Iterator[Batch]:
     rows: list[dict[str, Any]] = []
     for line in data.splitlines():
         row = _decode(line)
@@ -227,7 +233,7 @@ def _read_json_lines(data: bytes, damage: Damage) -> Iterator[Batch]:
             damage.malformed["not a JSON object"] += 1
         else:
             rows.append(row)
-    names = {name for row in rows for name in row if name not in UNUSED_COLUMNS}
+    names = {name for row in rows for name in row if _is_wanted(name, columns)}
     if rows:
         yield Batch(len(rows), {name: [row.get(name) for row in rows] for name in names})
 

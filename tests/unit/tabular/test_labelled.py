@@ -1,5 +1,6 @@
 """Labelled predictions of a window, and the weights that make them represent all of them."""
 
+import json
 import re
 from dataclasses import replace
 
@@ -7,12 +8,12 @@ import numpy as np
 import pytest
 
 from adapters.s3 import Bucket
-from domain import times
+from domain import keys, times
 from domain.contract.contract import Contract
 from domain.contract.feature import Feature
 from tabular.coverage import effective_rows, is_selective
 from tests.unit.labelled_log import END, ROWS, START, Story, label, send_labels
-from tests.unit.monitoring import log, records
+from tests.unit.monitoring import DAY, log, records
 
 
 @pytest.fixture
@@ -31,6 +32,22 @@ def test_every_labelled_prediction_is_there_once_with_its_latest_label(story: St
     labels = dict(zip(found.table["prediction_id"].to_pylist(), found.labels, strict=True))
     assert {story.ids[n]: n % 2 for n in range(100)} == labels
     assert (ROWS, 100) == (found.coverage.predictions, found.coverage.labelled)
+
+
+def test_predictions_that_took_the_fallback_keep_the_answer_that_was_given(story: Story) -> None:
+    story.label(np.ones(ROWS, bool))
+    for listed in story.bucket.list(keys.stream("log", DAY.date())):
+        story.bucket.delete(listed.key)
+    table = records(story.frame, story.contract, version=story.version, at=START)
+    lines = "\n".join(json.dumps(row) for row in table.to_pylist())
+    story.bucket.put(keys.fallback("log", DAY.date(), "a"), lines.encode())
+    found = story.read().table
+    answers = dict(zip(story.ids, story.frame["predicted"], strict=True))
+    assert 0 < sum(answers.values()) < ROWS
+    assert answers == dict(
+        zip(found["prediction_id"].to_pylist(), found["predicted"].to_pylist(), strict=True)
+    )
+    assert {"api"} == set(found["source"].to_pylist())
 
 
 def test_labels_for_a_random_share_weigh_exactly_one(story: Story) -> None:

@@ -61,7 +61,7 @@ def choose_sample(valid: SplitFile, newest: Split | None, *, seed: int, most: in
     added = _take(valid, before)
     tables = [newest.table.take(pa.array(now)), added.table]
     return Split(
-        pa.concat_tables(tables).unify_dictionaries(),
+        pa.concat_tables(tables, promote_options="default").unify_dictionaries(),
         np.concatenate([newest.labels[now], added.labels]),
     )
 
@@ -84,7 +84,9 @@ def _take(valid: SplitFile, rows: npt.NDArray[np.intp]) -> Split:
         here = rows[(rows >= start) & (rows < end)] - start
         parts.append(part.table.take(pa.array(here)))
         start = end
-    return Split(pa.concat_tables(parts).unify_dictionaries(), valid.labels[rows])
+    return Split(
+        pa.concat_tables(parts, promote_options="default").unify_dictionaries(), valid.labels[rows]
+    )
 
 
 def make_reference(sample: Split, fitted: Fitted, contract: Contract) -> pa.Table:

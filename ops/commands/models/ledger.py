@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def run(target: Target) -> Answer:
-    """Show which versions have served, who let them, and why; and which were not approved."""
+    """Show which versions have served, and why."""
     entries, damaged = read_entries(target)
     declined = list_declined(target)
     data = {

@@ -31,7 +31,7 @@ def _valid(
     pq.write_table(table, buffer)
     path = folder / "valid.parquet"
     path.write_bytes(buffer.getvalue())
-    return SplitFile.open(path, contract)
+    return SplitFile.open(path, contract=contract)
 
 
 def _read_ids(sample: Split) -> list[str]:
@@ -88,7 +88,7 @@ def test_production_rows_that_decided_are_the_sample_whatever_their_number(
 
 def _newest(valid: SplitFile, contract: Contract) -> Split:
     """The file's production rows under other ids, as the side of the newest ones."""
-    table = Split.read(valid.path, contract).table.slice(4_000)
+    table = Split.read(*valid.paths, contract=contract).table.slice(4_000)
     column = table.schema.get_field_index("prediction_id")
     ids = pa.array([f"n{n}" for n in range(table.num_rows)], pa.string())
     return Split(table.set_column(column, "prediction_id", ids), valid.labels[4_000:])

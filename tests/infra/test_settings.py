@@ -64,7 +64,7 @@ def test_context_that_no_function_has_room_for_is_refused(tmp_path: Path) -> Non
     text = f'[[context]]\nname = "site"\nkind = "category"\ncategories = [{", ".join(names)}]\n'
     path = tmp_path / "contract.toml"
     path.write_text(CONTRACT_TOML.read_text() + text)
-    with pytest.raises(SettingsError, match=r"take 5,\d{3} bytes .* has room for 3,000"):
+    with pytest.raises(SettingsError, match=r"take 5,\d{3} bytes, .* has room for 3,000"):
         settings(contract=str(path))
 
 

@@ -182,6 +182,13 @@ class Target:
             raise OpsError(f"Version {version} has no readable model card.", "python -m ops train")
         return card
 
+    def count_dead_letters(self) -> int:
+        """How many events wait that never reached their target."""
+        answer = self.client("sqs").get_queue_attributes(
+            QueueUrl=self.deployment.dead_letters, AttributeNames=["ApproximateNumberOfMessages"]
+        )
+        return int(answer["Attributes"]["ApproximateNumberOfMessages"])
+
     def api_key(self) -> str:
         """The value of the API key that the usage plan accepts."""
         answer = self.client("apigateway").get_api_key(

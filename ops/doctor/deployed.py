@@ -210,18 +210,14 @@ def check_drift_runs(target: Target) -> Iterator[Finding]:
         yield ok(f"The last drift run was at {when}: {latest.outcome}.")
 
 
-def check_queues(target: Target) -> Iterator[Finding]:
-    """Whether events wait in a dead-letter queue, and whether anybody gets the failure mails."""
-    client, waiting = target.client("sqs"), False
-    for url in target.resources.names("AWS::SQS::Queue"):
-        name = "ApproximateNumberOfMessages"
-        answer = client.get_queue_attributes(QueueUrl=url, AttributeNames=[name])
-        if count := int(answer["Attributes"][name]):
-            waiting = True
-            yield problem(
-                f"{count} events wait in the dead-letter queue {url.rsplit('/', 1)[-1]}.",
-                f"Read them: aws sqs receive-message --queue-url {url}",
-            )
+def check_failures(target: Target) -> Iterator[Finding]:
+    """Whether events never reached their target, and whether anybody gets the failure mails."""
+    waiting = target.count_dead_letters()
+    if waiting:
+        yield problem(
+            f"{waiting} events never reached their target.",
+            f"Read them: aws sqs receive-message --queue-url {target.deployment.dead_letters}",
+        )
     topics = target.client("sns")
     for topic in target.resources.names("AWS::SNS::Topic"):
         listed = topics.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
@@ -266,7 +262,7 @@ CHECKS = (
     Check("tables", check_tables),
     Check("streams", check_streams),
     Check("drift runs", check_drift_runs),
-    Check("failures", check_queues),
+    Check("failures", check_failures),
     Check("alarms", check_alarms),
 )
 """What is asked of a complete deployment, after its stacks."""

@@ -159,9 +159,9 @@ def test_status_counts_the_events_that_never_reached_their_target(
 ) -> None:
     url = aws("sqs").create_queue(QueueName=f"q{uuid.uuid4().hex}")["QueueUrl"]
     target = _target(emulator, dead_letters=url)
-    assert 0 == status.count_dead_letters(target)
+    assert 0 == target.count_dead_letters()
     assert ("dead letters", "none") == status.describe_dead_letters(0)
 
     aws("sqs").send_message(QueueUrl=url, MessageBody="{}")
-    assert 1 == status.count_dead_letters(target)
+    assert 1 == target.count_dead_letters()
     assert "1 events never reached" in status.describe_dead_letters(1)[1]

@@ -54,7 +54,7 @@ def run(
         executions.follow_quietly(target, started, "check")
     links, last = list_links(target), list_last_executions(target)
     consistency = describe_consistency(target)
-    waiting = count_dead_letters(target)
+    waiting = target.count_dead_letters()
     champion, serving = _describe_champion(target)
     proposed = proposals.list_waiting(target)
     data |= {
@@ -155,14 +155,6 @@ def describe_consistency(target: Target) -> Facts:
     return [("consistency", f"{len(found.problems)} problems, {when}")] + [
         ("problem", problem) for problem in found.problems
     ]
-
-
-def count_dead_letters(target: Target) -> int:
-    """How many events wait that never reached their target."""
-    answer = target.client("sqs").get_queue_attributes(
-        QueueUrl=target.deployment.dead_letters, AttributeNames=["ApproximateNumberOfMessages"]
-    )
-    return int(answer["Attributes"]["ApproximateNumberOfMessages"])
 
 
 def describe_dead_letters(waiting: int) -> tuple[str, str]:

@@ -167,11 +167,11 @@ def test_a_check_with_problems_exits_with_1(
     moto_bucket.put(keys.CHECK, found.to_json())
     monkeypatch.setattr(executions, "follow_quietly", lambda *_: None)
     monkeypatch.setattr(status, "list_links", lambda _: [])
-    monkeypatch.setattr(status, "count_dead_letters", lambda _: 0)
     target = _target(
         States(),
         name="circle",
         stage="dev",
+        count_dead_letters=lambda: 0,
         bucket=lambda _: moto_bucket,
         read_deployment=object,
         champion=lambda: champion,

@@ -70,7 +70,7 @@ def test_the_status_offers_the_repair_of_a_lost_pointer(
     lost: Any, monkeypatch: pytest.MonkeyPatch, check: bool, expected: int
 ) -> None:
     monkeypatch.setattr(status, "list_links", lambda _: [])
-    monkeypatch.setattr(status, "count_dead_letters", lambda _: 0)
+    lost.count_dead_letters = lambda: 0
     monkeypatch.setattr(status, "list_last_executions", lambda _: [])
     monkeypatch.setattr(executions, "start", lambda *_: "arn")
     monkeypatch.setattr(executions, "follow_quietly", lambda *_: None)

@@ -13,7 +13,6 @@ from ops.tracking import DATABASE, SECRET, SERVICE, TrackingServer
 from tests.repository import CONTRACT_TOML
 from tests.unit.ops.doctor.recorded import Call, Recorded, ask, record
 
-QUEUE = ("AWS::SQS::Queue", "FailedRuns1", "https://sqs.example.org/123456789012/failed-runs")
 TOPIC = ("AWS::SNS::Topic", "Operations1", "arn:aws:sns:eu-west-1:123456789012:operations")
 
 
@@ -121,7 +120,7 @@ def _subscriptions(*pairs: tuple[str, str]) -> list[Call]:
             "3",
             [("arn:aws:sns:1", "me@example.org")],
             ["problem"],
-            "3 events wait in the dead-letter queue failed-runs.",
+            "3 events never reached their target.",
         ),
         (
             "0",
@@ -137,11 +136,11 @@ def test_failures_wait_nowhere_and_reach_somebody(
 ) -> None:
     attributes = {"Attributes": {"ApproximateNumberOfMessages": waiting}}
     target = record(
-        resources=[QUEUE, TOPIC],
+        resources=[TOPIC],
         sqs=[("get_queue_attributes", attributes)],
         sns=_subscriptions(*subscriptions),
     )
-    found = ask(deployed.check_queues, target)
+    found = ask(deployed.check_failures, target)
     assert levels == [level for level, *_ in found]
     assert words in found[0][1]
 

@@ -146,6 +146,8 @@ class Deployment:
     api_key_id: str
     # Monitoring
     drift_function: str
+    webhook_secret: str = ""
+    """ARN of the webhook's secret; empty where the stage has no webhook."""
 
     @classmethod
     def from_outputs(cls, outputs: Mapping[str, str]) -> Self:

@@ -30,7 +30,7 @@ reports bucket
     retraining/<detection>.json                   a decision of the retrain guard
     proposals/<execution>.json                    a model that waits, or waited, for an approval
     probation/<seq>.json                          a promotion compared with the champion before it
-    notices/<notice>.json                         an operator's mail that was sent
+    notices/<notice>.json                         what a channel has taken of a decision
 
 A version is ``<registry number>-<first 8 of the bundle's sha256>``.
 """
@@ -374,7 +374,7 @@ def probation(seq: int) -> str:
 
 
 def notice(notice_id: str) -> str:
-    """A mail to the operator about one decision, see `Notice.id`."""
+    """What one channel has taken of one decision, see `lambdas.decisions.notify`."""
     return f"{NOTICES}{notice_id}.json"
 
 

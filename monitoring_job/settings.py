@@ -18,6 +18,8 @@ class Settings(Environment):
     `probation` is the `domain.mode.Mode` in which a new champion is compared with the one before
     for `probation_days`, on labels that are `label_maturity_days` old; `state_machine_arn` is what
     takes it back.
+    `webhook_format` is a `domain.webhook.Format`, None without a webhook; URL and key are in the
+    secret `webhook_secret_arn`. `webhook_allow_private`: see `domain.webhook.check_url`.
     """
 
     models_bucket: str
@@ -40,3 +42,6 @@ class Settings(Environment):
     probation: str = "off"
     probation_days: int = 28
     label_maturity_days: int = 7
+    webhook_format: str | None = None
+    webhook_secret_arn: str | None = None
+    webhook_allow_private: bool = False

@@ -171,6 +171,10 @@ COMMANDS = {
         MONITORING,
         ("--count 300 --days 28", "--dry-run"),
     ),
+    "webhook set": Entry(
+        "Set the URL to which notifications go beside the mails.", MONITORING, ("", "< url.txt")
+    ),
+    "webhook test": Entry("Send a test message to the webhook.", MONITORING, ("",)),
     "smoke": Entry(
         "Run the loop once on a new stage: train, predict, label, find drift, mail.",
         ACCOUNT,

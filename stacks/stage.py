@@ -11,6 +11,7 @@ from domain import retention
 from domain.errors import DomainError
 from domain.mode import Mode
 from domain.retention import Retention
+from domain.webhook import FORMATS
 from stacks import training_table
 
 ARCHITECTURES = ("arm64", "x86_64")
@@ -27,6 +28,7 @@ FARGATE_MEMORY = {
 
 MODES: tuple[str, ...] = get_args(Mode)
 MAIL_IDENTITIES = ("address", "domain", "none")
+WEBHOOKS = ("none", *FORMATS)
 SSL_MODES = ("require", "verify-ca", "verify-full")
 """libpq's modes that encrypt; `verify-full` also checks who answers."""
 
@@ -59,7 +61,8 @@ class Stage:
     `alarm_errors`: so many failed or throttled requests in five minutes raise an alarm;
     `alarm_drift_days`: so many days without a drift run. `mail_identity`: what the stage makes SES
     verify, the mail addresses, the sender's domain, or nothing (`none`), because the account has
-    verified them already; an account has each identity only once.
+    verified them already; an account has each identity only once. `webhook`: the format of the
+    messages that go to a webhook beside the mails, or `none`.
     `base_image` is what the three images build on, `rds_bundle_url` where the certificates of RDS
     come from (empty: they are left out), `database_sslmode` libpq's word for how they are used.
     Three may be left out. `tracking` names the deployment whose tracking server all deployments of
@@ -104,6 +107,7 @@ class Stage:
     alarm_errors: int
     alarm_drift_days: int
     mail_identity: str
+    webhook: str
     base_image: str
     rds_bundle_url: str
     database_sslmode: str
@@ -163,6 +167,7 @@ class Stage:
             "alarm_drift_days must be 1-7": self.alarm_drift_days <= 7,
             f"mail_identity must be one of {', '.join(MAIL_IDENTITIES)}": self.mail_identity
             in MAIL_IDENTITIES,
+            f"webhook must be one of {', '.join(WEBHOOKS)}": self.webhook in WEBHOOKS,
             "base_image must be the name of an image": re.fullmatch(r"\S+", self.base_image),
             "rds_bundle_url must be empty or an https URL": (
                 not self.rds_bundle_url or _HTTPS.fullmatch(self.rds_bundle_url)

@@ -58,6 +58,11 @@ class Target(Protocol):
         """How an operator calls the command line for this deployment."""
         ...
 
+    @property
+    def allows_private_webhooks(self) -> bool:
+        """Whether a webhook may be without TLS, and on this machine or network."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aws:
@@ -126,6 +131,11 @@ class Aws:
         """With name and stage, and the operator's own credentials."""
         return f"python -m ops{_name_option(names)} --stage {names.stage}"
 
+    @property
+    def allows_private_webhooks(self) -> bool:
+        """A receiver in an account's own network is no webhook."""
+        return False
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Emulator:
@@ -170,6 +180,11 @@ class Emulator:
     def operator_command(self, names: Names) -> str:
         """Without a stage it works on this machine."""
         return f"python -m ops{_name_option(names)}"
+
+    @property
+    def allows_private_webhooks(self) -> bool:
+        """A receiver may run beside the emulator."""
+        return True
 
 
 def _name_option(names: Names) -> str:

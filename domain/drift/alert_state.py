@@ -18,12 +18,12 @@ from typing import Any, Literal, Self, get_args
 from domain.drift.incident import Incident, Transition
 from domain.errors import BadRecord
 
-Channel = Literal["event", "topic", "mail"]
+Channel = Literal["event", "topic", "mail", "webhook"]
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
 
 CLAIM_MS = 3 * 60 * 1000
-"""A claim older than this belongs to a run that died. Three channels with three attempts of ten
-seconds each take half as long."""
+"""A claim older than this belongs to a run that died. The slowest channels, of which the bus makes
+three attempts of ten seconds and the webhook takes thirty seconds, together take half as long."""
 MAXIMUM_PENDING = 10
 """Announcements that wait while a channel refuses them. Beyond this number the oldest are dropped.
 """

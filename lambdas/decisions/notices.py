@@ -1,24 +1,27 @@
-"""The operator's mails about decisions: what was decided, why, and the command that follows."""
+"""The operator's notices about decisions: what was decided, why, and the command that follows."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 from adapters.mail import Message
+from adapters.webhook.notification import Notification, make_id
 from domain import times
+from domain.events import DetailType
 from domain.model.proposal import Proposal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """A mail. `id` names the decision, so that a repeated event mails it once.
+    """A mail, and the same for the webhook.
 
-    `facts`: sentences. `commands`: what to type, each under what it does. `link`: the page.
+    `id` names the decision, so that a repeated event notifies once. `type`: the event's. `facts`:
+    sentences. `commands`: what to type, each under what it does. `link`: the page.
     """
 
     id: str
+    type: DetailType
     subject: str
     facts: tuple[str, ...]
     commands: tuple[tuple[str, str], ...] = ()
@@ -44,6 +47,18 @@ class Notice:
             html=f"<html><body><ul>{''.join(rows)}</ul>{''.join(shown)}{page}</body></html>",
         )
 
+    def to_notification(self) -> Notification:
+        """The message for the webhook."""
+        typed = tuple(f"{what}: {command}" for what, command in self.commands)
+        return Notification(
+            id=self.id,
+            type=self.type,
+            title=self.subject,
+            facts=(*self.facts, *typed),
+            links=(("Dashboard", self.link),) if self.link else (),
+            data={"commands": dict(self.commands)},
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Notices:
@@ -56,7 +71,8 @@ class Notices:
         """A model waits for an approval."""
         until = times.from_millis(proposal.expires_at).strftime("%Y-%m-%d %H:%M UTC")
         return Notice(
-            id=_identify("proposed", proposal.execution, proposal.token),
+            id=make_id("proposed", proposal.execution, proposal.token),
+            type="PromotionProposed",
             subject=f"Version {proposal.version} waits for your approval until {until}",
             facts=(
                 f"Version {proposal.version} passed the gate. It serves once you approve it;"
@@ -74,7 +90,8 @@ class Notices:
         """A model was rejected, or its time ran out."""
         who = (f"Rejected by {proposal.answered_by}.",) if proposal.answered_by else ()
         return Notice(
-            id=_identify("rejected", proposal.execution),
+            id=make_id("rejected", proposal.execution),
+            type="PromotionRejected",
             subject=f"The champion stays: version {proposal.version} was not approved",
             facts=(proposal.said, *who),
             link=self._card(proposal.version),
@@ -83,7 +100,8 @@ class Notices:
     def suggest_training(self, detail: Mapping[str, Any]) -> Notice:
         """The retrain guard would train, and may only say so."""
         return Notice(
-            id=_identify("retraining", str(detail["suggestion"])),
+            id=make_id("retraining", str(detail["suggestion"])),
+            type="RetrainingDecided",
             subject="Training again is suggested",
             facts=(str(detail["reason"]),),
             commands=(("Train", f"{self.command} train"),),
@@ -104,7 +122,8 @@ class Notices:
             else (("Take it back", f"{self.command} rollback {detail['predecessor']}"),)
         )
         return Notice(
-            id=_identify("probation", str(detail["seq"])),
+            id=make_id("probation", str(detail["seq"])),
+            type="ProbationDecided",
             subject=subject,
             facts=(str(detail["reason"]),),
             commands=commands,
@@ -113,7 +132,3 @@ class Notices:
 
     def _card(self, version: str) -> str:
         return f"{self.api_url}/#/models/{version}"
-
-
-def _identify(*parts: str) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]

@@ -1,11 +1,13 @@
-"""Record what waits for a decision and who answered, and mail the operator once for each."""
+"""Record what waits for a decision and who answered, and notify the operator once of each."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
-from adapters.mail import Mailer
+from adapters.mail import Mailer, MailRefused
 from adapters.s3 import Bucket, Conflict
+from adapters.webhook.webhook import Webhook, WebhookRefused
 from domain import keys
 from domain.errors import BadRecord
 from domain.model.actor import UNPROVEN
@@ -21,36 +23,54 @@ ANSWERS: Mapping[str, Answer] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """By what the operator is notified; `webhook`: None where the stage has none."""
+
+    mailer: Mailer
+    webhook: Webhook | None = None
+
+    def senders(self, notice: Notice) -> Iterator[tuple[str, Callable[[], object]]]:
+        """For each channel the key that notes what it took, and what sends the notice."""
+        yield keys.notice(notice.id), lambda: self.mailer.send(notice.to_message())
+        webhook = self.webhook
+        if webhook is not None:
+            yield (
+                keys.notice(f"{notice.id}-webhook"),
+                lambda: webhook.send(notice.to_notification()),
+            )
+
+
 def notify(
     *,
     detail_type: str,
     detail: Mapping[str, Any],
     reports: Bucket,
-    mailer: Mailer,
+    channels: Channels,
     notices: Notices,
     identify: Identify,
     now: int,
 ) -> str | None:
-    """Handle one event; returns the subject of the mail that it led to, None without one.
+    """Handle one event; returns the subject of the notice that it led to, None without one.
 
-    `now`: UTC milliseconds. Safe to repeat, in any order of the events. A mail is sent before it is
-    noted as sent: whoever is killed in between sends it twice. Raises MailRefused and BadRecord.
+    `now`: UTC milliseconds. Safe to repeat, in any order of the events. Raises MailRefused,
+    WebhookRefused and BadRecord.
     """
     if detail_type == "PromotionProposed":
         proposal = Proposal.from_detail(detail)
         _record(reports, proposal)
-        return _send(notices.propose(proposal), reports, mailer, now)
+        return _send(notices.propose(proposal), reports, channels, now)
     if detail_type in ANSWERS:
         found = _settle(reports, detail, ANSWERS[detail_type], identify, now)
         return (
             None
             if found.answer == "approved"
-            else _send(notices.reject(found), reports, mailer, now)
+            else _send(notices.reject(found), reports, channels, now)
         )
     if detail_type == "RetrainingDecided" and detail.get("suggestion"):
-        return _send(notices.suggest_training(detail), reports, mailer, now)
+        return _send(notices.suggest_training(detail), reports, channels, now)
     if detail_type == "ProbationDecided" and detail["verdict"] == "worse":
-        return _send(notices.judge(detail), reports, mailer, now)
+        return _send(notices.judge(detail), reports, channels, now)
     return None
 
 
@@ -111,11 +131,25 @@ def _decode(stored: bytes | None) -> Proposal | None:
     return None
 
 
-def _send(notice: Notice, reports: Bucket, mailer: Mailer, now: int) -> str | None:
-    key = keys.notice(notice.id)
-    if reports.exists(key):
-        return None
-    mailer.send(notice.to_message())
-    with suppress(Conflict):  # a parallel delivery noted it
-        reports.put_if(key, b'{"sent_at": %d}' % now, etag=None)
-    return notice.subject
+def _send(notice: Notice, reports: Bucket, channels: Channels, now: int) -> str | None:
+    """Send it by each channel that has not taken it; None if all had.
+
+    It is sent before it is noted as sent: whoever is killed in between sends it twice. A channel
+    that refuses does not keep the other from being tried.
+    """
+    refused: MailRefused | WebhookRefused | None = None
+    sent = False
+    for key, send in channels.senders(notice):
+        if reports.exists(key):
+            continue
+        try:
+            send()
+        except (MailRefused, WebhookRefused) as error:
+            refused = refused or error
+            continue
+        with suppress(Conflict):  # a parallel delivery noted it
+            reports.put_if(key, b'{"sent_at": %d}' % now, etag=None)
+        sent = True
+    if refused is not None:
+        raise refused
+    return notice.subject if sent else None

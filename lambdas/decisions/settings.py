@@ -7,7 +7,10 @@ from domain.environment import Environment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(Environment):
-    """`operator_command`: how the operator's command line is called for this deployment."""
+    """`operator_command`: how the operator's command line is called for this deployment.
+
+    `webhook_...`: see `monitoring_job.settings`.
+    """
 
     reports_bucket: str
     api_url: str
@@ -15,3 +18,6 @@ class Settings(Environment):
     mail_from: str
     mail_to: str
     configuration_set: str
+    webhook_format: str | None = None
+    webhook_secret_arn: str | None = None
+    webhook_allow_private: bool = False

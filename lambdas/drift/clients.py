@@ -12,6 +12,7 @@ from adapters.mail import Mailer
 from adapters.s3 import Bucket
 from adapters.secrets import report_secret
 from adapters.topic import Topic
+from adapters.webhook.opening import open_webhook
 from domain.mode import Mode
 from domain.model.probation import Probation
 from monitoring_job.alerts.links import Links
@@ -78,4 +79,9 @@ def open_notifier(settings: Settings) -> Notifier:
         bus=EventBus(aws.client("events"), settings.event_bus),
         links=Links(settings.api_url, secret),
         stage=settings.stage,
+        webhook=open_webhook(
+            format_=settings.webhook_format,
+            secret_arn=settings.webhook_secret_arn,
+            allow_private=settings.webhook_allow_private,
+        ),
     )

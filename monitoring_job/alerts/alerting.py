@@ -53,7 +53,13 @@ class Alerting:
         `look_back`: the window spans weeks, and has an incident of its own. Returns the summaries,
         followed by those of older runs that people were notified of now.
         """
-        self._change(partial(_advance_incident, summaries=summaries, look_back=look_back))
+        advance = partial(
+            _advance_incident,
+            summaries=summaries,
+            look_back=look_back,
+            channels=self.notifier.channels,
+        )
+        self._change(advance)
         changed = {summary.run_id: summary for summary in summaries}
         for pending in self._read().pending:
             if self._claim(pending):
@@ -125,10 +131,15 @@ def _decode(stored: bytes | None) -> AlertState:
 
 
 def _advance_incident(
-    state: AlertState, *, summaries: Sequence[Summary], look_back: bool
+    state: AlertState,
+    *,
+    summaries: Sequence[Summary],
+    look_back: bool,
+    channels: tuple[Channel, ...],
 ) -> AlertState | None:
     """The state after a scheduled window, with an announcement if people should be notified.
 
+    `channels`: those by which they are.
     The daily incident escalates with another drifted column, that of the look-back with another
     version that performs worse. None when the window changes nothing.
     """
@@ -150,7 +161,8 @@ def _advance_incident(
     if not transition.is_announced or (recovers and look_back):
         return advanced
     run_ids = tuple(run_id for run_id, o in outcomes.items() if recovers or o.is_drift)
-    return advanced.with_pending(Announcement(transition=transition, run_ids=run_ids))
+    announcement = Announcement(transition=transition, run_ids=run_ids, channels=channels)
+    return advanced.with_pending(announcement)
 
 
 def _settle(

@@ -111,7 +111,7 @@ def _describe(section: Section) -> RunText:
         window=wording.window(summary),
         counts=wording.counts(summary),
         has_drift=summary.outcome.is_drift,
-        links=_label_links(section),
+        links=label_links(section),
         changes=[replace(change, name=shorten(change.name)) for change in found[:CHANGES]],
         lines=[*more, *wording.rhythm(summary), *wording.performance(summary)],
     )
@@ -124,6 +124,7 @@ def _list_omitted_runs(sections: Sequence[Section]) -> list[str]:
     return [f"And {omitted} more model versions: the dashboard shows their runs."]
 
 
-def _label_links(section: Section) -> list[tuple[str, str]]:
+def label_links(section: Section) -> list[tuple[str, str]]:
+    """Label and URL of each link of a run."""
     links = [(wording.REPORT_TITLES[name], url) for name, url in section.links.items()]
     return [*links, ("Dashboard", section.page)] if section.page else links

@@ -1,4 +1,4 @@
-"""Notify people and machines about a window: by mail, topic and event."""
+"""Notify people and machines about a window: by mail, topic, event and webhook."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +10,7 @@ from adapters.aws import error_code
 from adapters.events import EventBus, EventRefused
 from adapters.mail import Mailer, MailRefused
 from adapters.topic import Topic
+from adapters.webhook.webhook import Webhook, WebhookRefused
 from domain.drift.alert_state import CHANNELS, Channel
 from domain.drift.incident import Transition
 from domain.drift.summary import Summary
@@ -17,6 +18,10 @@ from domain.events import DetailType
 from monitoring_job.alerts.facts import Facts, RunFacts
 from monitoring_job.alerts.links import Links
 from monitoring_job.alerts.mails import Section, compose
+from monitoring_job.alerts.messages import compose_notification
+
+REFUSALS = (EventRefused, MailRefused, WebhookRefused)
+"""Errors whose text can be shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +33,9 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notifier:
-    """The three channels. One that fails does not keep the others from being tried.
+    """The channels. One that fails does not keep the others from being tried.
 
-    `stage`: of the deployment, for the subject.
+    `stage`: of the deployment, for the subject. `webhook`: None where the stage has none.
     """
 
     mailer: Mailer
@@ -38,6 +43,12 @@ class Notifier:
     bus: EventBus
     links: Links
     stage: str
+    webhook: Webhook | None = None
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """Those that the stage has."""
+        return tuple(c for c in CHANNELS if c != "webhook" or self.webhook is not None)
 
     def announce(
         self,
@@ -47,7 +58,10 @@ class Notifier:
         summaries: Sequence[Summary],
         channels: Sequence[Channel] = CHANNELS,
     ) -> Delivery:
-        """Notify about the runs of one window; `Transition.NONE` stands for runs on demand."""
+        """Notify about the runs of one window; `Transition.NONE` stands for runs on demand.
+
+        A channel that the stage doesn't have is left out.
+        """
         ordered = sorted(summaries, key=lambda s: s.outcome.severity, reverse=True)
         sections = [
             Section(summary, self._make_links(summary), self.links.dashboard(summary.run_id))
@@ -72,12 +86,20 @@ class Notifier:
                 partial(self.mailer.send, message),
             ),
         }
+        if self.webhook is not None:
+            notification = compose_notification(
+                event=event, title=message.subject, facts=facts, sections=sections
+            )
+            senders["webhook"] = (
+                "The webhook did not take the message: {}.",
+                partial(self.webhook.send, notification),
+            )
         refused: dict[Channel, str] = {}
-        for channel in channels:
+        for channel in (channel for channel in channels if channel in senders):
             sentence, send = senders[channel]
             try:
                 send()
-            except (EventRefused, MailRefused, ClientError, BotoCoreError) as error:
+            except (*REFUSALS, ClientError, BotoCoreError) as error:
                 refused[channel] = sentence.format(_name_error(error))
         return Delivery(refused)
 
@@ -89,4 +111,4 @@ def _name_error(error: Exception) -> str:
     """The error's code, and never its message, which may name addresses."""
     if isinstance(error, ClientError):
         return error_code(error) or "unknown"
-    return str(error) if isinstance(error, EventRefused | MailRefused) else type(error).__name__
+    return str(error) if isinstance(error, REFUSALS) else type(error).__name__

@@ -8,6 +8,7 @@ from domain import keys, times
 from domain.contract.contract import Contract
 from domain.contract.records import LABEL_COLUMNS, prediction_log_columns
 from domain.deployment import Deployment
+from domain.drift.alert_state import AlertState
 from domain.drift.run_index import RunIndex
 from domain.errors import BadBundle, BadRecord
 from domain.model.champion import Champion
@@ -210,6 +211,26 @@ def check_drift_runs(target: Target) -> Iterator[Finding]:
         yield ok(f"The last drift run was at {when}: {latest.outcome}.")
 
 
+def check_notifications(target: Target) -> Iterator[Finding]:
+    """Whether a channel has not accepted what people should have been told."""
+    from adapters.secrets import webhook_secret
+
+    found = target.bucket("reports").decode(keys.ALERT_STATE, AlertState.from_json)
+    pending = found[0].pending if found else ()
+    channels = list(dict.fromkeys(name for waiting in pending for name in waiting.channels))
+    if channels:
+        advice = "python -m ops webhook test" if "webhook" in channels else "docs/aws.md, Mail"
+        yield problem(
+            f"{len(pending)} notifications are pending: {' and '.join(channels)} refused them.",
+            f"The next scheduled drift run sends them again. To see what is wrong: {advice}",
+        )
+    else:
+        yield ok("No notification is pending.")
+    arn = target.deployment.webhook_secret
+    if arn and not webhook_secret(target.client("secretsmanager"), arn).url:
+        yield problem("The webhook has no URL.", "python -m ops webhook set")
+
+
 def check_failures(target: Target) -> Iterator[Finding]:
     """Whether events never reached their target, and whether anybody gets the failure mails."""
     waiting = target.count_dead_letters()
@@ -262,6 +283,7 @@ CHECKS = (
     Check("tables", check_tables),
     Check("streams", check_streams),
     Check("drift runs", check_drift_runs),
+    Check("notifications", check_notifications),
     Check("failures", check_failures),
     Check("alarms", check_alarms),
 )

@@ -14,6 +14,7 @@ from stacks.common import grants
 from stacks.common.function import Libraries, ZipFunction
 from stacks.common.nag import acknowledge
 from stacks.monitoring.drift_mail import DriftMail
+from stacks.monitoring.webhook import WebhookChannel
 from stacks.settings import Settings
 from stacks.storage.storage import StorageStack
 
@@ -28,7 +29,7 @@ HEARD: tuple[DetailType, ...] = (
 
 
 class Decisions(Construct):
-    """Listens for decisions on the bus. It may write its records and send mails."""
+    """Listens for decisions on the bus. It may write its records and notify people."""
 
     def __init__(
         self,
@@ -39,6 +40,7 @@ class Decisions(Construct):
         storage: StorageStack,
         dead_letters: sqs.IQueue,
         mail: DriftMail,
+        webhook: WebhookChannel,
         api_url: str,
         operator_command: str,
     ) -> None:
@@ -57,6 +59,7 @@ class Decisions(Construct):
                 mail_from=settings.mail_from,
                 mail_to=settings.mail_to,
                 configuration_set=mail.configuration_set,
+                **webhook.settings(),
             ).to_env(),
             key=storage.key,
             dead_letters=storage.dead_letters,
@@ -66,6 +69,7 @@ class Decisions(Construct):
         grants.read(decisions.role, storage.reports, *own)
         grants.write(decisions.role, storage.reports, *own)
         mail.grant_send(decisions.role)
+        webhook.grant_send(decisions.role)
         decisions.function.configure_async_invoke(on_failure=SnsDestination(storage.topic))
         acknowledge(
             decisions.role,

@@ -13,6 +13,7 @@ from stacks.common.function import acknowledge_tracing, architecture, create_rol
 from stacks.common.logs import create_log_group
 from stacks.common.nag import acknowledge
 from stacks.monitoring.drift_mail import DriftMail
+from stacks.monitoring.webhook import WebhookChannel
 from stacks.settings import Settings
 from stacks.storage.storage import StorageStack
 from stacks.target import Target
@@ -35,6 +36,7 @@ class DriftFunction(Construct):
         storage: StorageStack,
         api_url: str,
         mail: DriftMail,
+        webhook: WebhookChannel,
         machine: sfn.IStateMachine,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -63,6 +65,7 @@ class DriftFunction(Construct):
                 probation=settings.stage.probation,
                 probation_days=settings.stage.probation_days,
                 label_maturity_days=find_training_setting(settings.stage, "label_maturity_days"),
+                **webhook.settings(),
             ).to_env(),
             timeout=Duration.minutes(15),
             memory_size=3008,  # also 1.7 vCPUs: Evidently is CPU-bound
@@ -79,6 +82,7 @@ class DriftFunction(Construct):
         )
         self._grant_objects(storage)
         mail.grant_send(self._role)
+        webhook.grant_send(self._role)
         grants.read_secret(self._role, storage.report_secret)
         grants.publish(self._role, storage.topic)
         storage.bus.grant_put_events_to(self._role)

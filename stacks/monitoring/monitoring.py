@@ -21,6 +21,7 @@ from stacks.monitoring.drift import DriftFunction
 from stacks.monitoring.drift_mail import DriftMail
 from stacks.monitoring.operator_mail import OperatorMail
 from stacks.monitoring.retraining import RetrainGuard
+from stacks.monitoring.webhook import WebhookChannel
 from stacks.serving.serving import ServingStack
 from stacks.settings import Settings
 from stacks.storage.dead_letters import import_queue
@@ -54,6 +55,7 @@ class MonitoringStack(Stack):
         mail = DriftMail(
             self, "Mail", settings=settings, topic=storage.topic, dead_letters=dead_letters
         )
+        webhook = WebhookChannel(self, "Webhook", settings=settings, target=target, storage=storage)
         drift = DriftFunction(
             self,
             "Drift",
@@ -62,6 +64,7 @@ class MonitoringStack(Stack):
             storage=storage,
             api_url=serving.api_url,
             mail=mail,
+            webhook=webhook,
             machine=training.machine,
         ).function
         self._schedule(drift, settings.stage.drift_schedule, dead_letters)
@@ -91,6 +94,7 @@ class MonitoringStack(Stack):
             storage=storage,
             dead_letters=dead_letters,
             mail=mail,
+            webhook=webhook,
             api_url=serving.api_url,
             operator_command=target.operator_command(settings.names),
         )
@@ -117,7 +121,8 @@ class MonitoringStack(Stack):
             dead_letters=dead_letters,
             address=settings.mail_to,
         )
-        write_outputs(self, drift_function=drift.function_name)
+        secret = {} if webhook.secret is None else {"webhook_secret": webhook.secret.secret_arn}
+        write_outputs(self, drift_function=drift.function_name, **secret)
 
     def _schedule(self, drift: lambda_.IFunction, daily: str, dead_letters: sqs.IQueue) -> None:
         """Run daily for the day before, and weekly for a look back over weeks.

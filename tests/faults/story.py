@@ -32,7 +32,7 @@ from domain.drift.retraining import DetectedDrift, Rules
 from domain.drift.summary import Summary
 from domain.training.steps import Promoted
 from lambdas.decisions.notices import Notices
-from lambdas.decisions.notify import notify
+from lambdas.decisions.notify import Channels, notify
 from lambdas.drift.run_drift import run_drift
 from lambdas.labels import routes as label_routes
 from lambdas.predictor import routes as predictor_routes
@@ -384,7 +384,7 @@ class Story:
                 detail_type=detail_type,
                 detail=detail,
                 reports=self.bucket,
-                mailer=self._notifier().mailer,
+                channels=Channels(self._notifier().mailer),
                 notices=Notices("python -m ops", "https://api.example.org/v1"),
                 identify=lambda proof, _: f"arn:{proof}",
                 now=time.time_ns() // 1_000_000,

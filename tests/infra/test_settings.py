@@ -149,6 +149,7 @@ def dev(change: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
         (lambda d: d.update(alarm_drift_days=8), "alarm_drift_days must be 1-7"),
         (lambda d: d.update(mail_identity=True), "mail_identity must be a str"),
         (lambda d: d.update(mail_identity="mail"), "must be one of address, domain, none"),
+        (lambda d: d.update(webhook="discord"), "must be one of none, slack, teams, json"),
         (lambda d: d.update(base_image=""), "base_image must be the name of an image"),
         (lambda d: d.update(rds_bundle_url="bundle.pem"), "rds_bundle_url must be empty or"),
         (lambda d: d.update(database_sslmode="disable"), "must be one of require, verify-ca"),

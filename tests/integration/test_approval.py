@@ -18,7 +18,7 @@ from domain import keys
 from domain.model.proposal import Proposal
 from domain.training.steps import Approval
 from lambdas.decisions.notices import Notices
-from lambdas.decisions.notify import notify
+from lambdas.decisions.notify import Channels, notify
 from ops import proposals
 from ops.errors import OpsError
 from ops.local.processes import wait_until
@@ -121,7 +121,7 @@ class Stage:
                     detail_type=event["detail-type"],
                     detail=event["detail"],
                     reports=self.bucket,
-                    mailer=self.outbox,  # type: ignore[arg-type]  # it only sends
+                    channels=Channels(self.outbox),  # type: ignore[arg-type]  # it only sends
                     notices=Notices("python -m ops", "http://localhost"),
                     identify=partial(identity.identify, self.aws("sts")),
                     now=time.time_ns() // 1_000_000,
@@ -221,7 +221,7 @@ def test_an_answer_that_arrives_before_its_proposal_is_kept(bucket: Bucket) -> N
             detail_type=detail_type,
             detail=given,
             reports=bucket,
-            mailer=outbox,  # type: ignore[arg-type]  # it only sends
+            channels=Channels(outbox),  # type: ignore[arg-type]  # it only sends
             notices=notices,
             identify=lambda *_: None,
             now=1,

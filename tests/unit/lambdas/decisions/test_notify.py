@@ -1,4 +1,4 @@
-"""What the operator is mailed about, once for each decision, and with which command."""
+"""What the operator is notified of, once for each decision, and with which command."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from adapters.mail import MailRefused, Message
+from adapters.webhook.notification import Notification
+from adapters.webhook.webhook import WebhookRefused
 from domain import keys
 from domain.model.proposal import Proposal
 from lambdas.decisions.notices import Notices
-from lambdas.decisions.notify import notify
+from lambdas.decisions.notify import Channels, notify
 from tests.unit.fakes import FakeS3
 
 NOW = 1_767_225_600_000
@@ -38,18 +40,32 @@ class Outbox:
 
 
 @dataclass
+class Hook:
+    """A webhook that keeps the messages, or refuses them."""
+
+    taken: list[Notification] = field(default_factory=list)
+    refuses: bool = False
+
+    def send(self, notification: Notification) -> None:
+        if self.refuses:
+            raise WebhookRefused("status 500")
+        self.taken.append(notification)
+
+
+@dataclass
 class World:
-    """The reports bucket and the mailer."""
+    """The reports bucket, the mailer, and a webhook if the stage has one."""
 
     s3: FakeS3 = field(default_factory=FakeS3)
     outbox: Outbox = field(default_factory=Outbox)
+    hook: Hook | None = None
 
     def hear(self, detail_type: str, detail: dict[str, Any]) -> str | None:
         return notify(
             detail_type=detail_type,
             detail=detail,
             reports=self.s3.bucket(),
-            mailer=self.outbox,  # type: ignore[arg-type]  # it only sends
+            channels=Channels(self.outbox, self.hook),  # type: ignore[arg-type]  # they only send
             notices=Notices("python -m ops --stage dev", "https://api.example.org/v1"),
             identify=lambda proof, execution: f"arn:{proof}:{execution}" if proof else None,
             now=NOW,
@@ -163,3 +179,44 @@ def test_the_first_answer_to_a_proposal_stays() -> None:
     world.hear("PromotionApproved", DECLINED | {"answer": _answer("second")})
     found = Proposal.from_json(world.s3.objects[keys.proposal("e")])
     assert ("rejected", "arn:first:e") == (found.answer, found.answered_by)
+
+
+def test_a_webhook_gets_every_decision_once_too() -> None:
+    hook = Hook()
+    world = World(hook=hook)
+    for _ in range(2):
+        world.hear("ProbationDecided", JUDGED | {"rolls_back": False})
+    (message,) = hook.taken
+    assert world.outbox.mails[0].subject == message.title
+    assert "Take it back: python -m ops --stage dev rollback 1-0a1b2c3d" in message.facts
+    assert (("Dashboard", "https://api.example.org/v1/#/models/2-0a1b2c3d"),) == message.links
+
+
+@pytest.mark.parametrize("refusing", ["outbox", "hook"])
+def test_a_repeated_event_reaches_only_the_channel_that_refused(refusing: str) -> None:
+    hook = Hook()
+    world = World(hook=hook)
+    getattr(world, refusing).refuses = True
+    with pytest.raises((MailRefused, WebhookRefused)):
+        world.hear("RetrainingDecided", SUGGESTED)
+    assert 1 == len(world.outbox.mails) + len(hook.taken)  # the other one got it
+    getattr(world, refusing).refuses = False
+    assert world.hear("RetrainingDecided", SUGGESTED)
+    assert (1, 1) == (len(world.outbox.mails), len(hook.taken))
+    assert world.hear("RetrainingDecided", SUGGESTED) is None
+
+
+def test_the_token_that_answers_a_proposal_is_in_no_message() -> None:
+    hook = Hook()
+    world = World(hook=hook)
+    proposed = {
+        "execution": "arn:a:execution:t:e",
+        "version": "2-0a1b2c3d",
+        "reasons": ["F1 rises."],
+        "proposed_at": "2026-01-01T00:00:00Z",
+        "hours": 1,
+        "token": "the-token",
+    }
+    world.hear("PromotionProposed", proposed)
+    assert "the-token" not in repr(hook.taken) + repr(world.outbox.mails)
+    assert "PromotionProposed" == hook.taken[0].type

@@ -21,6 +21,7 @@ OUTPUTS = {
     "state_machine_arn": "arn:aws:states:eu-west-1:123456789012:stateMachine:circle-dev-training",
     "mlflow_url": "http://mlflow.circle-dev.internal:5000",
     "drift_function": "drift",
+    "webhook_secret": "",
     "dead_letters": "https://sqs.example.org/123456789012/dead-letters",
 }
 DEPLOYMENT = Deployment(**({field.name: "unused" for field in fields(Deployment)} | OUTPUTS))

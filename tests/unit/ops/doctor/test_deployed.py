@@ -1,17 +1,25 @@
 """What `doctor` says of a deployment, from recorded answers of AWS."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from adapters.s3 import Bucket
+from domain import keys
 from domain.contract.contract import Contract
 from domain.contract.records import LABEL_COLUMNS, prediction_log_columns
+from domain.drift.alert_state import AlertState, Announcement, Channel
+from domain.drift.incident import Transition
+from domain.webhook import WebhookSecret
 from ops.doctor import deployed, machine, tracking
 from ops.laptop import Laptop
 from ops.tracking import DATABASE, SECRET, SERVICE, TrackingServer
 from tests.repository import CONTRACT_TOML
-from tests.unit.ops.doctor.recorded import Call, Recorded, ask, record
+from tests.unit.fakes import FakeS3
+from tests.unit.ops.doctor.recorded import DEPLOYMENT, Call, Recorded, ask, record
+from tests.unit.receiver import KEY
 
 TOPIC = ("AWS::SNS::Topic", "Operations1", "arn:aws:sns:eu-west-1:123456789012:operations")
 
@@ -241,3 +249,39 @@ def test_a_package_of_another_version_is_found_and_a_conditional_pin_is_not(
     (found,) = machine.list_differing_packages(pins)
     assert found.startswith("pytest ")
     assert found.endswith(", not 0.1")
+
+
+class Waiting(Recorded):
+    """A stage in whose bucket an announcement waits for `channels`, with a webhook's secret."""
+
+    def bucket(self, name: str) -> Bucket:
+        waiting = Announcement(
+            transition=Transition.OPEN, run_ids=("a",), channels=self.__dict__["channels"]
+        )
+        state = AlertState(pending=(waiting,) if waiting.channels else ())
+        return FakeS3(objects={keys.ALERT_STATE: state.to_json()}).bucket()
+
+
+@pytest.mark.parametrize(
+    ("channels", "url", "expected"),
+    [
+        ((), "https://example.org/hook", [("ok", "No notification is pending.")]),
+        ((), "", [("ok", "No notification is pending."), ("problem", "The webhook has no URL.")]),
+        (
+            ("mail", "webhook"),
+            "https://example.org/hook",
+            [("problem", "1 notifications are pending: mail and webhook refused them.")],
+        ),
+    ],
+)
+def test_what_a_channel_has_not_accepted_is_a_problem(
+    channels: tuple[Channel, ...], url: str, expected: list[tuple[str, str]]
+) -> None:
+    secret = {"SecretString": WebhookSecret(key=KEY, url=url).to_json()}
+    target = record(secretsmanager=[("get_secret_value", secret)])
+    target.__class__ = Waiting
+    target.__dict__["channels"] = channels
+    target.__dict__["deployment"] = replace(DEPLOYMENT, webhook_secret="arn:secret")
+    found = ask(deployed.check_notifications, target)
+    assert expected == [(level, sentence) for level, sentence, _ in found]
+    assert all(step for level, _, step in found if level != "ok")

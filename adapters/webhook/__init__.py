@@ -1,0 +1,1 @@
+"""Messages to one HTTP receiver: Slack, Microsoft Teams, or any that takes signed JSON."""

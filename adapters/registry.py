@@ -5,13 +5,16 @@ The registry mirrors what serves; it is never asked what serves (that is the cha
 
 import json
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import mlflow
+import mlflow.pyfunc
 from mlflow.entities import (
     Dataset,
     DatasetInput,
@@ -35,6 +38,9 @@ PROFILED = ("splits", "columns", "production")
 EXECUTION_TAG = "circle.execution"
 ERROR_TAG = "circle.error"
 SHA256_TAG = "circle.bundle_sha256"
+KIND_TAG = "mlflow.experimentKind"
+KIND = "custom_model_development"
+"""Without it, MLflow's pages guess what an experiment is for, and show menus of language models."""
 
 
 class RegistryUnavailable(Exception):
@@ -47,6 +53,22 @@ class RegistryRefused(RegistryUnavailable):
 
 class ExperimentDeleted(RegistryRefused):
     """Somebody deleted the experiment in MLflow, which keeps it and its name in the trash."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackagedModel:
+    """A model as MLflow stores and loads it.
+
+    `code`: a file that MLflow runs to load it, with the files in `artifacts`, by name. `signature`
+    and `example`: what it takes; the example is made up. `sha256`: of its bundle.
+    """
+
+    code: Path
+    artifacts: Mapping[str, str]
+    signature: Any
+    example: Any
+    sha256: str
+    metadata: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +102,15 @@ class Tracking:
                         f"MLFLOW_TRACKING_URI={self.uri} mlflow experiments restore "
                         f"--experiment-id {found.experiment_id}"
                     )
+                if KIND_TAG not in found.tags:
+                    self.client.set_experiment_tag(found.experiment_id, KIND_TAG, KIND)
                 return str(found.experiment_id)
             try:
-                return str(self.client.create_experiment(self.model_name, self.artifacts))
+                return str(
+                    self.client.create_experiment(
+                        self.model_name, self.artifacts, tags={KIND_TAG: KIND}
+                    )
+                )
             except MlflowException:
                 found = self.client.get_experiment_by_name(self.model_name)
                 if found is None:
@@ -96,8 +124,8 @@ class Tracking:
             found = self._run_of(experiment, execution)
             if found is not None:
                 return found
-            name = execution.rsplit(":", 1)[-1]
-            tags = {EXECUTION_TAG: execution, MLFLOW_RUN_NAME: f"training-{name}"}
+            name = f"training of {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+            tags = {EXECUTION_TAG: execution, MLFLOW_RUN_NAME: name}
             return str(self.client.create_run(experiment, tags=tags).info.run_id)
 
     def _run_of(self, experiment: str, execution: str) -> str | None:
@@ -156,22 +184,26 @@ class Tracking:
         self,
         run_id: str,
         *,
+        name: str,
         params: Mapping[str, Any],
         metrics: Mapping[str, float],
         tags: Mapping[str, str],
         documents: Mapping[str, Any],
     ) -> None:
-        """The final model's figures in the execution's run; `documents` become JSON artifacts."""
+        """The final model's figures in the execution's run; `documents` become JSON artifacts.
+
+        `name`: what the run is called from now on.
+        """
         now = int(time.time() * 1000)
         with _translated():
             self.client.log_batch(
                 run_id,
                 metrics=[Metric(key, value, now, 0) for key, value in metrics.items()],
                 params=[Param(key, str(value)) for key, value in params.items()],
-                tags=[RunTag(key, value) for key, value in tags.items()],
+                tags=[RunTag(key, value) for key, value in {**tags, MLFLOW_RUN_NAME: name}.items()],
             )
-            for name, document in documents.items():
-                self.client.log_text(run_id, json.dumps(document, indent=2), name)
+            for path, document in documents.items():
+                self.client.log_text(run_id, json.dumps(document, indent=2), path)
 
     def log_files(self, run_id: str, folder: Path, name: str) -> None:
         """The files of a folder as artifacts under `name`."""
@@ -204,19 +236,24 @@ class Tracking:
                 self.client.set_tag(run_id, ERROR_TAG, error)
                 self.client.set_terminated(run_id, status="FAILED")
 
-    def register(self, *, run_id: str, booster: Any, example: Any, sha256: str) -> str:
-        """Log the booster with its signature and register it; returns the version's number.
+    def describe(self, number: str, *, model: str, version: str) -> None:
+        """Write the descriptions of the registered model and of one version."""
+        with _translated():
+            self.client.update_registered_model(self.model_name, description=model)
+            self.client.update_model_version(self.model_name, number, description=version)
 
-        `example`: a data frame of a few encoded rows, for the signature alone. A repeated call for
-        the same run and bundle returns the version that is already there.
+    def register(self, *, run_id: str, model: PackagedModel) -> str:
+        """Log a model and register it; returns the version's number.
+
+        A repeated call for the same run and bundle returns the version that is already there.
 
         MLflow's client repeats a request whose answer was lost, so one call may make several
         versions; all but the first are deleted.
         """
         with _translated():
-            if not self._find_versions(run_id, sha256):
-                self._register(run_id, booster, example, sha256)
-            first, *others = self._find_versions(run_id, sha256)
+            if not self._find_versions(run_id, model.sha256):
+                self._register(run_id, model)
+            first, *others = self._find_versions(run_id, model.sha256)
             for number in others:
                 self._delete_version(number)
             return str(first)
@@ -237,26 +274,27 @@ class Tracking:
             if version.name == self.model_name and version.tags.get(SHA256_TAG) == sha256
         )
 
-    def _register(self, run_id: str, booster: Any, example: Any, sha256: str) -> None:
-        import mlflow.xgboost
-        import numpy as np
-        from mlflow.models import infer_signature
-
+    def _register(self, run_id: str, model: PackagedModel) -> None:
         mlflow.set_tracking_uri(self.uri)
         mlflow.set_registry_uri(self.uri)
-        with mlflow.start_run(run_id=run_id):
-            logged = mlflow.xgboost.log_model(
-                booster,
+        with warnings.catch_warnings(), mlflow.start_run(run_id=run_id):
+            # Type hints would make MLflow check rows by its own rules instead of the contract's.
+            warnings.filterwarnings("ignore", message=".*Add type hints to the `predict` method")
+            logged = mlflow.pyfunc.log_model(
                 name="model",
-                signature=infer_signature(example, np.zeros(len(example), dtype=np.float32)),
-                pip_requirements=["xgboost-cpu"],  # inferring them would start a process
-                model_format="ubj",
+                python_model=str(model.code),
+                artifacts=dict(model.artifacts),
+                signature=model.signature,
+                input_example=model.example,
+                model_config={"sha256": model.sha256},
+                metadata=dict(model.metadata),
+                pip_requirements=["pandas"],  # inferring them would start a process
             )
         # The tag comes with the version: a process that is killed here leaves none without it.
         mlflow.register_model(
             logged.model_uri,
             self.model_name,
-            tags={SHA256_TAG: sha256},
+            tags={SHA256_TAG: model.sha256},
             await_registration_for=0,
         )
 

@@ -27,6 +27,7 @@ reports bucket
     runs/index.json
     requests/<id>.json
     alerts/state.json
+    alerts/acknowledgements/<kind>-<opened_at>.json   who knows of an incident; immutable
     retraining/<detection>.json                   a decision of the retrain guard
     proposals/<execution>.json                    a model that waits, or waited, for an approval
     probation/<seq>.json                          a promotion compared with the champion before it
@@ -62,6 +63,7 @@ RUNS = "runs/"
 RUN_INDEX = "runs/index.json"
 REQUESTS = "requests/"
 ALERT_STATE = "alerts/state.json"
+ACKNOWLEDGEMENTS = "alerts/acknowledgements/"
 RETRAINING = "retraining/"
 PROPOSALS = "proposals/"
 NOTICES = "notices/"
@@ -102,6 +104,11 @@ def is_version(value: object) -> bool:
 def registry_number(text: str) -> str:
     """The registry's number inside a version."""
     return check_version(text).split("-")[0]
+
+
+def acknowledgement(kind: str, opened_at: int) -> str:
+    """That somebody knows of an incident, which was opened then (UTC milliseconds)."""
+    return f"{ACKNOWLEDGEMENTS}{kind}-{opened_at}.json"
 
 
 def dataset(dataset_id: str, part: str) -> str:

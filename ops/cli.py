@@ -166,6 +166,11 @@ COMMANDS = {
             "--from 2026-01-01 --to 2026-01-07",
         ),
     ),
+    "acknowledge": Entry(
+        "Say that you know of the open incident.",
+        MONITORING,
+        ("", "--note 'The lab changed its units; ticket 4711.'"),
+    ),
     "labels-wanted": Entry(
         "Draw the predictions whose labels tell most about the model.",
         MONITORING,

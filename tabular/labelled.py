@@ -112,7 +112,7 @@ def stream_rows(
     """
     window = Window(times.from_millis(start), times.from_millis(end))
     wanted = (*contract.features, *contract.segment_context)
-    columns = frozenset({*log_rows.OWN_COLUMNS, *ANSWER, *(f.column for f in wanted)})
+    columns = frozenset({*log_rows.READ_COLUMNS, *ANSWER, *(f.column for f in wanted)})
 
     def features(version: str) -> tuple[Feature, ...] | None:
         if version not in models.versions:

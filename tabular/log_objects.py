@@ -30,7 +30,7 @@ SMALL_BYTES = 4 * 1024 * 1024
 BUFFER_BYTES = 256 * 1024
 """How much of one column of a large object is read at a time."""
 KEPT_BYTES = 64 * 1024 * 1024
-UNUSED_COLUMNS = frozenset({"contract_version", "threshold", "predicted", "source"})
+UNUSED_COLUMNS = frozenset({"contract_version", "threshold", "predicted"})
 
 BAD_DATA = (pa.ArrowException, ValueError, TypeError, ArithmeticError)
 """Errors that an object's content may cause; errors of the bucket itself are not among them."""

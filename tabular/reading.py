@@ -114,7 +114,7 @@ def resolve_window(
     end = times.to_millis(wanted.before)
     for entries in _newest_first(log, wanted.before, latest):
         for _, table in rows.read_usable(
-            log.read_batches(entries, Damage(), columns=frozenset(rows.OWN_COLUMNS), keep=True),
+            log.read_batches(entries, Damage(), columns=rows.READ_COLUMNS, keep=True),
             start=times.to_millis(earliest),
             end=end,
             features=lambda version: () if version in models.versions else None,

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from domain.contract.feature import Feature
-from domain.contract.records import SAMPLE_KEYS
+from domain.contract.records import SAMPLE_KEYS, TEST
 from domain.drift.drift import OTHER
 from domain.times import DAY_MS
 from tabular.log_objects import BAD_DATA, Batch, Damage
@@ -32,6 +32,9 @@ OWN_COLUMNS = {
     "subject": pa.string(),
 }
 """Columns of every table; reference and subject are null where the contract has none."""
+SOURCE = "source"
+READ_COLUMNS = frozenset({*OWN_COLUMNS, SOURCE})
+"""The record's own columns that have to be read."""
 NO_OTHERS: Mapping[str, pa.DataType] = {}
 MAXIMUM_ID = 128
 INT64 = 2**63
@@ -56,6 +59,8 @@ def read_usable(
     others: Mapping[str, pa.DataType] = NO_OTHERS,
 ) -> Iterator[tuple[str, pa.Table]]:
     """Yield ``(version, rows)`` for each batch, with ``start <= predicted_at < end`` (ms) only.
+
+    Predictions that somebody only tried are left out.
 
     `features` returns the features of a version's contract, or None if the version doesn't exist.
     `others`: name and type of further columns of the record that the rows shall have.
@@ -84,16 +89,17 @@ def _split_by_version(
     malformed: Counter[str],
     others: Mapping[str, pa.DataType],
 ) -> Iterator[tuple[str, pa.Table]]:
-    wanted_columns = OWN_COLUMNS | dict(others)
+    wanted_columns = OWN_COLUMNS | {SOURCE: pa.string()} | dict(others)
     own = pa.table(
         {name: read_typed_column(name, kind, batch) for name, kind in wanted_columns.items()}
     )
+    unwanted = ["model_version", *({SOURCE} - set(others))]
     for version, positions in _find_positions(own, start, end, malformed).items():
         wanted = features(version)
         if wanted is None:
             malformed["model_version"] += positions.size
             continue
-        table = own.take(positions).drop_columns(["model_version"])
+        table = own.take(positions).drop_columns(unwanted)
         for feature in wanted:
             values = read_feature_values(batch.columns.get(feature.column), feature, positions)
             table = table.append_column(feature.column, values)
@@ -107,6 +113,7 @@ def _find_positions(
     times = own["predicted_at"]
     inside = _is_within(times, start, end)
     left = inside | ~_is_within(times, start - MISPLACED_MS, end + MISPLACED_MS)
+    left &= ~_to_mask(pc.equal(own[SOURCE], TEST))
     length = pc.utf8_length(own["prediction_id"])
     probability, key = own["probability"], own["sample_key"]
     good = {

@@ -145,7 +145,7 @@ async function scoring(signal) {
         fieldsOf("c", described, example.context),
       )
     : null;
-  const note = "Fill in the form. The answer is logged like any other prediction.";
+  const note = "The form has typical values. The answer is logged with the source test, and counts nowhere.";
   const result = h("div", { class: "live-result", "aria-live": "polite" }, empty("Nothing scored yet", note));
   const button = h("button", { type: "submit" }, "Score");
   const form = h("form", { class: "stack" }, fields, context, h("div", { class: "field actions" }, button));
@@ -153,7 +153,11 @@ async function scoring(signal) {
     event.preventDefault();
     button.disabled = true;
     try {
-      const answer = await call("predict?explain=true", { method: "POST", body: readForm(fields, context), signal });
+      const answer = await call("predict?explain=true&test=true", {
+        method: "POST",
+        body: readForm(fields, context),
+        signal,
+      });
       result.replaceChildren(answerView(answer, target, instance.properties));
       say(`Probability ${percent(answer.probability)}`);
     } catch (/** @type {any} */ error) {

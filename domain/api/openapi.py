@@ -4,13 +4,22 @@ The functions enforce exactly these schemas: they accept a body that is valid by
 refuse one that is not. The one exception is a time in the future, which no schema can exclude.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from domain.api.dashboard_routes import ROUTES, Route
+from domain.api.answer_schemas import describe_answers
+from domain.api.dashboard_routes import ROUTES, TAGS, Route
 from domain.api.requests import MAXIMUM_BYTES, MAXIMUM_ENTRIES, MAXIMUM_EXPLAINED
-from domain.api.schemas import Schema, build_components, either, make_example, ref
+from domain.api.schemas import (
+    NOTHING_TYPICAL,
+    Schema,
+    build_components,
+    either,
+    make_example,
+    ref,
+)
 from domain.contract.contract import Contract
+from domain.contract.feature import Value
 
 _PROBLEMS = {
     "400": "The request breaks the contract; `errors` names every bad field.",
@@ -28,8 +37,13 @@ _ANYWHERE = ("500", "502", "504")
 """Statuses that every operation may answer with, through the gateway or a defect."""
 
 
-def build_document(contract: Contract) -> dict[str, Any]:
-    """Build the whole document; the contract determines the bodies."""
+def build_document(
+    contract: Contract, typical: Mapping[str, Value] = NOTHING_TYPICAL
+) -> dict[str, Any]:
+    """Build the whole document; the contract determines the bodies.
+
+    `typical`: values of the features for the example.
+    """
     return {
         "openapi": "3.1.0",
         "info": {
@@ -40,26 +54,29 @@ def build_document(contract: Contract) -> dict[str, Any]:
         },
         "servers": [{"url": "."}],
         "security": [{"ApiKey": []}],
-        "paths": _paths(contract) | _dashboard_paths(),
+        "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
+        "paths": _paths(contract, typical) | _dashboard_paths(),
         "components": {
             "securitySchemes": {
                 "ApiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"},
             },
-            "schemas": build_components(contract),
+            "schemas": build_components(contract)
+            | describe_answers(*(route.answer for route in ROUTES if route.answer)),
         },
     }
 
 
-def _paths(contract: Contract) -> dict[str, Schema]:
-    instance = make_example(contract)
+def _paths(contract: Contract, typical: Mapping[str, Value]) -> dict[str, Schema]:
+    instance = make_example(contract, typical)
     an_id = "0b8f8c1e-6a35-4a0b-9f0e-2f3c1f6a7b10"
     label = {"prediction_id": an_id, contract.target: True}
     return {
         "/predict": {
             "post": {
                 "operationId": "predict",
+                "tags": ["predictions"],
                 "summary": f"Score one instance, or up to {MAXIMUM_ENTRIES:,}.",
-                "parameters": [_IDEMPOTENCY_KEY, _EXPLAIN],
+                "parameters": [_IDEMPOTENCY_KEY, _EXPLAIN, _TEST],
                 "requestBody": _body(("Instance", "Instances"), instance),
                 "responses": _responses(
                     either("Prediction", "Predictions"), "400", "403", "413", "415", "429", "503"
@@ -69,6 +86,7 @@ def _paths(contract: Contract) -> dict[str, Schema]:
         "/labels": {
             "post": {
                 "operationId": "labels",
+                "tags": ["predictions"],
                 "summary": f"Send labels for up to {MAXIMUM_ENTRIES:,} predictions.",
                 "requestBody": _body(("Label", "Labels"), {"labels": [label]}),
                 "responses": _responses(ref("Accepted"), "400", "403", "413", "415", "429", "503"),
@@ -77,6 +95,7 @@ def _paths(contract: Contract) -> dict[str, Schema]:
         "/model": {
             "get": {
                 "operationId": "model",
+                "tags": ["models"],
                 "summary": "The champion's model card.",
                 "responses": _responses(ref("Model"), "403", "429", "503"),
             }
@@ -84,6 +103,7 @@ def _paths(contract: Contract) -> dict[str, Schema]:
         "/health": {
             "get": {
                 "operationId": "health",
+                "tags": ["service"],
                 "summary": "Which version is loaded, and why it may not be the champion.",
                 "responses": _responses(ref("Health"), "403", "429", "503"),
             }
@@ -91,6 +111,7 @@ def _paths(contract: Contract) -> dict[str, Schema]:
         "/openapi.json": {
             "get": {
                 "operationId": "openapi",
+                "tags": ["service"],
                 "summary": "This document.",
                 "security": [],
                 "responses": _responses({"type": "object"}, "429", "503"),
@@ -107,7 +128,7 @@ def _dashboard_paths() -> dict[str, Schema]:
 
 
 def _operation(route: Route) -> Schema:
-    schema = {"type": "object"} if route.media_type == "application/json" else {"type": "string"}
+    schema: Schema = ref(route.answer.__name__) if route.answer else {"type": "string"}
     success = {"description": "Done.", "content": {route.media_type: {"schema": schema}}}
     if route.redirects:
         success = {
@@ -121,6 +142,7 @@ def _operation(route: Route) -> Schema:
     ]
     operation: Schema = {
         "operationId": route.name,
+        "tags": [route.tag],
         "summary": route.summary,
         "parameters": parameters,
         "responses": {route.status: success, **_problems(*route.problems)},
@@ -148,6 +170,16 @@ _EXPLAIN = {
     "required": False,
     "description": "Add to each prediction what every feature contributed to its log-odds (exact "
     f"path-dependent TreeSHAP), for up to {MAXIMUM_EXPLAINED} instances.",
+    "schema": {"type": "boolean", "default": False},
+}
+
+
+_TEST = {
+    "name": "test",
+    "in": "query",
+    "required": False,
+    "description": "Somebody only tries the model: the prediction is logged with the source "
+    "`test`, and left out of drift runs, performance and trainings.",
     "schema": {"type": "boolean", "default": False},
 }
 

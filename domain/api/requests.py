@@ -98,17 +98,20 @@ def parse_json(body: bytes) -> Any:
     return document
 
 
-def read_flag(query: Mapping[str, Sequence[str]], name: str) -> bool:
-    """Read the only query parameter of a route: ``true``, ``false`` or absent.
+def read_flags(query: Mapping[str, Sequence[str]], *names: str) -> tuple[bool, ...]:
+    """Read all query parameters of a route: each ``true``, ``false`` or absent.
 
     `query`: all values of each parameter. Raises BadRequest for any other parameter or value.
     """
-    if set(query) - {name}:
-        raise BadRequest(f"The only query parameter here is {name}.")
-    values = query.get(name, ("false",))
-    if len(values) != 1 or values[0] not in ("true", "false"):
-        raise BadRequest(f"The query parameter {name} must be true or false, and sent once.")
-    return values[0] == "true"
+    if set(query) - set(names):
+        raise BadRequest(f"The query parameters here are {' and '.join(names)}, and no other.")
+    flags = []
+    for name in names:
+        values = query.get(name, ("false",))
+        if len(values) != 1 or values[0] not in ("true", "false"):
+            raise BadRequest(f"The query parameter {name} must be true or false, and sent once.")
+        flags.append(values[0] == "true")
+    return tuple(flags)
 
 
 def read_entries(

@@ -66,12 +66,23 @@ CONTEXT_DESCRIPTIONS: dict[Role | None, str] = {
 }
 
 
-def make_example(contract: Contract) -> dict[str, object]:
-    """Make a valid instance for the documentation."""
-    example: dict[str, object] = {f.name: _example_value(f) for f in contract.features}
+NOTHING_TYPICAL: Mapping[str, Value] = {}
+
+
+def make_example(
+    contract: Contract, typical: Mapping[str, Value] = NOTHING_TYPICAL
+) -> dict[str, object]:
+    """Make a valid instance for the documentation, of the features' `typical` values if given."""
+    example: dict[str, object] = {f.name: _choose_value(f, typical) for f in contract.features}
     if context := contract.request_context:
         example[CONTEXT] = {entry.name: _example_context(entry) for entry in context.columns}
     return example
+
+
+def _choose_value(feature: Feature, typical: Mapping[str, Value]) -> Value:
+    value = typical.get(feature.name)
+    fits = value is not None and feature.accepts(value)
+    return feature.cast(value) if fits else _example_value(feature)
 
 
 def _example_context(entry: Context) -> Value:

@@ -16,7 +16,9 @@ from domain.contract.feature import Value
 SAMPLE_KEYS = 10_000
 """`sample_key` runs from 0 to SAMPLE_KEYS - 1."""
 
-Source = Literal["api", "batch"]
+Source = Literal["api", "batch", "test"]
+"""``test``: somebody tried the model; windows, trainings and replays leave the record out."""
+TEST: Source = "test"
 
 PREDICTION_COLUMNS = {
     "prediction_id": "string",

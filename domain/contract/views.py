@@ -4,8 +4,8 @@ They are common table expressions, which `ops query` puts before a query that re
 has to be created, and they are always those of this version of the code.
 
 - ``predictions``: every prediction once, from the stream and the fallback; of a repeated id the
-  earliest. Its columns are the log's own; features and other context columns are read from
-  ``prediction_log``.
+  earliest. Those that somebody only tried (source ``test``) are left out. Its columns are the log's
+  own; features and other context columns are read from ``prediction_log``.
 - ``outcomes``: one row per labelled prediction, whether its labels were sent by its id or by its
   reference: the label observed last, and of those the one received last. Labels for an id or a
   reference that no prediction has are there too, one row for each of these.
@@ -18,7 +18,7 @@ has to be created, and they are always those of this version of the code.
 from collections.abc import Iterable
 from datetime import date
 
-from domain.contract.records import LABEL_COLUMNS, PREDICTION_COLUMNS
+from domain.contract.records import LABEL_COLUMNS, PREDICTION_COLUMNS, TEST
 
 LATER_COLUMNS = ("reference", "subject")
 """Texts that records from before have not."""
@@ -87,8 +87,11 @@ def predictions_between(first: date, last: date) -> str:
     return f"({_predictions(where)}) AS log"
 
 
+NO_TEST = f"coalesce(source, '') <> '{TEST}'"
+"""A condition that leaves out predictions which somebody only tried."""
+
 VIEWS = {
-    "predictions": _predictions(),
+    "predictions": f"SELECT * FROM ({_predictions()}) AS log WHERE {NO_TEST}",  # noqa: S608 - texts of our own
     "outcomes": _outcomes(),
     "labelled": """
         SELECT p.dt, p.prediction_id, p.predicted_at, p.model_version, p.probability, p.threshold,

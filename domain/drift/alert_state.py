@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Self, get_args
 
+from domain.drift.acknowledgement import KINDS, Kind
+from domain.drift.drift import Outcome
 from domain.drift.incident import Incident, Transition
 from domain.errors import BadRecord
 
@@ -24,6 +26,7 @@ CHANNELS: tuple[Channel, ...] = get_args(Channel)
 CLAIM_MS = 3 * 60 * 1000
 """A claim older than this belongs to a run that died. The slowest channels, of which the bus makes
 three attempts of ten seconds and the webhook takes thirty seconds, together take half as long."""
+MAXIMUM_PAST = 100
 MAXIMUM_PENDING = 10
 """Announcements that wait while a channel refuses them. Beyond this number the oldest are dropped.
 """
@@ -73,16 +76,63 @@ class Announcement:
         return cls(**{**fields, **nested})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastIncident:
+    """An incident that has recovered. Times are UTC milliseconds: ends of windows."""
+
+    kind: Kind
+    opened_at: int
+    closed_at: int
+    outcome: Outcome
+    drifted: tuple[str, ...]
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
+        """The inverse of `asdict`; raises ValueError, KeyError or TypeError."""
+        numbers = (fields["opened_at"], fields["closed_at"])
+        drifted = tuple(fields["drifted"])
+        if fields["kind"] not in KINDS or any(type(number) is not int for number in numbers):
+            raise ValueError("past incident")
+        if not all(isinstance(name, str) for name in drifted):
+            raise TypeError("drifted names are strings")
+        return cls(**{**fields, "outcome": Outcome(fields["outcome"]), "drifted": drifted})
+
+
 @dataclass(frozen=True, slots=True)
 class AlertState:
     """The incident of the daily runs, the incident of the weekly look-back, pending announcements.
 
-    The methods return a changed copy; storing it is up to the caller.
+    `past`: incidents that have recovered, the latest first, up to MAXIMUM_PAST. The methods return
+    a changed copy; storing it is up to the caller.
     """
 
     incident: Incident = field(default_factory=Incident)
     look_back: Incident = field(default_factory=Incident)
     pending: tuple[Announcement, ...] = ()
+    past: tuple[PastIncident, ...] = ()
+
+    @property
+    def open_incidents(self) -> tuple[tuple[Kind, Incident], ...]:
+        """The open ones, each with its kind."""
+        both = zip(KINDS, (self.incident, self.look_back), strict=True)
+        return tuple((kind, incident) for kind, incident in both if incident.is_open)
+
+    def advance(self, kind: Kind, incident: Incident) -> Self:
+        """Replace an incident by its next state; one that has closed joins `past`."""
+        before = self.incident if kind == "daily" else self.look_back
+        past = self.past
+        if before.opened_at is not None and not incident.is_open:
+            closed = PastIncident(
+                kind=kind,
+                opened_at=before.opened_at,
+                closed_at=incident.last_window_end,
+                outcome=before.outcome,
+                drifted=before.drifted,
+            )
+            past = (closed, *past)[:MAXIMUM_PAST]
+        if kind == "daily":
+            return replace(self, incident=incident, past=past)
+        return replace(self, look_back=incident, past=past)
 
     @property
     def worst(self) -> Incident:
@@ -131,6 +181,7 @@ class AlertState:
                 # States written before these fields existed lack them.
                 look_back=Incident.from_dict(fields.get("look_back") or asdict(Incident())),
                 pending=tuple(map(Announcement.from_dict, fields.get("pending", ()))),
+                past=tuple(map(PastIncident.from_dict, fields.get("past", ()))),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise BadRecord(f"The alert state can't be decoded ({type(error).__name__}).") from None

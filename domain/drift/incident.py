@@ -58,13 +58,19 @@ class Incident:
         return self.opened_at is not None
 
     def advance(
-        self, *, outcome: Outcome, drifted: Iterable[str], end: int
+        self,
+        *,
+        outcome: Outcome,
+        drifted: Iterable[str],
+        end: int,
+        acknowledged: bool = False,
     ) -> "tuple[Transition, Incident]":
         """Apply the outcome of a scheduled window that ends at `end` (UTC milliseconds).
 
         A window without a verdict changes nothing, and neither does one that ends no later than
         the last one did. An open incident escalates with a more serious outcome, or,
         ESCALATION_PAUSE_MS after the last mail, with a name in `drifted` that no mail has named.
+        One that somebody has `acknowledged` escalates with a more serious outcome only.
         """
         if end <= self.last_window_end or not outcome.is_verdict:
             return Transition.NONE, self
@@ -78,7 +84,8 @@ class Incident:
             )
         pause_is_over = end - (self.notified_at or self.opened_at) >= ESCALATION_PAUSE_MS
         is_worse = outcome.severity > self.outcome.severity
-        if is_worse or (pause_is_over and names != self.drifted):
+        has_news = pause_is_over and names != self.drifted and not acknowledged
+        if is_worse or has_news:
             worst = outcome if is_worse else self.outcome
             return Transition.ESCALATE, replace(
                 drifting, outcome=worst, drifted=names, notified_at=end

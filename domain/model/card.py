@@ -21,6 +21,7 @@ from domain.model.left_out import LeftOut
 from domain.model.missing_effect import MissingEffect
 from domain.model.production import Production
 from domain.model.replay import Replay
+from domain.model.typical import TypicalValue
 from domain.typed_json import Json
 
 Bounds = tuple[float, float]
@@ -174,7 +175,7 @@ class ModelCard(Quality):
 
     `test_rows_id` names the uploaded test rows. `production`: the production rows of the dataset,
     `recent`: what the newest of them said, `replay`: what changes for logged requests; each is None
-    where there was none.
+    where there was none. `typical`: values for examples and forms.
     """
 
     version: str
@@ -199,6 +200,7 @@ class ModelCard(Quality):
     production: Production | None = None
     recent: RecentFigures | None = None
     replay: Replay | None = None
+    typical: tuple[TypicalValue, ...] = ()
 
     @property
     def recent_role(self) -> Role:

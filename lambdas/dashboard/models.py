@@ -10,11 +10,11 @@ from adapters.model_store import ModelStore
 from adapters.rest import Problem
 from adapters.s3 import Bucket
 from domain import keys
+from domain.api.answers import ModelList, WaitingModel
 from domain.errors import BadKey, BadRecord
 from domain.model.card import ModelCard
 from domain.model.champion import LedgerEntry
 from domain.model.proposal import Proposal
-from lambdas.dashboard.answers import ModelList, WaitingModel
 from lambdas.dashboard.stored import objects
 
 WAITING = 100

@@ -8,10 +8,10 @@ from http import HTTPStatus
 from adapters.athena import Athena
 from adapters.rest import Problem
 from domain import keys, times
+from domain.api.answers import DayCount, LatestPredictions, LoggedPrediction, Traffic
 from domain.contract import views
 from domain.errors import BadKey
 from domain.typed_json import encode
-from lambdas.dashboard.answers import DayCount, LatestPredictions, LoggedPrediction, Traffic
 
 LATEST = 100
 RECENT_DAYS = 7
@@ -41,7 +41,10 @@ class Predictions:
         }
 
     def traffic(self, *, now: datetime) -> Traffic:
-        """Count predictions, and positive ones, for each UTC day of the last TRAFFIC_DAYS."""
+        """Count predictions, and positive ones, for each UTC day of the last TRAFFIC_DAYS.
+
+        Those that somebody only tried are left out.
+        """
         after = now.date() + times.DAY
         first = after - timedelta(days=TRAFFIC_DAYS)
         # Days by division, which both Athena's Trino and the emulator's DuckDB support.
@@ -49,7 +52,7 @@ class Predictions:
         _, rows = self.athena.query(
             f"SELECT {day} AS day, count(*) AS predictions, "
             "sum(CASE WHEN predicted THEN 1 ELSE 0 END) AS positives "
-            f"{_select_days(first, after, None)} GROUP BY 1 ORDER BY 1"
+            f"{_select_days(first, after, None)} AND {views.NO_TEST} GROUP BY 1 ORDER BY 1"
         )
         counted = {int(d or 0): (int(n or 0), int(p or 0)) for d, n, p in rows}
         days = [first + times.DAY * n for n in range(TRAFFIC_DAYS)]

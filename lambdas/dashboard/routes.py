@@ -13,6 +13,7 @@ from adapters.rest import Answer, answer, redirect
 from adapters.telemetry import Observation, Telemetry
 from domain.errors import BadRecord
 from domain.typed_json import encode
+from lambdas.dashboard.incidents import Incidents
 from lambdas.dashboard.models import Models
 from lambdas.dashboard.page import INDEX, Page
 from lambdas.dashboard.predictions import Predictions
@@ -50,6 +51,7 @@ class Dashboard:
     page: Page
     runs: Runs
     run_now: RunNow
+    incidents: Incidents
     models: Models
     predictions: Predictions
     seconds: int
@@ -70,6 +72,15 @@ class Dashboard:
     def overview(self, _: Request, __: Observation) -> Answer:
         """GET /monitoring/overview."""
         return answer(HTTPStatus.OK, encode(self.runs.overview()))
+
+    def list_incidents(self, _: Request, __: Observation) -> Answer:
+        """GET /monitoring/incidents."""
+        return answer(HTTPStatus.OK, encode(self.incidents.list_all()))
+
+    def acknowledge(self, request: Request, _: Observation) -> Answer:
+        """POST /monitoring/acknowledgements."""
+        record = self.incidents.acknowledge(request.json(), caller=request.caller)
+        return answer(HTTPStatus.OK, encode(record))
 
     def traffic(self, _: Request, __: Observation) -> Answer:
         """GET /monitoring/traffic: not in the overview, because the query takes seconds on AWS."""
@@ -131,6 +142,8 @@ def build_api(dashboard: Dashboard, telemetry: Telemetry) -> Api:
         ("GET", "/"): dashboard.index,
         ("GET", "/assets/{file}"): dashboard.asset,
         ("GET", "/monitoring/overview"): dashboard.overview,
+        ("GET", "/monitoring/incidents"): dashboard.list_incidents,
+        ("POST", "/monitoring/acknowledgements"): dashboard.acknowledge,
         ("GET", "/monitoring/traffic"): dashboard.traffic,
         ("GET", "/monitoring/runs"): dashboard.list_runs,
         ("POST", "/monitoring/runs"): dashboard.ask,

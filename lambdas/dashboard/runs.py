@@ -8,13 +8,13 @@ from adapters.model_store import ModelStore
 from adapters.rest import Problem
 from adapters.s3 import Bucket
 from domain import keys
+from domain.api.answers import EffectPoint, Overview, RunDetails, RunList, TimelineRun
 from domain.drift.alert_state import AlertState
 from domain.drift.incident import Incident
 from domain.drift.retraining import Decision
 from domain.drift.run_index import IndexEntry, RunIndex
 from domain.drift.summary import Summary
 from domain.errors import BadKey, BadRecord
-from lambdas.dashboard.answers import EffectPoint, Overview, RunDetails, RunList, TimelineRun
 from lambdas.dashboard.report import SecretCache, say_expired
 from lambdas.dashboard.stored import objects
 

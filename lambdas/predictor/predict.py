@@ -12,7 +12,7 @@ from domain.api import requests
 from domain.contract import records
 from domain.contract.contract import Contract
 from domain.contract.field_problem import FieldProblem
-from domain.contract.records import PredictionRecord
+from domain.contract.records import PredictionRecord, Source
 from domain.typed_json import Json, encode
 from lambdas.predictor.model_cache import Model
 
@@ -73,6 +73,7 @@ def predict(
     new_id: NewId,
     now: int,
     explained: bool = False,
+    source: Source = "api",
 ) -> Predictions:
     """Score valid instances with one model, and store every record before returning.
 
@@ -94,7 +95,7 @@ def predict(
             probability=probability,
             threshold=bundle.threshold,
             predicted=probability >= bundle.threshold,
-            source="api",
+            source=source,
             features=dict(zip(model.columns, row, strict=True)),
             reference=logged.reference,
             subject=logged.subject,

@@ -13,6 +13,7 @@ from adapters.telemetry import Observation, Telemetry
 from domain import metrics
 from domain.api import requests
 from domain.contract.deployed_context import DeployedContext
+from domain.model.typical import read_typical
 from lambdas.predictor.model_cache import ModelCache, NoModel, Snapshot
 from lambdas.predictor.predict import make_id_factory, predict, read_instances
 
@@ -32,7 +33,7 @@ class Predictor:
         """POST /predict."""
         model = self._observed(observation).serving()
         observation.properties["model_version"] = model.version
-        explained = requests.read_flag(request.repeated_query, "explain")
+        explained, is_test = requests.read_flags(request.repeated_query, "explain", "test")
         maximum = requests.MAXIMUM_EXPLAINED if explained else requests.MAXIMUM_ENTRIES
         instances, batch = read_instances(request.json(), model.contract, maximum)
         predictions = predict(
@@ -46,6 +47,7 @@ class Predictor:
             ),
             now=time.time_ns() // 1_000_000,
             explained=explained,
+            source="test" if is_test else "api",
         )
         observation.count(metrics.INSTANCES, len(instances))
         observation.count(metrics.POSITIVES, predictions.positives)
@@ -80,7 +82,9 @@ class Predictor:
         from domain.api import openapi  # here, because POST /predict does not need it
 
         model = self._observed(observation).serving()
-        return answer(HTTPStatus.OK, openapi.build_document(model.contract))
+        card = self.models.card(model)
+        typical = read_typical(card.typical) if card else {}
+        return answer(HTTPStatus.OK, openapi.build_document(model.contract, typical))
 
     def _observed(self, observation: Observation) -> Snapshot:
         snapshot = self.models.current()

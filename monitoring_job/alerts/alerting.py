@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from adapters.acknowledgements import Acknowledgements
 from adapters.s3 import Bucket
-from domain import keys
+from domain import keys, times
+from domain.drift.acknowledgement import Acknowledgement, Kind
 from domain.drift.alert_state import CHANNELS, AlertState, Announcement, Channel
 from domain.drift.drift import Outcome, worst
 from domain.drift.incident import Transition
@@ -58,6 +60,7 @@ class Alerting:
             summaries=summaries,
             look_back=look_back,
             channels=self.notifier.channels,
+            acknowledged=self._find_acknowledgement(look_back),
         )
         self._change(advance)
         changed = {summary.run_id: summary for summary in summaries}
@@ -65,6 +68,26 @@ class Alerting:
             if self._claim(pending):
                 changed |= self._deliver(pending, changed)
         return list(changed.values())
+
+    def _find_acknowledgement(self, look_back: bool) -> Acknowledgement | None:
+        """That of the open incident, if somebody has acknowledged it."""
+        state = self._read()
+        kind: Kind = "look-back" if look_back else "daily"
+        incident = state.look_back if look_back else state.incident
+        return Acknowledgements(self.reports).find(kind, incident)
+
+    def _list_remarks(self, transition: Transition) -> list[str]:
+        """What the mail about an open incident says of those who know of it."""
+        if transition is not Transition.ESCALATE:
+            return []
+        store = Acknowledgements(self.reports)
+        found = [store.find(kind, incident) for kind, incident in self._read().open_incidents]
+        return [
+            f"The incident was acknowledged on {times.from_millis(each.acknowledged_at):%Y-%m-%d} "
+            f"by {each.actor}{f': {each.note}' if each.note else '.'}"
+            for each in found
+            if each is not None
+        ]
 
     def _claim(self, pending: Announcement) -> bool:
         """Claim an announcement for this run; False when another run sends it or has sent it.
@@ -98,6 +121,7 @@ class Alerting:
                 transition=pending.transition,
                 summaries=found,
                 channels=pending.channels,
+                remarks=self._list_remarks(pending.transition),
             )
         self._change(partial(_settle, pending=pending, refused=tuple(delivery.refused)))
         return {run.run_id: _record_delivery(run, pending.channels, delivery) for run in found}
@@ -136,6 +160,7 @@ def _advance_incident(
     summaries: Sequence[Summary],
     look_back: bool,
     channels: tuple[Channel, ...],
+    acknowledged: Acknowledgement | None,
 ) -> AlertState | None:
     """The state after a scheduled window, with an announcement if people should be notified.
 
@@ -146,16 +171,17 @@ def _advance_incident(
     outcomes = {s.run_id: _judge_by_labels(s) if look_back else s.outcome for s in summaries}
     worse_versions = [s.version for s in summaries if s.version and outcomes[s.run_id].is_drift]
     columns = [column.column for s in summaries for column in s.drifted]
-    transition, incident = (state.look_back if look_back else state.incident).advance(
+    kind: Kind = "look-back" if look_back else "daily"
+    before = state.look_back if look_back else state.incident
+    transition, incident = before.advance(
         outcome=worst(outcomes.values()),
         drifted=worse_versions if look_back else columns,
         end=max(summary.end for summary in summaries),
+        acknowledged=acknowledged is not None and acknowledged.is_of(kind, before),
     )
     if transition is Transition.NONE:
         return None
-    advanced = (
-        replace(state, look_back=incident) if look_back else replace(state, incident=incident)
-    )
+    advanced = state.advance(kind, incident)
     recovers = transition is Transition.RECOVER
     # A month without a drop ends slowly, with the labels of old days; nobody needs a mail then.
     if not transition.is_announced or (recovers and look_back):

@@ -31,6 +31,10 @@ LABELS_WANTED = (
     "predictions whose labels tell most, and says how likely they are to find a fall: "
     "python -m ops labels-wanted --count 300"
 )
+ACKNOWLEDGE = (
+    "If you look into it, say so: python -m ops acknowledge, or the button on the dashboard. Then "
+    "only a more serious finding sends another mail."
+)
 CHANGES = 10
 """Changes that a mail lists for one run; the report has all of them."""
 RUNS = 5
@@ -65,18 +69,25 @@ class RunText:
 
 
 def compose(
-    *, target: str, stage: str, transition: Transition, sections: Sequence[Section]
+    *,
+    target: str,
+    stage: str,
+    transition: Transition,
+    sections: Sequence[Section],
+    remarks: Sequence[str] = (),
 ) -> Message:
     """Compose the mail.
 
     `target`: what the model predicts. `stage`: of the deployment. `sections`: the most serious run
-    first. `Transition.NONE` stands for a run on demand.
+    first. `Transition.NONE` stands for a run on demand. `remarks` stand below the runs.
     """
-    notes = _list_omitted_runs(sections)
+    notes = [*_list_omitted_runs(sections), *remarks]
     if any(section.summary.outcome.is_drift for section in sections):
         notes.append(NEXT_STEP)
         if any(section.summary.basis not in ("labels", "draw") for section in sections):
             notes.append(LABELS_WANTED)
+        if transition in (Transition.OPEN, Transition.ESCALATE) and not remarks:
+            notes.append(ACKNOWLEDGE)
     values = {
         "opening": OPENINGS[transition],
         "runs": [_describe(section) for section in sections[:RUNS]],

@@ -57,17 +57,25 @@ class Notifier:
         transition: Transition,
         summaries: Sequence[Summary],
         channels: Sequence[Channel] = CHANNELS,
+        remarks: Sequence[str] = (),
     ) -> Delivery:
         """Notify about the runs of one window; `Transition.NONE` stands for runs on demand.
 
         A channel that the stage doesn't have is left out.
+        `remarks`: further sentences of the mail.
         """
         ordered = sorted(summaries, key=lambda s: s.outcome.severity, reverse=True)
         sections = [
             Section(summary, self._make_links(summary), self.links.dashboard(summary.run_id))
             for summary in ordered
         ]
-        message = compose(target=target, stage=self.stage, transition=transition, sections=sections)
+        message = compose(
+            target=target,
+            stage=self.stage,
+            transition=transition,
+            sections=sections,
+            remarks=remarks,
+        )
         facts = Facts(transition, tuple(map(RunFacts.of, sections)))
         recovered = transition is Transition.RECOVER
         event: DetailType = "DriftRecovered" if recovered else "DriftDetected"

@@ -97,8 +97,9 @@ class DriftFunction(Construct):
         grants.read(role, storage.models, keys.CHAMPION, f"{keys.BUNDLES}*")
         logged = ("log/*", "labels/*", f"{keys.FALLBACK}*", f"{keys.LABEL_DRAWS}*")
         grants.read(role, storage.predictions, *logged)
+        acknowledgements = f"{keys.ACKNOWLEDGEMENTS}*"
         own = (f"{keys.RUNS}*", f"{keys.REQUESTS}*", f"{keys.PROBATION}*", keys.ALERT_STATE)
-        grants.read(role, storage.reports, *own)
+        grants.read(role, storage.reports, *own, acknowledgements)
         grants.write(role, storage.reports, *own)
         for bucket in (storage.models, storage.predictions, storage.reports):
             grants.list_keys(role, bucket)

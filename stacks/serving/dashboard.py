@@ -66,9 +66,10 @@ class Dashboard(Construct):
 
     def _grant_stores(self, role: iam.IRole, storage: StorageStack) -> None:
         decisions = (f"{keys.RETRAINING}*", f"{keys.PROPOSALS}*")
-        shown = (f"{keys.RUNS}*", f"{keys.REQUESTS}*", keys.ALERT_STATE, *decisions)
+        written = (f"{keys.REQUESTS}*", f"{keys.ACKNOWLEDGEMENTS}*")
+        shown = (f"{keys.RUNS}*", keys.ALERT_STATE, *decisions, *written)
         grants.read(role, storage.reports, *shown)
-        grants.write(role, storage.reports, f"{keys.REQUESTS}*")
+        grants.write(role, storage.reports, *written)
         grants.list_keys(role, storage.reports)
         cards = f"{keys.BUNDLES}*/card.json"
         grants.read(role, storage.models, keys.CHAMPION, f"{keys.LEDGER}*", cards)

@@ -27,7 +27,7 @@ def load_predictions(
     features = tuple(
         {group.feature.column: group.feature for group in contract.segment_groups}.values()
     )
-    columns = frozenset(rows.OWN_COLUMNS) | {feature.column for feature in features}
+    columns = rows.READ_COLUMNS | {feature.column for feature in features}
     start, end = times.to_millis(window.start), times.to_millis(window.end)
     sample, damage = Sample(sample_rows), Damage()
     entries = log.list_objects(partitions(window.days()), since=start)

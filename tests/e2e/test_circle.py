@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import mlflow
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
@@ -17,6 +18,7 @@ from ops.commands.machine import mail
 from ops.commands.models import ledger
 from tests.browser import chromium
 from tests.e2e.conftest import PREDICTIONS, TRIALS, BeforeTraining, Circle, ops
+from tests.repository import ROOT
 
 MODEL = "circle-dev-diabetes"
 
@@ -81,7 +83,13 @@ def test_the_registered_model_has_a_signature_and_its_bundle_is_whole(circle: Ci
     number = keys.registry_number(champion.version)
     info = mlflow.models.get_model_info(f"models:/{MODEL}/{number}")
     assert info.signature is not None
-    assert list(bundle.contract.encoded_names) == info.signature.inputs.input_names()
+    assert [f.name for f in bundle.contract.features] == info.signature.inputs.input_names()
+    model = mlflow.pyfunc.load_model(f"models:/{MODEL}@champion")
+    person = json.loads((ROOT / "examples" / "predict.json").read_text()) | {"bmi": None}
+    answer = model.predict(pd.DataFrame([person])).iloc[0].to_dict()
+    row = bundle.contract.row(person)
+    assert {"probability", "diabetes"} == set(answer)
+    assert bundle.probability(row) == answer["probability"]
 
 
 def test_every_answered_prediction_is_logged_once(circle: Circle) -> None:

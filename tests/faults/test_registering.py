@@ -1,26 +1,35 @@
 """A version is registered once, whichever of MLflow's answers is lost."""
 
 import uuid
+from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
-import xgboost
 from mlflow import MlflowClient
 
-from adapters.registry import SHA256_TAG, RegistryRefused, RegistryUnavailable, Tracking
+from adapters.registry import (
+    SHA256_TAG,
+    PackagedModel,
+    RegistryRefused,
+    RegistryUnavailable,
+    Tracking,
+)
+from domain.contract.contract import Contract
+from domain.model.bundle import Bundle, digest
+from domain.model.scorer import Forest
 from tests.faults.proxy import Fault, Kind, Plan
 from tests.faults.stage import Stage
-
-SHA256 = "5" * 64
-EXAMPLE = pd.DataFrame({"age": np.arange(5.0), "bmi": np.arange(5.0)})
+from tests.repository import CONTRACT_TOML
+from training_job.evaluation.packaging import package
 
 
 @pytest.fixture(scope="module")
-def booster() -> xgboost.Booster:
-    """A model of one tree."""
-    matrix = xgboost.DMatrix(EXAMPLE, label=[0, 0, 0, 1, 1])
-    return xgboost.train({"objective": "binary:logistic"}, matrix, num_boost_round=1)
+def model(tmp_path_factory: pytest.TempPathFactory) -> PackagedModel:
+    """A model of one leaf, packaged as a training does it."""
+    leaf = Forest(0.0, (0,), (-1,), (0.5,), (0,), (0,), (1,), (1.0,))
+    bundle = Bundle(Contract.parse(CONTRACT_TOML.read_text()), leaf, 0.5)
+    content = bundle.to_bytes()
+    folder: Path = tmp_path_factory.mktemp("model")
+    return package(folder, bundle, content, sha256=digest(content), typical={})
 
 
 EVERY = range(1, 100)
@@ -28,19 +37,19 @@ KINDS: tuple[Kind, ...] = ("duplicate", "drop after", "fail after")
 
 
 @pytest.fixture(scope="module")
-def posts(stage: Stage, booster: xgboost.Booster) -> int:
+def posts(stage: Stage, model: PackagedModel) -> int:
     """How many calls a registration makes; the last one creates the version."""
     tracking = _begin(stage)
     run = tracking.run_of("in peace")
     stage.faults.calls.clear()
-    _register(tracking, run, booster)
+    tracking.register(run_id=run, model=model)
     return stage.faults.calls.count("mlflow post")
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("last", [True, False], ids=["new version", "every call"])
 def test_lost_answers_leave_one_version_of_a_bundle(
-    stage: Stage, booster: xgboost.Booster, posts: int, kind: Kind, last: bool
+    stage: Stage, model: PackagedModel, posts: int, kind: Kind, last: bool
 ) -> None:
     """A call's first answer is lost, and its repetition is answered.
 
@@ -52,19 +61,19 @@ def test_lost_answers_leave_one_version_of_a_bundle(
     plan = Plan(Fault(operation="mlflow post", kind=kind), frozenset(numbers))
     stage.faults.plan = plan
     try:
-        number = _register(tracking, run, booster)
+        number = tracking.register(run_id=run, model=model)
     except RegistryUnavailable as error:
         assert not last
         assert not isinstance(error, RegistryRefused)  # that state would not be tried again
         stage.faults.plan = None
-        number = _register(tracking, run, booster)
+        number = tracking.register(run_id=run, model=model)
     finally:
         stage.faults.plan = None
     assert plan.met > 0
     client = MlflowClient(stage.direct.mlflow_url)
     versions = client.search_model_versions(f"run_id = '{run}'")
-    assert [(number, SHA256)] == [(str(v.version), v.tags.get(SHA256_TAG)) for v in versions]
-    assert number == _register(tracking, run, booster)
+    assert [(number, model.sha256)] == [(str(v.version), v.tags.get(SHA256_TAG)) for v in versions]
+    assert number == tracking.register(run_id=run, model=model)
 
 
 def _begin(stage: Stage) -> Tracking:
@@ -73,7 +82,3 @@ def _begin(stage: Stage) -> Tracking:
     stage.direct.s3.create_bucket(Bucket=name)
     MlflowClient(stage.direct.mlflow_url).create_experiment(name, f"s3://{name}/mlflow")
     return Tracking(stage.clients.mlflow_url, name)
-
-
-def _register(tracking: Tracking, run: str, booster: xgboost.Booster) -> str:
-    return tracking.register(run_id=run, booster=booster, example=EXAMPLE, sha256=SHA256)

@@ -7,12 +7,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import jsonschema
+
 from adapters.athena import Athena
 from adapters.events import EventBus
 from adapters.proxy import Api
 from adapters.rest import Answer
 from adapters.telemetry import Telemetry
+from domain import times
+from domain.api.openapi import build_document
 from domain.api.report_token import ReportSecret
+from domain.contract.contract import Contract
+from lambdas.dashboard.incidents import Incidents
 from lambdas.dashboard.models import Models
 from lambdas.dashboard.page import Page
 from lambdas.dashboard.predictions import Predictions
@@ -20,11 +26,13 @@ from lambdas.dashboard.report import SecretCache
 from lambdas.dashboard.routes import Dashboard, build_api
 from lambdas.dashboard.run_now import RunNow
 from lambdas.dashboard.runs import Runs
+from tests.repository import CONTRACT_TOML
 from tests.unit.fakes import FakeS3, api_event
 
 NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
 SECRET = ReportSecret("o" * 40)
 REQUEST_ID = "0b8f8c1e-6a35-4a0b-9f0e-2f3c1f6a7b10"
+DOCUMENT = build_document(Contract.parse(CONTRACT_TOML.read_text()))
 PAGE = Page({"index.html": "<html>", "app.js": "start()"}, "https://reports.example")
 
 
@@ -103,6 +111,9 @@ class World:
             page=PAGE,
             runs=Runs(bucket, bucket, self.secrets, self.kept_days),
             run_now=RunNow(bucket, EventBus(clients[1], "bus"), new_id=lambda: REQUEST_ID),
+            incidents=Incidents(
+                bucket, "python -m ops --stage dev", clock=lambda: times.to_millis(NOW)
+            ),
             models=Models(bucket, bucket, "python -m ops --stage dev"),
             predictions=Predictions(athena),
             seconds=self.seconds,
@@ -114,10 +125,14 @@ class World:
         return self.api().respond(event)
 
     def get(self, resource: str, *, query: Mapping[str, str] | None = None, **path: str) -> Any:
-        """The decoded answer of a GET, which must be 200."""
+        """The decoded answer of a GET, which must be 200, and as the OpenAPI document says."""
         answer = self.ask("GET", resource, None, query=query, headers=None, **path)
         assert 200 == answer["statusCode"], answer["body"]
-        return json.loads(answer["body"])
+        decoded = json.loads(answer["body"])
+        content = DOCUMENT["paths"][resource]["get"]["responses"]["200"]["content"]
+        schema = content["application/json"]["schema"] | {"components": DOCUMENT["components"]}
+        jsonschema.Draft202012Validator(schema).validate(decoded)
+        return decoded
 
     def ask(
         self,

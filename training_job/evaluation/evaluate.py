@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from adapters.registry import Tracking
 from adapters.s3 import Bucket
@@ -16,6 +15,7 @@ from domain.contract.gate_limits import GateLimits
 from domain.model.bundle import Bundle, digest
 from domain.model.card import ModelCard
 from domain.model.champion import ModelRef
+from domain.model.typical import read_typical
 from domain.training.steps import Evaluated
 from tabular.classification import Floats
 from training_job.code_version import code_version
@@ -26,11 +26,18 @@ from training_job.evaluation.final import fit_final
 from training_job.evaluation.incumbent import Incumbent
 from training_job.evaluation.looks import EarlierVerdicts
 from training_job.evaluation.missing import measure_missing
+from training_job.evaluation.packaging import (
+    describe_model,
+    describe_version,
+    name_run,
+    package,
+)
 from training_job.evaluation.plots import EXPLAINED_ROWS, PlotData, draw
 from training_job.evaluation.recent import hear
 from training_job.evaluation.reference import draw_sample, make_reference
 from training_job.evaluation.release import store
 from training_job.evaluation.replay import LoggedRequests, replay
+from training_job.evaluation.typical import find_typical
 from training_job.evaluation.verdict import evaluate_against
 from training_job.model.encoding import encode
 from training_job.model.export import export
@@ -115,10 +122,13 @@ def evaluate(
     content = bundle.to_bytes()
     run_id = tracking.run_of(execution)
     first = encode(test.table.slice(0, EXPLAINED_ROWS), contract)
-    example = pd.DataFrame(first[:5], columns=list(contract.encoded_names))
-    number = tracking.register(
-        run_id=run_id, booster=fitted.booster, example=example, sha256=digest(content)
-    )
+    reference = make_reference(sample, fitted, contract)
+    typical = find_typical(reference, contract)
+    with tempfile.TemporaryDirectory(prefix="model-") as folder:
+        packaged = package(
+            Path(folder), bundle, content, sha256=digest(content), typical=read_typical(typical)
+        )
+        number = tracking.register(run_id=run_id, model=packaged)
     model = ModelRef.of(number, digest(content))
     quality = evaluation.quality
     card = ModelCard(
@@ -143,12 +153,14 @@ def evaluate(
         production=manifest.production,
         recent=evaluation.recent,
         replay=replayed,
+        typical=typical,
         metrics=quality.metrics,
         intervals=quality.intervals,
         segments=quality.segments,
         verdict=quality.verdict,
     )
-    store(models, model, content, make_reference(sample, fitted, contract), card)
+    store(models, model, content, reference, card)
+    tracking.describe(number, model=describe_model(contract), version=describe_version(card))
     _publish(
         tracking,
         run_id,
@@ -194,6 +206,7 @@ def _publish(
     document = card.to_dict()
     tracking.log_final(
         run_id,
+        name=name_run(card),
         params=card.params,
         metrics={f"test_{name}": value for name, value in card.metrics.items()}
         | bounds

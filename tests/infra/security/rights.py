@@ -80,6 +80,7 @@ PUBLISH: Calls = [("sns:Publish", [TOPIC]), ("kms:Decrypt kms:GenerateDataKey", 
 LOGGED = [f"{PREDICTIONS}/log/{DAY}/a.parquet", f"{PREDICTIONS}/fallback/log/{DAY}/a.jsonl"]
 RUN = [f"{REPORTS}/runs/a/summary.json", f"{REPORTS}/requests/a.json"]
 ALERTS = f"{REPORTS}/alerts/state.json"
+ACKNOWLEDGEMENT = f"{REPORTS}/alerts/acknowledgements/daily-1769904000000.json"
 DECISION = f"{REPORTS}/retraining/0123456789abcdef.json"
 PROPOSALS = [f"{REPORTS}/proposals/train-1.json", f"{REPORTS}/notices/0123.json"]
 
@@ -115,6 +116,7 @@ NEEDED: dict[str, Calls] = {
         ("s3:GetObject", [*RUN, ALERTS, DECISION, PROPOSALS[0], POINTER, ENTRY, *LOGGED]),
         ("s3:GetObject", [f"{BUNDLE}/card.json"]),
         ("s3:PutObject", [f"{REPORTS}/requests/a.json"]),
+        ("s3:GetObject s3:PutObject", [ACKNOWLEDGEMENT]),
         ("s3:ListBucket", [REPORTS, MODELS, PREDICTIONS]),
         ("s3:GetObject s3:PutObject s3:AbortMultipartUpload", [f"{PREDICTIONS}/athena/a.csv"]),
         ("s3:GetBucketLocation", [PREDICTIONS]),
@@ -137,6 +139,7 @@ NEEDED: dict[str, Calls] = {
         ("s3:GetObject", [f"{PREDICTIONS}/labels/{DAY}/a.parquet"]),
         ("s3:GetObject", [f"{PREDICTIONS}/label_draws/a/draw.json"]),
         ("s3:GetObject s3:PutObject", [*RUN, ALERTS, f"{REPORTS}/probation/00000002.json"]),
+        ("s3:GetObject", [ACKNOWLEDGEMENT]),
         ("states:StartExecution", [MACHINE]),
         ("s3:ListBucket", [MODELS, PREDICTIONS, REPORTS]),
         ("kms:Decrypt kms:GenerateDataKey", [KEY]),

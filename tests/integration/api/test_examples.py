@@ -28,6 +28,7 @@ def test_the_script_calls_each_route_that_needs_no_id_and_all_answer(api: Api) -
     document: dict[str, Any] = requests.get(f"{api.url}/openapi.json", timeout=60).json()
     routes = {(m, path) for path, item in document["paths"].items() for m in item}
     wanted = {(method, path) for method, path in routes if "{" not in path and path != "/"}
+    wanted.remove(("post", "/monitoring/acknowledgements"))  # it needs an open incident
     called = {
         ("post" if " --data " in line else "get", match[1])
         for line in done.stderr.splitlines()

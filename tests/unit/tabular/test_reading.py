@@ -430,3 +430,22 @@ def test_a_missing_or_broken_reference_is_named(
         moto_bucket.put(keys.reference(version), content)
     with pytest.raises(NoReference, match=version):
         Models(moto_bucket).reference(version)
+
+
+def test_predictions_that_somebody_only_tried_are_in_no_window(
+    moto_bucket: Bucket, contract: Contract
+) -> None:
+    version = publish_model(moto_bucket, contract)
+    table = records(scored(60, seed=3), contract, version=version)
+    log(moto_bucket, table.slice(0, 40))
+    fall_back(moto_bucket, lines(table.slice(40), source=["test"] * 5))
+    found = read(moto_bucket)
+    assert 55 == len(found.samples[version].finish().table)
+    assert Counter() == +found.damage.malformed
+    assert "source" not in found.samples[version].finish().table.column_names
+    wanted = LastRows(60, before=times.from_millis(END))
+    models, stored = Models(moto_bucket), LogObjects(moto_bucket)
+    start, _ = resolve_window(log=stored, models=models, wanted=wanted)
+    tried = set(table.slice(40, 5)["prediction_id"].to_pylist())
+    counted = [r for r in table.to_pylist() if r["prediction_id"] not in tried]
+    assert min(row["predicted_at"] for row in counted) == start

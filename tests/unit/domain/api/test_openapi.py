@@ -31,6 +31,8 @@ ROUTES = {
     ("get", "/"),
     ("get", "/assets/{file}"),
     ("get", "/monitoring/overview"),
+    ("get", "/monitoring/incidents"),
+    ("post", "/monitoring/acknowledgements"),
     ("get", "/monitoring/traffic"),
     ("get", "/monitoring/runs"),
     ("post", "/monitoring/runs"),
@@ -190,3 +192,29 @@ def test_features_have_their_titles_units_and_descriptions(contract: Contract) -
     assert glucose["description"].startswith("At the time of the visit")
     contributions = schemas["Explanation"]["properties"]["contributions"]["properties"]
     assert "Blood glucose" == contributions["blood_glucose_level"]["title"]
+
+
+def test_every_operation_has_a_tag_that_is_described(contract: Contract) -> None:
+    document = openapi.build_document(contract)
+    operations = [o for item in document["paths"].values() for o in item.values()]
+    assert all(1 == len(operation["tags"]) for operation in operations)
+    assert {tag["name"] for tag in document["tags"]} == {o["tags"][0] for o in operations}
+
+
+def test_every_answer_in_json_is_typed(contract: Contract) -> None:
+    document = openapi.build_document(contract)
+    for path, item in document["paths"].items():
+        if path == "/openapi.json":
+            continue
+        for operation in item.values():
+            for status, answer in operation["responses"].items():
+                content = answer.get("content", {}).get("application/json")
+                assert (
+                    content is None or status[0] != "2" or content["schema"] != {"type": "object"}
+                )
+    schemas = document["components"]["schemas"]
+    assert "integer" == schemas["TimelineRun"]["properties"]["end"]["type"]
+    assert {"$ref": "#/components/schemas/Champion"} in schemas["Overview"]["properties"][
+        "champion"
+    ]["anyOf"]
+    assert "stable" in schemas["IndexEntry"]["properties"]["outcome"]["enum"]

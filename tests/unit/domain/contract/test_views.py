@@ -204,3 +204,12 @@ def test_every_view_answers_on_empty_logs_and_is_documented(
 ) -> None:
     assert [] == _rows(logs, view)
     assert f"`{view}`" in DOCUMENTED.read_text()
+
+
+def test_predictions_that_somebody_only_tried_are_in_no_view(
+    logs: duckdb.DuckDBPyConnection,
+) -> None:
+    rows = [_prediction("a"), _prediction("b") | {"source": "test"}, _prediction("c")]
+    _insert(logs, "prediction_log", [*rows[:2], rows[2] | {"source": None}])
+    found = _rows(logs, "SELECT prediction_id FROM predictions ORDER BY 1")
+    assert [("a",), ("c",)] == found

@@ -12,6 +12,7 @@ from domain.drift.alert_state import (
 from domain.drift.drift import Outcome
 from domain.drift.incident import ESCALATION_PAUSE_MS, RECOVERY_MS, Incident, Transition
 from domain.errors import BadRecord
+from domain.times import DAY_MS
 
 VERSION = "1-0a1b2c3d"
 OPEN = Incident(
@@ -133,3 +134,35 @@ def test_the_incident_to_show_is_an_open_one_and_the_more_serious() -> None:
     late = replace(OPEN, outcome=Outcome.PERFORMANCE_DROP)
     assert [AlertState(OPEN).worst, AlertState(OPEN, late).worst] == [OPEN, late]
     assert OPEN == AlertState(OPEN, replace(late, opened_at=None)).worst
+
+
+def test_an_acknowledged_incident_escalates_only_with_a_more_serious_outcome() -> None:
+    _, opened = Incident().advance(outcome=Outcome.DATA_DRIFT, drifted=["age"], end=DAY_MS)
+    later = opened.advance(
+        outcome=Outcome.DATA_DRIFT, drifted=["bmi"], end=30 * DAY_MS, acknowledged=True
+    )
+    assert Transition.SILENT is later[0]
+    worse = opened.advance(
+        outcome=Outcome.PERFORMANCE_DROP, drifted=["bmi"], end=30 * DAY_MS, acknowledged=True
+    )
+    assert Transition.ESCALATE is worse[0]
+
+
+def test_an_incident_that_recovers_is_remembered() -> None:
+    opened = Incident(
+        last_window_end=5, outcome=Outcome.DATA_DRIFT, drifted=("age",), opened_at=5, notified_at=5
+    )
+    state = AlertState(opened).advance("daily", Incident(last_window_end=9))
+    (past,) = state.past
+    assert ("daily", 5, 9, Outcome.DATA_DRIFT, ("age",)) == (
+        past.kind,
+        past.opened_at,
+        past.closed_at,
+        past.outcome,
+        past.drifted,
+    )
+    assert state == AlertState.from_json(state.to_json())
+    for number in range(200):
+        state = AlertState(replace(opened, opened_at=number), past=state.past)
+        state = state.advance("daily", Incident(last_window_end=number + 1))
+    assert (100, 199) == (len(state.past), state.past[0].opened_at)

@@ -11,7 +11,7 @@ from adapters.athena import Athena, QueryTooSlow
 from domain import keys, times
 from domain.api.dashboard_routes import ROUTES
 from domain.api.report_token import ReportSecret
-from domain.drift.alert_state import AlertState
+from domain.drift.alert_state import AlertState, PastIncident
 from domain.drift.drift import Outcome
 from domain.drift.drift_request import RequestRecord
 from domain.drift.incident import Incident, Transition
@@ -535,3 +535,28 @@ def test_a_secret_can_be_rotated_and_links_stay_signed_by_the_new_one() -> None:
     found = world.get("/monitoring/runs/{run_id}", run_id=summary.run_id)
     token = found["links"]["data_drift"].split("?t=")[1]
     assert ReportSecret("n" * 40).verifies(token, summary.run_id, "data_drift")
+
+
+def test_incidents_are_listed_and_an_open_one_is_acknowledged_once() -> None:
+    world = World()
+    path = "/monitoring/acknowledgements"
+    past = PastIncident(
+        kind="daily", opened_at=1, closed_at=3, outcome=Outcome.DATA_DRIFT, drifted=("bmi",)
+    )
+    incident = Incident(last_window_end=9, outcome=Outcome.DATA_DRIFT, opened_at=7)
+    world.s3.objects[keys.ALERT_STATE] = AlertState(incident, past=(past,)).to_json()
+    found = world.get("/monitoring/incidents")
+    assert [(7, None), (1, 3)] == [(i["opened_at"], i["closed_at"]) for i in found["incidents"]]
+    assert "python -m ops --stage dev acknowledge" == found["acknowledge_command"]
+
+    for body in ({"kind": "daily", "opened_at": 1}, {"kind": "look-back", "opened_at": 7}):
+        assert 404 == world.ask("POST", path, body)["statusCode"]
+    refused = problem_of(world.ask("POST", path, {"kind": "x", "note": "two\nlines", "who": 1}))
+    assert {"#/kind", "#/opened_at", "#/note", "#/who"} == {e["pointer"] for e in refused["errors"]}
+
+    stored = world.ask("POST", path, {"kind": "daily", "opened_at": 7, "note": "Known."})
+    assert 200 == stored["statusCode"]
+    shown = world.get("/monitoring/incidents")["incidents"][0]["acknowledgement"]
+    assert json.loads(stored["body"]) == shown
+    assert ("Known.", 7) == (shown["note"], shown["opened_at"])
+    assert shown["actor"].startswith("the dashboard with API key")

@@ -8,6 +8,8 @@ import pytest
 
 from domain import keys
 from domain.model.scorer import sigmoid
+from domain.model.typical import TypicalValue
+from tests.cards import make_card
 from tests.unit.domain.contract.test_contract import VALID
 from tests.unit.fakes import api_event, problem_of
 from tests.unit.predictor_world import THRESHOLD, World, ok, sent
@@ -153,3 +155,20 @@ def test_a_bad_card_does_not_hide_the_model(world: World, card: bytes | None) ->
     else:
         world.s3.objects[key] = card
     assert THRESHOLD == ok(world.get("/model"))["threshold"]
+
+
+def test_a_try_is_logged_as_one(world: World) -> None:
+    ok(world.predict(VALID, **sent(test="true", explain="true")))
+    ok(world.predict(VALID, **sent(test="false")))
+    assert ["test", "api"] == [row["source"] for row in world.firehose.rows]
+
+
+def test_the_documents_example_has_the_cards_typical_values(world: World) -> None:
+    ref = world.promote(1)
+    typical = (TypicalValue(feature="age", number=42), TypicalValue(feature="gender", text="Male"))
+    card = make_card(ref.version, typical=(*typical, TypicalValue(feature="bmi", number=500)))
+    world.s3.objects[keys.card(ref.version)] = card.to_json()
+    document = ok(world.get("/openapi.json"))
+    body = document["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]
+    example = body["example"]
+    assert (42, "Male", 55) == (example["age"], example["gender"], example["bmi"])  # 500 is invalid

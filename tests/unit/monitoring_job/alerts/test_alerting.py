@@ -9,10 +9,12 @@ import pyarrow as pa
 import pytest
 from botocore.exceptions import ConnectTimeoutError
 
+from adapters.acknowledgements import Acknowledgements
 from adapters.events import EventRefused
 from adapters.s3 import Bucket
 from domain import keys, times
 from domain.contract.contract import Contract
+from domain.drift.acknowledgement import Acknowledgement
 from domain.drift.alert_state import (
     CHANNELS,
     CLAIM_MS,
@@ -453,3 +455,29 @@ def test_drift_that_comes_and_goes_never_counts_as_recovered(moto_bucket: Bucket
         )
         _alerting(moto_bucket, channels).handle_scheduled([run])
     assert 1 == len(channels.mails)
+
+
+def _text(channels: Channels) -> str:
+    return str(channels.mails[-1]["Content"]["Simple"]["Body"]["Text"]["Data"])
+
+
+def test_whoever_acknowledges_gets_no_mail_about_another_column_and_is_named_when_it_is_worse(
+    moto_bucket: Bucket,
+) -> None:
+    channels = Channels()
+    _scheduled(moto_bucket, channels, drift_summary(Outcome.DATA_DRIFT, "age", day=0))
+    assert "python -m ops acknowledge" in _text(channels)
+    opened_at = _state(moto_bucket).incident.opened_at
+    assert opened_at is not None
+    record = Acknowledgement(
+        kind="daily", opened_at=opened_at, acknowledged_at=opened_at, actor="ann", note="New lab."
+    )
+    store = Acknowledgements(moto_bucket)
+    assert record == store.add(record)
+    assert record == store.add(replace(record, actor="bob"))  # the first one stays
+    _scheduled(moto_bucket, channels, drift_summary(Outcome.DATA_DRIFT, "bmi", day=9))
+    assert 1 == len(channels.mails)
+    _scheduled(moto_bucket, channels, drift_summary(Outcome.PERFORMANCE_DROP, day=10))
+    assert 2 == len(channels.mails)
+    assert "by ann: New lab." in _text(channels)
+    assert "ops acknowledge" not in _text(channels)

@@ -1,6 +1,7 @@
 """The evaluation: figures with intervals, the champion on the same rows, card and pictures."""
 
 import json
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,8 @@ class FakeTracking:
     """Remembers what it was given."""
 
     numbers: int = 0
+    name: str = ""
+    descriptions: tuple[str, str] = ("", "")
     metrics: dict[str, float] = field(default_factory=dict)
     documents: dict[str, Any] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
@@ -47,8 +50,12 @@ class FakeTracking:
         self.numbers += 1
         return str(self.numbers)
 
-    def log_final(self, _: str, *, metrics: Any, documents: Any, **__: Any) -> None:
-        self.metrics, self.documents = dict(metrics), dict(documents)
+    def describe(self, number: str, *, model: str, version: str) -> None:
+        assert str(self.numbers) == number
+        self.descriptions = (model, version)
+
+    def log_final(self, _: str, *, name: str, metrics: Any, documents: Any, **__: Any) -> None:
+        self.name, self.metrics, self.documents = name, dict(metrics), dict(documents)
 
     def log_files(self, _: str, folder: Path, name: str) -> None:
         self.files = {f"{name}/{path.name}": path.read_bytes() for path in folder.iterdir()}
@@ -124,6 +131,14 @@ def test_the_first_model_gets_a_card_with_intervals_segments_and_pictures(world:
     card = world.card(result)
 
     assert (True, "first") == (result.promote, result.rule)
+    assert re.fullmatch(rf"{result.version}, F1 0\.\d+, passed the gate", world.tracking.name)
+    model, version = world.tracking.descriptions
+    assert "*Promote model*, changes nothing that serves" in model
+    assert f"Version `{result.version}`" in version
+    assert result.reasons[0] in version
+    typical = {value["feature"]: value for value in card["typical"]}
+    assert world.contract.names == set(typical)
+    assert 20 < typical["age"]["number"] < 60
     assert {
         "f1", "precision", "recall", "roc_auc", "pr_auc", "brier", "log_loss",
         "relative_calibration_error",

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypedDict
 
+from domain.drift.acknowledgement import Acknowledgement, Kind
 from domain.drift.drift import Outcome
 from domain.drift.incident import Incident
 from domain.drift.retraining import Decision
@@ -41,6 +42,30 @@ class Overview:
     runs_total: int
     timeline: tuple[TimelineRun, ...]
     latest: tuple[IndexEntry, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownIncident:
+    """An incident; open without `closed_at`. Times are UTC milliseconds: ends of windows.
+
+    `drifted`: columns, or the model versions that perform worse for the look-back over weeks.
+    """
+
+    kind: Kind
+    opened_at: int
+    closed_at: int | None
+    outcome: Outcome
+    drifted: tuple[str, ...]
+    acknowledgement: Acknowledgement | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentList:
+    """GET /monitoring/incidents: open ones first, then past ones; the guard's latest decisions."""
+
+    incidents: tuple[ShownIncident, ...]
+    decisions: tuple[Decision, ...]
+    acknowledge_command: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

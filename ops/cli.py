@@ -145,6 +145,11 @@ COMMANDS = {
     ),
     "stop": Entry("Stop the running training or scoring.", MODELS, ("",)),
     "ledger": Entry("Show which versions have served, and why.", MODELS, ("", "--json")),
+    "promote": Entry(
+        "Let a version serve, whatever the gate said of it.",
+        MODELS,
+        ("1-0a1b2c3d --reason 'F1 0.42 is enough for a first model.'",),
+    ),
     "rollback": Entry("Let an earlier version serve again.", MODELS, ("", "--to 7-0a1b2c3d")),
     "approve": Entry("Let a model that waits for an approval serve.", MODELS, ("", "7-0a1b2c3d")),
     "reject": Entry(

@@ -40,8 +40,10 @@ def await_champion(target: Target) -> Champion:
     champion = target.champion()
     if champion is None:
         raise OpsError(
-            "The gate refused the model, so nothing can be predicted.",
-            "Look at the reasons in python -m ops status; give more rows or more --trials.",
+            "The gate refused the model, and no other serves yet, so nothing can be predicted.",
+            "Read the reasons in python -m ops status. Give more rows or more --trials, change the "
+            "limit that refused it under [gate] of the contract, or let the model serve all the "
+            "same: python -m ops promote VERSION --reason TEXT",
         )
     if champion.previous is not None:
         since = time.time() - champion.promoted_at / 1000

@@ -95,7 +95,7 @@ def answer(target: Target, proposal: Proposal, *, approved: bool, reason: str = 
     raise OpsError(
         f"Version {proposal.version} was {outcome} before."
         if outcome != "expired"
-        else f"The time to answer for version {proposal.version} ran out: the champion stays.",
+        else f"The time to answer for version {proposal.version} ran out, so nothing changed.",
         f"python -m ops rollback {proposal.version}" if approved else "python -m ops rollback",
     )
 

@@ -76,12 +76,12 @@ class Notices:
             subject=f"Version {proposal.version} waits for your approval until {until}",
             facts=(
                 f"Version {proposal.version} passed the gate. It serves once you approve it;"
-                f" without an answer until {until} the champion stays.",
+                f" without an answer until {until} nothing changes.",
                 *proposal.reasons,
             ),
             commands=(
                 ("Let it serve", f"{self.command} approve {proposal.version}"),
-                ("Keep the champion", f"{self.command} reject {proposal.version} --reason TEXT"),
+                ("Refuse it", f"{self.command} reject {proposal.version} --reason TEXT"),
             ),
             link=self._card(proposal.version),
         )
@@ -92,7 +92,7 @@ class Notices:
         return Notice(
             id=make_id("rejected", proposal.execution),
             type="PromotionRejected",
-            subject=f"The champion stays: version {proposal.version} was not approved",
+            subject=f"Version {proposal.version} was not approved, so nothing changes",
             facts=(proposal.said, *who),
             link=self._card(proposal.version),
         )

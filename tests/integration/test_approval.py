@@ -207,7 +207,7 @@ def test_without_an_answer_the_champion_stays_and_the_operator_hears_of_it(
     assert (False, expected) == (promoted["promoted"], promoted["reasons"])
     with pytest.raises(OpsError, match="ran out"):
         proposals.answer(stage.target, proposal, approved=True)
-    assert "The champion stays" in stage.outbox.subjects[-1]
+    assert "was not approved, so nothing changes" in stage.outbox.subjects[-1]
     proposal = stage.proposal()
     assert ("expired", None, *expected) == (proposal.answer, proposal.answered_by, proposal.said)
 

@@ -47,12 +47,17 @@ def choose_version(target: Target, champion: Champion, wanted: str | None) -> st
                 "The first champion serves: there is none to go back to.", "python -m ops ledger"
             )
         return champion.previous.version
+    check_version(target, champion, wanted)
+    return wanted
+
+
+def check_version(target: Target, champion: Champion | None, wanted: str) -> None:
+    """Raise OpsError unless there is such a model, and another one or none serves."""
     try:
         keys.check_version(wanted)
     except BadKey as error:
         raise OpsError(str(error), "python -m ops ledger") from None
-    if wanted == champion.version:
+    if champion is not None and wanted == champion.version:
         raise OpsError(f"{wanted} serves already.", "python -m ops status")
     if not target.models.bucket.exists(keys.bundle(wanted)):
         raise OpsError(f"There is no version {wanted}.", "python -m ops ledger")
-    return wanted

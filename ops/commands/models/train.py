@@ -100,6 +100,13 @@ def describe_verdict(result: Result) -> Answer:
         kept = sum(prepared.rows.values())
         pairs.append(("data", f"{kept:,} rows of {prepared.rows_read:,} read"))
     pairs += [("data", sentence) for sentence in left_out]
+    refusal, next_step = "The champion stays.", "python -m ops ledger"
+    if evaluated and evaluated.rule == "first":
+        refusal = "The model does not serve, and no other does yet."
+        next_step = (
+            f"python -m ops promote {evaluated.version} --reason TEXT lets it serve all the same. "
+            "Or change what the reasons name, then train again."
+        )
     return Answer(
         data={
             "execution": result.execution,
@@ -109,6 +116,6 @@ def describe_verdict(result: Result) -> Answer:
             "reasons": reasons,
             "left_out": left_out,
         },
-        shown=["Promoted." if result.promoted else "The champion stays.", facts(pairs)],
-        next_step="python -m ops simulate" if result.promoted else "python -m ops ledger",
+        shown=["Promoted." if result.promoted else refusal, facts(pairs)],
+        next_step="python -m ops simulate" if result.promoted else next_step,
     )

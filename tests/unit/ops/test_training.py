@@ -10,10 +10,11 @@ from domain import keys
 from domain.failures import ADVICE, OTHERWISE, UNEXPECTED, explain_failure, split_cause
 from domain.model.champion import Champion, LedgerEntry, ModelRef
 from domain.model.consistency import Consistency
+from domain.model.gate import Rule
 from domain.training.steps import Evaluated, Prepared
 from ops import console, executions
 from ops.commands.machine import status
-from ops.commands.models import ledger, rollback, train
+from ops.commands.models import ledger, promote, rollback, train
 from ops.errors import OpsError
 from ops.executions import Result
 
@@ -121,6 +122,78 @@ def test_a_rollback_that_makes_no_sense_starts_nothing(
 ) -> None:
     with pytest.raises(OpsError, match=complaint):
         _rollback(monkeypatch, target, **options)
+
+
+def _promote(monkeypatch: pytest.MonkeyPatch, target: FakeTarget, *arguments: str) -> Any:
+    started: list[Any] = []
+    monkeypatch.setattr(executions, "start", lambda _, document: started.append(document))
+    monkeypatch.setattr(executions, "follow_quietly", lambda *_: Result("arn", {}))
+    place: Any = target
+    version, reason = arguments
+    promote.run(place, version, reason=reason)
+    return started
+
+
+@pytest.mark.parametrize(("champion", "seq"), [(True, 2), (False, 0)])
+def test_a_version_is_promoted_with_the_reason_and_what_it_replaces(
+    monkeypatch: pytest.MonkeyPatch, target: FakeTarget, champion: bool, seq: int
+) -> None:
+    version = VERSIONS[2].version
+    target.bucket("models").put(keys.bundle(version), b"x")
+    if not champion:
+        target.bucket("models").delete(keys.CHAMPION)
+    started = _promote(monkeypatch, target, version, " Good enough to start with. ")
+    reason = "Good enough to start with."
+    assert [{"promote_version": version, "replaces_seq": seq, "reason": reason}] == started
+
+
+@pytest.mark.parametrize(
+    ("version", "reason", "complaint"),
+    [
+        (VERSIONS[1].version, "Why not?", "serves already"),
+        (VERSIONS[2].version, "Why not?", "There is no version"),
+        (VERSIONS[0].version, "  ", "The reason has 0 characters"),
+        (VERSIONS[0].version, "x" * 501, "The reason has 501 characters"),
+    ],
+)
+def test_a_promotion_that_makes_no_sense_starts_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+    target: FakeTarget,
+    version: str,
+    reason: str,
+    complaint: str,
+) -> None:
+    with pytest.raises(OpsError, match=complaint):
+        _promote(monkeypatch, target, version, reason)
+
+
+def _evaluated(rule: Rule) -> Evaluated:
+    return Evaluated(
+        promote=False,
+        rule=rule,
+        reasons=("Test F1 0.4200 is below 0.5000, the minimum_f1 in [gate] of the contract.",),
+        version="1-0a1b2c3d",
+        sha256="s",
+        metrics={"f1": 0.42},
+        f1_interval=(0.4, 0.5),
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "shown", "hint"),
+    [
+        ("first", "no other does yet", "python -m ops promote 1-0a1b2c3d --reason TEXT"),
+        ("paired", "The champion stays.", "python -m ops ledger"),
+    ],
+)
+def test_a_refused_first_model_is_no_dead_end(rule: Rule, shown: str, hint: str) -> None:
+    evaluated = _evaluated(rule)
+    answer = train.describe_verdict(Result("arn", {evaluated.step: evaluated.to_dict()}))
+    text = "".join(map(console.render, answer.shown))
+    assert shown in text
+    assert "minimum_f1 in [gate] of the contract" in " ".join(text.split())
+    assert hint in answer.next_step
+    assert (rule == "first") is ("champion" not in text)
 
 
 def test_a_damaged_entry_is_a_line_below_the_ledger(target: FakeTarget) -> None:

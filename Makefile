@@ -124,7 +124,7 @@ smoke: setup  ## run the loop once on a new stage, and say what it cost: make sm
 
 # --- checks -----------------------------------------------------------------
 
-CODE := app.py domain adapters tabular lambdas training_job monitoring_job mlflow_server ops stacks benchmarks tests
+CODE := app.py domain adapters tabular lambdas training_job monitoring_job mlflow_server ops stacks circle benchmarks tests
 
 test: check unit integration faults e2e  ## every check and every test
 

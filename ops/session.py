@@ -37,7 +37,7 @@ class Session:
         """Run a command and print its answer and hint; returns the exit status."""
         user_environ = dict(self.environ)
         try:
-            answer = self._with_commands(run(self._target(), **options), user_environ)
+            answer = self._with_commands(run(self.find_target(), **options), user_environ)
             _print(answer, as_json=as_json)
         except (Exception, KeyboardInterrupt) as error:
             from ops.explain import explain
@@ -50,7 +50,7 @@ class Session:
             write_line(f"Next: {self._spell_out(answer.next_step, user_environ)}")
         return answer.status
 
-    def _target(self) -> "Target":
+    def find_target(self) -> "Target":
         """The place to work on; for this machine boto3 is pointed at the emulator."""
         from ops.target import Target
 

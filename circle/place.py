@@ -1,0 +1,27 @@
+"""Where a call works: found as the command line finds it."""
+
+import os
+from pathlib import Path
+
+from ops.laptop import ROOT
+from ops.session import Session
+from ops.target import Target
+
+LOCAL = ROOT / ".local"
+_USERS: dict[str, str] = {}
+"""The variables that the first call found; the emulator's replace them while it is the place."""
+
+
+def find_place(*, stage: str | None, name: str | None, local: Path | None) -> Target:
+    """Find a deployment; raises OpsError with the next step.
+
+    `stage`: of the AWS account; None for this machine. `name`: of the deployment. `local`: folder
+    of what this machine keeps. As the command line does, it points boto3 to the place.
+    """
+    if not _USERS:
+        _USERS.update(os.environ)
+    for variable in [v for v in os.environ if v.startswith("AWS_")]:
+        del os.environ[variable]
+    os.environ.update({v: text for v, text in _USERS.items() if v.startswith("AWS_")})
+    session = Session(stage=stage, name=name, folder=local or LOCAL, environ=os.environ)
+    return session.find_target()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from domain.contract.gate_limits import GateLimits
 from domain.drift.window import MAXIMUM_DAYS
+from training_job.cluster.engine import ENGINE_FIELDS, Engine
 from training_job.settings import MAXIMUM_TRIALS
 from training_job.settings import Settings as TrainingSettings
 
@@ -37,6 +38,7 @@ _RULES = {
     "label_maturity_days": _up_to(0, MAXIMUM_DAYS),
     "production_test_share": _SHARE,
     "replay_days": _up_to(0, MAXIMUM_DAYS),
+    **dict.fromkeys(ENGINE_FIELDS, (lambda _: True, "is checked by Engine")),
 }
 """Fields of `training_job.settings` that a stage may set: test, and what to write."""
 _GATE_KEYS = frozenset(field.name for field in fields(GateLimits))
@@ -53,6 +55,7 @@ def find_problems(document: object) -> list[str]:
         for name in document
         if name not in _RULES
     ]
+    found += [f"training.{problem}" for problem in Engine.problems(document)]
     return found + [
         f"training.{name} {sentence}"
         for name, (holds, sentence) in _RULES.items()

@@ -10,6 +10,7 @@ from domain.drift.retraining import INSTEAD
 from domain.errors import BadRecord
 from domain.model.actor import Caller
 from domain.training.steps import StepResult
+from training_job.cluster.engine import ENGINE_FIELDS, Engine
 from training_job.dataset.production_window import ProductionWindow
 from training_job.erasure.erase_request import EraseRequest
 from training_job.errors import BadInput
@@ -37,6 +38,8 @@ class ExecutionInput:
 
     `reason`: why an earlier version should serve again, for the ledger (up to 500 characters).
     `caller`: who starts it, with a proof for the ledger; None when the caller has none.
+
+    `engine`: what computes the steps over rows, from the fields `engine`, `workers`, `scheduler`.
     """
 
     trials: int | None = None
@@ -53,6 +56,7 @@ class ExecutionInput:
     reason: str | None = None
     caller: Caller | None = None
     erase: EraseRequest | None = None
+    engine: Engine | None = None
 
     @classmethod
     def parse(cls, document: object) -> Self:
@@ -75,6 +79,7 @@ class ExecutionInput:
             problems += ProductionWindow.problems(document["production"])
         if "erase" in document:
             problems += EraseRequest.problems(document["erase"])
+        problems += Engine.problems(document)
         if problems:
             known = ", ".join(rules)
             raise BadInput(
@@ -89,6 +94,9 @@ class ExecutionInput:
             fields["caller"] = Caller.of(fields["caller"])
         if "erase" in fields:
             fields["erase"] = EraseRequest(**fields["erase"])
+        asked = {name: fields.pop(name) for name in ENGINE_FIELDS if name in fields}
+        if asked:
+            fields["engine"] = Engine.parse(asked)
         return cls(**fields)
 
 
@@ -150,4 +158,5 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "reason": (_reason, "must be a text of 1 to 500 characters"),
     "caller": (Caller.is_valid, "must hold a proof, and acts_as only for a part of the loop"),
     "erase": (lambda _: True, "is checked by EraseRequest"),
+    **dict.fromkeys(ENGINE_FIELDS, (lambda _: True, "is checked by Engine")),
 }

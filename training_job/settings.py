@@ -22,6 +22,10 @@ class Settings(Environment):
     for testing. A challenger's answers to the requests of the last `replay_days` days are compared
     with those that were given (0: not at all).
 
+    `engine`, `workers` and `scheduler` are defaults, too (see `training_job.cluster.engine`).
+    `worker_...`: where and how a step starts the tasks that work for it; several names are joined
+    by commas.
+
     `guard_principal` and `probation_principal`: how the ARNs of those parts begin after the
     account's number, such as ``assumed-role/circle-dev-guard/``.
     """
@@ -45,3 +49,12 @@ class Settings(Environment):
     guard_principal: str = ""
     probation_principal: str = ""
     delivery_seconds: int = 0
+    engine: str = "local"
+    workers: int = 0
+    scheduler: str = ""
+    worker_cluster: str = ""
+    worker_family: str = ""
+    worker_container: str = ""
+    worker_subnets: str = ""
+    worker_security_groups: str = ""
+    worker_provider: str = "FARGATE"

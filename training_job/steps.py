@@ -4,7 +4,8 @@ import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from adapters import aws, executions, identity
 from adapters.model_store import ModelStore
@@ -24,6 +25,7 @@ from domain.training.steps import (
     StepResult,
     Tuned,
 )
+from training_job.cluster.engine import ENGINE_FIELDS, Engine
 from training_job.errors import BadInput
 from training_job.inputs import State
 from training_job.promotion import lock
@@ -35,6 +37,9 @@ from training_job.promotion.repair import repair as restore
 from training_job.settings import Settings
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from training_job.cluster.cluster import Cluster
     from training_job.dataset.production_rows import Source
     from training_job.evaluation.replay import LoggedRequests
 
@@ -42,6 +47,11 @@ BY_HAND = "by-hand"
 """The execution of a step that no state machine started."""
 MAXIMUM_REASONS_LENGTH = 2000
 """Characters of the verdict's reasons that are handed from state to state."""
+
+
+def open_bucket(name: str) -> Bucket:
+    """The bucket of that name; also called on workers, since no client can be sent there."""
+    return Bucket(aws.client("s3", timeout_seconds=60), name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +71,7 @@ class Context:
 
     def bucket(self, name: str) -> Bucket:
         """The bucket of that name."""
-        return Bucket(aws.client("s3", timeout_seconds=60), name)
+        return open_bucket(name)
 
     @property
     def data(self) -> Bucket:
@@ -77,6 +87,14 @@ class Context:
     def predictions(self) -> Bucket:
         """The predictions bucket."""
         return self.bucket(self.settings.predictions_bucket)
+
+    @property
+    def engine(self) -> Engine:
+        """What computes the steps over rows: the input's choice, or the stage's."""
+        settings, asked = self.settings, self.state.input.engine
+        if asked is not None:
+            return asked
+        return Engine.parse({name: getattr(settings, name) for name in ENGINE_FIELDS})
 
     @property
     def now(self) -> int:
@@ -110,25 +128,54 @@ class Context:
 
 def prepare(context: Context) -> Prepared:
     """Take the training lock, then make the dataset."""
-    from training_job.dataset.prepare import prepare as run
-
     read_pointer(ModelStore(context.models))  # better refused now than after the search
     sfn = aws.client("stepfunctions")
     lock.take(
         context.models, context.execution, is_running=lambda arn: executions.is_running(sfn, arn)
     )
     started_by = context.actors.name(context.state.input.caller)
-    prepared = run(
-        contract=context.contract,
-        bucket=context.data,
-        raw_prefix=context.state.input.raw_prefix,
-        salt=context.settings.split_salt,
-        bad_row_share=context.settings.bad_row_share,
-        execution=context.name,
-        say=context.say,
-        source=_choose_production(context),
+    return replace(_prepare(context), started_by=started_by)
+
+
+def _prepare(context: Context) -> Prepared:
+    options: dict[str, Any] = {
+        "contract": context.contract,
+        "bucket": context.data,
+        "raw_prefix": context.state.input.raw_prefix,
+        "salt": context.settings.split_salt,
+        "bad_row_share": context.settings.bad_row_share,
+        "execution": context.name,
+        "say": context.say,
+        "source": _choose_production(context),
+    }
+    if context.engine.is_local:
+        from training_job.dataset.prepare import prepare as run
+
+        return run(**options)
+    from training_job.dataset.partitioned.prepare import prepare as run_parts
+
+    with _open_cluster(context) as cluster:
+        data = partial(open_bucket, context.settings.data_bucket)
+        return run_parts(**options, cluster=cluster, open_bucket=data)
+
+
+def _open_cluster(context: Context) -> "AbstractContextManager[Cluster]":
+    """The cluster that the step works on; the local engine never imports Dask."""
+    from training_job.cluster.opening import open_cluster
+    from training_job.cluster.tasks import WorkerTasks
+
+    settings = context.settings
+    tasks = WorkerTasks(
+        ecs=aws.client("ecs"),
+        cluster=settings.worker_cluster,
+        family=settings.worker_family,
+        container=settings.worker_container,
+        subnets=tuple(settings.worker_subnets.split(",")),
+        security_groups=tuple(settings.worker_security_groups.split(",")),
+        provider=settings.worker_provider,
+        processes=max(settings.processes, 1),
     )
-    return replace(prepared, started_by=started_by)
+    return open_cluster(context.engine, tasks, context.say)
 
 
 def _choose_production(context: Context) -> "Source | None":

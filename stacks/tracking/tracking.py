@@ -30,7 +30,8 @@ class TrackingStack(Stack):
     """The VPC, and security groups that allow training -> MLflow -> Postgres and nothing else.
 
     Tasks run in public subnets with a public address, which costs less than a NAT; nothing can
-    connect to them from outside. The database has isolated subnets. S3 is reached through a gateway
+    connect to them from outside, and only training tasks to each other. The database has isolated
+    subnets. S3 is reached through a gateway
     endpoint, which is free.
     """
 
@@ -51,8 +52,11 @@ class TrackingStack(Stack):
             self,
             "TrainingGroup",
             vpc=self.vpc,
-            description="Training tasks: anything out, nothing in",
+            description="Training tasks: anything out, only each other in",
             allow_all_outbound=True,
+        )
+        self.training_group.add_ingress_rule(
+            self.training_group, ec2.Port.all_tcp(), "A step and the workers that it starts"
         )
         database = TrackingDatabase(
             self,

@@ -26,6 +26,7 @@ from stacks.training.training_task import (
     grant_erasure,
     grant_promotion,
     grant_steps,
+    grant_workers,
 )
 
 ERASURE_SIZE = (2048, 4096)
@@ -70,6 +71,7 @@ class TrainingStack(Stack):
                 target=target,
                 storage=storage,
                 mlflow_url=mlflow_url,
+                workers=self._describe_workers(stage, network) if family == name else {},
             ).definition
             for construct_id, family, cpu, memory in (
                 ("Steps", name, stage.training_cpu, stage.training_memory),
@@ -78,6 +80,7 @@ class TrainingStack(Stack):
             )
         )
         grant_steps(steps.task_role, storage)
+        grant_workers(steps, self._cluster.attr_arn)
         grant_promotion(promotion.task_role, storage)
         grant_erasure(erasure.task_role, storage)
         self.machine = TrainingMachine(
@@ -144,6 +147,17 @@ class TrainingStack(Stack):
             spot=spot,
             network=network,
         )
+
+    def _describe_workers(self, stage: Stage, network: TaskNetwork) -> dict[str, str]:
+        """Settings of `training_job`: where and how a step starts the tasks that work for it."""
+        return {
+            "worker_cluster": self._cluster.attr_arn,
+            "worker_family": self._name,
+            "worker_container": CONTAINER,
+            "worker_subnets": ",".join(network.subnet_ids),
+            "worker_security_groups": ",".join(network.security_group_ids),
+            "worker_provider": "FARGATE_SPOT" if stage.training_spot else "FARGATE",
+        }
 
     def grant_describe(self, role: iam.IRole, reason: str, *further: str) -> None:
         """Let the role describe any execution; `reason`: why it must be any.

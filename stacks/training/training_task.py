@@ -1,6 +1,8 @@
 """The Fargate tasks of the training: their container and the rights of their roles."""
 
-from aws_cdk import Duration
+from collections.abc import Mapping
+
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -22,7 +24,8 @@ SCRATCH = "scratch"
 class TrainingTaskDefinition(Construct):
     """Task family `name`: `training_job` with a read-only root and a ``/tmp`` of its own.
 
-    `cpu` in CPU units, `memory` in MiB. The role may do nothing yet.
+    `cpu` in CPU units, `memory` in MiB. `workers`: settings of the tasks that a step may start. The
+    role may do nothing yet.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class TrainingTaskDefinition(Construct):
         target: Target,
         storage: StorageStack,
         mlflow_url: str,
+        workers: Mapping[str, str],
     ) -> None:
         super().__init__(scope, construct_id)
         stage = settings.stage
@@ -69,6 +73,7 @@ class TrainingTaskDefinition(Construct):
                 **{
                     "processes": target.tuning_processes(cpu),
                     "delivery_seconds": target.delivery_seconds(stage.stream_seconds),
+                    **workers,
                     **stage.training,
                 },
             ).to_env(),
@@ -103,6 +108,36 @@ def grant_steps(role: iam.IRole, storage: StorageStack) -> None:
     own = (*(f"{prefix}*" for prefix in (keys.MLFLOW, keys.STUDIES, keys.BUNDLES)), keys.LOCK)
     grants.read(role, storage.models, keys.CHAMPION, *own)
     grants.write(role, storage.models, *own, in_parts=True)
+
+
+def grant_workers(definition: ecs.FargateTaskDefinition, cluster_arn: str) -> None:
+    """Let a step start tasks of its own definition, which work for it, and stop them."""
+    role, execution_role = definition.task_role, definition.obtain_execution_role()
+    stack = Stack.of(definition)
+    here = f"arn:{stack.partition}:ecs:{stack.region}:{stack.account}"
+    on_cluster = {"ArnEquals": {"ecs:cluster": cluster_arn}}
+    revisions = f"task-definition/{definition.family}:*"
+    for action, resource in (("ecs:RunTask", revisions), ("ecs:StopTask", "task/*")):
+        role.add_to_principal_policy(
+            iam.PolicyStatement(
+                actions=[action], resources=[f"{here}:{resource}"], conditions=on_cluster
+            )
+        )
+    role.add_to_principal_policy(
+        iam.PolicyStatement(
+            actions=["iam:PassRole"],
+            resources=[role.role_arn, execution_role.role_arn],
+            conditions={"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+        )
+    )
+    reported = "arn:<AWS::Partition>:ecs:<AWS::Region>:<AWS::AccountId>"
+    acknowledge(
+        role,
+        {
+            wildcard_finding(f"{reported}:{revisions}"): "Each deployment makes a new revision.",
+            wildcard_finding(f"{reported}:task/*"): "A task has its id only once it was started.",
+        },
+    )
 
 
 def grant_promotion(role: iam.IRole, storage: StorageStack) -> None:

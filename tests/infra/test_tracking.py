@@ -39,7 +39,7 @@ def test_training_reaches_mlflow_mlflow_its_database_and_nobody_else_anything(
 ) -> None:
     assert [("{TrainingGroup.GroupId}", 5000)] == ingress(aws, "MlflowGroup")
     assert [("{MlflowGroup.GroupId}", 5432)] == ingress(aws, "DatabaseGroup")
-    assert [] == ingress(aws, "TrainingGroup")
+    assert [("{TrainingGroup.GroupId}", 0)] == ingress(aws, "TrainingGroup")
 
 
 def test_the_database_has_no_way_out_and_no_public_address(aws: Assembly) -> None:

@@ -31,6 +31,8 @@ RARE = {
     ("DriftRole", "states:StartExecution"): "when a promotion proves wrong",
     ("RetrainingGuardRole", "sns:Publish"): "Lambda itself, when the guard failed",
     ("PromotionTaskTaskRole", "states:SendTaskFailure"): "when a step fails",
+    ("StepsTaskTaskRole", "ecs:RunTask"): "when an execution asks for workers",
+    ("StepsTaskTaskRole", "ecs:StopTask"): "when an execution asked for workers",
 }
 """Calls of ours that only trouble brings about; unit and fault tests bring it about."""
 

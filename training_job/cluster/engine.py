@@ -6,6 +6,8 @@ from typing import Any, Literal, Self, get_args
 
 EngineName = Literal["local", "dask"]
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
+ENGINE_FIELDS = ("engine", "workers", "scheduler")
+"""Fields of an execution's input, and of a stage's settings, that choose the engine."""
 MAXIMUM_WORKERS = 100
 SCHEMES = ("tcp://", "tls://", "ucx://", "ws://", "wss://")
 

@@ -186,6 +186,9 @@ NEEDED: dict[str, Calls] = {
     "StepsTaskTaskRole": [
         *ANSWER,
         ("states:DescribeExecution", [EXECUTION]),
+        ("ecs:RunTask", [arn("ecs", "task-definition/circle-dev-training:7")]),
+        ("ecs:StopTask", [arn("ecs", "task/Cluster/0123456789abcdef")]),
+        ("iam:PassRole", [f"{{StepsTask{role}Role.Arn}}" for role in ("Task", "Execution")]),
         ("s3:ListBucket", [DATA, MODELS, PREDICTIONS]),
         ("s3:GetObject", [f"{DATA}/raw/patients.csv", POINTER, *LOGGED]),
         ("s3:GetObject", [f"{PREDICTIONS}/labels/{DAY}/a.parquet"]),

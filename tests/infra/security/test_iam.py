@@ -129,6 +129,10 @@ FORBIDDEN = [
     ("DashboardBackendRole", "athena:GetQueryResults", arn("athena", "workgroup/heart-dev")),
     ("DashboardBackendRole", "glue:GetTable", arn("glue", "table/heart_dev/prediction_log")),
     ("StepsTaskTaskRole", "states:SendTaskSuccess", OTHER_MACHINE),
+    # A step starts workers with its own rights, and no others.
+    ("StepsTaskTaskRole", "ecs:RunTask", arn("ecs", "task-definition/circle-dev-promotion:7")),
+    ("StepsTaskTaskRole", "iam:PassRole", "{PromotionTaskTaskRole.Arn}"),
+    ("PromotionTaskTaskRole", "ecs:RunTask", arn("ecs", "task-definition/circle-dev-training:7")),
 ]
 """(role, action, resource)."""
 
@@ -185,10 +189,11 @@ def test_what_would_do_harm_is_refused(
     assert not with_context(policies[role], action, resource)
 
 
+@pytest.mark.parametrize("starter", ["TrainingRole", "StepsTaskTaskRole"])
 def test_tasks_run_on_the_deployments_own_cluster_and_roles_go_to_ecs_only(
-    policies: dict[str, list[Statement]],
+    policies: dict[str, list[Statement]], starter: str
 ) -> None:
-    machine = policies["TrainingRole"]
+    machine = policies[starter]
     task, role = arn("ecs", "task-definition/circle-dev-training:7"), "{StepsTaskTaskRole.Arn}"
     assert allows(machine, "ecs:RunTask", task, **CLUSTER)
     assert not allows(machine, "ecs:RunTask", task, **{"ecs:cluster": arn("ecs", "cluster/heart")})

@@ -13,6 +13,7 @@ NOT_RECORDED = {
     "sqs:SendMessage": "Lambda itself, for an event on which the function failed",
     "kms:Decrypt": "S3, Secrets Manager and SNS, with their caller's rights",
     "kms:GenerateDataKey": "S3 and SNS, with their caller's rights",
+    "iam:PassRole": "ECS, with the rights of the step that starts a worker",
     "glue:GetDatabase": "Athena, with its caller's rights",
     "glue:GetPartitions": "Athena, with its caller's rights",
     "glue:GetTable": "Athena, with its caller's rights",

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from training_job.cluster.engine import Engine
 from training_job.dataset.production_window import ProductionWindow
 from training_job.errors import BadInput
 from training_job.inputs import ExecutionInput, State
@@ -25,6 +26,15 @@ from training_job.inputs import ExecutionInput, State
         ({"rollback": True, "check": True}, "rollback and check exclude each other"),
         ({"check": "yes"}, "check must be true or false"),
         ([1], "must be a JSON object"),
+        ({"engine": "spark"}, "engine must be one of local, dask"),
+        ({"engine": "dask"}, "needs workers .*or the address of a scheduler"),
+        ({"engine": "dask", "workers": 0}, "needs workers"),
+        ({"engine": "dask", "workers": 2, "scheduler": "tcp://a:1"}, "needs workers"),
+        ({"engine": "dask", "workers": 101}, "workers must be at most 100"),
+        ({"engine": "dask", "workers": True}, "workers must be a whole number"),
+        ({"engine": "dask", "scheduler": "http://a:1"}, "scheduler must be an address"),
+        ({"engine": "dask", "scheduler": "tcp://a"}, "scheduler must be an address"),
+        ({"workers": 2}, 'workers and scheduler need "engine": "dask"'),
     ],
 )
 def test_a_bad_input_is_one_sentence(document: object, complaint: str) -> None:
@@ -46,6 +56,22 @@ def test_production_rows_may_be_chosen_or_declined(
     document: object, expected: ProductionWindow | None
 ) -> None:
     assert expected == ExecutionInput.parse(document).production
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        ({}, None),
+        ({"engine": "local"}, Engine()),
+        ({"engine": "dask", "workers": 4}, Engine("dask", workers=4)),
+        (
+            {"engine": "dask", "scheduler": "tcp://10.0.0.7:8786"},
+            Engine("dask", scheduler="tcp://10.0.0.7:8786"),
+        ),
+    ],
+)
+def test_an_execution_chooses_its_engine(document: object, expected: Engine | None) -> None:
+    assert expected == ExecutionInput.parse(document).engine
 
 
 def test_the_state_splits_into_input_and_results() -> None:

@@ -1,0 +1,81 @@
+"""Open the cluster of a step: one that is there already, or one that ends with the step."""
+
+import contextlib
+import socket
+import time
+from collections.abc import Callable, Iterator
+
+from distributed import Client, LocalCluster
+
+from training_job.cluster.cluster import Cluster, quiet
+from training_job.cluster.engine import Engine
+from training_job.cluster.tasks import WorkerTasks
+from training_job.errors import BadInput, Interrupted
+
+CONNECT_SECONDS = 30.0
+START_SECONDS = 600.0
+"""How long workers may take to start: provisioning, pulling the image, and importing."""
+POLL_SECONDS = 0.5
+ANY_HOST = "8.8.8.8"
+
+
+@contextlib.contextmanager
+def open_cluster(
+    engine: Engine, tasks: WorkerTasks, say: Callable[[str], None]
+) -> Iterator[Cluster]:
+    """A cluster with at least one worker; raises BadInput or Interrupted.
+
+    Of a step's own cluster this process holds the scheduler, so that it ends with the step.
+    """
+    quiet()
+    if engine.scheduler:
+        with _connect(engine.scheduler) as cluster:
+            _wait(cluster, 1, say)
+            yield cluster
+        return
+    count = engine.workers * tasks.processes
+    with (
+        LocalCluster(  # type: ignore[no-untyped-call]  # Dask's own
+            n_workers=0, host=find_address(), scheduler_port=0, dashboard_address=None
+        ) as scheduler,
+        _connect(scheduler.scheduler_address) as cluster,
+        tasks.running(engine.workers, scheduler.scheduler_address),
+    ):
+        _wait(cluster, count, say)
+        yield cluster
+
+
+@contextlib.contextmanager
+def _connect(address: str) -> Iterator[Cluster]:
+    try:
+        client = Client(address, timeout=CONNECT_SECONDS)  # type: ignore[no-untyped-call]  # Dask's own
+    except (OSError, TimeoutError):
+        raise BadInput(
+            f"No Dask scheduler answers at {address}: correct the address, or leave it out and say"
+            " how many workers the step shall start."
+        ) from None
+    with client:
+        yield Cluster(client)
+
+
+def _wait(cluster: Cluster, count: int, say: Callable[[str], None]) -> None:
+    """Until so many workers have come."""
+    deadline = time.monotonic() + START_SECONDS
+    while cluster.workers < count:
+        if time.monotonic() > deadline:
+            raise Interrupted(
+                f"Only {cluster.workers} of {count} workers came within"
+                f" {START_SECONDS / 60:.0f} minutes. Start the step again."
+            )
+        time.sleep(POLL_SECONDS)
+    say(f"{cluster.workers} workers are there")
+
+
+def find_address() -> str:
+    """The address that other tasks of the network reach this one at; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as way:
+        try:
+            way.connect((ANY_HOST, 53))
+            return str(way.getsockname()[0])
+        except OSError:  # no way out: everything is on this machine
+            return "127.0.0.1"

@@ -1,0 +1,81 @@
+"""The workers of a step's own cluster: tasks of the step's own task definition."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from training_job.errors import Interrupted
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecs import ECSClient
+
+DEATH_SECONDS = 60
+"""A worker that can't reach its scheduler for so long ends, even when the step was killed."""
+PER_CALL = 10
+"""The most tasks that one call of RunTask starts."""
+STOPPED = "The step that it worked for has ended."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerTasks:
+    """How to start a worker. `cluster`: the ARN of the ECS cluster. `family`: the task definition's
+    newest revision. `provider`: ``FARGATE`` or ``FARGATE_SPOT``. `processes`: workers in each task.
+    """
+
+    ecs: "ECSClient"
+    cluster: str
+    family: str
+    container: str
+    subnets: tuple[str, ...]
+    security_groups: tuple[str, ...]
+    provider: str
+    processes: int
+    started: list[str] = field(default_factory=list)
+
+    @contextlib.contextmanager
+    def running(self, count: int, scheduler: str) -> Iterator[None]:
+        """Start so many tasks, and stop them in the end; raises Interrupted."""
+        try:
+            self._start(count, scheduler)
+            yield
+        finally:
+            self._stop()
+
+    def _start(self, count: int, scheduler: str) -> None:
+        for first in range(0, count, PER_CALL):
+            answer = self.ecs.run_task(**self._request(min(PER_CALL, count - first), scheduler))
+            self.started.extend(task["taskArn"] for task in answer["tasks"])
+            if answer["failures"]:
+                reasons = sorted({str(one.get("reason")) for one in answer["failures"]})
+                raise Interrupted(
+                    f"Only {len(self.started)} of {count} workers could be started:"
+                    f" {', '.join(reasons)}. Start the step again, or with fewer workers."
+                )
+
+    def _request(self, count: int, scheduler: str) -> Any:
+        command = ["python", "-m", "distributed.cli.dask_worker", scheduler]
+        command += ["--death-timeout", str(DEATH_SECONDS), "--no-dashboard"]
+        command += ["--nworkers", str(self.processes), "--nthreads", "1"]
+        return {
+            "cluster": self.cluster,
+            "taskDefinition": self.family,
+            "count": count,
+            "capacityProviderStrategy": [{"capacityProvider": self.provider, "weight": 1}],
+            "networkConfiguration": {
+                "awsvpcConfiguration": {
+                    "subnets": list(self.subnets),
+                    "securityGroups": list(self.security_groups),
+                    "assignPublicIp": "ENABLED",  # there is no NAT
+                }
+            },
+            "overrides": {"containerOverrides": [{"name": self.container, "command": command}]},
+        }
+
+    def _stop(self) -> None:
+        """Stop what was started. A task that can't be stopped ends when it misses its scheduler."""
+        for arn in self.started:
+            with contextlib.suppress(BotoCoreError, ClientError):
+                self.ecs.stop_task(cluster=self.cluster, task=arn, reason=STOPPED)

@@ -2,7 +2,8 @@
 
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -41,7 +42,9 @@ if TYPE_CHECKING:
 
     from training_job.cluster.cluster import Cluster
     from training_job.dataset.production_rows import Source
+    from training_job.evaluation.final import Final
     from training_job.evaluation.replay import LoggedRequests
+    from training_job.search.fitters import FitsTrials
 
 BY_HAND = "by-hand"
 """The execution of a step that no state machine started."""
@@ -219,6 +222,7 @@ def tune(context: Context) -> Tuned:
     from training_job.search.tune import tune as run
 
     settings, asked = context.settings, context.state.input
+    seed = settings.seed if asked.seed is None else asked.seed
     return run(
         contract=context.contract,
         data=context.data,
@@ -228,20 +232,44 @@ def tune(context: Context) -> Tuned:
         execution=context.name,
         trials=settings.trials if asked.trials is None else asked.trials,
         processes=settings.processes,
-        seed=settings.seed if asked.seed is None else asked.seed,
+        seed=seed,
         say=context.say,
+        fitting=None if context.engine.is_local else _fit_on_cluster(context, seed),
     )
+
+
+@contextmanager
+def _fit_on_cluster(context: Context, seed: int) -> "Iterator[tuple[FitsTrials, bool]]":
+    """See `training_job.search.tune.Fitting`."""
+    from training_job.dataset.dataset import list_parts
+    from training_job.model.cluster_fit import ClusterData
+    from training_job.search.cluster_fitters import ClusterFitters
+
+    dataset_id = context.state.result(Prepared).dataset_id
+    train, valid = (list_parts(context.data, dataset_id, side) for side in ("train", "valid"))
+    with _open_cluster(context) as cluster:
+        rows = ClusterData.open(
+            cluster,
+            partial(open_bucket, context.settings.data_bucket),
+            context.contract,
+            train=[*train],
+            valid=[*valid],
+            seed=seed,
+        )
+        yield ClusterFitters(rows, seed), rows.search_uploaded
 
 
 def evaluate(context: Context) -> Evaluated:
     """Fit the final model and compare it with the champion."""
     from training_job.evaluation.evaluate import evaluate as run
+    from training_job.evaluation.final import fit_final
 
     settings, asked = context.settings, context.state.input
     limits = context.contract.gate
     if asked.minimum_f1 is not None:
         limits = replace(limits, minimum_f1=asked.minimum_f1)
     promotion.align_registry(context.models, context.tracking)
+    fit = fit_final if context.engine.is_local else partial(_fit_final_on_cluster, context)
     result = run(
         contract=context.contract,
         data=context.data,
@@ -254,8 +282,18 @@ def evaluate(context: Context) -> Evaluated:
         limits=limits,
         say=context.say,
         requests=_choose_requests(context),
+        fit=fit,
     )
     return replace(result, reasons=_shorten(result.reasons))
+
+
+def _fit_final_on_cluster(context: Context, *positional: Any, **named: Any) -> "Final":
+    """See `training_job.evaluation.final`; the workers end before the model is evaluated."""
+    from training_job.evaluation.final import fit_final_on
+
+    data = partial(open_bucket, context.settings.data_bucket)
+    with _open_cluster(context) as cluster:
+        return fit_final_on(*positional, cluster=cluster, open_data=data, **named)
 
 
 def _shorten(reasons: tuple[str, ...]) -> tuple[str, ...]:

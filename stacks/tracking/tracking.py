@@ -31,8 +31,7 @@ class TrackingStack(Stack):
 
     Tasks run in public subnets with a public address, which costs less than a NAT; nothing can
     connect to them from outside, and only training tasks to each other. The database has isolated
-    subnets. S3 is reached through a gateway
-    endpoint, which is free.
+    subnets. S3 is reached through a gateway endpoint, which is free.
     """
 
     def __init__(

@@ -41,9 +41,21 @@ class Cluster:
     client: Client
 
     @property
+    def addresses(self) -> set[str]:
+        """Of the workers that are alive."""
+        return set(self.client.scheduler_info(n_workers=-1)["workers"])
+
+    @property
     def workers(self) -> int:
         """How many are alive."""
-        return len(self.client.scheduler_info(n_workers=-1)["workers"])
+        return len(self.addresses)
+
+    def submit(self, work: Callable[[], Any], *, worker: str) -> Future[Any]:
+        """Do it there, or elsewhere if that worker is lost."""
+        found: Future[Any] = self.client.submit(
+            work, workers=[worker], allow_other_workers=True, pure=False
+        )
+        return found
 
     def map(
         self, function: Callable[..., Any], *places: Sequence[Any], **options: Any

@@ -36,7 +36,7 @@ def open_cluster(
     count = engine.workers * tasks.processes
     with (
         LocalCluster(  # type: ignore[no-untyped-call]  # Dask's own
-            n_workers=0, host=find_address(), scheduler_port=0, dashboard_address=None
+            n_workers=0, host=find_address(), scheduler_port=0, dashboard_address=":0"
         ) as scheduler,
         _connect(scheduler.scheduler_address) as cluster,
         tasks.running(engine.workers, scheduler.scheduler_address),

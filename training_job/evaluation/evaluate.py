@@ -22,7 +22,7 @@ from training_job.code_version import code_version
 from training_job.dataset import dataset
 from training_job.dataset.dataset import Split
 from training_job.evaluation import card as cards
-from training_job.evaluation.final import fit_final
+from training_job.evaluation.final import FitFinal, fit_final
 from training_job.evaluation.incumbent import Incumbent
 from training_job.evaluation.looks import EarlierVerdicts
 from training_job.evaluation.missing import measure_missing
@@ -59,16 +59,18 @@ def evaluate(
     limits: GateLimits,
     say: Callable[[str], None],
     requests: LoggedRequests | None = None,
+    fit: FitFinal = fit_final,
 ) -> Evaluated:
     """Fit the best parameters, evaluate on the test rows, register the model and export it.
 
     The final model is fitted on the training rows. Early stopping and the threshold use the
     validation rows, never the test rows. `requests` are those that the model's answers are replayed
-    on. Raises ExportDisagrees before anything is registered.
+    on. `fit`: see `training_job.evaluation.final`. Raises ExportDisagrees before anything is
+    registered.
     """
     manifest = dataset.read_manifest(data, dataset_id)
     left_out = manifest.left_out
-    final = fit_final(data, dataset_id, contract, params, seed=seed)
+    final = fit(data, dataset_id, contract, params, seed=seed)
     fitted, test = final.fitted, Split.download(data, dataset_id, "test", contract)
     bundle = Bundle(contract, export(fitted.booster), fitted.threshold)
     compared = prove(bundle, fitted.booster, test)

@@ -7,6 +7,7 @@ Where enough are missing already nothing is changed: there, that a value is miss
 something.
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +32,11 @@ class Masking:
     @classmethod
     def of(cls, train: Split | SplitFile, contract: Contract, seed: int) -> "Masking":
         """What the training rows need."""
-        names = rarely_missing(train, contract)
+        return cls.of_names(rarely_missing(train, contract), contract, seed)
+
+    @classmethod
+    def of_names(cls, names: Collection[str], contract: Contract, seed: int) -> "Masking":
+        """The same by the features' names."""
         spans = []
         start = 0
         for feature in contract.features:
@@ -40,6 +45,21 @@ class Masking:
                 spans.append((start, stop))
             start = stop
         return cls(tuple(spans), seed)
+
+    def apply_within(self, matrix: Matrix, start: int, *, rows: int, batch_rows: int) -> None:
+        """Blank what `apply` blanks in the whole of so many rows, of which these begin at `start`.
+
+        `batch_rows`: of every batch but the last one.
+        """
+        for batch in range(start // batch_rows, -(-(start + len(matrix)) // batch_rows)):
+            first = batch * batch_rows
+            whole = min(batch_rows, rows - first)
+            begin, end = max(start - first, 0), min(start + len(matrix) - first, whole)
+            part = matrix[first + begin - start : first + end - start]
+            random = np.random.default_rng((self.seed, batch))
+            for low, high in self.spans:
+                chosen = random.random(whole, np.float32)[begin:end] < SHARE
+                part[chosen, low:high] = np.nan
 
     def apply(self, matrix: Matrix, batch: int) -> None:
         """Blank values in place; the same ones each time for the same seed and batch."""
@@ -50,9 +70,11 @@ class Masking:
 
 def rarely_missing(train: Split | SplitFile, contract: Contract) -> tuple[str, ...]:
     """Features that may be missing and are so in too few training rows to learn from."""
-    rows = max(len(train.labels), 1)
-    return tuple(
-        feature.name
-        for feature in contract.features
-        if feature.nullable and train.count_missing(feature.name) < ENOUGH * rows
-    )
+    nullable = [feature.name for feature in contract.features if feature.nullable]
+    missing = {name: train.count_missing(name) for name in nullable}
+    return choose_rare(missing, len(train.labels))
+
+
+def choose_rare(missing: Mapping[str, int], rows: int) -> tuple[str, ...]:
+    """The same from counts of missing values by nullable feature, in so many rows."""
+    return tuple(name for name, count in missing.items() if count < ENOUGH * max(rows, 1))

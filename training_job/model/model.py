@@ -96,20 +96,28 @@ class RowWeights:
             return None
         first = np.ones(len(train.labels)) if train.weights is None else train.weights
         second = np.ones(len(valid.labels)) if valid.weights is None else valid.weights
-        newer = ~valid.uploaded
-        enough = (
-            np.count_nonzero(newer) >= VALIDATING_ROWS
-            and VALIDATING_POSITIVES
-            <= np.count_nonzero(valid.labels[newer] == 1)
-            <= np.count_nonzero(newer) - VALIDATING_POSITIVES
-        )
+        enough = validates_alone(valid.labels, valid.uploaded)
         if enough:
-            second = np.where(newer, second, 0.0)
-        return cls(first, second, train.uploaded, bool(enough))
+            second = scale_uploaded(second, valid.uploaded, 0.0)
+        return cls(first, second, train.uploaded, enough)
 
     def for_training(self, uploaded_weight: float) -> Floats:
         """The training rows' weights when the uploaded ones count so much."""
-        return np.where(self.uploaded, uploaded_weight, 1.0) * self.train
+        return scale_uploaded(self.train, self.uploaded, uploaded_weight)
+
+
+def validates_alone(labels: Labels, uploaded: Bools) -> bool:
+    """Whether the validation side has enough production rows, and of either class."""
+    newer = ~uploaded
+    rows, positives = np.count_nonzero(newer), np.count_nonzero(labels[newer] == 1)
+    return bool(
+        rows >= VALIDATING_ROWS and VALIDATING_POSITIVES <= positives <= rows - VALIDATING_POSITIVES
+    )
+
+
+def scale_uploaded(weights: Floats, uploaded: Bools, factor: float) -> Floats:
+    """The rows' weights when the uploaded ones count so much."""
+    return np.where(uploaded, factor, 1.0) * weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +178,24 @@ class Fitted:
     valid_log_loss: float
     valid_metric: float
 
+    @classmethod
+    def of(
+        cls,
+        booster: xgb.Booster,
+        log_loss: float,
+        labels: Labels,
+        probabilities: Probabilities,
+        *,
+        objective: Objective,
+        weights: Floats | None,
+    ) -> "Fitted":
+        """Choose the threshold by the booster's probabilities of the validation rows."""
+        truth, scores = labels == 1, probabilities.astype(np.float64)
+        threshold = choose_threshold(truth, scores, objective, weights)
+        counts = weigh_answers(truth, scores >= threshold, weights)
+        metric = float(np.nan_to_num(evaluate_counts(objective, counts)))
+        return cls(booster, threshold, log_loss, metric)
+
 
 class _Reporter(xgb.callback.TrainingCallback):
     def __init__(self, report: Report) -> None:
@@ -189,14 +215,12 @@ def fit(data: TrainingData, params: Params, *, seed: int, report: Report | None 
 
     Raises Pruned when `report` says so.
     """
-    others = {name: value for name, value in params.items() if name != UPLOADED_WEIGHT}
     valid_weights = None
     if data.weights is not None:
         data.train.set_weight(data.weights.for_training(params.get(UPLOADED_WEIGHT, 1.0)))
         valid_weights = data.weights.valid
-    constraints = {"monotone_constraints": data.constraints} if any(data.constraints) else {}
     booster = xgb.train(
-        {**FIXED, **constraints, **others, "seed": seed},
+        complete(params, data.constraints, seed),
         data.train,
         num_boost_round=MAXIMUM_ROUNDS,
         evals=[(data.valid, "valid")],
@@ -204,14 +228,22 @@ def fit(data: TrainingData, params: Params, *, seed: int, report: Report | None 
         callbacks=[_Reporter(report)] if report else None,
         verbose_eval=False,
     )
-    log_loss = float(booster.best_score)
-    booster = booster[: booster.best_iteration + 1]
-    truth = data.valid_labels == 1
-    probabilities = booster.predict(data.valid).astype(np.float64)
-    threshold = choose_threshold(truth, probabilities, data.objective, valid_weights)
-    counts = weigh_answers(truth, probabilities >= threshold, valid_weights)
-    metric = float(np.nan_to_num(evaluate_counts(data.objective, counts)))
-    return Fitted(booster, threshold, log_loss, metric)
+    best = booster[: booster.best_iteration + 1]
+    return Fitted.of(
+        best,
+        float(booster.best_score),
+        data.valid_labels,
+        best.predict(data.valid),
+        objective=data.objective,
+        weights=valid_weights,
+    )
+
+
+def complete(params: Params, constraints: tuple[int, ...], seed: int) -> dict[str, Any]:
+    """All parameters of XGBoost for these hyperparameters."""
+    others = {name: value for name, value in params.items() if name != UPLOADED_WEIGHT}
+    monotone = {"monotone_constraints": constraints} if any(constraints) else {}
+    return {**FIXED, **monotone, **others, "seed": seed}
 
 
 def predict(booster: xgb.Booster, matrix: Matrix) -> Probabilities:

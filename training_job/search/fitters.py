@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from training_job.model.model import Params, Pruned, TrainingData, fit
 
@@ -67,6 +67,36 @@ class Died:
 
 
 Message = Report | Done | Failed | Died
+
+
+class FitsTrials(Protocol):
+    """What a search needs: `start` trials while it is `idle`, then `receive` their messages."""
+
+    @property
+    def alive(self) -> int:
+        """Number of live workers."""
+        ...
+
+    @property
+    def busy(self) -> bool:
+        """Whether any worker has a trial."""
+        ...
+
+    def idle(self) -> bool:
+        """Whether a trial may be started."""
+        ...
+
+    def start(self, task: Task) -> Died | None:
+        """Start a trial; returns `Died` when its worker turns out to be dead."""
+        ...
+
+    def receive(self) -> Iterator[Message]:
+        """Yield the next messages; waits for at least one."""
+        ...
+
+    def answer(self, number: int, give_up: bool) -> None:
+        """Answer that trial's report."""
+        ...
 
 
 class Fitters:

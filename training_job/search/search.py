@@ -15,7 +15,7 @@ from training_job.search.fitters import (
     Died,
     Done,
     Failed,
-    Fitters,
+    FitsTrials,
     Message,
     Report,
     Task,
@@ -28,7 +28,7 @@ class Search:
     """Runs the remaining trials of a study. `seed`: see `ask`; `uploaded`: see `space`."""
 
     study: optuna.Study
-    fitters: Fitters
+    fitters: FitsTrials
     trials: int
     seed: int
     say: Callable[[str], None]

@@ -3,10 +3,12 @@
 This process alone talks to the study and writes its journal. The other processes only fit models.
 """
 
+import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import optuna
@@ -20,7 +22,7 @@ from domain.contract.feature import Kind
 from domain.training.steps import Tuned
 from training_job.dataset.dataset import opened
 from training_job.model.model import TrainingData
-from training_job.search.fitters import Fitters
+from training_job.search.fitters import FitsTrials, Fitters
 from training_job.search.search import Search
 from training_job.search.study import (
     abandon_running,
@@ -30,6 +32,9 @@ from training_job.search.study import (
     try_both_weights_first,
 )
 from training_job.search.trial_log import TrialLog
+
+Fitting = AbstractContextManager[tuple[FitsTrials, bool]]
+"""What fits the trials, and whether the weight of uploaded rows is searched like a parameter."""
 
 
 def tune(
@@ -44,11 +49,13 @@ def tune(
     processes: int,
     seed: int,
     say: Callable[[str], None],
+    fitting: Fitting | None = None,
 ) -> Tuned:
     """Run `trials` trials and return the best parameters with their validation log loss.
 
     The study's journal is copied to the models bucket after each trial, and a retried step
-    continues it. `processes`: 0 means one per vCPU.
+    continues it. `processes`: 0 means one per vCPU. `fitting`: what fits the trials; processes of
+    this task unless another one is given.
     """
     parent_run = tracking.run_of(execution)
     tracking.close_abandoned_trials(parent_run)
@@ -62,26 +69,36 @@ def tune(
         if remaining > 0:
             say(f"{remaining} of {trials} trials to go, parent run {parent_run}")
             count = min(processes or os.cpu_count() or 1, remaining)
+            here = fit_in_processes(data, dataset_id, contract, count=count, seed=seed)
             with (
-                opened(data, dataset_id, "train", contract) as train,
-                opened(data, dataset_id, "valid", contract) as valid,
-            ):
-                binned = TrainingData.of(train, valid, contract, seed=seed)
-            uploaded = binned.weights is not None and binned.weights.search_uploaded
-            if uploaded:
-                try_both_weights_first(study)
-            with (
-                Fitters(binned, count=count, seed=seed) as fitters,  # forked before any thread
+                fitting or here as (fitters, uploaded),  # forked before any thread
                 TrialLog(
                     tracking, parent_run, tracking.experiment_id(), contract.objective.metric
                 ) as log,
             ):
+                if uploaded:
+                    try_both_weights_first(study)
                 search = Search(study, fitters, remaining, seed, say, uploaded)
                 for done, params in search.run():
                     models.upload(journal, keys.study(execution))
                     log.add(done, params)
                 log.settle(say)
         return _read_best(study, parent_run)
+
+
+@contextlib.contextmanager
+def fit_in_processes(
+    data: Bucket, dataset_id: str, contract: Contract, *, count: int, seed: int
+) -> Iterator[tuple[Fitters, bool]]:
+    """Processes of this task, and whether the weight of uploaded rows is searched, too."""
+    with (
+        opened(data, dataset_id, "train", contract) as train,
+        opened(data, dataset_id, "valid", contract) as valid,
+    ):
+        binned = TrainingData.of(train, valid, contract, seed=seed)
+    uploaded = binned.weights is not None and binned.weights.search_uploaded
+    with Fitters(binned, count=count, seed=seed) as fitters:
+        yield fitters, uploaded
 
 
 def _log_dataset(

@@ -1,0 +1,235 @@
+"""Fit one model on all workers of a cluster, each with its parts of the rows.
+
+`DaskQuantileDMatrix` bins a worker's parts where they are. The step holds the labels and
+probabilities of the validation rows, from which it chooses the threshold; never the rows.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate
+from operator import itemgetter
+from threading import Thread
+from typing import Any
+
+import dask.array as da
+import numpy as np
+from dask.delayed import delayed
+from distributed import Future
+from xgboost import dask as xgb_dask
+
+from domain.contract.contract import Contract
+from training_job.cluster.cluster import Cluster
+from training_job.dataset.dataset import Floats
+from training_job.errors import Interrupted
+from training_job.model.masking import Masking, choose_rare
+from training_job.model.model import (
+    EARLY_STOPPING_ROUNDS,
+    MAXIMUM_ROUNDS,
+    UPLOADED_WEIGHT,
+    Fitted,
+    Labels,
+    Params,
+    complete,
+    scale_uploaded,
+    validates_alone,
+)
+from training_job.model.parts import (
+    Loaded,
+    OpenBucket,
+    PartFacts,
+    Place,
+    load,
+    read_facts,
+    read_labels,
+    score_part,
+)
+
+LOST = (
+    "A worker was lost in training, or the workers could not reach each other. Nothing half-made"
+    " counts; start the step again."
+)
+
+POLL_SECONDS = 1.0
+GRACE_SECONDS = 20.0
+"""How long XGBoost may take to notice by itself that a worker is gone."""
+
+Part = Future[Loaded]
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """The parts of one side: keys, and facts about each."""
+
+    keys: tuple[str, ...]
+    facts: tuple[PartFacts, ...]
+
+    @property
+    def rows(self) -> int:
+        """All of them."""
+        return sum(fact.rows for fact in self.facts)
+
+    @property
+    def places(self) -> list[Place]:
+        """Of each part."""
+        starts = accumulate((fact.rows for fact in self.facts), initial=0)
+        return [Place(start, self.rows) for start, _ in zip(starts, self.keys, strict=False)]
+
+    @property
+    def prevalence(self) -> float:
+        """The share of positive rows, each counted by its weight."""
+        return sum(f.positives for f in self.facts) / sum(f.weight for f in self.facts)
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterData:
+    """A dataset's training and validation rows, which stay on the workers."""
+
+    cluster: Cluster
+    open_bucket: OpenBucket
+    contract: Contract
+    train: Side
+    valid: Side
+    masked: tuple[str, ...]
+    masking: Masking
+    valid_labels: Labels
+    valid_weights: Floats | None
+    search_uploaded: bool
+
+    @classmethod
+    def open(
+        cls,
+        cluster: Cluster,
+        open_bucket: OpenBucket,
+        contract: Contract,
+        *,
+        train: Sequence[str],
+        valid: Sequence[str],
+        seed: int,
+    ) -> "ClusterData":
+        """Look at the parts of both sides."""
+        sides = []
+        for found in (train, valid):
+            read = cluster.map(partial(read_facts, open_bucket), found, contract=contract)
+            sides.append(Side(tuple(found), tuple(cluster.results(read))))
+        nullable = [feature.name for feature in contract.features if feature.nullable]
+        missing = {n: sum(fact.missing[n] for fact in sides[0].facts) for n in nullable}
+        masked = choose_rare(missing, sides[0].rows)
+        read = cluster.map(partial(read_labels, open_bucket), valid, contract=contract)
+        told = list(cluster.results(read))
+        labels = np.concatenate([one.labels for one in told])
+        weighted = any(fact.weighted for side in sides for fact in side.facts)
+        weights, alone = None, False
+        if weighted:
+            uploaded = np.concatenate([one.uploaded for one in told])
+            weights = np.concatenate(
+                [np.ones(len(one.labels)) if one.weights is None else one.weights for one in told]
+            )
+            alone = validates_alone(labels, uploaded)
+            weights = scale_uploaded(weights, uploaded, 0.0 if alone else 1.0)
+        return cls(
+            cluster=cluster,
+            open_bucket=open_bucket,
+            contract=contract,
+            train=sides[0],
+            valid=sides[1],
+            masked=masked,
+            masking=Masking.of_names(masked, contract, seed),
+            valid_labels=labels,
+            valid_weights=weights,
+            search_uploaded=alone,
+        )
+
+    def fit(self, params: Params, *, seed: int) -> Fitted:
+        """Train with early stopping; raises Interrupted when a worker is lost meanwhile."""
+        weight = float(params.get(UPLOADED_WEIGHT, 1.0))
+        train = self._load(self.train, masking=self.masking, uploaded_weight=weight)
+        valid = self._load(self.valid, uploaded_weight=0.0 if self.search_uploaded else 1.0)
+        self.cluster.wait([*train, *valid])
+        trained = self._watch(lambda: self._train(train, valid, params, seed))
+        booster = trained["booster"]
+        best = booster[: booster.best_iteration + 1]
+        scored = self.cluster.map(score_part, valid, booster=best)
+        return Fitted.of(
+            best,
+            float(booster.best_score),
+            self.valid_labels,
+            np.concatenate(list(self.cluster.results(scored))),
+            objective=self.contract.objective,
+            weights=self.valid_weights,
+        )
+
+    def _train(
+        self, train: Sequence[Part], valid: Sequence[Part], params: Params, seed: int
+    ) -> dict[str, Any]:
+        binned = self._bin(train, self.train)
+        other = self._bin(valid, self.valid, ref=binned)
+        found: dict[str, Any] = xgb_dask.train(
+            self.cluster.client,
+            complete(params, self.contract.monotone, seed),
+            binned,
+            num_boost_round=MAXIMUM_ROUNDS,
+            evals=[(other, "valid")],
+            early_stopping_rounds=EARLY_STOPPING_ROUNDS,
+            verbose_eval=False,
+        )
+        return found
+
+    def _watch(self, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Do it in a thread, since XGBoost waits for ever for a worker that is lost."""
+        found: list[dict[str, Any]] = []
+        errors: list[Exception] = []
+
+        def run() -> None:
+            try:
+                found.append(work())
+            except Exception as error:  # the step's thread raises it
+                errors.append(error)
+
+        before = self.cluster.addresses
+        thread = Thread(target=run, daemon=True)
+        thread.start()
+        while thread.is_alive():
+            thread.join(POLL_SECONDS)
+            if thread.is_alive() and not before <= self.cluster.addresses:
+                thread.join(GRACE_SECONDS)
+                break
+        if found:
+            return found[0]
+        if before <= self.cluster.addresses and errors:
+            raise errors[0]
+        raise Interrupted(LOST) from (errors[0] if errors else None)
+
+    def _load(self, side: Side, **options: Any) -> list[Part]:
+        """Each part always goes to the same worker, so that a repeated fit adds alike."""
+        workers = sorted(self.cluster.addresses)
+        return [
+            self.cluster.submit(
+                partial(load, self.open_bucket, key, place, self.contract, **options),
+                worker=workers[index % len(workers)],
+            )
+            for index, (key, place) in enumerate(zip(side.keys, side.places, strict=True))
+        ]
+
+    def _bin(self, parts: Sequence[Part], side: Side, **options: Any) -> Any:
+        columns = len(self.contract.encoded_names)
+
+        def gather(item: int, kind: type, width: int | None = None) -> Any:
+            blocks = [
+                da.from_delayed(  # type: ignore[no-untyped-call]  # Dask's own
+                    delayed(itemgetter(item))(part),
+                    shape=(fact.rows,) if width is None else (fact.rows, width),
+                    dtype=kind,
+                )
+                for part, fact in zip(parts, side.facts, strict=True)
+            ]
+            return da.concatenate(blocks)  # type: ignore[no-untyped-call]  # Dask's own
+
+        weighted = self.valid_weights is not None
+        return xgb_dask.DaskQuantileDMatrix(
+            self.cluster.client,
+            gather(0, np.float32, columns),
+            gather(1, np.int8),
+            weight=gather(2, np.float64) if weighted else None,
+            **options,
+        )

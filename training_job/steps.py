@@ -343,9 +343,21 @@ def score(context: Context) -> Scored:
     """Score files with the champion, or with a named version."""
     from training_job.scoring.score import score as run
 
-    request = context.state.input.score
+    request, settings = context.state.input.score, context.settings
     if request is None:
         raise BadInput("score needs an input and an output.")
+    if not context.engine.is_local:
+        from training_job.scoring.cluster_score import Buckets, score_on
+
+        names = (settings.data_bucket, settings.models_bucket, settings.predictions_bucket)
+        with _open_cluster(context) as cluster:
+            return score_on(
+                cluster,
+                Buckets(*(partial(open_bucket, name) for name in names)),
+                request=request,
+                say=context.say,
+                context=DeployedContext.of(context.contract),
+            )
     return run(
         request=request,
         data=context.data,

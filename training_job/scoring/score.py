@@ -54,6 +54,13 @@ class Tally:
             counted = pc.value_counts(table["reason"].drop_null().combine_chunks())
             self.reasons.update({c["values"]: c["counts"] for c in counted.to_pylist()})
 
+    def merge(self, other: "Tally") -> None:
+        """Count what another tally has counted."""
+        self.rows += other.rows
+        self.refused += other.refused
+        self.positives += other.positives
+        self.reasons.update(other.reasons)
+
 
 def score(
     *,
@@ -72,38 +79,58 @@ def score(
     """
     todo = plan(request, data, models)
     scorer = load(models, todo.version, context)
-    tally, began, passed = Tally(), time.monotonic(), 0
-    writer = _Writer(request, todo, data, predictions, scorer)
-    for number, (key, size) in enumerate(todo.files.items()):
-        for index, part in enumerate(_parts(data, key, scorer, say)):
-            tally.add(writer.write(key, number, index, part))
-            progress = {
-                "rows": tally.rows,
-                "refused": tally.refused,
-                "bytes": passed + int(part.share * size),
-            }
-            data.put(keys.scoring_progress(request.output), json.dumps(progress).encode())
-            speed = tally.rows / (time.monotonic() - began)
-            say(
-                f"file {number + 1} of {len(todo.files)}: {tally.rows:,} rows scored,"
-                f" {tally.refused:,} refused, {speed:,.0f} rows/s"
-            )
-        passed += size
-    scored = Scored(
-        model_version=todo.version,
-        threshold=scorer.bundle.threshold,
-        output=request.output,
-        logged=todo.log,
-        rows=tally.rows,
-        refused=tally.refused,
-        positives=tally.positives,
-        top_reasons=tuple(
-            RefusedRows(reason, rows) for reason, rows in tally.reasons.most_common(TOP_REASONS)
-        ),
-    )
-    document = typed_json.to_json(scored)
-    data.put(keys.scoring_summary(request.output), document, content_type="application/json")
-    return scored
+    progress = Progress(request, todo, data, say)
+    writer = Writer(request, todo, data, predictions, scorer)
+    for number, key in enumerate(todo.files):
+        for table, share in writer.write_file(number, key, say):
+            progress.tally.add(table)
+            progress.report(number, share)
+    return progress.finish(scorer.bundle.threshold)
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a scoring is: ``progress.json``, a line for the log, and at the end the summary."""
+
+    request: ScoreRequest
+    plan: Plan
+    data: Bucket
+    say: Callable[[str], None]
+    tally: Tally = field(default_factory=Tally)
+    began: float = field(default_factory=time.monotonic)
+
+    def report(self, number: int, share: float) -> None:
+        """Say that all files before this one are done, and that share of it."""
+        sizes, tally = list(self.plan.files.values()), self.tally
+        progress = {
+            "rows": tally.rows,
+            "refused": tally.refused,
+            "bytes": sum(sizes[:number]) + int(share * sizes[number]),
+        }
+        self.data.put(keys.scoring_progress(self.request.output), json.dumps(progress).encode())
+        speed = tally.rows / max(time.monotonic() - self.began, 1e-9)
+        self.say(
+            f"file {number + 1} of {len(sizes)}: {tally.rows:,} rows scored,"
+            f" {tally.refused:,} refused, {speed:,.0f} rows/s"
+        )
+
+    def finish(self, threshold: float) -> Scored:
+        """Write the summary, which makes the scores whole."""
+        tally = self.tally
+        top = tally.reasons.most_common(TOP_REASONS)
+        scored = Scored(
+            model_version=self.plan.version,
+            threshold=threshold,
+            output=self.request.output,
+            logged=self.plan.log,
+            rows=tally.rows,
+            refused=tally.refused,
+            positives=tally.positives,
+            top_reasons=tuple(RefusedRows(reason, rows) for reason, rows in top),
+        )
+        summary = keys.scoring_summary(self.request.output)
+        self.data.put(summary, typed_json.to_json(scored), content_type="application/json")
+        return scored
 
 
 def _parts(
@@ -133,14 +160,23 @@ def _parts(
 
 
 @dataclass(frozen=True, slots=True)
-class _Writer:
+class Writer:
+    """Scores files part by part, and stores what isn't there yet."""
+
     request: ScoreRequest
     plan: Plan
     data: Bucket
     predictions: Bucket
     scorer: BatchScorer
 
-    def write(self, key: str, file: int, index: int, part: Part) -> pa.Table:
+    def write_file(
+        self, number: int, key: str, say: Callable[[str], None]
+    ) -> Iterator[tuple[pa.Table, float]]:
+        """Score one file; yields each part's scores, and the share of the file that is done."""
+        for index, part in enumerate(_parts(self.data, key, self.scorer, say)):
+            yield self._write(key, number, index, part), part.share
+
+    def _write(self, key: str, file: int, index: int, part: Part) -> pa.Table:
         """Score and store one part, unless it is there; returns its scores.
 
         The log comes first: a part that is there is in the log too, and one that is made again

@@ -54,11 +54,12 @@ class Settings:
         Raises SettingsError with one sentence about the first mistake.
         """
         target = _one_of("target", get("target") or "aws", TARGETS)
-        stage = _stage(str(get("stage") or "dev"), get("stages"), get("settings"))
+        name = str(get("name") or DEFAULT_NAME)
+        own = {**_own_settings(name, get("deployments")), **_changes(get("settings"))}
+        stage = _stage(str(get("stage") or "dev"), get("stages"), own)
         contract_text = _contract_text(root / str(get("contract") or stage.contract))
         contract = _contract(contract_text)
         mail_from = _mail("mail_from", get("mail_from") or _default_mail(target))
-        name = str(get("name") or DEFAULT_NAME)
         return cls(
             names=_names("name", name, stage),
             tracking=_names("tracking", str(get("tracking") or stage.tracking or name), stage),
@@ -85,18 +86,28 @@ def _one_of(key: str, value: Any, choices: tuple[TargetName, ...]) -> TargetName
     return cast(TargetName, value)
 
 
-def _stage(name: str, stages: Any, changed: Any) -> Stage:
-    """A stage of cdk.json; `changed`: a JSON object of settings that replace the stage's."""
+def _own_settings(name: str, deployments: Any) -> Mapping[str, Any]:
+    """A deployment's settings in cdk.json, which replace those of any stage."""
+    listed = deployments or {}
+    own = listed.get(name, {}) if isinstance(listed, Mapping) else None
+    if not isinstance(own, Mapping):
+        raise SettingsError(f"Deployment {name} in cdk.json must be an object of settings.")
+    return own
+
+
+def _stage(name: str, stages: Any, changed: Mapping[str, Any]) -> Stage:
+    """A stage of cdk.json; `changed`: settings that replace the stage's."""
     if not isinstance(stages, Mapping) or not stages:
         raise SettingsError("cdk.json names no stages: it needs context.stages.")
     if name not in stages:
         raise SettingsError(f"Unknown stage: write -c stage= one of {', '.join(stages)}.")
     if not isinstance(stages[name], Mapping):
         raise SettingsError(f"Stage {name} in cdk.json must be an object of settings.")
-    return Stage.parse(name, {**stages[name], **_changes(changed)})
+    return Stage.parse(name, {**stages[name], **changed})
 
 
 def _changes(text: Any) -> Mapping[str, Any]:
+    """A JSON object of settings that replace the others."""
     if not text:
         return {}
     try:

@@ -59,10 +59,11 @@ class Stage:
     `retraining_monthly_limit` trainings in 30 days that it starts or suggests. `probation` is the
     mode in which a new champion is compared with the one before for `probation_days`.
     `alarm_errors`: so many failed or throttled requests in five minutes raise an alarm;
-    `alarm_drift_days`: so many days without a drift run. `mail_identity`: what the stage makes SES
-    verify, the mail addresses, the sender's domain, or nothing (`none`), because the account has
-    verified them already; an account has each identity only once. `webhook`: the format of the
-    messages that go to a webhook beside the mails, or `none`.
+    `alarm_drift_days`: so many days without a drift run. `board`: a dashboard in CloudWatch.
+    `mail_identity`: what the stage makes SES verify, the mail addresses, the sender's domain, or
+    nothing (`none`), because the account has verified them already; an account has each identity
+    only once. `webhook`: the format of the messages that go to a webhook beside the mails, or
+    `none`.
     `base_image` is what the three images build on, `rds_bundle_url` where the certificates of RDS
     come from (empty: they are left out), `database_sslmode` libpq's word for how they are used.
     Three may be left out. `tracking` names the deployment whose tracking server all deployments of
@@ -106,6 +107,7 @@ class Stage:
     probation_days: int
     alarm_errors: int
     alarm_drift_days: int
+    board: bool
     mail_identity: str
     webhook: str
     base_image: str

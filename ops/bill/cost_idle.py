@@ -67,6 +67,8 @@ class Stage:
 
     resources: Resources
     images: int
+    tracking_images: int = 0
+    """Those of its tracking server."""
 
     @classmethod
     def read(cls, folder: Path) -> "Stage":
@@ -76,8 +78,18 @@ class Stage:
             for path in sorted(folder.glob("*.template.json"))
             for name, resource in json.loads(path.read_text())["Resources"].items()
         }
-        manifests = [json.loads(path.read_text()) for path in folder.glob("*.assets.json")]
-        return cls(resources, sum(len(m["dockerImages"]) for m in manifests))
+        images = {
+            path.name: len(json.loads(path.read_text())["dockerImages"])
+            for path in folder.glob("*.assets.json")
+        }
+        tracking = sum(count for name, count in images.items() if _is_tracking(name))
+        return cls(resources, sum(images.values()), tracking)
+
+    @property
+    def tracking(self) -> "Stage":
+        """Its tracking server alone; empty where it uses another deployment's."""
+        own = {place: found for place, found in self.resources.items() if _is_tracking(place[0])}
+        return Stage(own, self.tracking_images)
 
     def of(self, kind: str) -> Iterator[tuple[str, Properties]]:
         """Logical ids and properties of a type."""
@@ -94,6 +106,11 @@ class Stage:
         kinds = {resource.type for resource in self.resources.values()}
         free = {f"AWS::{kind}" for kind in read_prices().free}
         return kinds - free - set(_PRICED)
+
+
+def _is_tracking(file: str) -> bool:
+    """Whether a file of a synthesis is about the stack of the tracking server."""
+    return file.partition(".")[0].endswith("-Tracking")
 
 
 @cache

@@ -106,14 +106,15 @@ class MonitoringStack(Stack):
             drift=drift,
             serving=serving,
         )
-        Board(
-            self,
-            "Board",
-            names=settings.names,
-            serving=serving,
-            drift=drift,
-            alarms=alarms.alarms,
-        )
+        if settings.stage.board:
+            Board(
+                self,
+                "Board",
+                names=settings.names,
+                serving=serving,
+                drift=drift,
+                alarms=alarms.alarms,
+            )
         OperatorMail(
             self,
             "OperatorMail",

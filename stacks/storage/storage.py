@@ -68,7 +68,7 @@ class StorageStack(Stack):
         self.labels = self._log("Labels", "labels", "labels", LABEL_COLUMNS, stage)
         self.workgroup = self._workgroup(names.base, stage)
         self.bus = events.EventBus(self, "Bus", event_bus_name=names.base)
-        self.topic = OperationsTopic(self, "Operations").topic
+        self.topic = OperationsTopic(self, "Operations", key=self.key).topic
         self.dead_letters = DeadLetters(self, "DeadLetters", names=names, topic=self.topic).queue
         self.report_secret = secretsmanager.Secret(
             self,

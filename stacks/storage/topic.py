@@ -1,6 +1,6 @@
 """The operations topic: alarms, failed executions, drift runs and rejected mails go there."""
 
-from aws_cdk import Aws, RemovalPolicy
+from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
@@ -11,21 +11,17 @@ PUBLISHERS = ("cloudwatch.amazonaws.com", "events.amazonaws.com")
 
 
 class OperationsTopic(Construct):
-    """A topic with its own key: SNS's default key would drop these services' messages."""
+    """A topic with the deployment's key: SNS's default key would drop these services' messages.
 
-    def __init__(self, scope: Construct, construct_id: str) -> None:
+    They may use the key only by way of a service that asks KMS for them, so they read no object.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, key: kms.Key) -> None:
         super().__init__(scope, construct_id)
-        self.key = kms.Key(
-            self,
-            "Key",
-            description="Messages of the operations topic",
-            enable_key_rotation=True,
-            removal_policy=RemovalPolicy.DESTROY,  # SNS stores no message for longer
-        )
-        self.topic = sns.Topic(self, "Topic", master_key=self.key, enforce_ssl=True)
+        self.topic = sns.Topic(self, "Topic", master_key=key, enforce_ssl=True)
         for publisher in PUBLISHERS:
             principal = _principal(publisher)
-            self.key.add_to_resource_policy(
+            key.add_to_resource_policy(
                 iam.PolicyStatement(
                     actions=["kms:Decrypt", "kms:GenerateDataKey*"],
                     principals=[principal],

@@ -24,14 +24,15 @@ def outputs(assembly: Assembly) -> set[str]:
     }
 
 
-WHERE_ROWS_EXPIRE = "Retention"
-"""An output of stages with a limit on how long rows are kept; the shipped ones have none."""
+OPTIONAL = {"Retention", "Tracking"}
+"""Outputs of stages with a limit on how long rows are kept, and of deployments that use another
+one's tracking server."""
 
 
 def test_the_outputs_are_exactly_what_the_operators_tools_read(
     aws: Assembly, emulator: Assembly
 ) -> None:
-    expected = {output_key(field.name) for field in fields(Deployment)} - {WHERE_ROWS_EXPIRE}
+    expected = {output_key(field.name) for field in fields(Deployment)} - OPTIONAL
     assert expected == outputs(aws)
     assert expected == outputs(emulator)
 
@@ -169,7 +170,7 @@ DATA = ("AWS::S3::Bucket", "AWS::KMS::Key")
 
 def test_prod_keeps_its_data_and_cannot_be_deleted_by_mistake(prod: Assembly) -> None:
     kept = {r.name: r.definition["DeletionPolicy"] for kind in DATA for r in prod.resources(kind)}
-    assert {"OperationsKey"} == {name for name, policy in kept.items() if policy != "Retain"}
+    assert set() == {name for name, policy in kept.items() if policy != "Retain"}
     assert all(stack["terminationProtection"] for stack in prod.stack_properties())
 
 

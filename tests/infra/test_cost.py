@@ -14,6 +14,7 @@ from ops.errors import OpsError
 from tests.infra.assembly import Assembly
 
 DEV_BUDGET = 35.0
+TWENTY_MODELS_BUDGET = 100.0
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +24,34 @@ def dev(aws: Assembly) -> Stage:
 
 def test_the_dev_stage_stays_within_its_budget_while_idle(dev: Stage) -> None:
     assert 20 < total([*estimate_idle(dev), *estimate_drift_runs(dev)]) <= DEV_BUDGET
+
+
+def test_twenty_idle_models_of_a_dev_stage_stay_within_their_budget(
+    dev: Stage, varied: Callable[..., Assembly]
+) -> None:
+    """One has the tracking server. All use the same images, which the account keeps once."""
+    sharing = Stage.read(varied("aws", context={"name": "churn", "tracking": "circle"}).folder)
+    models = [dev, *[Stage(sharing.resources, images=0)] * 19]
+    lines = [line for each in models for line in (*estimate_idle(each), *estimate_drift_runs(each))]
+    assert 60 < total(lines) <= TWENTY_MODELS_BUDGET
+    assert 5 * TWENTY_MODELS_BUDGET < 20 * total(estimate_idle(dev))
+
+
+def test_the_share_of_a_tracking_server_is_what_a_deployment_saves_without_it(
+    dev: Stage, varied: Callable[..., Assembly]
+) -> None:
+    sharing = Stage.read(varied("aws", context={"name": "churn", "tracking": "circle"}).folder)
+    server = total(estimate_idle(dev.tracking))
+    assert pytest.approx(total(estimate_idle(dev)) - server) == total(estimate_idle(sharing))
+    assert [] == estimate_idle(sharing.tracking)
+
+
+def test_a_board_is_on_the_bill_of_the_stage_that_has_it(dev: Stage, prod: Assembly) -> None:
+    boards = [
+        line.usd for line in estimate_idle(Stage.read(prod.folder)) if line.what == "dashboard"
+    ]
+    assert [3.0] == boards
+    assert "dashboard" not in {line.what for line in estimate_idle(dev)}
 
 
 @pytest.mark.parametrize("stage", ["aws", "prod"])
@@ -98,11 +127,10 @@ def test_a_metric_is_paid_by_the_hour_in_which_it_is_emitted(dev: Stage) -> None
     assert pytest.approx(9 * 0.30 * 30 / 730) == daily["its metrics"]
 
 
-def test_the_weekly_look_back_and_the_dashboard_are_on_the_bill(dev: Stage) -> None:
+def test_the_weekly_look_back_is_on_the_bill(dev: Stage) -> None:
     lines = {line.what: line.usd for line in (*estimate_drift_runs(dev), *estimate_idle(dev))}
     seconds = 30 / 7 * 300
     assert pytest.approx(seconds * 3008 / 1024 * 0.0000133334) == lines["a look back a week"]
-    assert 3.0 == lines["dashboard"]
 
 
 def test_every_metric_has_its_place_in_the_bill() -> None:

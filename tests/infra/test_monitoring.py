@@ -47,12 +47,12 @@ def test_its_clock_may_do_nothing_else_and_is_this_accounts(aws: Assembly) -> No
     assert "{AWS::AccountId}" == aws.text(account)
 
 
-def test_every_metric_and_every_alarm_of_the_stack_is_on_the_dashboard(aws: Assembly) -> None:
-    board = aws.resource("AWS::CloudWatch::Dashboard").properties
-    body = aws.text(board["DashboardBody"])
+def test_every_metric_and_every_alarm_of_the_stack_is_on_the_dashboard(prod: Assembly) -> None:
+    board = prod.resource("AWS::CloudWatch::Dashboard").properties
+    body = prod.text(board["DashboardBody"])
     names = {*metrics.REGULAR, *metrics.TROUBLE, *metrics.DAILY, metrics.FIELD_ERRORS}
     assert [] == [name for name in names if f'"{name}' not in body]
-    alarms = list(aws.resources("AWS::CloudWatch::Alarm", "Monitoring"))
+    alarms = list(prod.resources("AWS::CloudWatch::Alarm", "Monitoring"))
     assert [] == [a.name for a in alarms if f"{{{a.name}.Arn}}" not in body]
 
 

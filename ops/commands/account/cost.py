@@ -29,22 +29,26 @@ def run(
     *,
     predictions: Annotated[int, Option(min=0, help="Predictions a month.")] = 100_000,
     trainings: Annotated[int, Option(min=0, help="Trainings a month.")] = 4,
+    tracking: Annotated[
+        str | None, Option(help="Another deployment whose tracking server it would use.")
+    ] = None,
 ) -> Answer:
     """Estimate what a stage costs a month. It needs no account."""
     with Progress("cost") as progress, tempfile.TemporaryDirectory() as folder:
         progress.note("synthesising the stage's templates")
-        synthesise(target.stage, Path(folder), name=target.name)
+        synthesise(target.stage, Path(folder), name=target.name, tracking=tracking)
         stage = Stage.read(Path(folder))
     at_rest = estimate_idle(stage)
     used = estimate_use(stage, predictions=predictions, trainings=trainings)
     everything = total(at_rest) + total(used)
     unknown = sorted(stage.not_priced())
+    server = total(estimate_idle(stage.tracking))
     shown: list[RenderableType] = [
         f"Stage {target.stage}, idle, USD a month\n",
         _tabulate(at_rest),
         "\nand in use\n",
         _tabulate(used),
-        f"\nTogether: {everything:.2f} USD a month.",
+        f"\nTogether: {everything:.2f} USD a month. {_describe_tracking(server, target.name)}",
         f"Prices of {read_prices().region} as of {read_prices().as_of}, without free tiers.",
     ]
     if unknown:
@@ -53,6 +57,7 @@ def run(
         data={
             "stage": target.stage,
             "usd_a_month": round(everything, 2),
+            "tracking_usd_a_month": round(server, 2),
             "idle": [asdict(line) for line in at_rest],
             "in_use": [asdict(line) for line in used],
             "prices_as_of": read_prices().as_of,
@@ -77,10 +82,13 @@ def total(lines: Iterable[Line]) -> float:
     return sum(line.usd for line in lines)
 
 
-def synthesise(stage: str, folder: Path, *, name: str = DEFAULT_NAME) -> None:
+def synthesise(
+    stage: str, folder: Path, *, name: str = DEFAULT_NAME, tracking: str | None = None
+) -> None:
     """Write the stage's templates for AWS; needs no account. Raises OpsError."""
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
     context |= {"target": "aws", "name": name, "stage": stage, "mail_from": "nobody@example.org"}
+    context |= {} if tracking is None else {"tracking": tracking}
     environ = cdk_env(Laptop(folder=folder), os.environ)
     environ |= {"CDK_CONTEXT_JSON": json.dumps(context), "CDK_OUTDIR": str(folder)}
     result = subprocess.run(
@@ -94,6 +102,15 @@ def synthesise(stage: str, folder: Path, *, name: str = DEFAULT_NAME) -> None:
     if result.returncode:
         lines = result.stderr.strip().splitlines() or ["no reason given"]
         raise OpsError(f"The stage can't be synthesised: {lines[-1]}", _next_step(lines[-1]))
+
+
+def _describe_tracking(usd: float, name: str) -> str:
+    if not usd:
+        return "It has no tracking server of its own."
+    return (
+        f"{usd:.2f} of them are its tracking server, which another deployment of the stage does"
+        f" without: --tracking {name}."
+    )
 
 
 def _next_step(reason: str) -> str:

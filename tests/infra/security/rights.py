@@ -20,7 +20,7 @@ BUNDLE = f"{SERVING}/bundles/3-0a1b2c3d"
 POINTER, LOCK = f"{SERVING}/champion.json", f"{SERVING}/lock.json"
 ENTRY = f"{SERVING}/ledger/00000001-promote-3-0a1b2c3d.json"
 DAY = "dt=2026-02-01"
-KEY, TOPIC_KEY = "{DataKey.Arn}", "{OperationsKey.Arn}"
+KEY = "{DataKey.Arn}"
 TOPIC, BUS, MACHINE = "{OperationsTopic}", "{Bus.Arn}", "{TrainingMachine}"
 SECRET, DATABASE_SECRET = "{ReportSecret}", "{DatabaseInstanceSecretAttachment}"
 
@@ -76,7 +76,7 @@ TRACES: Calls = [("xray:PutTraceSegments xray:PutTelemetryRecords", ["*"])]
 ANSWER: Calls = [
     ("states:SendTaskSuccess states:SendTaskFailure states:SendTaskHeartbeat", [MACHINE])
 ]
-PUBLISH: Calls = [("sns:Publish", [TOPIC]), ("kms:Decrypt kms:GenerateDataKey", [TOPIC_KEY])]
+PUBLISH: Calls = [("sns:Publish", [TOPIC]), ("kms:Decrypt kms:GenerateDataKey", [KEY])]
 LOGGED = [f"{PREDICTIONS}/log/{DAY}/a.parquet", f"{PREDICTIONS}/fallback/log/{DAY}/a.jsonl"]
 RUN = [f"{REPORTS}/runs/a/summary.json", f"{REPORTS}/requests/a.json"]
 ALERTS = f"{REPORTS}/alerts/state.json"

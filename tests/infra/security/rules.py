@@ -130,7 +130,7 @@ def _not_retained(assembly: Assembly) -> Iterator[str]:
     for kind in STATEFUL:
         for resource in assembly.resources(kind):
             policy = resource.definition.get("DeletionPolicy")
-            holds_data = kind != "AWS::Logs::LogGroup" and resource.name != "OperationsKey"
+            holds_data = kind != "AWS::Logs::LogGroup"
             if policy is None:
                 yield f"{resource.name} doesn't say what becomes of it."
             elif protected and holds_data and policy not in {"Retain", "Snapshot"}:

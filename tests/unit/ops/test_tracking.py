@@ -364,3 +364,24 @@ def test_the_service_is_waited_for(account: Account, monkeypatch: pytest.MonkeyP
         ("waiter", "services_stable"),
         ("wait", {"cluster": "ours", "services": [server.service]}),
     ] == asked
+
+
+@pytest.mark.parametrize("command", [pause, resume, rotate_db_password])
+def test_a_deployment_without_a_server_of_its_own_names_the_owner(
+    account: Account, monkeypatch: pytest.MonkeyPatch, command: Any
+) -> None:
+    monkeypatch.setattr(Stacks, "tracking", "heart")
+    with pytest.raises(OpsError, match=r"circle uses the tracking server of heart\.") as error:
+        command.run(account)
+    assert error.value.next_step.startswith("python -m ops --name heart --stage dev ")
+
+
+def test_a_training_of_any_deployment_that_uses_the_server_keeps_it(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Account("dev", None, account.folder, "churn")
+    other.__dict__["tracking_owner"] = "circle"
+    monkeypatch.setattr(pause, "list_deployments", lambda _: [account, other])
+    monkeypatch.setattr(pause, "_is_training", lambda target: target is other)
+    with pytest.raises(OpsError, match=r"A training of churn is running"):
+        pause.run(account)

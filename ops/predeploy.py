@@ -42,9 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _refuse_lost_columns(target: Target) -> None:
-    """Say what the stage's contract changes; raises OpsError if the log would lose a column."""
-    stages = json.loads((ROOT / "cdk.json").read_text())["context"]["stages"]
-    contract = stages.get(target.stage, {}).get("contract", "contract.toml")
+    """Say what the deployment's contract changes; raises OpsError if the log would lose a column."""
+    context = json.loads((ROOT / "cdk.json").read_text())["context"]
+    own = context.get("deployments", {}).get(target.name, {})
+    contract = (context["stages"].get(target.stage, {}) | own).get("contract", "contract.toml")
     if any(found.effect == "refused" for found in announce(target, ROOT / contract)):
         raise OpsError(
             f"{contract} can't be deployed over what is there.",

@@ -76,6 +76,19 @@ def test_a_stage_names_the_server_of_all_its_deployments_and_its_owner_has_it() 
     assert not _settings(**shared, name="churn", target="emulator").shares_tracking
 
 
+def test_a_deployments_own_settings_replace_those_of_its_stage() -> None:
+    own = {"contract": "contract.toml", "tracking": "circle", "mail_identity": "none"}
+    found = _settings(name="churn", deployments={"churn": own})
+    assert ("circle", "none") == (found.tracking.name, found.stage.mail_identity)
+    assert "address" == _settings(deployments={"churn": own}).stage.mail_identity
+    once = _settings(name="churn", deployments={"churn": own}, settings='{"tracking": "heart"}')
+    assert "heart" == once.tracking.name
+    with pytest.raises(SettingsError, match="sise is not a setting"):
+        _settings(name="churn", deployments={"churn": {"sise": 1}})
+    with pytest.raises(SettingsError, match=r"Deployment churn in cdk\.json must be an object"):
+        _settings(name="churn", deployments={"churn": "x"})
+
+
 def test_a_name_that_no_deployment_can_have_is_refused() -> None:
     with pytest.raises(SettingsError, match="write -c tracking=NAME"):
         _settings(name="churn", tracking="Circle-1")

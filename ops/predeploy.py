@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _refuse_lost_columns(target: Target) -> None:
-    """Say what the deployment's contract changes; raises OpsError if the log would lose a column."""
+    """Say what the contract changes; raises OpsError if the log would lose a column."""
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
     own = context.get("deployments", {}).get(target.name, {})
     contract = (context["stages"].get(target.stage, {}) | own).get("contract", "contract.toml")

@@ -9,9 +9,9 @@ from domain.environment import Environment
 class Settings(Environment):
     """Where logs and models are, and whom to notify.
 
-    `api_url` is the base of the links in mails, whose subjects name the `stage`. `mail_from` and
-    `mail_to` are addresses, and `configuration_set` is SES's. A version with fewer than
-    `minimum_rows` predictions in a window gets no verdict. Statistics and reports use at most
+    `api_url` is the base of the links in mails, whose subjects say `stage`, such as ``churn-dev``.
+    `mail_from` and `mail_to` are addresses, and `configuration_set` is SES's. A version with fewer
+    than `minimum_rows` predictions in a window gets no verdict. Statistics and reports use at most
     `sample_rows` predictions. `context`: the deployed contract's context columns and segments, as
     `DeployedContext.to_text` writes them.
     `retention`: what expires, as `Retention.to_text` writes it.

@@ -63,7 +63,9 @@ COMMANDS = {
     ),
     "down": Entry("Stop what `up` started.", MACHINE, ("", "--forget")),
     "list": Entry(
-        "List the deployments here, or of a stage of an account.", MACHINE, ("", "--json")
+        "List the deployments here, or of a stage of an account.",
+        MACHINE,
+        ("", "--html deployments.html"),
     ),
     "remove": Entry(
         "Delete one deployment of this machine, and all that it holds.",

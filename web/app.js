@@ -2,7 +2,7 @@
 // Routes, the API key, and what happens when a page loads or fails.
 
 import { Failure, key } from "./api.js";
-import { card, failure, find, h, operator, say, waiting } from "./parts.js";
+import { card, deployment, failure, find, h, operator, say, waiting } from "./parts.js";
 
 // Pages by name: first the list, then the page of one thing. A module is loaded when its page is
 // first opened, which keeps the first visit to few requests.
@@ -42,7 +42,7 @@ async function loadModule(load) {
 }
 
 function show(title, ...content) {
-  document.title = `${title} · mlops-circle`;
+  document.title = `${title} · ${deployment()}`;
   main.replaceChildren(...content);
 }
 
@@ -71,7 +71,7 @@ function askForKey(problem = undefined) {
     " prints it, or says where to find it.",
   );
   const content = card("Your API key", {}, form, result, note);
-  show("Key", h("div", { class: "gate" }, h("h1", {}, "mlops-circle"), content));
+  show("Key", h("div", { class: "gate" }, h("h1", {}, deployment()), content));
   input.focus();
 }
 

@@ -153,6 +153,9 @@ export function failure(error, retry, label = "Try again") {
 /** An operator's command for this deployment; the server writes its beginning into the page. */
 export const operator = (name) => `${find("meta[name=operator]", HTMLMetaElement).content} ${name}`;
 
+/** What the deployment is called; the server writes it into the page. */
+export const deployment = () => find("meta[name=deployment]", HTMLMetaElement).content;
+
 /** A command line with a button that copies it. */
 export function command(text) {
   const code = h("code", {}, text);

@@ -45,6 +45,7 @@ def _open_api() -> Api:
             WEB,
             report_url=reports.presigned("any", seconds=1),
             operator=settings.operator_command,
+            deployment=settings.metrics_namespace,
         ),
         runs=Runs(
             reports=reports,

@@ -20,6 +20,8 @@ TYPES = {
 }
 OPERATOR = "{operator}"
 """Where the page names the operator's command line."""
+DEPLOYMENT = "{deployment}"
+"""Where the page says what the deployment is called."""
 
 
 @dataclass(frozen=True)
@@ -30,15 +32,17 @@ class Page:
     report_origin: str
 
     @classmethod
-    def read(cls, folder: Path, *, report_url: str, operator: str) -> "Page":
+    def read(cls, folder: Path, *, report_url: str, operator: str, deployment: str) -> "Page":
         """Read the files of a known type; `report_url` is any URL of the reports' origin.
 
-        `operator` is how the operator's command line is called for this deployment.
+        `operator` is how the operator's command line is called for the deployment, which is called
+        `deployment`.
         """
         known = (path for path in folder.iterdir() if path.suffix in TYPES)
         parts = urlsplit(report_url)
         files = {path.name: path.read_text(encoding="utf-8") for path in known}
-        files[INDEX] = files[INDEX].replace(OPERATOR, html.escape(operator))
+        for place, text in ((OPERATOR, operator), (DEPLOYMENT, deployment)):
+            files[INDEX] = files[INDEX].replace(place, html.escape(text))
         return cls(files, f"{parts.scheme}://{parts.netloc}")
 
     @cached_property

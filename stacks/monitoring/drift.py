@@ -58,7 +58,7 @@ class DriftFunction(Construct):
                 mail_to=settings.mail_to,
                 configuration_set=mail.configuration_set,
                 metrics_namespace=settings.names.metrics_namespace,
-                stage=settings.names.stage,
+                stage=settings.names.base,
                 context=settings.context_text or None,
                 retention=settings.stage.retention.to_text() or None,
                 state_machine_arn=machine.state_machine_arn,

@@ -1,5 +1,13 @@
 """`list`: the deployments of this machine, or of a stage of an account."""
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from html import escape
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
 from domain import times
 from domain.deployment_status import DeploymentStatus
 from domain.typed_json import Json, encode
@@ -10,15 +18,26 @@ from ops.target import Target
 
 HEADER = ("name", "predicts", "champion", "last verdict", "open incident", "dashboard")
 STOPPED = "stopped"
+STYLE = (
+    "body{font:16px/1.5 system-ui,sans-serif;margin:2rem;color-scheme:light dark}"
+    "table{border-collapse:collapse}th,td{text-align:left;padding:.3rem .8rem;"
+    "border-bottom:1px solid #8886}"
+)
 NAME_TAG, STAGE_TAG = "Deployment", "Stage"
 """Tags of everything that the stacks make."""
 
 
-def run(target: Target) -> Answer:
+def run(
+    target: Target,
+    *,
+    html: Annotated[
+        Path | None, Option(help="Also write the list to this file, as a page for a browser.")
+    ] = None,
+) -> Answer:
     """List the deployments here, or of a stage of an account.
 
     Each with what it predicts, its champion, the last drift run's verdict, what an open incident is
-    about, and the address of its dashboard.
+    about, and the address of its dashboard. It changes nothing.
     """
     from ops.local import emulator
 
@@ -34,6 +53,8 @@ def run(target: Target) -> Answer:
     if not found:
         return Answer(data=[], shown=[NONE], next_step=target.deploy_command)
     rows = [(name, *_describe(status)) for name, status in found]
+    if html is not None:
+        html.write_text(render_page(target.stage, rows), encoding="utf-8")
     return Answer(
         data=[{"name": name, "running": True, **_encode(status)} for name, status in found],
         shown=[table(HEADER, rows)],
@@ -59,6 +80,26 @@ def list_deployments(target: Target) -> list[Target]:
         if tag["Key"] == NAME_TAG
     }
     return [target.named(name) for name in sorted(names)]
+
+
+def render_page(stage: str, rows: Sequence[Sequence[str]]) -> str:
+    """The list as a page without scripts; the last column is an address."""
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    head = "".join(f"<th>{escape(name)}</th>" for name in HEADER)
+    body = "".join(
+        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}<td>{_link(url)}</td></tr>\n"
+        for *cells, url in rows
+    )
+    title = f"Deployments of stage {escape(stage)}"
+    return (
+        f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>\n'
+        f"<style>{STYLE}</style>\n<h1>{title}</h1>\n<p>As of {now}.</p>\n"
+        f"<table>\n<tr>{head}</tr>\n{body}</table>\n</html>\n"
+    )
+
+
+def _link(url: str) -> str:
+    return f'<a href="{escape(url)}">open</a>' if url else ""
 
 
 def _read(target: Target) -> DeploymentStatus | str:

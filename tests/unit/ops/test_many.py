@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import typer
 
+from domain.deployment_status import DeploymentStatus
+from domain.drift.drift import Outcome
 from ops.cli import run
 from ops.commands.machine import down, remove, status, up
 from ops.commands.machine import list as list_command
@@ -152,6 +154,34 @@ def test_a_stopped_machine_lists_what_it_holds(two: Laptop) -> None:
     answer = list_command.run(Target.on_laptop(two))
     assert ["churn", "circle"] == [each["name"] for each in answer.data]
     assert "stopped" in render(answer.shown[0])
+
+
+def test_the_page_of_all_deployments_shows_what_the_list_shows(
+    two: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status = DeploymentStatus(
+        target="<ill>",
+        api_url="https://a/v1",
+        champion="7-0a1b2c3d",
+        outcome=Outcome.DATA_DRIFT,
+        window_end=86_400_000,
+        incident=("age",),
+    )
+    half = "The stage is not fully deployed; missing: ApiUrl"
+    target = Target("dev", None, two.folder)
+    statuses = {"churn": status, "heart": half}
+    monkeypatch.setattr(list_command, "list_deployments", lambda t: map(t.named, statuses))
+    monkeypatch.setattr(list_command, "_read", lambda t: statuses[t.name])
+    file = two.folder / "list.html"
+    answer = list_command.run(target, html=file)
+    shown = render(answer.shown[0])
+    page = file.read_text()
+    for fact in ("7-0a1b2c3d", "data_drift, window until 1970-01-02 00:00 UTC", "age", half):
+        assert fact in shown
+        assert fact in page
+    assert '<a href="https://a/v1/">open</a>' in page
+    assert "<td>&lt;ill&gt;</td>" in page
+    assert ["7-0a1b2c3d", None] == [each.get("champion") for each in answer.data]
 
 
 class Clusters:

@@ -478,10 +478,13 @@ def test_the_page_runs_own_files_only_and_frames_the_reports_origin() -> None:
     assert not [part for part in policy if "unsafe" in part or "*" in part]
 
 
-def test_the_page_is_told_how_its_deployments_operator_calls_the_command_line() -> None:
-    web = ROOT / "web"
-    page = Page.read(web, report_url="https://r.example/x", operator='ops --stage "dev"')
+def test_the_page_names_its_deployment_and_how_its_operator_calls_the_command_line() -> None:
+    named = {"operator": 'ops --stage "dev"', "deployment": "churn-dev"}
+    page = Page.read(ROOT / "web", report_url="https://r.example/x", **named)
     text = page.answer("index.html")["body"]
+    assert "<title>churn-dev</title>" in text
+    assert "/>churn-dev</a>" in text
+    assert "{deployment}" not in text
     assert '<meta name="operator" content="ops --stage &quot;dev&quot;" />' in text
     assert "{operator}" not in text
 

@@ -39,6 +39,11 @@ def run(
             help="Learn from labelled predictions of so many days; 0 for none.",
         ),
     ] = None,
+    engine: Annotated[str | None, Option(help="What computes: local or dask.")] = None,
+    workers: Annotated[int | None, Option(help="With dask: how many tasks to start.")] = None,
+    scheduler: Annotated[
+        str | None, Option(help="With dask: the address of a cluster that is there already.")
+    ] = None,
     no_wait: Annotated[bool, Option("--no-wait", help="Start it and return.")] = False,
 ) -> Answer:
     """Train and evaluate a model, and promote it if it is better."""
@@ -47,6 +52,9 @@ def run(
         "raw_prefix": None if raw_prefix is None else keys.place(raw_prefix),
         "seed": seed,
         "minimum_f1": minimum_f1,
+        "engine": engine,
+        "workers": workers,
+        "scheduler": scheduler,
         "production": None if production_days is None else _choose_production(production_days),
     }
     execution = executions.start(

@@ -1,0 +1,145 @@
+"""Measure preparing and training made-up rows on a cluster: one worker, two, and no cluster at all.
+
+The figures are CPU seconds of the step and its workers together, so that other load hardly matters:
+what two workers take more than one is what sharing the work costs.
+"""
+
+import functools
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmarks.folder_bucket import FolderS3
+from benchmarks.harness import Figure, measure_alone
+from benchmarks.scale import PARAMS
+from domain import keys
+from domain.contract.contract import Contract
+from ops.commands.data import sample_data
+from ops.laptop import ROOT
+
+ROWS = 4_000_000
+FILES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """CPU and wall seconds of preparing and of fitting, and the largest worker's peak in bytes."""
+
+    dataset_id: str
+    prepare: float
+    fit: float
+    prepare_wall: float
+    fit_wall: float
+    peak: float
+
+
+def measure(seed: int) -> Iterator[Figure]:
+    """Measure the engines on the same files."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        raw = folder / "data" / keys.RAW
+        raw.mkdir(parents=True)
+        for number in range(FILES):
+            path = raw / f"{number}.csv"
+            sample_data.make(rows=ROWS // FILES, seed=seed + number, path=path)
+        millions = ROWS / 1e6
+        here: Spent = measure_alone(_work_here, folder)[0]
+        yield Figure(f"one machine, {millions:g} M rows: prepare", here.prepare, "CPU s")
+        yield Figure("one machine: fit", here.fit, "CPU s")
+        found: dict[int, Spent] = {}
+        for workers in (1, 2):
+            found[workers] = spent = measure_alone(_work_on_cluster, folder, workers)[0]
+            yield Figure(f"{workers} workers: prepare", spent.prepare, "CPU s")
+            yield Figure(f"{workers} workers: prepare, wall", spent.prepare_wall, "s")
+            yield Figure(f"{workers} workers: fit", spent.fit, "CPU s")
+            yield Figure(f"{workers} workers: fit, wall", spent.fit_wall, "s")
+            yield Figure(f"{workers} workers: largest peak", spent.peak / 1e9, "GB", "<= 2.5")
+        one, two = found[1], found[2]
+        yield Figure("prepare, 2 workers over 1: CPU", two.prepare / one.prepare, "x", "<= 1.15")
+        yield Figure("fit, 2 workers over 1: CPU", two.fit / one.fit, "x", "<= 1.15")
+        yield Figure("prepare, 1 worker over none: CPU", one.prepare / here.prepare, "x", "<= 1.25")
+        yield Figure("fit, 1 worker over none: CPU", one.fit / here.fit, "x", "<= 1.25")
+        same = len({here.dataset_id, one.dataset_id, two.dataset_id})
+        yield Figure("datasets by id", same, "", "<= 1")
+
+
+def _options(folder: Path) -> dict[str, Any]:
+    return {
+        "contract": Contract.parse((ROOT / "contract.toml").read_text()),
+        "bucket": FolderS3(folder).bucket("data"),
+        "raw_prefix": keys.RAW,
+        "salt": "scale",
+        "bad_row_share": 0.01,
+        "execution": "cluster",
+        "say": lambda _: None,
+    }
+
+
+def _work_here(folder: Path) -> tuple[Spent, float]:
+    from training_job.dataset.prepare import prepare
+    from training_job.evaluation.final import fit_final
+
+    options = _options(folder)
+    began, clock = time.process_time(), time.monotonic()
+    made = prepare(**options)
+    prepared, prepared_at = time.process_time(), time.monotonic()
+    fit_final(options["bucket"], made.dataset_id, options["contract"], PARAMS, seed=1)
+    fit, fit_wall = time.process_time() - prepared, time.monotonic() - prepared_at
+    wall = prepared_at - clock
+    return Spent(made.dataset_id, prepared - began, fit, wall, fit_wall, 0), 0.0
+
+
+def _work_on_cluster(folder: Path, workers: int) -> tuple[Spent, float]:
+    from benchmarks.cluster.worker_processes import ProcessEcs, running
+    from training_job.dataset.partitioned.prepare import prepare
+    from training_job.evaluation.final import fit_final_on
+
+    def read_cpu(ecs: ProcessEcs) -> float:
+        """Of this process and of all that the tasks have started."""
+        total = time.process_time()
+        for task in ecs.processes.values():
+            nanny = psutil.Process(task.pid)
+            for process in (nanny, *nanny.children(recursive=True)):
+                times = process.cpu_times()
+                total += times.user + times.system
+        return total
+
+    options = _options(folder)
+    data = functools.partial(FolderS3(folder).bucket, "data")
+    with running(workers) as (cluster, ecs):
+        cluster.client.run(_warm)  # type: ignore[no-untyped-call]  # Dask's own
+        began, clock = read_cpu(ecs), time.monotonic()
+        made = prepare(**options, cluster=cluster, open_bucket=data)
+        prepared, prepared_at = read_cpu(ecs), time.monotonic()
+        fit_final_on(
+            options["bucket"],
+            made.dataset_id,
+            options["contract"],
+            PARAMS,
+            seed=1,
+            cluster=cluster,
+            open_data=data,
+        )
+        fit, fit_wall = read_cpu(ecs) - prepared, time.monotonic() - prepared_at
+        peaks = cluster.client.run(_read_peak)
+    wall = prepared_at - clock
+    peak = max(peaks.values())
+    return Spent(made.dataset_id, prepared - began, fit, wall, fit_wall, peak), 0.0
+
+
+def _warm() -> None:
+    """Import what one machine has imported before it is measured."""
+    import training_job.dataset.partitioned.prepare
+    import training_job.model.cluster_fit  # noqa: F401
+
+
+def _read_peak() -> int:
+    """Bytes of this worker's largest resident memory."""
+    status = Path("/proc/self/status").read_text().splitlines()
+    (peak,) = (int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
+    return peak

@@ -112,7 +112,7 @@ def _work_on_cluster(folder: Path, workers: int) -> tuple[Spent, float]:
     options = _options(folder)
     data = functools.partial(FolderS3(folder).bucket, "data")
     with running(workers) as (cluster, ecs):
-        cluster.client.run(_warm)  # type: ignore[no-untyped-call]  # Dask's own
+        cluster.client.run(_warm)
         began, clock = read_cpu(ecs), time.monotonic()
         made = prepare(**options, cluster=cluster, open_bucket=data)
         prepared, prepared_at = read_cpu(ecs), time.monotonic()

@@ -1,6 +1,5 @@
 """The AWS emulator (MiniStack) as a background process of this machine, without Docker."""
 
-import contextlib
 import http.client
 import json
 import shutil
@@ -111,11 +110,17 @@ def has_state(laptop: Laptop) -> bool:
     return _state(laptop).exists()
 
 
-def save(laptop: Laptop) -> None:
-    """Have it save its state now; `saved_since` says whether it did."""
+def save(laptop: Laptop) -> bool:
+    """Have it save its state now; False if it knows no such request.
+
+    `saved_since` says whether it could.
+    """
     request = urllib.request.Request(f"{laptop.endpoint}{SAVE_PATH}", method="POST")
-    with contextlib.suppress(urllib.error.URLError, http.client.HTTPException, OSError):
-        urllib.request.urlopen(request, timeout=SAVE_SECONDS).close()
+    try:
+        with urllib.request.urlopen(request, timeout=SAVE_SECONDS) as answer:
+            return bool(answer.status == http.HTTPStatus.NO_CONTENT)
+    except (urllib.error.URLError, http.client.HTTPException, OSError):
+        return False
 
 
 def saved_since(laptop: Laptop, instant: float) -> bool:

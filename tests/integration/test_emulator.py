@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -86,3 +87,23 @@ def _client(laptop: Laptop) -> Any:
         aws_access_key_id="test",
         aws_secret_access_key="test",
     )
+
+
+def test_what_it_saved_when_it_was_asked_survives_a_hard_end(tmp_path: Path) -> None:
+    laptop = Laptop(folder=tmp_path, aws_port=free_port())
+    emulator_process.start(laptop, os.environ)
+    _client(laptop).create_bucket(Bucket="kept")
+    Bucket(_client(laptop), "kept").put("a", b"1")
+    began = time.time()
+    assert emulator_process.save(laptop) is True
+    assert emulator_process.saved_since(laptop, began)
+    pid = emulator_process.daemon(laptop).pid()
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    assert wait_until(lambda: emulator_process.daemon(laptop).pid() is None, seconds=5)
+
+    emulator_process.start(laptop, os.environ)
+    found = Bucket(_client(laptop), "kept").get("a")
+    emulator_process.stop(laptop)
+    assert found is not None
+    assert b"1" == found.data

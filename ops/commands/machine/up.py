@@ -184,7 +184,8 @@ def save_state(laptop: Laptop) -> None:
     From then on an emulator that is killed, or a full disk, can't separate objects from stacks.
     """
     began = time.time()
-    emulator.save(laptop)
+    if not emulator.save(laptop) and emulator.has_state(laptop):
+        return  # an older checkout started it, and it may have work under way
     if not emulator.saved_since(laptop, began):
         raise OpsError(
             f"The emulator can't save its state in {laptop.folder}.",

@@ -33,7 +33,12 @@ def _save_state(laptop: Laptop, text: str = "{}") -> None:
 
 
 def _start(
-    monkeypatch: pytest.MonkeyPatch, laptop: Laptop, started: list[str], *, saves: bool = True
+    monkeypatch: pytest.MonkeyPatch,
+    laptop: Laptop,
+    started: list[str],
+    *,
+    saves: bool = True,
+    knows: bool = True,
 ) -> None:
     """Run `up` with services that only note that they were started."""
     monkeypatch.setattr(up, "MINIMUM_FREE_BYTES", 0)
@@ -45,10 +50,11 @@ def _start(
         started.append("start")
         return True
 
-    def save(found: Laptop) -> None:
+    def save(found: Laptop) -> bool:
         started.append("save")
         if saves:
             _save_state(found)
+        return knows
 
     monkeypatch.setattr(emulator, "start", start)
     monkeypatch.setattr(emulator, "save", save)
@@ -105,6 +111,17 @@ def test_a_state_that_cannot_be_saved_stops_an_up(
         os.utime(state, (time.time() - 3600,) * 2)
     with pytest.raises(OpsError, match="can't save its state"):
         _start(monkeypatch, laptop, [], saves=False)
+
+
+def test_an_emulator_of_an_older_checkout_that_saved_before_goes_on(
+    laptop: Laptop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _save_state(laptop)
+    state = laptop.folder / "emulator" / "state" / "s3.json"
+    os.utime(state, (time.time() - 3600,) * 2)
+    started: list[str] = []
+    _start(monkeypatch, laptop, started, saves=False, knows=False)
+    assert ["start", "deploy", "save"] == started
 
 
 @pytest.mark.parametrize(

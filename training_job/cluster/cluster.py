@@ -1,8 +1,12 @@
 """Work on a Dask cluster: functions over many places, and named errors when workers are lost."""
 
 import logging
+import time
+from asyncio import CancelledError as AsyncCancelledError
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -80,43 +84,54 @@ class Cluster:
 
     def result(self, future: Future[Any]) -> Any:
         """One answer; raises its error, Interrupted when the cluster is lost, or OutOfMemory."""
-        without = 0.0
-        while True:
-            try:
-                return future.result(timeout=POLL_SECONDS)
-            except (FutureTimeout, TimeoutError):
-                if self.client.status != "running":
-                    raise Interrupted(LOST) from None
-                without = 0.0 if self.workers else without + POLL_SECONDS
-                if without >= IDLE_SECONDS:
-                    raise Interrupted(NO_WORKERS) from None
-            except KilledWorker:
-                raise OutOfMemory(KILLED) from None
-            except NoValidWorkerError:
-                raise Interrupted(NO_WORKERS) from None
-            except (CommClosedError, distributed.client.FutureCancelledError):
-                raise Interrupted(LOST) from None
+        self.wait([future])
+        with _named_losses():
+            return future.result()
 
     def wait(self, futures: Sequence[Future[Any]]) -> None:
-        """Until all are done; raises what `results` raises. The answers stay on the workers."""
-        waiting = list(futures)
-        without = 0.0
+        """Until all are done; raises what `result` raises. The answers stay on the workers.
+
+        It fails while no worker is left, instead of waiting for ever.
+        """
+        waiting, alive_at = list(futures), time.monotonic()
         while waiting:
-            try:
-                done = distributed.wait(  # type: ignore[no-untyped-call]  # Dask's own
-                    waiting, timeout=POLL_SECONDS, return_when="FIRST_COMPLETED"
-                )
-            except (FutureTimeout, TimeoutError):
-                without = 0.0 if self.workers else without + POLL_SECONDS
+            with _named_losses():
+                done, open_ones = self._wait_shortly(waiting)
                 if self.client.status != "running":
-                    raise Interrupted(LOST) from None
-                if without >= IDLE_SECONDS:
-                    raise Interrupted(NO_WORKERS) from None
-                continue
-            for future in done.done:
-                if future.status != "finished":
-                    self.result(future)
-            waiting = list(done.not_done)
+                    raise Interrupted(LOST)
+                if done or self.workers:
+                    alive_at = time.monotonic()
+                elif time.monotonic() - alive_at > IDLE_SECONDS:
+                    raise Interrupted(NO_WORKERS)
+                for future in done:
+                    if future.status != "finished":
+                        future.result()
+            waiting = open_ones
+
+    def _wait_shortly(
+        self, futures: list[Future[Any]]
+    ) -> tuple[list[Future[Any]], list[Future[Any]]]:
+        """Those that are done, and the others."""
+        try:
+            found = distributed.wait(  # type: ignore[no-untyped-call]  # Dask's own
+                futures, timeout=POLL_SECONDS, return_when="FIRST_COMPLETED"
+            )
+        except (FutureTimeout, TimeoutError):
+            return [], futures
+        return list(found.done), list(found.not_done)
+
+
+@contextmanager
+def _named_losses() -> Iterator[None]:
+    """Say what was lost, in place of Dask's own errors."""
+    try:
+        yield
+    except KilledWorker:
+        raise OutOfMemory(KILLED) from None
+    except NoValidWorkerError:
+        raise Interrupted(NO_WORKERS) from None
+    except (CommClosedError, CancelledError, AsyncCancelledError):
+        raise Interrupted(LOST) from None
 
 
 def quiet() -> None:

@@ -35,7 +35,8 @@ from benchmarks.harness import Figure, main
 from benchmarks.learning.repeated_challengers import SUCCESSIVE, measure_successive
 from domain.contract.gate_limits import GateLimits
 from domain.contract.objective import F1, Cost, Objective
-from domain.model.gate import Paired, judge
+from domain.model.gate.evidence import Paired
+from domain.model.gate.rules import judge
 from tabular.classification import Bools
 from training_job.evaluation.evaluation import compare_pairwise
 

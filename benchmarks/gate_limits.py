@@ -12,7 +12,8 @@ import numpy as np
 from benchmarks.harness import Figure
 from domain.contract.gate_limits import GateLimits
 from domain.contract.objective import F1
-from domain.model.gate import Evidence, judge
+from domain.model.gate.evidence import Evidence
+from domain.model.gate.rules import judge
 from tabular.calibration import calibration_error, calibration_error_by_chance
 from tabular.classification import Bools, Floats
 from training_job.evaluation.evaluation import measure

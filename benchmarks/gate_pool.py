@@ -9,7 +9,7 @@ import pyarrow as pa
 from domain.contract.contract import Contract
 from domain.contract.objective import F1, Objective
 from domain.interval import Interval
-from domain.model.gate import Evidence, Paired
+from domain.model.gate.evidence import Evidence, Paired
 from ops.laptop import ROOT
 from ops.samples import diabetes_rows
 from tabular.classification import Bools

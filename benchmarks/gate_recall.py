@@ -36,7 +36,7 @@ from benchmarks.harness import Figure
 from domain.contract.gate_limits import GateLimits
 from domain.contract.objective import Objective
 from domain.interval import Interval
-from domain.model.gate import judge
+from domain.model.gate.rules import judge
 from tabular.classification import Bools, confusion_intervals
 from training_job.evaluation.evaluation import compare_pairwise
 

@@ -23,7 +23,8 @@ from benchmarks.harness import Figure, main
 from domain.contract.gate_limits import GateLimits
 from domain.contract.objective import F1
 from domain.interval import Interval
-from domain.model.gate import Paired, Recent, judge
+from domain.model.gate.evidence import Paired, Recent
+from domain.model.gate.rules import judge
 from monitoring_job.probation.evidence import ROWS, Row, is_rejected
 from monitoring_job.probation.examine import ALPHA, MARGIN
 from training_job.evaluation.evaluation import compare_pairwise

@@ -84,7 +84,7 @@ def measure_successive(
 
 
 def _is_promoted(change: Change, earlier: int) -> bool:
-    """As `domain.model.gate.Paired.proves_gain` has it."""
+    """As `domain.model.gate.evidence.Paired.proves_gain` has it."""
     interval = change.interval
     required = required_errors(earlier) * change.standard_error
     return interval.low > 0 and (not earlier or interval.value > required)

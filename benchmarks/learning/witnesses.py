@@ -14,7 +14,8 @@ from benchmarks.gate_pool import FITTED_ON, POOL, TEST_ROWS, Pool, make_evidence
 from benchmarks.harness import Figure
 from domain.contract.gate_limits import GateLimits
 from domain.contract.objective import F1
-from domain.model.gate import Paired, Recent, judge
+from domain.model.gate.evidence import Paired, Recent
+from domain.model.gate.rules import judge
 from tabular.classification import Bools
 from training_job.evaluation.evaluation import compare_pairwise
 

@@ -16,7 +16,7 @@ from domain.drift.disclosure import (
     round_significant,
 )
 from domain.model.erased_rows import ErasedRows
-from domain.model.gate import Role, Rule
+from domain.model.gate.evidence import Role, Rule
 from domain.model.left_out import LeftOut
 from domain.model.missing_effect import MissingEffect
 from domain.model.production import Production

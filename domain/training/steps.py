@@ -11,7 +11,7 @@ from typing import ClassVar, Literal, Self, get_args
 
 from domain import typed_json
 from domain.model.actor import UNPROVEN, Caller
-from domain.model.gate import Rule
+from domain.model.gate.evidence import Rule
 from domain.typed_json import Json
 
 StepName = Literal["prepare", "tune", "evaluate", "promote", "check", "score", "erase"]

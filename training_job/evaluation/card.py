@@ -14,7 +14,8 @@ from domain.model.card import (
     RecentFigures,
     SegmentFigures,
 )
-from domain.model.gate import Paired, Recent, Verdict
+from domain.model.gate.evidence import Paired, Recent
+from domain.model.gate.rules import Verdict
 from domain.model.left_out import LeftOut
 from domain.model.missing_effect import MissingEffect
 

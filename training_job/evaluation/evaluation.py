@@ -10,7 +10,7 @@ from domain.contract.gate_limits import SegmentMetric
 from domain.contract.objective import Cost, Objective
 from domain.interval import Interval
 from domain.model.card import Bounds, SegmentFigures
-from domain.model.gate import Paired, RecallComparison, SegmentChange
+from domain.model.gate.evidence import Paired, RecallComparison, SegmentChange
 from tabular.calibration import calibration_error
 from tabular.classification import FIGURES, Bools, Floats, confusion_intervals
 from tabular.groups import measure_group

@@ -11,7 +11,7 @@ from domain.contract.objective import Metric
 from domain.errors import BadBundle
 from domain.model.bundle import Bundle
 from domain.model.champion import Champion
-from domain.model.gate import Case, Unscorable
+from domain.model.gate.evidence import Case, Unscorable
 from tabular.classification import Bools, Floats
 from training_job.dataset.dataset import Split
 from training_job.model.encoding import encode, rows_per_batch

@@ -13,7 +13,7 @@ import pyarrow as pa
 from domain.contract.contract import Contract
 from domain.contract.gate_limits import GateLimits
 from domain.interval import Interval
-from domain.model import gate
+from domain.model.gate.evidence import Evidence, Paired, Recent
 from tabular.calibration import calibration_error_by_chance
 from tabular.classification import FIGURES, Bools, Floats
 from tabular.coverage import effective_rows, thin
@@ -59,7 +59,7 @@ def hear(
     limits: GateLimits,
     earlier: EarlierVerdicts,
     seed: int,
-) -> gate.Recent | None:
+) -> Recent | None:
     """Compare the challenger with the champion on production rows.
 
     `scores`: the challenger's. Rows that no verdict was reached on are heard first; only if these
@@ -97,14 +97,14 @@ def _compare(
     earlier: EarlierVerdicts,
     *,
     seed: int,
-) -> gate.Recent | None:
+) -> Recent | None:
     """None where there is no row; without both classes nothing is measured."""
     rows, at = witness.rows, witness.predicted_at
     truth = rows.labels == 1
     if not len(truth) or witness.incumbent.champion is None:
         return None
     weights = rows.weights
-    champion: gate.Paired | None = None
+    champion: Paired | None = None
     figures: dict[str, Interval] = {}
     constant, chance = 0.0, 0.0
     if 0 < np.count_nonzero(truth) < len(truth):
@@ -124,8 +124,8 @@ def _compare(
             weights=weights,
         )
     start = int(at.min())
-    return gate.Recent(
-        evidence=gate.Evidence(
+    return Recent(
+        evidence=Evidence(
             objective=contract.objective,
             figures=figures,
             constant=constant,

@@ -7,8 +7,9 @@ import numpy as np
 from domain.contract.contract import Contract
 from domain.contract.gate_limits import GateLimits
 from domain.interval import Interval
-from domain.model import gate
 from domain.model.card import Quality, RecentFigures, SegmentFigures, suppress_small_segments
+from domain.model.gate.evidence import Evidence, Paired, Recent, Unscorable
+from domain.model.gate.rules import Verdict, judge
 from domain.model.left_out import LeftOut
 from domain.model.missing_effect import MissingEffect
 from domain.model.replay import Replay
@@ -36,7 +37,7 @@ class Evaluation:
     incumbent: Incumbent
     measures: dict[str, Interval]
     segments: tuple[SegmentFigures, ...]
-    verdict: gate.Verdict
+    verdict: Verdict
     champion_metric: float | None
     recent: RecentFigures | None
 
@@ -57,7 +58,7 @@ def evaluate_against(
     threshold: float,
     limits: GateLimits,
     earlier_verdicts: int,
-    recent: gate.Recent | None = None,
+    recent: Recent | None = None,
     replay: Replay | None = None,
     left_out: LeftOut,
     missing: tuple[MissingEffect, ...],
@@ -74,7 +75,7 @@ def evaluate_against(
     scores = np.asarray(probabilities, dtype=np.float64)
     measures = measure(truth, scores, threshold, objective=objective, seed=seed)
     predicted = scores >= threshold
-    champion: gate.Paired | gate.Unscorable | None = incumbent.unscorable
+    champion: Paired | Unscorable | None = incumbent.unscorable
     if incumbent.bundle is not None and incumbent.champion is not None:
         champion = compare_pairwise(
             test.labels,
@@ -87,7 +88,7 @@ def evaluate_against(
             version=incumbent.champion.version,
             seed=seed,
         )
-    evidence = gate.Evidence(
+    evidence = Evidence(
         objective=objective,
         figures=measures,
         constant=evaluate_constant(objective, truth),
@@ -104,7 +105,7 @@ def evaluate_against(
             measure_segments(test.labels, scores, threshold, masks, seed=seed),
             rows=len(test.labels),
         ),
-        gate.judge(evidence, limits, recent, replay),
-        champion.value if isinstance(champion, gate.Paired) else None,
+        judge(evidence, limits, recent, replay),
+        champion.value if isinstance(champion, Paired) else None,
         cards.recent_section(recent, limits),
     )

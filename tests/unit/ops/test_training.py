@@ -10,7 +10,7 @@ from domain import keys
 from domain.failures import ADVICE, OTHERWISE, UNEXPECTED, explain_failure, split_cause
 from domain.model.champion import Champion, LedgerEntry, ModelRef
 from domain.model.consistency import Consistency
-from domain.model.gate import Rule
+from domain.model.gate.evidence import Rule
 from domain.training.steps import Evaluated, Prepared
 from ops import console, executions
 from ops.commands.machine import status

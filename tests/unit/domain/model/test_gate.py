@@ -8,15 +8,15 @@ import pytest
 from domain.contract.gate_limits import GateLimits, SegmentMetric
 from domain.contract.objective import F1, Cost, Objective
 from domain.interval import Interval
-from domain.model.gate import (
+from domain.model.gate.evidence import (
     SEGMENT_POSITIVES,
     Evidence,
     Paired,
     RecallComparison,
     SegmentChange,
     Unscorable,
-    judge,
 )
+from domain.model.gate.rules import judge
 from domain.model.left_out import LeftOut, RepeatedFile
 from domain.model.missing_effect import MissingEffect
 

@@ -8,7 +8,8 @@ import pytest
 from domain.contract.gate_limits import GateLimits
 from domain.interval import Interval
 from domain.model.alpha_investing import WEALTH, detectable_gain, error_rate, required_errors
-from domain.model.gate import Evidence, Paired, Recent, Unscorable, judge
+from domain.model.gate.evidence import Evidence, Paired, Recent, Unscorable
+from domain.model.gate.rules import judge
 from domain.model.replay import Replay, ReplayedGroup
 from tests.unit.domain.model.test_gate import EVIDENCE, PAIRED
 

@@ -10,7 +10,7 @@ import pytest
 from domain.drift.performance import Expectation, Performance, read_test_figures
 from domain.interval import Interval
 from domain.model.card import ModelCard, RecentFigures
-from domain.model.gate import Role
+from domain.model.gate.evidence import Role
 from monitoring_job.statistics.calibration import fit_line
 from monitoring_job.statistics.expectation import estimate_performance, find_prevalence
 from monitoring_job.statistics.performance import measure_performance

@@ -128,7 +128,7 @@ def test_twenty_contracts_are_deployed_on_one_emulator_and_none_may_touch_anothe
     tmp_path: Path,
 ) -> None:
     local = tmp_path / "local"
-    features = ("gender", "age", "hypertension", "heart_disease", "smoking_history", "")
+    features = ("hypertension", "heart_disease", "smoking_history", "bmi", "HbA1c_level", "")
     with brought_up(local, {}) as circle:
         targets = [circle]
         for number in range(1, MANY):

@@ -193,7 +193,8 @@ class ClusterData:
             thread.join(POLL_SECONDS)
             if thread.is_alive() and not before <= self.cluster.addresses:
                 thread.join(GRACE_SECONDS)
-                break
+                if not before <= self.cluster.addresses:  # a worker that was only slow is back
+                    break
         if found:
             return found[0]
         if before <= self.cluster.addresses and errors:

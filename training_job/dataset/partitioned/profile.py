@@ -143,12 +143,21 @@ class CountDigits:
 
     def _count(self, values: Values, bits: int, prefixes: Sequence[int]) -> dict[int, int]:
         keys = make_keys(values[~np.isnan(values)])
+        step = min(DIGIT_BITS, KEY_BITS - bits)
+        known, place = np.zeros(1, np.uint64), np.zeros(len(keys), np.intp)
         if bits:
             known = np.array(prefixes, np.uint64)
-            keys = keys[np.isin(keys >> np.uint64(KEY_BITS - bits), known)]
-        shift = np.uint64(max(KEY_BITS - bits - DIGIT_BITS, 0))
-        found, counts = np.unique(keys >> shift, return_counts=True)
-        return dict(zip(found.tolist(), counts.tolist(), strict=True))
+            begin = keys >> np.uint64(KEY_BITS - bits)
+            place = np.minimum(np.searchsorted(known, begin), len(known) - 1)
+            wanted = known[place] == begin
+            keys, place = keys[wanted], place[wanted]
+        digits = keys >> np.uint64(KEY_BITS - bits - step) & np.uint64((1 << step) - 1)
+        counts = np.bincount((place << step) + digits.astype(np.intp))
+        found = np.flatnonzero(counts)
+        longer = (known[found >> step] << np.uint64(step)) + (found & ((1 << step) - 1)).astype(
+            np.uint64
+        )
+        return dict(zip(longer.tolist(), counts[found].tolist(), strict=True))
 
 
 @dataclass(slots=True)

@@ -46,6 +46,7 @@ send /labels "{\"labels\": [{\"prediction_id\": \"$id\", \"diabetes\": true}]}"
 get /predictions
 get /models
 get /monitoring/overview
+get /monitoring/trends
 get /monitoring/incidents
 get /monitoring/traffic
 get /monitoring/runs

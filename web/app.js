@@ -9,6 +9,8 @@ import { card, deployment, failure, find, h, operator, say, waiting } from "./pa
 const PAGES = {
   overview: [async () => (await import("./overview.js")).overview],
   drift: [async () => (await import("./runs.js")).runs, async () => (await import("./drift.js")).run],
+  trends: [async () => (await import("./trends.js")).trends],
+  incidents: [async () => (await import("./incidents.js")).incidents],
   predictions: [async () => (await import("./predictions.js")).predictions],
   models: [async () => (await import("./models.js")).models, async () => (await import("./models.js")).model],
 };

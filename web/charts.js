@@ -181,6 +181,66 @@ export function runTimeline(runs) {
 }
 
 /**
+ * A point of a line over time; with bounds it has a bar for its interval.
+ * @typedef {{at: number, value: number, low?: number, high?: number, title: string}} Point
+ */
+
+/**
+ * Lines over time, and vertical markers.
+ * @param {{
+ *   label: string,
+ *   series: {kind: string, points: Point[]}[],
+ *   markers: {at: number, title: string}[],
+ *   top?: number,
+ *   format: (value: number) => string,
+ * }} chart
+ */
+export function overTime({ label, series, markers, top, format }) {
+  const all = series.flatMap(({ points }) => points);
+  if (!all.length) return h("p", { class: "note" }, "No figure in these runs.");
+  const times = all.map((p) => p.at);
+  const [first, last] = [Math.min(...times), Math.max(...times)];
+  const highest = top ?? roundUp(Math.max(...all.map((p) => p.value), 0.001));
+  const latest = all.at(-1);
+  const summary = `${label}: ${count(all.length)} points; the latest, ${latest?.title}.`;
+  return responsive(DAILY_HEIGHT, summary, (width) => {
+    const left = 42;
+    const bottom = DAILY_HEIGHT - 20;
+    const x = (at) =>
+      first === last ? (left + width) / 2 : left + 4 + ((at - first) / (last - first)) * (width - left - 8);
+    const y = (value) => bottom - (Math.max(0, Math.min(value, highest)) / highest) * (bottom - 10);
+    const grid = [0, highest / 2, highest].map((value) => [
+      s("line", { class: "grid", x1: left, x2: width, y1: y(value), y2: y(value) }),
+      text(left - 6, y(value) + 4, format(value), "end"),
+    ]);
+    const lines = series.map(({ kind, points }) => [
+      points.map((p) =>
+        p.low === undefined || p.high === undefined
+          ? null
+          : s("line", { class: "whisker", x1: x(p.at), x2: x(p.at), y1: y(p.low), y2: y(p.high) }),
+      ),
+      s("polyline", {
+        class: kind === "expected" ? "line dashed" : "line",
+        points: points.map((p) => `${x(p.at).toFixed(1)},${y(p.value).toFixed(1)}`).join(" "),
+      }),
+      points.map((p) =>
+        s("g", {}, s("title", {}, p.title), s("circle", { class: "dot", cx: x(p.at), cy: y(p.value), r: 2.4 })),
+      ),
+    ]);
+    const marks = markers
+      .filter(({ at }) => at >= first && at <= last)
+      .map(({ at, title }) =>
+        s("g", {}, s("title", {}, title), s("line", { class: "limit", x1: x(at), x2: x(at), y1: 6, y2: bottom })),
+      );
+    const ends = [
+      text(left, bottom + 15, day(first - 1)),
+      first === last ? null : text(width, bottom + 15, day(last - 1), "end"),
+    ];
+    return [grid, marks, lines, ends];
+  });
+}
+
+/**
  * The effect size of one column over the latest runs, with the threshold as a line.
  * @param {{effect: number, drifted: boolean}[]} points the oldest first; at least one
  * @param {number} threshold

@@ -60,6 +60,7 @@ function incidentStrip(data) {
     "Open incident",
     badge(open.outcome),
     h("span", {}, `since ${day(open.opened_at - 1)}${columns}`),
+    h("a", { href: "#/incidents" }, "Acknowledge"),
     opening,
     latest && latest.run_id !== data.opened_by ? h("a", { href: `#/drift/${latest.run_id}` }, "Latest run") : null,
   );

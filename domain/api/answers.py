@@ -9,8 +9,9 @@ from domain.drift.drift import Outcome
 from domain.drift.incident import Incident
 from domain.drift.retraining import Decision
 from domain.drift.run_index import IndexEntry
+from domain.interval import Interval
 from domain.model.card import ModelCard
-from domain.model.champion import Champion, LedgerEntry
+from domain.model.champion import Action, Champion, LedgerEntry
 from domain.typed_json import Json
 
 
@@ -66,6 +67,55 @@ class IncidentList:
     incidents: tuple[ShownIncident, ...]
     decisions: tuple[Decision, ...]
     acknowledge_command: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnPoint:
+    """A column's figures in one run; None where they would describe fewer than eleven rows."""
+
+    column: str
+    title: str
+    unit: str
+    missing: float | None
+    mean: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrendPoint:
+    """One run over predictions; `end` of its window in UTC milliseconds.
+
+    `coverage`: the share of its sample that has a label. `f1`: measured by them. `expected_f1`: if
+    only the inputs have changed.
+    """
+
+    run_id: str
+    end: int
+    version: str
+    coverage: float | None
+    f1: Interval | None
+    expected_f1: float | None
+    columns: tuple[ColumnPoint, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromotionMarker:
+    """A change of what serves, in UTC milliseconds."""
+
+    promoted_at: int
+    version: str
+    action: Action
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trends:
+    """GET /monitoring/trends, the oldest run first.
+
+    `latest_segments`: the latest run that measured segments by labels.
+    """
+
+    points: tuple[TrendPoint, ...]
+    promotions: tuple[PromotionMarker, ...]
+    latest_segments: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from domain.api.answers import (
     RunDetails,
     RunList,
     Traffic,
+    Trends,
 )
 from domain.api.schemas import Schema
 from domain.drift.acknowledgement import KINDS, LONGEST_NOTE, PRINTABLE, Acknowledgement
@@ -129,6 +130,13 @@ ROUTES = (
         name="overview",
         answer=Overview,
         summary="The champion, the open incident, a timeline and the latest drift runs.",
+    ),
+    Route(
+        method="get",
+        path="/monitoring/trends",
+        name="trends",
+        answer=Trends,
+        summary="Performance, label coverage and columns of the latest 90 runs, with promotions.",
     ),
     Route(
         method="get",

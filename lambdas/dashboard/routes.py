@@ -20,6 +20,7 @@ from lambdas.dashboard.predictions import Predictions
 from lambdas.dashboard.report import NoReport, open_report
 from lambdas.dashboard.run_now import NOT_SENT, RunNow
 from lambdas.dashboard.runs import Runs
+from lambdas.dashboard.trends import read_trends
 
 ERRORS: ErrorTable = {
     NoReport: Mapped(HTTPStatus.NOT_FOUND, "Not found"),
@@ -72,6 +73,11 @@ class Dashboard:
     def overview(self, _: Request, __: Observation) -> Answer:
         """GET /monitoring/overview."""
         return answer(HTTPStatus.OK, encode(self.runs.overview()))
+
+    def trends(self, _: Request, __: Observation) -> Answer:
+        """GET /monitoring/trends."""
+        found = read_trends(self.runs.reports, self.runs.models)
+        return answer(HTTPStatus.OK, encode(found))
 
     def list_incidents(self, _: Request, __: Observation) -> Answer:
         """GET /monitoring/incidents."""
@@ -142,6 +148,7 @@ def build_api(dashboard: Dashboard, telemetry: Telemetry) -> Api:
         ("GET", "/"): dashboard.index,
         ("GET", "/assets/{file}"): dashboard.asset,
         ("GET", "/monitoring/overview"): dashboard.overview,
+        ("GET", "/monitoring/trends"): dashboard.trends,
         ("GET", "/monitoring/incidents"): dashboard.list_incidents,
         ("POST", "/monitoring/acknowledgements"): dashboard.acknowledge,
         ("GET", "/monitoring/traffic"): dashboard.traffic,

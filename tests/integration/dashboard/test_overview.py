@@ -22,6 +22,8 @@ if TYPE_CHECKING:
         ("#/overview", "python -m ops simulate"),
         ("#/drift", "No drift run yet"),
         ("#/drift", "python -m ops simulate"),
+        ("#/trends", "python -m ops simulate"),
+        ("#/incidents", "No incident yet"),
         ("#/predictions", "No model"),
         ("#/predictions", "None in the last seven days"),
         ("#/models", "python -m ops train"),

@@ -19,7 +19,7 @@ from adapters.s3 import Bucket
 from domain import keys, times
 from domain.contract.contract import Contract
 from domain.contract.feature import Feature
-from domain.drift.alert_state import AlertState
+from domain.drift.alert_state import AlertState, PastIncident
 from domain.drift.disclosure import round_significant
 from domain.drift.drift import Outcome
 from domain.drift.fairness import GroupFigure, GroupMeasure, SegmentPerformance
@@ -177,7 +177,14 @@ class Stores:
                 drifted=drifted,
                 opened_at=summaries[min(2, count - 1)].end,
             )
-            self.reports.put(keys.ALERT_STATE, AlertState(incident).to_json())
+            past = PastIncident(
+                kind="daily",
+                opened_at=summaries[-1].end,
+                closed_at=summaries[-1].end + 5 * times.DAY_MS,
+                outcome=Outcome.DATA_DRIFT,
+                drifted=("age",),
+            )
+            self.reports.put(keys.ALERT_STATE, AlertState(incident, past=(past,)).to_json())
             decision = Decision(
                 reason="There is no data newer than the last successful training.",
                 execution=None,

@@ -14,10 +14,13 @@ from domain.api.report_token import ReportSecret
 from domain.drift.alert_state import AlertState, PastIncident
 from domain.drift.drift import Outcome
 from domain.drift.drift_request import RequestRecord
+from domain.drift.fairness import SegmentPerformance
 from domain.drift.incident import Incident, Transition
+from domain.drift.performance import Performance
 from domain.drift.retraining import Decision
 from domain.drift.run_index import IndexEntry, RunIndex
-from domain.drift.summary import ColumnDrift, Profile, RowCounts, Summary, Test
+from domain.drift.summary import ColumnDrift, Profile, RowCounts, SegmentDrift, Summary, Test
+from domain.interval import Interval
 from domain.model.champion import LedgerEntry, ModelRef
 from domain.model.proposal import Proposal
 from lambdas.dashboard.page import Page
@@ -563,3 +566,28 @@ def test_incidents_are_listed_and_an_open_one_is_acknowledged_once() -> None:
     assert json.loads(stored["body"]) == shown
     assert ("Known.", 7) == (shown["note"], shown["opened_at"])
     assert shown["actor"].startswith("the dashboard with API key")
+
+
+def test_trends_have_the_oldest_run_first_with_what_it_measured_and_the_promotions() -> None:
+    performance = Performance(
+        labelled=400, coverage=0.4, positives=40, figures={"f1": Interval(0.7, 0.6, 0.8)}
+    )
+    by_labels = SegmentPerformance(labelled=90, positives=20, has_enough_labels=False, figures={})
+    segment = SegmentDrift(name="gender=Male", rows=90, reference_rows=90, performance=by_labels)
+    runs = [replace(_summary(day), rows=RowCounts(logged=9, sampled=9)) for day in range(100)]
+    runs[50] = replace(runs[50], performance=performance, segments=(segment,))
+    world = _with_runs(runs)
+    world.s3.objects[keys.summary(runs[10].id)] = b"{"  # damaged: a gap
+    _promoted(world, 1, "The first one.")
+    found = world.get("/monitoring/trends")
+    ends = [point["end"] for point in found["points"]]
+    assert (89, sorted(ends)) == (len(ends), ends)
+    (measured,) = [point for point in found["points"] if point["f1"]]
+    assert (0.4, 0.7, runs[50].run_id) == (
+        measured["coverage"],
+        measured["f1"]["value"],
+        measured["run_id"],
+    )
+    assert runs[50].run_id == found["latest_segments"]
+    assert ["promote"] == [promotion["action"] for promotion in found["promotions"]]
+    assert {"age"} == {column["column"] for column in measured["columns"]}

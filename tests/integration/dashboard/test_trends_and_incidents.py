@@ -1,0 +1,63 @@
+"""The pages Trends and Incidents."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from domain.drift.acknowledgement import LONGEST_NOTE
+from ops.laptop import ROOT
+from tests.integration.dashboard.visits import PHONE, Visit, barriers, go
+
+
+def test_trends_show_figures_coverage_and_columns_by_range_and_version(visit: Visit) -> None:
+    page = visit("#/trends")
+    charts = page.locator("[role=img]")
+    assert "F1 over time" in (charts.first.get_attribute("aria-label") or "")
+    points = page.locator("circle.dot")
+    all_points = points.count()
+    assert all_points > 50
+    page.get_by_label("The last").select_option("14")
+    assert 0 < points.count() < all_points
+    page.get_by_label("Column").select_option("age")
+    page.get_by_role("img", name="Mean of age").wait_for()
+    page.get_by_text("As a table").first.click()
+    assert page.get_by_role("region", name="Performance over time").is_visible()
+    assert [] == barriers(page)
+    page.get_by_role("link", name="Performance by segment, the worst first").click()
+    page.get_by_role("heading", name="Performance by segment").wait_for()
+
+
+def test_an_open_incident_is_acknowledged_on_the_page_and_stays_so(visit: Visit) -> None:
+    page = visit("#/overview")
+    page.get_by_role("link", name="Acknowledge").click()
+    page.get_by_role("heading", name="Open incident").wait_for()
+    page.get_by_label("Note").fill("The lab changed its units.")
+    page.get_by_role("button", name="Acknowledge").click()
+    page.get_by_text("The lab changed its units.").first.wait_for()
+    go(page, "#/incidents")
+    text = page.inner_text("#main")
+    assert "by the dashboard with API key" in text
+    assert 0 == page.get_by_role("button", name="Acknowledge").count()
+    rows = page.get_by_role("region", name="Incidents").locator("tbody tr")
+    assert 2 == rows.count()  # the open one, and one that has recovered
+    assert "There is no data newer" in text  # what the guard decided
+    assert [] == barriers(page)
+
+
+def test_the_page_knows_how_long_a_note_may_be() -> None:
+    source = (ROOT / "web" / "incidents.js").read_text()
+    assert f"LONGEST_NOTE = {LONGEST_NOTE};" in source
+
+
+@pytest.mark.parametrize("name", ["trends", "incidents"])
+def test_images_of_trends_and_incidents(visit: Visit, tmp_path: Path, name: str) -> None:
+    """They are copied into the folder that DASHBOARD_IMAGES names, if any."""
+    for suffix, options in (("", {}), ("-phone", {"viewport": PHONE, "color_scheme": "dark"})):
+        page = visit(f"#/{name}", **options)
+        path = tmp_path / f"dashboard-{name}{suffix}.png"
+        page.screenshot(path=path, full_page=True)
+        assert path.read_bytes().startswith(b"\x89PNG")
+        if "DASHBOARD_IMAGES" in os.environ:
+            shutil.copy(path, os.environ["DASHBOARD_IMAGES"])

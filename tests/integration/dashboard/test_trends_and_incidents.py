@@ -31,15 +31,15 @@ def test_trends_show_figures_coverage_and_columns_by_range_and_version(visit: Vi
 
 def test_an_open_incident_is_acknowledged_on_the_page_and_stays_so(visit: Visit) -> None:
     page = visit("#/overview")
-    page.get_by_role("link", name="Acknowledge").click()
+    page.get_by_role("link", name="Acknowledge", exact=True).click()
     page.get_by_role("heading", name="Open incident").wait_for()
     page.get_by_label("Note").fill("The lab changed its units.")
-    page.get_by_role("button", name="Acknowledge").click()
+    page.get_by_role("button", name="Acknowledge", exact=True).click()
     page.get_by_text("The lab changed its units.").first.wait_for()
     go(page, "#/incidents")
     text = page.inner_text("#main")
     assert "by the dashboard with API key" in text
-    assert 0 == page.get_by_role("button", name="Acknowledge").count()
+    assert 0 == page.get_by_role("button", name="Acknowledge", exact=True).count()
     rows = page.get_by_role("region", name="Incidents").locator("tbody tr")
     assert 2 == rows.count()  # the open one, and one that has recovered
     assert "There is no data newer" in text  # what the guard decided

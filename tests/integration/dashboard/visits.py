@@ -15,7 +15,7 @@ AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 PAGES = ("#/overview", "#/drift", "#/trends", "#/incidents", "#/predictions", "#/models")
 PHONE: "ViewportSize" = {"width": 390, "height": 844}
 DESKTOP: "ViewportSize" = {"width": 1280, "height": 900}
-PATIENCE = 30_000
+PATIENCE = 120_000
 """Milliseconds; a busy machine is no defect."""
 
 Visit = Callable[..., "Page"]

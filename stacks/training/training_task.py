@@ -105,9 +105,9 @@ def grant_steps(role: iam.IRole, storage: StorageStack) -> None:
     grants.read(role, storage.data, f"{keys.RAW}*", *made)
     grants.write(role, storage.data, *made, in_parts=True)
     grants.write(role, storage.predictions, keys.BATCH_LOGS, in_parts=True)
-    own = (*(f"{prefix}*" for prefix in (keys.MLFLOW, keys.STUDIES, keys.BUNDLES)), keys.LOCK)
+    own = (f"{keys.STUDIES}*", f"{keys.BUNDLES}*", keys.LOCK)
     grants.read(role, storage.models, keys.CHAMPION, *own)
-    grants.write(role, storage.models, *own, in_parts=True)
+    grants.write(role, storage.models, f"{keys.MLFLOW}*", *own, in_parts=True)
 
 
 def grant_workers(definition: ecs.FargateTaskDefinition, cluster_arn: str) -> None:

@@ -6,13 +6,16 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from domain import keys
 from domain.drift.run_result import RunResult
+from domain.model.bundle import Bundle, digest
+from domain.model.champion import ModelRef
 from ops.api import Api
 from ops.commands.machine import mail
 from ops.commands.monitoring.drift import run_drift
@@ -88,12 +91,16 @@ def brought_up(folder: Path, environment: Mapping[str, str], *options: str) -> I
         ops(folder, "down")
 
 
+def record_calls(folder: Path) -> dict[str, str]:
+    """What makes the processes of a laptop write their AWS calls into that folder."""
+    paths = f"{ROOT / 'tests' / 'recorder' / 'startup'}:{os.environ.get('PYTHONPATH', '')}"
+    return {"RECORD_CALLS": str(folder), "PYTHONPATH": paths}
+
+
 @pytest.fixture(scope="session")
 def deployed(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """A laptop whose functions and steps record their AWS calls."""
-    paths = f"{ROOT / 'tests' / 'recorder' / 'startup'}:{os.environ.get('PYTHONPATH', '')}"
-    recorder = {"RECORD_CALLS": str(recorded), "PYTHONPATH": paths}
-    with brought_up(tmp_path_factory.mktemp("circle"), recorder) as target:
+    with brought_up(tmp_path_factory.mktemp("circle"), record_calls(recorded)) as target:
         yield target
 
 
@@ -132,3 +139,21 @@ def circle(deployed: Target, api: Api, before_training: BeforeTraining) -> Circl
     assert 0 == done.returncode, done.stderr + done.stdout
     figures = json.loads((deployed.folder / "demo.json").read_text())
     return Circle(deployed, deployed.laptop, api, figures)
+
+
+@pytest.fixture(scope="session")
+def another(circle: Circle) -> ModelRef:
+    """The champion with another threshold, under a number that the registry doesn't know."""
+    models, champion = circle.target.bucket("models"), circle.target.champion()
+    assert champion is not None
+    stored = models.get(champion.bundle_key)
+    assert stored is not None
+    bundle = Bundle.from_bytes(stored.data, champion.sha256)
+    content = replace(bundle, threshold=bundle.threshold / 2).to_bytes()
+    made = ModelRef.of(99, digest(content))
+    for place in (keys.card, keys.reference):
+        beside = models.get(place(champion.version))
+        assert beside is not None
+        models.put(place(made.version), beside.data)
+    models.put(made.bundle_key, content)
+    return made

@@ -1,13 +1,9 @@
 """Promotion by name, rollback, check and lock, through the deployed state machine."""
 
 import json
-from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from domain import keys
-from domain.model.bundle import Bundle, digest
 from domain.model.champion import Champion, ModelRef
 from ops import executions
 from ops.commands.models import ledger
@@ -19,23 +15,6 @@ def _champion(circle: Circle) -> Champion:
     champion = circle.target.champion()
     assert champion is not None
     return champion
-
-
-@pytest.fixture(scope="module")
-def another(circle: Circle) -> ModelRef:
-    """The champion with another threshold, under a number that the registry doesn't know."""
-    models, champion = circle.target.bucket("models"), _champion(circle)
-    stored = models.get(champion.bundle_key)
-    assert stored is not None
-    bundle = Bundle.from_bytes(stored.data, champion.sha256)
-    content = replace(bundle, threshold=bundle.threshold / 2).to_bytes()
-    made = ModelRef.of(99, digest(content))
-    for place in (keys.card, keys.reference):
-        beside = models.get(place(champion.version))
-        assert beside is not None
-        models.put(place(made.version), beside.data)
-    models.put(made.bundle_key, content)
-    return made
 
 
 def test_a_named_version_serves_and_a_rollback_brings_the_champion_back(

@@ -311,7 +311,8 @@ def test_a_training_task_writes_datasets_models_and_answers_nothing_else(aws: As
     pointer = "{Models.Arn}/serving/champion.json"
     assert own | data | {batches} == allowed["s3:PutObject"]
     logs = {f"{{Predictions.Arn}}/{name}/*" for name in ("log", "labels", "fallback")}
-    assert own | data | logs | {"{Data.Arn}/raw/*", pointer} == allowed["s3:GetObject"]
+    read = own - {"{Models.Arn}/mlflow/*"} | data | logs | {"{Data.Arn}/raw/*", pointer}
+    assert read == allowed["s3:GetObject"]
     assert {
         "s3:GetObject",
         "s3:PutObject",
@@ -323,6 +324,10 @@ def test_a_training_task_writes_datasets_models_and_answers_nothing_else(aws: As
         "states:SendTaskFailure",
         "states:SendTaskHeartbeat",
         "states:DescribeExecution",
+        # Workers of its own, where an execution asks for them.
+        "ecs:RunTask",
+        "ecs:StopTask",
+        "iam:PassRole",
     } == set(allowed)
 
 

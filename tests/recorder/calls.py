@@ -24,18 +24,6 @@ FUNCTIONS = (
     "TaskWatcher",
 )
 
-RARE = {
-    ("PredictorRole", "s3:ListBucket"): "S3 asks for it when there is no champion",
-    ("PredictorRole", "s3:PutObject"): "the fallback, while the stream refuses records",
-    ("RetrainingGuardRole", "states:StartExecution"): "unless a training ran in the last day",
-    ("DriftRole", "states:StartExecution"): "when a promotion proves wrong",
-    ("RetrainingGuardRole", "sns:Publish"): "Lambda itself, when the guard failed",
-    ("PromotionTaskTaskRole", "states:SendTaskFailure"): "when a step fails",
-    ("StepsTaskTaskRole", "ecs:RunTask"): "when an execution asks for workers",
-    ("StepsTaskTaskRole", "ecs:StopTask"): "when an execution asked for workers",
-}
-"""Calls of ours that only trouble brings about; unit and fault tests bring it about."""
-
 WHOLE = (keys.RAW, keys.DATASETS, keys.SCORING, keys.MLFLOW, keys.STUDIES)
 
 _OPERATIONS = {
@@ -44,6 +32,7 @@ _OPERATIONS = {
     "ListObjectsV2": "ListBucket",
     "CreateMultipartUpload": "PutObject",
     "UploadPart": "PutObject",
+    "ListObjectVersions": "ListBucketVersions",
     "CompleteMultipartUpload": "PutObject",
 }
 """Operations of S3 whose IAM action is called otherwise."""
@@ -79,6 +68,8 @@ def _calls(line: Mapping[str, object], deployment: Deployment) -> Iterator[Call]
     parameters = line["parameters"]
     assert isinstance(parameters, dict)
     action = f"{service}:{_OPERATIONS.get(operation, operation)}"
+    if line["of_a_version"]:
+        action += "Version"
     yield _role(str(line["component"])), action, _resource(action, parameters, deployment)
 
 
@@ -87,6 +78,8 @@ def _role(component: str) -> str:
         tasks = dict.fromkeys(PROMOTION, "Promotion") | dict.fromkeys(ERASURE, "Erasure")
         task = tasks.get(component, "Steps")
         return f"{task}TaskTaskRole"
+    if component == "mlflow":
+        return "MlflowTaskTaskRole"
     (function,) = [name for name in FUNCTIONS if f"-{name}Function" in component]
     return f"{function}Role"
 

@@ -1,7 +1,7 @@
 """What each role may do, and what it may not, by evaluating the synthesised policies.
 
-Each call in `NEEDED` must be allowed, nothing else may be, and each statement must be needed by one
-of them. `FORBIDDEN` lists calls that would do harm.
+Each call that was recorded or is documented must be allowed, and nothing else may be. Each
+statement must be needed by one of them. `FORBIDDEN` lists calls that would do harm.
 """
 
 from collections.abc import Callable
@@ -10,50 +10,60 @@ from typing import Any
 import pytest
 
 from tests.infra.assembly import Assembly
-from tests.infra.security.rights import (
+from tests.infra.security.documented import (
     ALERTS,
     BUNDLE,
-    CLUSTER,
     DATA,
     DATABASE_SECRET,
     DAY,
+    DOCUMENTED,
     ENTRY,
     EXECUTION,
     KEY,
     LOCK,
     MACHINE,
     MODELS,
-    NEEDED,
     POINTER,
     PREDICTIONS,
     PROD,
     REPORTS,
     SECRET,
     SERVING,
+    WEBHOOK,
+    arn,
+)
+from tests.infra.security.rights import (
+    CLUSTER,
     TO_ECS,
     Stage,
     Statement,
-    add_calls,
     allows,
-    arn,
     read_policies,
     with_context,
 )
 
 
-@pytest.fixture(scope="module", params=["dev", "prod"])
-def stage(request: pytest.FixtureRequest, synthesise: Callable[[str, str], Assembly]) -> Stage:
-    """What a stage's roles may and must do; prod's names are written as dev's."""
-    assembly = synthesise("aws", request.param)
-    needed = NEEDED if request.param == "dev" else add_calls(NEEDED, PROD)
-    return Stage(read_policies(assembly), needed)
+@pytest.fixture(scope="module", params=["dev", "prod", "webhook"])
+def stage(
+    request: pytest.FixtureRequest,
+    synthesise: Callable[[str, str], Assembly],
+    varied: Callable[..., Assembly],
+) -> Stage:
+    """What a stage's roles may and must do; prod's names are written as dev's.
+
+    `webhook` is dev with a webhook.
+    """
+    if request.param == "webhook":
+        return Stage.of(read_policies(varied("aws", webhook="json")), DOCUMENTED, WEBHOOK)
+    further = [PROD] if request.param == "prod" else []
+    return Stage.of(read_policies(synthesise("aws", request.param)), DOCUMENTED, *further)
 
 
 OTHER_MACHINE = arn("states", "stateMachine:heart-dev-training")
 OTHER_BUS = arn("events", "event-bus/heart-dev")
 FORBIDDEN = [
     # What serves: only a promotion may write it, and nobody may delete it.
-    *((role, "s3:PutObject", POINTER) for role in NEEDED if role != "PromotionTaskTaskRole"),
+    *((role, "s3:PutObject", POINTER) for role in DOCUMENTED if role != "PromotionTaskTaskRole"),
     ("StepsTaskTaskRole", "s3:PutObject", ENTRY),
     ("StepsTaskTaskRole", "s3:PutObject", f"{SERVING}/check.json"),
     ("PromotionTaskTaskRole", "s3:PutObject", f"{BUNDLE}/bundle.json.gz"),
@@ -89,6 +99,7 @@ FORBIDDEN = [
     ("StepsTaskTaskRole", "s3:PutObject", f"{PREDICTIONS}/log/{DAY}/a.parquet"),
     ("StepsTaskTaskRole", "s3:PutObject", f"{PREDICTIONS}/labels/{DAY}/a.parquet"),
     ("StepsTaskTaskRole", "s3:GetObject", f"{PREDICTIONS}/athena/a.csv"),
+    ("StepsTaskTaskRole", "s3:GetObject", f"{MODELS}/mlflow/1/a/artifacts/model.ubj"),
     ("PromotionTaskTaskRole", "s3:GetObject", f"{PREDICTIONS}/log/{DAY}/a.parquet"),
     ("StepsTaskTaskRole", "s3:DeleteObject", f"{DATA}/raw/patients.csv"),
     ("PromotionTaskTaskRole", "s3:GetObject", f"{DATA}/datasets/a/train.parquet"),
@@ -98,17 +109,17 @@ FORBIDDEN = [
     ("PredictionLogDeliveryRole", "s3:PutObject", f"{PREDICTIONS}/labels/{DAY}/a.parquet"),
     ("LabelsDeliveryRole", "s3:GetObject", f"{PREDICTIONS}/log/{DAY}/a.parquet"),
     # Deletions and the settings of buckets.
-    *((role, "s3:DeleteObject", f"{PREDICTIONS}/log/{DAY}/a.parquet") for role in NEEDED),
-    *((role, "s3:PutBucketPolicy", MODELS) for role in NEEDED),
-    *((role, "kms:ScheduleKeyDeletion", KEY) for role in NEEDED),
+    *((role, "s3:DeleteObject", f"{PREDICTIONS}/log/{DAY}/a.parquet") for role in DOCUMENTED),
+    *((role, "s3:PutBucketPolicy", MODELS) for role in DOCUMENTED),
+    *((role, "kms:ScheduleKeyDeletion", KEY) for role in DOCUMENTED),
     # Secrets.
     ("PredictorRole", "secretsmanager:GetSecretValue", SECRET),
     ("StepsTaskTaskRole", "secretsmanager:GetSecretValue", DATABASE_SECRET),
     ("MlflowTaskTaskRole", "secretsmanager:GetSecretValue", DATABASE_SECRET),
     ("DriftRole", "secretsmanager:PutSecretValue", SECRET),
     # Roles and other principals.
-    *((role, "iam:PassRole", "{MlflowTaskTaskRole.Arn}") for role in NEEDED),
-    *((role, "sts:AssumeRole", "{PromotionTaskTaskRole.Arn}") for role in NEEDED),
+    *((role, "iam:PassRole", "{MlflowTaskTaskRole.Arn}") for role in DOCUMENTED),
+    *((role, "sts:AssumeRole", "{PromotionTaskTaskRole.Arn}") for role in DOCUMENTED),
     ("RetrainingGuardRole", "states:StopExecution", EXECUTION),
     ("RetrainingGuardRole", "s3:PutObject", ALERTS),
     ("RetrainingGuardRole", "s3:GetObject", f"{DATA}/raw/patients.csv"),
@@ -138,7 +149,7 @@ FORBIDDEN = [
 
 
 def test_every_role_is_in_the_table(stage: Stage) -> None:
-    assert set(stage.needed) == set(stage.policies)
+    assert {role for role, _, _ in stage.needed} == set(stage.policies)
 
 
 def test_every_call_that_a_flow_makes_is_allowed(stage: Stage) -> None:

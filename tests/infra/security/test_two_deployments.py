@@ -1,23 +1,17 @@
 """Two deployments of one stage: no role of one may make any call that a flow of the other makes."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
 from tests.infra.assembly import Assembly
-from tests.infra.security.rights import (
-    IMAGES,
-    MAIL,
-    NEEDED,
-    Calls,
-    Policies,
-    arn,
-    read_policies,
-    with_context,
-)
+from tests.infra.security.documented import DOCUMENTED, IMAGES, arn
+from tests.infra.security.rights import TO_ECS, Policies, Stage, Statement, allows, read_policies
+from tests.recorder.calls import Call
 
-IDENTITIES = {resource for _, found in MAIL for resource in found if "identity/" in resource}
+NEEDED = Stage.of({}, DOCUMENTED).needed
+IDENTITIES = {resource for _, _, resource in NEEDED if ":identity/" in resource}
 NOBODYS = {"*", IMAGES, arn("glue", "catalog"), *IDENTITIES}
 """Resources that belong to no deployment: the CDK's images, the account's catalog, the operator's
 verified addresses, and what takes no resource."""
@@ -31,20 +25,36 @@ def _qualify(text: str, name: str) -> str:
     return _REFERENCE.sub(f"{{{name}.", own)
 
 
-def _list_calls(name: str, needed: dict[str, Calls]) -> Iterator[tuple[str, str]]:
+def _list_calls(name: str, needed: Iterable[Call]) -> Iterator[tuple[str, str]]:
     """(action, resource) of all that the flows of a deployment need of its own."""
-    for calls in needed.values():
-        for actions, resources in calls:
-            for resource in set(resources) - NOBODYS:
-                for action in actions.split():
-                    yield action, _qualify(resource, name)
+    for _, action, resource in needed:
+        if resource not in NOBODYS:
+            yield action, _qualify(resource, name)
+
+
+def _refer(texts: list[str], name: str) -> list[str]:
+    """References to logical ids say whose they are."""
+    return [_REFERENCE.sub(f"{{{name}.", text) for text in texts]
+
+
+def _is_allowed(statements: list[Statement], action: str, resource: str, whose: str) -> bool:
+    """Whether a call is allowed, which for a task is made on the cluster of `whose`."""
+    cluster = {"ecs:cluster": f"{{{whose}.Cluster.Arn}}"}
+    return allows(statements, action, resource, **cluster, **TO_ECS)
 
 
 def _read(assembly: Assembly, name: str) -> Policies:
     """A deployment's policies, whose physical names are its own."""
     return {
         role: [
-            {**found, "Resource": [_REFERENCE.sub(f"{{{name}.", r) for r in found["Resource"]]}
+            {
+                **found,
+                "Resource": _refer(found["Resource"], name),
+                "Condition": {
+                    operator: {key: _refer(values, name) for key, values in keys.items()}
+                    for operator, keys in found["Condition"].items()
+                },
+            }
             for found in statements
         ]
         for role, statements in read_policies(assembly).items()
@@ -68,7 +78,7 @@ def test_no_role_of_one_may_touch_anything_of_the_other(
         (role, *call)
         for role, statements in both[ours].items()
         for call in sorted(calls)
-        if with_context(statements, *call)
+        if _is_allowed(statements, *call, theirs)
     ]
     assert [] == allowed
 
@@ -76,11 +86,11 @@ def test_no_role_of_one_may_touch_anything_of_the_other(
 @pytest.mark.parametrize("name", ["circle", "heart"])
 def test_the_same_calls_are_allowed_at_home(both: dict[str, Policies], name: str) -> None:
     """Otherwise the test above would find nothing whatever the policies say."""
-    needed = {role: calls for role, calls in NEEDED.items() if role in both[name]}
+    needed = [call for call in NEEDED if call[0] in both[name]]
     refused = [
         call
         for call in sorted(set(_list_calls(name, needed)))
-        if not any(with_context(statements, *call) for statements in both[name].values())
+        if not any(_is_allowed(statements, *call, name) for statements in both[name].values())
     ]
     assert [] == refused
 

@@ -1,8 +1,8 @@
 """At the start of a process of the application: write down each call that botocore makes.
 
-`RECORD_CALLS` is the folder to write to. A line is {"component", "action", "parameters"}, where
-`parameters` holds only those that name a resource, no values. It comes before the call is sent, so
-a refused call counts too.
+`RECORD_CALLS` is the folder to write to. A line is a JSON object; its `parameters` are only those
+that name a resource, no values. It is written before the call is sent, so a refused call counts
+too.
 """
 
 import json
@@ -26,16 +26,18 @@ NAMING = (
 """Parameters that name a resource."""
 
 
-STEP = "RECORD_CALLS_OF"
-"""Tells the processes that a training step starts whose they are."""
+STARTED_BY = "RECORD_CALLS_OF"
+"""Tells the processes that a training step or the tracking server starts whose they are."""
 
 
 def find_component() -> str:
-    """The function that runs here, or the step of the training; empty for any other process."""
+    """The function, the training step or the server that runs here; empty for any other process."""
     arguments = sys.orig_argv
     if "training_job" in arguments:
-        os.environ[STEP] = arguments[arguments.index("training_job") + 1]
-    return os.environ.get(STEP) or os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")
+        os.environ[STARTED_BY] = arguments[arguments.index("training_job") + 1]
+    elif {"mlflow", "server"} <= set(arguments):
+        os.environ[STARTED_BY] = "mlflow"
+    return os.environ.get(STARTED_BY) or os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")
 
 
 def record(folder: Path, component: str) -> None:
@@ -54,6 +56,7 @@ def record(folder: Path, component: str) -> None:
             "service": self.meta.service_model.signing_name,
             "operation": operation,
             "parameters": {name: named[name] for name in NAMING if name in named},
+            "of_a_version": "VersionId" in named,
         }
         line = json.dumps(call, sort_keys=True)
         if line not in seen:

@@ -1,0 +1,81 @@
+"""The loop learns from its own production, on a deployed stage; each test goes on where the one
+before ended.
+
+Labels for the sick alone give no verdict. Then outcomes change, labels tell, the guard trains, the
+gate decides, and the incident closes.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from domain import keys
+from domain.training.steps import Evaluated, Prepared
+from tests.e2e.learning_stage import (
+    DAY,
+    LearningStage,
+    Mask,
+    Scored,
+    learning_stage,
+    people,
+)
+
+pytestmark = pytest.mark.slow
+LOGGED = 6_000
+FEWER = 2_000
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LearningStage]:
+    with learning_stage(tmp_path_factory.mktemp("learning")) as found:
+        yield found
+
+
+def _choose(scored: Scored, seed: int) -> Mask:
+    """Whose label comes: of those called positive three times as often, of women half as often."""
+    chance = np.where(scored.answers, 3.0, 1.0)
+    chance = chance * np.where(scored.people["gender"] == "Female", 0.5, 1.0)
+    drawn = np.random.default_rng(seed).random(len(chance))
+    return np.asarray(drawn < 0.6 * chance / chance.mean())
+
+
+def test_labels_for_the_sick_alone_give_no_verdict_and_start_nothing(stage: LearningStage) -> None:
+    scored = stage.score(people(FEWER, seed=2, changed=True))
+    stage.label(scored, scored.people["diabetes"].to_numpy() == 1)
+    found = stage.check(scored)
+    assert "performance_drop" != found.outcome
+    assert any("nothing can be known" in problem for problem in found.problems), found
+    assert [] == stage.read_decisions()
+
+
+def test_a_changed_concept_is_learned_from_selective_labels_and_the_incident_closes(
+    stage: LearningStage,
+) -> None:
+    scored = stage.score(people(LOGGED, seed=3, changed=True))
+    stage.label(scored, _choose(scored, 1))
+    before, mails = stage.version, len(stage.read_subjects())
+    assert "performance_drop" == stage.check(scored).outcome
+    (subject,) = stage.read_subjects()[mails:]
+    assert "Performance drop" in subject
+
+    result = stage.follow(stage.await_decision(0))
+    prepared, evaluated = result.step(Prepared), result.step(Evaluated)
+    assert prepared is not None
+    assert evaluated is not None
+    assert prepared.rows[keys.RECENT] > 500
+    assert any("Labels are selective" in sentence for sentence in prepared.left_out)
+    assert evaluated.promote, evaluated.reasons
+    assert "so they decide" in evaluated.reasons[0]
+    assert evaluated.version == stage.version != before
+    entry = stage.read_ledger()[-1]
+    assert ("promote", "guard", before) == (entry.action, entry.actor, entry.previous_version)
+
+    for number in range(2):
+        following = stage.score(people(FEWER, seed=10 + number, changed=True))
+        stage.label(following, _choose(following, number))
+        assert "stable" == stage.check(following, later=number * DAY).outcome
+    (*_, subject) = stage.read_subjects()
+    assert "Recovered" in subject
+    assert mails + 2 == len(stage.read_subjects())
+    assert stage.version == evaluated.version

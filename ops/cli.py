@@ -117,7 +117,11 @@ COMMANDS = {
     "score": Entry(
         "Score a file, or a folder of files, with the champion.",
         DATA,
-        ("--input patients.csv --output scores/", "--input raw/2026/ --log"),
+        (
+            "--input patients.csv --output scores/",
+            "--input new.csv --keep id",
+            "--input raw/2026/ --log",
+        ),
     ),
     "query": Entry(
         "Run SQL over the prediction log and the labels.",

@@ -87,7 +87,7 @@ class ExecutionInput:
             )
         fields = dict(document)
         if "score" in fields:
-            fields["score"] = ScoreRequest(**fields["score"])
+            fields["score"] = ScoreRequest.parse(fields["score"])
         if "production" in fields:
             fields["production"] = ProductionWindow.parse(fields["production"])
         if "caller" in fields:

@@ -2,7 +2,7 @@
 
 import json
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from domain.typed_json import Json
 from ops.drafting.draft import Draft
@@ -48,17 +48,22 @@ def _table(heading: str, entry: Entry) -> Iterator[str]:
         if isinstance(value, list) and len(written) > WIDTH:
             yield from _comment(remark)
             yield f"{key} = ["
-            yield from textwrap.wrap(
-                ", ".join(map(_value, value)),
-                WIDTH,
-                initial_indent="    ",
-                subsequent_indent="    ",
-                break_long_words=False,
-                break_on_hyphens=False,
-            )
+            yield from _wrap_items([_value(item) for item in value])
             yield "]"
         else:
             yield f"{written}  # {remark}" if remark else written
+
+
+def _wrap_items(items: Sequence[str], indent: str = "    ") -> Iterator[str]:
+    """The items of a list as lines, each broken between two items only."""
+    line = ""
+    for number, item in enumerate(items, start=1):
+        part = item if number == len(items) else f"{item},"
+        if line and len(indent) + len(line) + 1 + len(part) > WIDTH:
+            yield indent + line
+            line = ""
+        line = f"{line} {part}" if line else part
+    yield indent + line
 
 
 def _comment(text: str, indent: str = "") -> list[str]:

@@ -247,9 +247,14 @@ def complete(params: Params, constraints: tuple[int, ...], seed: int) -> dict[st
 
 
 def predict(booster: xgb.Booster, matrix: Matrix) -> Probabilities:
-    """Probabilities of the positive class, one per row."""
+    """Probabilities of the positive class, one per row.
+
+    A single row is predicted twice: XGBoost 3.2 answers a matrix of one row wrongly.
+    """
     booster.set_param({"nthread": 1})
-    return np.asarray(booster.inplace_predict(matrix), dtype=np.float32)
+    rows = len(matrix)
+    doubled = np.repeat(matrix, 2, axis=0) if rows == 1 else matrix
+    return np.asarray(booster.inplace_predict(doubled), dtype=np.float32)[:rows]
 
 
 def predict_split(booster: xgb.Booster, split: Split, contract: Contract) -> Probabilities:

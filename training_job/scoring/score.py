@@ -9,7 +9,7 @@ import json
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,9 +19,12 @@ import pyarrow.parquet
 
 from adapters.s3 import Bucket
 from domain import keys, times, typed_json
+from domain.contract.contract import Contract
 from domain.contract.deployed_context import NO_CONTEXT, DeployedContext
+from domain.contract.file_format import FileColumn
 from domain.training.steps import RefusedRows, Scored
 from training_job.dataset import tables
+from training_job.dataset.files.headers import loosen
 from training_job.dataset.files.hints import advise_rows
 from training_job.dataset.files.reading import open_raw
 from training_job.dataset.quarantine import TOP_REASONS
@@ -134,13 +137,18 @@ class Progress:
 
 
 def _parts(
-    data: Bucket, key: str, scorer: BatchScorer, say: Callable[[str], None]
+    data: Bucket,
+    key: str,
+    scorer: BatchScorer,
+    keep: Sequence[str],
+    say: Callable[[str], None],
 ) -> Iterator[Part]:
     """The rows of one file in parts of at least PART_ROWS, the same at each attempt."""
     contract, part = scorer.contract, Part(key)
+    kept, further = _choose_kept(contract, keep)
     with (
         tables.fetched(data, key) as path,
-        open_raw(path, key, contract, labelled=False) as file,
+        open_raw(path, key, contract, labelled=False, kept=further) as file,
     ):
         if file.absent:
             say(f"{key}: columns that are absent and count as missing: {', '.join(file.absent)}")
@@ -151,12 +159,37 @@ def _parts(
             for hint in sorted(hints):
                 say(f"{key}: {hint}")
             told |= hints
-            part.add(batch, checked)
+            part.add(batch, checked, kept)
             if part.rows >= PART_ROWS:
                 yield part
                 part = Part(key)
     if part.rows:
         yield part
+
+
+def _choose_kept(
+    contract: Contract, keep: Sequence[str]
+) -> tuple[dict[str, str], list[FileColumn]]:
+    """The output's name of each kept column → its name in a batch, and which are read for it alone.
+
+    The contract's row id is always kept, as ``row_id``.
+    """
+    read = {loosen(c.source): c.name for c in contract.file_columns(labelled=False)}
+    kept: dict[str, str] = {}
+    further: list[FileColumn] = []
+    for entry in contract.context:
+        if entry.role == "row_id":
+            source = entry.in_files.source or entry.name
+            further.append(FileColumn(entry.name, source, required=False))
+            kept["row_id"] = read[loosen(source)] = entry.name
+    taken = {*read.values()}
+    for source in keep:
+        if loosen(source) not in read:
+            name = f"{source} (kept)" if source in taken else source
+            read[loosen(source)] = name
+            further.append(FileColumn(name, source, required=True))
+        kept[source] = read[loosen(source)]
+    return kept, further
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +206,7 @@ class Writer:
         self, number: int, key: str, say: Callable[[str], None]
     ) -> Iterator[tuple[pa.Table, float]]:
         """Score one file; yields each part's scores, and the share of the file that is done."""
-        for index, part in enumerate(_parts(self.data, key, self.scorer, say)):
+        for index, part in enumerate(_parts(self.data, key, self.scorer, self.request.keep, say)):
             yield self._write(key, number, index, part), part.share
 
     def _write(self, key: str, file: int, index: int, part: Part) -> pa.Table:
@@ -209,6 +242,7 @@ class Writer:
             ids=ids,
             subjects=hash_subjects(columns, self.scorer.contract),
         )
+        table = part.add_kept(table)
         tables.store(table, self.data, target, compression="snappy")
         return table
 

@@ -1,7 +1,7 @@
 """What an output folder is for: fixed by the first attempt, followed by those after it."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 
 from adapters.s3 import Bucket, Conflict
@@ -20,6 +20,7 @@ class Plan:
     log: bool
     began: int
     files: dict[str, int]
+    keep: list[str] = field(default_factory=list)
 
 
 def plan(request: ScoreRequest, data: Bucket, models: Bucket) -> Plan:
@@ -38,7 +39,8 @@ def plan(request: ScoreRequest, data: Bucket, models: Bucket) -> Plan:
     stored = data.get(key)
     if stored is None:
         version = load(models, request.version).version
-        made = Plan(version, request.log, times.to_millis(datetime.now(UTC)), files)
+        began = times.to_millis(datetime.now(UTC))
+        made = Plan(version, request.log, began, files, [*request.keep])
         try:
             data.put_if(key, json.dumps(asdict(made)).encode(), etag=None)
         except Conflict:  # somebody else's, or this one's whose answer got lost
@@ -48,10 +50,10 @@ def plan(request: ScoreRequest, data: Bucket, models: Bucket) -> Plan:
         known = Plan(**json.loads(stored.data))
     except (ValueError, TypeError):
         raise BadInput(f"{key} can't be read: name another output.") from None
-    asked = (request.version or known.version, request.log, files)
-    if asked != (known.version, known.log, known.files):
+    asked = (request.version or known.version, request.log, files, [*request.keep])
+    if asked != (known.version, known.log, known.files, known.keep):
         raise BadInput(
-            f"{request.output} holds the scores of another input, model or choice of logging: name"
-            " another output."
+            f"{request.output} holds the scores of another input, model, or choice of logging and"
+            " columns: name another output."
         )
     return known

@@ -2,9 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
 from domain import keys
+from domain.contract.records import SUBJECT_KEY
 
+MOST_KEPT = 100
+OUTPUT_COLUMNS = frozenset(
+    {
+        "file",
+        "row",
+        "probability",
+        "predicted",
+        "reason",
+        "prediction_id",
+        "row_id",
+        SUBJECT_KEY,
+    }
+)
+"""The output's own columns."""
 READABLE = (keys.RAW, keys.SCORING)
 
 
@@ -14,21 +30,28 @@ class ScoreRequest:
 
     `input`: a file, or a folder of them, ending with a slash. `output`: a folder under
     ``scoring/``, ending with a slash. `version`: of the model; None is the champion. `log`: whether
-    the predictions join the prediction log, with the source ``batch``.
+    the predictions join the prediction log, with the source ``batch``. `keep`: columns of the input
+    that the output gets as they are, by their names in files.
     """
 
     input: str
     output: str
     version: str | None = None
     log: bool = False
+    keep: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, document: Mapping[str, Any]) -> Self:
+        """Decode JSON without `problems`."""
+        return cls(**{**document, "keep": tuple(document.get("keep", ()))})
 
     @staticmethod
     def problems(document: object) -> list[str]:
-        """What is wrong with decoded JSON; empty when ``ScoreRequest(**document)`` may be made."""
+        """What is wrong with decoded JSON; empty when `parse` may be called."""
         if not isinstance(document, Mapping):
             return ["score must be a JSON object with input and output"]
         fields: dict[str, object] = dict(document)
-        known = ("input", "output", "version", "log")
+        known = ("input", "output", "version", "log", "keep")
         problems = [f"score.{name} is not known" for name in fields if name not in known]
         source, output = fields.get("input"), fields.get("output")
         if not _under(source, READABLE) or not _is_place(str(source)):
@@ -45,7 +68,17 @@ class ScoreRequest:
             problems.append("score.version must be a version such as 7-0a1b2c3d")
         if not isinstance(fields.get("log", False), bool):
             problems.append("score.log must be true or false")
+        problems += _keep_problems(fields.get("keep", []))
         return problems
+
+
+def _keep_problems(keep: object) -> list[str]:
+    if not isinstance(keep, list | tuple) or not all(isinstance(n, str) and n for n in keep):
+        return ["score.keep must be a list of column names"]
+    if len(set(keep)) != len(keep) or len(keep) > MOST_KEPT:
+        return [f"score.keep must name each column once, and at most {MOST_KEPT}"]
+    taken = [name for name in keep if name in OUTPUT_COLUMNS]
+    return [f"score.keep: the output has a column {name} of its own" for name in taken]
 
 
 def _under(key: object, prefixes: tuple[str, ...]) -> bool:

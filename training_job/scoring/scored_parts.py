@@ -2,7 +2,9 @@
 
 import uuid
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,10 @@ from training_job.dataset.validation import Checked, Columns
 from training_job.model.model import Probabilities
 from training_job.scoring.batch_scorer import BatchScorer
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
+KEPT_ROW = "row"
+"""Column of the kept columns' table that holds the row's number."""
+
 
 @dataclass(slots=True)
 class Part:
@@ -33,9 +39,13 @@ class Part:
     numbers: list[npt.NDArray[np.int64]] = field(default_factory=list)
     refused: Quarantine = field(default_factory=Quarantine)
     share: float = 0.0
+    kept: list[pa.Table] = field(default_factory=list)
 
-    def add(self, batch: RawBatch, checked: Checked) -> None:
-        """Put a batch in."""
+    def add(self, batch: RawBatch, checked: Checked, kept: Mapping[str, str] = NOTHING) -> None:
+        """Put a batch in. `kept`: the output's name of a column → its name in the batch."""
+        if kept:
+            columns = {name: batch.table.column(source) for name, source in kept.items()}
+            self.kept.append(pa.table({KEPT_ROW: batch.numbers, **columns}))
         self.columns.append(checked.columns)
         self.numbers.append(batch.numbers[checked.valid])
         self.refused.add_batch(self.file, batch, checked)
@@ -56,6 +66,21 @@ class Part:
             if self.columns
         }
         return columns, np.concatenate([np.empty(0, np.int64), *self.numbers])
+
+    def add_kept(self, scored: pa.Table) -> pa.Table:
+        """Scores with the kept columns of their rows; null for a row that couldn't be read."""
+        if not self.kept:
+            return scored
+        kept = pa.concat_tables(self.kept, promote_options="permissive")
+        rows, wanted = kept[KEPT_ROW].to_numpy(), scored["row"].to_numpy()
+        order = np.argsort(rows, kind="stable")
+        places = order[np.minimum(np.searchsorted(rows, wanted, sorter=order), len(rows) - 1)]
+        found = pa.array(places, mask=rows[places] != wanted) if len(rows) else None
+        for name in kept.column_names:
+            if name != KEPT_ROW:
+                values = pa.nulls(len(wanted)) if found is None else kept[name].take(found)
+                scored = scored.append_column(name, values)
+        return scored
 
 
 def scores(

@@ -102,6 +102,11 @@ def _make_texts(contract: Contract | None, *, rows: int, seed: int) -> Iterator[
 
     from ops.samples import contract_rows, diabetes_rows
 
+    if contract is not None and contract.files.partition_columns:
+        raise OpsError(
+            "The contract reads columns from the names of folders, and sample data are one file.",
+            "Take partition_columns out of a copy of the contract, and name that with --contract.",
+        )
     separator, quoted = ",", False
     if contract is None or diabetes_rows.fits(contract):
         tables = diabetes_rows.chunks(rows=rows, seed=seed)

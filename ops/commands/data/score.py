@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,11 +41,16 @@ def run(
         str | None, Option(help="Score with this version instead of the champion.")
     ] = None,
     log: Annotated[bool, Option("--log", help="Add the scores to the prediction log.")] = False,
+    keep: Annotated[
+        list[str] | None, Option(help="A column of the input for the output; may be repeated.")
+    ] = None,
 ) -> Answer:
     """Score a file, or a folder of files, with the champion.
 
+    The output has the contract's row id, and the columns of the input that you name with --keep.
     The same command run again continues where it was interrupted.
     """
+    kept = tuple(keep or ())
     bucket = target.bucket("data")
     source = _source(bucket, input)
     inputs = _list_tables(bucket, source)
@@ -53,8 +59,8 @@ def run(
     else:
         folder = Path(output) if output else None
         version = model_version or _champion_version(target)
-        place = keys.scoring_output(_digest(inputs), version, log=log)
-    request = ScoreRequest(input=source, output=place, version=version, log=log)
+        place = keys.scoring_output(_digest(inputs, kept), version, log=log)
+    request = ScoreRequest(input=source, output=place, version=version, log=log, keep=kept)
     scored = score(target, request, size=sum(entry.size for entry in inputs))
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -126,10 +132,13 @@ def _list_tables(bucket: "Bucket", source: str) -> "list[Listed]":
     return found
 
 
-def _digest(inputs: "list[Listed]") -> str:
-    """Hash of a listing: another one when a file was added, changed or removed."""
-    listed = [(entry.key, entry.size, entry.modified.isoformat()) for entry in inputs]
-    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
+def _digest(inputs: "list[Listed]", keep: Sequence[str] = ()) -> str:
+    """Hash of a listing: another one when a file was added, changed or removed.
+
+    It is another one for other kept columns, too.
+    """
+    listed: list[object] = [(e.key, e.size, e.modified.isoformat()) for e in inputs]
+    return hashlib.sha256(json.dumps([*listed, *keep]).encode()).hexdigest()
 
 
 def _champion_version(target: Target) -> str:

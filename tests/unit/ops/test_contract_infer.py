@@ -181,6 +181,16 @@ def test_every_column_that_the_file_lacks_is_named(tmp_path: Path) -> None:
         _infer(path, "ill", key="x", subject="x")
 
 
+def test_a_long_list_of_categories_breaks_between_two_of_them(tmp_path: Path) -> None:
+    names = [f'The {"long " * (n % 7)}name of "place" {n}' for n in range(60)]
+    path = tmp_path / "a.csv"
+    quoted = ['"' + names[row % 60].replace('"', '""') + '"' for row in range(ROWS)]
+    _write(path, {"place": quoted, "ill": [int(label) for label in LABELS]})
+    contract, _ = _infer(path)
+    assert {*names} == {*contract.feature("place").categories}
+    assert ROWS == _read_all(path, contract)
+
+
 def test_roles_become_context_columns_and_no_features(tmp_path: Path) -> None:
     columns = {
         "row": _column(lambda row: f"r{row}"),

@@ -157,6 +157,12 @@ def test_an_encoding_without_the_contracts_characters_is_refused(tmp_path: Path)
     assert [] == [*tmp_path.iterdir()]
 
 
+def test_columns_from_the_names_of_folders_are_refused(tmp_path: Path) -> None:
+    text = DIALECT.replace("[files]", '[files]\npartition_columns = ["plan"]')
+    with pytest.raises(OpsError, match="names of folders"):
+        write(rows=10, seed=1, path=tmp_path / "a.csv", contract=Contract.parse(text))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [

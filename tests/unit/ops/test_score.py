@@ -114,7 +114,7 @@ def test_a_folder_of_the_bucket_needs_no_slash_and_its_own_output_keeps_its_mode
     target.data.put("raw/2024/a.csv", b"age\n40\n")
     run(target, "raw/2024", output="scoring/out/july")
     assert [] == ScoreRequest.problems(asked[0])
-    requests = [ScoreRequest(**document) for document in asked]
+    requests = [ScoreRequest.parse(document) for document in asked]
     assert [ScoreRequest(input="raw/2024/", output="scoring/out/july/")] == requests
 
 

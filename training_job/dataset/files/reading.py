@@ -41,13 +41,16 @@ class RawFile:
 
 
 @contextmanager
-def open_raw(path: Path, key: str, contract: Contract, *, labelled: bool) -> Iterator[RawFile]:
+def open_raw(
+    path: Path, key: str, contract: Contract, *, labelled: bool, kept: Sequence[FileColumn] = ()
+) -> Iterator[RawFile]:
     """Open one local file; a file without rows and columns has no batch.
 
     `key` names the file in messages, and its folders hold the partition columns. `labelled`:
-    whether it must have the target. Raises BadData, from the batches too.
+    whether it must have the target. `kept`: further columns, which nothing is asked of. Raises
+    BadData, from the batches too.
     """
-    columns = contract.file_columns(labelled=labelled)
+    columns = (*contract.file_columns(labelled=labelled), *kept)
     partitions = _partitions(key, contract, columns)
     wanted = [column for column in columns if column.name not in partitions]
     hint = _undeclared_partitions(key, wanted)

@@ -205,6 +205,69 @@ def test_parts_follow_each_other_in_the_order_of_rows_malformed_ones_too(
     assert malformed == refused.tolist()
 
 
+def test_the_output_carries_the_key_and_the_chosen_columns(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scoring, "PART_ROWS", 300)
+    monkeypatch.setattr(text_blocks, "BLOCK_BYTES", 8_192)
+    text = CONTRACT_TOML.read_text() + '[[context]]\nname = "number"\nrole = "row_id"\n'
+    numbered = FRAME.assign(number=[f"n-{n}" for n in range(1_000)], ward="east, 2")
+    numbered.loc[500, "gender"] = "?"
+    lines = csv(numbered).decode().splitlines()
+    bucket.put(INPUT, "\n".join([*lines[:11], "too,few", *lines[11:]]).encode())
+    context = DeployedContext.of(Contract.parse(text))
+    run(bucket, keep=("ward", "age"), context=context)
+    scored = table(bucket, OUTPUT)
+    kept = scored.dropna(subset="row_id")
+    assert [12] == scored.loc[scored["row_id"].isna(), "row"].tolist()  # it couldn't be read
+    assert numbered["number"].tolist() == kept["row_id"].tolist()
+    assert {"east, 2"} == set(kept["ward"])
+    assert numbered["age"].tolist() == kept["age"].astype(float).tolist()
+    assert 2 == scored["reason"].notna().sum()
+
+
+def test_a_single_row_is_scored_as_among_others(bucket: Bucket) -> None:
+    run(bucket)
+    bucket.put(INPUT, csv(FRAME[:1]))
+    run(bucket, output=f"{keys.SCORING}out/one/")
+    (alone,) = table(bucket, f"{keys.SCORING}out/one/")["probability"]
+    assert table(bucket, OUTPUT)["probability"][0] == alone
+
+
+def test_columns_of_parquet_keep_their_type(bucket: Bucket) -> None:
+    made = io.BytesIO()
+    pq.write_table(pa.Table.from_pandas(FRAME.assign(ward=range(1_000))), made)
+    place = f"{keys.SCORING}in/a.parquet"
+    bucket.put(place, made.getvalue())
+    run(bucket, input=place, keep=("ward",))
+    assert [*range(1_000)] == table(bucket, OUTPUT)["ward"].tolist()
+
+
+def test_a_chosen_column_that_the_file_lacks_is_named(bucket: Bucket) -> None:
+    with pytest.raises(BadData, match="ward"):
+        run(bucket, keep=("ward",))
+
+
+def test_other_columns_are_another_request(bucket: Bucket) -> None:
+    run(bucket)
+    with pytest.raises(BadInput, match="name another output"):
+        run(bucket, keep=("age",))
+
+
+@pytest.mark.parametrize(
+    ("keep", "problem"),
+    [
+        ("age", "must be a list"),
+        ([""], "must be a list"),
+        (["age", "age"], "name each column once"),
+        (["reason"], "has a column reason of its own"),
+    ],
+)
+def test_chosen_columns_that_make_no_sense_are_refused(keep: object, problem: str) -> None:
+    (found,) = ScoreRequest.problems({"input": INPUT, "output": OUTPUT, "keep": keep})
+    assert problem in found
+
+
 def test_how_far_it_is_can_be_read_while_it_goes_on(
     bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:

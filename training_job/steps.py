@@ -141,7 +141,7 @@ def prepare(context: Context) -> Prepared:
 
 
 def _prepare(context: Context) -> Prepared:
-    options: dict[str, Any] = {
+    options: Any = {
         "contract": context.contract,
         "bucket": context.data,
         "raw_prefix": context.state.input.raw_prefix,

@@ -68,7 +68,7 @@ def measure(seed: int) -> Iterator[Figure]:
         yield Figure("datasets by id", same, "", "<= 1")
 
 
-def _options(folder: Path) -> dict[str, Any]:
+def _options(folder: Path) -> Any:
     return {
         "contract": Contract.parse((ROOT / "contract.toml").read_text()),
         "bucket": FolderS3(folder).bucket("data"),

@@ -28,7 +28,7 @@ class ProcessEcs:
         self.memory_limit = memory_limit
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
-    def run_task(self, *, count: int, overrides: Any, **_others: Any) -> dict[str, Any]:
+    def run_task(self, *, count: int, overrides: Any, **_others: Any) -> Any:
         """Run the command as so many processes."""
         command = [sys.executable, *overrides["containerOverrides"][0]["command"][1:]]
         if self.memory_limit:

@@ -4,7 +4,7 @@
 probabilities of the validation rows, from which it chooses the threshold; never the rows.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
@@ -14,6 +14,7 @@ from typing import Any
 
 import dask.array as da
 import numpy as np
+import xgboost as xgb
 from dask.delayed import delayed
 from distributed import Future
 from xgboost import dask as xgb_dask
@@ -146,8 +147,7 @@ class ClusterData:
         train = self._load(self.train, masking=self.masking, uploaded_weight=weight)
         valid = self._load(self.valid, uploaded_weight=0.0 if self.search_uploaded else 1.0)
         self.cluster.wait([*train, *valid])
-        trained = self._watch(lambda: self._train(train, valid, params, seed))
-        booster = trained["booster"]
+        booster = self._watch(lambda: self._train(train, valid, params, seed))
         best = booster[: booster.best_iteration + 1]
         scored = self.cluster.map(score_part, valid, booster=best)
         return Fitted.of(
@@ -161,10 +161,10 @@ class ClusterData:
 
     def _train(
         self, train: Sequence[Part], valid: Sequence[Part], params: Params, seed: int
-    ) -> dict[str, Any]:
+    ) -> xgb.Booster:
         binned = self._bin(train, self.train)
         other = self._bin(valid, self.valid, ref=binned)
-        found: dict[str, Any] = xgb_dask.train(
+        found: Mapping[str, xgb.Booster] = xgb_dask.train(
             self.cluster.client,
             complete(params, self.contract.monotone, seed),
             binned,
@@ -173,11 +173,11 @@ class ClusterData:
             early_stopping_rounds=EARLY_STOPPING_ROUNDS,
             verbose_eval=False,
         )
-        return found
+        return found["booster"]
 
-    def _watch(self, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def _watch(self, work: Callable[[], xgb.Booster]) -> xgb.Booster:
         """Do it in a thread, since XGBoost waits for ever for a worker that is lost."""
-        found: list[dict[str, Any]] = []
+        found: list[xgb.Booster] = []
         errors: list[Exception] = []
 
         def run() -> None:

@@ -239,7 +239,7 @@ def fit(data: TrainingData, params: Params, *, seed: int, report: Report | None 
     )
 
 
-def complete(params: Params, constraints: tuple[int, ...], seed: int) -> dict[str, Any]:
+def complete(params: Params, constraints: tuple[int, ...], seed: int) -> dict[str, object]:
     """All parameters of XGBoost for these hyperparameters."""
     others = {name: value for name, value in params.items() if name != UPLOADED_WEIGHT}
     monotone = {"monotone_constraints": constraints} if any(constraints) else {}

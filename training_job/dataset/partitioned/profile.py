@@ -230,9 +230,9 @@ def interpolate(values: Mapping[int, float], rows: int) -> list[float]:
     return np.unique(found).tolist()  # type: ignore[no-any-return]  # a list of floats
 
 
-def _add(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _add(parts: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """Sums by name, and by a second key where the values are mappings."""
-    total: dict[str, Any] = {}
+    total: Any = {}
     for part in parts:
         for name, value in part.items():
             if isinstance(value, Mapping):
@@ -241,4 +241,5 @@ def _add(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
                     inner[key] += count
             else:
                 total[name] = total.get(name, 0.0) + value
-    return total
+    found: Mapping[str, Any] = total
+    return found

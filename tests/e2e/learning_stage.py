@@ -20,6 +20,7 @@ import pandas as pd
 from domain import keys
 from domain.drift.retraining import Decision
 from domain.model.champion import LedgerEntry
+from domain.model.probation import Probation
 from ops import executions
 from ops.api import Api
 from ops.commands.machine import mail
@@ -151,6 +152,11 @@ class LearningStage:
     def read_ledger(self) -> list[LedgerEntry]:
         """All entries, the oldest first."""
         return ledger.read_entries(self.target)[0]
+
+    def read_probation(self, seq: int) -> Probation | None:
+        """What is known of a promotion."""
+        stored = self.target.bucket("reports").get(keys.probation(seq))
+        return Probation.from_json(stored.data) if stored else None
 
     def read_subjects(self) -> list[str]:
         """The subjects of all mails, the oldest first."""

@@ -2,18 +2,23 @@
 before ended.
 
 Labels for the sick alone give no verdict. Then outcomes change, labels tell, the guard trains, the
-gate decides, and the incident closes.
+gate decides, and the incident closes. A promotion that proves wrong is taken back.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from domain import keys
+from domain.model.bundle import Bundle, digest
+from domain.model.champion import ModelRef
 from domain.training.steps import Evaluated, Prepared
+from ops.local.processes import wait_until
 from tests.e2e.learning_stage import (
     DAY,
+    PATIENCE_SECONDS,
     LearningStage,
     Mask,
     Scored,
@@ -79,3 +84,42 @@ def test_a_changed_concept_is_learned_from_selective_labels_and_the_incident_clo
     assert "Recovered" in subject
     assert mails + 2 == len(stage.read_subjects())
     assert stage.version == evaluated.version
+
+
+def test_a_promotion_that_proves_wrong_is_taken_back_once(stage: LearningStage) -> None:
+    good = stage.version
+    worse = _plant(stage)
+    stage.run("rollback", "--to", worse.version)
+    seq = stage.read_ledger()[-1].seq
+    scored = stage.score(people(FEWER, seed=20, changed=True))
+    stage.label(scored, np.ones(FEWER, bool))
+    mails = len(stage.read_subjects())
+    for _ in range(2):
+        stage.check(scored)
+        assert wait_until(lambda: stage.version == good, seconds=PATIENCE_SECONDS)
+    entry = stage.read_ledger()[-1]
+    assert ("rollback", "probation", seq + 1) == (entry.action, entry.actor, entry.seq)
+    probation = stage.read_probation(seq)
+    assert probation is not None
+    assert ("worse", False) == (probation.verdict, probation.is_pending)
+    assert (probation.reason,) == entry.reasons
+    taken_back = f"Version {worse.version} is taken back"
+    assert wait_until(lambda: taken_back in stage.read_subjects()[mails:], seconds=60)
+    assert 1 == stage.read_subjects()[mails:].count(taken_back)
+
+
+def _plant(stage: LearningStage) -> ModelRef:
+    """The champion with a threshold so high that it misses most, as another version."""
+    models, champion = stage.target.bucket("models"), stage.target.champion()
+    assert champion is not None
+    stored = models.get(champion.bundle_key)
+    assert stored is not None
+    bundle = Bundle.from_bytes(stored.data, champion.sha256)
+    content = replace(bundle, threshold=1 - (1 - bundle.threshold) / 20).to_bytes()
+    made = ModelRef.of(99, digest(content))
+    for place in (keys.card, keys.reference):
+        beside = models.get(place(champion.version))
+        assert beside is not None
+        models.put(place(made.version), beside.data)
+    models.put(made.bundle_key, content)
+    return made

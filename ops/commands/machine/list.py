@@ -66,7 +66,12 @@ NONE = "There is no deployment."
 
 
 def list_deployments(target: Target) -> list[Target]:
-    """Every deployment of the target's stage, by name, found by the tags of its event bus."""
+    """Every deployment of the target's stage, by name; in an account by the tags of its event bus.
+
+    The emulator forgets those tags when it restarts, but this machine's folder knows its own.
+    """
+    if target.laptop is not None:
+        return [target.named(name) for name in sorted(target.laptop.contracts)]
     client = target.client("resourcegroupstaggingapi")
     pages = client.get_paginator("get_resources").paginate(
         TagFilters=[{"Key": NAME_TAG}, {"Key": STAGE_TAG, "Values": [target.stage]}],

@@ -57,7 +57,7 @@ class ContractModel(PythonModel):
         )
 
 
-def _read_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+def _read_rows(frame: pd.DataFrame) -> list[Mapping[str, Any]]:
     """The rows as JSON has them: None for missing, plain numbers, 0 and 1 for booleans."""
     flags = {name: "int8" for name, kind in frame.dtypes.items() if kind.kind == "b"}
     plain = frame.astype(flags).astype(object)

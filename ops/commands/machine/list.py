@@ -68,7 +68,7 @@ NONE = "There is no deployment."
 def list_deployments(target: Target) -> list[Target]:
     """Every deployment of the target's stage, by name; in an account by the tags of its event bus.
 
-    The emulator forgets those tags when it restarts, but this machine's folder knows its own.
+    On this machine the folder knows them, also one whose first deployment didn't finish.
     """
     if target.laptop is not None:
         return [target.named(name) for name in sorted(target.laptop.contracts)]

@@ -81,7 +81,8 @@ def test_it_reads_logs_and_models_and_writes_only_reports(aws: Assembly) -> None
     }
     logs = {f"{{Predictions.Arn}}/{prefix}/*" for prefix in LOGS}
     models = {f"{{Models.Arn}}/serving/{key}" for key in ("champion.json", "bundles/*")}
-    assert allowed["s3:GetObject"] == reports | logs | models
+    acknowledged = {"{Reports.Arn}/alerts/acknowledgements/*"}
+    assert allowed["s3:GetObject"] == reports | acknowledged | logs | models
     assert allowed["s3:PutObject"] == reports
     assert "s3:DeleteObject" not in allowed
 

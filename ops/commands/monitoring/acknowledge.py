@@ -20,7 +20,7 @@ def run(
     *,
     note: Annotated[str, Option(help="What you know about it; never a patient's value.")] = "",
 ) -> Answer:
-    """Acknowledge the open incident.
+    """Say that you know of the open incident.
 
     From then on, only a more serious finding sends another mail, which says who acknowledged it.
     Another drifted column alone sends none. The record stays: who, when, and the note. Repeating it

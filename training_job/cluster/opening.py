@@ -1,11 +1,11 @@
 """Open the cluster of a step: one that is there already, or one that ends with the step."""
 
 import contextlib
-import socket
 import time
 from collections.abc import Callable, Iterator
 
 from distributed import Client, LocalCluster
+from distributed.utils import get_ip
 
 from training_job.cluster.cluster import Cluster, quiet
 from training_job.cluster.engine import Engine
@@ -16,7 +16,6 @@ CONNECT_SECONDS = 30.0
 START_SECONDS = 600.0
 """How long workers may take to start: provisioning, pulling the image, and importing."""
 POLL_SECONDS = 0.5
-ANY_HOST = "8.8.8.8"
 
 
 @contextlib.contextmanager
@@ -36,7 +35,7 @@ def open_cluster(
     count = engine.workers * tasks.processes
     with (
         LocalCluster(  # type: ignore[no-untyped-call]  # Dask's own
-            n_workers=0, host=find_address(), scheduler_port=0, dashboard_address=":0"
+            n_workers=0, host=get_ip(), scheduler_port=0, dashboard_address=":0"
         ) as scheduler,
         _connect(scheduler.scheduler_address) as cluster,
         tasks.running(engine.workers, scheduler.scheduler_address),
@@ -69,13 +68,3 @@ def _wait(cluster: Cluster, count: int, say: Callable[[str], None]) -> None:
             )
         time.sleep(POLL_SECONDS)
     say(f"{cluster.workers} workers are there")
-
-
-def find_address() -> str:
-    """The address that other tasks of the network reach this one at; nothing is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as way:
-        try:
-            way.connect((ANY_HOST, 53))
-            return str(way.getsockname()[0])
-        except OSError:  # no way out: everything is on this machine
-            return "127.0.0.1"

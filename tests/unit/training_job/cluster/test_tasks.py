@@ -8,7 +8,6 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.repository import ROOT
-from training_job.cluster.opening import find_address
 from training_job.cluster.tasks import WorkerTasks
 from training_job.errors import Interrupted
 
@@ -80,10 +79,6 @@ def test_without_room_for_all_none_stays() -> None:
     ):
         pytest.fail("it has too few workers")
     assert 12 == len(ecs.stopped)
-
-
-def test_a_step_finds_an_address_that_others_may_reach() -> None:
-    assert 4 == len(find_address().split("."))
 
 
 LOCAL = """

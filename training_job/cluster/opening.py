@@ -33,9 +33,10 @@ def open_cluster(
             yield cluster
         return
     count = engine.workers * tasks.processes
+    host = get_ip()  # type: ignore[no-untyped-call]  # Dask's own
     with (
         LocalCluster(  # type: ignore[no-untyped-call]  # Dask's own
-            n_workers=0, host=get_ip(), scheduler_port=0, dashboard_address=":0"
+            n_workers=0, host=host, scheduler_port=0, dashboard_address=":0"
         ) as scheduler,
         _connect(scheduler.scheduler_address) as cluster,
         tasks.running(engine.workers, scheduler.scheduler_address),

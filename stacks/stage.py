@@ -8,6 +8,7 @@ from typing import Any, Self, get_args, get_type_hints
 from aws_cron_expression_validator.validator import AWSCronExpressionValidator
 
 from domain import retention
+from domain.drift.drift import MINIMUM_VALUES
 from domain.errors import DomainError
 from domain.mode import Mode
 from domain.retention import Retention
@@ -53,7 +54,8 @@ class Stage:
     `training_cpu` in CPU units (1024 = 1 vCPU), `training_memory` in MiB, and so for MLflow.
     `database_instance`: a class of RDS without its ``db.``. `budget_usd`: a month's spending in the
     account that mails a warning. `drift_schedule` is an EventBridge Scheduler expression in UTC, as
-    is `training_schedule`, which is empty for no schedule. `approval`: a model that passed the gate
+    is `training_schedule`, which is empty for no schedule. `minimum_rows`: a window with fewer
+    independent predictions gets no verdict. `approval`: a model that passed the gate
     waits `approval_hours` for an operator's answer. `retraining` is the retrain guard's mode
     (`off`, `suggest`, `auto`), with `retraining_cool_down_hours` between two trainings and
     `retraining_monthly_limit` trainings in 30 days that it starts or suggests. `probation` is the
@@ -98,6 +100,7 @@ class Stage:
     request_burst: int
     requests_per_day: int
     drift_schedule: str
+    minimum_rows: int
     approval: bool
     approval_hours: int
     retraining: str
@@ -162,6 +165,7 @@ class Stage:
                 not self.training_schedule or _is_cron(self.training_schedule)
             ),
             "drift_schedule must look like cron(0 14 * * ? *)": _is_cron(self.drift_schedule),
+            f"minimum_rows must be at least {MINIMUM_VALUES}": self.minimum_rows >= MINIMUM_VALUES,
             "approval_hours must be 1-720": self.approval_hours <= 720,
             f"retraining must be one of {', '.join(MODES)}": self.retraining in MODES,
             f"probation must be one of {', '.join(MODES)}": self.probation in MODES,

@@ -61,6 +61,7 @@ class DriftFunction(Construct):
                 stage=settings.names.base,
                 context=settings.context_text or None,
                 retention=settings.stage.retention.to_text() or None,
+                minimum_rows=settings.stage.minimum_rows,
                 state_machine_arn=machine.state_machine_arn,
                 probation=settings.stage.probation,
                 probation_days=settings.stage.probation_days,

@@ -113,6 +113,7 @@ def test_its_environment_is_what_its_settings_read(aws: Assembly, emulator: Asse
         assert "team@example.org" == settings.mail_to
         assert "{OperationsTopic}" == settings.topic_arn
         assert "{MailConfiguration}" == settings.configuration_set
+        assert 300 == settings.minimum_rows
 
 
 def test_a_run_that_fails_for_good_reaches_the_topic(aws: Assembly) -> None:

@@ -128,6 +128,7 @@ def dev(change: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
         (lambda d: d.update(training_memory=1024), "must be a size that Fargate has"),
         (lambda d: d.update(training_schedule="weekly"), "training_schedule must be empty or"),
         (lambda d: d.update(drift_schedule="daily"), "drift_schedule must look like"),
+        (lambda d: d.update(minimum_rows=99), "minimum_rows must be at least 100"),
         (lambda d: d.update(drift_schedule="cron(0 14 * *)"), "drift_schedule must look like"),
         (lambda d: d.update(training=[]), "training must be an object of settings"),
         (lambda d: d.update(training={"f1": 1}), "training.f1 is not a setting"),

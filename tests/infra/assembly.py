@@ -58,7 +58,8 @@ class Assembly:
     def text(self, value: Any) -> str:  # noqa: PLR0911 - one return per CloudFormation function
         """A value with its references written out: ``{Models.Arn}/serving/*``.
 
-        Logical ids lose their hashes, imports are followed to what they export.
+        Logical ids lose their hashes, imports are followed to what they export, and one from
+        another deployment stands by its name.
         """
         if isinstance(value, str):
             return value
@@ -73,7 +74,7 @@ class Assembly:
             case "Fn::Join":
                 return "".join(self.text(part) for part in argument[1])
             case "Fn::ImportValue":
-                return self.text(self._exports()[argument])
+                return self.text(self._exports().get(argument, f"{{{argument}}}"))
             case _:
                 return json.dumps(value)
 

@@ -29,6 +29,9 @@ KEYED = {
     "POST /monitoring/runs",
     "GET /monitoring/runs/{run_id}",
     "GET /monitoring/requests/{id}",
+    "GET /monitoring/trends",
+    "GET /monitoring/incidents",
+    "POST /monitoring/acknowledgements",
     "GET /predictions",
     "GET /models",
     "GET /models/{version}",
@@ -177,6 +180,7 @@ def test_only_the_dashboard_reads_reports_and_it_writes_requests_alone(aws: Asse
         "{Reports.Arn}/runs/*",
         "{Reports.Arn}/requests/*",
         "{Reports.Arn}/alerts/state.json",
+        "{Reports.Arn}/alerts/acknowledgements/*",
         "{Reports.Arn}/retraining/*",
         "{Reports.Arn}/proposals/*",
         "{Models.Arn}/serving/champion.json",
@@ -186,7 +190,11 @@ def test_only_the_dashboard_reads_reports_and_it_writes_requests_alone(aws: Asse
         "{Predictions.Arn}/fallback/log/*",
         "{Predictions.Arn}/athena/*",
     } == allowed["s3:GetObject"]
-    assert {"{Reports.Arn}/requests/*", "{Predictions.Arn}/athena/*"} == allowed["s3:PutObject"]
+    assert {
+        "{Reports.Arn}/requests/*",
+        "{Reports.Arn}/alerts/acknowledgements/*",
+        "{Predictions.Arn}/athena/*",
+    } == allowed["s3:PutObject"]
     assert {"{ReportSecret}"} == allowed["secretsmanager:GetSecretValue"]
     assert {"{Bus.Arn}"} == allowed["events:PutEvents"]
     assert not [action for action in allowed if "Delete" in action or "Update" in action]

@@ -216,7 +216,7 @@ DOCUMENTED: Documented = {
         ],
         WORKERS: [
             ("ecs:RunTask", [arn("ecs", "task-definition/circle-dev-training:7")]),
-            ("ecs:StopTask", [arn("ecs", "task/Cluster/0123456789abcdef")]),
+            ("ecs:StopTask", [arn("ecs", "task/Cluster/8f14e45f")]),
             ("iam:PassRole", [f"{{StepsTask{role}Role.Arn}}" for role in ("Task", "Execution")]),
         ],
         ENCRYPTION: ENCRYPT,

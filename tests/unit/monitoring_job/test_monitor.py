@@ -196,7 +196,7 @@ def test_a_report_that_cannot_be_drawn_leaves_the_verdict(
     [summary] = world.run(mail=True)
     assert (Outcome.DATA_DRIFT, ("prediction_drift",)) == (summary.outcome, summary.reports)
     assert ("The report data_drift could not be drawn (ValueError).",) == summary.problems
-    assert ["[diabetes dev] Data drift: age (2026-01-31 UTC)"] == world.channels.subjects
+    assert ["[diabetes dev] Data drift: Age (2026-01-31 UTC)"] == world.channels.subjects
 
 
 def test_an_unreadable_index_starts_anew(world: World) -> None:

@@ -59,7 +59,7 @@ def test_a_weekend_that_is_always_younger_is_no_drift(world: World) -> None:
     assert () == summary.drifted
     assert () == summary.drifted_segments
     [line] = wording.rhythm(summary)
-    assert line.startswith("Weekly rhythm: age, ")
+    assert line.startswith("Weekly rhythm: Age, ")
     assert Summary.from_json(summary.to_json()) == summary
 
 

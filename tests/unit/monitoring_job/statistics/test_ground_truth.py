@@ -237,7 +237,7 @@ def test_drift_inside_a_segment_is_named_with_it(world: World) -> None:
     version = publish_model(world.bucket, world.contract)
     log(world.bucket, records(frame, world.contract, version=version))
     summary = run(world)
-    assert "hypertension in age 70 and over" in [
+    assert "Hypertension in age 70 and over" in [
         change.name for change in findings.changes(summary)
     ]
     assert summary.outcome is Outcome.DATA_DRIFT

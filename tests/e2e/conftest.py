@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -144,13 +144,18 @@ def circle(deployed: Target, api: Api, before_training: BeforeTraining) -> Circl
 @pytest.fixture(scope="session")
 def another(circle: Circle) -> ModelRef:
     """The champion with another threshold, under a number that the registry doesn't know."""
-    models, champion = circle.target.bucket("models"), circle.target.champion()
+    return plant_version(circle.target, 99, lambda threshold: threshold / 2)
+
+
+def plant_version(target: Target, number: int, change: Callable[[float], float]) -> ModelRef:
+    """Store the champion with another threshold as a version that never served."""
+    models, champion = target.bucket("models"), target.champion()
     assert champion is not None
     stored = models.get(champion.bundle_key)
     assert stored is not None
     bundle = Bundle.from_bytes(stored.data, champion.sha256)
-    content = replace(bundle, threshold=bundle.threshold / 2).to_bytes()
-    made = ModelRef.of(99, digest(content))
+    content = replace(bundle, threshold=change(bundle.threshold)).to_bytes()
+    made = ModelRef.of(number, digest(content))
     for place in (keys.card, keys.reference):
         beside = models.get(place(champion.version))
         assert beside is not None

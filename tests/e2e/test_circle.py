@@ -108,7 +108,7 @@ def test_one_run_was_quiet_and_the_other_found_the_shift(circle: Circle) -> None
     (quiet,), (shifted,) = circle.figures["runs"]["undisturbed"], circle.figures["runs"]["shifted"]
     assert "stable" == quiet["outcome"]
     assert shifted["outcome"] in ("data_drift", "prediction_drift")  # the shift moves both
-    assert "HbA1c_level" in shifted["drifted"]
+    assert "hba1c_level" in shifted["drifted"]
     reports = circle.target.bucket("reports")
     for found in (quiet, shifted):
         run_id = keys.RunId.parse(found["run_id"])
@@ -129,7 +129,7 @@ def test_one_mail_came_and_it_says_what_drifted_without_patient_data(circle: Cir
 
 
 def test_the_demo_ends_with_an_open_incident_that_the_dashboard_shows(circle: Circle) -> None:
-    assert "HbA1c_level" in circle.figures["incident"]
+    assert "hba1c_level" in circle.figures["incident"]
     _, shown = circle.api.get("/monitoring/overview")
     assert shown["incident"]["opened_at"] is not None
 

@@ -6,16 +6,14 @@ gate decides, and the incident closes. A promotion that proves wrong is taken ba
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from domain import keys
-from domain.model.bundle import Bundle, digest
-from domain.model.champion import ModelRef
 from domain.training.steps import Evaluated, Prepared
 from ops.local.processes import wait_until
+from tests.e2e.conftest import plant_version
 from tests.e2e.learning_stage import (
     DAY,
     PATIENCE_SECONDS,
@@ -88,7 +86,8 @@ def test_a_changed_concept_is_learned_from_selective_labels_and_the_incident_clo
 
 def test_a_promotion_that_proves_wrong_is_taken_back_once(stage: LearningStage) -> None:
     good = stage.version
-    worse = _plant(stage)
+    # Its threshold is so high that it misses most.
+    worse = plant_version(stage.target, 99, lambda threshold: 1 - (1 - threshold) / 20)
     stage.run("rollback", "--to", worse.version)
     seq = stage.read_ledger()[-1].seq
     scored = stage.score(people(FEWER, seed=20, changed=True))
@@ -106,20 +105,3 @@ def test_a_promotion_that_proves_wrong_is_taken_back_once(stage: LearningStage) 
     taken_back = f"Version {worse.version} is taken back"
     assert wait_until(lambda: taken_back in stage.read_subjects()[mails:], seconds=60)
     assert 1 == stage.read_subjects()[mails:].count(taken_back)
-
-
-def _plant(stage: LearningStage) -> ModelRef:
-    """The champion with a threshold so high that it misses most, as another version."""
-    models, champion = stage.target.bucket("models"), stage.target.champion()
-    assert champion is not None
-    stored = models.get(champion.bundle_key)
-    assert stored is not None
-    bundle = Bundle.from_bytes(stored.data, champion.sha256)
-    content = replace(bundle, threshold=1 - (1 - bundle.threshold) / 20).to_bytes()
-    made = ModelRef.of(99, digest(content))
-    for place in (keys.card, keys.reference):
-        beside = models.get(place(champion.version))
-        assert beside is not None
-        models.put(place(made.version), beside.data)
-    models.put(made.bundle_key, content)
-    return made

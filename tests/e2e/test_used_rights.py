@@ -18,13 +18,12 @@ import urllib3
 from domain import keys
 from domain.contract.contract import Contract
 from domain.events import SOURCE
-from domain.model.champion import ModelRef
 from domain.model.proposal import Proposal
 from ops.commands.machine import mail
 from ops.commands.monitoring.drift import run_drift
 from ops.local.processes import wait_until
 from ops.target import Target
-from tests.e2e.conftest import Circle, brought_up, ops, record_calls
+from tests.e2e.conftest import Circle, brought_up, ops, plant_version, record_calls
 from tests.infra.security.documented import is_documented
 from tests.recorder.calls import read_committed, read_recorded, write_committed
 from tests.repository import CONTRACT_TOML
@@ -89,7 +88,7 @@ def test_a_proposal_is_recorded_and_mailed_with_its_answer(
         return "\n".join(found.subject for found in mail.read_mails(circle.laptop))
 
     assert wait_until(answered, seconds=PATIENCE_SECONDS)
-    assert wait_until(lambda: "The champion stays" in subjects(), seconds=PATIENCE_SECONDS)
+    assert wait_until(lambda: "was not approved" in subjects(), seconds=PATIENCE_SECONDS)
     assert "waits for your approval" in subjects()
 
 
@@ -146,12 +145,14 @@ def test_every_route_of_the_api_answers(
 
 
 def test_a_scheduled_run_looks_at_labels_and_at_the_promotion_on_probation(
-    circle: Circle, another: ModelRef, predicted: str
+    circle: Circle, predicted: str
 ) -> None:
-    drawn = ops(circle.target.folder, "labels-wanted", "--count", "50")
+    wanted = circle.target.folder / "labels-wanted.csv"
+    drawn = ops(circle.target.folder, "labels-wanted", "--count", "50", "--out", str(wanted))
     assert 0 == drawn.returncode, drawn.stderr
-    named = ops(circle.target.folder, "rollback", "--to", another.version)
-    assert 0 == named.returncode, named.stderr
+    unseen = plant_version(circle.target, 98, lambda threshold: threshold / 3)
+    promoted = ops(circle.target.folder, "promote", unseen.version, "--reason", "A look at it.")
+    assert 0 == promoted.returncode, promoted.stderr
     assert predicted
     assert run_drift(circle.target, {"last_rows": 400, "scheduled": True})
     champion = circle.target.champion()

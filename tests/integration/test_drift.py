@@ -144,7 +144,7 @@ def test_a_scheduled_run_mails_and_publishes_what_it_found(stage: Stage) -> None
     [run] = _runs(event)
     handler(event, None)  # a doubled invocation
     [message] = stage.mails()
-    assert "[diabetes dev] Data drift: age (2026-01-31 UTC)" == message.subject
+    assert "[diabetes dev] Data drift: Age (2026-01-31 UTC)" == message.subject
     assert [] == [link for link in run["reports"].values() if link not in message.text]
     assert ("sent", {"data_drift", "prediction_drift"}) == (run["mail"], set(run["reports"]))
     [notice] = stage.received(stage.topic_queue)

@@ -129,7 +129,7 @@ CODE := app.py domain adapters tabular lambdas training_job monitoring_job mlflo
 test: check unit integration faults e2e  ## every check and every test
 
 test-slow: $(VENV)/.dev setup node_modules/.dev  ## repetitions that are too long for `make test`
-	$(BIN)/python -m pytest tests -m slow --ignore tests/faults
+	$(BIN)/python -m pytest tests -m slow --ignore tests/faults $(TWO_EMULATORS) --dist loadfile
 	$(BIN)/python -m pytest tests/faults -m slow $(TWO_EMULATORS)
 
 unit: $(VENV)/.dev setup  ## tests without a server

@@ -183,7 +183,7 @@ def _kill_in_training(cluster: Cluster, ecs: ProcessEcs) -> None:
     """Take the first task away once both workers train."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
-        processing = cluster.client.processing()  # type: ignore[no-untyped-call]  # Dask's own
+        processing = cluster.client.processing()
         if sum("fn-" in str(tasks) for tasks in processing.values()) == 2:  # XGBoost's name
             time.sleep(0.5)
             break

@@ -74,7 +74,7 @@ class Cluster:
 
     def compute(self, work: Sequence[Delayed]) -> list[Future[Any]]:
         """Start a graph whose parts may share work."""
-        found: list[Future[Any]] = self.client.compute(list(work))  # type: ignore[no-untyped-call]  # Dask's own
+        found: list[Future[Any]] = self.client.compute(list(work))
         return found
 
     def results(self, futures: Iterable[Future[Any]]) -> Iterator[Any]:
@@ -113,9 +113,7 @@ class Cluster:
     ) -> tuple[list[Future[Any]], list[Future[Any]]]:
         """Those that are done, and the others."""
         try:
-            found = distributed.wait(  # type: ignore[no-untyped-call]  # Dask's own
-                futures, timeout=POLL_SECONDS, return_when="FIRST_COMPLETED"
-            )
+            found = distributed.wait(futures, timeout=POLL_SECONDS, return_when="FIRST_COMPLETED")
         except (FutureTimeout, TimeoutError):
             return [], futures
         return list(found.done), list(found.not_done)

@@ -33,11 +33,9 @@ def open_cluster(
             yield cluster
         return
     count = engine.workers * tasks.processes
-    host = get_ip()  # type: ignore[no-untyped-call]  # Dask's own
+    host = get_ip()
     with (
-        LocalCluster(  # type: ignore[no-untyped-call]  # Dask's own
-            n_workers=0, host=host, scheduler_port=0, dashboard_address=":0"
-        ) as scheduler,
+        LocalCluster(n_workers=0, host=host, scheduler_port=0, dashboard_address=":0") as scheduler,
         _connect(scheduler.scheduler_address) as cluster,
         tasks.running(engine.workers, scheduler.scheduler_address),
     ):
@@ -48,7 +46,7 @@ def open_cluster(
 @contextlib.contextmanager
 def _connect(address: str) -> Iterator[Cluster]:
     try:
-        client = Client(address, timeout=CONNECT_SECONDS)  # type: ignore[no-untyped-call]  # Dask's own
+        client = Client(address, timeout=CONNECT_SECONDS)
     except (OSError, TimeoutError):
         raise BadInput(
             f"No Dask scheduler answers at {address}: correct the address, or leave it out and say"

@@ -10,7 +10,7 @@ from functools import partial
 from itertools import accumulate
 from operator import itemgetter
 from threading import Thread
-from typing import Any
+from typing import Any, TypeAlias
 
 import dask.array as da
 import numpy as np
@@ -55,7 +55,7 @@ POLL_SECONDS = 1.0
 GRACE_SECONDS = 20.0
 """How long XGBoost may take to notice by itself that a worker is gone."""
 
-Part = Future[Loaded]
+Part: TypeAlias = Future[Loaded]
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,14 +217,14 @@ class ClusterData:
 
         def gather(item: int, kind: type, width: int | None = None) -> Any:
             blocks = [
-                da.from_delayed(  # type: ignore[no-untyped-call]  # Dask's own
+                da.from_delayed(
                     delayed(itemgetter(item))(part),
                     shape=(fact.rows,) if width is None else (fact.rows, width),
                     dtype=kind,
                 )
                 for part, fact in zip(parts, side.facts, strict=True)
             ]
-            return da.concatenate(blocks)  # type: ignore[no-untyped-call]  # Dask's own
+            return da.concatenate(blocks)
 
         weighted = self.valid_weights is not None
         return xgb_dask.DaskQuantileDMatrix(

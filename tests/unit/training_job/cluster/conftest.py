@@ -12,9 +12,9 @@ from training_job.cluster.cluster import Cluster
 def cluster() -> Iterator[Cluster]:
     """Two workers."""
     with (
-        LocalCluster(  # type: ignore[no-untyped-call]  # Dask's own
+        LocalCluster(
             n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
         ) as local,
-        Client(local) as client,  # type: ignore[no-untyped-call]  # Dask's own
+        Client(local) as client,
     ):
         yield Cluster(client)

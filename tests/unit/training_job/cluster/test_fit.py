@@ -31,10 +31,10 @@ PARAMS = {"max_depth": 4, "learning_rate": 0.2, "subsample": 0.9}
 def alone() -> Iterator[Cluster]:
     """A single worker."""
     with (
-        LocalCluster(  # type: ignore[no-untyped-call]  # Dask's own
+        LocalCluster(
             n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
         ) as local,
-        Client(local) as client,  # type: ignore[no-untyped-call]  # Dask's own
+        Client(local) as client,
     ):
         yield Cluster(client)
 

@@ -119,7 +119,13 @@ def wait_until_gone(ecs: ProcessEcs) -> None:
         process.wait(PATIENCE_SECONDS)
 
 
-@pytest.mark.parametrize("whole", [False, True], ids=["its process", "its task"])
+@pytest.mark.parametrize(
+    "whole",
+    [
+        pytest.param(False, marks=pytest.mark.slow, id="its process"),
+        pytest.param(True, id="its task"),
+    ],
+)
 @pytest.mark.parametrize(
     ("key", "operation"), [(f"{keys.RAW}2", "download_file"), ("valid-00001", "upload_file")]
 )
@@ -143,6 +149,7 @@ def test_work_that_kills_every_worker_is_named_and_leaves_no_manifest(folder: Pa
     assert [] == [e.key for e in data.list(keys.DATASETS) if e.key.endswith("manifest.json")]
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_in_scoring_changes_nothing(folder: Path) -> None:
     buckets = Buckets(
         Deadly(folder, "data", "part-00002", "upload_file"),
@@ -223,6 +230,7 @@ def _tasks(ecs: ProcessEcs) -> WorkerTasks:
     )
 
 
+@pytest.mark.slow
 def test_a_cluster_that_is_there_is_used_and_its_loss_is_named(
     folder: Path, scheduler: tuple[str, "subprocess.Popen[bytes]", ProcessEcs]
 ) -> None:

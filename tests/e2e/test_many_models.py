@@ -14,11 +14,9 @@ from ops.commands.machine import mail
 from ops.laptop import Laptop
 from ops.target import Target
 from tests.e2e.conftest import brought_up, ops
-from tests.infra.security.rights import Statement, with_context
 from tests.repository import CONTRACT_TOML, ROOT
 
 ROWS, PREDICTIONS = 4_000, 300
-MANY = 20
 NAMES = {"circle": "diabetes", "churn": "churned"}
 
 
@@ -121,82 +119,3 @@ def _check_removal(local: Path, circle: Target) -> None:
     experiments = [found.name for found in client.search_experiments(ViewType.ALL)]
     assert "circle-dev-diabetes" in experiments
     assert "churn-dev-churned" not in experiments
-
-
-@pytest.mark.slow
-def test_twenty_contracts_are_deployed_on_one_emulator_and_none_may_touch_another(
-    tmp_path: Path,
-) -> None:
-    local = tmp_path / "local"
-    features = ("hypertension", "heart_disease", "smoking_history", "bmi", "HbA1c_level", "")
-    with brought_up(local, {}) as circle:
-        targets = [circle]
-        for number in range(1, MANY):
-            contract = _write_contract(tmp_path, f"ill{number}", features[number % len(features)])
-            _json(local, "up", "--name", f"model{number}", "--contract", str(contract))
-            targets.append(circle.named(f"model{number}"))
-        listed = _json(local, "list")
-        assert sorted(target.name for target in targets) == [each["name"] for each in listed]
-        assert MANY == len({each["api_url"] for each in listed})
-        roles = {target.name: _read_roles(target) for target in targets}
-        calls = {target.name: _list_calls(target) for target in targets}
-        for name, policies in roles.items():
-            own = [call for call in calls[name] if _is_allowed(policies, call)]
-            assert set(calls[name]) == set(own)
-            foreign = [
-                call
-                for other, found in calls.items()
-                if other != name
-                for call in found
-                if _is_allowed(policies, call)
-            ]
-            assert [] == foreign
-
-
-def _is_allowed(policies: list[list[Statement]], call: tuple[str, str]) -> bool:
-    return any(with_context(statements, *call) for statements in policies)
-
-
-def _read_roles(target: Target) -> list[list[Statement]]:
-    """The statements of each role of a deployment, as the emulator's IAM has them."""
-    iam = target.client("iam")
-    found = []
-    for name in target.resources.names("AWS::IAM::Role"):
-        statements: list[Statement] = []
-        for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
-            document = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
-            statements += document["Statement"]
-        found.append(statements)
-    return found
-
-
-def _list_calls(target: Target) -> list[tuple[str, str]]:
-    """(action, ARN) of what some role of a deployment may do with what is the deployment's own."""
-    here = "us-east-1:000000000000"
-    deployed = target.deployment
-    (bus, *_) = target.resources.names("AWS::Events::EventBus")
-    (secret, *_) = target.resources.names("AWS::SecretsManager::Secret")
-    (topic, *_) = target.resources.names("AWS::SNS::Topic")
-    (key, *_) = target.resources.names("AWS::KMS::Key")
-    (stream, *_) = target.resources.names("AWS::KinesisFirehose::DeliveryStream")
-    models = f"arn:aws:s3:::{deployed.models_bucket}"
-    return [
-        ("s3:GetObject", f"{models}/serving/champion.json"),
-        ("s3:PutObject", f"{models}/serving/champion.json"),
-        ("s3:PutObject", f"{models}/mlflow/{target.names.base}/1/artifacts/card.json"),
-        ("s3:ListBucket", models),
-        ("s3:GetObject", f"arn:aws:s3:::{deployed.data_bucket}/raw/a.csv"),
-        ("s3:GetObject", f"arn:aws:s3:::{deployed.predictions_bucket}/log/dt=2026-01-01/a.parquet"),
-        ("s3:DeleteObjectVersion", f"arn:aws:s3:::{deployed.data_bucket}/raw/a.csv"),
-        ("s3:PutObject", f"arn:aws:s3:::{deployed.reports_bucket}/alerts/state.json"),
-        ("kms:Decrypt", f"arn:aws:kms:{here}:key/{key}"),
-        ("secretsmanager:GetSecretValue", secret),
-        ("sns:Publish", topic),
-        ("events:PutEvents", f"arn:aws:events:{here}:event-bus/{bus}"),
-        ("firehose:PutRecordBatch", f"arn:aws:firehose:{here}:deliverystream/{stream}"),
-        ("states:StartExecution", deployed.state_machine_arn),
-        ("states:SendTaskSuccess", deployed.state_machine_arn),
-        ("lambda:InvokeFunction", f"arn:aws:lambda:{here}:function:{deployed.drift_function}"),
-        ("athena:StartQueryExecution", f"arn:aws:athena:{here}:workgroup/{deployed.workgroup}"),
-        ("glue:GetTable", f"arn:aws:glue:{here}:table/{deployed.database}/prediction_log"),
-    ]

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from adapters import aws
+from adapters.api.proxy import Api
+from adapters.api.rest import Answer
 from adapters.athena import Athena
 from adapters.events import EventBus
-from adapters.proxy import Api
-from adapters.rest import Answer
 from adapters.s3 import Bucket
 from adapters.secrets import report_secret
 from adapters.telemetry import Telemetry

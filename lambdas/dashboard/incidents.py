@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any, cast
 
 from adapters.acknowledgements import Acknowledgements
-from adapters.rest import Problem
+from adapters.api.rest import Problem
 from adapters.s3 import Bucket
 from domain import keys
 from domain.api.answers import IncidentList, ShownIncident

@@ -6,8 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from adapters.api.rest import Problem
 from adapters.model_store import ModelStore
-from adapters.rest import Problem
 from adapters.s3 import Bucket
 from domain import keys
 from domain.api.answers import ModelList, WaitingModel

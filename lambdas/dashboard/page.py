@@ -10,7 +10,7 @@ from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from adapters.rest import Answer, Problem
+from adapters.api.rest import Answer, Problem
 
 INDEX = "index.html"
 TYPES = {

@@ -5,8 +5,8 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from http import HTTPStatus
 
+from adapters.api.rest import Problem
 from adapters.athena import Athena
-from adapters.rest import Problem
 from domain import keys, times
 from domain.api.answers import DayCount, LatestPredictions, LoggedPrediction, Traffic
 from domain.contract import views

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 
+from adapters.api.proxy import Api, ErrorTable, Mapped
+from adapters.api.request import Request
+from adapters.api.rest import Answer, answer, redirect
 from adapters.athena import QueryFailed, QueryTooSlow
 from adapters.events import EventRefused
-from adapters.proxy import Api, ErrorTable, Mapped
-from adapters.request import Request
-from adapters.rest import Answer, answer, redirect
 from adapters.telemetry import Observation, Telemetry
 from domain.errors import BadRecord
 from domain.typed_json import encode

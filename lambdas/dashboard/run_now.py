@@ -7,8 +7,8 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
+from adapters.api.rest import Problem
 from adapters.events import EventBus, EventRefused
-from adapters.rest import Problem
 from adapters.s3 import Bucket
 from domain import keys, times
 from domain.contract.field_problem import FieldProblem, pointer_token

@@ -4,8 +4,8 @@ import json
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from adapters.api.rest import Problem
 from adapters.model_store import ModelStore
-from adapters.rest import Problem
 from adapters.s3 import Bucket
 from domain import keys
 from domain.api.answers import EffectPoint, Overview, RunDetails, RunList, TimelineRun

@@ -6,8 +6,8 @@ from functools import cache
 from typing import Any
 
 from adapters import aws
-from adapters.proxy import Api
-from adapters.rest import Answer
+from adapters.api.proxy import Api
+from adapters.api.rest import Answer
 from adapters.s3 import Bucket
 from adapters.streams import RecordStream
 from adapters.telemetry import Telemetry

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 
-from adapters.proxy import Api
-from adapters.request import Request
-from adapters.rest import Answer, answer
+from adapters.api.proxy import Api
+from adapters.api.request import Request
+from adapters.api.rest import Answer, answer
 from adapters.streams import RecordStream
 from adapters.telemetry import Observation, Telemetry
 from domain import metrics

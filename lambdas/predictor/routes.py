@@ -4,9 +4,9 @@ import time
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from adapters.proxy import Api, ErrorTable, Mapped
-from adapters.request import Request
-from adapters.rest import Answer, answer
+from adapters.api.proxy import Api, ErrorTable, Mapped
+from adapters.api.request import Request
+from adapters.api.rest import Answer, answer
 from adapters.s3 import Bucket
 from adapters.streams import RecordStream
 from adapters.telemetry import Observation, Telemetry

@@ -15,10 +15,10 @@ from functools import partial
 from typing import Any, Literal
 
 from adapters import aws
+from adapters.api.proxy import Api
 from adapters.events import EventBus
 from adapters.mail import Mailer
 from adapters.model_store import ModelStore
-from adapters.proxy import Api
 from adapters.s3 import Bucket
 from adapters.streams import RecordStream
 from adapters.telemetry import Telemetry

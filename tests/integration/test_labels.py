@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from adapters.rest import Answer
+from adapters.api.rest import Answer
 from adapters.s3 import Bucket
 from domain import keys
 from domain.contract import records

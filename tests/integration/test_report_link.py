@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from adapters.rest import Answer
+from adapters.api.rest import Answer
 from adapters.s3 import Bucket
 from domain.api.report_token import ReportSecret
 from lambdas.dashboard import handler as room

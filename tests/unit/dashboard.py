@@ -9,10 +9,10 @@ from typing import Any
 
 import jsonschema
 
+from adapters.api.proxy import Api
+from adapters.api.rest import Answer
 from adapters.athena import Athena
 from adapters.events import EventBus
-from adapters.proxy import Api
-from adapters.rest import Answer
 from adapters.telemetry import Telemetry
 from domain import times
 from domain.api.openapi import build_document

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from adapters.proxy import Api
-from adapters.rest import Answer
+from adapters.api.proxy import Api
+from adapters.api.rest import Answer
 from adapters.streams import RecordStream
 from adapters.telemetry import Telemetry
 from domain import keys

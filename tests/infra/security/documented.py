@@ -230,6 +230,9 @@ DOCUMENTED: Documented = {
             ("s3:GetObject s3:GetObjectVersion", [f"{BUNDLE}/bundle.json.gz", *LEARNED]),
             ("s3:PutObject s3:DeleteObjectVersion", LEARNED),
         ],
+        "when the answer to a rewritten object was lost: tests/unit/adapters/test_s3_versions.py": [
+            ("s3:GetObject", [f"{PREDICTIONS}/log/{DAY}/a.parquet"])
+        ],
         "while another execution runs: tests/unit/training_job/erasure/test_writers.py": [
             ("states:DescribeExecution states:GetExecutionHistory", [EXECUTION])
         ],

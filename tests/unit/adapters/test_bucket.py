@@ -1,8 +1,6 @@
 """The bucket: whole contents, 409 repeated, own writes recognised, updates that lose nothing."""
 
 import io
-import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -172,25 +170,6 @@ def test_over_another_state_nothing_is_written(
         moto_bucket.put_if(KEY, b"mine", etag=etag)
     stored = moto_bucket.get(KEY)
     assert before == (stored.data if stored else None)
-
-
-def test_parallel_updates_lose_nothing(moto_bucket: Bucket) -> None:
-    barrier = threading.Barrier(5)
-
-    def append(mark: bytes) -> Callable[[], None]:
-        def run() -> None:
-            barrier.wait()
-            moto_bucket.update(KEY, lambda content: (content or b"") + mark)
-
-        return run
-
-    threads = [threading.Thread(target=append(bytes([n]))) for n in range(5)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    stored = moto_bucket.get(KEY)
-    assert list(range(5)) == sorted(stored.data if stored else b"")
 
 
 def test_an_update_may_leave_the_object_and_gives_up_against_an_endless_rival(

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from adapters.rest import Answer
+from adapters.api.rest import Answer
 from domain import keys
 from domain.api.report_token import ReportSecret
 from lambdas.dashboard.report import SecretCache

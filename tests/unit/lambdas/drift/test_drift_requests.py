@@ -1,7 +1,6 @@
 """Runs that somebody asked for: their record, their books, and the backfill of days."""
 
 import json
-import threading
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from io import BytesIO
@@ -121,26 +120,6 @@ def test_a_forged_id_touches_nothing(moto_bucket: Bucket) -> None:
     with pytest.raises(BadWindow):
         OnDemandRuns(moto_bucket).handle(forged, now=NOW, run=lambda _: [])
     assert [] == list(moto_bucket.list(""))
-
-
-def test_one_event_delivered_five_times_at_once_is_one_run(moto_bucket: Bucket) -> None:
-    moto_bucket.put(keys.request(ID), ASKED.to_json())
-    barrier, runs = threading.Barrier(5), []
-
-    def run(request: DriftRequest) -> list[Any]:
-        runs.append(request)
-        return [drift_summary(Outcome.STABLE)]
-
-    def deliver() -> None:
-        barrier.wait()
-        OnDemandRuns(moto_bucket).handle(event(ASKED), now=NOW, run=run)
-
-    threads = [threading.Thread(target=deliver) for _ in range(5)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert 1 == len(runs)
 
 
 class Killed(BaseException):

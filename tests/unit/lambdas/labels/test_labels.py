@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.rest import Answer
+from adapters.api.rest import Answer
 from adapters.streams import RecordStream
 from adapters.telemetry import Telemetry
 from domain import keys, times

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from adapters.rest import Answer
+from adapters.api.rest import Answer
 from adapters.telemetry import Telemetry
 from domain import keys
 from domain.contract.context import Context

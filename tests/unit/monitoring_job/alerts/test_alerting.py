@@ -1,6 +1,5 @@
 """What scheduled runs tell, to whom, how often, and what stays owed."""
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -95,24 +94,6 @@ def test_ten_repeats_of_a_window_make_one_mail(moto_bucket: Bucket) -> None:
         _alerting(moto_bucket, channels).handle_scheduled(
             [drift_summary(Outcome.DATA_DRIFT, "age")]
         )
-    assert 1 == len(channels.mails)
-
-
-def test_five_parallel_runs_of_a_window_make_one_mail(moto_bucket: Bucket) -> None:
-    channels = Channels()
-    barrier = threading.Barrier(5)
-
-    def run() -> None:
-        barrier.wait()
-        _alerting(moto_bucket, channels).handle_scheduled(
-            [drift_summary(Outcome.DATA_DRIFT, "age")]
-        )
-
-    threads = [threading.Thread(target=run) for _ in range(5)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
     assert 1 == len(channels.mails)
 
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from adapters.api.request import Request
+from adapters.api.rest import Answer, Problem
 from adapters.aws import UNREACHABLE
-from adapters.request import Request
-from adapters.rest import Answer, Problem
 from adapters.streams import StreamUnavailable
 from adapters.telemetry import Observation, Telemetry
 from domain import metrics

@@ -1,5 +1,8 @@
 """Read a deployment's status from its buckets."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from adapters.model_store import ModelStore
 from adapters.s3 import Bucket
 from domain import keys
@@ -13,20 +16,14 @@ def read_status(*, models: Bucket, reports: Bucket, target: str, api_url: str) -
     """Read pointer, index of runs and alert state; a damaged one becomes a problem."""
     problems: list[str] = []
     champion, index, alerts = None, RunIndex(), AlertState()
-    try:
+    with _noting(problems):
         champion = ModelStore(models).read_champion()
-    except BadRecord as error:
-        problems.append(str(error))
-    try:
+    with _noting(problems):
         found = reports.decode(keys.RUN_INDEX, RunIndex.from_json)
         index = found[0] if found else index
-    except BadRecord as error:
-        problems.append(str(error))
-    try:
+    with _noting(problems):
         state = reports.decode(keys.ALERT_STATE, AlertState.from_json)
         alerts = state[0] if state else alerts
-    except BadRecord as error:
-        problems.append(str(error))
     last = next(iter(index.entries), None)
     return DeploymentStatus(
         target=target,
@@ -37,3 +34,11 @@ def read_status(*, models: Bucket, reports: Bucket, target: str, api_url: str) -
         incident=alerts.worst.drifted if alerts.worst.is_open else (),
         problems=tuple(problems),
     )
+
+
+@contextmanager
+def _noting(problems: list[str]) -> Iterator[None]:
+    try:
+        yield
+    except BadRecord as error:
+        problems.append(str(error))

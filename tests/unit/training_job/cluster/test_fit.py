@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from distributed import Client, LocalCluster
 from sklearn.metrics import roc_auc_score
 
 from adapters.s3 import Bucket
@@ -15,6 +14,7 @@ from benchmarks.folder_bucket import FolderS3
 from domain import keys
 from domain.contract.contract import Contract
 from tests.unit.patients import csv, patients
+from tests.unit.training_job.cluster.conftest import running
 from training_job.cluster.cluster import Cluster
 from training_job.dataset.dataset import Split, list_parts
 from training_job.dataset.partitioned.prepare import prepare
@@ -30,13 +30,8 @@ PARAMS = {"max_depth": 4, "learning_rate": 0.2, "subsample": 0.9}
 @pytest.fixture(scope="module")
 def alone() -> Iterator[Cluster]:
     """A single worker."""
-    with (
-        LocalCluster(
-            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
-        ) as local,
-        Client(local) as client,
-    ):
-        yield Cluster(client)
+    with running(1) as found:
+        yield found
 
 
 class Dataset:

@@ -1,7 +1,8 @@
 """The API as an OpenAPI 3.1 document, derived from a contract.
 
 The functions enforce exactly these schemas: they accept a body that is valid by this document, and
-refuse one that is not. The one exception is a time in the future, which no schema can exclude.
+refuse one that is not. Two rules are sentences, because no schema can say them: a time may not be
+in the future, and a request for explanations may hold fewer instances (a rule over query and body).
 """
 
 from collections.abc import Mapping, Sequence
@@ -79,8 +80,9 @@ def _paths(contract: Contract, typical: Mapping[str, Value]) -> dict[str, Schema
                 "parameters": [_IDEMPOTENCY_KEY, _EXPLAIN, _TEST],
                 "requestBody": _body(("Instance", "Instances"), instance),
                 "responses": _responses(
-                    either("Prediction", "Predictions"), "400", "403", "413", "415", "429", "503"
-                ),
+                    either("Prediction", "Predictions"), "403", "413", "415", "429", "503"
+                )
+                | {"400": _describe_problem(f"{_PROBLEMS['400']} {_EXPLAINED_LIMIT}")},
             }
         },
         "/labels": {
@@ -164,12 +166,17 @@ _IDEMPOTENCY_KEY = {
 }
 
 
+_EXPLAINED_LIMIT = (
+    f"With `explain=true`, more than {MAXIMUM_EXPLAINED} instances are refused, too: no schema can "
+    "tie the body to a query parameter."
+)
 _EXPLAIN = {
     "name": "explain",
     "in": "query",
     "required": False,
     "description": "Add to each prediction what every feature contributed to its log-odds (exact "
-    f"path-dependent TreeSHAP), for up to {MAXIMUM_EXPLAINED} instances.",
+    f"path-dependent TreeSHAP), for up to {MAXIMUM_EXPLAINED} instances. A request with more is "
+    "answered 400: send several requests.",
     "schema": {"type": "boolean", "default": False},
 }
 
@@ -202,6 +209,9 @@ def _responses(schema: Schema, *problems: str) -> Schema:
 
 
 def _problems(*statuses: str) -> Schema:
+    return {s: _describe_problem(_PROBLEMS[s]) for s in (*statuses, *_ANYWHERE)}
+
+
+def _describe_problem(description: str) -> Schema:
     content = {"application/problem+json": {"schema": ref("Problem")}}
-    documented = (*statuses, *_ANYWHERE)
-    return {s: {"description": _PROBLEMS[s], "content": content} for s in documented}
+    return {"description": description, "content": content}

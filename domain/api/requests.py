@@ -115,11 +115,12 @@ def read_flags(query: Mapping[str, Sequence[str]], *names: str) -> tuple[bool, .
 
 
 def read_entries(
-    document: Any, wrapper: str, maximum: int = MAXIMUM_ENTRIES
+    document: Any, wrapper: str, *, explained: bool = False
 ) -> tuple[list[Entry], bool]:
     """Return the objects of a request, and whether they came as a batch, ``{wrapper: [...]}``.
 
-    Raises BadRequest unless there are 1 to `maximum` objects and no other field beside `wrapper`.
+    `explained`: whether explanations are asked for, which lowers the limit. Raises BadRequest if
+    there is no object, more than the limit, or another field beside `wrapper`.
     """
     if not isinstance(document, dict):
         raise BadRequest.listing([FieldProblem("#", "must be a JSON object")])
@@ -131,8 +132,10 @@ def read_entries(
         for name in document
         if name != wrapper
     ]
+    maximum = MAXIMUM_EXPLAINED if explained else MAXIMUM_ENTRIES
     if not isinstance(values, list) or not 1 <= len(values) <= maximum:
-        detail = f"must be a list of 1 to {maximum:,} objects"
+        reason = " where explain=true" if explained else ""
+        detail = f"must be a list of 1 to {maximum:,} objects{reason}"
         problems.append(FieldProblem(f"#/{wrapper}", detail))
     if problems:
         raise BadRequest.listing(problems)

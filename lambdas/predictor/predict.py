@@ -33,13 +33,13 @@ class Predictions:
 
 
 def read_instances(
-    document: Any, contract: Contract, maximum: int = requests.MAXIMUM_ENTRIES
+    document: Any, contract: Contract, *, explained: bool = False
 ) -> tuple[list[Any], bool]:
     """Return the instances of a request, and whether they came as a batch.
 
-    Raises BadRequest with every invalid field, or if there are more than `maximum` instances.
+    Raises BadRequest with every invalid field, or if there are too many instances.
     """
-    entries, batch = requests.read_entries(document, WRAPPER, maximum)
+    entries, batch = requests.read_entries(document, WRAPPER, explained=explained)
     problems: list[FieldProblem] = []
     for entry in entries:
         problems += contract.validate(entry.value, entry.at, contract.request_context)

@@ -34,8 +34,7 @@ class Predictor:
         model = self._observed(observation).serving()
         observation.properties["model_version"] = model.version
         explained, is_test = requests.read_flags(request.repeated_query, "explain", "test")
-        maximum = requests.MAXIMUM_EXPLAINED if explained else requests.MAXIMUM_ENTRIES
-        instances, batch = read_instances(request.json(), model.contract, maximum)
+        instances, batch = read_instances(request.json(), model.contract, explained=explained)
         predictions = predict(
             instances=instances,
             model=model,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.api import openapi
-from domain.api.requests import BadRequest
+from domain.api.requests import MAXIMUM_EXPLAINED, BadRequest
 from domain.api.schemas import make_example
 from domain.contract.context import Context
 from domain.contract.contract import Contract
@@ -76,6 +76,18 @@ def test_every_operation_documents_what_any_may_end_in(contract: Contract) -> No
     for item in paths.values():
         for operation in item.values():
             assert {"429", "500", "502", "504"} <= set(operation["responses"])
+
+
+def test_the_smaller_limit_of_explanations_is_said_where_no_schema_can_say_it(
+    contract: Contract,
+) -> None:
+    operation = openapi.build_document(contract)["paths"]["/predict"]["post"]
+    (explain,) = (p for p in operation["parameters"] if p["name"] == "explain")
+    limit = f"{MAXIMUM_EXPLAINED} instances"
+    assert limit in explain["description"]
+    assert limit in operation["responses"]["400"]["description"]
+    content = operation["responses"]["400"]["content"]
+    assert {"$ref": "#/components/schemas/Problem"} == content["application/problem+json"]["schema"]
 
 
 @given(contracts())

@@ -96,7 +96,8 @@ def test_fifty_are_explained_and_fifty_one_refused(world: World) -> None:
     fifty = ok(world.predict({"instances": [VALID] * 50}, **query))["predictions"]
     assert 50 == len([answer for answer in fifty if answer["explanation"]])
     problem = problem_of(world.predict({"instances": [VALID] * 51}, **query))
-    expected = [{"pointer": "#/instances", "detail": "must be a list of 1 to 50 objects"}]
+    detail = "must be a list of 1 to 50 objects where explain=true"
+    expected = [{"pointer": "#/instances", "detail": detail}]
     assert (400, expected) == (problem["status"], problem["errors"])
 
 

@@ -43,3 +43,8 @@ def from_name(text: str) -> datetime:
 def start_of(day: date) -> datetime:
     """Midnight UTC at the start of a day."""
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def describe_hours(hours: float) -> str:
+    """``1 hour``, ``1.5 hours``, ``72 hours``."""
+    return f"{hours:g} hour{'' if hours == 1 else 's'}"

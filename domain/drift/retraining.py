@@ -2,7 +2,7 @@
 
 Training again helps only if there is data that no successful training has seen: an upload, or
 labels that have matured since. The rule therefore requires new data, no training in progress, a
-pause since the last one, which doubles each time that the champion stayed, and at most so many
+pause since the last one, which doubles each time that a training did not help, and at most so many
 trainings in 30 days. Whether the new model then serves is decided by the gate.
 """
 
@@ -15,7 +15,7 @@ from domain import typed_json
 from domain.drift.incident import Transition
 from domain.errors import BadRecord
 from domain.mode import Mode
-from domain.times import DAY_MS, HOUR_MS
+from domain.times import DAY_MS, HOUR_MS, describe_hours
 
 WORSE = (Transition.OPEN, Transition.ESCALATE)
 INSTEAD = ("rollback", "promote_version", "repair", "check", "score", "erase")
@@ -58,9 +58,9 @@ class Situation:
     `last_training`: name of the execution that trained last. `last_training_at`: when it started,
     however it ended. `seen_until`: when the last successful training started; it saw all data
     uploaded by then. `newest_label_at`: when the newest labels arrived of those that have matured
-    since, and that it can't have seen. `kept`: trainings in a row after which the champion stayed.
-    `asked`: trainings that the guard started or suggested in the last 30 days, and
-    `last_asked_at` the last of these.
+    since, and that it can't have seen. `unhelpful`: trainings in a row that did not help, because
+    the champion stayed or probation found the new one worse. `asked`: trainings that the guard
+    started or suggested in the last 30 days, and `last_asked_at` the last of these.
     """
 
     last_training: str
@@ -69,7 +69,7 @@ class Situation:
     seen_until: int | None
     newest_data_at: int | None
     newest_label_at: int | None = None
-    kept: int = 0
+    unhelpful: int = 0
     asked: int = 0
     last_asked_at: int | None = None
 
@@ -82,9 +82,10 @@ class Rules:
     cool_down_ms: int
     monthly_limit: int
 
-    def pause(self, kept: int) -> int:
+    def pause(self, unhelpful: int) -> int:
         """The cool-down in milliseconds after so many trainings that did not help."""
-        return min(self.cool_down_ms << min(kept, 10), max(self.cool_down_ms, LONGEST_PAUSE_MS))
+        longest = max(self.cool_down_ms, LONGEST_PAUSE_MS)
+        return min(self.cool_down_ms << min(unhelpful, 10), longest)
 
 
 MONTH_MS = 30 * DAY_MS
@@ -177,11 +178,11 @@ def _find_nothing_new(situation: Situation) -> str | None:
 def _find_pause(situation: Situation, *, now: int, rules: Rules) -> str | None:
     """Why it is too early for another training."""
     last = max(situation.last_training_at or 0, situation.last_asked_at or 0)
-    pause = rules.pause(situation.kept)
+    pause = rules.pause(situation.unhelpful)
     if last and now - last < pause:
-        hours = f"{pause / HOUR_MS:g} hours"
-        if situation.kept:
-            times = "training" if situation.kept == 1 else f"{situation.kept} trainings"
+        hours = describe_hours(pause / HOUR_MS)
+        if situation.unhelpful:
+            times = "training" if situation.unhelpful == 1 else f"{situation.unhelpful} trainings"
             return f"The last {times} did not help: the next one waits {hours} after it."
         return f"The last training started, or was suggested, less than {hours} ago."
     if situation.asked >= rules.monthly_limit:

@@ -27,9 +27,9 @@ def handler(event: Mapping[str, Any], _: object) -> dict[str, Json]:
             machine_arn=settings.state_machine_arn,
             data=Bucket(s3, settings.data_bucket),
             predictions=Bucket(s3, settings.predictions_bucket),
+            reports=Bucket(s3, settings.reports_bucket),
             label_maturity_days=settings.label_maturity_days,
         ),
-        decisions=Bucket(s3, settings.reports_bucket),
         bus=EventBus(aws.client("events"), settings.event_bus),
         now=time.time_ns() // 1_000_000,
         rules=Rules(

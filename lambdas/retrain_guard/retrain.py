@@ -22,6 +22,7 @@ from domain.drift.retraining import (
 )
 from domain.errors import BadRecord
 from domain.model.actor import Caller
+from domain.model.probation import Probation
 from domain.training.steps import Promoted
 from domain.typed_json import encode
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 LOOKED_AT = 200
 """How many of the latest executions are searched for trainings; others are checks and scorings."""
-MOST_KEPT = 5
+MOST_UNHELPFUL = 5
 """So many trainings in a row that did not help are counted."""
 LABEL_DAYS = 90
 """Labels of so many days count where no training has seen any."""
@@ -39,10 +40,10 @@ LABEL_DAYS = 90
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A training; `kept`: it ended well, and the champion stayed."""
+    """A training. `helped`: it led to a new champion, which no probation has found worse."""
 
     execution: executions.Execution
-    kept: bool
+    helped: bool
 
     @property
     def succeeded(self) -> bool:
@@ -54,7 +55,8 @@ class Found:
 class Training:
     """The state machine, the data that it reads, and who asks.
 
-    `label_maturity_days`: None if the training uses no labels of production.
+    `reports`: where decisions and probations lie. `label_maturity_days`: None if the training uses
+    no labels of production.
     """
 
     states: "SFNClient"
@@ -62,6 +64,7 @@ class Training:
     machine_arn: str
     data: Bucket
     predictions: Bucket
+    reports: Bucket
     label_maturity_days: int | None
 
     def situation(self, now: int) -> Situation:
@@ -70,7 +73,7 @@ class Training:
         seen = next((t.execution.started_at for t in found if t.succeeded), None)
         modified = (times.to_millis(listed.modified) for listed in self.data.list(keys.RAW))
         ended = [training for training in found if training.succeeded]
-        kept = next((n for n, training in enumerate(ended) if not training.kept), len(ended))
+        unhelpful = next((n for n, training in enumerate(ended) if training.helped), len(ended))
         newest = [training.execution for training in found]
         return Situation(
             # Without a training, the oldest execution that was looked at stands for it.
@@ -80,7 +83,7 @@ class Training:
             seen_until=seen,
             newest_data_at=max(modified, default=None),
             newest_label_at=self._find_newest_label(seen, now),
-            kept=kept,
+            unhelpful=unhelpful,
         )
 
     def start(self, name: str) -> None:
@@ -92,7 +95,7 @@ class Training:
     def _list_trainings(self) -> tuple[list[executions.Execution], list[Found]]:
         """The executions that were looked at, and the trainings among them, the newest first.
 
-        The search ends with the last training that changed the champion.
+        The search ends with the last training that helped.
         """
         looked_at: list[executions.Execution] = []
         trainings: list[Found] = []
@@ -101,11 +104,25 @@ class Training:
             described = executions.describe(self.states, found.arn)
             if not is_training_input(described.input):
                 continue
-            trainings.append(Found(found, _kept(described.output)))
+            trainings.append(Found(found, self._has_helped(described.output)))
             ended = [training for training in trainings if training.succeeded]
-            if ended and (not ended[-1].kept or len(ended) == MOST_KEPT):
+            if ended and (ended[-1].helped or len(ended) == MOST_UNHELPFUL):
                 break
         return looked_at, trainings
+
+    def _has_helped(self, output: object) -> bool:
+        """Whether a training with this output led to a champion that has not proved worse.
+
+        What can't be read counts as help, so that it lengthens no pause.
+        """
+        try:
+            promoted = Promoted.of(output) if isinstance(output, Mapping) else None
+            if promoted is None or not promoted.promoted:
+                return promoted is None
+            found = self.reports.decode(keys.probation(promoted.seq), Probation.from_json)
+        except BadRecord:
+            return True
+        return found is None or found[0].verdict != "worse"
 
     def _find_newest_label(self, seen: int | None, now: int) -> int | None:
         """When the newest labels arrived that a training would see as mature for the first time.
@@ -132,15 +149,6 @@ class Training:
         return newest
 
 
-def _kept(output: object) -> bool:
-    """Whether a training's output says that the champion stayed."""
-    try:
-        promoted = Promoted.of(output) if isinstance(output, Mapping) else None
-    except BadRecord:
-        return False
-    return promoted is not None and not promoted.promoted
-
-
 _NONE = executions.Execution("", "", 0)
 
 
@@ -148,7 +156,6 @@ def retrain(
     *,
     drift: DetectedDrift,
     training: Training,
-    decisions: Bucket,
     bus: EventBus,
     now: int,
     rules: Rules,
@@ -158,6 +165,7 @@ def retrain(
     The decision is stored before it is carried out. A repeated event finds it, and completes what
     an earlier delivery left undone.
     """
+    decisions = training.reports
     decision = _read(decisions, drift)
     if decision is None:
         asked = read_recent(decisions, now=now)

@@ -79,7 +79,7 @@ class RetrainGuard(Construct):
         grants.list_keys(guard.role, storage.data)
         grants.list_keys(guard.role, storage.predictions)
         grants.list_keys(guard.role, storage.reports)
-        grants.read(guard.role, storage.reports, f"{keys.RETRAINING}*")
+        grants.read(guard.role, storage.reports, f"{keys.RETRAINING}*", f"{keys.PROBATION}*")
         grants.write(guard.role, storage.reports, f"{keys.RETRAINING}*")
         storage.bus.grant_put_events_to(guard.role)
         guard.function.configure_async_invoke(on_failure=SnsDestination(storage.topic))

@@ -26,6 +26,7 @@ from constructs import Construct
 
 from domain.events import SOURCE, DetailType
 from domain.model.actor import CHECKED
+from domain.times import describe_hours
 from domain.training.steps import Approval, Evaluated, Promoted, StepName
 from stacks.common.nag import acknowledge, wildcard_finding
 from stacks.training.task_state import ERASURE, PROMOTION, TIMEOUT_HOURS, TrainingTask
@@ -202,7 +203,7 @@ class TrainingMachine(Construct):
         rejected.next(kept)
         overdue.next(kept)
         expired = self._keep(
-            "Expired", f"Kept: nobody approved the version within {hours} hours."
+            "Expired", f"Kept: nobody approved the version within {describe_hours(hours)}."
         ).next(overdue)
         approve = tasks.EventBridgePutEvents(
             self,

@@ -405,6 +405,7 @@ class Story:
             machine_arn=self.site.machine_arn,
             data=self.bucket,
             predictions=self.bucket,
+            reports=self.bucket,
             label_maturity_days=0,
         )
 
@@ -412,7 +413,6 @@ class Story:
             return retrain(
                 drift=DetectedDrift(Transition.OPEN, (detection,)),
                 training=training,
-                decisions=self.bucket,
                 bus=EventBus(self.clients.bus, "default"),
                 now=time.time_ns() // 1_000_000,
                 rules=Rules(mode="auto", cool_down_ms=0, monthly_limit=100),

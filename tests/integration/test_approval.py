@@ -203,7 +203,7 @@ def test_without_an_answer_the_champion_stays_and_the_operator_hears_of_it(
     execution = stage.start()
     proposal = stage.proposal()
     promoted = stage.output(execution)["promote"]
-    expected = ["Kept: nobody approved the version within 1 hours."]
+    expected = ["Kept: nobody approved the version within 1 hour."]
     assert (False, expected) == (promoted["promoted"], promoted["reasons"])
     with pytest.raises(OpsError, match="ran out"):
         proposals.answer(stage.target, proposal, approved=True)

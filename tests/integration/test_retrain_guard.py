@@ -18,6 +18,7 @@ from adapters.s3 import Bucket
 from domain import keys, times
 from domain.drift.incident import Transition
 from domain.drift.retraining import START, Decision, DetectedDrift, Rules, Situation
+from domain.model.probation import Probation
 from lambdas.retrain_guard.retrain import Training, retrain
 from ops.local.processes import wait_until
 from training_job.inputs import ExecutionInput
@@ -29,6 +30,7 @@ MACHINE = {
             "Type": "Choice",
             "Choices": [
                 {"Variable": "$.seed", "NumericEquals": 3, "Next": "Kept"},
+                {"Variable": "$.seed", "NumericEquals": 4, "Next": "Promoted"},
                 {"Variable": "$.seed", "NumericEquals": 1, "Next": "Failed"},
                 {"Variable": "$.seed", "NumericEquals": 2, "Next": "Working"},
                 {"Variable": "$.score.input", "IsPresent": True, "Next": "Working"},
@@ -42,11 +44,20 @@ MACHINE = {
             "ResultPath": "$.promote",
             "End": True,
         },
+        "Promoted": {
+            "Type": "Pass",
+            "Result": {"promoted": True, "version": "2-0a1b2c3d", "reasons": [], "seq": 2},
+            "ResultPath": "$.promote",
+            "End": True,
+        },
         "Failed": {"Type": "Fail", "Error": "BadData"},
         "Working": {"Type": "Wait", "Seconds": 600, "End": True},
     },
 }
-"""Trains at once; fails with seed 1, goes on with seed 2, as does a scoring; keeps with seed 3."""
+"""Trains at once; fails with seed 1, goes on with seed 2, as does a scoring.
+
+It keeps the champion with seed 3, and promotes with seed 4.
+"""
 ALWAYS = Rules(mode="auto", cool_down_ms=0, monthly_limit=100)
 FAILING, RUNNING = {"seed": 1}, {"seed": 2}
 SCORING = {"score": {"input": "raw/a.csv", "output": "scoring/a/"}}
@@ -67,6 +78,7 @@ def training(aws: Callable[[str], Any], bucket: Bucket) -> Training:
         machine_arn=machine["stateMachineArn"],
         data=bucket,
         predictions=bucket,
+        reports=bucket,
         label_maturity_days=0,
     )
 
@@ -85,7 +97,6 @@ def _retrain(
     return retrain(
         drift=DetectedDrift(Transition.OPEN, (run_id,)),
         training=training,
-        decisions=training.data,
         bus=bus or EventBus(aws("events"), "default"),
         now=_now(),
         rules=rules,
@@ -253,10 +264,33 @@ def test_trainings_that_kept_the_champion_lengthen_the_pause(
     _upload(training)
     for _ in range(2):
         _execute(training, {"seed": 3})
-    assert 2 == training.situation(_now()).kept
+    assert 2 == training.situation(_now()).unhelpful
     _upload(training)
     decision = _retrain(training, aws, "a", rules=replace(ALWAYS, cool_down_ms=times.HOUR_MS))
     assert "The last 2 trainings did not help: the next one waits 4 hours" in decision.reason
+
+
+@pytest.mark.parametrize(
+    ("verdict", "unhelpful"), [("worse", 2), ("open", 1), ("damaged", 1), (None, 1)]
+)
+def test_a_promotion_that_proved_wrong_counts_as_a_training_that_did_not_help(
+    training: Training, aws: Callable[[str], Any], verdict: Any, unhelpful: int
+) -> None:
+    probation = Probation(
+        seq=2,
+        version="2-0a1b2c3d",
+        predecessor="1-0a1b2c3d",
+        promoted_at=1,
+        ends_at=3,
+        looked_at=2,
+        verdict=verdict,
+    )
+    if verdict is not None:
+        stored = b"{}" if verdict == "damaged" else probation.to_json()
+        training.reports.put(keys.probation(2), stored)
+    for seed in (4, 3):
+        _execute(training, {"seed": seed})
+    assert unhelpful == training.situation(_now()).unhelpful
 
 
 def test_the_guard_signs_for_the_training_that_it_starts(

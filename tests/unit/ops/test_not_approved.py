@@ -46,7 +46,7 @@ def test_the_ledger_lists_who_rejected_what_and_what_nobody_approved(
 ) -> None:
     assert [] == ledger.run(target).data["not_approved"]
     _answer(moto_bucket, 2, "rejected", ARN, SAID)
-    _answer(moto_bucket, 3, "expired", None, "Kept: nobody approved the version within 1 hours.")
+    _answer(moto_bucket, 3, "expired", None, "Kept: nobody approved the version within 1 hour.")
     _answer(moto_bucket, 4, "approved", ARN, "")
     answer = ledger.run(target)
     found = [(e["version"], e["answer"], e["actor"]) for e in answer.data["not_approved"]]

@@ -62,8 +62,8 @@ def test_data_that_only_a_failed_training_has_seen_is_new() -> None:
         (OPENED, replace(IDLE, newest_data_at=NOW - 49 * HOUR), "no data newer than the last"),
         (OPENED, replace(IDLE, last_training_at=NOW - 2 * HOUR), "less than 24 hours ago"),
         (OPENED, replace(IDLE, last_asked_at=NOW - 2 * HOUR), "less than 24 hours ago"),
-        (OPENED, replace(IDLE, kept=2), "The last 2 trainings did not help: the next one waits 96"),
-        (OPENED, replace(IDLE, kept=5), "did not help: the next one waits 720 hours"),
+        (OPENED, replace(IDLE, unhelpful=2), "2 trainings did not help: the next one waits 96"),
+        (OPENED, replace(IDLE, unhelpful=5), "did not help: the next one waits 720 hours"),
         (OPENED, replace(IDLE, asked=4), "asked for 4 trainings in the last 30 days"),
     ],
 )
@@ -94,8 +94,8 @@ def test_labels_that_matured_since_are_new_data() -> None:
 
 
 def test_a_training_that_did_not_help_doubles_the_pause() -> None:
-    assert [24, 48, 96] == [RULES.pause(kept) // HOUR for kept in range(3)]
-    assert _decide(situation=replace(IDLE, kept=1))[0]
+    assert [24, 48, 96] == [RULES.pause(unhelpful) // HOUR for unhelpful in range(3)]
+    assert _decide(situation=replace(IDLE, unhelpful=1))[0]
 
 
 @pytest.mark.parametrize(

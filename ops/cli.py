@@ -41,12 +41,13 @@ class Entry:
 
 
 MACHINE, DATA, MODELS = "This machine", "Data and predictions", "Models"
-MONITORING, ACCOUNT = "Monitoring", "An AWS account"
+MONITORING, PEOPLE, ACCOUNT = "Monitoring", "People", "An AWS account"
 PACKAGES = {
     MACHINE: "machine",
     DATA: "data",
     MODELS: "models",
     MONITORING: "monitoring",
+    PEOPLE: "people",
     ACCOUNT: "account",
 }
 """Panel of the help → package of `ops.commands` that holds its commands."""
@@ -191,6 +192,17 @@ COMMANDS = {
         "Set the URL to which notifications go beside the mails.", MONITORING, ("", "< url.txt")
     ),
     "webhook test": Entry("Send a test message to the webhook.", MONITORING, ("",)),
+    "user add": Entry(
+        "Let somebody sign in, and say what they may do.",
+        PEOPLE,
+        ("ada@example.org", "ada@example.org --group operate --group approve"),
+    ),
+    "user remove": Entry(
+        "Let somebody sign in no more, or take a group from them.",
+        PEOPLE,
+        ("ada@example.org", "ada@example.org --group approve"),
+    ),
+    "user list": Entry("List who may sign in, and what they may do.", PEOPLE, ("", "--json")),
     "smoke": Entry(
         "Run the loop once on a new stage: train, predict, label, find drift, mail.",
         ACCOUNT,

@@ -1,15 +1,22 @@
 // @ts-check
-// Calls to the API with the key of this tab. A call that fails throws a Failure.
+// Calls to the API with the key of this tab, or as whoever signed in. A call that fails throws a Failure.
 
 const KEY_NAME = `circle-key ${location.pathname}`;
 const TIMEOUT_MS = 35000; // the gateway itself gives up after 29 seconds
 
+/** Whether people sign in here (`sign-in.js`); otherwise they have the API key. */
+export const hasLogin = document.querySelector("meta[name=sign-in]")?.getAttribute("content") !== "";
+
+/** The API key, or the token of whoever signed in. */
 export const key = {
   get: () => sessionStorage.getItem(KEY_NAME),
   /** @param {string} value */
   set: (value) => sessionStorage.setItem(KEY_NAME, value),
   forget: () => sessionStorage.removeItem(KEY_NAME),
 };
+
+/** The status of an answer that says that the key, or the sign-in, is not accepted. */
+export const REFUSED = hasLogin ? 401 : 403;
 
 /** What went wrong, in words for the person at the screen. */
 export class Failure extends Error {
@@ -50,7 +57,7 @@ export async function call(path, { method = "GET", body, signal, headers = {} } 
       method,
       cache: "no-store",
       headers: {
-        "x-api-key": key.get() ?? "",
+        [hasLogin ? "Authorization" : "x-api-key"]: key.get() ?? "",
         ...(body === undefined ? {} : { "Content-Type": "application/json" }),
         ...headers,
       },

@@ -1,8 +1,10 @@
 // @ts-check
-// Routes, the API key, and what happens when a page loads or fails.
+// Routes, the API key or the sign-in, and what happens when a page loads or fails.
 
-import { Failure, key } from "./api.js";
+import { Failure, hasLogin, key, REFUSED } from "./api.js";
 import { card, deployment, failure, find, h, operator, say, waiting } from "./parts.js";
+
+const signIn = hasLogin ? await import("./sign-in.js") : null;
 
 // Pages by name: first the list, then the page of one thing. A module is loaded when its page is
 // first opened, which keeps the first visit to few requests.
@@ -77,10 +79,33 @@ function askForKey(problem = undefined) {
   input.focus();
 }
 
+/** @param {Failure | undefined} problem why somebody has to sign in again */
+function askToSignIn(problem = undefined) {
+  current.abort();
+  current = new AbortController();
+  forget.hidden = true;
+  const button = h("button", { type: "button", onclick: () => signIn?.begin() }, "Sign in");
+  const result = h("div", { "aria-live": "polite" }, problem ? failure(problem) : null);
+  const note = h(
+    "p",
+    { class: "note" },
+    "Your sign-in stays in this tab and ends after an hour. Who may sign in is decided with ",
+    h("code", {}, operator("user add")),
+    ".",
+  );
+  show("Sign in", h("div", { class: "gate" }, h("h1", {}, deployment()), card("Sign in", {}, button, result, note)));
+  button.focus();
+}
+
 function rejectKey() {
   key.forget();
   const advice = "Check it for missing characters, or ask the operator for a valid one.";
   askForKey(new Failure(403, "This key was not accepted", advice));
+}
+
+function rejectSignIn() {
+  key.forget();
+  askToSignIn(new Failure(401, "Your sign-in has ended", "Sign in again to go on where you were."));
 }
 
 function markCurrent(name) {
@@ -91,7 +116,7 @@ function markCurrent(name) {
 }
 
 async function open() {
-  if (!key.get()) return askForKey();
+  if (!key.get()) return signIn ? askToSignIn() : askForKey();
   current.abort();
   const own = (current = new AbortController());
   const { name, load, parameter } = route();
@@ -120,10 +145,22 @@ async function open() {
  */
 function fail(error, page = current) {
   if (page.signal.aborted) return;
-  if (error.status === 403) return rejectKey();
+  if (error.status === REFUSED) return signIn ? rejectSignIn() : rejectKey();
   if (!(error instanceof Failure)) console.error(error);
   forget.hidden = !key.get();
   show("Problem", failure(error, error.retry ?? open));
+}
+
+/** Finish a sign-in that is under way, then open the page. */
+async function start() {
+  if (!signIn) return open();
+  try {
+    await signIn.finish();
+  } catch (/** @type {any} */ error) {
+    return askToSignIn(new Failure(401, "You are not signed in", error.message));
+  }
+  forget.textContent = `Sign out ${signIn.person()}`;
+  return open();
 }
 
 addEventListener("hashchange", async () => {
@@ -133,6 +170,7 @@ addEventListener("hashchange", async () => {
 });
 addEventListener("circle-failure", (event) => fail(/** @type {CustomEvent} */ (event).detail));
 forget.addEventListener("click", () => {
+  if (signIn) return signIn.signOut();
   key.forget();
   askForKey();
 });
@@ -141,4 +179,4 @@ find("#skip", HTMLAnchorElement).addEventListener("click", (event) => {
   event.preventDefault();
   main.focus();
 });
-open();
+start();

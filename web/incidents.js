@@ -1,7 +1,7 @@
 // @ts-check
 // Incidents: open and past ones, who knows of them, and what the retrain guard decided.
 
-import { call } from "./api.js";
+import { call, REFUSED } from "./api.js";
 import { day, moment } from "./format.js";
 import { badge, card, command, empty, failure, h, report as reportFailure, say, table } from "./parts.js";
 
@@ -23,7 +23,7 @@ function acknowledgeForm(incident, signal, done) {
       say("Acknowledged");
     } catch (/** @type {any} */ error) {
       if (signal.aborted) return;
-      if (error.status === 403) return reportFailure(error);
+      if (error.status === REFUSED) return reportFailure(error);
       result.replaceChildren(failure(error));
       button.disabled = false;
     }

@@ -2,6 +2,7 @@
 // The parts that pages are made of: elements, cards, badges, tables, empty states, failures and
 // commands to copy. Text is only ever inserted as text; nothing here parses HTML.
 
+import { REFUSED } from "./api.js";
 import { count, fixed, span, words } from "./format.js";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -204,7 +205,7 @@ export async function later(place, what, signal, load) {
       if (!ended.aborted) place.replaceChildren(...[content].flat());
     } catch (/** @type {any} */ error) {
       if (ended.aborted) return;
-      if (error.status === 403) throw error;
+      if (error.status === REFUSED) throw error;
       if (error.title === undefined) console.error(error);
       place.replaceChildren(failure(error, () => attempt().catch(report)));
     }

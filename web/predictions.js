@@ -1,7 +1,7 @@
 // @ts-check
 // Predictions: a form that scores one row, and the latest records of the log.
 
-import { call } from "./api.js";
+import { call, hasLogin, REFUSED } from "./api.js";
 import { contributions, gauge } from "./charts.js";
 import { count, fixed, moment, percent } from "./format.js";
 import {
@@ -19,6 +19,7 @@ import {
 } from "./parts.js";
 
 const MISSING = "";
+const SCORING = hasLogin ? "people/predict" : "predict";
 
 const hint = (id, ...parts) => h("span", { class: "hint", id: `${id}-hint` }, parts.filter(Boolean).join(" "));
 
@@ -153,7 +154,7 @@ async function scoring(signal) {
     event.preventDefault();
     button.disabled = true;
     try {
-      const answer = await call("predict?explain=true&test=true", {
+      const answer = await call(`${SCORING}?explain=true&test=true`, {
         method: "POST",
         body: readForm(fields, context),
         signal,
@@ -162,7 +163,7 @@ async function scoring(signal) {
       say(`Probability ${percent(answer.probability)}`);
     } catch (/** @type {any} */ error) {
       if (signal.aborted) return;
-      if (error.status === 403) return reportFailure(error);
+      if (error.status === REFUSED) return reportFailure(error);
       result.replaceChildren(failure(error));
     } finally {
       button.disabled = false;

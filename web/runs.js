@@ -1,7 +1,7 @@
 // @ts-check
 // Drift: the list of runs, and the form that starts one now.
 
-import { Failure, call } from "./api.js";
+import { call, Failure, REFUSED } from "./api.js";
 import { count } from "./format.js";
 import {
   card,
@@ -33,7 +33,7 @@ const nextPoll = (signal) =>
     signal.addEventListener("abort", cancel, { once: true });
   });
 
-const isFinal = ({ status }) => status === 403 || status === 404;
+const isFinal = ({ status }) => [401, 403, 404].includes(status);
 
 /** Poll the record of a requested run until the run is done or has failed. */
 async function follow(requested, signal) {
@@ -116,7 +116,7 @@ function runNow(signal) {
       else showResult(place, record.run_ids);
     } catch (/** @type {any} */ error) {
       if (signal.aborted) return;
-      if (error.status === 403) return reportFailure(error);
+      if (error.status === REFUSED) return reportFailure(error);
       place.replaceChildren(failure(error));
     } finally {
       button.disabled = false;
@@ -145,7 +145,7 @@ function runList(first, signal) {
       draw();
     } catch (/** @type {any} */ error) {
       if (signal.aborted) return;
-      if (error.status === 403) return reportFailure(error);
+      if (error.status === REFUSED) return reportFailure(error);
       button.disabled = false;
       list.querySelector(".failure")?.remove();
       list.append(failure(error));

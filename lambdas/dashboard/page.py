@@ -22,39 +22,59 @@ OPERATOR = "{operator}"
 """Where the page names the operator's command line."""
 DEPLOYMENT = "{deployment}"
 """Where the page says what the deployment is called."""
+SIGN_IN, CLIENT = "{sign-in}", "{sign-in-client}"
+"""Where the page says where people sign in, and as which client of it; empty without a login."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """The files of one folder, by name; `report_origin` is where reports are shown from."""
+    """The files of one folder, by name.
+
+    `report_origin` is where reports are shown from, `sign_in_origin` where people sign in.
+    """
 
     files: Mapping[str, str]
     report_origin: str
+    sign_in_origin: str = ""
 
     @classmethod
-    def read(cls, folder: Path, *, report_url: str, operator: str, deployment: str) -> "Page":
+    def read(
+        cls,
+        folder: Path,
+        *,
+        report_url: str,
+        operator: str,
+        deployment: str,
+        sign_in_url: str = "",
+        sign_in_client: str = "",
+    ) -> "Page":
         """Read the files of a known type; `report_url` is any URL of the reports' origin.
 
         `operator` is how the operator's command line is called for the deployment, which is called
-        `deployment`.
+        `deployment`. `sign_in_url`: where people sign in, as `sign_in_client`; empty: they don't.
         """
         known = (path for path in folder.iterdir() if path.suffix in TYPES)
-        parts = urlsplit(report_url)
         files = {path.name: path.read_text(encoding="utf-8") for path in known}
-        for place, text in ((OPERATOR, operator), (DEPLOYMENT, deployment)):
+        written = {
+            OPERATOR: operator,
+            DEPLOYMENT: deployment,
+            SIGN_IN: sign_in_url,
+            CLIENT: sign_in_client,
+        }
+        for place, text in written.items():
             files[INDEX] = files[INDEX].replace(place, html.escape(text))
-        return cls(files, f"{parts.scheme}://{parts.netloc}")
+        return cls(files, _read_origin(report_url), sign_in_url and _read_origin(sign_in_url))
 
     @cached_property
     def policy(self) -> str:
-        """Content security policy: own files only, and reports in a frame."""
+        """Content security policy: own files only, reports in a frame, and the sign-in's tokens."""
         return "; ".join(
             (
                 "default-src 'none'",
                 "script-src 'self'",
                 "style-src 'self'",
                 "img-src data:",  # the icon is in the page itself
-                "connect-src 'self'",
+                f"connect-src 'self' {self.sign_in_origin}".rstrip(),
                 f"frame-src 'self' {self.report_origin}",  # the link of our own leads to the other
                 "base-uri 'none'",
                 "form-action 'none'",
@@ -80,3 +100,8 @@ class Page:
         if known.removeprefix("W/") == headers["ETag"]:
             return {"statusCode": int(HTTPStatus.NOT_MODIFIED), "headers": headers, "body": ""}
         return {"statusCode": int(HTTPStatus.OK), "headers": headers, "body": text}
+
+
+def _read_origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

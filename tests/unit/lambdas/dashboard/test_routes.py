@@ -492,6 +492,19 @@ def test_the_page_names_its_deployment_and_how_its_operator_calls_the_command_li
     assert "{operator}" not in text
 
 
+def test_only_a_page_with_a_login_may_ask_the_pool() -> None:
+    named = {"report_url": "https://r.example/x", "operator": "ops", "deployment": "circle-dev"}
+    without = Page.read(ROOT / "web", **named)
+    place = "https://circle-dev-1.auth.eu-west-1.amazoncognito.com"
+    signing = Page.read(ROOT / "web", **named, sign_in_url=place, sign_in_client="c1")
+    assert "connect-src 'self'" in without.policy.split("; ")
+    assert f"connect-src 'self' {place}" in signing.policy.split("; ")
+    assert without.policy == signing.policy.replace(f" {place}", "")
+    assert '<meta name="sign-in" content="" />' in without.files["index.html"]
+    assert f'<meta name="sign-in" content="{place}" />' in signing.files["index.html"]
+    assert '<meta name="sign-in-client" content="c1" />' in signing.files["index.html"]
+
+
 def test_a_stage_without_its_slash_leads_to_the_page() -> None:
     from tests.unit.fakes import api_event
 

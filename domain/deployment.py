@@ -144,6 +144,8 @@ class Deployment:
     # Serving
     api_url: str
     api_key_id: str
+    user_pool: str = ""
+    """Id of the user pool; empty where the stage has no login."""
     # Monitoring
     drift_function: str
     webhook_secret: str = ""

@@ -57,6 +57,7 @@ class Settings:
         name = str(get("name") or DEFAULT_NAME)
         own = {**_own_settings(name, get("deployments")), **_changes(get("settings"))}
         stage = _stage(str(get("stage") or "dev"), get("stages"), own)
+        _check_sign_in(name, stage)
         contract_text = _contract_text(root / str(get("contract") or stage.contract))
         contract = _contract(contract_text)
         mail_from = _mail("mail_from", get("mail_from") or _default_mail(target))
@@ -130,6 +131,16 @@ def _names(key: str, name: str, stage: Stage) -> Names:
             f"The deployment's name can't be used: write -c {key}=NAME, 1 to 16 lower-case letters"
             " and digits, the first one a letter."
         ) from None
+
+
+def _check_sign_in(name: str, stage: Stage) -> None:
+    """Refuse a name that the hosted page's address can't contain; raises SettingsError."""
+    reserved = [word for word in ("aws", "amazon", "cognito") if word in f"{name}-{stage.name}"]
+    if stage.login != "none" and reserved:
+        raise SettingsError(
+            f"Cognito refuses {reserved[0]!r} in the address of its sign-in page: give the"
+            " deployment and the stage names without it, or set login to none."
+        )
 
 
 def _default_mail(target: TargetName) -> str:

@@ -30,11 +30,14 @@ FARGATE_MEMORY = {
 MODES: tuple[str, ...] = get_args(Mode)
 MAIL_IDENTITIES = ("address", "domain", "none")
 WEBHOOKS = ("none", *FORMATS)
+LOGINS = ("none", "cognito")
+MFA = ("optional", "required")
 SSL_MODES = ("require", "verify-ca", "verify-full")
 """libpq's modes that encrypt; `verify-full` also checks who answers."""
 
 _STAGE = re.compile(r"[a-z][a-z0-9]{0,11}")
 _INSTANCE = re.compile(r"[a-z]+[0-9]+[a-z]*\.[0-9]*[a-z]+")
+_PROVIDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{2,31}")
 _CRON = re.compile(r"cron\((?P<fields>[^()]+)\)")
 _HTTPS = re.compile(r"https://[^\s/]+/\S+")
 
@@ -66,11 +69,15 @@ class Stage:
     nothing (`none`), because the account has verified them already; an account has each identity
     only once. `webhook`: the format of the messages that go to a webhook beside the mails, or
     `none`.
+    `login`: how people prove who they are, by signing in to a user pool of Amazon Cognito, or
+    `none`, where they have the API key as services do. `login_mfa`: whether a second factor is
+    `optional` or `required`.
     `base_image` is what the three images build on, `rds_bundle_url` where the certificates of RDS
     come from (empty: they are left out), `database_sslmode` libpq's word for how they are used.
-    Three may be left out. `tracking` names the deployment whose tracking server all deployments of
-    the stage use. `training` replaces defaults of `training_job.settings`. `retention` says for how
-    many days records are kept, see `domain.retention`.
+    Four may be left out. `login_provider` is the name of an identity provider of the user pool at
+    which people may sign in, too. `tracking` names the deployment whose tracking server all
+    deployments of the stage use. `training` replaces defaults of `training_job.settings`.
+    `retention` says for how many days records are kept, see `domain.retention`.
     """
 
     name: str
@@ -113,9 +120,12 @@ class Stage:
     board: bool
     mail_identity: str
     webhook: str
+    login: str
+    login_mfa: str
     base_image: str
     rds_bundle_url: str
     database_sslmode: str
+    login_provider: str = ""
     tracking: str = ""
     training: Mapping[str, Any] = field(default_factory=dict)
     retention: Retention = field(default_factory=Retention)
@@ -124,7 +134,7 @@ class Stage:
     def parse(cls, name: str, document: Mapping[str, Any]) -> Self:
         """Read one entry; raises SettingsError naming every problem at once."""
         hints = get_type_hints(cls)
-        optional = ("training", "retention", "tracking")
+        optional = ("training", "retention", "tracking", "login_provider")
         for found in ("name", *optional):
             del hints[found]
         unknown = set(document) - {*hints, *optional}
@@ -174,6 +184,11 @@ class Stage:
             f"mail_identity must be one of {', '.join(MAIL_IDENTITIES)}": self.mail_identity
             in MAIL_IDENTITIES,
             f"webhook must be one of {', '.join(WEBHOOKS)}": self.webhook in WEBHOOKS,
+            f"login must be one of {', '.join(LOGINS)}": self.login in LOGINS,
+            f"login_mfa must be one of {', '.join(MFA)}": self.login_mfa in MFA,
+            "login_provider must be empty or the name of an identity provider": (
+                not self.login_provider or _PROVIDER.fullmatch(self.login_provider)
+            ),
             "base_image must be the name of an image": re.fullmatch(r"\S+", self.base_image),
             "rds_bundle_url must be empty or an https URL": (
                 not self.rds_bundle_url or _HTTPS.fullmatch(self.rds_bundle_url)

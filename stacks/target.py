@@ -50,6 +50,10 @@ class Target(Protocol):
         """The URL of the API's stage, without a slash at the end."""
         ...
 
+    def sign_in_url(self, domain_prefix: str, region: str) -> str:
+        """Where the hosted page of a user pool is, without a slash at the end."""
+        ...
+
     def principal(self, role_name: str) -> str:
         """How the ARN of a function with that role begins after the account's number."""
         ...
@@ -123,6 +127,10 @@ class Aws:
         """API Gateway's own address."""
         return f"https://{api.rest_api_id}.execute-api.{api.env.region}.{api.stack.url_suffix}/v1"
 
+    def sign_in_url(self, domain_prefix: str, region: str) -> str:
+        """A domain of Cognito's own."""
+        return f"https://{domain_prefix}.auth.{region}.amazoncognito.com"
+
     def principal(self, role_name: str) -> str:
         """A session of the role; the function's name follows."""
         return f"assumed-role/{role_name}/"
@@ -172,6 +180,10 @@ class Emulator:
     def api_url(self, api: apigateway.RestApi) -> str:
         """The path under which the emulator serves the stage ``v1``."""
         return f"{self.endpoint}/restapis/{api.rest_api_id}/v1/_user_request_"
+
+    def sign_in_url(self, domain_prefix: str, region: str) -> str:  # noqa: ARG002 - one address for all
+        """The emulator itself, which finds the pool by the client."""
+        return self.endpoint
 
     def principal(self, role_name: str) -> str:  # noqa: ARG002 - everybody is root here
         """The one principal that an emulator knows."""

@@ -6,7 +6,7 @@ Gateway has already matched the route, and the event names it.
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -17,6 +17,7 @@ from adapters.streams import StreamUnavailable
 from adapters.telemetry import Observation, Telemetry
 from domain import metrics
 from domain.api import requests
+from domain.api.people import NotSignedIn, Permission
 from domain.contract.field_problem import FieldProblem
 
 Route = Callable[[Request, Observation], Answer]
@@ -50,6 +51,7 @@ COMMON_ERRORS: ErrorTable = {
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Unsupported media type"
     ),
     requests.BadRequest: Mapped(HTTPStatus.BAD_REQUEST, "Bad request"),
+    NotSignedIn: Mapped(HTTPStatus.UNAUTHORIZED, "Not signed in"),
     StreamUnavailable: Mapped(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "Log unavailable",
@@ -63,11 +65,16 @@ COMMON_ERRORS: ErrorTable = {
 
 @dataclass(frozen=True)
 class Api:
-    """The routes of one function; `errors` adds to COMMON_ERRORS."""
+    """The routes of one function; `errors` adds to COMMON_ERRORS.
+
+    `needed`: what somebody must have signed in for and be allowed to do, by route. The others take
+    whoever the gateway lets through.
+    """
 
     routes: Routes
     telemetry: Telemetry
     errors: ErrorTable
+    needed: Mapping[tuple[str, str], Permission] = field(default_factory=dict)
 
     def respond(self, event: Mapping[str, Any]) -> Answer:
         """Answer one event. Every exception becomes an answer."""
@@ -75,7 +82,9 @@ class Api:
         request, observation = Request(event), Observation()
         self.telemetry.log.set_correlation_id(request.id)
         try:
-            answer = self._route(request)(request, observation)
+            route = self._route(request)
+            self._check_permission(request, observation)
+            answer = route(request, observation)
         except Exception as error:  # the edge: every exception has an answer
             answer = self._problem(error, observation).answer()
         if event["httpMethod"] == "POST":
@@ -83,6 +92,15 @@ class Api:
         observation.properties["correlation_id"] = request.id
         observation.properties["status"] = answer["statusCode"]
         self.telemetry.emit(observation)
+        if "actor" in observation.properties:
+            method, resource = request.route
+            self.telemetry.log.info(
+                "request of a person",
+                actor=observation.properties["actor"],
+                method=method,
+                resource=resource,
+                status=answer["statusCode"],
+            )
         return answer
 
     def _route(self, request: Request) -> Route:
@@ -95,6 +113,17 @@ class Api:
             status = HTTPStatus.METHOD_NOT_ALLOWED
             raise Problem(status, "Method not allowed", detail, headers={"Allow": allowed})
         raise Problem(HTTPStatus.NOT_FOUND, "Not found", "There is no such resource.")
+
+    def _check_permission(self, request: Request, observation: Observation) -> None:
+        """Refuse somebody who may not; raises Problem (403) and NotSignedIn."""
+        needed = self.needed.get(request.route)
+        if needed is None:
+            return
+        person = request.signed_in
+        observation.properties["actor"] = person.name
+        if not person.may(needed):
+            detail = f"You lack the group {needed}; an operator adds you to it with `ops user add`."
+            raise Problem(HTTPStatus.FORBIDDEN, "Not allowed", detail)
 
     def _problem(self, error: Exception, observation: Observation) -> Problem:
         if isinstance(error, Problem):

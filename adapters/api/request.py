@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from domain.api import requests
+from domain.api.people import Person
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,12 @@ class Request:
         """Id of the API key that the request came with; empty where the gateway gives none."""
         identity = self.event.get("requestContext", {}).get("identity") or {}
         return identity.get("apiKeyId") or ""
+
+    @property
+    def signed_in(self) -> Person:
+        """Who signed in, from the token that the gateway has checked; raises NotSignedIn."""
+        authorizer = self.event.get("requestContext", {}).get("authorizer") or {}
+        return Person.from_claims(authorizer.get("claims"))
 
     @cached_property
     def body(self) -> bytes:

@@ -15,6 +15,7 @@ from domain.api.answers import (
     Traffic,
     Trends,
 )
+from domain.api.people import Permission
 from domain.api.schemas import Schema
 from domain.drift.acknowledgement import KINDS, LONGEST_NOTE, PRINTABLE, Acknowledgement
 from domain.drift.drift_request import RequestRecord
@@ -66,7 +67,8 @@ class Route:
 
     `tag`: the group that documentation shows it in. `path_fields`, `query_fields`: the schema of
     each field by its name. `problems`: the statuses of its errors. `answer`: what it answers as
-    JSON. A route that redirects answers with a `Location` instead of content.
+    JSON. A route that redirects answers with a `Location` instead of content. `keyless`: anybody
+    may call it. `needs`: what a caller who signed in must be allowed to do.
     """
 
     method: str
@@ -80,6 +82,7 @@ class Route:
     query_fields: Mapping[str, Schema] = field(default_factory=dict)
     body: Schema | None = None
     keyless: bool = False
+    needs: Permission = "read"
     status: str = "200"
     media_type: str = "application/json"
 
@@ -153,6 +156,7 @@ ROUTES = (
         summary="Say that somebody knows of an open incident. The first record of one stays.",
         problems=("400", "403", "404", "413", "415", "429", "503"),
         body=ACKNOWLEDGEMENT,
+        needs="operate",
     ),
     Route(
         method="get",
@@ -178,6 +182,7 @@ ROUTES = (
         summary="Start a drift run now. `follow` is the path of its status.",
         problems=("400", "403", "413", "415", "429", "503"),
         body=WINDOW,
+        needs="operate",
         status="202",
     ),
     Route(

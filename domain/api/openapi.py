@@ -6,8 +6,9 @@ in the future, and a request for explanations may hold fewer instances (a rule o
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
+from domain.api import people
 from domain.api.answer_schemas import describe_answers
 from domain.api.dashboard_routes import ROUTES, TAGS, Route
 from domain.api.requests import MAXIMUM_BYTES, MAXIMUM_ENTRIES, MAXIMUM_EXPLAINED
@@ -24,7 +25,8 @@ from domain.contract.feature import Value
 
 _PROBLEMS = {
     "400": "The request breaks the contract; `errors` names every bad field.",
-    "403": "The API key is missing or wrong.",
+    "401": "Nobody signed in, or the sign-in has ended.",
+    "403": "The API key is missing or wrong, or somebody who signed in may not do this.",
     "404": "There is no such thing.",
     "413": f"The body is larger than {MAXIMUM_BYTES:,} bytes.",
     "415": "The body is not application/json in UTF-8.",
@@ -39,12 +41,20 @@ _ANYWHERE = ("500", "502", "504")
 
 
 def build_document(
-    contract: Contract, typical: Mapping[str, Value] = NOTHING_TYPICAL
+    contract: Contract,
+    typical: Mapping[str, Value] = NOTHING_TYPICAL,
+    *,
+    has_login: bool = False,
 ) -> dict[str, Any]:
     """Build the whole document; the contract determines the bodies.
 
-    `typical`: values of the features for the example.
+    `typical`: values of the features for the example. `has_login`: whether people sign in.
     """
+    paths = _paths(contract, typical)
+    keyed: Schema = {"ApiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"}}
+    if has_login:
+        keyed |= _SIGN_IN
+        paths |= _peoples_paths(paths)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -56,11 +66,9 @@ def build_document(
         "servers": [{"url": "."}],
         "security": [{"ApiKey": []}],
         "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
-        "paths": _paths(contract, typical) | _dashboard_paths(),
+        "paths": paths | _dashboard_paths(has_login),
         "components": {
-            "securitySchemes": {
-                "ApiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"},
-            },
+            "securitySchemes": keyed,
             "schemas": build_components(contract)
             | describe_answers(*(route.answer for route in ROUTES if route.answer)),
         },
@@ -122,10 +130,29 @@ def _paths(contract: Contract, typical: Mapping[str, Value]) -> dict[str, Schema
     }
 
 
-def _dashboard_paths() -> dict[str, Schema]:
+def _peoples_paths(keyed: Mapping[str, Schema]) -> dict[str, Schema]:
+    """The paths under which people do what services do with a key."""
+    found: dict[str, Schema] = {}
+    for method, path in people.ROUTES:
+        operation = cast(Schema, keyed[path.removeprefix("/people")][method.lower()])
+        own = {"operationId": f"peoples_{operation['operationId']}"}
+        found[path] = {method.lower(): _for_people(operation | own)}
+    return found
+
+
+def _for_people(operation: Schema) -> Schema:
+    """The operation with a token instead of the key."""
+    responses = cast(Schema, operation["responses"]) | _problems("401")
+    return operation | {"security": [{"SignIn": []}], "responses": responses}
+
+
+def _dashboard_paths(has_login: bool) -> dict[str, Schema]:
     paths: dict[str, Schema] = {}
     for route in ROUTES:
-        paths.setdefault(route.path, {})[route.method] = _operation(route)
+        operation = _operation(route)
+        if has_login and not route.keyless:
+            operation = _for_people(operation)
+        paths.setdefault(route.path, {})[route.method] = operation
     return paths
 
 
@@ -192,6 +219,16 @@ _TEST = {
 
 
 _URI = {"type": "string", "format": "uri"}
+
+
+_SIGN_IN: Schema = {
+    "SignIn": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Authorization",
+        "description": "The identity token of somebody who signed in.",
+    }
+}
 
 
 def _parameter(name: str, where: str, schema: Schema) -> Schema:

@@ -46,6 +46,8 @@ def _open_api() -> Api:
             report_url=reports.presigned("any", seconds=1),
             operator=settings.operator_command,
             deployment=settings.metrics_namespace,
+            sign_in_url=settings.sign_in_url or "",
+            sign_in_client=settings.sign_in_client or "",
         ),
         runs=Runs(
             reports=reports,
@@ -58,6 +60,7 @@ def _open_api() -> Api:
         models=Models(models, reports, settings.operator_command),
         predictions=Predictions(athena),
         seconds=settings.report_seconds,
+        has_login=settings.sign_in_url is not None,
     )
     return build_api(dashboard, Telemetry("dashboard", settings.metrics_namespace))
 

@@ -51,7 +51,7 @@ class Incidents:
             acknowledge_command=f"{self.operator_command} acknowledge",
         )
 
-    def acknowledge(self, body: Any, *, caller: str) -> Acknowledgement:
+    def acknowledge(self, body: Any, *, actor: str) -> Acknowledgement:
         """Record who knows of an open incident; returns the record that counts.
 
         Raises Problem: 400 for a bad body, 404 if that incident isn't open.
@@ -70,7 +70,7 @@ class Incidents:
                 kind=kind,
                 opened_at=opened_at,
                 acknowledged_at=self.clock(),
-                actor=f"the dashboard with API key {caller or 'unknown'}",
+                actor=actor,
                 note=body.get("note", ""),
             )
         )

@@ -11,6 +11,7 @@ from adapters.api.rest import Answer, answer, redirect
 from adapters.athena import QueryFailed, QueryTooSlow
 from adapters.events import EventRefused
 from adapters.telemetry import Observation, Telemetry
+from domain.api.dashboard_routes import ROUTES
 from domain.errors import BadRecord
 from domain.typed_json import encode
 from lambdas.dashboard.incidents import Incidents
@@ -47,7 +48,7 @@ ERRORS: ErrorTable = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dashboard:
-    """The routes. URLs of reports are valid for `seconds`."""
+    """The routes. URLs of reports are valid for `seconds`. `has_login`: people sign in."""
 
     page: Page
     runs: Runs
@@ -56,6 +57,7 @@ class Dashboard:
     models: Models
     predictions: Predictions
     seconds: int
+    has_login: bool = False
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def index(self, request: Request, _: Observation) -> Answer:
@@ -85,8 +87,14 @@ class Dashboard:
 
     def acknowledge(self, request: Request, _: Observation) -> Answer:
         """POST /monitoring/acknowledgements."""
-        record = self.incidents.acknowledge(request.json(), caller=request.caller)
+        record = self.incidents.acknowledge(request.json(), actor=self._name_actor(request))
         return answer(HTTPStatus.OK, encode(record))
+
+    def _name_actor(self, request: Request) -> str:
+        """Who acts: somebody who signed in, or a key, which says no more about its holder."""
+        if self.has_login:
+            return request.signed_in.name
+        return f"the dashboard with API key {request.caller or 'unknown'}"
 
     def traffic(self, _: Request, __: Observation) -> Answer:
         """GET /monitoring/traffic: not in the overview, because the query takes seconds on AWS."""
@@ -161,4 +169,10 @@ def build_api(dashboard: Dashboard, telemetry: Telemetry) -> Api:
         ("GET", "/models/{version}"): dashboard.card,
         ("GET", "/reports/{run_id}/{report}"): dashboard.report,
     }
-    return Api(routes=routes, telemetry=telemetry, errors=ERRORS)
+    needed = {(r.method.upper(), r.path): r.needs for r in ROUTES if not r.keyless}
+    return Api(
+        routes=routes,
+        telemetry=telemetry,
+        errors=ERRORS,
+        needed=needed if dashboard.has_login else {},
+    )

@@ -12,7 +12,8 @@ class Settings(Environment):
     `report_seconds`: how long the presigned URL behind a report link is valid, at most 900.
     `operator_command`: how the operator's command line is called for this deployment, for the page
     to show. `query_seconds`: after how long a query is stopped; the gateway waits 29 seconds.
-    `retention`: what expires, as `Retention.to_text` writes it.
+    `retention`: what expires, as `Retention.to_text` writes it. `sign_in_url` and `sign_in_client`:
+    where people sign in, and as which client of it the page does; unset without a login.
     """
 
     reports_bucket: str
@@ -26,3 +27,5 @@ class Settings(Environment):
     report_seconds: int = 300
     query_seconds: float = 20.0
     retention: str | None = None
+    sign_in_url: str | None = None
+    sign_in_client: str | None = None

@@ -10,6 +10,7 @@ from adapters.api.rest import Answer, answer
 from adapters.streams import RecordStream
 from adapters.telemetry import Observation, Telemetry
 from domain import metrics
+from domain.api.people import ROUTES as PEOPLES_ROUTES
 from domain.contract.context import Context
 from lambdas.labels.accept import accept, read_labels
 
@@ -27,7 +28,7 @@ class Labels:
     reference: Context | None
 
     def accept(self, request: Request, observation: Observation) -> Answer:
-        """POST /labels."""
+        """POST /labels, and POST /people/labels for somebody who signed in."""
         labels = read_labels(
             request.json(),
             target=self.target,
@@ -45,4 +46,5 @@ def build(
 ) -> Api:
     """Build the function's API."""
     labels = Labels(stream=stream, target=target, reference=reference)
-    return Api(routes={("POST", "/labels"): labels.accept}, telemetry=telemetry, errors={})
+    routes = {("POST", "/labels"): labels.accept, ("POST", "/people/labels"): labels.accept}
+    return Api(routes=routes, telemetry=telemetry, errors={}, needed=PEOPLES_ROUTES)

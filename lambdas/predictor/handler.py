@@ -31,6 +31,7 @@ def _api() -> Api:
             name="log",
         ),
         telemetry=Telemetry("predictor", settings.metrics_namespace),
+        has_login=bool(settings.has_login),
     )
 
 

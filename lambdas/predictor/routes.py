@@ -12,6 +12,7 @@ from adapters.streams import RecordStream
 from adapters.telemetry import Observation, Telemetry
 from domain import metrics
 from domain.api import requests
+from domain.api.people import ROUTES as PEOPLES_ROUTES
 from domain.contract.deployed_context import DeployedContext
 from domain.model.typical import read_typical
 from lambdas.predictor.model_cache import ModelCache, NoModel, Snapshot
@@ -24,13 +25,23 @@ ERRORS: ErrorTable = {
 
 @dataclass(frozen=True, slots=True)
 class Predictor:
-    """The routes, with their model cache and stream."""
+    """The routes, with their model cache and stream. `has_login`: people sign in."""
 
     models: ModelCache
     stream: RecordStream
+    has_login: bool
 
     def predict(self, request: Request, observation: Observation) -> Answer:
         """POST /predict."""
+        return self._predict(request, observation, request.caller, only_test=False)
+
+    def try_out(self, request: Request, observation: Observation) -> Answer:
+        """POST /people/predict: somebody who signed in tries the model, as with `test=true`."""
+        return self._predict(request, observation, request.signed_in.name, only_test=True)
+
+    def _predict(
+        self, request: Request, observation: Observation, caller: str, *, only_test: bool
+    ) -> Answer:
         model = self._observed(observation).serving()
         observation.properties["model_version"] = model.version
         explained, is_test = requests.read_flags(request.repeated_query, "explain", "test")
@@ -41,12 +52,12 @@ class Predictor:
             stream=self.stream,
             new_id=make_id_factory(
                 idempotency_key=request.headers.get("idempotency-key"),
-                scope=request.caller,
+                scope=caller,
                 body=request.body,
             ),
             now=time.time_ns() // 1_000_000,
             explained=explained,
-            source="test" if is_test else "api",
+            source="test" if is_test or only_test else "api",
         )
         observation.count(metrics.INSTANCES, len(instances))
         observation.count(metrics.POSITIVES, predictions.positives)
@@ -83,7 +94,8 @@ class Predictor:
         model = self._observed(observation).serving()
         card = self.models.card(model)
         typical = read_typical(card.typical) if card else {}
-        return answer(HTTPStatus.OK, openapi.build_document(model.contract, typical))
+        document = openapi.build_document(model.contract, typical, has_login=self.has_login)
+        return answer(HTTPStatus.OK, document)
 
     def _observed(self, observation: Observation) -> Snapshot:
         snapshot = self.models.current()
@@ -99,6 +111,7 @@ def build(
     context: DeployedContext,
     stream: RecordStream,
     telemetry: Telemetry,
+    has_login: bool = False,
 ) -> Api:
     """Build the function's API."""
 
@@ -114,11 +127,12 @@ def build(
             telemetry.emit(seen)
 
     cache = ModelCache(bucket=models, seconds=champion_seconds, context=context, on_check=report)
-    predictor = Predictor(models=cache, stream=stream)
+    predictor = Predictor(models=cache, stream=stream, has_login=has_login)
     routes = {
         ("POST", "/predict"): predictor.predict,
+        ("POST", "/people/predict"): predictor.try_out,
         ("GET", "/model"): predictor.model,
         ("GET", "/health"): predictor.health,
         ("GET", "/openapi.json"): predictor.openapi,
     }
-    return Api(routes=routes, telemetry=telemetry, errors=ERRORS)
+    return Api(routes=routes, telemetry=telemetry, errors=ERRORS, needed=PEOPLES_ROUTES)

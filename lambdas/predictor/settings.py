@@ -9,6 +9,7 @@ from domain.environment import Environment
 class Settings(Environment):
     """`champion_seconds`: seconds between two looks at the champion pointer.
 
+    `has_login`: whether people sign in; unset where they don't.
     `context`: the deployed contract's context columns, as `DeployedContext.to_text` writes them.
     """
 
@@ -18,3 +19,4 @@ class Settings(Environment):
     metrics_namespace: str
     context: str | None = None
     champion_seconds: float = 60.0
+    has_login: bool | None = None

@@ -1,8 +1,13 @@
-"""The REST API: one stage, a key and a usage plan. The gateway's own answers are problem+json."""
+"""The REST API: one stage, a key and a usage plan, and an authorizer where people sign in.
+
+The gateway's own answers are problem+json.
+"""
 
 import json
+from typing import Any, Literal
 
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
@@ -13,6 +18,12 @@ from stacks.common.nag import acknowledge
 from stacks.stage import Stage
 
 STAGE_NAME = "v1"
+
+Caller = Literal["service", "person", "anybody"]
+"""Who calls a method: a service with the key, a person, or anybody without either.
+
+A person has signed in where the stage has a login, and has the key where it hasn't.
+"""
 
 NO_KEY = "Send your API key in the header x-api-key."
 PROBLEMS: dict[str, tuple[str, str, str]] = {
@@ -30,6 +41,8 @@ PROBLEMS: dict[str, tuple[str, str, str]] = {
     "DEFAULT_5XX": ("", "Service Unavailable", "Try again in a minute."),
 }
 
+NO_TOKEN = ("401", "Not signed in", "Sign in, and send the identity token as Authorization.")
+
 _KEY = "An API key with a usage plan: callers are an organisation's services, not people."
 ACCEPTED = {
     "AwsSolutions-APIG2": "The functions validate: the gateway's 400 would hide the errors.",
@@ -45,13 +58,14 @@ ACCEPTED = {
 
 
 class KeyedApi(Construct):
-    """An API whose methods need the key unless they are added as keyless."""
+    """An API whose methods need the key unless they are added for somebody else."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, names: Names, stage: Stage, key: kms.IKey
     ) -> None:
         super().__init__(scope, construct_id)
         self._answered: set[str] = set()
+        self._peoples: dict[str, Any] = {"api_key_required": True}
         self.rest_api = apigateway.RestApi(
             self,
             "Rest",
@@ -68,7 +82,7 @@ class KeyedApi(Construct):
                 access_log_destination=apigateway.LogGroupLogDestination(
                     create_log_group(self, stage, key, "AccessLog")
                 ),
-                access_log_format=_access_log(),
+                access_log_format=_access_log(has_login=stage.login != "none"),
             ),
         )
         self.rest_api.node.try_remove_child("Endpoint")  # an output that is wrong on an emulator
@@ -88,8 +102,20 @@ class KeyedApi(Construct):
         plan.add_api_key(self.key)
         plan.add_api_stage(stage=self.rest_api.deployment_stage)
 
+    def let_in(self, people: cognito.IUserPool) -> None:
+        """Let people in by a token of this pool, instead of by the key."""
+        authorizer = apigateway.CognitoUserPoolsAuthorizer(
+            self, "Authorizer", cognito_user_pools=[people]
+        )
+        self._peoples = {
+            "api_key_required": False,
+            "authorization_type": apigateway.AuthorizationType.COGNITO,
+            "authorizer": authorizer,
+        }
+        self._gateway_response("UNAUTHORIZED", *NO_TOKEN)
+
     def add(
-        self, method: str, path: str, function: lambda_.IFunction, *, keyless: bool = False
+        self, method: str, path: str, function: lambda_.IFunction, *, caller: Caller = "service"
     ) -> None:
         """Send `method` of `path` (``/reports/{run_id}``) to the function.
 
@@ -97,10 +123,17 @@ class KeyedApi(Construct):
         """
         resource = self.rest_api.root.resource_for_path(path)
         integration = apigateway.LambdaIntegration(function, allow_test_invoke=False)
-        resource.add_method(method, integration, api_key_required=not keyless)
+        keyed = {"api_key_required": True}
+        options = {
+            "service": keyed,
+            "person": self._peoples,
+            "anybody": {"api_key_required": False},
+        }
+        resource.add_method(method, integration, **options[caller])
         if path not in self._answered:
             self._answered.add(path)
-            resource.add_method("ANY", integration, api_key_required=True)
+            others = self._peoples if caller == "person" else keyed
+            resource.add_method("ANY", integration, **others)
 
     def _gateway_response(self, name: str, status: str, title: str, detail: str) -> None:
         body = {"type": "about:blank", "title": title, "detail": detail}
@@ -118,8 +151,8 @@ class KeyedApi(Construct):
         )
 
 
-def _access_log() -> apigateway.AccessLogFormat:
-    """The key, route and outcome of a call, but no path, query, body or address."""
+def _access_log(*, has_login: bool) -> apigateway.AccessLogFormat:
+    """The caller, route and outcome of a call, but no path, query, body or address."""
     fields = {
         "requestId": apigateway.AccessLogField.context_request_id(),
         "time": apigateway.AccessLogField.context_request_time_epoch(),
@@ -130,4 +163,6 @@ def _access_log() -> apigateway.AccessLogFormat:
         "milliseconds": apigateway.AccessLogField.context_response_latency(),
         "bytes": apigateway.AccessLogField.context_response_length(),
     }
+    if has_login:
+        fields["person"] = apigateway.AccessLogField.context_authorizer_claims("email")
     return apigateway.AccessLogFormat.custom(json.dumps(fields))

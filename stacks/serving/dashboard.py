@@ -9,7 +9,8 @@ from domain.api.dashboard_routes import ROUTES
 from lambdas.dashboard.settings import Settings as DashboardSettings
 from stacks.common import grants
 from stacks.common.function import Libraries, ZipFunction
-from stacks.serving.api import KeyedApi
+from stacks.serving.api import Caller, KeyedApi
+from stacks.serving.sign_in import SignIn
 from stacks.settings import Settings
 from stacks.storage.storage import StorageStack
 
@@ -30,6 +31,7 @@ class Dashboard(Construct):
         timeout: Duration,
         storage: StorageStack,
         operator_command: str,
+        sign_in: SignIn | None,
     ) -> None:
         super().__init__(scope, construct_id)
         environment = DashboardSettings(
@@ -42,6 +44,8 @@ class Dashboard(Construct):
             operator_command=operator_command,
             metrics_namespace=settings.names.metrics_namespace,
             retention=settings.stage.retention.to_text() or None,
+            sign_in_url=None if sign_in is None else sign_in.url,
+            sign_in_client=None if sign_in is None else sign_in.client_id,
         )
         backend = ZipFunction(
             self,
@@ -62,7 +66,8 @@ class Dashboard(Construct):
     def add_routes(self, api: KeyedApi) -> None:
         """Send the dashboard's routes to its function."""
         for route in ROUTES:
-            api.add(route.method.upper(), route.path, self.function, keyless=route.keyless)
+            caller: Caller = "anybody" if route.keyless else "person"
+            api.add(route.method.upper(), route.path, self.function, caller=caller)
 
     def _grant_stores(self, role: iam.IRole, storage: StorageStack) -> None:
         decisions = (f"{keys.RETRAINING}*", f"{keys.PROPOSALS}*")

@@ -1,4 +1,4 @@
-"""Serving: predictor, labels and dashboard behind one keyed API."""
+"""Serving: predictor, labels and dashboard behind one API."""
 
 from aws_cdk import Duration, Stack
 from constructs import Construct
@@ -11,6 +11,7 @@ from stacks.common.function import Libraries, ZipFunction
 from stacks.common.outputs import write_outputs
 from stacks.serving.api import KeyedApi
 from stacks.serving.dashboard import Dashboard
+from stacks.serving.sign_in import SignIn
 from stacks.settings import Settings
 from stacks.storage.storage import StorageStack
 from stacks.target import Target
@@ -36,6 +37,11 @@ class ServingStack(Stack):
         self._libraries = Libraries(self, "Libraries")
         self.predictor = self._predictor()
         self.labels = self._labels()
+        self.api = KeyedApi(
+            self, "Api", names=settings.names, stage=settings.stage, key=storage.key
+        )
+        self.api_url = target.api_url(self.api.rest_api)
+        sign_in = self._sign_in(target)
         self.dashboard = Dashboard(
             self,
             "Dashboard",
@@ -44,17 +50,35 @@ class ServingStack(Stack):
             timeout=GATEWAY_TIMEOUT,
             storage=storage,
             operator_command=target.operator_command(settings.names),
-        )
-        self.api = KeyedApi(
-            self, "Api", names=settings.names, stage=settings.stage, key=storage.key
+            sign_in=sign_in,
         )
         for method, path in (("POST", "/predict"), ("GET", "/model"), ("GET", "/health")):
             self.api.add(method, path, self.predictor.function)
-        self.api.add("GET", "/openapi.json", self.predictor.function, keyless=True)
+        self.api.add("GET", "/openapi.json", self.predictor.function, caller="anybody")
         self.api.add("POST", "/labels", self.labels.function)
         self.dashboard.add_routes(self.api)
-        self.api_url = target.api_url(self.api.rest_api)
-        write_outputs(self, api_url=self.api_url, api_key_id=self.api.key.key_id)
+        outputs = {"api_url": self.api_url, "api_key_id": self.api.key.key_id}
+        if sign_in:
+            self.api.add("POST", "/people/predict", self.predictor.function, caller="person")
+            self.api.add("POST", "/people/labels", self.labels.function, caller="person")
+            outputs["user_pool"] = sign_in.pool.user_pool_id
+        write_outputs(self, **outputs)
+
+    def _sign_in(self, target: Target) -> SignIn | None:
+        """The user pool, where people sign in; its tokens open the API's routes for people."""
+        settings = self._settings
+        if settings.stage.login == "none":
+            return None
+        sign_in = SignIn(
+            self,
+            "SignIn",
+            names=settings.names,
+            stage=settings.stage,
+            page_url=f"{self.api_url}/",
+            target=target,
+        )
+        self.api.let_in(sign_in.pool)
+        return sign_in
 
     def _predictor(self) -> ZipFunction:
         storage = self._storage
@@ -67,6 +91,7 @@ class ServingStack(Stack):
                 log_stream=storage.prediction_log.stream.stream_name,
                 metrics_namespace=self._settings.names.metrics_namespace,
                 context=self._settings.context_text or None,
+                has_login=(self._settings.stage.login != "none") or None,
             ).to_env(),
             # 55 MB are used; the rest is for the processor that comes with it, 0.58 of one. What
             # computes (a cold start, a batch, an explanation) takes half the time it would with 512

@@ -94,6 +94,7 @@ class World:
     secrets: SecretCache = field(default_factory=lambda: SecretCache(read=lambda: SECRET))
     seconds: int = 300
     kept_days: int | None = None
+    has_login: bool = False
 
     def api(self) -> Api:
         bucket = self.s3.bucket()
@@ -117,6 +118,7 @@ class World:
             models=Models(bucket, bucket, "python -m ops --stage dev"),
             predictions=Predictions(athena),
             seconds=self.seconds,
+            has_login=self.has_login,
             clock=lambda: NOW,
         )
         return build_api(dashboard, Telemetry("dashboard", "circle-dev"))

@@ -37,6 +37,7 @@ class World:
     contract: Contract
     champion_seconds: float = 0.0
     context: DeployedContext = field(default_factory=DeployedContext)
+    has_login: bool = False
     s3: FakeS3 = field(default_factory=FakeS3)
     firehose: FakeFirehose = field(default_factory=FakeFirehose)
 
@@ -48,6 +49,7 @@ class World:
             context=self.context,
             stream=RecordStream(client, "s", self.s3.bucket(), "log", sleep=lambda _: None),
             telemetry=Telemetry("predictor", "circle-dev"),
+            has_login=self.has_login,
         )
 
     def respond(self, event: dict[str, Any]) -> Answer:

@@ -71,6 +71,25 @@ def test_only_the_document_the_page_and_reports_need_no_key(contract: Contract) 
     assert {"/openapi.json", "/reports/{run_id}/{report}", "/", "/assets/{file}"} == keyless
 
 
+def test_where_people_sign_in_their_routes_take_a_token_and_those_of_services_the_key(
+    contract: Contract,
+) -> None:
+    document = openapi.build_document(contract, has_login=True)
+    assert {"ApiKey", "SignIn"} == set(document["components"]["securitySchemes"])
+    by_token = {
+        path
+        for path, item in document["paths"].items()
+        for spec in item.values()
+        if spec.get("security") == [{"SignIn": []}] and "401" in spec["responses"]
+    }
+    keyless = {"/openapi.json", "/reports/{run_id}/{report}", "/", "/assets/{file}"}
+    services = {"/predict", "/labels", "/model", "/health"}
+    assert set(document["paths"]) - keyless - services == by_token
+    assert {"/people/predict", "/people/labels"} <= by_token
+    operations = [spec for item in document["paths"].values() for spec in item.values()]
+    assert len(operations) == len({spec["operationId"] for spec in operations})
+
+
 def test_every_operation_documents_what_any_may_end_in(contract: Contract) -> None:
     paths = openapi.build_document(contract)["paths"]
     for item in paths.values():

@@ -33,7 +33,7 @@ class World:
     firehose: FakeFirehose = field(default_factory=FakeFirehose)
     reference: Context | None = None
 
-    def post(self, body: Any, **options: Any) -> Answer:
+    def post(self, body: Any, path: str = "/labels", **options: Any) -> Answer:
         client: Any = self.firehose
         api = build(
             stream=RecordStream(client, "s", self.s3.bucket(), "labels", sleep=lambda _: None),
@@ -42,7 +42,7 @@ class World:
             telemetry=Telemetry("labels", "circle-dev"),
         )
         text = body if isinstance(body, str) else json.dumps(body)
-        return api.respond(api_event("POST", "/labels", text, **options))
+        return api.respond(api_event("POST", path, text, **options))
 
 
 @pytest.fixture

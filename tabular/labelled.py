@@ -22,7 +22,7 @@ from tabular.classification import Floats
 from tabular.coverage import weigh
 from tabular.label_index import read_labels
 from tabular.labels import UNKNOWN, Labels
-from tabular.log_objects import Damage, LogObjects, partitions
+from tabular.log_objects import Damage, LogObjects, touched_days
 from tabular.models import Models
 from tabular.sample import Sample
 
@@ -120,7 +120,7 @@ def stream_rows(
         return wanted if _fits(models, version, contract) else ()
 
     stored = set(log.list_days())  # so that the days of a long window aren't listed one by one
-    days = [day for day in partitions(window.days()) if day in stored]
+    days = [day for day in touched_days(window.days()) if day in stored]
     for version, table in log_rows.read_usable(
         log.read_batches(log.list_objects(days, since=start), damage, columns=columns),
         start=start,

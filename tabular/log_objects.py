@@ -9,7 +9,6 @@ import tempfile
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -19,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from botocore.exceptions import ClientError
 
+from adapters import partitions
 from adapters.s3 import Bucket, Listed
 from domain import keys, times
 from domain.times import DAY
@@ -56,7 +56,7 @@ class Damage:
     unreadable: Counter[str] = field(default_factory=Counter)
 
 
-def partitions(days: Iterable[date]) -> list[date]:
+def touched_days(days: Iterable[date]) -> list[date]:
     """The partitions to read for a window: its days, one day before and one day after.
 
     Firehose files an object under the day of its oldest record.
@@ -92,12 +92,7 @@ class LogObjects:
 
     def list_days(self, stream: str = "log") -> list[date]:
         """List the days with a partition in the stream or its fallback, the latest first."""
-        found = set()
-        for prefix in (f"{stream}/", f"{keys.FALLBACK}{stream}/"):
-            for folder in self.bucket.folders(prefix):
-                with suppress(ValueError):  # not a partition
-                    found.add(date.fromisoformat(folder.rstrip("/").rpartition("dt=")[2]))
-        return sorted(found, reverse=True)
+        return partitions.list_days(self.bucket, stream)
 
     def read_batches(
         self,

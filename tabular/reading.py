@@ -15,7 +15,7 @@ from domain.drift.window import MAXIMUM_DAYS, LastRows, Window
 from domain.errors import BadBundle
 from tabular import rows
 from tabular.labels import Labels, join_labels
-from tabular.log_objects import Damage, LogObjects, partitions
+from tabular.log_objects import Damage, LogObjects, touched_days
 from tabular.models import Models
 from tabular.sample import Sample, SampledRows
 
@@ -86,7 +86,7 @@ def read_window(
             return None
         return contract.features + contract.segment_context
 
-    entries = log.list_objects(partitions(window.days()), since=start)
+    entries = log.list_objects(touched_days(window.days()), since=start)
     for version, table in rows.read_usable(
         log.read_batches(entries, contents.damage),
         start=start,

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from adapters import executions
+from adapters import executions, partitions
 from adapters.events import EventBus
 from adapters.identity import sign_identity
 from adapters.s3 import Bucket, Conflict
@@ -136,16 +135,17 @@ class Training:
         maturity = self.label_maturity_days * times.DAY_MS
         since = (now - LABEL_DAYS * times.DAY_MS) if seen is None else seen - maturity
         until = now - maturity
-        day, last = times.from_millis(max(since, 0)).date(), times.from_millis(now).date()
-        day -= timedelta(days=1)  # an object is dated by its oldest record
+        # An object is filed under the day of its oldest record.
+        first = times.from_millis(max(since, 0)).date() - times.DAY
         newest = None
-        while day <= last:
+        for day in partitions.list_days(self.predictions, "labels"):
+            if day < first:
+                break
             for prefix in (keys.stream("labels", day), keys.fallback_day("labels", day)):
                 for listed in self.predictions.list(prefix):
                     modified = times.to_millis(listed.modified)
                     if since < modified <= until:
                         newest = max(newest or 0, modified)
-            day += timedelta(days=1)
         return newest
 
 

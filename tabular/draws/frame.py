@@ -13,7 +13,7 @@ from tabular import rows
 from tabular.classification import Bools, Floats
 from tabular.draws.bands import Band, Positions, Worlds, cut_bands, imagine_worlds
 from tabular.draws.power import find_power
-from tabular.log_objects import Damage, LogObjects, partitions
+from tabular.log_objects import Damage, LogObjects, touched_days
 from tabular.sample import Sample, SampledRows
 from tabular.segments import assign_groups
 
@@ -30,7 +30,7 @@ def load_predictions(
     columns = rows.READ_COLUMNS | {feature.column for feature in features}
     start, end = times.to_millis(window.start), times.to_millis(window.end)
     sample, damage = Sample(sample_rows), Damage()
-    entries = log.list_objects(partitions(window.days()), since=start)
+    entries = log.list_objects(touched_days(window.days()), since=start)
     for _, table in rows.read_usable(
         log.read_batches(entries, damage, columns=columns),
         start=start,

@@ -44,7 +44,7 @@ def tracking_server(laptop: Laptop) -> Iterator[None]:
         mlflow_server.stop(laptop)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """An emulator of its own, a proxy before it, and clients on both sides."""
     # Without segments a drift run takes half the time, and makes the same calls.
@@ -65,8 +65,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield Stage(laptop, faults, direct, clients, contract)
 
 
-@pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="package", autouse=True)
+def _short_pauses() -> Iterator[None]:
     """Pauses between repetitions are a hundredth as long; nothing else about them changes."""
 
     class Hurried:
@@ -77,12 +77,16 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
         def __getattr__(self, name: str) -> object:
             return getattr(time, name)
 
-    for module in (botocore.endpoint, s3, streams):
-        monkeypatch.setattr(module, "time", Hurried())
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (botocore.endpoint, s3, streams):
+            patch.setattr(module, "time", Hurried())
+        yield
 
 
-@pytest.fixture(autouse=True)
-def _blank_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="package", autouse=True)
+def _blank_pages() -> Iterator[None]:
     """Reports are not drawn: a page takes seconds, and no call to any service."""
-    for name in ("data_drift", "prediction_drift", "target_drift", "performance"):
-        monkeypatch.setattr(reports, name, lambda **_: "<p>page</p>")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("data_drift", "prediction_drift", "target_drift", "performance"):
+            patch.setattr(reports, name, lambda **_: "<p>page</p>")
+        yield

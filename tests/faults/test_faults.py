@@ -78,7 +78,7 @@ def _plan(fault: Fault, rng: random.Random, total: int) -> Plan:
     return Plan(fault, frozenset(numbers))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def calls(stage: Stage) -> dict[Chapter, list[str]]:
     """The operations of each chapter without a fault."""
     story, made = stage.story(), {}

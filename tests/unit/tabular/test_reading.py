@@ -22,7 +22,7 @@ from domain.drift.window import LastRows, Window
 from domain.errors import BadBundle
 from tabular import log_objects
 from tabular.labels import UNKNOWN, join_labels
-from tabular.log_objects import Damage, LogObjects, partitions
+from tabular.log_objects import Damage, LogObjects, touched_days
 from tabular.models import Models, NoReference
 from tabular.reading import Contents, read_window, resolve_window
 from tests.unit.monitoring import DAY, NOON, log, publish_model, records, scored
@@ -350,7 +350,7 @@ def test_old_partitions_are_left_alone_once_the_last_rows_are_certain(
 
 
 def test_partitions_reach_one_day_around_the_window() -> None:
-    days = partitions(Window(DAY, DAY + timedelta(hours=25)).days())
+    days = touched_days(Window(DAY, DAY + timedelta(hours=25)).days())
     assert [
         "2026-01-30",
         "2026-01-31",

@@ -179,10 +179,32 @@ def _rest(old: Contract, new: Contract) -> Iterator[Difference]:
         )
     if old.objective != new.objective:
         yield Difference("training", "The next model is chosen by another objective.")
+    before, after = old.training_columns, new.training_columns
+    if old_and_new := _name_change("[split] time", before.time, after.time):
+        yield Difference(
+            "callers" if after.time else "training",
+            f"{old_and_new}: the next training splits the uploaded rows in another way"
+            + (", and files without the column are refused." if after.time else "."),
+        )
+    if old_and_new := _name_change("[target] weight", before.weight, after.weight):
+        yield Difference(
+            "callers" if after.weight else "training",
+            f"{old_and_new}: uploaded rows have other weights from the next training on"
+            + (", and files without the column are refused." if after.weight else "."),
+        )
     if old.gate != new.gate:
         yield Difference("training", "The gate has other limits for the next model.")
     if old.files != new.files or old.target_in_files != new.target_in_files:
         yield Difference("nothing", "Files may be written in another way than before.")
+
+
+def _name_change(key: str, old: str, new: str) -> str:
+    """What a key named before and names now; empty where that is the same."""
+    if old == new:
+        return ""
+    if not old:
+        return f"{key} names {new}"
+    return f"{key} names {new} instead of {old}" if new else f"{key} is gone"
 
 
 def _listed(categories: Sequence[str], most: int = 5) -> str:

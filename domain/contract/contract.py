@@ -17,7 +17,7 @@ from domain.contract import contract_document
 from domain.contract.context import CONTEXT, LOGGED_ROLES, Context, RequestContext, Role
 from domain.contract.feature import COLUMN_TYPES, DIRECTIONS, Feature, Segment, SegmentGroups, Value
 from domain.contract.field_problem import FieldProblem, pointer_token
-from domain.contract.file_format import ColumnFormat, FileColumn, FileFormat
+from domain.contract.file_format import ColumnFormat, FileColumn, FileFormat, TrainingColumns
 from domain.contract.gate_limits import GateLimits
 from domain.contract.objective import Objective
 from domain.errors import BadContract
@@ -43,7 +43,7 @@ class Contract:
     carries them.
 
     `gate`: limits that hold for the next challenger, whatever a bundle was judged by; no bundle
-    carries them either.
+    carries them either. Nor the `training_columns`, which training files have beside these.
     """
 
     features: tuple[Feature, ...]
@@ -56,6 +56,7 @@ class Contract:
     objective: Objective = field(default_factory=Objective)
     gate: GateLimits = field(default_factory=GateLimits, compare=False)
     ignored: frozenset[str] = field(default=frozenset(), compare=False)
+    training_columns: TrainingColumns = field(default_factory=TrainingColumns, compare=False)
 
     @classmethod
     def parse(cls, text: str) -> "Contract":
@@ -144,6 +145,8 @@ class Contract:
         if labelled:
             source = self.target_in_files.source or self.target
             columns.append(FileColumn(self.target, source, required=True))
+            only = self.training_columns.names
+            columns += [FileColumn(name, name, required=True) for name in only]
         return (*columns, *self._context_in_files(labelled))
 
     def _context_in_files(self, labelled: bool) -> list[FileColumn]:

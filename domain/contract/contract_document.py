@@ -14,12 +14,14 @@ from domain.contract.feature_document import (
     unknown_keys,
     write_feature,
 )
-from domain.contract.file_format import ColumnFormat, FileFormat
+from domain.contract.file_format import ColumnFormat, FileFormat, TrainingColumns
 from domain.contract.file_format_document import (
     FLAG_KEYS,
+    WEIGHT_KEY,
     find_clashes,
     read_column_format,
     read_file_format,
+    read_training_columns,
     write_column_format,
     write_file_format,
 )
@@ -35,7 +37,9 @@ from domain.contract.reserved_names import RESERVED_COLUMNS, RESERVED_FIELDS
 from domain.errors import BadContract
 from domain.typed_json import Json
 
-TABLES = frozenset({"target", "gate", "features", "segments", "retired", "context", "files"})
+TABLES = frozenset(
+    {"target", "gate", "features", "segments", "retired", "context", "files", "split"}
+)
 
 OTHER_TASKS = frozenset({"kind", "categories", "classes", "minimum", "maximum"})
 """Keys by which somebody would describe a target that is no question of yes or no."""
@@ -53,6 +57,7 @@ class Parts(NamedTuple):
     files: FileFormat
     objective: Objective
     gate: GateLimits
+    training_columns: TrainingColumns
 
 
 def read(document: Mapping[str, Any]) -> Parts:
@@ -76,12 +81,22 @@ def read(document: Mapping[str, Any]) -> Parts:
         problems.append("at least one [[features]] entry is needed")
     problems += _clashes(features, target, retired)
     problems += find_context_clashes(context, features, target, retired)
-    problems += find_clashes(features, target, target_in_files, context)
+    training_columns = read_training_columns(document, problems)
+    problems += find_clashes(features, target, target_in_files, context, training_columns)
     files = read_file_format(document, [*(f.name for f in features), target], problems)
     if problems:
         raise BadContract("The contract can't be used: " + "; ".join(problems) + ".")
     return Parts(
-        features, target, segments, retired, context, target_in_files, files, objective, gate
+        features=features,
+        target=target,
+        segments=segments,
+        retired=retired,
+        context=context,
+        target_in_files=target_in_files,
+        files=files,
+        objective=objective,
+        gate=gate,
+        training_columns=training_columns,
     )
 
 
@@ -168,7 +183,7 @@ def _target(entry: object, problems: list[str]) -> tuple[str, ColumnFormat, Obje
     if not isinstance(name, str) or not is_name(name):
         problems.append("[target] needs a name of letters, digits and underscores")
         name = ""
-    problems += unknown_keys("[target]", table, FLAG_KEYS | OBJECTIVE_KEYS | {"name"})
+    problems += unknown_keys("[target]", table, FLAG_KEYS | OBJECTIVE_KEYS | {"name", WEIGHT_KEY})
     if OTHER_TASKS & set(table):
         problems.append(
             "[target] is true or false: regression and several classes are not part of a contract;"

@@ -41,6 +41,23 @@ class FileFormat:
 
 
 @dataclass(frozen=True, slots=True)
+class TrainingColumns:
+    """Columns that only training files have, by their names there; empty: there is none.
+
+    `time`: when each row was observed; the newest rows are the test side. `weight`: how many rows
+    of what the model will meet each row stands for, in any unit.
+    """
+
+    time: str = ""
+    weight: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those that there are."""
+        return tuple(name for name in (self.time, self.weight) if name)
+
+
+@dataclass(frozen=True, slots=True)
 class FileColumn:
     """A column that a file must have (`required`) or may have.
 

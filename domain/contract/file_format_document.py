@@ -11,12 +11,14 @@ from domain.contract.file_format import (
     ColumnFormat,
     FileFormat,
     Separator,
+    TrainingColumns,
 )
 from domain.contract.file_values import parse_number
 from domain.typed_json import Json
 
 FILE_KEYS = frozenset({"separator", "decimal", "encoding", "partition_columns"})
 COLUMN_KEYS = frozenset({"source", "missing"})
+WEIGHT_KEY = "weight"
 FLAG_KEYS = COLUMN_KEYS | {"true", "false"}
 
 
@@ -59,8 +61,29 @@ def read_file_format(
     )
 
 
+def read_training_columns(document: Mapping[str, Any], problems: list[str]) -> TrainingColumns:
+    """The table ``[split]``, and `weight` of ``[target]``."""
+    split, target = document.get("split", {}), document.get("target", {})
+    if not isinstance(split, Mapping):
+        problems.append("split must be written as a [split] table")
+        split = {}
+    problems += [
+        f"[split]: unknown key {key}; known is time" for key in sorted(set(split) - {"time"})
+    ]
+    if "split" in document and not split:
+        problems.append("[split] needs time, the name of a column in files")
+    return TrainingColumns(
+        time=_column_name("[split]", "time", split, problems),
+        weight=_column_name("[target]", WEIGHT_KEY, target, problems),
+    )
+
+
 def find_clashes(
-    features: Sequence[Feature], target: str, form: ColumnFormat, context: Sequence[Context]
+    features: Sequence[Feature],
+    target: str,
+    form: ColumnFormat,
+    context: Sequence[Context],
+    training: TrainingColumns,
 ) -> list[str]:
     """Words that files and the API would understand differently, and names given twice."""
     problems = []
@@ -77,7 +100,19 @@ def find_clashes(
     named = [f.in_files.source or f.name for f in features] + [form.source or target]
     named += [entry.in_files.source or entry.name for entry in context]
     repeated = sorted({name for name in named if name and named.count(name) > 1})
-    return problems + [f"{name}: two columns have this source" for name in repeated]
+    problems += [f"{name}: two columns have this source" for name in repeated]
+    taken = {*named, *(f.name for f in features), target, *(entry.name for entry in context)}
+    for where, name in (("[split]: time", training.time), ("[target]: weight", training.weight)):
+        if name in taken:
+            problems.append(
+                f"{where} names {name}, which is a column of its own in the contract; it needs"
+                " another column, which no model sees"
+            )
+    if training.time and training.time == training.weight:
+        problems.append(
+            f"[split] and [target]: time and weight name the same column {training.time}"
+        )
+    return problems
 
 
 def write_column_format(form: ColumnFormat) -> dict[str, Json]:
@@ -100,6 +135,17 @@ def write_file_format(form: FileFormat) -> dict[str, Json]:
     if form.partition_columns:
         written["partition_columns"] = list(form.partition_columns)
     return written
+
+
+def _column_name(where: str, key: str, entry: object, problems: list[str]) -> str:
+    """The name of a column in files; empty where the entry has no such key, or a bad one."""
+    if not isinstance(entry, Mapping) or key not in entry:
+        return ""
+    name = entry[key]
+    if not isinstance(name, str) or not name.strip() or not name.isprintable():
+        problems.append(f"{where}: {key} must be the name of a column in files")
+        return ""
+    return name.strip()
 
 
 def _words(where: str, key: str, entry: Mapping[str, Any], problems: list[str]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ Blanks around a text never count.
 import math
 import re
 from collections import Counter
+from datetime import UTC, datetime
 
 from domain.contract.feature import Feature
 from domain.contract.file_format import Decimal
@@ -46,6 +47,15 @@ def parse_number(text: str, decimal: Decimal = ".") -> float | None:
             return None
         found = found.replace(",", ".")
     return float(found) if _NUMBER.fullmatch(found) else None
+
+
+def parse_time(text: str) -> float | None:
+    """Seconds since 1970 of a date or time in ISO 8601, or None; without an offset it is UTC."""
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
 class CodedText:

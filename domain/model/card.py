@@ -175,7 +175,8 @@ class ModelCard(Quality):
 
     `test_rows_id` names the uploaded test rows. `production`: the production rows of the dataset,
     `recent`: what the newest of them said, `replay`: what changes for logged requests; each is None
-    where there was none. `typical`: values for examples and forms.
+    where there was none. `typical`: values for examples and forms. `effective_test_rows`: so many
+    rows of equal weight are as informative as the test rows; None where each counts once.
     """
 
     version: str
@@ -201,6 +202,7 @@ class ModelCard(Quality):
     recent: RecentFigures | None = None
     replay: Replay | None = None
     typical: tuple[TypicalValue, ...] = ()
+    effective_test_rows: float | None = None
 
     @property
     def recent_role(self) -> Role:

@@ -24,6 +24,8 @@ def write(draft: Draft, *, file: str, rows: int) -> str:
     if draft.files.keys:
         lines += [*_table("[files]", draft.files), ""]
     lines += [*_table("[target]", draft.target), ""]
+    if draft.split.keys:
+        lines += [*_table("[split]", draft.split), ""]
     for heading, entries in (
         ("[[features]]", draft.features),
         ("[[segments]]", draft.segments),

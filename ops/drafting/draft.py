@@ -33,13 +33,21 @@ class Draft:
     features: tuple[Entry, ...]
     segments: tuple[Entry, ...]
     context: tuple[Entry, ...]
+    split: Entry
     left_out: tuple[LeftOut, ...]
 
 
 def draft(
-    table: Table, *, target: str, key: str | None, subject: str | None, positive: str | None
+    table: Table,
+    *,
+    target: str,
+    key: str | None,
+    subject: str | None,
+    positive: str | None,
+    time: str | None = None,
+    weight: str | None = None,
 ) -> Draft:
-    """Guess all of it; `target`, `key` and `subject` are names of columns in the file.
+    """Guess all of it; all but `positive` are names of columns in the file.
 
     Raises OpsError if the target can't be predicted, or by nothing.
     """
@@ -49,11 +57,13 @@ def draft(
     for source in table.columns:
         names[source] = choose_name(source, {name.lower() for name in names.values()})
     target_entry = guess_target(table.columns[target], names[target], positive)
+    if weight:
+        target_entry.keys["weight"] = weight
     is_positive = _labels(table, target, target_entry)
     features: list[Entry] = []
     left_out: list[LeftOut] = []
     for source, column in table.columns.items():
-        if source in (target, *roles):
+        if source in (target, time, weight, *roles):
             continue
         guess = guess_feature(column, names[source], decimal)
         if isinstance(guess, Entry):
@@ -76,6 +86,7 @@ def draft(
         target=target_entry,
         features=tuple(features),
         segments=_segments(features, table),
+        split=Entry({"time": time} if time else {}),
         context=tuple(_context(source, role, names[source]) for source, role in roles.items()),
         left_out=tuple(left_out),
     )

@@ -131,7 +131,10 @@ def _find_useless(column: Column) -> str:
     if len(column.counts) == 1 and not column.many:
         return "it has the same value in each row"
     if column.dates >= MOSTLY * column.rows:
-        return "it holds dates; a time between two of them could be a feature"
+        return (
+            "it holds dates; a time between two of them could be a feature, and with --time the"
+            " newest rows would be the test side"
+        )
     return ""
 
 

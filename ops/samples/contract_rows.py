@@ -11,6 +11,8 @@ one contract has the same pattern, whatever its seed:
 - The target is drawn from a logistic model: its log-odds are linear in the numbers and have a level
   for each category. The first features weigh more than the last ones, a few are of no use at all,
   and a feature that the contract calls monotone is followed in that direction.
+- Where the contract names a time, each row is a minute later than the one before. Where it names a
+  weight, that is 1, 2 or 4.
 """
 
 import hashlib
@@ -38,6 +40,8 @@ FLAG_SHARE = 0.25
 MISSING_SHARE = 0.05
 USELESS_SHARE = 0.2
 ROWS_PER_PERSON = 2
+FIRST_TIME = np.datetime64("2024-01-01T00:00")
+WEIGHTS = ("1", "2", "4")
 PILOT_ROWS = 20_000
 """Rows by which the intercept is set, so that PREVALENCE of the rows are positive."""
 
@@ -91,6 +95,10 @@ class World:
             columns[feature.in_files.source or feature.name] = drawn[feature.name].texts
         target = contract.target_in_files
         columns[target.source or contract.target] = _flag_texts(positive, target)
+        if time := contract.training_columns.time:
+            columns[time] = _times(start, rows)
+        if weight := contract.training_columns.weight:
+            columns[weight] = pa.array(rng.choice(WEIGHTS, rows))
         return pa.table(columns)
 
     def _draw(self, rng: np.random.Generator, rows: int) -> dict[str, _Drawn]:
@@ -134,6 +142,12 @@ class World:
         numbers = np.arange(start, start + rows) // each
         begin = {"subject": "p-", "row_id": "row-"}.get(entry.role or "", "")
         return pa.array([f"{begin}{number}"[-entry.maximum_length :] for number in numbers])
+
+
+def _times(start: int, rows: int) -> pa.Array:
+    """A minute from row to row."""
+    minutes = np.arange(start, start + rows).astype("timedelta64[m]")
+    return pa.array(np.datetime_as_string(FIRST_TIME + minutes, unit="s"))
 
 
 def _seed_of(contract: Contract) -> int:

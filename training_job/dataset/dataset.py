@@ -34,17 +34,25 @@ BATCH_ROWS = 20_000
 """So many rows are Python objects at a time."""
 
 
-def to_table(columns: Columns, contract: Contract, subjects: Hashes | None = None) -> pa.Table:
+def to_table(
+    columns: Columns,
+    contract: Contract,
+    subjects: Hashes | None = None,
+    weights: Floats | None = None,
+) -> pa.Table:
     """Checked columns, the target too, as an Arrow table under the contract's own names.
 
     Context columns that define segments are in it where the columns have them. `subjects`: a hash
-    of each row's subject, which becomes the column `SUBJECT_KEY`.
+    of each row's subject, which becomes the column `SUBJECT_KEY`. `weights`: how many rows each
+    counts for, which becomes `SAMPLING_WEIGHT`.
     """
     grouping = [feature for feature in contract.segment_context if feature.name in columns]
     arrays = to_arrays(columns, (*contract.features, *grouping))
     arrays[contract.target] = pa.array(columns[contract.target])
     if subjects is not None:
         arrays[SUBJECT_KEY] = pa.array(subjects, mask=subjects == NO_TEXT)
+    if weights is not None:
+        arrays[SAMPLING_WEIGHT] = pa.array(weights)
     return pa.table(arrays)
 
 

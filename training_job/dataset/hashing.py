@@ -57,10 +57,10 @@ def hash_rows(columns: Mapping[str, npt.NDArray[np.generic]], contract: Contract
 def hash_context(
     columns: Mapping[str, npt.NDArray[np.generic]], contract: Contract
 ) -> Hashes | None:
-    """A hash of each row's context columns that define segments; None without any.
+    """A hash of each row's time, weight and context columns that define segments; None without any.
 
     It is apart from the row's own, because the model sees none of them: they must not move a row to
-    another side of the split.
+    another side of the split, but for the time in a split by time.
     """
     found: Hashes | None = None
     for feature in contract.segment_context:
@@ -72,6 +72,14 @@ def hash_context(
         else:
             bits = _number_bits(values)
         hashed = _mix(bits ^ _seed(feature.name))
+        found = hashed if found is None else combine(found, hashed)
+    time = contract.training_columns.time
+    if time in columns:
+        hashed = _mix((columns[time].astype(np.float64) + 0.0).view(np.uint64) ^ _seed(time))
+        found = hashed if found is None else combine(found, hashed)
+    weight = contract.training_columns.weight
+    if weight in columns:
+        hashed = _mix(_number_bits(columns[weight]) ^ _seed(weight))
         found = hashed if found is None else combine(found, hashed)
     return found
 

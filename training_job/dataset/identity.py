@@ -4,7 +4,8 @@ With a ``row_id`` a row is its id. Without one it is its values, the label inclu
 of its occurrence: the first, second, … of equal rows. So equal rows stay what they are, different
 people; nothing depends on the order of files or rows; and appended rows move no earlier one. The
 side is a hash of the ``subject`` where there is one, of the row's identity otherwise. Context
-columns that define segments are part of the dataset, but move no row to another side.
+columns that define segments are part of the dataset, but move no row to another side. If the
+contract names a time, the newest rows are the test side, and the hash decides of the others only.
 """
 
 from dataclasses import dataclass
@@ -12,12 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from domain import keys
 from domain.contract.contract import Contract
 from training_job.dataset import hashing
 from training_job.dataset.hashing import Hashes, Sides
+from training_job.dataset.time_split import Observed, TimeCut
 from training_job.dataset.validation import Columns
 
 Positions = npt.NDArray[np.intp]
+TRAIN, TEST = keys.SPLITS.index("train"), keys.SPLITS.index("test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,8 @@ class Identified:
     `order`: their positions among the rows read; `hashes`: ascending, so that equal rows are
     neighbours; `sides`: of each; `context`: hashes of their context columns, if there are any.
     `repeated`: rows left out because their id and values came before.
-    `conflicting`: positions of rows that share an id and differ in their values.
+    `conflicting`: positions of rows that share an id and differ in their values. `cut`: where the
+    test side begins, if the split is by time.
     """
 
     order: Positions
@@ -36,12 +41,21 @@ class Identified:
     context: Hashes | None
     repeated: int
     conflicting: Positions
+    cut: TimeCut | None = None
 
 
 def identify(
-    columns: Columns, contract: Contract, salt: str, hashes: Hashes | None = None
+    columns: Columns,
+    contract: Contract,
+    salt: str,
+    hashes: Hashes | None = None,
+    cut: TimeCut | None = None,
 ) -> Identified:
-    """Tell rows apart by the contract's rules; `hashes`: those of `hash_rows`, if known."""
+    """Tell rows apart by the contract's rules, and split them.
+
+    `hashes`: those of `hash_rows`, if known. `cut`: of a split by time, where these are not all
+    rows.
+    """
     hashes = hashing.hash_rows(columns, contract) if hashes is None else hashes
     row_id, subject = contract.context_column("row_id"), contract.context_column("subject")
     context = hashing.hash_context(columns, contract)
@@ -64,13 +78,18 @@ def identify(
         owners = columns[row_id].astype(np.uint64, copy=False)[order]
     else:
         owners = hashing.combine(hashes, _occurrences(hashes))
-    if subject is not None:
-        people = columns[subject].astype(np.uint64, copy=False)[order]
+    people = None if subject is None else columns[subject].astype(np.uint64, copy=False)[order]
+    if people is not None:
         owners = np.where(people == hashing.NO_TEXT, owners, people)
     sides = hashing.assign_sides(owners, salt)
+    if (time := contract.training_columns.time) and len(order):
+        times = columns[time].astype(np.float64, copy=False)[order]
+        cut = cut or Observed.of(times, people).cut(time)
+        sides[sides == TEST] = TRAIN
+        sides[cut.find_tested(times, people)] = TEST
     if context is not None:
         context = context[order]
-    return Identified(order, hashes, sides, context, repeated, conflicting)
+    return Identified(order, hashes, sides, context, repeated, conflicting, cut)
 
 
 def group_starts(ordered: Hashes) -> Positions:

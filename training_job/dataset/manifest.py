@@ -3,7 +3,7 @@
 import contextlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from adapters.s3 import Bucket
@@ -17,6 +17,8 @@ from training_job.dataset import production_rows, tables
 from training_job.dataset.production_rows import ProductionRows
 from training_job.dataset.profile import Profile
 from training_job.dataset.raw_files import Collected
+from training_job.dataset.row_weights import WeightSums
+from training_job.dataset.time_split import TimeCut, TimeKind
 from training_job.errors import BadData
 from training_job.model import masking
 
@@ -32,13 +34,15 @@ class Uploaded:
     """The uploaded rows of a dataset, in numbers.
 
     `dataset_id`: what its name would be without production rows. `test_rows_id`: a name for the
-    test rows, which datasets of other training rows may share.
+    test rows, which datasets of other training rows may share. `notes`: sentences about a split by
+    time and about weights, by the manifest's key for them.
     """
 
     dataset_id: str
     test_rows_id: str
     counts: Counts
     left_out: LeftOut
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 class Profiles(Protocol):
@@ -92,9 +96,12 @@ def finish(
     }
     if production is not None:
         manifest["production"] = encode(production)
+    manifest |= uploaded.notes
     manifest |= _compare(bucket, manifest, profiles)
     kept = sum(count["rows"] for count in uploaded.counts.values())
     say(f"{collected.rows:,} rows read, {kept:,} in dataset {dataset_id}")
+    for sentence in uploaded.notes.values():
+        say(sentence)
     notes = (*left_out.objections(), *left_out.notes(), *(production.notes() if production else ()))
     for sentence in notes:
         say(sentence)
@@ -112,6 +119,19 @@ def finish(
         rows_repeated=left_out.rows_repeated,
         left_out=_shorten(notes),
     )
+
+
+def make_notes(
+    contract: Contract, cut: TimeCut | None, kinds: Iterable[TimeKind], weights: WeightSums | None
+) -> dict[str, str]:
+    """The notes on uploaded rows; `kinds`: the one kind of their times, if they have any."""
+    notes = {}
+    if cut is not None:
+        (kind,) = kinds
+        notes["split_by"] = cut.describe(contract.training_columns.time, kind)
+    if weights is not None:
+        notes["weighted_by"] = weights.describe(contract.training_columns.weight)
+    return notes
 
 
 def count_sides(rows: Iterable[int], positives: Iterable[int]) -> Counts:

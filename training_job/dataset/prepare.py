@@ -16,7 +16,7 @@ from domain.typed_json import Json
 from training_job.dataset import dataset, hashing, production_rows, tables
 from training_job.dataset.hashing import Sides
 from training_job.dataset.identity import Identified, identify
-from training_job.dataset.manifest import Counts, Uploaded, count_sides, finish
+from training_job.dataset.manifest import Counts, Uploaded, count_sides, finish, make_notes
 from training_job.dataset.production_rows import ProductionRows, Source, UploadedPeople
 from training_job.dataset.profile import (
     Profile,
@@ -27,6 +27,7 @@ from training_job.dataset.profile import (
 )
 from training_job.dataset.raw_files import Collected, collect, refuse_bad_rows
 from training_job.dataset.repeats import Overlaps
+from training_job.dataset.row_weights import WeightSums
 from training_job.dataset.validation import Columns, has_values, hash_subjects
 
 Labels = npt.NDArray[np.generic]
@@ -61,11 +62,17 @@ def prepare(
         people = hash_subjects(columns, contract)
         collected.quarantine_positions(found.conflicting, reason, people)
         refuse_bad_rows(collected, bad_row_share, bucket, refused)
+    weights, sums = None, None
+    if name := contract.training_columns.weight:
+        raw = columns[name][found.order].astype(np.float64, copy=False)
+        sums = WeightSums.of(raw)
+        weights = raw / sums.mean
     uploaded = Uploaded(
         dataset_id=hashing.dataset_id(found.hashes, contract.version, salt, found.context),
         test_rows_id=_name_test_rows(found, contract, salt),
         counts=_count(columns[contract.target][found.order], found.sides),
         left_out=_left_out(collected, columns[contract.target], found, contract),
+        notes=make_notes(contract, found.cut, collected.times, sums),
     )
     grouping = [f.name for f in contract.segment_context if f.name in columns]
     names = [*(feature.name for feature in contract.features), contract.target, *grouping]
@@ -92,6 +99,7 @@ def prepare(
                 {n: values[rows] for n, values in columns.items()},
                 contract,
                 None if subjects is None else subjects[rows],
+                None if weights is None else weights[rows],
             )
             if added is not None and added.on_side(name).any():
                 part = production_rows.append(part, added.table(name, contract))

@@ -193,11 +193,10 @@ def load(
 
 def append(uploaded: pa.Table, production: pa.Table) -> pa.Table:
     """The uploaded rows of a side, then its production rows."""
-    weights = pa.array(np.ones(uploaded.num_rows))
-    return pa.concat_tables(
-        [uploaded.append_column(SAMPLING_WEIGHT, weights), production],
-        promote_options="default",
-    )
+    if SAMPLING_WEIGHT not in uploaded.column_names:
+        weights = pa.array(np.ones(uploaded.num_rows))
+        uploaded = uploaded.append_column(SAMPLING_WEIGHT, weights)
+    return pa.concat_tables([uploaded, production], promote_options="default")
 
 
 @dataclass(frozen=True, slots=True)

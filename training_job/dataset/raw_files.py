@@ -18,6 +18,7 @@ from training_job.dataset.files.headers import show_name
 from training_job.dataset.files.hints import advise_rows
 from training_job.dataset.files.reading import open_raw
 from training_job.dataset.quarantine import Quarantine
+from training_job.dataset.time_split import TimeKind, refuse_mixed_times
 from training_job.dataset.validation import Columns, check
 from training_job.errors import BadData
 
@@ -46,6 +47,7 @@ class FileRows:
     extra: list[str] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
     hints: dict[str, None] = field(default_factory=dict)
+    times: set[TimeKind] = field(default_factory=set)
     skipped_lines: int = 0
 
     @classmethod
@@ -61,6 +63,7 @@ class FileRows:
                 found.hints.update(dict.fromkeys(checked.hints))
                 found.hints.update(dict.fromkeys(advise_rows(batch.malformed.reasons)))
                 found.labels_left_out += checked.labels_left_out
+                found.times |= checked.times
                 found.quarantine.add_batch(key, batch, checked)
                 found.rows += batch.rows
         found.extra, found.absent = list(file.extra), list(file.absent)
@@ -88,7 +91,7 @@ class Collected:
 
     `numbers`: the row numbers of each part, if the contract has a row id. `labels_left_out`: of the
     rows in quarantine, how many have a label, and how many of those are positive. `copies`: each
-    file that was skipped, and the one of the same content.
+    file that was skipped, and the one of the same content. `times`: what the column of times holds.
     """
 
     parts: list[Columns] = field(default_factory=list)
@@ -103,6 +106,7 @@ class Collected:
     extra: dict[str, list[str]] = field(default_factory=dict)
     absent: dict[str, list[str]] = field(default_factory=dict)
     hints: dict[str, None] = field(default_factory=dict)
+    times: set[TimeKind] = field(default_factory=set)
 
     def add(self, file: FileRows) -> None:
         """Put the rows of a file in."""
@@ -114,6 +118,7 @@ class Collected:
         self.labels_left_out += file.labels_left_out
         self.quarantine.extend(file.quarantine)
         self.hints.update(file.hints)
+        self.times |= file.times
         self.files[file.key] = file.rows
         self.extra[file.key] = file.extra
         self.absent[file.key] = file.absent
@@ -191,7 +196,7 @@ def collect(
         else:
             collected.add(file)
             say(file.describe())
-    refuse_files(collected, refusals, raw_prefix)
+    refuse_files(collected, refusals, raw_prefix, contract)
     return collected
 
 
@@ -200,14 +205,17 @@ def describe_copy(key: str, original: str) -> str:
     return f"skipped {key}: it is a copy of {original}"
 
 
-def refuse_files(collected: Collected, refusals: Sequence[str], raw_prefix: str) -> None:
-    """Raise BadData when files can't be read, or hold no row."""
+def refuse_files(
+    collected: Collected, refusals: Sequence[str], raw_prefix: str, contract: Contract
+) -> None:
+    """Raise BadData when files can't be read, hold no row, or their times have no common order."""
     if refusals:
         more = len(refusals) - REFUSALS_SHOWN
         shown = "\n".join(refusals[:REFUSALS_SHOWN])
         raise BadData(shown + (f"\n{more:,} more files were refused." if more > 0 else ""))
     if not collected.rows:
         raise BadData(f"No file under {raw_prefix} holds any row: {', '.join(collected.files)}.")
+    refuse_mixed_times(collected.times, contract.training_columns.time)
 
 
 class _Contents:

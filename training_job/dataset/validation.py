@@ -16,16 +16,27 @@ from domain.contract.context import Context
 from domain.contract.contract import Contract
 from domain.contract.feature import Feature
 from domain.contract.file_format import Decimal
-from domain.contract.file_values import MISSING, NUMBER, UNREADABLE, CodedText, NumberText
+from domain.contract.file_values import MISSING, CodedText, NumberText
+from training_job.dataset import row_weights
+from training_job.dataset.column_values import (
+    read_codes,
+    read_numbers,
+    read_times,
+    read_weights,
+)
 from training_job.dataset.files.hints import SAMPLE, TARGET, advise
 from training_job.dataset.hashing import hash_texts
 from training_job.dataset.ids import read_ids
+from training_job.dataset.time_split import TimeKind
 
 Columns = dict[str, npt.NDArray[np.generic]]
 """Feature or target name → its values: int16 codes for a category (-1 is missing),
 float64 for a number (NaN is missing), int8 for a flag (-1 is missing). Context column → the same by
 its kind; of a text that is logged its values as objects (None is missing), of one that identifies
-training rows uint64 hashes of its values."""
+training rows uint64 hashes of its values. A row's time (see `TimeKind`) and weight: float64."""
+
+
+TIME_EXPECTED = "must be a number, or a date or time such as 2024-03-01 or 2024-03-01T14:00:00Z"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +46,7 @@ class Checked:
     `valid`: bool per row of the batch. `reasons`: the distinct ones; `why`: an index into them per
     invalid row, in order. `labels_left_out`: how many invalid rows have a label, and how many of
     those are positive. `hints`: what could be declared in the contract. `subjects`: a hash of the
-    subject per invalid row, if the contract has one.
+    subject per invalid row, if the contract has one. `times`: what the column of times held.
     """
 
     columns: Columns
@@ -45,6 +56,7 @@ class Checked:
     labels_left_out: tuple[int, int] = (0, 0)
     hints: tuple[str, ...] = ()
     subjects: npt.NDArray[np.uint64] | None = None
+    times: frozenset[TimeKind] = frozenset()
 
 
 def has_values(values: npt.NDArray[np.generic], feature: Feature) -> bool:
@@ -86,6 +98,7 @@ def check(table: pa.Table, contract: Contract, *, labelled: bool = True) -> Chec
             columns[entry.name], bad = _logged_text(table.column(entry.name), entry)
             if bad.any():
                 failures[f"{entry.name} {entry.expectation}"] = bad
+    kinds = _read_training_columns(table, contract, columns, failures) if labelled else frozenset()
     valid = np.ones(table.num_rows, dtype=bool)
     for bad in failures.values():
         valid &= ~bad
@@ -97,7 +110,30 @@ def check(table: pa.Table, contract: Contract, *, labelled: bool = True) -> Chec
             left_out = (int((labels != MISSING).sum()), int((labels == 1).sum()))
         columns = {name: values[valid] for name, values in columns.items()}
     advice = tuple(hint for hint in hints if hint)
-    return Checked(columns, valid, *_reasons(failures, ~valid), left_out, advice, subjects)
+    reasons = _reasons(failures, ~valid)
+    return Checked(columns, valid, *reasons, left_out, advice, subjects, kinds)
+
+
+def _read_training_columns(
+    table: pa.Table,
+    contract: Contract,
+    columns: Columns,
+    failures: dict[str, npt.NDArray[np.bool_]],
+) -> frozenset[TimeKind]:
+    """Add time and weight to `columns` and what is wrong to `failures`; the kinds of the times."""
+    kinds: frozenset[TimeKind] = frozenset()
+    time, weight = contract.training_columns.time, contract.training_columns.weight
+    if time:
+        array = table.column(time).combine_chunks()
+        columns[time], kinds = read_times(array, contract.files.decimal)
+        if (bad := np.isnan(columns[time])).any():
+            failures[f"{time} {TIME_EXPECTED}"] = bad
+    if weight:
+        array = table.column(weight).combine_chunks()
+        columns[weight], bad = read_weights(array, contract.files.decimal)
+        if bad.any():
+            failures[f"{weight} {row_weights.EXPECTED}"] = bad
+    return kinds
 
 
 def hash_subjects(columns: Columns, contract: Contract) -> npt.NDArray[np.uint64] | None:
@@ -164,11 +200,11 @@ def _column(
 ) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.bool_]]:
     """``(values, bad)`` of one column."""
     if feature.kind == "number":
-        numbers, unreadable = _read_numbers(array, NumberText(feature, decimal))
+        numbers, unreadable = read_numbers(array, NumberText(feature, decimal))
         outside = ~((numbers >= feature.minimum) & (numbers <= feature.maximum))
         missing = np.isnan(numbers)
         return numbers, unreadable | (outside & (~missing | (not feature.nullable)))
-    codes = _read_codes(array, CodedText(feature, decimal), len(feature.categories))
+    codes = read_codes(array, CodedText(feature, decimal), len(feature.categories))
     lowest = MISSING if feature.nullable else 0
     kind = np.int8 if feature.kind == "flag" else np.int16
     return np.maximum(codes, MISSING).astype(kind), codes < lowest
@@ -178,93 +214,3 @@ def _identifier(array: pa.Array) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np
     """``(hashes, bad)`` of a column that identifies rows or people."""
     ids = read_ids(array)
     return hash_texts(ids), ids.is_null().to_numpy(zero_copy_only=False)
-
-
-def _read_codes(array: pa.Array, texts: CodedText, categories: int) -> npt.NDArray[np.int64]:
-    """Codes of a category or a flag, each distinct value read once."""
-    if pa.types.is_boolean(array.type) and not categories:
-        return np.asarray(pc.fill_null(pc.cast(array, pa.int8()), MISSING), np.int64)
-    if pa.types.is_nested(array.type):
-        return np.where(array.is_null().to_numpy(zero_copy_only=False), MISSING, UNREADABLE)
-    encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
-    values = encoded.dictionary
-    if pa.types.is_floating(values.type):
-        values = pa.array(_as_doubles(values))
-    codes = [texts.code(_as_text(value)) for value in values.to_pylist()]
-    places = pc.fill_null(encoded.indices, len(codes)).to_numpy(zero_copy_only=False)
-    return np.asarray(np.array([*codes, MISSING], np.int64)[places], np.int64)
-
-
-def _as_text(value: object) -> str:
-    """A typed value as a file of texts would have it."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() else repr(value)
-    return str(value)
-
-
-def _read_numbers(
-    array: pa.Array, texts: NumberText
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """``(values, unreadable)``: NaN where a value is missing or unreadable.
-
-    A decimal or a narrow float becomes the double that its shortest text is, so that the same
-    number has the same bits in CSV and in every type of Parquet.
-    """
-    kind = array.type
-    if pa.types.is_dictionary(kind):
-        values, unreadable = _read_numbers(array.dictionary, texts)
-        places = pc.fill_null(array.indices, len(values)).to_numpy(zero_copy_only=False)
-        return np.append(values, np.nan)[places], np.append(unreadable, False)[places]
-    if pa.types.is_string(kind):
-        values, unreadable = _parse_numbers(array, texts)
-    elif pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind):
-        values = _as_doubles(array)
-        unreadable = np.zeros(len(values), bool)
-    else:
-        values = np.full(len(array), np.nan)
-        unreadable = ~array.is_null().to_numpy(zero_copy_only=False)
-    if texts.missing_numbers:
-        values = np.where(np.isin(values, texts.missing_numbers), np.nan, values)
-    return values, unreadable
-
-
-def _as_doubles(array: pa.Array) -> npt.NDArray[np.float64]:
-    kind = array.type
-    if pa.types.is_float16(kind):
-        shortest = [None if value is None else str(value) for value in array.to_numpy(False)]
-        array = pa.array(shortest, pa.string(), mask=array.is_null().to_numpy(False))
-    elif pa.types.is_float32(kind) or pa.types.is_decimal(kind):
-        array = pc.cast(array, pa.string())
-    numbers = pc.cast(array, pa.float64(), safe=False)
-    return np.asarray(numbers.to_numpy(zero_copy_only=False), np.float64)
-
-
-def _parse_numbers(
-    array: pa.Array, texts: NumberText
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """The same of texts: plain numbers all at once, each other distinct text by itself."""
-    plain = array
-    if texts.decimal == ",":
-        clean = pc.utf8_trim_whitespace(array)
-        clean = pc.if_else(pc.match_substring(clean, "."), None, clean)
-        plain = pc.replace_substring(clean, ",", ".")
-    try:
-        numbers = pc.cast(plain, pa.float64())
-    except pa.ArrowInvalid:
-        plain = pc.utf8_trim_whitespace(plain)
-        plain = pc.if_else(pc.match_substring_regex(plain, f"^({NUMBER})$"), plain, None)
-        numbers = pc.cast(plain, pa.float64())
-    values = np.array(numbers.to_numpy(zero_copy_only=False), np.float64)
-    unreadable = np.zeros(len(values), bool)
-    others = np.flatnonzero(np.isnan(values) & array.is_valid().to_numpy(zero_copy_only=False))
-    if len(others):
-        encoded = array.take(pa.array(others)).dictionary_encode()
-        read = [texts.number(text) for text in encoded.dictionary.to_pylist()]
-        places = encoded.indices.to_numpy()
-        values[others] = np.array([np.nan if n is None else n for n in read])[places]
-        unreadable[others] = np.array([n is None for n in read])[places]
-    return values, unreadable

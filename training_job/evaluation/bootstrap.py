@@ -8,6 +8,7 @@ intervals); paired on the same rows as in P. Koehn, "Statistical Significance Te
 Translation Evaluation" (EMNLP 2004).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,6 +72,26 @@ def _evaluate(metric: Objective | SegmentMetric, counts: Floats) -> Floats:
     if isinstance(metric, Objective):
         return evaluate_counts(metric, counts)
     return count_figures(counts)[metric]
+
+
+def weighted_figures(
+    names: Iterable[str],
+    labels: Bools,
+    predicted: Bools,
+    *,
+    seed: int,
+    weights: Floats,
+) -> dict[str, Interval | None]:
+    """Some GROUP_FIGURES with their 95 % intervals; None where one is undefined."""
+    cells = WeightedCells.count(2 * labels + predicted, 4, weights)
+    values = count_figures(cells.value[None, :])
+    drawn = count_figures(cells.redraw(seed, RESAMPLES))
+    return {
+        name: None
+        if np.isnan(values[name][0])
+        else percentile_interval(float(values[name][0]), drawn[name])
+        for name in names
+    }
 
 
 def metric_interval(

@@ -120,6 +120,7 @@ def to_markdown(card: ModelCard) -> str:
             f"{rows['train']:,} training rows, {rows['valid']:,} validation rows (for early "
             f"stopping and the threshold) and {rows['test']:,} test rows. {card.prevalence:.2%} of "
             "the training rows are positive.",
+            *_effective(card),
             "",
             "### What was left out",
             "",
@@ -179,6 +180,16 @@ def _describe_objective(objective: Objective) -> str:
     if objective.minimum_recall is not None:
         return f"the highest precision with a recall of at least {objective.minimum_recall:g}"
     return "the highest expected F1"
+
+
+def _effective(card: ModelCard) -> list[str]:
+    if card.effective_test_rows is None:
+        return []
+    return [
+        "",
+        "The rows have weights, which all figures allow for: the test rows are as informative as "
+        f"{card.effective_test_rows:,.0f} rows of equal weight.",
+    ]
 
 
 def _left_out(left_out: LeftOut) -> list[str]:

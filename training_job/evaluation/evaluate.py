@@ -18,6 +18,7 @@ from domain.model.champion import ModelRef
 from domain.model.typical import read_typical
 from domain.training.steps import Evaluated
 from tabular.classification import Floats
+from tabular.coverage import effective_rows
 from training_job.code_version import code_version
 from training_job.dataset import dataset
 from training_job.dataset.dataset import Split
@@ -156,6 +157,7 @@ def evaluate(
         recent=evaluation.recent,
         replay=replayed,
         typical=typical,
+        effective_test_rows=None if test.weights is None else effective_rows(test.weights),
         metrics=quality.metrics,
         intervals=quality.intervals,
         segments=quality.segments,

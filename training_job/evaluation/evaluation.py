@@ -12,10 +12,21 @@ from domain.interval import Interval
 from domain.model.card import Bounds, SegmentFigures
 from domain.model.gate.evidence import Paired, RecallComparison, SegmentChange
 from tabular.calibration import calibration_error
-from tabular.classification import FIGURES, Bools, Floats, confusion_intervals
+from tabular.classification import (
+    FIGURES,
+    GROUP_FIGURES,
+    Bools,
+    Floats,
+    confusion_intervals,
+)
+from tabular.coverage import thin
 from tabular.groups import measure_group
 from tabular.score_intervals import score_intervals
-from training_job.evaluation.bootstrap import metric_interval, paired_change
+from training_job.evaluation.bootstrap import (
+    metric_interval,
+    paired_change,
+    weighted_figures,
+)
 from training_job.model.model import quality
 
 Masks = Mapping[str, Bools]
@@ -29,43 +40,89 @@ def measure(
     *,
     objective: Objective,
     seed: int,
+    weights: Floats | None = None,
 ) -> dict[str, Interval]:
     """The figures of a model card, each with its 95 % bootstrap interval.
+
+    `weights`: how many rows each counts for. What comes from answers alone is weighted; figures of
+    the scores come from rows that represent the others, see `represent`.
 
     On the whole test set an undefined figure, such as the precision of a model that calls no row
     positive, counts as 0, because the gate needs a number.
     """
     truth = np.asarray(labels).astype(bool)
     scores = np.asarray(probabilities, dtype=np.float64)
-    values = quality(np.asarray(labels), scores, threshold)
-    values["calibration_error"] = calibration_error(truth, scores)
-    counted = confusion_intervals(truth, scores >= threshold, seed=seed)
+    predicted = scores >= threshold
+    if weights is None:
+        counted = confusion_intervals(truth, predicted, seed=seed)
+    else:
+        counted = weighted_figures(FIGURES, truth, predicted, seed=seed, weights=weights)
     if objective.cost is not None:
-        saved = metric_interval(objective, truth, scores >= threshold, seed=seed)
+        saved = metric_interval(objective, truth, predicted, seed=seed, weights=weights)
         counted["saved_cost"] = saved
     defined = {name: interval or NO_SKILL for name, interval in counted.items()}
+    kept = represent(truth, weights, seed=seed)
+    truth, scores = truth[kept], scores[kept]
+    values = quality(truth.astype(np.int8), scores, threshold)
+    values["calibration_error"] = calibration_error(truth, scores)
     rest = {name: value for name, value in values.items() if name not in FIGURES}
     found = defined | score_intervals(truth, scores, rest, seed=seed)
     # Cards of earlier trainings have another measure, whose name was that of the function.
     return found | {"relative_calibration_error": found.pop("calibration_error")}
 
 
+def represent(truth: Bools, weights: Floats | None, *, seed: int) -> Bools:
+    """Rows that represent all others, each counting once: kept with a chance by their weight.
+
+    These are all rows where every row counts once, or where the few that would be left are of one
+    class.
+    """
+    kept = np.ones(len(truth), bool)
+    if weights is not None:
+        kept = thin(weights, np.random.default_rng(seed))
+        if not 0 < np.count_nonzero(truth[kept]) < np.count_nonzero(kept):
+            kept[:] = True
+    return kept
+
+
 def measure_segments(
-    labels: npt.ArrayLike, scores: Floats, threshold: float, masks: Masks, *, seed: int
+    labels: npt.ArrayLike,
+    scores: Floats,
+    threshold: float,
+    masks: Masks,
+    *,
+    seed: int,
+    weights: Floats | None = None,
 ) -> tuple[SegmentFigures, ...]:
-    """The figures, with intervals, of every segment that has rows."""
+    """The figures, with intervals, of every segment that has rows; see `measure` for `weights`."""
     truth = np.asarray(labels).astype(bool)
     return tuple(
-        _measure_segment(name, truth[mask], scores[mask], threshold, seed=seed)
+        _measure_segment(
+            name,
+            truth[mask],
+            scores[mask],
+            threshold,
+            seed=seed,
+            weights=None if weights is None else weights[mask],
+        )
         for name, mask in masks.items()
         if mask.any()
     )
 
 
 def _measure_segment(
-    name: str, truth: Bools, scores: Floats, threshold: float, *, seed: int
+    name: str,
+    truth: Bools,
+    scores: Floats,
+    threshold: float,
+    *,
+    seed: int,
+    weights: Floats | None,
 ) -> SegmentFigures:
-    figures = measure_group(truth, scores, scores >= threshold, seed=seed)
+    kept, predicted = represent(truth, weights, seed=seed), scores >= threshold
+    figures = measure_group(truth[kept], scores[kept], predicted[kept], seed=seed)
+    if weights is not None:
+        figures |= weighted_figures(GROUP_FIGURES, truth, predicted, seed=seed, weights=weights)
     values, bounds = _split_intervals(figures)
     return SegmentFigures(
         segment=name,

@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from domain.contract.contract import Contract
 from domain.model.missing_effect import MissingEffect
-from training_job.dataset.dataset import Split
+from training_job.dataset.dataset import Floats, Split
 from training_job.model.model import predict_split
 
 MOST_ROWS = 100_000
@@ -30,6 +30,7 @@ def measure_missing(
     """
     some = Split(test.table.slice(0, MOST_ROWS), test.labels[:MOST_ROWS])
     negative = some.labels == 0
+    weights = np.ones(len(negative)) if some.weights is None else some.weights
     usual = predict_split(booster, some, contract).astype(np.float64)
     effects = []
     for feature in contract.features:
@@ -42,12 +43,17 @@ def measure_missing(
         effects.append(
             MissingEffect(
                 feature=feature.name,
-                mean=float(scores.mean()),
-                usual_mean=float(usual.mean()),
-                false_positives=float((scores[negative] >= threshold).mean()),
-                usual_false_positives=float((usual[negative] >= threshold).mean()),
-                roc_auc=float(roc_auc_score(some.labels, scores)),
+                mean=float(np.average(scores, weights=weights)),
+                usual_mean=float(np.average(usual, weights=weights)),
+                false_positives=_share_called(scores[negative], threshold, weights[negative]),
+                usual_false_positives=_share_called(usual[negative], threshold, weights[negative]),
+                roc_auc=float(roc_auc_score(some.labels, scores, sample_weight=weights)),
                 learned=feature.name not in masked,
             )
         )
     return tuple(effects)
+
+
+def _share_called(scores: Floats, threshold: float, weights: Floats) -> float:
+    """The share of these rows that are answered positive."""
+    return float(np.average(scores >= threshold, weights=weights))

@@ -15,12 +15,11 @@ from domain.contract.gate_limits import GateLimits
 from domain.interval import Interval
 from domain.model.gate.evidence import Evidence, Paired, Recent
 from tabular.calibration import calibration_error_by_chance
-from tabular.classification import FIGURES, Bools, Floats
-from tabular.coverage import effective_rows, thin
+from tabular.classification import Bools, Floats
+from tabular.coverage import effective_rows
 from tabular.segments import segment_masks
 from training_job.dataset.dataset import Split
-from training_job.evaluation.bootstrap import metric_interval
-from training_job.evaluation.evaluation import NO_SKILL, compare_pairwise, measure
+from training_job.evaluation.evaluation import compare_pairwise, measure, represent
 from training_job.evaluation.incumbent import Incumbent
 from training_job.evaluation.looks import EarlierVerdicts
 from training_job.model.objective import evaluate_constant
@@ -146,23 +145,15 @@ def _compare(
 def _measure(
     witness: Witness, contract: Contract, weights: Floats | None, *, seed: int
 ) -> tuple[dict[str, Interval], float]:
-    """``(figures, calibration error by chance)``.
-
-    Figures of the scores come from rows that represent all predictions: a row is kept with a chance
-    proportional to its weight. Without selective labels these are all rows.
-    """
-    truth, objective = witness.rows.labels == 1, contract.objective
-    kept = np.ones(len(truth), bool)
-    if weights is not None:
-        kept = thin(weights, np.random.default_rng(seed))
-        if not 0 < np.count_nonzero(truth[kept]) < np.count_nonzero(kept):
-            kept[:] = True
-    scores = witness.scores
-    figures = measure(truth[kept], scores[kept], witness.threshold, objective=objective, seed=seed)
-    predicted = scores >= witness.threshold
-    for name in FIGURES:
-        found = metric_interval(name, truth, predicted, seed=seed, weights=weights)  # type: ignore[arg-type]  # these three are among the metrics of segments
-        figures[name] = found or NO_SKILL
-    decisive = metric_interval(objective, truth, predicted, seed=seed, weights=weights)
-    figures[objective.metric] = decisive or NO_SKILL
+    """``(figures, calibration error by chance)``."""
+    truth, scores = witness.rows.labels == 1, witness.scores
+    figures = measure(
+        truth,
+        scores,
+        witness.threshold,
+        objective=contract.objective,
+        seed=seed,
+        weights=weights,
+    )
+    kept = represent(truth, weights, seed=seed)
     return figures, calibration_error_by_chance(truth[kept], scores[kept], seed=seed)

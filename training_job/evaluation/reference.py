@@ -40,17 +40,17 @@ def choose_sample(valid: SplitFile, newest: Split | None, *, seed: int, most: in
     validation: those of production if there are enough, since new predictions should look like
     these, and else the uploaded ones.
 
-    A production row is kept with a chance that is proportional to its weight, so that those that
-    are kept are like all predictions, and nobody is there twice.
+    A row is kept with a chance that is proportional to its weight, so that those that are kept are
+    like all predictions, and nobody is there twice.
     """
     rng = np.random.default_rng(seed)
-    produced = ~valid.uploaded if valid.weights is not None else np.zeros(len(valid.labels), bool)
+    produced = ~valid.uploaded
     older = np.where(produced, _weigh(valid), 0.0)
     if newest is None:
         kept = thin(older, rng)
         if np.count_nonzero(kept) < ENOUGH_ROWS:
             # The first rows have the lowest hashes, so they are random.
-            return _take(valid, np.flatnonzero(~produced)[:most])
+            return _take(valid, np.flatnonzero(_thin_uploaded(valid, rng))[:most])
         return _take(valid, _limit(kept, most, rng))
     chances = np.concatenate([_weigh(newest), older])
     kept = thin(chances, rng)
@@ -64,6 +64,13 @@ def choose_sample(valid: SplitFile, newest: Split | None, *, seed: int, most: in
         pa.concat_tables(tables, promote_options="default").unify_dictionaries(),
         np.concatenate([newest.labels[now], added.labels]),
     )
+
+
+def _thin_uploaded(valid: SplitFile, rng: np.random.Generator) -> Bools:
+    """Which uploaded rows represent all uploaded ones."""
+    weights = np.where(valid.uploaded, _weigh(valid), 0.0)
+    kept = thin(weights, rng)
+    return kept if np.count_nonzero(kept) >= MINIMUM_VALUES else weights > 0
 
 
 def _weigh(rows: Split | SplitFile) -> Floats:

@@ -21,6 +21,7 @@ from training_job.evaluation.evaluation import (
     compare_pairwise,
     measure,
     measure_segments,
+    represent,
 )
 from training_job.evaluation.incumbent import Incumbent
 from training_job.model.model import Probabilities
@@ -70,10 +71,10 @@ def evaluate_against(
     show, `replay`: what changes for logged requests. `seed`: of the bootstrap, so that a
     repeated step reaches the same verdict.
     """
-    masks = segment_masks(test.table, contract)
+    masks, weights = segment_masks(test.table, contract), test.weights
     objective, truth = contract.objective, test.labels == 1
     scores = np.asarray(probabilities, dtype=np.float64)
-    measures = measure(truth, scores, threshold, objective=objective, seed=seed)
+    measures = measure(truth, scores, threshold, objective=objective, seed=seed, weights=weights)
     predicted = scores >= threshold
     champion: Paired | Unscorable | None = incumbent.unscorable
     if incumbent.bundle is not None and incumbent.champion is not None:
@@ -87,12 +88,14 @@ def evaluate_against(
             thresholds=(threshold, incumbent.bundle.threshold),
             version=incumbent.champion.version,
             seed=seed,
+            weights=weights,
         )
+    kept = represent(truth, weights, seed=seed)
     evidence = Evidence(
         objective=objective,
         figures=measures,
-        constant=evaluate_constant(objective, truth),
-        chance_calibration_error=calibration_error_by_chance(truth, scores, seed=seed),
+        constant=evaluate_constant(objective, truth, weights),
+        chance_calibration_error=calibration_error_by_chance(truth[kept], scores[kept], seed=seed),
         champion=champion,
         earlier_verdicts=earlier_verdicts,
         left_out=left_out,
@@ -102,7 +105,7 @@ def evaluate_against(
         incumbent,
         measures,
         suppress_small_segments(
-            measure_segments(test.labels, scores, threshold, masks, seed=seed),
+            measure_segments(test.labels, scores, threshold, masks, seed=seed, weights=weights),
             rows=len(test.labels),
         ),
         judge(evidence, limits, recent, replay),

@@ -1,7 +1,7 @@
 """`contract infer`: draft a data contract from a file."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,6 +30,12 @@ def run(
     positive: Annotated[
         str | None, Option(help="The target's value that counts as yes, if that isn't plain.")
     ] = None,
+    time: Annotated[
+        str | None, Option(help="The column that says when a row was observed; the newest test.")
+    ] = None,
+    weight: Annotated[
+        str | None, Option(help="The column that says how many rows a row stands for.")
+    ] = None,
     out: Annotated[Path | None, Option(help="Where to write it (FILE's name with .toml).")] = None,
     replace: Annotated[bool, Option("--replace", help="Replace a file that is there.")] = False,
 ) -> Answer:
@@ -46,13 +52,28 @@ def run(
     from ops.drafting.draft import draft
     from ops.drafting.table import read_table
 
+    wanted = {
+        "--target": target_column,
+        "--key": key,
+        "--subject": subject,
+        "--time": time,
+        "--weight": weight,
+    }
     with Progress("contract infer", total=100, unit=" %") as progress:
         table = read_table(
             file,
-            lambda header: _require(header, target_column, key, subject),
+            lambda header: _require(header, wanted),
             lambda share: progress.reach(int(100 * share)),
         )
-    made = draft(table, target=target_column, key=key, subject=subject, positive=positive)
+    made = draft(
+        table,
+        target=target_column,
+        key=key,
+        subject=subject,
+        positive=positive,
+        time=time,
+        weight=weight,
+    )
     text = document.write(made, file=file.name, rows=table.rows)
     Contract.parse(text)
     path.write_text(text, encoding="utf-8")
@@ -77,9 +98,8 @@ def run(
     )
 
 
-def _require(header: Sequence[str], target: str, key: str | None, subject: str | None) -> None:
+def _require(header: Sequence[str], options: Mapping[str, str | None]) -> None:
     """Raise OpsError with every column that the file lacks, or that is to be two things."""
-    options = {"--target": target, "--key": key, "--subject": subject}
     named = {option: source for option, source in options.items() if source is not None}
     lacking = [f"{option} {source}" for option, source in named.items() if source not in header]
     if lacking:
@@ -90,6 +110,4 @@ def _require(header: Sequence[str], target: str, key: str | None, subject: str |
             f"Its columns are {', '.join(map(show_name, header))}.",
         )
     if len(set(named.values())) < len(named):
-        raise OpsError(
-            "One column can't be two of target, key and subject.", "Name different columns."
-        )
+        raise OpsError(f"One column can't be two of {', '.join(named)}.", "Name different columns.")

@@ -71,6 +71,8 @@ def _retire(document: dict[str, Any], name: str) -> None:
         ),
         (lambda d: d["segments"].pop(), "training", "other segments"),
         (lambda d: d["target"].update(minimum_recall=0.9), "training", "another objective"),
+        (lambda d: d.update(split={"time": "at"}), "callers", "[split] time names at: the next"),
+        (lambda d: d["target"].update(weight="w"), "callers", "[target] weight names w: uploaded"),
         (lambda d: d.update(gate={"minimum_f1": 0.1}), "training", "The gate has other limits"),
         (lambda d: d.update(files={"separator": ";"}), "nothing", "written in another way"),
         (
@@ -100,6 +102,19 @@ def test_a_feature_that_is_retired_no_longer_is_refused() -> None:
 
 def test_the_same_contract_differs_in_nothing(contract: Contract) -> None:
     assert [] == compare(contract, _change(lambda _: None))
+
+
+def test_a_time_and_a_weight_that_go_concern_the_next_training_only() -> None:
+    old = _change(lambda d: (d.update(split={"time": "at"}), d["target"].update(weight="w")))
+    renamed = _change(lambda d: (d.update(split={"time": "b"}), d["target"].update(weight="w")))
+    gone = [(d.effect, d.sentence[:24]) for d in compare(old, _change(lambda _: None))]
+    assert [
+        ("training", "[split] time is gone: th"),
+        ("training", "[target] weight is gone:"),
+    ] == gone
+    (found,) = compare(old, renamed)
+    assert "callers" == found.effect
+    assert "[split] time names b instead of at" in found.sentence
 
 
 def test_the_gravest_change_comes_first() -> None:

@@ -207,6 +207,20 @@ def test_roles_become_context_columns_and_no_features(tmp_path: Path) -> None:
     assert ROWS == _read_all(path, contract)
 
 
+def test_time_and_weight_are_declared_and_no_features(tmp_path: Path) -> None:
+    columns = {
+        "Seen on": _column(lambda row: f"2026-01-{row % 28 + 1:02}"),
+        "design weight": _column(lambda row: 1 + row % 3),
+        "x": _column(lambda _: RANDOM.random()),
+        "ill": _column(lambda row: int(LABELS[row])),
+    }
+    path = _write(tmp_path / "p.csv", columns)
+    contract, _ = _infer(path, time="Seen on", weight="design weight")
+    assert ("Seen on", "design weight") == contract.training_columns.names
+    assert {"x"} == contract.names
+    assert ROWS == _read_all(path, contract)
+
+
 def test_a_files_dialect_is_declared(tmp_path: Path) -> None:
     """Semicolons, decimal commas, a western encoding, and names that SQL doesn't have."""
     columns = {

@@ -29,6 +29,10 @@ name = "churned"
 source = "Churned?"
 true = ["ja"]
 false = ["nein; nie"]
+weight = "Gewicht"
+
+[split]
+time = "Anruf am"
 
 [[features]]
 name = "plan"
@@ -113,6 +117,8 @@ def test_the_rows_have_what_the_contract_tells_of_them(tmp_path: Path) -> None:
     assert 10_000 == frame["customer"].nunique()
     assert 20_000 == frame["row"].nunique()
     assert {"north", "south"} == set(frame["site"])
+    assert frame["Anruf am"].is_monotonic_increasing
+    assert {1, 2, 4} == set(frame["Gewicht"])
     assert "call" not in frame
     risk = frame.groupby(frame["monthly fee"] > 40)["Churned?"].apply(lambda y: (y == "ja").mean())
     assert risk[True] > risk[False]
@@ -126,7 +132,9 @@ def test_a_model_learns_from_one_file_and_knows_the_rows_of_another(text: str) -
     def rows(seed: int) -> tuple[pd.DataFrame, "np.ndarray[tuple[int], np.dtype[np.bool_]]"]:
         frame = next(world.chunks(rows=4_000, seed=seed)).to_pandas()
         labels = frame.pop(target).isin(["ja", "1"]).to_numpy()
-        used = frame.drop(columns=["customer", "row", "site"], errors="ignore")
+        used = frame.drop(
+            columns=["customer", "row", "site", "Anruf am", "Gewicht"], errors="ignore"
+        )
         return used.apply(lambda column: pd.factorize(column, sort=True)[0]), labels
 
     train, test = rows(1), rows(2)

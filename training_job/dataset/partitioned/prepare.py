@@ -2,12 +2,13 @@
 
 Workers read and check a file each. Dask's shuffle brings rows of one id, and then of one range of
 hashes, together; each range is told apart, split and stored by the functions of one machine. The
-step itself holds counts, the quarantine, and 8 bytes of one range's rows at a time.
+step itself holds counts, the quarantine, and 8 bytes of one range's rows at a time. For a split by
+time it holds 24 bytes of each person, or 16 of each different time.
 """
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from operator import attrgetter, itemgetter
 from typing import Any
@@ -24,12 +25,13 @@ from domain.training.steps import Prepared
 from domain.typed_json import Json
 from training_job.cluster.cluster import Cluster
 from training_job.dataset import hashing, production_rows, repeats, tables
-from training_job.dataset.manifest import Uploaded, count_sides, finish
+from training_job.dataset.manifest import Uploaded, count_sides, finish, make_notes
 from training_job.dataset.partitioned.profile import PartedProfiles
 from training_job.dataset.partitioned.ranges import (
     Range,
     RangeCounts,
     Rules,
+    observe,
     settle_ids,
     sort_conflicts,
     split_range,
@@ -52,6 +54,8 @@ from training_job.dataset.raw_files import (
     refuse_files,
 )
 from training_job.dataset.repeats import Overlaps
+from training_job.dataset.row_weights import WeightSums
+from training_job.dataset.time_split import Observed
 from training_job.dataset.validation import Columns
 
 RANGE_BYTES = 64 * 1024 * 1024
@@ -86,7 +90,7 @@ def prepare(
     gathered = _Gathered(Collected(ignored=ignored), contract, say)
     gathered.add(listed, list(cluster.results(told)))
     collected = gathered.collected
-    refuse_files(collected, gathered.refusals, raw_prefix)
+    refuse_files(collected, gathered.refusals, raw_prefix, contract)
     refused = keys.refused_rows(execution)
     refuse_bad_rows(collected, bad_row_share, bucket, refused)
     cluster.wait(frames)
@@ -102,11 +106,16 @@ def prepare(
         frames = cluster.compute(divide(kept, empty, ranges))
         cluster.wait(frames)
         del settled
+    if time := contract.training_columns.time:
+        parts = list(cluster.results(cluster.map(observe, frames, rules=rules)))
+        rules = replace(rules, cut=Observed.merge(parts).cut(time))
     split = cluster.map(split_range, frames, rules=rules)
     rows = cluster.map(itemgetter(0), split)
     counts = list(cluster.results(cluster.map(itemgetter(1), split)))
     del frames, split
-    where = _Ranges(cluster, rows, contract)
+    weighed = [one.weights for one in counts if one.weights is not None]
+    sums = WeightSums.merge(weighed) if weighed else None
+    where = _Ranges(cluster, rows, contract, sums.mean if sums else 1.0)
     uploaded = Uploaded(
         dataset_id=where.name(salt),
         test_rows_id=hashing.name_parts(where.fetch("tested"), contract.version, salt),
@@ -114,6 +123,7 @@ def prepare(
             *np.array([[one.rows, one.positives] for one in counts], np.int64).sum(axis=0).tolist()
         ),
         left_out=gathered.left_out(counts, rules, repeated),
+        notes=make_notes(contract, rules.cut, collected.times, sums),
     )
     loaded = None
     if source is not None:
@@ -235,6 +245,7 @@ class _Ranges:
     cluster: Cluster
     futures: Sequence[Future[Any]]
     contract: Contract
+    mean_weight: float
 
     def fetch(self, name: str) -> "Any":
         """An attribute of each range in turn."""
@@ -276,6 +287,7 @@ class _Ranges:
             dataset_id=dataset_id,
             contract=self.contract,
             extra={side: table.slice(0, 0) for side, table in production.items()},
+            mean_weight=self.mean_weight,
             open_bucket=open_bucket,
         )
         parts: dict[str, dict[str, Json]] = {side: {} for side in keys.SPLITS}

@@ -10,11 +10,14 @@ import pyarrow as pa
 from domain import keys
 from domain.contract.contract import Contract
 from training_job.dataset import dataset, hashing, production_rows, tables
+from training_job.dataset.dataset import Floats
 from training_job.dataset.hashing import Hashes, Sides
 from training_job.dataset.identity import identify, tell_apart
 from training_job.dataset.partitioned.reading import KEY, PLACE, PLACE_BITS, OpenBucket
 from training_job.dataset.production_rows import Mask, UploadedPeople
 from training_job.dataset.repeats import Overlaps
+from training_job.dataset.row_weights import WeightSums
+from training_job.dataset.time_split import Observed, TimeCut
 from training_job.dataset.validation import Columns, hash_subjects
 
 Places = pd.Series
@@ -26,6 +29,7 @@ class Rules:
 
     `grouping`: context columns that define segments and have values. `skipped`: positions of files
     that are copies of others. `files`: positions of the files with valid rows.
+    `cut`: where the test side begins, if the split is by time.
     """
 
     contract: Contract
@@ -33,6 +37,7 @@ class Rules:
     grouping: tuple[str, ...]
     skipped: tuple[int, ...]
     files: tuple[int, ...]
+    cut: TimeCut | None = None
 
     def read(self, frame: pd.DataFrame) -> tuple[Columns, Hashes, Hashes]:
         """``(columns, places, keys)`` of a range's rows in the order that they were read in."""
@@ -77,13 +82,17 @@ def settle_ids(frame: pd.DataFrame, rules: Rules) -> tuple[pd.DataFrame, Conflic
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Rows of a range in the dataset's order; `hashes` ascend over all ranges."""
+    """Rows of a range in the dataset's order; `hashes` ascend over all ranges.
+
+    `weights`: as in the files.
+    """
 
     columns: Columns
     hashes: Hashes
     sides: Sides
     context: Hashes | None
     subjects: Hashes | None
+    weights: Floats | None = None
 
     @property
     def tested(self) -> Hashes:
@@ -99,19 +108,28 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class RangeCounts:
-    """Rows and positives by side, and how often files hold equal rows."""
+    """Rows and positives by side, how often files hold equal rows, and sums of the weights."""
 
     rows: tuple[int, ...]
     positives: tuple[int, ...]
     overlaps: Overlaps
+    weights: WeightSums | None = None
+
+
+def observe(frame: pd.DataFrame, rules: Rules) -> Observed:
+    """Sum up when a range's rows were observed, for a split by time."""
+    columns, _, _ = rules.read(frame)
+    times = columns[rules.contract.training_columns.time].astype(np.float64, copy=False)
+    return Observed.of(times, hash_subjects(columns, rules.contract))
 
 
 def split_range(frame: pd.DataFrame, rules: Rules) -> tuple[Range, RangeCounts]:
     """Tell a range's rows apart and split them, by the same functions as on one machine."""
     contract = rules.contract
     columns, places, found_keys = rules.read(frame)
-    row_id = contract.context_column("row_id")
-    found = identify(columns, contract, rules.salt, found_keys if row_id is None else None)
+    row_id, weight = contract.context_column("row_id"), contract.training_columns.weight
+    hashes = found_keys if row_id is None else None
+    found = identify(columns, contract, rules.salt, hashes, rules.cut)
     overlaps = Overlaps(len(rules.files))
     if len(rules.files) > 1 and row_id is None:
         origin = np.searchsorted(rules.files, places[found.order] >> PLACE_BITS)
@@ -124,11 +142,13 @@ def split_range(frame: pd.DataFrame, rules: Rules) -> tuple[Range, RangeCounts]:
         found.sides,
         found.context,
         None if people is None else people[found.order],
+        columns[weight][found.order].astype(np.float64, copy=False) if weight else None,
     )
     sides, labels = len(keys.SPLITS), kept.columns[contract.target]
     rows = np.bincount(found.sides, minlength=sides)
     positives = np.bincount(found.sides[labels == 1], minlength=sides)
-    return kept, RangeCounts(tuple(rows.tolist()), tuple(positives.tolist()), overlaps)
+    sums = None if kept.weights is None else WeightSums.of(kept.weights)
+    return kept, RangeCounts(tuple(rows.tolist()), tuple(positives.tolist()), overlaps, sums)
 
 
 def store_range(
@@ -139,11 +159,13 @@ def store_range(
     dataset_id: str,
     contract: Contract,
     extra: Mapping[str, pa.Table],
+    mean_weight: float,
     open_bucket: OpenBucket,
 ) -> dict[str, dict[str, int]]:
     """Write a range's rows of each side; side → part → rows.
 
     `extra`: by side, a table without rows that has the columns of production rows, too.
+    `mean_weight`: of the whole dataset's uploaded rows.
     """
     stored: dict[str, dict[str, int]] = {}
     for code, side in enumerate(keys.SPLITS):
@@ -154,6 +176,7 @@ def store_range(
             {name: values[chosen] for name, values in rows.columns.items()},
             contract,
             None if rows.subjects is None else rows.subjects[chosen],
+            None if rows.weights is None else rows.weights[chosen] / mean_weight,
         )
         if side in extra:
             table = production_rows.append(table, extra[side])

@@ -53,6 +53,7 @@ def make_empty(contract: Contract) -> pd.DataFrame:
     """A frame without rows, with the columns and types that every file's frame has."""
     features = (*contract.features, target_feature(contract), *contract.segment_context)
     types: dict[str, type[np.generic]] = {f.name: _TYPES[f.kind] for f in features}
+    types |= dict.fromkeys(contract.training_columns.names, np.float64)
     types |= {entry.name: np.uint64 for entry in contract.identifying_context}
     types |= {PLACE: np.int64, KEY: np.uint64}
     return pd.DataFrame({name: np.empty(0, kind) for name, kind in types.items()})

@@ -337,6 +337,21 @@ def test_bands_and_groups_are_named_in_order(contract: Contract) -> None:
             "[target]\nminimum_recall = 0.85\ncost = {false_negative = 5}",
             "cost and minimum_recall exclude each other",
         ),
+        ("split = 1", "split must be written as a [split] table"),
+        ("[split]", "[split] needs time, the name of a column in files"),
+        ("[split]\ntime = 1", "[split]: time must be the name of a column in files"),
+        ('[split]\ntime = " "', "[split]: time must be the name of a column in files"),
+        ('[split]\nwhen = "t"', "[split]: unknown key when; known is time"),
+        ("[target]\nweight = []", "[target]: weight must be the name of a column in files"),
+        (
+            '[split]\ntime = "Age"\n[[features]]\nname = "age"\nkind = "number"\nsource = "Age"',
+            "[split]: time names Age, which is a column of its own in the contract",
+        ),
+        (
+            '[target]\nname = "y"\nweight = "who"\n[[context]]\nname = "who"\nrole = "subject"',
+            "[target]: weight names who, which is a column of its own",
+        ),
+        ('[target]\nweight = "t"\n[split]\ntime = "t"', "time and weight name the same column t"),
         ("retired = [1]", "retired[0] must be a table"),
         ("context = [1]", "context[0] must be a table"),
         ('[[context]]\nrole = "subject"', "context[0] needs a name"),
@@ -514,6 +529,26 @@ def test_the_objective_survives_json_and_leaves_the_version_alone(
     assert objective == changed.objective
     assert changed == Contract.from_dict(json.loads(json.dumps(changed.to_dict())))
     assert contract.version == changed.version
+
+
+def test_time_and_weight_are_columns_of_training_files_and_of_nothing_else(
+    contract: Contract,
+) -> None:
+    document = contract.to_dict()
+    document["target"]["weight"] = "design weight"
+    changed = Contract.from_dict(document | {"split": {"time": " Seen on "}})
+    labelled = {column.source for column in changed.file_columns(labelled=True)}
+    scored = {column.source for column in changed.file_columns(labelled=False)}
+    assert {"design weight", "Seen on"} <= labelled
+    assert not {"design weight", "Seen on"} & scored
+    assert (contract, contract.version, contract.to_dict()) == (
+        changed,
+        changed.version,
+        changed.to_dict(),
+    )
+    sent = VALID | {"design weight": 2}
+    assert ["#/design weight"] == [problem.pointer for problem in changed.validate(sent)]
+    assert "design weight" not in json.dumps(build_document(changed))
 
 
 def test_no_bundle_carries_the_limits_of_the_gate(contract: Contract) -> None:

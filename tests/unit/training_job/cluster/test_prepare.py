@@ -199,6 +199,31 @@ def test_ids_people_and_context_are_those_of_one_machine(
     assert bool(kinds) == ("row_id" in context)
 
 
+@pytest.mark.parametrize(("context", "ranges"), [("", 3), (PEOPLE + ROW_ID, 5)])
+def test_a_split_by_time_and_weights_are_those_of_one_machine(
+    places: Places, context: str, ranges: int
+) -> None:
+    text = CONTRACT_TOML.read_text().replace("[target]\nname", '[target]\nweight = "w"\nname')
+    contract = Contract.parse(text + '[split]\ntime = "seen"\n' + context)
+    random = np.random.default_rng(1)
+    frame = FRAME.assign(
+        visit=[f"v{number}" for number in range(len(FRAME))],
+        person=random.integers(0, 200, len(FRAME)),
+        Site="north",
+        Ward="a",
+        seen=[f"2024-01-{day:02}" for day in random.integers(1, 29, len(FRAME))],
+        w=random.lognormal(3, 1, len(FRAME)),
+    )
+    files = {"a.csv": csv(frame[:350]), "b.csv": csv(pd.concat([frame[350:], frame[:60]]))}
+    one, other = places.run(files, ranges, contract)
+    check_equal(one, other)
+    manifest = one.manifest()
+    assert "split by seen: the test side begins at 2024-01-" in manifest["split_by"]
+    assert "weighted by w" in manifest["weighted_by"]
+    weights = [one.table(side)["sampling_weight"].to_numpy() for side in keys.SPLITS]
+    assert pytest.approx(1) == np.concatenate(weights).mean()
+
+
 def test_a_coarse_table_with_many_equal_rows_is_divided_as_on_one_machine(places: Places) -> None:
     frame = FRAME.assign(age=FRAME["age"] // 40 * 40.0, bmi=25.0, blood_glucose_level=100.0)
     files = {"a.csv": csv(frame[:250]), "b.csv": csv(frame[250:])}

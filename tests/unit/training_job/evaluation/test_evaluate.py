@@ -164,6 +164,35 @@ def test_the_first_model_gets_a_card_with_intervals_segments_and_pictures(world:
     assert "| gender=Female |" in text
 
 
+def test_weights_of_uploaded_rows_reach_fit_figures_and_card(quick: World) -> None:
+    text = CONTRACT_TOML.read_text().replace("[target]\nname", '[target]\nweight = "w"\nname')
+    frame = patients(6_000, seed=3)
+    frame = frame.assign(w=np.where(frame["diabetes"] == 1, 700, 100))
+    for listed in list(quick.bucket.list(keys.RAW)):
+        quick.bucket.delete(listed.key)
+    quick.bucket.put("raw/a.csv", csv(frame))
+    contract, said = Contract.parse(text), list[str]()
+    prepared = prepare(
+        contract=contract,
+        bucket=quick.bucket,
+        raw_prefix=keys.RAW,
+        salt="s",
+        bad_row_share=0.01,
+        execution="prepare",
+        say=said.append,
+    )
+    assert [line for line in said if "weighted by w" in line and "becomes 1" in line]
+    result = quick.evaluate("one", PARAMS, contract=contract, dataset_id=prepared.dataset_id)
+    card = quick.card(result)
+    share = np.average(frame["diabetes"], weights=frame["w"])
+    assert share > 1.5 * frame["diabetes"].mean()
+    assert pytest.approx(share, abs=0.03) == card["prevalence"]
+    assert pytest.approx(share, abs=0.06) == card["missing"][0]["usual_mean"]
+    assert card["rows"]["test"] * 0.4 < card["effective_test_rows"] < card["rows"]["test"] * 0.95
+    written = quick.tracking.files["evaluation/model_card.md"].decode()
+    assert f"informative as {card['effective_test_rows']:,.0f} rows of equal weight" in written
+
+
 def test_a_picture_that_fails_is_said_and_costs_nothing_else(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

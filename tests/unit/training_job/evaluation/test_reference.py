@@ -1,6 +1,7 @@
 """The reference sample looks like the predictions to come."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,17 @@ def test_few_production_rows_that_decided_nothing_leave_the_first_uploaded_rows_
         sample = choose_sample(valid, None, seed=1, most=most)
         expected = min(most, 4_000)
         assert expected == sample.table["prediction_id"].null_count == len(sample.labels)
+
+
+def test_uploaded_rows_are_kept_by_their_weight(contract: Contract, tmp_path: Path) -> None:
+    valid = _valid(tmp_path, contract, production=0, weights=np.ones(0))
+    heavy = valid.labels == 1
+    sample = choose_sample(
+        replace(valid, weights=np.where(heavy, 0.25, 1.0)), None, seed=1, most=10_000
+    )
+    assert np.count_nonzero(~heavy) == np.count_nonzero(sample.labels == 0)
+    share = np.count_nonzero(sample.labels == 1) / np.count_nonzero(heavy)
+    assert pytest.approx(0.25, abs=0.05) == share
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,16 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from adapters.s3 import Bucket
 from domain import keys
 from domain.errors import BadBundle, BadKey, BadRecord
 from domain.model.bundle import MAXIMUM_STORED_BYTES, Bundle, digest
-from domain.model.card import ModelCard
 from domain.model.champion import Champion, LedgerEntry, ModelRef
+
+if TYPE_CHECKING:
+    from domain.model.card import ModelCard
 
 NO_BUNDLE = "The bundle is missing."
 
@@ -102,8 +104,10 @@ class ModelStore:
             raise BadBundle(NO_BUNDLE)
         return found[0]
 
-    def read_card(self, version: str) -> ModelCard | None:
+    def read_card(self, version: str) -> "ModelCard | None":
         """The version's model card; None when it is missing or damaged; raises BadKey."""
+        from domain.model.card import ModelCard  # here, because answering needs none
+
         try:
             found = self.bucket.decode(keys.card(version), ModelCard.from_json)
         except BadRecord:

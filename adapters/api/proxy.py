@@ -80,7 +80,7 @@ class Api:
         """Answer one event. Every exception becomes an answer."""
         start = time.perf_counter()
         request, observation = Request(event), Observation()
-        self.telemetry.log.set_correlation_id(request.id)
+        self.telemetry.correlation_id = request.id
         try:
             route = self._route(request)
             self._check_permission(request, observation)
@@ -94,7 +94,7 @@ class Api:
         self.telemetry.emit(observation)
         if "actor" in observation.properties:
             method, resource = request.route
-            self.telemetry.log.info(
+            self.telemetry.inform(
                 "request of a person",
                 actor=observation.properties["actor"],
                 method=method,

@@ -9,6 +9,8 @@ from typing import Any, TypedDict
 from domain.contract.field_problem import FieldProblem
 from domain.typed_json import Json
 
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+"""Made once: json.dumps makes one per call."""
 JSON = "application/json"
 PROBLEM = "application/problem+json"
 _HEADERS = {
@@ -60,7 +62,7 @@ def answer(
     return {
         "statusCode": int(status),
         "headers": _HEADERS | {"Content-Type": content_type} | dict(headers or {}),
-        "body": json.dumps(body, separators=(",", ":"), allow_nan=False),
+        "body": _encode(body),
     }
 
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from adapters.aws import UNREACHABLE, error_code
 from adapters.model_store import ModelStore
@@ -13,8 +14,10 @@ from domain.contract.contract import Contract
 from domain.contract.deployed_context import DeployedContext
 from domain.errors import BadBundle, BadRecord, DomainError
 from domain.model.bundle import Bundle
-from domain.model.card import ModelCard
 from domain.model.champion import Champion, ModelRef
+
+if TYPE_CHECKING:
+    from domain.model.card import ModelCard
 
 ABSENCE_SECONDS = 1.0
 """How long the absence of a model is cached, so that the first promotion is seen quickly."""
@@ -100,7 +103,7 @@ class ModelCache:
                 self.on_check(snapshot)
         return snapshot
 
-    def card(self, model: Model) -> ModelCard | None:
+    def card(self, model: Model) -> "ModelCard | None":
         """Return the model's card; None if it can't be read, because serving doesn't need it."""
         try:
             return self._store.read_card(model.version)

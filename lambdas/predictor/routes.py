@@ -117,9 +117,9 @@ def build(
 
     def report(snapshot: Snapshot) -> None:
         for trouble in snapshot.troubles:
-            telemetry.log.warning("model trouble", reason=trouble)
+            telemetry.warn("model trouble", reason=trouble)
         if snapshot.troubles:
-            properties = {"correlation_id": telemetry.log.get_correlation_id()}
+            properties = {"correlation_id": telemetry.correlation_id}
             if snapshot.model:
                 properties["model_version"] = snapshot.model.version
             seen = Observation(properties=properties)

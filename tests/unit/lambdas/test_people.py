@@ -74,6 +74,7 @@ def test_the_log_names_who_asked_for_what_and_how_it_ended(
         api.respond(api_event("GET", "/monitoring/overview", **_context(groups)))
     lines = json_lines(line.encode() for line in capsys.readouterr().out.splitlines())
     logged = [line for line in lines if line.get("message") == "request of a person"]
+    assert all(line["correlation_id"] for line in logged)
     assert [("ada@example.org", "GET", "/monitoring/overview", s) for s in (200, 403)] == [
         (line["actor"], line["method"], line["resource"], line["status"]) for line in logged
     ]

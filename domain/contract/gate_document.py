@@ -11,7 +11,8 @@ from domain.contract.gate_limits import SEGMENT_METRICS, GateLimits
 from domain.contract.objective import Cost, Objective
 from domain.typed_json import Json
 
-OBJECTIVE_KEYS = frozenset({"cost", "minimum_recall"})
+REQUIREMENTS = ("minimum_recall", "minimum_precision")
+OBJECTIVE_KEYS = frozenset({"cost", *REQUIREMENTS})
 GATE_KEYS = tuple(field.name for field in fields(GateLimits))
 COST_KEYS = tuple(field.name for field in fields(Cost))
 
@@ -38,16 +39,18 @@ def read_gate(document: Mapping[str, Any], problems: list[str]) -> GateLimits:
 
 
 def read_objective(entry: Mapping[str, Any], problems: list[str]) -> Objective:
-    """The keys `cost` and `minimum_recall` of ``[target]``."""
-    recall = entry.get("minimum_recall")
-    if recall is not None and not (_number(recall) and 0 < recall < 1):
-        problems.append("[target]: minimum_recall must be a number above 0 and below 1")
-        recall = None
+    """The keys of ``[target]`` that say what models are chosen by."""
+    required = {key: entry[key] for key in REQUIREMENTS if entry.get(key) is not None}
+    wrong = [key for key, share in required.items() if not (_number(share) and 0 < share < 1)]
+    problems += [f"[target]: {key} must be a number above 0 and below 1" for key in wrong]
     cost = _read_cost(entry.get("cost"), problems)
-    if set(entry) >= OBJECTIVE_KEYS:
-        problems.append("[target]: cost and minimum_recall exclude each other")
+    given = [key for key in ("cost", *REQUIREMENTS) if key in entry]
+    if len(given) > 1:
+        problems.append(
+            f"[target]: {' and '.join(given)} exclude each other: a model is chosen by one of them"
+        )
         return Objective()
-    return Objective(cost, None if recall is None else float(recall))
+    return Objective(cost, **{key: float(v) for key, v in required.items() if key not in wrong})
 
 
 def write_objective(objective: Objective) -> dict[str, Json]:
@@ -57,8 +60,8 @@ def write_objective(objective: Objective) -> dict[str, Json]:
         return {
             "cost": {"false_positive": each.false_positive, "false_negative": each.false_negative}
         }
-    recall = objective.minimum_recall
-    return {} if recall is None else {"minimum_recall": recall}
+    required = objective.requirement
+    return {} if required is None else {required.key: required.minimum}
 
 
 def _read_cost(entry: object, problems: list[str]) -> Cost | None:

@@ -1,18 +1,20 @@
-"""What the models of a contract are chosen by: F1, a cost, or precision at a required recall.
+"""What the models of a contract are chosen by: F1, a cost, or one error at a limit on the other.
 
-It is declared in ``[target]``, at most one of the two:
+It is declared in ``[target]``, at most one of the three:
 
 - ``cost = {false_negative = 5}``: what a wrong answer costs, each 1 if nothing is said. The metric
   is the *saved cost*: 1 for a model without errors, 0 for the cheaper of "yes to all" and "no to
   all".
 - ``minimum_recall = 0.85``: the metric is precision, of models that find that share of the
   positives.
+- ``minimum_precision = 0.6``: the metric is recall, of models of whose positive answers that share
+  is right.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
-Metric = Literal["f1", "saved_cost", "precision"]
+Metric = Literal["f1", "saved_cost", "precision", "recall"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,23 +26,48 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class Requirement:
+    """A figure that a model must reach, while its counterpart is maximised."""
+
+    metric: Literal["precision", "recall"]
+    minimum: float
+
+    @property
+    def key(self) -> str:
+        """What ``[target]`` calls it."""
+        return f"minimum_{self.metric}"
+
+
+@dataclass(frozen=True, slots=True)
 class Objective:
-    """F1, unless `cost` or `minimum_recall` is given; at most one of them is."""
+    """F1, unless one of `cost`, `minimum_recall` and `minimum_precision` is given."""
 
     cost: Cost | None = None
     minimum_recall: float | None = None
+    minimum_precision: float | None = None
+
+    @property
+    def requirement(self) -> Requirement | None:
+        """The figure that must be reached, if there is one."""
+        if self.minimum_recall is not None:
+            return Requirement("recall", self.minimum_recall)
+        if self.minimum_precision is not None:
+            return Requirement("precision", self.minimum_precision)
+        return None
 
     @property
     def metric(self) -> Metric:
         """The metric that is maximised."""
         if self.cost is not None:
             return "saved_cost"
-        return "f1" if self.minimum_recall is None else "precision"
+        if self.requirement is not None:
+            return "precision" if self.requirement.metric == "recall" else "recall"
+        return "f1"
 
     @property
     def segment_metric(self) -> Metric:
-        """What segments are compared by; in one of low recall, precision is no merit."""
-        return self.metric if self.minimum_recall is None else "saved_cost"
+        """What segments are compared by; beside a required figure, the other alone is no merit."""
+        return self.metric if self.requirement is None else "saved_cost"
 
 
 F1 = Objective()

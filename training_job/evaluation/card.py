@@ -179,6 +179,8 @@ def _describe_objective(objective: Objective) -> str:
         )
     if objective.minimum_recall is not None:
         return f"the highest precision with a recall of at least {objective.minimum_recall:g}"
+    if objective.minimum_precision is not None:
+        return f"the highest recall with a precision of at least {objective.minimum_precision:g}"
     return "the highest expected F1"
 
 

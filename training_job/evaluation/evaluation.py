@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from domain.contract.gate_limits import SegmentMetric
-from domain.contract.objective import Cost, Objective
+from domain.contract.objective import Cost, Objective, Requirement
 from domain.interval import Interval
 from domain.model.card import Bounds, SegmentFigures
-from domain.model.gate.evidence import Paired, RecallComparison, SegmentChange
+from domain.model.gate.evidence import Paired, RequiredComparison, SegmentChange
 from tabular.calibration import calibration_error
 from tabular.classification import (
     FIGURES,
@@ -168,20 +168,20 @@ def compare_pairwise(
     """Compare two models' answers to the same rows by the objective's metric.
 
     `segment_metric`: compares the segments. Without one the objective does, or, where it requires a
-    recall, the saved cost that the thresholds imply. `thresholds`: the challenger's and the
-    champion's. `version`: the champion's. `weights`: how many rows each counts for. The gain is
-    zero where the metric is undefined on the test rows.
+    recall or a precision, the saved cost that the thresholds imply. `thresholds`: the challenger's
+    and the champion's. `version`: the champion's. `weights`: how many rows each counts for. The
+    gain is zero where the metric is undefined on the test rows.
     """
     truth = np.asarray(labels).astype(bool)
     change = paired_change(objective, truth, challenger, champion, seed=seed, weights=weights)
-    by, recall = objective, None
-    if objective.minimum_recall is not None:
-        by, recall = _compare_recall(
+    by, required = objective, None
+    if objective.requirement is not None:
+        by, required = _compare_required(
             truth,
             challenger,
             champion,
             thresholds=thresholds,
-            required=objective.minimum_recall,
+            wanted=objective.requirement,
             seed=seed,
             weights=weights,
         )
@@ -203,7 +203,7 @@ def compare_pairwise(
         value=value.value,
         gain=change.interval if change else NO_SKILL,
         standard_error=change.standard_error if change else 0.0,
-        recall=recall,
+        required=required,
         segments=tuple(
             SegmentChange(
                 name, int(masks[name].sum()), int(truth[masks[name]].sum()), change.interval
@@ -214,33 +214,34 @@ def compare_pairwise(
     )
 
 
-def _compare_recall(
+def _compare_required(
     labels: Bools,
     challenger: Bools,
     champion: Bools,
     *,
     thresholds: tuple[float, float],
-    required: float,
+    wanted: Requirement,
     seed: int,
     weights: Floats | None,
-) -> tuple[Objective, RecallComparison]:
+) -> tuple[Objective, RequiredComparison]:
     """The cost that the thresholds imply, and the comparison by it.
 
     At a threshold `t` of calibrated probabilities, a miss costs ``(1 - t) / t`` false alarms.
     Otherwise another threshold would be better (C. Elkan, "The Foundations of Cost-Sensitive
     Learning", 2001). By the geometric mean of two thresholds' prices, two points of one
-    precision-recall curve are worth about the same. A champion whose recall is surely above the
-    required one has some to spare, which is worth less: there the challenger's price counts.
+    precision-recall curve are worth about the same. A champion whose required figure is surely
+    above the minimum has some to spare, which is worth less: there the challenger's price counts.
     """
-    recall = metric_interval("recall", labels, champion, seed=seed, weights=weights) or NO_SKILL
+    name = wanted.metric
+    own = metric_interval(name, labels, champion, seed=seed, weights=weights) or NO_SKILL
     clipped = [min(max(t, 1e-6), 1 - 1e-6) for t in thresholds]
     prices = [(1 - t) / t for t in clipped]
-    price = prices[0] if recall.low > required else math.sqrt(prices[0] * prices[1])
+    price = prices[0] if own.low > wanted.minimum else math.sqrt(prices[0] * prices[1])
     cost = Objective(Cost(false_negative=price))
     saved = paired_change(cost, labels, challenger, champion, seed=seed, weights=weights)
-    gain = paired_change("recall", labels, challenger, champion, seed=seed, weights=weights)
-    return cost, RecallComparison(
-        champion=recall,
+    gain = paired_change(name, labels, challenger, champion, seed=seed, weights=weights)
+    return cost, RequiredComparison(
+        champion=own,
         gain=gain.interval if gain else NO_SKILL,
         cost_of_a_miss=price,
         saved_cost_gain=saved.interval if saved else NO_SKILL,

@@ -29,15 +29,23 @@ def evaluate_counts(objective: Objective, counts: npt.ArrayLike) -> Floats:
             paid = each.false_positive * fp + each.false_negative * fn
             constant = np.minimum(each.false_positive * (tn + fp), each.false_negative * (fn + tp))
             value = np.where(constant > 0, 1 - paid / constant, np.nan)
-        elif objective.minimum_recall is not None:
+        elif objective.metric == "precision":
             value = tp / (tp + fp)
+        elif objective.metric == "recall":
+            value = tp / (tp + fn)
         else:
             value = 2 * tp / (2 * tp + fp + fn)
     return np.asarray(value)
 
 
 def evaluate_constant(objective: Objective, labels: Bools, weights: Floats | None = None) -> float:
-    """The metric of the better of "yes to all" and "no to all": what needs no model."""
+    """The metric of the better of "yes to all" and "no to all": what needs no model.
+
+    Where a precision is required, "yes to all" counts only if it has that.
+    """
     negatives, positives = np.bincount(labels, weights=weights, minlength=2).tolist()
+    required = objective.minimum_precision
+    if required is not None and positives < required * (negatives + positives):
+        return 0.0
     answers = [[0, negatives, 0, positives], [negatives, 0, positives, 0]]
     return float(np.nanmax(evaluate_counts(objective, answers)))

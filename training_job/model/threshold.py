@@ -9,12 +9,19 @@ a fit to the log loss has them; the gate refuses a model whose probabilities are
 A required recall maximises nothing: the threshold is a quantile of the positives' probabilities,
 such that recall is above the requirement with a confidence of 90 %.
 
+A required precision asks for the lowest threshold at which it is surely reached. What is expected
+there is the mean probability of the rows that are called positive. It must be above the requirement
+by as much as a count of right answers among so many rows would have to be for a confidence of 90 %
+(C. Clopper and E. Pearson, "The Use of Confidence or Fiducial Limits", 1934). The labels
+don't count: the lowest threshold at which they seem to be enough is the one at which chance helped
+most.
+
 With weights each row counts so many times; the confidence then is that of as many rows of equal
 weight as are equally informative.
 """
 
 import numpy as np
-from scipy.stats import binom
+from scipy.stats import beta, binom
 
 from domain.contract.objective import Objective
 from tabular.classification import Bools, Floats
@@ -23,7 +30,7 @@ from training_job.model.objective import evaluate_counts
 
 TINY = 1e-9
 CONFIDENCE = 0.9
-"""That a required recall is reached on new rows."""
+"""That a required recall or precision is reached on new rows."""
 
 
 def choose_threshold(
@@ -42,7 +49,11 @@ def choose_threshold(
     # No threshold separates equal probabilities.
     cuts = np.flatnonzero(np.r_[ordered[:-1] != ordered[1:], True])
     each = np.ones(len(ordered)) if weights is None else weights[order]
-    if objective.minimum_recall is None:
+    if objective.minimum_precision is not None:
+        surely = _bound_precision(each, ordered)[cuts]
+        enough = np.flatnonzero(surely >= objective.minimum_precision)
+        best = int(cuts[enough[-1] if len(enough) else np.argmax(surely)])
+    elif objective.minimum_recall is None:
         tp = np.cumsum(each * ordered)
         called = np.cumsum(each)
         fp, fn = called - tp, tp[-1] - tp
@@ -55,6 +66,14 @@ def choose_threshold(
         best = int(cuts[np.argmax(found >= share * found[-1] - TINY)])
     below = ordered[best + 1] if best + 1 < len(ordered) else 0.0
     return float((ordered[best] + below) / 2)
+
+
+def _bound_precision(weights: Floats, chances: Floats) -> Floats:
+    """What the precision surely is if all rows up to each one are called positive."""
+    called = np.cumsum(weights)
+    rows = called**2 / np.cumsum(weights**2)
+    right = rows * np.cumsum(weights * chances) / called
+    return np.asarray(beta.ppf(1 - CONFIDENCE, np.maximum(right, TINY), rows - right + 1))
 
 
 def _count_wanted(recall: float, positives: int) -> int:

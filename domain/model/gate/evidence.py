@@ -47,12 +47,12 @@ class SegmentChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecallComparison:
-    """What a required recall adds to a comparison on the same rows.
+class RequiredComparison:
+    """What a required recall, or precision, adds to a comparison on the same rows.
 
-    `champion`: its recall. `gain`: the challenger's minus that. `cost_of_a_miss`: in false alarms,
-    as the thresholds imply it. `saved_cost_gain`: the challenger's saved cost by that price minus
-    the champion's.
+    `champion`: its required figure. `gain`: the challenger's minus that. `cost_of_a_miss`: in false
+    alarms, as the thresholds imply it. `saved_cost_gain`: the challenger's saved cost by that price
+    minus the champion's.
     """
 
     champion: Interval
@@ -66,14 +66,14 @@ class Paired:
     """A champion scored on the challenger's test rows.
 
     `value`: its metric. `gain`: the challenger's metric minus that. `standard_error`: the gain's.
-    `recall`: None unless the contract requires one.
+    `required`: None unless the contract requires a recall or a precision.
     """
 
     version: str
     value: float
     gain: Interval
     standard_error: float
-    recall: RecallComparison | None = None
+    required: RequiredComparison | None = None
     segments: tuple[SegmentChange, ...] = ()
 
     @property
@@ -100,10 +100,11 @@ class Unscorable:
 class Evidence:
     """The figures of a challenger and of the champion on the test rows.
 
-    `figures`: at least F1, recall, ROC AUC, relative calibration error and the objective's metric.
-    `constant`: the metric of the best constant answer. `chance_calibration_error`: what a perfectly
-    calibrated model exceeds once in forty times. `earlier_verdicts`: on such rows against the
-    same champion. `place`: which rows these are, as the first word of a sentence.
+    `figures`: at least F1, precision, recall, ROC AUC, relative calibration error and the
+    objective's metric. `constant`: the metric of the best constant answer.
+    `chance_calibration_error`: what a perfectly calibrated model exceeds once in forty times.
+    `earlier_verdicts`: on such rows against the same champion. `place`: which rows these are, as
+    the first word of a sentence.
     """
 
     objective: Objective

@@ -3,8 +3,8 @@
 A challenger is promoted when all of these hold. Each that fails gives a sentence:
 
 - The contract's metric is above that of the best constant answer, ROC AUC is surely above 0.5, and
-  F1, recall and the calibration error keep the contract's limits. An error that chance alone can
-  make on so few rows is no objection.
+  F1, the required recall or precision, and the calibration error keep the contract's limits. An
+  error that chance alone can make on so few rows is no objection.
 - Against a champion that was scored on the same rows: the confidence interval of its gain in the
   contract's metric (paired bootstrap) lies above zero, and no segment of at least SEGMENT_POSITIVES
   positives surely gets worse by more than the allowed margin, in that metric or in the one that
@@ -14,11 +14,11 @@ A challenger is promoted when all of these hold. Each that fails gives a sentenc
 - The rows left out of the dataset, and files that repeat each other, leave its figures credible.
 - A value that is missing by chance leaves the mean answer about as it is.
 
-Where the contract requires a recall, precision may be gained by a higher threshold alone. So the
-saved cost must surely be higher as well, where a missed positive costs what the thresholds imply;
-segments are compared by it.
-And a challenger that surely finds more than a champion that surely misses the required recall needs
-no gain in precision.
+Where the contract requires a recall, precision may be gained by a higher threshold alone, and where
+it requires a precision, recall by a lower one. So the saved cost must surely be higher as well,
+where a missed positive costs what the thresholds imply; segments are compared by it.
+And a challenger that surely has more of the required figure than a champion that surely misses it
+needs no gain in the other one.
 
 A champion whose bundle is damaged or missing can't serve, so nothing is compared with it.
 
@@ -36,15 +36,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from domain.contract.gate_limits import DEFAULT_MINIMUM_F1, GateLimits
-from domain.contract.objective import Objective
+from domain.contract.objective import Requirement
 from domain.interval import Interval
 from domain.model.gate.evidence import (
     METRICS,
     SEGMENT_POSITIVES,
     Evidence,
     Paired,
-    RecallComparison,
     Recent,
+    RequiredComparison,
     Rule,
     SegmentChange,
     Unscorable,
@@ -133,15 +133,15 @@ def _compare(champion: Paired, evidence: Evidence) -> tuple[list[str], list[str]
     comparison = describe_comparison(champion, evidence)
     power = describe_power(champion, evidence.earlier_verdicts)
     proven = champion.proves_gain(evidence.earlier_verdicts)
-    recall = champion.recall
-    if recall and _mends_recall(recall, evidence.objective):
+    required, wanted = champion.required, evidence.objective.requirement
+    if required and wanted and _mends(required, wanted):
         return [
-            f"Champion {champion.version} finds {recall.champion.value:.4f} of the "
-            f"positives, surely fewer than required, and the challenger surely more, so "
-            f"it need not be beaten in {evidence.metric_name}."
+            f"Champion {champion.version} has a {wanted.metric} of {required.champion.value:.4f}, "
+            f"surely less than the required {wanted.minimum:g}, and the challenger surely has "
+            f"more, so it need not be beaten in {evidence.metric_name}."
         ], []
-    if recall and proven and not recall.saved_cost_gain.low > 0:
-        return [], [f"{comparison}, {describe_trade(recall)}."]
+    if required and wanted and proven and not required.saved_cost_gain.low > 0:
+        return [], [f"{comparison}, {describe_trade(required, wanted.metric)}."]
     if proven:
         return [f"{comparison}: better{power}."], []
     return [], [f"{comparison}: no proven gain, so the champion stays{power}."]
@@ -166,12 +166,12 @@ def _find_broken_limits(evidence: Evidence, limits: GateLimits) -> Iterable[str]
     f1, minimum = evidence.figures["f1"].value, _minimum_f1(evidence, limits)
     if not f1 >= minimum:
         yield f"{evidence.place} F1 {f1:.4f} is below {minimum:.4f}, {name_limit('minimum_f1')}."
-    recall = evidence.figures["recall"]
-    if _misses_recall(recall, evidence.objective):
+    wanted = evidence.objective.requirement
+    if wanted and _misses(found := evidence.figures[wanted.metric], wanted):
         yield (
-            f"{evidence.place} recall {recall.value:.4f} (95 % interval {recall.low:.4f} to "
-            f"{recall.high:.4f}) is surely below {evidence.objective.minimum_recall:.4f}, the "
-            "minimum_recall in [target] of the contract."
+            f"{evidence.place} {wanted.metric} {found.value:.4f} (95 % interval {found.low:.4f} to "
+            f"{found.high:.4f}) is surely below {wanted.minimum:.4f}, the {wanted.key} in [target] "
+            "of the contract."
         )
     error = evidence.figures["relative_calibration_error"].value
     if not (keeps_calibration(error, limits) or error <= evidence.chance_calibration_error):
@@ -188,14 +188,14 @@ def _minimum_f1(evidence: Evidence, limits: GateLimits) -> float:
     return DEFAULT_MINIMUM_F1 if evidence.objective.metric == "f1" else 0.0
 
 
-def _misses_recall(recall: Interval, objective: Objective) -> bool:
-    """Whether the required recall is surely missed."""
-    return objective.minimum_recall is not None and not recall.high >= objective.minimum_recall
+def _misses(found: Interval, wanted: Requirement) -> bool:
+    """Whether the required figure is surely missed."""
+    return not found.high >= wanted.minimum
 
 
-def _mends_recall(recall: RecallComparison, objective: Objective) -> bool:
-    """Whether the champion surely misses the required recall, and the challenger finds more."""
-    return _misses_recall(recall.champion, objective) and recall.gain.low > 0
+def _mends(compared: RequiredComparison, wanted: Requirement) -> bool:
+    """Whether the champion surely misses the required figure, and the challenger has more of it."""
+    return _misses(compared.champion, wanted) and compared.gain.low > 0
 
 
 def _find_uploaded_loss(uploaded: Evidence, limits: GateLimits) -> Iterable[str]:

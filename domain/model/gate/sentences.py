@@ -10,8 +10,8 @@ from domain.model.gate.evidence import (
     LEAST_POSITIVES,
     Evidence,
     Paired,
-    RecallComparison,
     Recent,
+    RequiredComparison,
     Role,
     SegmentChange,
     Unscorable,
@@ -19,12 +19,12 @@ from domain.model.gate.evidence import (
 )
 
 
-def describe_trade(recall: RecallComparison) -> str:
-    """What a gain in precision costs in recall."""
-    saved = recall.saved_cost_gain
+def describe_trade(required: RequiredComparison, metric: str) -> str:
+    """What a gain costs in the required figure; `metric`: that figure's name."""
+    saved = required.saved_cost_gain
     return (
-        f"but recall changes by {recall.gain.value:+.4f}, and where a missed positive costs "
-        f"{recall.cost_of_a_miss:.1f} false alarms, as the thresholds imply, the gain in saved "
+        f"but {metric} changes by {required.gain.value:+.4f}, and where a missed positive costs "
+        f"{required.cost_of_a_miss:.1f} false alarms, as the thresholds imply, the gain in saved "
         f"cost is {saved.value:+.4f} (95 % interval {saved.low:+.4f} to {saved.high:+.4f}): no "
         "proven gain, so the champion stays"
     )

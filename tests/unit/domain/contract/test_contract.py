@@ -337,6 +337,11 @@ def test_bands_and_groups_are_named_in_order(contract: Contract) -> None:
             "[target]\nminimum_recall = 0.85\ncost = {false_negative = 5}",
             "cost and minimum_recall exclude each other",
         ),
+        (
+            "[target]\nminimum_recall = 0.85\nminimum_precision = 0.5",
+            "minimum_recall and minimum_precision exclude each other: a model is chosen by one",
+        ),
+        ("[target]\nminimum_precision = 0", "minimum_precision must be a number above 0 and below"),
         ("split = 1", "split must be written as a [split] table"),
         ("[split]", "[split] needs time, the name of a column in files"),
         ("[split]\ntime = 1", "[split]: time must be the name of a column in files"),
@@ -520,6 +525,7 @@ def test_a_bad_direction_is_named(
         ({"cost": {"false_negative": 5}}, Objective(Cost(1.0, 5.0))),
         ({"cost": {"false_positive": 0.5}}, Objective(Cost(0.5, 1.0))),
         ({"minimum_recall": 0.85}, Objective(minimum_recall=0.85)),
+        ({"minimum_precision": 0.6}, Objective(minimum_precision=0.6)),
     ],
 )
 def test_the_objective_survives_json_and_leaves_the_version_alone(

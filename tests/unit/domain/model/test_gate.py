@@ -12,7 +12,7 @@ from domain.model.gate.evidence import (
     SEGMENT_POSITIVES,
     Evidence,
     Paired,
-    RecallComparison,
+    RequiredComparison,
     SegmentChange,
     Unscorable,
 )
@@ -215,6 +215,36 @@ RECALL = Objective(minimum_recall=0.75)
 ENOUGH = Interval(0.77, 0.73, 0.8)
 
 
+PRECISION = Objective(minimum_precision=0.75)
+
+
+@pytest.mark.parametrize(("high", "promote"), [(0.74, False), (0.76, True)])
+def test_a_precision_that_is_surely_too_low_is_refused(high: float, promote: bool) -> None:
+    evidence = _with(precision=Interval(0.7, 0.6, high))
+    verdict = judge(replace(evidence, objective=PRECISION, champion=None), LIMITS)
+    assert promote == verdict.promote
+    found = "is surely below 0.7500, the minimum_precision in [target]" in " ".join(verdict.reasons)
+    assert promote != found
+
+
+def test_a_champion_that_misses_the_required_precision_need_not_be_beaten_in_recall() -> None:
+    compared = replace(COMPARED, champion=Interval(0.6, 0.5, 0.7), gain=MORE)
+    worse = replace(PAIRED, gain=Interval(-0.2, -0.3, -0.1), required=compared)
+    evidence = replace(_with(precision=ENOUGH), objective=PRECISION, champion=worse)
+    verdict = judge(evidence, LIMITS)
+    assert verdict.promote
+    assert "has a precision of 0.6000, surely less than the required 0.75" in verdict.reasons[0]
+    assert "need not be beaten in recall" in verdict.reasons[0]
+
+
+def test_recall_that_is_bought_with_precision_is_no_gain() -> None:
+    bought = replace(COMPARED, saved_cost_gain=Interval(0.02, -0.004, 0.036))
+    paired = replace(PAIRED, required=bought)
+    verdict = judge(replace(_with(precision=ENOUGH), objective=PRECISION, champion=paired), LIMITS)
+    assert not verdict.promote
+    assert "but precision changes by +0.0100" in verdict.reasons[0]
+
+
 def test_a_recall_that_is_surely_too_low_is_refused() -> None:
     verdict = judge(replace(EVIDENCE, objective=RECALL), LIMITS)
     assert not verdict.promote
@@ -222,7 +252,7 @@ def test_a_recall_that_is_surely_too_low_is_refused() -> None:
 
 
 MORE, FEWER = Interval(0.07, 0.02, 0.12), Interval(0.01, -0.02, 0.04)
-COMPARED = RecallComparison(
+COMPARED = RequiredComparison(
     champion=Interval(0.78, 0.74, 0.82),
     gain=FEWER,
     cost_of_a_miss=6.1,
@@ -243,7 +273,7 @@ def test_a_champion_that_misses_the_required_recall_need_not_be_beaten(
     champion: Interval, gain: Interval, promote: bool
 ) -> None:
     compared = replace(COMPARED, champion=champion, gain=gain)
-    worse = replace(PAIRED, gain=Interval(-0.2, -0.3, -0.1), recall=compared)
+    worse = replace(PAIRED, gain=Interval(-0.2, -0.3, -0.1), required=compared)
     evidence = replace(_with(recall=ENOUGH), objective=RECALL, champion=worse)
     verdict = judge(evidence, LIMITS)
     assert promote == verdict.promote
@@ -253,7 +283,7 @@ def test_a_champion_that_misses_the_required_recall_need_not_be_beaten(
 @pytest.mark.parametrize("low", [0.001, 0.0, -0.004])
 def test_precision_that_is_bought_with_recall_is_no_gain(low: float) -> None:
     compared = replace(COMPARED, saved_cost_gain=Interval(0.02, low, 0.036))
-    paired = replace(PAIRED, recall=compared)
+    paired = replace(PAIRED, required=compared)
     verdict = judge(replace(_with(recall=ENOUGH), objective=RECALL, champion=paired), LIMITS)
     assert (low > 0) == verdict.promote
     bought = (

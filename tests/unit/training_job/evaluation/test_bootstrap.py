@@ -80,7 +80,12 @@ def test_counted_intervals_are_those_of_resampled_rows(
     _close(found, _by_rows(lambda rows: figure(labels[rows], called[rows])))
 
 
-OBJECTIVES = [F1, Objective(Cost(1.0, 5.0)), Objective(minimum_recall=0.8)]
+OBJECTIVES = [
+    F1,
+    Objective(Cost(1.0, 5.0)),
+    Objective(minimum_recall=0.8),
+    Objective(minimum_precision=0.5),
+]
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES, ids=lambda objective: objective.metric)
@@ -167,7 +172,7 @@ def test_a_miss_costs_what_the_thresholds_imply(
         version="1-00000000",
         seed=1,
     )
-    found = paired.recall
+    found = paired.required
     assert found is not None
     assert (thresholds[0] > thresholds[1]) == (paired.gain.low > 0)
     assert pytest.approx(cost_of_a_miss) == found.cost_of_a_miss
@@ -176,7 +181,38 @@ def test_a_miss_costs_what_the_thresholds_imply(
     assert surely_saves == (found.saved_cost_gain.low > 0)
 
 
-def test_only_a_required_recall_is_compared() -> None:
+@pytest.mark.parametrize(
+    ("thresholds", "spare", "cost_of_a_miss"),
+    [((0.1, 0.2), 0.0, 6.0), ((0.1, 0.2), 0.1, 9.0)],
+    ids=["lower threshold", "precision to spare"],
+)
+def test_a_required_precision_is_compared_and_a_lower_threshold_alone_gains_recall(
+    thresholds: tuple[float, float], spare: float, cost_of_a_miss: float
+) -> None:
+    rng = np.random.default_rng(3)
+    chances = rng.beta(0.3, 2.0, 20_000)
+    labels = rng.random(20_000) < chances
+    one, other = (chances >= threshold for threshold in thresholds)
+    paired = compare_pairwise(
+        labels,
+        one,
+        other,
+        {},
+        objective=Objective(minimum_precision=float(labels[other].mean()) - spare),
+        thresholds=thresholds,
+        version="1-00000000",
+        seed=1,
+    )
+    found = paired.required
+    assert found is not None
+    assert paired.gain.low > 0
+    assert pytest.approx(labels[one].mean() - labels[other].mean()) == found.gain.value
+    assert found.gain.high < 0
+    assert pytest.approx(cost_of_a_miss) == found.cost_of_a_miss
+    assert (spare > 0) == (found.saved_cost_gain.low > 0)
+
+
+def test_only_a_required_figure_is_compared() -> None:
     labels, scores = _sample()
     found = compare_pairwise(
         labels,
@@ -188,7 +224,7 @@ def test_only_a_required_recall_is_compared() -> None:
         version="1-00000000",
         seed=1,
     )
-    assert found.recall is None
+    assert found.required is None
 
 
 def test_the_same_answers_change_nothing() -> None:

@@ -370,9 +370,14 @@ def test_verdicts_on_the_same_test_rows_since_the_last_promotion_are_counted(qui
             "precision",
             "the highest precision with a recall of at least 0.85",
         ),
+        (
+            {"minimum_precision": 0.3},
+            "recall",
+            "the highest recall with a precision of at least 0.3",
+        ),
     ],
 )
-def test_a_cost_or_a_recall_decides_over_threshold_and_verdict(
+def test_a_cost_or_a_required_figure_decides_over_threshold_and_verdict(
     quick: World, target: dict[str, Any], metric: str, sentence: str
 ) -> None:
     usual = quick.evaluate("usual", PARAMS)

@@ -59,6 +59,41 @@ def test_a_required_recall_is_reached_on_new_rows_nine_times_in_ten(minimum: flo
     assert 0.85 <= np.mean(reached) <= 0.97
 
 
+@pytest.mark.parametrize(("minimum", "recall"), [(0.4, 0.78), (0.6, 0.48)])
+def test_a_required_precision_is_reached_on_new_rows(minimum: float, recall: float) -> None:
+    """Also by a model whose scores are too sure of themselves, as a fitted model's may be."""
+    objective, found = Objective(minimum_precision=minimum), []
+    fresh, others = _people(100_000, seed=1_000)
+    for seed in range(100):
+        labels, chances = _people(2_000, seed)
+        odds = (chances / (1 - chances)) ** 1.1
+        threshold = choose_threshold(labels, odds / (1 + odds), objective)
+        cut = (threshold / (1 - threshold)) ** (1 / 1.1)
+        called = others >= cut / (1 + cut)
+        found.append((fresh[called].mean() >= minimum, called[fresh].mean()))
+    reached, recalls = np.mean(found, axis=0)
+    assert reached >= 0.9
+    assert recalls >= recall
+
+
+def test_unequal_weights_make_a_required_precision_less_sure() -> None:
+    objective, found = Objective(minimum_precision=0.6), []
+    for seed in range(40):
+        labels, chances = _people(2_000, seed)
+        plain = choose_threshold(labels, chances, objective)
+        assert plain == choose_threshold(labels, chances, objective, np.full(2_000, 4.0))
+        weights = np.random.default_rng(seed + 1_000).lognormal(0, 1.5, 2_000)
+        found.append((plain, choose_threshold(labels, chances, objective, weights)))
+    plains, weighted = np.mean(found, axis=0)
+    assert weighted > plains + 0.03
+
+
+def test_a_precision_that_no_threshold_reaches_leaves_the_surest_one() -> None:
+    labels, chances = np.arange(40) < 4, np.linspace(0.3, 0.01, 40)
+    found = choose_threshold(labels, chances, Objective(minimum_precision=0.95))
+    assert 0.01 < found < 0.3
+
+
 def test_with_too_few_positives_to_be_sure_all_of_them_are_found() -> None:
     labels = np.array([True, False, True, False])
     found = choose_threshold(labels, np.array([0.9, 0.8, 0.3, 0.1]), Objective(minimum_recall=0.9))
@@ -85,6 +120,7 @@ def test_the_metrics_of_a_known_case() -> None:
     counts = [[80, 10, 4, 6]]
     assert pytest.approx(12 / 26) == evaluate_counts(F1, counts)[0]
     assert pytest.approx(6 / 16) == evaluate_counts(Objective(minimum_recall=0.6), counts)[0]
+    assert pytest.approx(6 / 10) == evaluate_counts(Objective(minimum_precision=0.6), counts)[0]
     # Five for each of 4 misses and one for each of 10 alarms; "no to all" costs 10 times 5.
     assert pytest.approx(1 - 30 / 50) == evaluate_counts(Objective(Cost(1.0, 5.0)), counts)[0]
 
@@ -100,3 +136,5 @@ def test_the_best_constant_answer() -> None:
     assert pytest.approx(0.8 / 1.4) == evaluate_constant(F1, labels)
     assert pytest.approx(0.4) == evaluate_constant(Objective(minimum_recall=0.9), labels)
     assert pytest.approx(0.0) == evaluate_constant(Objective(Cost(1.0, 5.0)), labels)
+    assert 0 == evaluate_constant(Objective(minimum_precision=0.41), labels)
+    assert 1 == evaluate_constant(Objective(minimum_precision=0.4), labels)

@@ -325,7 +325,10 @@ def _choose_session(
     stage: Annotated[str | None, typer.Option(help="Work on this stage of an AWS account.")] = None,
     name: Name = None,
     local: Annotated[
-        Path, typer.Option(help="Folder of everything that this machine keeps.", metavar="DIR")
+        Path,
+        typer.Option(
+            envvar="OPS_LOCAL", help="Folder of everything that this machine keeps.", metavar="DIR"
+        ),
     ] = ROOT / ".local",
 ) -> None:
     ctx.obj = Session(stage=stage, name=name, folder=local.resolve(), environ=os.environ)

@@ -38,7 +38,12 @@ def build(app: App, settings: Settings) -> None:
         mlflow_url=tracking_url,
     )
     serving = ServingStack(
-        app, names.stack("Serving"), settings=settings, target=target, storage=storage
+        app,
+        names.stack("Serving"),
+        settings=settings,
+        target=target,
+        storage=storage,
+        training=training,
     )
     MonitoringStack(
         app,

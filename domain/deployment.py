@@ -95,6 +95,11 @@ class Names:
         return f"{self.base}-drift"
 
     @property
+    def people(self) -> str:
+        """How the name of the role begins that acts for who signed in: ``circle-dev-people``."""
+        return f"{self.base}-people"
+
+    @property
     def erasure(self) -> str:
         """The family of the tasks that may delete rows of people: ``circle-dev-erasure``."""
         return f"{self.base}-erasure"

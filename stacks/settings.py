@@ -76,6 +76,11 @@ class Settings:
         )
 
     @property
+    def has_login(self) -> bool:
+        """Whether people sign in."""
+        return self.stage.login != "none"
+
+    @property
     def shares_tracking(self) -> bool:
         """Whether the tracking server is another deployment's; an emulator's is a process."""
         return self.target == "aws" and self.tracking != self.names

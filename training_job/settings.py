@@ -26,8 +26,8 @@ class Settings(Environment):
     `worker_...`: where and how a step starts the tasks that work for it; several names are joined
     by commas.
 
-    `guard_principal` and `probation_principal`: how the ARNs of those parts begin after the
-    account's number, such as ``assumed-role/circle-dev-guard/``.
+    `guard_principal`, `probation_principal` and `people_principal`: how the ARNs of those parts
+    begin after the account's number, such as ``assumed-role/circle-dev-guard/``.
     """
 
     data_bucket: str
@@ -48,6 +48,7 @@ class Settings(Environment):
     replay_days: int = 30
     guard_principal: str = ""
     probation_principal: str = ""
+    people_principal: str | None = None
     delivery_seconds: int = 0
     engine: str = "local"
     workers: int = 0

@@ -125,6 +125,7 @@ class Context:
             principals={
                 "guard": settings.guard_principal,
                 "probation": settings.probation_principal,
+                "people": settings.people_principal or "",
             },
         )
 

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from domain.api import people
 from domain.api.answer_schemas import describe_answers
+from domain.api.change_routes import ROUTES as CHANGES
 from domain.api.dashboard_routes import ROUTES, TAGS, Route
 from domain.api.requests import MAXIMUM_BYTES, MAXIMUM_ENTRIES, MAXIMUM_EXPLAINED
 from domain.api.schemas import (
@@ -28,6 +29,7 @@ _PROBLEMS = {
     "401": "Nobody signed in, or the sign-in has ended.",
     "403": "The API key is missing or wrong, or somebody who signed in may not do this.",
     "404": "There is no such thing.",
+    "409": "There is nothing to change: it is so already, or nothing waits.",
     "413": f"The body is larger than {MAXIMUM_BYTES:,} bytes.",
     "415": "The body is not application/json in UTF-8.",
     "429": "Too many requests; wait and send it again.",
@@ -51,6 +53,7 @@ def build_document(
     `typical`: values of the features for the example. `has_login`: whether people sign in.
     """
     paths = _paths(contract, typical)
+    shown = (*ROUTES, *(CHANGES if has_login else ()))
     keyed: Schema = {"ApiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"}}
     if has_login:
         keyed |= _SIGN_IN
@@ -70,7 +73,7 @@ def build_document(
         "components": {
             "securitySchemes": keyed,
             "schemas": build_components(contract)
-            | describe_answers(*(route.answer for route in ROUTES if route.answer)),
+            | describe_answers(*(route.answer for route in shown if route.answer)),
         },
     }
 
@@ -148,7 +151,7 @@ def _for_people(operation: Schema) -> Schema:
 
 def _dashboard_paths(has_login: bool) -> dict[str, Schema]:
     paths: dict[str, Schema] = {}
-    for route in ROUTES:
+    for route in (*ROUTES, *(CHANGES if has_login else ())):
         operation = _operation(route)
         if has_login and not route.keyless:
             operation = _for_people(operation)

@@ -14,7 +14,7 @@ from domain.errors import DomainError
 Permission = Literal["read", "operate", "approve"]
 GROUPS: Mapping[Permission, str] = {
     "read": "Sees the dashboard, drift runs, predictions without features, and models.",
-    "operate": "Starts drift runs, acknowledges incidents and sends labels; may read, too.",
+    "operate": "Starts drift runs and rollbacks, acknowledges, and sends labels; may read, too.",
     "approve": "Answers a model that waits for an approval; may read, too.",
 }
 """The groups, each with what its members may do. One who may operate doesn't approve by that."""

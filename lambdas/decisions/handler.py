@@ -39,6 +39,7 @@ def handler(event: Mapping[str, Any], _: object) -> dict[str, str | None]:
         ),
         notices=Notices(settings.operator_command, settings.api_url),
         identify=partial(identify, aws.client("sts")),
+        principals={"people": settings.people_principal or ""},
         now=time.time_ns() // 1_000_000,
     )
     return {"notified": subject}

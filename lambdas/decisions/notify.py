@@ -10,7 +10,7 @@ from adapters.s3 import Bucket, Conflict
 from adapters.webhook.webhook import Webhook, WebhookRefused
 from domain import keys
 from domain.errors import BadRecord
-from domain.model.actor import UNPROVEN
+from domain.model.actor import UNPROVEN, Part
 from domain.model.proposal import Answer, Proposal
 from domain.training.steps import Approval
 from lambdas.decisions.notices import Notice, Notices
@@ -49,19 +49,21 @@ def notify(
     channels: Channels,
     notices: Notices,
     identify: Identify,
+    principals: Mapping[Part, str],
     now: int,
 ) -> str | None:
     """Handle one event; returns the subject of the notice that it led to, None without one.
 
-    `now`: UTC milliseconds. Safe to repeat, in any order of the events. Raises MailRefused,
-    WebhookRefused and BadRecord.
+    `principals`: see `Caller.name`. `now`: UTC milliseconds. Safe to repeat, in any order of the
+    events. Raises MailRefused, WebhookRefused and BadRecord.
     """
     if detail_type == "PromotionProposed":
         proposal = Proposal.from_detail(detail)
         _record(reports, proposal)
         return _send(notices.propose(proposal), reports, channels, now)
     if detail_type in ANSWERS:
-        found = _settle(reports, detail, ANSWERS[detail_type], identify, now)
+        answered_by = _name_answerer(detail, identify, principals)
+        found = _settle(reports, detail, ANSWERS[detail_type], answered_by, now)
         return (
             None
             if found.answer == "approved"
@@ -90,7 +92,7 @@ def _record(reports: Bucket, proposal: Proposal) -> None:
 
 
 def _settle(
-    reports: Bucket, detail: Mapping[str, Any], answer: Answer, identify: Identify, now: int
+    reports: Bucket, detail: Mapping[str, Any], answer: Answer, answered_by: str, now: int
 ) -> Proposal:
     """Note the answer and who gave it, also where the proposal's own event has not arrived yet."""
     execution = str(detail["execution"])
@@ -103,7 +105,7 @@ def _settle(
         token="",
     )
     expired = bool(detail.get("expired"))
-    by = None if expired else _identify(detail.get("answer"), unknown.name, identify)
+    by = None if expired else answered_by
     said = "" if answer == "approved" else " ".join(unknown.reasons)
     settled = unknown
 
@@ -117,11 +119,15 @@ def _settle(
     return settled
 
 
-def _identify(answer: object, execution: str, identify: Identify) -> str:
-    """The principal that answered, by the proof that the answer carries."""
+def _name_answerer(
+    detail: Mapping[str, Any], identify: Identify, principals: Mapping[Part, str]
+) -> str:
+    """Who answered, by the proof that the answer carries."""
     with suppress(BadRecord):
-        caller = Approval.from_dict(answer).caller
-        return (identify(caller.proof, execution) if caller else None) or UNPROVEN
+        caller = Approval.from_dict(detail.get("answer")).caller
+        if caller is not None:
+            execution = str(detail["execution"]).rsplit(":", 1)[-1]
+            return caller.name(identify(caller.proof, execution), principals)
     return UNPROVEN
 
 

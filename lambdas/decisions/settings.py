@@ -9,6 +9,7 @@ from domain.environment import Environment
 class Settings(Environment):
     """`operator_command`: how the operator's command line is called for this deployment.
 
+    `people_principal`: how the ARN of the role that acts for people begins; unset without a login.
     `webhook_...`: see `monitoring_job.settings`.
     """
 
@@ -21,3 +22,4 @@ class Settings(Environment):
     webhook_format: str | None = None
     webhook_secret_arn: str | None = None
     webhook_allow_private: bool = False
+    people_principal: str | None = None

@@ -43,6 +43,7 @@ class Decisions(Construct):
         webhook: WebhookChannel,
         api_url: str,
         operator_command: str,
+        people_principal: str | None,
     ) -> None:
         super().__init__(scope, construct_id)
         decisions = ZipFunction(
@@ -59,6 +60,7 @@ class Decisions(Construct):
                 mail_from=settings.mail_from,
                 mail_to=settings.mail_to,
                 configuration_set=mail.configuration_set,
+                people_principal=people_principal,
                 **webhook.settings(),
             ).to_env(),
             key=storage.key,

@@ -14,6 +14,7 @@ from constructs import Construct
 from domain.events import SOURCE
 from stacks.common import grants
 from stacks.common.outputs import write_outputs
+from stacks.common.people import find_people
 from stacks.monitoring.alarms import Alarms
 from stacks.monitoring.board import Board
 from stacks.monitoring.decisions import Decisions
@@ -97,6 +98,7 @@ class MonitoringStack(Stack):
             webhook=webhook,
             api_url=serving.api_url,
             operator_command=target.operator_command(settings.names),
+            people_principal=find_people(settings, target),
         )
         alarms = Alarms(
             self,

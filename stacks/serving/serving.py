@@ -10,11 +10,13 @@ from stacks.common import grants
 from stacks.common.function import Libraries, ZipFunction
 from stacks.common.outputs import write_outputs
 from stacks.serving.api import KeyedApi
+from stacks.serving.changes import Changes
 from stacks.serving.dashboard import Dashboard
 from stacks.serving.sign_in import SignIn
 from stacks.settings import Settings
 from stacks.storage.storage import StorageStack
 from stacks.target import Target
+from stacks.training.training import TrainingStack
 
 GATEWAY_TIMEOUT = Duration.seconds(29)
 """API Gateway stops waiting then, so a function that worked on would work for nobody."""
@@ -31,6 +33,7 @@ class ServingStack(Stack):
         settings: Settings,
         target: Target,
         storage: StorageStack,
+        training: TrainingStack,
     ) -> None:
         super().__init__(scope, construct_id, termination_protection=settings.stage.retain)
         self._settings, self._storage = settings, storage
@@ -61,13 +64,23 @@ class ServingStack(Stack):
         if sign_in:
             self.api.add("POST", "/people/predict", self.predictor.function, caller="person")
             self.api.add("POST", "/people/labels", self.labels.function, caller="person")
+            Changes(
+                self,
+                "Changes",
+                settings=settings,
+                libraries=self._libraries,
+                timeout=GATEWAY_TIMEOUT,
+                storage=storage,
+                training=training,
+                api=self.api,
+            )
             outputs["user_pool"] = sign_in.pool.user_pool_id
         write_outputs(self, **outputs)
 
     def _sign_in(self, target: Target) -> SignIn | None:
         """The user pool, where people sign in; its tokens open the API's routes for people."""
         settings = self._settings
-        if settings.stage.login == "none":
+        if not settings.has_login:
             return None
         sign_in = SignIn(
             self,
@@ -91,7 +104,7 @@ class ServingStack(Stack):
                 log_stream=storage.prediction_log.stream.stream_name,
                 metrics_namespace=self._settings.names.metrics_namespace,
                 context=self._settings.context_text or None,
-                has_login=(self._settings.stage.login != "none") or None,
+                has_login=self._settings.has_login or None,
             ).to_env(),
             # 55 MB are used; the rest is for the processor that comes with it, 0.58 of one. What
             # computes (a cold start, a batch, an explanation) takes half the time it would with 512

@@ -12,6 +12,7 @@ from stacks.common import grants
 from stacks.common.function import architecture, name_role
 from stacks.common.logs import create_log_group
 from stacks.common.nag import acknowledge, wildcard_finding
+from stacks.common.people import find_people
 from stacks.settings import Settings
 from stacks.storage.storage import StorageStack
 from stacks.target import Target
@@ -70,6 +71,7 @@ class TrainingTaskDefinition(Construct):
                 contract=settings.contract_text,
                 guard_principal=target.principal(name_role(settings.names.guard)),
                 probation_principal=target.principal(name_role(settings.names.drift)),
+                people_principal=find_people(settings, target),
                 **{
                     "processes": target.tuning_processes(cpu),
                     "delivery_seconds": target.delivery_seconds(stage.stream_seconds),

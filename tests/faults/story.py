@@ -386,6 +386,7 @@ class Story:
                 reports=self.bucket,
                 channels=Channels(self._notifier().mailer),
                 notices=Notices("python -m ops", "https://api.example.org/v1"),
+                principals={},
                 identify=lambda proof, _: f"arn:{proof}",
                 now=time.time_ns() // 1_000_000,
             )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from domain.api import people
+from domain.api import change_routes, people
 from domain.api.people import GROUPS
 from lambdas.dashboard.settings import Settings as DashboardSettings
 from ops.bill.cost_idle import Stage as Bill
@@ -18,7 +18,8 @@ from tests.infra.test_serving import KEYED, KEYLESS, routes
 from tests.repository import ROOT
 
 SERVICES = {"POST /predict", "POST /labels", "GET /model", "GET /health"}
-PEOPLES = KEYED - SERVICES | {f"{method} {path}" for method, path in people.ROUTES}
+CHANGES = {f"{route.method.upper()} {route.path}" for route in change_routes.ROUTES}
+PEOPLES = KEYED - SERVICES | {f"{method} {path}" for method, path in people.ROUTES} | CHANGES
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +81,17 @@ def test_the_dashboard_knows_where_people_sign_in(login: Assembly) -> None:
     assert url.startswith(f"https://{login.text(domain)}.")
 
 
+def test_promotions_and_answers_know_the_role_that_acts_for_people(login: Assembly) -> None:
+    role = login.resource("AWS::IAM::Role", "ChangesPeopleRole").properties["RoleName"]
+    expected = f"assumed-role/{login.text(role)}/"
+    notifier = login.resource("AWS::Lambda::Function", "DecisionsNotifierFunction").properties
+    assert expected == login.text(notifier["Environment"]["Variables"]["PEOPLE_PRINCIPAL"])
+    for task in login.resources("AWS::ECS::TaskDefinition", "Training"):
+        (container,) = task.properties["ContainerDefinitions"]
+        found = {each["Name"]: login.text(each["Value"]) for each in container["Environment"]}
+        assert expected == found["PEOPLE_PRINCIPAL"]
+
+
 def test_access_logs_name_the_person_and_the_gateway_says_who_must_sign_in(
     login: Assembly,
 ) -> None:
@@ -109,8 +121,12 @@ def test_without_a_login_there_is_nothing_of_it(aws: Assembly, emulator: Assembl
         kinds = {resource.kind for resource in assembly.resources()}
         assert not [kind for kind in kinds if "Cognito" in kind or "Authorizer" in kind]
         assert "UserPool" not in assembly.templates["Serving"]["Outputs"]
-        text = json.dumps(assembly.templates["Serving"])
-        assert not [word for word in ("SIGN_IN", "HAS_LOGIN", "people") if word in text]
+        text = json.dumps(list(assembly.templates.values()))
+        assert not [
+            word
+            for word in ("SIGN_IN", "HAS_LOGIN", "/people", "PEOPLE_", "Changes")
+            if word in text
+        ]
 
 
 @pytest.mark.parametrize("name", ["paws", "cognito1"])

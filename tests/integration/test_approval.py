@@ -123,6 +123,7 @@ class Stage:
                     reports=self.bucket,
                     channels=Channels(self.outbox),  # type: ignore[arg-type]  # it only sends
                     notices=Notices("python -m ops", "http://localhost"),
+                    principals={},
                     identify=partial(identity.identify, self.aws("sts")),
                     now=time.time_ns() // 1_000_000,
                 )
@@ -223,6 +224,7 @@ def test_an_answer_that_arrives_before_its_proposal_is_kept(bucket: Bucket) -> N
             reports=bucket,
             channels=Channels(outbox),  # type: ignore[arg-type]  # it only sends
             notices=notices,
+            principals={},
             identify=lambda *_: None,
             now=1,
         )

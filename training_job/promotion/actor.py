@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from domain.model.actor import GATE, UNPROVEN, Automation, Caller
+from domain.model.actor import GATE, UNPROVEN, Caller, Part
 from domain.training.steps import Approval, Prepared
 from training_job.inputs import State
 
@@ -16,16 +16,13 @@ class Actors:
     """`principals`: how the principal of each part of the loop begins, after ARN and account."""
 
     identify: Identify
-    principals: Mapping[Automation, str]
+    principals: Mapping[Part, str]
 
     def name(self, caller: Caller | None) -> str:
-        """``guard`` or ``probation``, the principal's ARN, or ``unproven``."""
-        arn = self.identify(caller.proof) if caller else None
-        if caller is None or arn is None:
+        """A part of the loop, a person, the principal's ARN, or ``unproven``."""
+        if caller is None:
             return UNPROVEN
-        expected = self.principals.get(caller.acts_as, "") if caller.acts_as else ""
-        is_part = bool(expected) and arn.split(":", 5)[-1].startswith(expected)
-        return str(caller.acts_as) if is_part else arn
+        return caller.name(self.identify(caller.proof), self.principals)
 
     def of_promotion(self, state: State) -> str:
         """Who approved the version, or started the execution; the gate if neither is proven."""

@@ -272,6 +272,22 @@ WEBHOOK: Documented = {
 }
 """What the roles of a stage with a webhook need beyond `DOCUMENTED`."""
 
+LOGIN: Documented = {
+    "ChangesPeopleRole": {
+        LAMBDA: log_of("ChangesPeople"),
+        "to change what serves for somebody who signed in: tests/integration/sign_in": [
+            ("states:StartExecution states:SendTaskSuccess", [MACHINE]),
+            (
+                "s3:GetObject",
+                [POINTER, f"{BUNDLE}/bundle.json.gz", f"{REPORTS}/proposals/train-1.json"],
+            ),
+            ("s3:ListBucket", [MODELS, REPORTS]),
+        ],
+        ENCRYPTION: [("kms:Decrypt", [KEY])],
+    },
+}
+"""What the roles of a stage with a login need beyond `DOCUMENTED`."""
+
 PROD: Documented = {
     # Traces, which only prod pays for.
     **{

@@ -21,6 +21,7 @@ from tests.infra.security.documented import (
     EXECUTION,
     KEY,
     LOCK,
+    LOGIN,
     MACHINE,
     MODELS,
     POINTER,
@@ -43,7 +44,7 @@ from tests.infra.security.rights import (
 )
 
 
-@pytest.fixture(scope="module", params=["dev", "prod", "webhook"])
+@pytest.fixture(scope="module", params=["dev", "prod", "webhook", "login"])
 def stage(
     request: pytest.FixtureRequest,
     synthesise: Callable[[str, str], Assembly],
@@ -51,10 +52,12 @@ def stage(
 ) -> Stage:
     """What a stage's roles may and must do; prod's names are written as dev's.
 
-    `webhook` is dev with a webhook.
+    `webhook` is dev with a webhook, `login` dev with a login.
     """
     if request.param == "webhook":
         return Stage.of(read_policies(varied("aws", webhook="json")), DOCUMENTED, WEBHOOK)
+    if request.param == "login":
+        return Stage.of(read_policies(varied("aws", login="cognito")), DOCUMENTED, LOGIN)
     further = [PROD] if request.param == "prod" else []
     return Stage.of(read_policies(synthesise("aws", request.param)), DOCUMENTED, *further)
 

@@ -21,6 +21,8 @@ PASSED = {
     "GET /health": "key",
     "POST /people/predict": SIGNED_IN,
     "POST /people/labels": "operate",
+    "POST /people/rollbacks": "operate",
+    "POST /people/approvals": "approve",
     "GET /monitoring/overview": SIGNED_IN,
     "GET /monitoring/trends": SIGNED_IN,
     "GET /monitoring/incidents": SIGNED_IN,

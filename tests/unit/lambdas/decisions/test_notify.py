@@ -67,6 +67,7 @@ class World:
             reports=self.s3.bucket(),
             channels=Channels(self.outbox, self.hook),  # type: ignore[arg-type]  # they only send
             notices=Notices("python -m ops --stage dev", "https://api.example.org/v1"),
+            principals={},
             identify=lambda proof, execution: f"arn:{proof}:{execution}" if proof else None,
             now=NOW,
         )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.model.actor import GATE, UNPROVEN, Automation, Caller
+from domain.model.actor import GATE, UNPROVEN, Caller, Part
 from domain.typed_json import Json
 from training_job.inputs import ExecutionInput, State
 from training_job.promotion.actor import Actors
@@ -24,9 +24,7 @@ ACTORS = Actors(PROOFS.get, {"guard": "assumed-role/circle-dev-guard/", "probati
         ("forged", "guard", UNPROVEN),
     ],
 )
-def test_a_caller_is_what_its_proof_says(
-    proof: str, acts_as: Automation | None, expected: str
-) -> None:
+def test_a_caller_is_what_its_proof_says(proof: str, acts_as: Part | None, expected: str) -> None:
     assert expected == ACTORS.name(Caller(proof=proof, acts_as=acts_as))
 
 

@@ -1,7 +1,7 @@
 // @ts-check
 // Models: the ledger with its reasons, model cards, two versions side by side, and how to roll back.
 
-import { call } from "./api.js";
+import { call, hasLogin } from "./api.js";
 import { count, fixed, moment, percent, words } from "./format.js";
 import {
   GROUP_FIGURES,
@@ -20,6 +20,9 @@ import {
   report as reportFailure,
   table,
 } from "./parts.js";
+
+/** How somebody who signed in changes what serves; others use the command line. */
+const changes = hasLogin ? await import("./changes.js") : null;
 
 const LOWER_IS_BETTER = ["brier", "log_loss", "calibration_error", "relative_calibration_error"];
 
@@ -137,7 +140,7 @@ function compareCard(found, signal) {
   return card("Compare two versions", {}, form, place);
 }
 
-function rollbackCard(found) {
+function rollbackCard(found, signal) {
   if (!found.champion) return null;
   const previous = found.champion.previous?.version;
   const other = previous ?? found.versions.find((name) => name !== found.champion.version);
@@ -150,7 +153,7 @@ function rollbackCard(found) {
           versionLink(previous),
           ". The registry follows; predictions change within a minute.",
         ),
-        command(found.rollback_command),
+        changes ? changes.rollBack(previous, signal) : command(found.rollback_command),
       ]
     : h("p", { class: "note" }, "The first champion is serving, so there is no earlier one to go back to.");
   const elsewhere = other
@@ -179,9 +182,9 @@ function ledgerCard(found) {
 }
 
 /** A model that passed the gate and waits for an operator. */
-function waitingCard({ version, expires_at: until, approve_command: approve }) {
+function waitingCard({ version, expires_at: until, approve_command: approve }, signal) {
   const text = [versionLink(version), ` passed the gate and waits for an approval until ${moment(until)} UTC.`];
-  return card("Waits for approval", {}, h("p", {}, text), command(approve));
+  return card("Waits for approval", {}, h("p", {}, text), changes ? changes.answer(version, signal) : command(approve));
 }
 
 export async function models({ signal }) {
@@ -198,10 +201,10 @@ export async function models({ signal }) {
       "div",
       { class: "stack" },
       title,
-      ...found.waiting.map(waitingCard),
+      ...found.waiting.map((waiting) => waitingCard(waiting, signal)),
       ledgerCard(found),
       compareCard(found, signal),
-      rollbackCard(found),
+      rollbackCard(found, signal),
     ),
   };
 }

@@ -10,9 +10,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import requests
 
+from domain.model.champion import ModelRef
 from ops.target import Target
 
 PASSWORD = "Correct-horse-9-battery"
+OLD, NEW = ModelRef.of(1, "a" * 64), ModelRef.of(2, "b" * 64)
+"""The champion before, and the one that serves."""
 
 
 @dataclass(frozen=True)

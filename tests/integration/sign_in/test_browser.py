@@ -7,7 +7,7 @@ import pytest
 
 from tests.browser import chromium
 from tests.integration.dashboard.visits import DESKTOP, PATIENCE, barriers
-from tests.integration.sign_in.people import PASSWORD, Pool
+from tests.integration.sign_in.people import OLD, PASSWORD, Pool
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -74,6 +74,26 @@ def test_an_ended_sign_in_asks_again_and_goes_on_there(pool: Pool, page: "Page")
     assert [] == barriers(page)
     _sign_in(page, "late@example.org")
     page.get_by_role("heading", name="Drift").wait_for()
+
+
+@pytest.mark.usefixtures("serving")
+def test_who_may_operate_rolls_back_after_a_question_and_who_reads_is_refused(
+    pool: Pool, page: "Page"
+) -> None:
+    pool.add("operator@example.org", "operate")
+    pool.add("onlooker@example.org", "read")
+    for mail, said in (
+        ("onlooker@example.org", "You lack the group operate"),
+        ("operator@example.org", "The rollback has started"),
+    ):
+        page.goto(f"{pool.page}#/models")
+        _sign_in(page, mail)
+        page.get_by_role("button", name=f"Roll back to {OLD.version}").click()
+        page.get_by_role("button", name=f"Yes, let {OLD.version} serve").click()
+        page.locator("#main").get_by_text(said).wait_for()
+        assert [] == barriers(page)
+        page.get_by_role("button", name=f"Sign out {mail}").click()
+        page.get_by_role("button", name="Sign in", exact=True).wait_for()
 
 
 def test_a_code_that_this_tab_did_not_ask_for_is_not_taken(pool: Pool, page: "Page") -> None:

@@ -1,32 +1,15 @@
 """A rollback that a person starts: the machine gets it with a proof and the person's name."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 import requests
 
 from adapters.identity import identify
-from domain import keys
 from domain.model.actor import Caller
-from domain.model.champion import Champion, ModelRef
-from tests.integration.sign_in.people import Pool
+from tests.integration.sign_in.people import OLD, Pool
 
-OLD, NEW = ModelRef.of(1, "a" * 64), ModelRef.of(2, "b" * 64)
 MAIL = "boss@example.org"
-
-
-@pytest.fixture
-def serving(pool: Pool) -> Iterator[None]:
-    """A second champion serves."""
-    models, champion = pool.target.bucket("models"), None
-    for ref in (OLD, NEW):
-        models.put(ref.bundle_key, b"{}")
-        champion = Champion.successor(champion, ref, action="promote", execution="e", now=1)
-    assert champion is not None
-    models.put(keys.CHAMPION, champion.to_json())
-    yield
-    pool.target.client("s3").delete_object(Bucket=models.name, Key=keys.CHAMPION)
 
 
 @pytest.mark.usefixtures("serving")

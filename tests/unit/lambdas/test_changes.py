@@ -10,12 +10,14 @@ from adapters.api.rest import Answer
 from adapters.model_store import ModelStore
 from adapters.telemetry import Telemetry
 from domain import keys, times
+from domain.api.change_routes import LONGEST_REASON
 from domain.model.actor import Caller
 from domain.model.champion import Champion, ModelRef
 from domain.model.proposal import Proposal
 from domain.training.steps import Approval
 from lambdas.changes.change import Changes
 from lambdas.changes.routes import ChangeRoutes, build
+from tests.repository import ROOT
 from tests.unit.fakes import FakeS3, api_event, client_error, make_sts, problem_of
 
 MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:circle-dev-training"
@@ -200,3 +202,7 @@ def test_a_proof_of_the_functions_role_names_the_person_and_any_other_itself() -
     for acts_as, person in (("people", None), ("guard", "ada@example.org"), (None, "x")):
         document = {"proof": "p", "acts_as": acts_as} | ({"person": person} if person else {})
         assert not Caller.is_valid(document)
+
+
+def test_the_pages_form_takes_the_reasons_that_the_api_takes() -> None:
+    assert f"LONGEST_REASON = {LONGEST_REASON};" in (ROOT / "web" / "changes.js").read_text()

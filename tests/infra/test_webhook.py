@@ -1,6 +1,7 @@
 """A stage has a webhook's secret and what reads it only if it wants a webhook."""
 
 import json
+import string
 from collections.abc import Callable
 
 import pytest
@@ -46,7 +47,7 @@ def test_the_generated_secret_is_a_key_without_an_url(hooked: Assembly) -> None:
     secret = hooked.resource("AWS::SecretsManager::Secret", "WebhookSecret").properties
     assert "{DataKey.Arn}" == hooked.text(secret["KmsKeyId"])
     generated = secret["GenerateSecretString"]
-    assert generated["ExcludePunctuation"] is True
+    assert set(string.punctuation) == set(generated["ExcludeCharacters"])
     key = ("aB3" * 64)[: generated["PasswordLength"]]  # any letters and digits
     document = json.loads(generated["SecretStringTemplate"]) | {generated["GenerateStringKey"]: key}
     assert WebhookSecret(key=key) == WebhookSecret.from_json(json.dumps(document))

@@ -19,6 +19,7 @@ import pandas as pd
 
 from domain import keys
 from domain.drift.retraining import Decision
+from domain.events import SOURCE
 from domain.model.champion import LedgerEntry
 from domain.model.probation import Probation
 from ops import executions
@@ -142,6 +143,23 @@ class LearningStage:
         """The guard's next decision after so many."""
         assert wait_until(lambda: len(self.read_decisions()) > earlier, seconds=PATIENCE_SECONDS)
         return self.read_decisions()[-1]
+
+    def detect(self, run_id: str) -> Decision:
+        """Put another detection on the bus, and see what the guard decides."""
+        earlier = len(self.read_decisions())
+        client: Any = self.target.client("events")
+        detail = {"transition": "open", "runs": [{"run_id": run_id}]}
+        client.put_events(
+            Entries=[
+                {
+                    "Source": SOURCE,
+                    "DetailType": "DriftDetected",
+                    "EventBusName": self.target.deployment.event_bus,
+                    "Detail": json.dumps(detail),
+                }
+            ]
+        )
+        return self.await_decision(earlier)
 
     def follow(self, decision: Decision) -> executions.Result:
         """The training that a decision started, at its end."""

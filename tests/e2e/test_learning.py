@@ -2,7 +2,8 @@
 before ended.
 
 Labels for the sick alone give no verdict. Then outcomes change, labels tell, the guard trains, the
-gate decides, and the incident closes. A promotion that proves wrong is taken back.
+gate decides, and the incident closes. A training that does not help keeps the champion. A promotion
+that proves wrong is taken back.
 """
 
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 from domain import keys
 from domain.training.steps import Evaluated, Prepared
 from ops.local.processes import wait_until
-from tests.e2e.conftest import plant_version
+from tests.e2e.conftest import ops, plant_version
 from tests.e2e.learning_stage import (
     DAY,
     PATIENCE_SECONDS,
@@ -82,6 +83,28 @@ def test_a_changed_concept_is_learned_from_selective_labels_and_the_incident_clo
     assert "Recovered" in subject
     assert mails + 2 == len(stage.read_subjects())
     assert stage.version == evaluated.version
+
+
+def test_a_training_that_does_not_help_keeps_the_champion_and_the_guard_stops_asking(
+    stage: LearningStage,
+) -> None:
+    before, earlier = stage.version, len(stage.read_decisions())
+    scored = stage.score(people(FEWER, seed=30, changed=True))
+    coins = np.random.default_rng(30).random(FEWER) < 0.5  # no model can learn them
+    stage.label(scored, np.ones(FEWER, bool), coins)
+    assert "performance_drop" == stage.check(scored).outcome
+    evaluated = stage.follow(stage.await_decision(earlier)).step(Evaluated)
+    assert evaluated is not None
+    assert not evaluated.promote, evaluated.reasons
+    assert before == stage.version
+
+    stage.label(scored, np.arange(FEWER) < 200, coins)  # new labels, so there is something to learn
+    stage.set_variables("RetrainingGuard", COOL_DOWN_HOURS="1")
+    refused = stage.detect("more coins")
+    assert refused.execution is None
+    assert "did not help" in refused.reason
+    assert refused.reason in ops(stage.target.folder, "status").stdout.replace("\n", " ")
+    stage.set_variables("RetrainingGuard", COOL_DOWN_HOURS="0")
 
 
 def test_a_promotion_that_proves_wrong_is_taken_back_once(stage: LearningStage) -> None:

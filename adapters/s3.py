@@ -79,6 +79,11 @@ class Bucket:
         """
         return self._get(key, limit)
 
+    def get_end(self, key: str, limit: int) -> bytes:
+        """The last `limit` bytes of an object that isn't empty, or all of a smaller one."""
+        answer = self.client.get_object(Bucket=self.name, Key=key, Range=f"bytes=-{limit}")
+        return _drain(answer["Body"], None)
+
     def decode(
         self, key: str, decode: Callable[[bytes], T], *, limit: int | None = None
     ) -> tuple[T, str] | None:

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from domain.times import DAY_MS
 from tabular.log_objects import LogObjects
+from tabular.log_queries import LogQueries
 from tabular.models import Models
 from tabular.reading import read_window
 
@@ -27,13 +28,14 @@ class Past(NamedTuple):
 class History:
     """The log before the day that starts at `start` (UTC milliseconds); read when first asked.
 
-    At most `sample_rows` of each version are read for either part.
+    At most `sample_rows` of each version are read for either part. `queries` reads large parts.
     """
 
     log: LogObjects
     models: Models
     start: int
     sample_rows: int
+    queries: LogQueries | None = None
 
     def find(self, version: str, *, minimum_rows: int) -> Past | None:
         """The rows that the version itself logged; None if either part has too few."""
@@ -68,5 +70,6 @@ class History:
             start=start,
             end=start + length * DAY_MS,
             sample_rows=rows,
+            queries=self.queries,
         )
         return {version: sample.finish().table for version, sample in contents.samples.items()}

@@ -20,6 +20,7 @@ from monitoring_job.drawn_labels import DrawnLabels, load_drawn_labels
 from monitoring_job.history import History
 from monitoring_job.run import Run, count_rows, evaluate_version
 from tabular.log_objects import LogObjects
+from tabular.log_queries import LogQueries
 from tabular.models import Models
 from tabular.reading import load_window
 from tabular.sample import SampledRows
@@ -27,11 +28,12 @@ from tabular.sample import SampledRows
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:
-    """The buckets of the job."""
+    """The buckets of the job; `queries` reads windows of the log that are too large to stream."""
 
     models: Bucket
     predictions: Bucket
     reports: Bucket
+    queries: LogQueries | None = None
 
 
 def monitor(
@@ -58,6 +60,7 @@ def monitor(
         wanted=request.window,
         now=times.to_millis(now),
         sample_rows=sample_rows,
+        queries=stores.queries,
     )
 
     drawn = load_drawn_labels(
@@ -81,7 +84,13 @@ def monitor(
         )
 
     is_a_day = window.start % times.DAY_MS == 0 and window.end - window.start == times.DAY_MS
-    history = History(log=log, models=models, start=window.start, sample_rows=sample_rows)
+    history = History(
+        log=log,
+        models=models,
+        start=window.start,
+        sample_rows=sample_rows,
+        queries=stores.queries,
+    )
 
     def evaluate(version: str) -> Run:
         rows = window.rows[version]

@@ -12,8 +12,10 @@ class Settings(Environment):
     `api_url` is the base of the links in mails, whose subjects say `stage`, such as ``churn-dev``.
     `mail_from` and `mail_to` are addresses, and `configuration_set` is SES's. A version with fewer
     than `minimum_rows` predictions in a window gets no verdict. Statistics and reports use at most
-    `sample_rows` predictions. `context`: the deployed contract's context columns and segments, as
-    `DeployedContext.to_text` writes them.
+    `sample_rows` predictions. A window with more than `athena_rows` is read by queries of the
+    `database` in the `workgroup`; without these two, every window is streamed.
+    `context`: the deployed contract's context columns and segments, as `DeployedContext.to_text`
+    writes them.
     `retention`: what expires, as `Retention.to_text` writes it.
     `probation` is the `domain.mode.Mode` in which a new champion is compared with the one before
     for `probation_days`, on labels that are `label_maturity_days` old; `state_machine_arn` is what
@@ -38,6 +40,9 @@ class Settings(Environment):
     retention: str | None = None
     minimum_rows: int = 300
     sample_rows: int = 100_000
+    database: str | None = None
+    workgroup: str | None = None
+    athena_rows: int = 50_000_000
     state_machine_arn: str = ""
     probation: str = "off"
     probation_days: int = 28

@@ -7,7 +7,7 @@ from typing import Any, Self, get_args, get_type_hints
 
 from aws_cron_expression_validator.validator import AWSCronExpressionValidator
 
-from domain import retention
+from domain import retention, task_size
 from domain.drift.drift import MINIMUM_VALUES
 from domain.errors import DomainError
 from domain.mode import Mode
@@ -17,15 +17,6 @@ from stacks import training_table
 
 ARCHITECTURES = ("arm64", "x86_64")
 LOG_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 180, 365, 731)
-
-FARGATE_MEMORY = {
-    256: (512, 1024, 2048),
-    512: tuple(range(1024, 4097, 1024)),
-    1024: tuple(range(2048, 8193, 1024)),
-    2048: tuple(range(4096, 16385, 1024)),
-    4096: tuple(range(8192, 30721, 1024)),
-}
-"""CPU units -> MiB of memory that a task may have with them."""
 
 MODES: tuple[str, ...] = get_args(Mode)
 MAIL_IDENTITIES = ("address", "domain", "none")
@@ -58,8 +49,9 @@ class Stage:
     `database_instance`: a class of RDS without its ``db.``. `budget_usd`: a month's spending in the
     account that mails a warning. `drift_schedule` is an EventBridge Scheduler expression in UTC, as
     is `training_schedule`, which is empty for no schedule. `minimum_rows`: a window with fewer
-    independent predictions gets no verdict. `approval`: a model that passed the gate
-    waits `approval_hours` for an operator's answer. `retraining` is the retrain guard's mode
+    independent predictions gets no verdict, and one with more predictions than `athena_rows` is
+    read by Athena instead of being streamed. `approval`: a model that passed the gate waits
+    `approval_hours` for an operator's answer. `retraining` is the retrain guard's mode
     (`off`, `suggest`, `auto`), with `retraining_cool_down_hours` between two trainings and
     `retraining_monthly_limit` trainings in 30 days that it starts or suggests. `probation` is the
     mode in which a new champion is compared with the one before for `probation_days`.
@@ -108,6 +100,7 @@ class Stage:
     requests_per_day: int
     drift_schedule: str
     minimum_rows: int
+    athena_rows: int
     approval: bool
     approval_hours: int
     retraining: str
@@ -163,14 +156,14 @@ class Stage:
             f"log_days must be one of {', '.join(map(str, LOG_DAYS))}": self.log_days in LOG_DAYS,
             "stream_seconds must be 60-900": 60 <= self.stream_seconds <= 900,
             "mlflow_cpu and mlflow_memory must be a size that Fargate has": self.mlflow_memory
-            in FARGATE_MEMORY.get(self.mlflow_cpu, ()),
+            in task_size.MEMORY.get(self.mlflow_cpu, ()),
             "database_instance must look like t4g.micro": _INSTANCE.fullmatch(
                 self.database_instance
             ),
             "database_gb must be 20-65536": 20 <= self.database_gb <= 65_536,
             "database_backup_days must be 1-35": self.database_backup_days <= 35,
             "training_cpu and training_memory must be a size that Fargate has": self.training_memory
-            in FARGATE_MEMORY.get(self.training_cpu, ()),
+            in task_size.MEMORY.get(self.training_cpu, ()),
             "training_schedule must be empty or look like cron(0 3 ? * SUN *)": (
                 not self.training_schedule or _is_cron(self.training_schedule)
             ),

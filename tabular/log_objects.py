@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -30,6 +30,11 @@ SMALL_BYTES = 4 * 1024 * 1024
 BUFFER_BYTES = 256 * 1024
 """How much of one column of a large object is read at a time."""
 KEPT_BYTES = 64 * 1024 * 1024
+ROW_BYTES = 16
+"""The least that a row of the log takes: its id is 16 random bytes, written as text."""
+FOOTER_BYTES = 1024 * 1024
+"""More than the footer of a Parquet object with some thousand columns and row groups takes."""
+Part = Literal["stream", "fallback"]
 UNUSED_COLUMNS = frozenset({"contract_version", "threshold", "predicted"})
 
 BAD_DATA = (pa.ArrowException, ValueError, TypeError, ArithmeticError)
@@ -74,21 +79,44 @@ class LogObjects:
     _kept_bytes: int = 0
 
     def list_objects(
-        self, days: Iterable[date], *, since: int = 0, stream: str = "log"
+        self,
+        days: Iterable[date],
+        *,
+        since: int = 0,
+        stream: str = "log",
+        parts: tuple[Part, ...] = ("stream", "fallback"),
     ) -> Iterator[Listed]:
         """List the objects in the partitions of `days` that were stored at `since` or later.
 
         `since`: UTC milliseconds; rows are stored after they were predicted, so an older object
-        can't hold a newer row. `stream`: ``log`` or ``labels``.
+        can't hold a newer row. `stream`: ``log`` or ``labels``. `parts`: what Firehose wrote, and
+        the records that it refused.
         """
+        folder = {"stream": keys.stream, "fallback": keys.fallback_day}
         for day in days:
-            for prefix in (keys.stream(stream, day), keys.fallback_day(stream, day)):
+            for prefix in (folder[part](stream, day) for part in parts):
                 for entry in self.bucket.list(prefix):
                     if (
                         entry.size
                         and times.to_millis(entry.modified) >= since - times.CLOCK_SKEW_MS
                     ):
                         yield entry
+
+    def estimate_rows(self, days: Iterable[date], *, since: int, enough: int) -> int:
+        """Estimate how many rows the stream's objects in these partitions hold, in all versions.
+
+        The rows per byte are those of the largest object. It is read only if the objects are large
+        enough for `enough` rows; otherwise the estimate is 0, as it is without a readable object.
+        """
+        size, largest = 0, None
+        for entry in self.list_objects(days, since=since, parts=("stream",)):
+            size += entry.size
+            if largest is None or entry.size > largest.size:
+                largest = entry
+        if largest is None or size < enough * ROW_BYTES:
+            return 0
+        rows = count_rows(self.bucket, largest.key)
+        return 0 if rows is None else round(rows * size / largest.size)
 
     def list_days(self, stream: str = "log") -> list[date]:
         """List the days with a partition in the stream or its fallback, the latest first."""
@@ -166,6 +194,15 @@ class LogObjects:
                 return
             with pa.OSFile(str(path)) as source:
                 yield from _read_rows(key, source, damage, columns)
+
+
+def count_rows(bucket: Bucket, key: str) -> int | None:
+    """The rows of a Parquet object by its footer; None if it can't be read."""
+    end = bucket.get_end(key, FOOTER_BYTES)
+    try:
+        return int(pq.read_metadata(pa.BufferReader(end)).num_rows)
+    except (*BAD_DATA, OSError):
+        return None
 
 
 def _take_next(ahead: "deque[tuple[Listed, Future[bytes] | None]]") -> tuple[Listed, bytes | None]:

@@ -1,13 +1,16 @@
 """Read the rows of a window for each model version, with their labels."""
 
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
+from adapters.athena import QueryFailed, QueryTooSlow
 from adapters.s3 import Listed
 from domain import times
 from domain.contract.feature import Feature
@@ -15,9 +18,12 @@ from domain.drift.window import MAXIMUM_DAYS, LastRows, Window
 from domain.errors import BadBundle
 from tabular import rows
 from tabular.labels import Labels, join_labels
-from tabular.log_objects import Damage, LogObjects, touched_days
+from tabular.log_objects import Batch, Damage, LogObjects, Part, touched_days
+from tabular.log_queries import LogQueries, Span
 from tabular.models import Models
 from tabular.sample import Sample, SampledRows
+
+logger = logging.getLogger(__name__)
 
 OBJECTS_PER_READ = 256
 """Objects that are read at a time while searching for the latest rows."""
@@ -50,14 +56,23 @@ class WindowData:
 
 
 def load_window(
-    *, log: LogObjects, models: Models, wanted: Window | LastRows, now: int, sample_rows: int
+    *,
+    log: LogObjects,
+    models: Models,
+    wanted: Window | LastRows,
+    now: int,
+    sample_rows: int,
+    queries: LogQueries | None = None,
 ) -> WindowData:
     """Read a window's predictions and their labels, at most `sample_rows` of each version.
 
-    `now`: UTC milliseconds. Versions are sorted by name.
+    `now`: UTC milliseconds. `queries` reads the predictions of a large window. Versions are sorted
+    by name.
     """
     start, end = resolve_window(log=log, models=models, wanted=wanted)
-    contents = read_window(log=log, models=models, start=start, end=end, sample_rows=sample_rows)
+    contents = read_window(
+        log=log, models=models, start=start, end=end, sample_rows=sample_rows, queries=queries
+    )
     # Each sample is released as soon as its rows are taken.
     rows = {version: contents.samples.pop(version).finish() for version in sorted(contents.samples)}
     labels = join_labels(
@@ -71,31 +86,90 @@ def load_window(
 
 
 def read_window(
-    *, log: LogObjects, models: Models, start: int, end: int, sample_rows: int
+    *,
+    log: LogObjects,
+    models: Models,
+    start: int,
+    end: int,
+    sample_rows: int,
+    queries: LogQueries | None = None,
 ) -> Contents:
-    """Stream the partitions around ``[start, end)`` (UTC milliseconds) once, in constant memory."""
-    window = Window(times.from_millis(start), times.from_millis(end))
-    contents = Contents()
+    """Read the partitions around ``[start, end)`` (UTC milliseconds) once, in constant memory.
 
-    def features(version: str) -> tuple[Feature, ...] | None:
-        if version not in models.versions:
+    A window with more rows than the least of `queries` is read by SQL, others are streamed. Both
+    find the same. If Athena can't answer, as with a damaged object, the window is streamed, too.
+    """
+    window = Window(times.from_millis(start), times.from_millis(end))
+    reader = _Reader(log, models, sample_rows, Span(touched_days(window.days()), start, end))
+    if queries is not None and reader.estimate_rows(queries.from_rows) > queries.from_rows:
+        try:
+            return reader.query(queries)
+        except (QueryFailed, QueryTooSlow) as error:  # their text may quote values
+            logger.warning(
+                "Athena could not read the window (%s; the workgroup's history says why), so the "
+                "objects of the log are streamed",
+                type(error).__name__,
+            )
+    return reader.stream()
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    log: LogObjects
+    models: Models
+    sample_rows: int
+    span: Span
+
+    def estimate_rows(self, enough: int) -> int:
+        return self.log.estimate_rows(self.span.days, since=self.span.start, enough=enough)
+
+    def stream(self, parts: tuple[Part, ...] = ("stream", "fallback")) -> Contents:
+        """Stream all objects of these parts of the log."""
+        contents = Contents()
+        entries = self.log.list_objects(self.span.days, since=self.span.start, parts=parts)
+        batches = self.log.read_batches(entries, contents.damage)
+        for version, table in self._read_usable(batches, contents.damage):
+            self._sample_of(contents, version).add(table)
+        return contents
+
+    def query(self, queries: LogQueries) -> Contents:
+        """Stream the fallback; count the rows of the table and select those of the samples."""
+        contents = self.stream(parts=("fallback",))
+        counts = queries.count(self.span, self.models.versions)
+        contents.damage.malformed.update(counts.malformed)
+        for version, per_key in counts.per_key.items():
+            if self._find_features(version) is None:
+                contents.damage.malformed["model_version"] += int(per_key.sum())
+                continue
+            sample = self._sample_of(contents, version)
+            cutoff = sample.add_counts(per_key)
+            batches = queries.select(self.span, version, cutoff=cutoff, limit=self.sample_rows)
+            for _, table in self._read_usable(batches, Damage()):
+                sample.add_counted(table)
+        return contents
+
+    def _sample_of(self, contents: Contents, version: str) -> Sample:
+        return contents.samples.setdefault(version, Sample(self.sample_rows))
+
+    def _read_usable(
+        self, batches: Iterable[Batch], damage: Damage
+    ) -> Iterator[tuple[str, pa.Table]]:
+        return rows.read_usable(
+            batches,
+            start=self.span.start,
+            end=self.span.end,
+            features=self._find_features,
+            damage=damage,
+        )
+
+    def _find_features(self, version: str) -> tuple[Feature, ...] | None:
+        if version not in self.models.versions:
             return None
         try:
-            contract = models.contract(version)
+            contract = self.models.contract(version)
         except BadBundle:
             return None
         return contract.features + contract.segment_context
-
-    entries = log.list_objects(touched_days(window.days()), since=start)
-    for version, table in rows.read_usable(
-        log.read_batches(entries, contents.damage),
-        start=start,
-        end=end,
-        features=features,
-        damage=contents.damage,
-    ):
-        contents.samples.setdefault(version, Sample(sample_rows)).add(table)
-    return contents
 
 
 def resolve_window(

@@ -8,6 +8,7 @@ sample holds all of them or none, and copies are removed exactly.
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -44,12 +45,35 @@ class Sample:
 
     def add(self, rows: pa.Table) -> None:
         """Count all rows, and keep those that belong to the sample."""
-        self.logged += rows.num_rows
-        keys = rows["sample_key"].to_numpy()
-        self._per_key += np.bincount(keys, minlength=SAMPLE_KEYS)
+        self._count(np.bincount(rows["sample_key"].to_numpy(), minlength=SAMPLE_KEYS))
         self._hold([rows])
         if self._held > self.limit * SLACK:
             self._trim()
+
+    def add_counts(self, per_key: npt.NDArray[np.int64]) -> int:
+        """Count rows that somebody else has read, by their `sample_key`, and choose the cutoff.
+
+        Those of them with a key below the returned cutoff belong to the sample. Add them with
+        `add_counted`.
+        """
+        self._count(per_key)
+        self._cutoff, _ = self._choose_cutoff()
+        return self._cutoff
+
+    def add_counted(self, rows: pa.Table) -> None:
+        """Keep rows that `add_counts` has counted."""
+        self._hold([rows])
+
+    def _count(self, per_key: npt.NDArray[np.int64]) -> None:
+        self._per_key += per_key
+        self.logged += int(per_key.sum())
+
+    def _choose_cutoff(self) -> tuple[int, bool]:
+        """``(cutoff, whether one key alone has more rows than fit)``."""
+        below = np.cumsum(self._per_key)
+        fits = int(np.searchsorted(below, self.limit, side="right"))
+        is_empty = fits == 0 or below[fits - 1] == 0
+        return min(self._cutoff, fits + is_empty), bool(is_empty)
 
     def _hold(self, tables: list[pa.Table]) -> None:
         for table in tables:
@@ -60,10 +84,7 @@ class Sample:
             self._held += kept.num_rows
 
     def _trim(self) -> None:
-        below = np.cumsum(self._per_key)
-        fits = int(np.searchsorted(below, self.limit, side="right"))
-        is_empty = fits == 0 or below[fits - 1] == 0
-        self._cutoff = min(self._cutoff, fits + is_empty)
+        self._cutoff, is_empty = self._choose_cutoff()
         tables, self._tables, self._held = self._tables, [], 0
         self._hold([pa.concat_tables(tables)])
         del tables  # before the release below

@@ -20,6 +20,9 @@ Source = Literal["api", "batch", "test"]
 """``test``: somebody tried the model; windows, trainings and replays leave the record out."""
 TEST: Source = "test"
 
+PREDICTION_TABLE = "prediction_log"
+"""The table of what the prediction stream has written; the fallback has another."""
+
 PREDICTION_COLUMNS = {
     "prediction_id": "string",
     "predicted_at": "bigint",

@@ -7,6 +7,7 @@ from typing import cast
 from boto3.s3.transfer import TransferConfig
 
 from adapters import aws
+from adapters.athena import Athena
 from adapters.events import EventBus
 from adapters.mail import Mailer
 from adapters.s3 import Bucket
@@ -21,7 +22,11 @@ from monitoring_job.monitor import Stores
 from monitoring_job.probation.examine import Machine, Rules, examine
 from monitoring_job.settings import Settings
 from tabular.log_objects import PARALLEL, LogObjects
+from tabular.log_queries import LogQueries
 from tabular.models import Models
+
+QUERY_SECONDS = 120
+"""How long a query may take. The function has 15 minutes for two queries of each window or more."""
 
 
 @cache
@@ -36,7 +41,20 @@ def open_stores(settings: Settings) -> Stores:
         models=Bucket(s3, settings.models_bucket),
         predictions=Bucket(s3, settings.predictions_bucket),
         reports=Bucket(s3, settings.reports_bucket),
+        queries=_open_queries(settings),
     )
+
+
+def _open_queries(settings: Settings) -> LogQueries | None:
+    if settings.database is None or settings.workgroup is None:
+        return None
+    athena = Athena(
+        aws.client("athena"),
+        database=settings.database,
+        workgroup=settings.workgroup,
+        patience_seconds=QUERY_SECONDS,
+    )
+    return LogQueries(athena, settings.athena_rows)
 
 
 def examine_promotion(settings: Settings) -> Probation | None:

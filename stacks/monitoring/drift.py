@@ -7,6 +7,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from domain import keys
+from domain.contract.records import PREDICTION_TABLE
 from monitoring_job.settings import Settings as DriftSettings
 from stacks.common import grants
 from stacks.common.function import acknowledge_tracing, architecture, create_role, tracing
@@ -15,6 +16,7 @@ from stacks.common.nag import acknowledge
 from stacks.monitoring.drift_mail import DriftMail
 from stacks.monitoring.webhook import WebhookChannel
 from stacks.settings import Settings
+from stacks.storage.queries import grant_queries
 from stacks.storage.storage import StorageStack
 from stacks.target import Target
 from stacks.training_table import find_training_setting
@@ -62,6 +64,9 @@ class DriftFunction(Construct):
                 context=settings.context_text or None,
                 retention=settings.stage.retention.to_text() or None,
                 minimum_rows=settings.stage.minimum_rows,
+                database=storage.database.ref,
+                workgroup=storage.workgroup.name,
+                athena_rows=settings.stage.athena_rows,
                 state_machine_arn=machine.state_machine_arn,
                 probation=settings.stage.probation,
                 probation_days=settings.stage.probation_days,
@@ -82,6 +87,7 @@ class DriftFunction(Construct):
             {"AwsSolutions-IAM5[Action::kms:GenerateDataKey*]": "CDK's grant for `on_failure`."},
         )
         self._grant_objects(storage)
+        grant_queries(self._role, storage, [PREDICTION_TABLE])
         mail.grant_send(self._role)
         webhook.grant_send(self._role)
         grants.read_secret(self._role, storage.report_secret)

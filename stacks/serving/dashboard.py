@@ -1,21 +1,23 @@
 """The dashboard: its page, and the only function behind the API that may read reports."""
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from domain import keys
 from domain.api.dashboard_routes import ROUTES
+from domain.contract.records import PREDICTION_TABLE
 from lambdas.dashboard.settings import Settings as DashboardSettings
 from stacks.common import grants
 from stacks.common.function import Libraries, ZipFunction
 from stacks.serving.api import Caller, KeyedApi
 from stacks.serving.sign_in import SignIn
 from stacks.settings import Settings
+from stacks.storage.queries import grant_queries
 from stacks.storage.storage import StorageStack
 
 WEB = "web"
-TABLES = ("prediction_log", "prediction_log_fallback")
+TABLES = (PREDICTION_TABLE, f"{PREDICTION_TABLE}_fallback")
 
 
 class Dashboard(Construct):
@@ -61,7 +63,8 @@ class Dashboard(Construct):
         )
         self.function = backend.function
         self._grant_stores(backend.role, storage)
-        self._grant_queries(backend.role, storage)
+        grant_queries(backend.role, storage, TABLES)
+        grants.read(backend.role, storage.predictions, "log/*", f"{keys.FALLBACK}log/*")
 
     def add_routes(self, api: KeyedApi) -> None:
         """Send the dashboard's routes to its function."""
@@ -81,30 +84,3 @@ class Dashboard(Construct):
         grants.list_keys(role, storage.models)
         grants.read_secret(role, storage.report_secret)
         storage.bus.grant_put_events_to(role)
-
-    def _grant_queries(self, role: iam.IRole, storage: StorageStack) -> None:
-        """Grant queries: Athena reads the log and writes results with its caller's rights."""
-        stack = Stack.of(self)
-        names = ("catalog", f"database/{storage.database.ref}")
-        tables = (f"table/{storage.database.ref}/{table}" for table in TABLES)
-        workgroup = f"workgroup/{storage.workgroup.name}"
-        allow = {
-            (
-                "athena:StartQueryExecution",
-                "athena:GetQueryExecution",
-                "athena:GetQueryResults",
-                "athena:StopQueryExecution",
-            ): [stack.format_arn(service="athena", resource=workgroup)],
-            ("glue:GetDatabase", "glue:GetTable", "glue:GetPartitions"): [
-                stack.format_arn(service="glue", resource=name) for name in (*names, *tables)
-            ],
-            ("s3:GetBucketLocation",): [storage.predictions.bucket_arn],
-        }
-        for actions, resources in allow.items():
-            role.add_to_principal_policy(
-                iam.PolicyStatement(actions=list(actions), resources=resources)
-            )
-        results = f"{keys.ATHENA}*"
-        grants.read(role, storage.predictions, "log/*", f"{keys.FALLBACK}log/*", results)
-        grants.write(role, storage.predictions, results, in_parts=True)
-        grants.list_keys(role, storage.predictions)

@@ -8,7 +8,7 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from domain import keys
-from domain.contract.records import LABEL_COLUMNS, prediction_log_columns
+from domain.contract.records import LABEL_COLUMNS, PREDICTION_TABLE, prediction_log_columns
 from stacks.common.nag import acknowledge
 from stacks.common.outputs import write_outputs
 from stacks.settings import Settings
@@ -64,7 +64,7 @@ class StorageStack(Stack):
         )
         # With the retired features: a champion that uses them may serve until the next promotion.
         columns = prediction_log_columns(contract) | contract.retired_columns()
-        self.prediction_log = self._log("PredictionLog", "log", "prediction_log", columns, stage)
+        self.prediction_log = self._log("PredictionLog", "log", PREDICTION_TABLE, columns, stage)
         self.labels = self._log("Labels", "labels", "labels", LABEL_COLUMNS, stage)
         self.workgroup = self._workgroup(names.base, stage)
         self.bus = events.EventBus(self, "Bus", event_bus_name=names.base)

@@ -82,8 +82,12 @@ def test_it_reads_logs_and_models_and_writes_only_reports(aws: Assembly) -> None
     logs = {f"{{Predictions.Arn}}/{prefix}/*" for prefix in LOGS}
     models = {f"{{Models.Arn}}/serving/{key}" for key in ("champion.json", "bundles/*")}
     acknowledged = {"{Reports.Arn}/alerts/acknowledgements/*"}
-    assert allowed["s3:GetObject"] == reports | acknowledged | logs | models
-    assert allowed["s3:PutObject"] == reports
+    results = {"{Predictions.Arn}/athena/*"}
+    assert allowed["s3:GetObject"] == reports | acknowledged | logs | models | results
+    assert allowed["s3:PutObject"] == reports | results
+    assert {"catalog", "database/{Database}", "table/{Database}/prediction_log"} == {
+        resource.split(":")[-1] for resource in allowed["glue:GetTable"]
+    }
     assert "s3:DeleteObject" not in allowed
 
 
@@ -113,7 +117,8 @@ def test_its_environment_is_what_its_settings_read(aws: Assembly, emulator: Asse
         assert "team@example.org" == settings.mail_to
         assert "{OperationsTopic}" == settings.topic_arn
         assert "{MailConfiguration}" == settings.configuration_set
-        assert 300 == settings.minimum_rows
+        assert (300, 50_000_000) == (settings.minimum_rows, settings.athena_rows)
+        assert ("{Database}", "circle-dev") == (settings.database, settings.workgroup)
 
 
 def test_a_run_that_fails_for_good_reaches_the_topic(aws: Assembly) -> None:

@@ -12,12 +12,18 @@ import pytest
 from adapters.s3 import Bucket
 from domain import keys, times
 from domain.contract.contract import Contract
-from domain.contract.records import PREDICTION_COLUMNS, PredictionRecord, prediction_log_columns
+from domain.contract.records import (
+    PREDICTION_COLUMNS,
+    PREDICTION_TABLE,
+    PredictionRecord,
+    prediction_log_columns,
+)
 from domain.drift.summary import Summary
 from lambdas.drift.handler import handler
 from monitoring_job.settings import Settings
 from ops.commands.machine import mail
 from ops.laptop import ACCOUNT, REGION, Laptop
+from stacks.storage.day_table import PARQUET
 from tests.browser import chromium
 from tests.integration.record_streams import create_stream
 from tests.repository import CONTRACT_TOML
@@ -185,6 +191,52 @@ def test_an_unverified_sender_costs_the_mail_and_not_the_report(
     assert "failed" == run["mail"]
     assert ["The mail was not sent: SES answered MessageRejected."] == run["problems"]
     assert stage.bucket.get(keys.report(keys.RunId.parse(run["run_id"]), "data_drift"))
+
+
+@pytest.mark.parametrize("shift", [0, 12])
+def test_a_window_read_by_athena_gets_the_verdict_of_the_streamed_one(
+    aws: Callable[[str], Any], stage: Stage, monkeypatch: pytest.MonkeyPatch, shift: int
+) -> None:
+    frame = scored(1_000, seed=2)
+    frame = frame.assign(age=frame["age"] + shift)
+    log(stage.bucket, records(frame, CONTRACT, version=stage.version))
+    [streamed] = _runs({"day": "2026-01-31"})
+    name = stage.settings.event_bus.replace("-", "_")
+    monkeypatch.setenv("DATABASE", name)
+    monkeypatch.setenv("WORKGROUP", name)
+    monkeypatch.setenv("ATHENA_ROWS", "999")
+    _create_table(aws, stage.bucket, name)
+    [queried] = _runs({"day": "2026-01-31"})
+    assert (queried, "data_drift" if shift else "stable") == (streamed, queried["outcome"])
+    executions = aws("athena").list_query_executions(WorkGroup=name)["QueryExecutionIds"]
+    assert 2 <= len(executions)
+    answer = aws("athena").batch_get_query_execution(QueryExecutionIds=executions)
+    states = {one["Status"]["State"] for one in answer["QueryExecutions"]}
+    assert {"SUCCEEDED"} == states
+
+
+def _create_table(aws: Callable[[str], Any], bucket: Bucket, name: str) -> None:
+    """Create the log's table in a database, and a workgroup, all of this name."""
+    columns = [
+        {"Name": column, "Type": kind} for column, kind in prediction_log_columns(CONTRACT).items()
+    ]
+    aws("glue").create_database(DatabaseInput={"Name": name})
+    aws("glue").create_table(
+        DatabaseName=name,
+        TableInput={
+            "Name": PREDICTION_TABLE,
+            "PartitionKeys": [{"Name": "dt", "Type": "string"}],
+            "StorageDescriptor": {
+                "Columns": columns,
+                "Location": f"s3://{bucket.name}/log/",
+                "InputFormat": PARQUET.input_format,
+                "OutputFormat": PARQUET.output_format,
+                "SerdeInfo": {"SerializationLibrary": PARQUET.library},
+            },
+        },
+    )
+    results = {"OutputLocation": f"s3://{bucket.name}/athena/"}
+    aws("athena").create_work_group(Name=name, Configuration={"ResultConfiguration": results})
 
 
 def test_an_event_carries_its_request_in_its_detail(stage: Stage) -> None:

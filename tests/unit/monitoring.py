@@ -32,6 +32,7 @@ from domain.model.scorer import Forest
 from monitoring_job.alerts.links import Links
 from monitoring_job.alerts.notifier import Notifier
 from monitoring_job.monitor import Stores, monitor
+from tabular.log_queries import LogQueries
 from tests.unit.patients import patients
 
 DAY = datetime(2026, 1, 31, tzinfo=UTC)
@@ -165,11 +166,17 @@ class World:
     bucket: Bucket
     contract: Contract
     channels: Channels = field(default_factory=Channels)
+    queries: LogQueries | None = None
 
     @property
     def stores(self) -> Stores:
         """All in one."""
-        return Stores(models=self.bucket, predictions=self.bucket, reports=self.bucket)
+        return Stores(
+            models=self.bucket,
+            predictions=self.bucket,
+            reports=self.bucket,
+            queries=self.queries,
+        )
 
     def run(
         self,

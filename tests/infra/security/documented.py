@@ -165,6 +165,18 @@ DOCUMENTED: Documented = {
         "once labels were drawn: tests/unit/monitoring_job/test_drawn_labels.py": [
             ("s3:GetObject", [f"{PREDICTIONS}/label_draws/a/draw.json"])
         ],
+        "for a window with more than `athena_rows`: tests/integration/test_drift.py": [
+            (
+                "athena:StartQueryExecution athena:GetQueryExecution athena:GetQueryResults"
+                " athena:StopQueryExecution",
+                [arn("athena", "workgroup/circle-dev")],
+            )
+        ],
+        ATHENA: [
+            ("s3:GetObject s3:PutObject s3:AbortMultipartUpload", [f"{PREDICTIONS}/athena/a.csv"]),
+            ("s3:GetBucketLocation", [PREDICTIONS]),
+            ("glue:GetDatabase glue:GetTable glue:GetPartitions", glue("prediction_log")),
+        ],
     },
     "DecisionsNotifierRole": {
         LAMBDA: [*log_of("DecisionsNotifier"), ("sns:Publish", [TOPIC]), *DEAD],

@@ -83,18 +83,25 @@ def estimate_trainings(stage: Stage, count: int) -> list[Line]:
 
 def _training(stage: Stage, what: str, hours: float) -> list[Line]:
     """So many hours of the training's task."""
-    task = next(p for _, p in stage.of("AWS::ECS::TaskDefinition") if _trains(p))
+    task = find_training_task(stage)
     usd = hours * (fargate_hour(task) + read_prices().hour["public_address"])
     return [Line("training", what, usd)]
 
 
-def _trains(task: Properties) -> bool:
-    return str(task["Family"]).endswith(TRAINING)
+def find_training_task(stage: Stage) -> Properties:
+    """The definition of the task that trains."""
+    tasks = (task for _, task in stage.of("AWS::ECS::TaskDefinition"))
+    return next(task for task in tasks if str(task["Family"]).endswith(TRAINING))
+
+
+def price_run(stage: Stage, name: str, seconds: float) -> float:
+    """USD of a function that runs so long."""
+    return _gb_seconds(_function(stage, name), seconds)
 
 
 def _contract(stage: Stage) -> Contract:
     """The one that the templates deploy."""
-    task = next(p for _, p in stage.of("AWS::ECS::TaskDefinition") if _trains(p))
+    task = find_training_task(stage)
     (container,) = task["ContainerDefinitions"]
     variables = {variable["Name"]: variable["Value"] for variable in container["Environment"]}
     return Contract.parse(variables[VARIABLE])

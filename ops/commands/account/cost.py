@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -15,9 +16,15 @@ from rich.table import Table
 from typer import Option
 
 from domain.deployment import DEFAULT_NAME
+from ops.bill import capacity
 from ops.bill.cost_idle import Line, Stage, estimate_idle, read_prices
-from ops.bill.cost_usage import estimate_drift_runs, estimate_predictions, estimate_trainings
-from ops.console import Answer, Progress, table
+from ops.bill.cost_usage import (
+    DAYS,
+    estimate_drift_runs,
+    estimate_predictions,
+    estimate_trainings,
+)
+from ops.console import Answer, Progress, facts, table
 from ops.errors import OpsError
 from ops.laptop import ROOT, Laptop
 from ops.local.deploy import cdk_env
@@ -29,6 +36,10 @@ def run(
     *,
     predictions: Annotated[int, Option(min=0, help="Predictions a month.")] = 100_000,
     trainings: Annotated[int, Option(min=0, help="Trainings a month.")] = 4,
+    rows: Annotated[
+        int | None,
+        Option(min=1, help="Rows of training data: adds time, memory and settings of each step."),
+    ] = None,
     tracking: Annotated[
         str | None, Option(help="Another deployment whose tracking server it would use.")
     ] = None,
@@ -39,7 +50,11 @@ def run(
         synthesise(target.stage, Path(folder), name=target.name, tracking=tracking)
         stage = Stage.read(Path(folder))
     at_rest = estimate_idle(stage)
-    used = estimate_use(stage, predictions=predictions, trainings=trainings)
+    training = (
+        None if rows is None else capacity.plan_training(rows, partial(capacity.price_task, stage))
+    )
+    logged = capacity.plan_predictions(round(predictions / DAYS), stage)
+    used = estimate_use(stage, predictions=predictions, trainings=trainings, training=training)
     everything = total(at_rest) + total(used)
     unknown = sorted(stage.not_priced())
     server = total(estimate_idle(stage.tracking))
@@ -51,6 +66,8 @@ def run(
         f"\nTogether: {everything:.2f} USD a month. {_describe_tracking(server, target.name)}",
         f"Prices of {read_prices().region} as of {read_prices().as_of}, without free tiers.",
     ]
+    if training is not None:
+        shown += _show_capacity(training, logged)
     if unknown:
         shown.append(f"Not in the price table: {', '.join(unknown)}.")
     return Answer(
@@ -62,17 +79,26 @@ def run(
             "in_use": [asdict(line) for line in used],
             "prices_as_of": read_prices().as_of,
             "not_priced": unknown,
+            "training": training and asdict(training),
+            "predictions": asdict(logged),
         },
         shown=shown,
         next_step="The sources of the prices are in ops/bill/prices.toml",
     )
 
 
-def estimate_use(stage: Stage, *, predictions: int, trainings: int) -> list[Line]:
-    """What so much use adds to the bill."""
+def estimate_use(
+    stage: Stage, *, predictions: int, trainings: int, training: capacity.Training | None = None
+) -> list[Line]:
+    """What so much use adds to the bill. `training`: what one costs; None for an assumed time."""
+    of_trainings = (
+        estimate_trainings(stage, trainings)
+        if training is None
+        else [Line("training", f"{trainings} of {training.rows:,} rows", trainings * training.usd)]
+    )
     return [
         *estimate_predictions(stage, predictions),
-        *estimate_trainings(stage, trainings),
+        *of_trainings,
         *estimate_drift_runs(stage),
     ]
 
@@ -102,6 +128,23 @@ def synthesise(
     if result.returncode:
         lines = result.stderr.strip().splitlines() or ["no reason given"]
         raise OpsError(f"The stage can't be synthesised: {lines[-1]}", _next_step(lines[-1]))
+
+
+def _show_capacity(
+    training: capacity.Training, predictions: capacity.Predictions
+) -> list[RenderableType]:
+    names_and_cells = zip(
+        capacity.PREDICTIONS_HEADER, capacity.list_predictions(predictions), strict=True
+    )
+    return [
+        f"\nA training on {training.rows:,} rows, by measured rates (docs/capacity.md)\n",
+        table(
+            capacity.TRAINING_HEADER[1:-1],
+            [cells[1:-1] for cells in capacity.list_training(training)],
+        ),
+        f"\nSettings for it: {training.settings}\n\nSo many predictions\n",
+        facts(names_and_cells),
+    ]
 
 
 def _describe_tracking(usd: float, name: str) -> str:

@@ -9,9 +9,10 @@ from domain import keys
 from domain.drift.window import MAXIMUM_DAYS
 from domain.training.steps import Evaluated, Prepared, Promoted
 from ops import executions
-from ops.console import Answer, Progress, facts
+from ops.console import Answer, Progress, facts, write_line
 from ops.executions import Result
 from ops.target import Target
+from ops.training_size import find_shortage
 from training_job.settings import Settings
 
 DEFAULT_TRIALS = next(int(field.default) for field in fields(Settings) if field.name == "trials")  # type: ignore[arg-type]  # it has a default
@@ -57,6 +58,16 @@ def run(
         "scheduler": scheduler,
         "production": None if production_days is None else _choose_production(production_days),
     }
+    shortage = find_shortage(
+        target,
+        place=keys.RAW if raw_prefix is None else keys.place(raw_prefix),
+        trials=trials,
+        engine=engine,
+        workers=workers,
+        scheduler=scheduler,
+    )
+    if shortage:
+        write_line(shortage)
     execution = executions.start(
         target, {name: value for name, value in asked.items() if value is not None}
     )

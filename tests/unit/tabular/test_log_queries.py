@@ -225,7 +225,7 @@ def test_a_window_that_athena_refuses_is_streamed_and_no_value_is_logged(
 
 
 @pytest.mark.usefixtures("no_pages")
-@pytest.mark.parametrize("shift", [0.0, 6.0])
+@pytest.mark.parametrize("shift", [0.0, 12.0])
 def test_a_drift_run_by_sql_reaches_the_same_verdict(
     moto_bucket: Bucket, contract: Contract, athena: DuckAthena, shift: float
 ) -> None:

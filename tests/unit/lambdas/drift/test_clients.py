@@ -21,5 +21,20 @@ def test_parts_of_a_large_object_and_small_objects_beside_it_have_a_connection_e
     )
 
 
+def test_large_windows_are_queried_where_there_is_a_database(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    settings = _Settings()
+    assert open_stores.__wrapped__(settings).queries is None
+    settings.database, settings.workgroup = "circle_dev", "circle-dev"
+    queries = open_stores.__wrapped__(settings).queries
+    assert queries is not None
+    assert (7, "circle_dev") == (queries.from_rows, queries.athena.database)
+
+
 class _Settings:
     models_bucket = predictions_bucket = reports_bucket = "bucket"
+    athena_rows = 7
+    database: str | None = None
+    workgroup: str | None = None

@@ -46,8 +46,15 @@ class Cluster:
 
     @property
     def addresses(self) -> set[str]:
-        """Of the workers that are alive."""
-        return set(self.client.scheduler_info(n_workers=-1)["workers"])
+        """Of the workers that are alive; raises Interrupted when the scheduler is lost.
+
+        Not by `Client.scheduler_info`: that reads a field which the client's own periodic refresh
+        overwrites with an answer without workers, now and then before it is read.
+        """
+        try:
+            return set(self.client.nthreads())
+        except OSError:
+            raise Interrupted(LOST) from None
 
     @property
     def workers(self) -> int:

@@ -30,10 +30,12 @@ class ProcessEcs:
 
     def run_task(self, *, count: int, overrides: Any, **_others: Any) -> Any:
         """Run the command as so many processes."""
-        command = [sys.executable, *overrides["containerOverrides"][0]["command"][1:]]
+        override = overrides["containerOverrides"][0]
+        command = [sys.executable, *override["command"][1:]]
         if self.memory_limit:
             command += ["--memory-limit", self.memory_limit]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        settings = {entry["name"]: entry["value"] for entry in override["environment"]}
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", **settings}
         started = []
         for _ in range(count):
             process = subprocess.Popen(

@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any, TypeVar
 
 import distributed
-from dask.delayed import Delayed
 from distributed import Client, Future
 from distributed.comm.core import CommClosedError
 from distributed.scheduler import KilledWorker, NoValidWorkerError
@@ -79,10 +78,19 @@ class Cluster:
         )
         return found
 
-    def compute(self, work: Sequence[Delayed]) -> list[Future[Any]]:
-        """Start a graph whose parts may share work."""
-        found: list[Future[Any]] = self.client.compute(list(work))
-        return found
+    def spread(self, work: Callable[[Any], Any], places: Sequence[Any]) -> list[Future[Any]]:
+        """Apply a function to each place on the workers in turn; a place may hold futures."""
+        workers = sorted(self.addresses)
+        return [
+            self.client.submit(
+                work,
+                place,
+                workers=[workers[index % len(workers)]],
+                allow_other_workers=True,
+                pure=False,
+            )
+            for index, place in enumerate(places)
+        ]
 
     def results(self, futures: Iterable[Future[Any]]) -> Iterator[Any]:
         """Each answer in the order of the futures; raises what `result` raises."""

@@ -4,12 +4,13 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 
+import dask
 from distributed import Client, LocalCluster
 from distributed.utils import get_ip
 
 from training_job.cluster.cluster import Cluster, quiet
 from training_job.cluster.engine import Engine
-from training_job.cluster.tasks import WorkerTasks
+from training_job.cluster.tasks import QUIET, WorkerTasks
 from training_job.errors import BadInput, Interrupted
 
 CONNECT_SECONDS = 30.0
@@ -27,6 +28,7 @@ def open_cluster(
     Of a step's own cluster this process holds the scheduler, so that it ends with the step.
     """
     quiet()
+    dask.config.set(QUIET)
     if engine.scheduler:
         with _connect(engine.scheduler) as cluster:
             _wait(cluster, 1, say)

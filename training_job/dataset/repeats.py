@@ -88,9 +88,9 @@ class Overlaps:
             cells[1:] |= files[1:] != files[:-1]
             first = np.flatnonzero(cells)
             counts = np.diff(first, append=len(files))
-            pairs = np.unique(np.stack([files[first], counts]), axis=1, return_counts=True)
-            for file, times, found in zip(*pairs[0].tolist(), pairs[1].tolist(), strict=True):
-                self.multiples[file, times] += found
+            pairs, found = np.unique(counts * self.files + files[first], return_counts=True)
+            for pair, rows in zip(pairs.tolist(), found.tolist(), strict=True):
+                self.multiples[pair % self.files, pair // self.files] += rows
             self.common += _common_rows(np.cumsum(starts[first]), files[first], counts, self.files)
 
     def merge(self, other: "Overlaps") -> None:

@@ -1,12 +1,13 @@
 """Prepare on a cluster: the same dataset as on one machine, whatever the files and the workers.
 
-Workers read and check a file each. Dask's shuffle brings rows of one id, and then of one range of
-hashes, together; each range is told apart, split and stored by the functions of one machine. The
-step itself holds counts, the quarantine, and 8 bytes of one range's rows at a time. For a split by
-time it holds 24 bytes of each person, or 16 of each different time.
+Workers read and check some files at a time by the functions of one machine, and cut the rows by
+ranges of their hashes (first of their ids, where the contract has a row id). The pieces of a range
+are joined on one worker, where the functions of one machine tell rows apart, split and store them.
+The step itself holds counts, the quarantine, and 8 bytes of one range's rows at a time. For a
+split by time it holds 24 bytes of each person, or 16 of each different time.
 """
 
-from collections import Counter
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -14,7 +15,6 @@ from operator import attrgetter, itemgetter
 from typing import Any
 
 import numpy as np
-from dask.delayed import Delayed, delayed
 from distributed import Future
 
 from adapters.s3 import Bucket, Listed
@@ -28,23 +28,21 @@ from training_job.dataset import hashing, production_rows, repeats, tables
 from training_job.dataset.manifest import Uploaded, count_sides, finish, make_notes
 from training_job.dataset.partitioned.profile import PartedProfiles
 from training_job.dataset.partitioned.ranges import (
+    Conflicts,
     Range,
     RangeCounts,
     Rules,
     observe,
     settle_ids,
-    sort_conflicts,
     split_range,
     store_range,
 )
 from training_job.dataset.partitioned.reading import (
-    PLACE_BITS,
     FileReport,
     OpenBucket,
-    make_empty,
-    read_file,
+    group_files,
+    read_files,
 )
-from training_job.dataset.partitioned.shuffle import divide
 from training_job.dataset.production_rows import Mask, ProductionRows, Source
 from training_job.dataset.raw_files import (
     Collected,
@@ -59,7 +57,12 @@ from training_job.dataset.time_split import Observed
 from training_job.dataset.validation import Columns
 
 RANGE_BYTES = 64 * 1024 * 1024
-"""So many bytes of raw files become one range of rows, if there are more ranges than workers."""
+"""So many bytes of raw files are read at a time, and become one range of rows."""
+MAXIMUM_RANGES = 256
+"""More ranges than workers, and so many groups of files, would cost the scheduler too much time:
+each pair of them is a piece of rows."""
+GROUPS_PER_WORKER = 4
+"""With at least so many groups of files, workers end reading at about the same time."""
 
 
 def prepare(
@@ -80,39 +83,35 @@ def prepare(
     listed, ignored = list_raw(bucket, raw_prefix, say)
     ranges = ranges or choose_ranges(listed, cluster.workers)
     say(f"{len(listed)} files in {ranges} ranges of rows on {cluster.workers} workers")
-    row_id = contract.context_column("row_id")
-    empty = make_empty(contract)
-    read = _read(open_bucket, listed, contract)
-    divided = divide([delayed(itemgetter(0))(one) for one in read], empty, ranges)
-    reports = [delayed(itemgetter(1))(one) for one in read]
-    started = cluster.compute([*divided, *reports])
-    frames, told = started[: len(divided)], started[len(divided) :]
+    groups = list(group_files(listed, _choose_size(listed, cluster.workers)))
+    read = cluster.map(partial(read_files, open_bucket), groups, contract=contract, ranges=ranges)
+    pieces = _exchange(cluster, read, ranges)
+    told = cluster.map(itemgetter(1), read)
+    del read
     gathered = _Gathered(Collected(ignored=ignored), contract, say)
-    gathered.add(listed, list(cluster.results(told)))
+    gathered.add(listed, list(itertools.chain(*cluster.results(told))))
     collected = gathered.collected
     refuse_files(collected, gathered.refusals, raw_prefix, contract)
     refused = keys.refused_rows(execution)
     refuse_bad_rows(collected, bad_row_share, bucket, refused)
-    cluster.wait(frames)
     rules = gathered.rules(salt)
     repeated = 0
-    if row_id is not None:
-        settled = cluster.map(settle_ids, frames, rules=rules)
+    if contract.context_column("row_id") is not None:
+        settled = cluster.spread(partial(settle_ids, rules=rules, ranges=ranges), pieces)
         found = list(cluster.results(cluster.map(itemgetter(1), settled)))
         repeated = sum(one.repeated for one in found)
-        gathered.quarantine(*sort_conflicts(found))
+        gathered.quarantine(found)
         refuse_bad_rows(collected, bad_row_share, bucket, refused)
-        kept = [delayed(itemgetter(0))(one) for one in settled]
-        frames = cluster.compute(divide(kept, empty, ranges))
-        cluster.wait(frames)
+        pieces = _exchange(cluster, settled, ranges)
         del settled
     if time := contract.training_columns.time:
-        parts = list(cluster.results(cluster.map(observe, frames, rules=rules)))
-        rules = replace(rules, cut=Observed.merge(parts).cut(time))
-    split = cluster.map(split_range, frames, rules=rules)
+        observed = cluster.results(cluster.spread(partial(observe, rules=rules), pieces))
+        rules = replace(rules, cut=Observed.merge(list(observed)).cut(time))
+    split = cluster.spread(partial(split_range, rules=rules), pieces)
+    del pieces
     rows = cluster.map(itemgetter(0), split)
     counts = list(cluster.results(cluster.map(itemgetter(1), split)))
-    del frames, split
+    del split
     weighed = [one.weights for one in counts if one.weights is not None]
     sums = WeightSums.merge(weighed) if weighed else None
     where = _Ranges(cluster, rows, contract, sums.mean if sums else 1.0)
@@ -156,16 +155,26 @@ def prepare(
 
 def choose_ranges(listed: Sequence[Listed], workers: int) -> int:
     """At least one range per worker."""
-    return max(workers, -(-sum(entry.size for entry in listed) // RANGE_BYTES), 1)
+    wanted = -(-sum(entry.size for entry in listed) // RANGE_BYTES)
+    return max(workers, min(wanted, MAXIMUM_RANGES), 1)
 
 
-def _read(open_bucket: OpenBucket, listed: Sequence[Listed], contract: Contract) -> list[Delayed]:
-    sizes = Counter(entry.size for entry in listed)
-    read = delayed(read_file, pure=False)
-    return [
-        read(open_bucket, entry.key, index, contract, has_twin=sizes[entry.size] > 1)
-        for index, entry in enumerate(listed)
-    ]
+def _choose_size(listed: Sequence[Listed], workers: int) -> int:
+    """Bytes of the files that are read at a time."""
+    total = sum(entry.size for entry in listed)
+    return max(min(RANGE_BYTES, total // (GROUPS_PER_WORKER * workers)), total // MAXIMUM_RANGES)
+
+
+def _exchange(cluster: Cluster, cut: Sequence[Future[Any]], ranges: int) -> list[list[Future[Any]]]:
+    """For each range its pieces, in the order of what was cut; each is fetched by itself."""
+    found = cluster.map(
+        _pick, [*cut] * ranges, [index for index in range(ranges) for _ in range(len(cut))]
+    )
+    return [found[start : start + len(cut)] for start in range(0, len(found), len(cut))]
+
+
+def _pick(cut: tuple[Sequence[Any], Any], index: int) -> Any:
+    return cut[0][index]
 
 
 @dataclass(slots=True)
@@ -207,15 +216,20 @@ class _Gathered:
         files = [index for index, report in self.files.items() if report.rows]
         return Rules(self.contract, salt, tuple(grouping), tuple(self.skipped), tuple(files))
 
-    def quarantine(self, places: hashing.Hashes, subjects: hashing.Hashes | None) -> None:
-        """Put rows of one id and different values into the quarantine."""
+    def quarantine(self, found: Sequence[Conflicts]) -> None:
+        """Put rows of one id and different values into the quarantine, in the files' order."""
         reason = f"{self.contract.context_column('row_id')} is that of a row with other values"
-        for index in np.unique(places >> PLACE_BITS).tolist():
-            here = places >> PLACE_BITS == index
-            numbers = places[here] & ((1 << PLACE_BITS) - 1)
-            people = None if subjects is None else subjects[here]
-            why = np.zeros(len(numbers), np.intp)
-            self.collected.quarantine.add(self.keys[index], numbers, [reason], why, people)
+        files, numbers = (
+            np.concatenate([getattr(one, name) for one in found]) for name in ("files", "numbers")
+        )
+        subjects = [one.subjects for one in found if one.subjects is not None]
+        people = np.concatenate(subjects) if subjects else None
+        order = np.lexsort((numbers, files))
+        for index in np.unique(files).tolist():
+            here = order[files[order] == index]
+            why = np.zeros(len(here), np.intp)
+            of_people = None if people is None else people[here]
+            self.collected.quarantine.add(self.keys[index], numbers[here], [reason], why, of_people)
 
     def left_out(self, counts: Sequence[RangeCounts], rules: Rules, repeated: int) -> LeftOut:
         """Counts of what is not in the dataset, and of what is in it twice."""

@@ -1,14 +1,14 @@
-"""The profile of columns whose rows are in many places, from counts that add up.
+"""The profile of columns whose rows are in many places, from figures that add up.
 
-The deciles are exact: the bits of a float64, in an order-preserving form, are counted
-`DIGIT_BITS` at a time, and only values that begin as a wanted one does are counted further. Means
-and deviations differ from those of one machine by rounding.
+The deciles are exact: values that each place picks from its own, in equal steps of their order,
+bound where a decile lies, and the places then count the few values within the bounds. Means and
+deviations differ from those of one machine by rounding.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from domain.contract.feature import Feature
 from training_job.dataset.profile import (
     QUANTILES,
     Counted,
+    Moments,
     Profile,
     compare,
     count_values,
@@ -25,12 +26,70 @@ from training_job.dataset.profile import (
 )
 from training_job.dataset.validation import Columns
 
-DIGIT_BITS = 12
-KEY_BITS = 64
+PICKED = 10_000
+"""So many values of a place are picked, if it has more."""
 
 Values = npt.NDArray[Any]
+Positions = npt.NDArray[np.int64]
+Bounds = tuple[float | None, float]
+"""A decile is above the first, if there is one, and at most the second."""
 Measure = Callable[[Callable[[Columns], Any]], Sequence[Any]]
 """Applies a function to the columns of each place, and returns the answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """Values of a column in one place, ascending, and where they are among its ordered `rows`."""
+
+    rows: int
+    at: Positions
+    values: Values
+
+    @classmethod
+    def of(cls, values: Values, most: int = PICKED) -> Self:
+        """About so many in equal steps, the smallest and the largest among them."""
+        ordered = _order(values)
+        rows = len(ordered)
+        at = np.unique(np.linspace(0, rows - 1, min(rows, most)).astype(np.int64))
+        return cls(rows, at, ordered[at])
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """Different values of a place within bounds, ascending, and their numbers of rows.
+
+    `below`: rows whose values are not above the lower bound.
+    """
+
+    below: int
+    values: Values
+    rows: Positions
+
+    @classmethod
+    def of(cls, ordered: Values, bounds: Bounds) -> Self:
+        """Count in ascending values."""
+        low, high = bounds
+        start = 0 if low is None else int(np.searchsorted(ordered, low, side="right"))
+        stop = np.searchsorted(ordered, high, side="right")
+        return cls(start, *np.unique(ordered[start:stop], return_counts=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A column in one place; `mean` and `variance` are those of a number's values."""
+
+    counted: Counted
+    mean: float = 0.0
+    variance: float = 0.0
+
+    @classmethod
+    def of(cls, values: Values, feature: Feature, edges: Sequence[float]) -> Self:
+        """Count the values, those of a number between the edges."""
+        counted = count_values(values, feature, edges)
+        if feature.kind != "number" or not counted.present:
+            return cls(counted)
+        present = values[~np.isnan(values)]
+        return cls(counted, float(present.mean()), float(present.var()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,180 +101,108 @@ class PartedProfiles:
 
     def profile(self) -> dict[str, Profile]:
         """Of all places together."""
-        numbers = [f for f in self.contract.features if f.kind == "number"]
-        edges = self._find_edges(numbers)
-        counted = self._count(edges)
-        moments = self._find_moments(numbers, counted)
+        edges = self._find_edges([f.name for f in self.contract.features if f.kind == "number"])
+        found = self._describe(edges)
         return {
-            f.name: counted[f.name].profile(f, edges.get(f.name, []), moments.get(f.name))
+            f.name: Counted.total([one.counted for one in found[f.name]]).profile(
+                f, edges.get(f.name, []), add_moments(found[f.name])
+            )
             for f in self.contract.features
         }
 
     def compare(self, previous: Mapping[str, Any], manifest: Mapping[str, Any]) -> Profile:
         """With the dataset of an earlier manifest."""
-        edges = find_previous_edges(previous, self.contract)
-        counted = self._count(edges)
+        found = self._describe(find_previous_edges(previous, self.contract))
+        counted = {n: Counted.total([one.counted for one in parts]) for n, parts in found.items()}
         return compare(previous, manifest, counted, self.contract)
 
-    def _count(self, edges: Mapping[str, Sequence[float]]) -> dict[str, Counted]:
-        found = self.measure(CountColumns(self.contract.features, dict(edges)))
-        return {
-            f.name: Counted.total([part[f.name] for part in found]) for f in self.contract.features
+    def _describe(self, edges: Mapping[str, Sequence[float]]) -> dict[str, list[Described]]:
+        features = self.contract.features
+        places = self.measure(partial(_describe_columns, features=features, edges=dict(edges)))
+        return {f.name: [place[f.name] for place in places] for f in features}
+
+    def _find_edges(self, names: Sequence[str]) -> dict[str, list[float]]:
+        picked = _by_name(self.measure(partial(_pick_values, names=names)))
+        rows = {name: sum(part.rows for part in parts) for name, parts in picked.items()}
+        bounds = {
+            name: find_bounds(parts, find_ranks(rows[name])) for name, parts in picked.items()
         }
-
-    def _find_edges(self, numbers: Sequence[Feature]) -> dict[str, list[float]]:
-        names = [f.name for f in numbers]
-        present = np.array(self.measure(CountPresent(names)), np.int64).sum(axis=0).tolist()
-        ranks = {n: find_ranks(int(rows)) for n, rows in zip(names, present, strict=True) if rows}
-        searched = {name: Selection(wanted) for name, wanted in ranks.items()}
-        for _ in range(0, KEY_BITS, DIGIT_BITS):
-            wanted = {name: (one.bits, one.prefixes) for name, one in searched.items()}
-            for name, counts in _add(self.measure(CountDigits(wanted))).items():
-                searched[name].narrow(counts)
+        within = _by_name(self.measure(partial(_count_within, bounds=bounds)))
         return {
-            name: interpolate(searched[name].values() if name in searched else {}, int(rows))
-            for name, rows in zip(names, present, strict=True)
-        }
-
-    def _find_moments(
-        self, numbers: Sequence[Feature], counted: Mapping[str, Counted]
-    ) -> dict[str, tuple[float, float]]:
-        rows = {f.name: counted[f.name].present for f in numbers if counted[f.name].present}
-        sums = _add(self.measure(SumPowers(dict.fromkeys(rows, 0.0), 1)))
-        means = {name: sums[name] / rows[name] for name in rows}
-        squares = _add(self.measure(SumPowers(means, 2)))
-        return {name: (means[name], float(np.sqrt(squares[name] / rows[name]))) for name in rows}
-
-
-@dataclass(frozen=True, slots=True)
-class CountColumns:
-    """Counts the values of each feature, those of numbers between edges."""
-
-    features: tuple[Feature, ...]
-    edges: Mapping[str, Sequence[float]]
-
-    def __call__(self, columns: Columns) -> dict[str, Counted]:
-        """Feature → counts."""
-        return {
-            f.name: count_values(columns[f.name], f, self.edges.get(f.name, ()))
-            for f in self.features
+            name: interpolate(
+                {
+                    rank: choose([one[place] for one in within[name]], rank)
+                    for place, rank in enumerate(find_ranks(rows[name]))
+                },
+                rows[name],
+            )
+            for name in names
         }
 
 
-@dataclass(frozen=True, slots=True)
-class CountPresent:
-    """Counts the values of numbers that are there."""
-
-    names: Sequence[str]
-
-    def __call__(self, columns: Columns) -> list[int]:
-        """One count per name."""
-        return [int(np.count_nonzero(~np.isnan(columns[name]))) for name in self.names]
+def _describe_columns(
+    columns: Columns, *, features: Sequence[Feature], edges: Mapping[str, Sequence[float]]
+) -> dict[str, Described]:
+    return {f.name: Described.of(columns[f.name], f, edges.get(f.name, ())) for f in features}
 
 
-@dataclass(frozen=True, slots=True)
-class SumPowers:
-    """Sums powers of the distances of numbers from centres."""
-
-    centres: Mapping[str, float]
-    power: int
-
-    def __call__(self, columns: Columns) -> dict[str, float]:
-        """Name → sum; missing values add nothing."""
-        return {
-            name: float(np.nansum((_floats(columns[name]) - centre) ** self.power))
-            for name, centre in self.centres.items()
-        }
+def _pick_values(columns: Columns, *, names: Sequence[str]) -> dict[str, Picked]:
+    return {name: Picked.of(columns[name]) for name in names}
 
 
-@dataclass(frozen=True, slots=True)
-class CountDigits:
-    """Counts how keys go on that begin with wanted bits: name → ``(bits known, prefixes)``."""
-
-    wanted: Mapping[str, tuple[int, Sequence[int]]]
-
-    def __call__(self, columns: Columns) -> "dict[str, dict[int, int]]":
-        """Name → prefix with some more bits → rows."""
-        return {
-            name: self._count(columns[name], bits, prefixes)
-            for name, (bits, prefixes) in self.wanted.items()
-        }
-
-    def _count(self, values: Values, bits: int, prefixes: Sequence[int]) -> dict[int, int]:
-        keys = make_keys(values[~np.isnan(values)])
-        step = min(DIGIT_BITS, KEY_BITS - bits)
-        known, place = np.zeros(1, np.uint64), np.zeros(len(keys), np.intp)
-        if bits:
-            known = np.array(prefixes, np.uint64)
-            begin = keys >> np.uint64(KEY_BITS - bits)
-            place = np.minimum(np.searchsorted(known, begin), len(known) - 1)
-            wanted = known[place] == begin
-            keys, place = keys[wanted], place[wanted]
-        digits = keys >> np.uint64(KEY_BITS - bits - step) & np.uint64((1 << step) - 1)
-        counts = np.bincount((place << step) + digits.astype(np.intp))
-        found = np.flatnonzero(counts)
-        longer = (known[found >> step] << np.uint64(step)) + (found & ((1 << step) - 1)).astype(
-            np.uint64
-        )
-        return dict(zip(longer.tolist(), counts[found].tolist(), strict=True))
+def _count_within(
+    columns: Columns, *, bounds: Mapping[str, Sequence[Bounds]]
+) -> dict[str, list[Within]]:
+    found = {}
+    for name, all_bounds in bounds.items():
+        ordered = _order(columns[name])
+        found[name] = [Within.of(ordered, one) for one in all_bounds]
+    return found
 
 
-@dataclass(slots=True)
-class Selection:
-    """A search for the keys of some ranks. `below`: rows that are surely smaller, by rank."""
-
-    ranks: Sequence[int]
-    bits: int = 0
-    found: dict[int, int] = field(default_factory=dict)
-    below: dict[int, int] = field(default_factory=dict)
-
-    @property
-    def prefixes(self) -> list[int]:
-        """What the wanted keys begin with."""
-        return sorted(set(self.found.values()))
-
-    def narrow(self, counts: Mapping[int, int]) -> None:
-        """Take what `CountDigits` found in all places."""
-        step = min(DIGIT_BITS, KEY_BITS - self.bits)
-        ordered = sorted(counts)
-        for rank in self.ranks:
-            before = self.below.get(rank, 0)
-            for prefix in ordered:
-                if self.bits and prefix >> step != self.found[rank]:
-                    continue
-                if rank < before + counts[prefix]:
-                    self.found[rank], self.below[rank] = prefix, before
-                    break
-                before += counts[prefix]
-        self.bits += step
-
-    def values(self) -> dict[int, float]:
-        """Rank → value, once all bits are known."""
-        keys = np.array([self.found[rank] for rank in self.ranks], np.uint64)
-        return dict(zip(self.ranks, read_keys(keys).tolist(), strict=True))
+def _order(values: Values) -> Values:
+    present = values[~np.isnan(values)].astype(np.float64, copy=False)
+    return np.sort(present + 0.0)  # -0.0 becomes 0.0
 
 
-def make_keys(values: Values) -> npt.NDArray[np.uint64]:
-    """Whole numbers in the order of the floats."""
-    bits = (values.astype(np.float64) + 0.0).view(np.uint64)  # -0.0 becomes 0.0
-    sign = np.uint64(1 << (KEY_BITS - 1))
-    return np.where(bits & sign, ~bits, bits | sign)
-
-
-def read_keys(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.float64]:
-    """The inverse of `make_keys`."""
-    sign = np.uint64(1 << (KEY_BITS - 1))
-    return np.where(keys & sign, keys & ~sign, ~keys).view(np.float64)
-
-
-def _floats(values: Values) -> npt.NDArray[np.float64]:
-    return np.asarray(values, np.float64)
+def _by_name(places: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    return {name: [place[name] for place in places] for name in places[0]}
 
 
 def find_ranks(rows: int) -> list[int]:
-    """Which of so many ordered values the deciles lie between."""
+    """Which of so many ordered values the deciles lie between; none without a value."""
+    if not rows:
+        return []
     at = QUANTILES * (rows - 1)
     return sorted({*np.floor(at).astype(int).tolist(), *np.ceil(at).astype(int).tolist()})
+
+
+def find_bounds(places: Sequence[Picked], ranks: Sequence[int]) -> list[Bounds]:
+    """Where the values of these ranks among all places lie."""
+    if not ranks:
+        return []
+    values = np.concatenate([one.values for one in places])
+    order = np.argsort(values, kind="stable")
+    least = np.cumsum(np.concatenate([np.diff(one.at + 1, prepend=0) for one in places])[order])
+    most = np.cumsum(np.concatenate([np.diff(one.at, append=one.rows) for one in places])[order])
+    values = values[order]
+    last = np.append(values[1:] != values[:-1], True)  # of equal values
+    values, least, most = values[last], least[last], most[last]
+    high = np.searchsorted(least, np.array(ranks) + 1).tolist()
+    low = (np.searchsorted(most, ranks, side="right") - 1).tolist()
+    return [
+        (None if below < 0 else float(values[below]), float(values[above]))
+        for below, above in zip(low, high, strict=True)
+    ]
+
+
+def choose(places: Sequence[Within], rank: int) -> float:
+    """The value of that rank among all places, which is within the bounds."""
+    values = np.concatenate([one.values for one in places])
+    order = np.argsort(values, kind="stable")
+    ends = np.cumsum(np.concatenate([one.rows for one in places])[order])
+    wanted = rank - sum(one.below for one in places)
+    return float(values[order][np.searchsorted(ends, wanted, side="right")])
 
 
 def interpolate(values: Mapping[int, float], rows: int) -> list[float]:
@@ -230,16 +217,12 @@ def interpolate(values: Mapping[int, float], rows: int) -> list[float]:
     return np.unique(found).tolist()  # type: ignore[no-any-return]  # a list of floats
 
 
-def _add(parts: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """Sums by name, and by a second key where the values are mappings."""
-    total: Any = {}
-    for part in parts:
-        for name, value in part.items():
-            if isinstance(value, Mapping):
-                inner = total.setdefault(name, defaultdict(int))
-                for key, count in value.items():
-                    inner[key] += count
-            else:
-                total[name] = total.get(name, 0.0) + value
-    found: Mapping[str, Any] = total
-    return found
+def add_moments(places: Sequence[Described]) -> Moments:
+    """Mean and deviation of all places together (Chan, Golub and LeVeque 1979)."""
+    rows = np.array([one.counted.present for one in places], np.float64)
+    if not rows.sum():
+        return None
+    means = np.array([one.mean for one in places])
+    mean = float(np.average(means, weights=rows))
+    variances = np.array([one.variance for one in places]) + (means - mean) ** 2
+    return mean, float(np.sqrt(np.average(variances, weights=rows)))

@@ -1,10 +1,10 @@
 """One range of the rows of a dataset, on a worker: told apart, split, counted, stored."""
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from domain import keys
@@ -13,14 +13,13 @@ from training_job.dataset import dataset, hashing, production_rows, tables
 from training_job.dataset.dataset import Floats
 from training_job.dataset.hashing import Hashes, Sides
 from training_job.dataset.identity import identify, tell_apart
-from training_job.dataset.partitioned.reading import KEY, PLACE, PLACE_BITS, OpenBucket
+from training_job.dataset.partitioned.pieces import Numbers, Piece, cut, join, make_empty
+from training_job.dataset.partitioned.reading import OpenBucket
 from training_job.dataset.production_rows import Mask, UploadedPeople
 from training_job.dataset.repeats import Overlaps
 from training_job.dataset.row_weights import WeightSums
 from training_job.dataset.time_split import Observed, TimeCut
 from training_job.dataset.validation import Columns, hash_subjects
-
-Places = pd.Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,45 +38,51 @@ class Rules:
     files: tuple[int, ...]
     cut: TimeCut | None = None
 
-    def read(self, frame: pd.DataFrame) -> tuple[Columns, Hashes, Hashes]:
-        """``(columns, places, keys)`` of a range's rows in the order that they were read in."""
-        places = frame[PLACE].to_numpy()
-        order = np.argsort(places, kind="stable")
-        if self.skipped:
-            order = order[~np.isin(places[order] >> PLACE_BITS, self.skipped)]
+    def join(self, groups: Iterable[Sequence[Piece]]) -> tuple[Piece, Numbers]:
+        """``(rows of a range, file of each)``: equal keys in the order of one machine.
+
+        Context columns that no file has are not among the columns.
+        """
+        pieces = [one for one in itertools.chain(*groups) if one.file not in self.skipped]
         absent = {f.name for f in self.contract.segment_context} - set(self.grouping)
-        names = [name for name in frame.columns if name != PLACE and name not in absent]
-        columns = {name: frame[name].to_numpy()[order] for name in names}
-        return columns, places[order], frame.index.to_numpy()[order]
+        empty = {n: values for n, values in make_empty(self.contract).items() if n not in absent}
+        files = np.array([piece.file for piece in pieces], np.int64)
+        return join(pieces, empty), np.repeat(files, [len(piece.keys) for piece in pieces])
 
 
 @dataclass(frozen=True, slots=True)
 class Conflicts:
     """Rows of one range that share an id.
 
-    `places` and `subjects`: of those whose values differ. `repeated`: rows left out because their
-    id and values came before.
+    `files`, `numbers` and `subjects`: of those whose values differ. `repeated`: rows left out
+    because their id and values came before.
     """
 
-    places: Hashes
+    files: Numbers
+    numbers: Numbers
     subjects: Hashes | None
     repeated: int
 
 
-def settle_ids(frame: pd.DataFrame, rules: Rules) -> tuple[pd.DataFrame, Conflicts]:
-    """Keep one row of each id; the frame gets the hash of the row as its key."""
+def settle_ids(
+    groups: Iterable[Sequence[Piece]], *, rules: Rules, ranges: int
+) -> tuple[list[list[Piece]], Conflicts]:
+    """Keep one row of each id in a range of ids; its rows are cut anew, by their hashes."""
     contract = rules.contract
-    columns, places, ids = rules.read(frame)
-    hashes = hashing.combine(hashing.hash_rows(columns, contract), ids)
-    context = hashing.hash_context(columns, contract)
+    rows, files = rules.join(groups)
+    hashes = hashing.combine(hashing.hash_rows(rows.columns, contract), rows.keys)
+    context = hashing.hash_context(rows.columns, contract)
     if context is not None:
         hashes = hashing.combine(hashes, context)
-    kept, repeated, conflicting = tell_apart(hashes, ids)
-    people = hash_subjects(columns, contract)
-    chosen = frame.set_index(PLACE, drop=False).loc[places[kept]]
-    chosen = chosen.assign(**{KEY: hashes[kept]}).reset_index(drop=True)
-    of_people = None if people is None else people[conflicting]
-    return chosen, Conflicts(places[conflicting], of_people, repeated)
+    kept, repeated, conflicting = tell_apart(hashes, rows.keys)
+    people = hash_subjects(rows.columns, contract)
+    chosen = {name: values[kept] for name, values in rows.columns.items()}
+    return [[piece] for piece in cut(chosen, hashes[kept], ranges)], Conflicts(
+        files[conflicting],
+        rows.numbers[conflicting],
+        None if people is None else people[conflicting],
+        repeated,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,24 +121,24 @@ class RangeCounts:
     weights: WeightSums | None = None
 
 
-def observe(frame: pd.DataFrame, rules: Rules) -> Observed:
+def observe(groups: Iterable[Sequence[Piece]], *, rules: Rules) -> Observed:
     """Sum up when a range's rows were observed, for a split by time."""
-    columns, _, _ = rules.read(frame)
+    columns = rules.join(groups)[0].columns
     times = columns[rules.contract.training_columns.time].astype(np.float64, copy=False)
     return Observed.of(times, hash_subjects(columns, rules.contract))
 
 
-def split_range(frame: pd.DataFrame, rules: Rules) -> tuple[Range, RangeCounts]:
+def split_range(groups: Iterable[Sequence[Piece]], *, rules: Rules) -> tuple[Range, RangeCounts]:
     """Tell a range's rows apart and split them, by the same functions as on one machine."""
     contract = rules.contract
-    columns, places, found_keys = rules.read(frame)
+    rows, files = rules.join(groups)
+    columns = rows.columns
     row_id, weight = contract.context_column("row_id"), contract.training_columns.weight
-    hashes = found_keys if row_id is None else None
+    hashes = rows.keys if row_id is None else None
     found = identify(columns, contract, rules.salt, hashes, rules.cut)
     overlaps = Overlaps(len(rules.files))
     if len(rules.files) > 1 and row_id is None:
-        origin = np.searchsorted(rules.files, places[found.order] >> PLACE_BITS)
-        overlaps.add(found.hashes, origin)
+        overlaps.add(found.hashes, np.searchsorted(rules.files, files[found.order]))
     people = hash_subjects(columns, contract)
     names = [*(f.name for f in contract.features), contract.target, *rules.grouping]
     kept = Range(
@@ -145,10 +150,10 @@ def split_range(frame: pd.DataFrame, rules: Rules) -> tuple[Range, RangeCounts]:
         columns[weight][found.order].astype(np.float64, copy=False) if weight else None,
     )
     sides, labels = len(keys.SPLITS), kept.columns[contract.target]
-    rows = np.bincount(found.sides, minlength=sides)
+    counts = np.bincount(found.sides, minlength=sides)
     positives = np.bincount(found.sides[labels == 1], minlength=sides)
     sums = None if kept.weights is None else WeightSums.of(kept.weights)
-    return kept, RangeCounts(tuple(rows.tolist()), tuple(positives.tolist()), overlaps, sums)
+    return kept, RangeCounts(tuple(counts.tolist()), tuple(positives.tolist()), overlaps, sums)
 
 
 def store_range(
@@ -184,13 +189,3 @@ def store_range(
         tables.store(table, open_bucket(), keys.dataset(dataset_id, part))
         stored[side] = {part: table.num_rows}
     return stored
-
-
-def sort_conflicts(
-    found: Sequence[Conflicts],
-) -> tuple[Hashes, Hashes | None]:
-    """Places and subjects of all conflicting rows in the order that they were read in."""
-    places = np.concatenate([one.places for one in found])
-    order = np.argsort(places, kind="stable")
-    subjects = [one.subjects for one in found if one.subjects is not None]
-    return places[order], np.concatenate(subjects)[order] if subjects else None

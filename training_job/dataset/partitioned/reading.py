@@ -1,34 +1,30 @@
-"""One raw file as a frame of checked rows, on a worker."""
+"""Read and check some raw files on a worker, and cut their rows by ranges of their keys."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 
-from adapters.s3 import Bucket
+from adapters.s3 import Bucket, Listed
 from domain.contract.contract import Contract
-from domain.contract.feature import Kind
 from training_job.dataset import hashing, repeats, tables
+from training_job.dataset.partitioned.pieces import Piece, cut
 from training_job.dataset.raw_files import FileRows, hash_content
-from training_job.dataset.validation import Columns, has_values, target_feature
+from training_job.dataset.validation import has_values
 from training_job.errors import BadData
-
-KEY = ":key"
-"""Column by which rows are brought together: the id of a row, or the hash of one without an id."""
-PLACE = ":place"
-"""Column with a row's file and number; no contract can name a column so."""
-PLACE_BITS = 40
-"""Bits of a place that are the number of the row in its file."""
 
 OpenBucket = Callable[[], Bucket]
 """Makes a client on the worker, since a client can't be sent there."""
 
-_TYPES: dict[Kind, type[np.generic]] = {
-    "category": np.int16,
-    "flag": np.int8,
-    "number": np.float64,
-}
+
+@dataclass(frozen=True, slots=True)
+class RawFile:
+    """A file to read. `index`: its position among all. `has_twin`: another one is as large."""
+
+    index: int
+    key: str
+    has_twin: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,59 +45,64 @@ class FileReport:
     filled: frozenset[str] = frozenset()
 
 
-def make_empty(contract: Contract) -> pd.DataFrame:
-    """A frame without rows, with the columns and types that every file's frame has."""
-    features = (*contract.features, target_feature(contract), *contract.segment_context)
-    types: dict[str, type[np.generic]] = {f.name: _TYPES[f.kind] for f in features}
-    types |= dict.fromkeys(contract.training_columns.names, np.float64)
-    types |= {entry.name: np.uint64 for entry in contract.identifying_context}
-    types |= {PLACE: np.int64, KEY: np.uint64}
-    return pd.DataFrame({name: np.empty(0, kind) for name, kind in types.items()})
+def group_files(listed: Sequence[Listed], size: int) -> Iterator[Sequence[RawFile]]:
+    """Files in their order, of about so many bytes together; a file is never divided."""
+    alike = Counter(entry.size for entry in listed)
+    group: list[RawFile] = []
+    held = 0
+    for index, entry in enumerate(listed):
+        group.append(RawFile(index, entry.key, alike[entry.size] > 1))
+        held += entry.size
+        if held >= size:
+            yield group
+            group, held = [], 0
+    if group:
+        yield group
 
 
-def read_file(
-    open_bucket: OpenBucket, key: str, index: int, contract: Contract, *, has_twin: bool
-) -> tuple[pd.DataFrame, FileReport]:
-    """Read and check the file of that key and position among all files.
+def read_files(
+    open_bucket: OpenBucket, files: Sequence[RawFile], *, contract: Contract, ranges: int
+) -> tuple[list[list[Piece]], list[FileReport]]:
+    """``(pieces of each range, report of each file)``."""
+    bucket = open_bucket()
+    pieces: list[list[Piece]] = [[] for _ in range(ranges)]
+    reports = []
+    for file in files:
+        found, report = _read(bucket, file, contract, ranges)
+        reports.append(report)
+        for here, piece in zip(pieces, found, strict=False):
+            here.append(piece)
+    return pieces, reports
 
-    `has_twin`: whether another file has as many bytes.
-    """
-    empty = make_empty(contract)
-    digest = b""
-    with tables.fetched(open_bucket(), key) as path:
-        if has_twin:
+
+def _read(
+    bucket: Bucket, raw: RawFile, contract: Contract, ranges: int
+) -> tuple[list[Piece], FileReport]:
+    row_id, digest = contract.context_column("row_id"), b""
+    with tables.fetched(bucket, raw.key) as path:
+        if raw.has_twin:
             digest = hash_content(path)
         try:
-            file = FileRows.read(path, key, contract, number=True)
+            file = FileRows.read(path, raw.key, contract, number=row_id is not None)
         except BadData as error:
-            return empty, FileReport(None, refusal=str(error))
-    frame = _make_frame(file, index, contract, empty)
-    labels = frame[contract.target].to_numpy()
-    grouping = contract.segment_context
+            return [], FileReport(None, refusal=str(error))
+    if not file.parts:
+        return [], FileReport(replace(file, parts=[], numbers=[]), digest=digest)
+    names = list(file.parts[0])
+    columns = {name: np.concatenate([part.pop(name) for part in file.parts]) for name in names}
+    keys = (
+        hashing.hash_rows(columns, contract)
+        if row_id is None
+        else columns[row_id].astype(np.uint64, copy=False)
+    )
+    numbers = np.concatenate(file.numbers) if file.numbers else None
+    labels, grouping = columns[contract.target], contract.segment_context
     report = FileReport(
         replace(file, parts=[], numbers=[]),
         digest=digest,
-        surprise=repeats.measure_surprise(frame[KEY].to_numpy()) if has_twin else 0.0,
-        rows=len(frame),
+        surprise=repeats.measure_surprise(keys) if raw.has_twin else 0.0,
+        rows=len(keys),
         positives=int(labels.sum()),
-        filled=frozenset(f.name for f in grouping if has_values(frame[f.name].to_numpy(), f)),
+        filled=frozenset(f.name for f in grouping if has_values(columns[f.name], f)),
     )
-    return frame, report
-
-
-def _make_frame(
-    file: FileRows, index: int, contract: Contract, empty: pd.DataFrame
-) -> pd.DataFrame:
-    if not file.parts:
-        return empty
-    names = [name for name in empty.columns if name not in (PLACE, KEY)]
-    columns: Columns = {
-        name: np.concatenate([part.pop(name) for part in file.parts]) for name in names
-    }
-    numbers = np.concatenate(file.numbers)
-    row_id = contract.context_column("row_id")
-    place = (np.int64(index) << PLACE_BITS) + numbers
-    key = hashing.hash_rows(columns, contract) if row_id is None else columns[row_id]
-    return pd.DataFrame(
-        {**columns, PLACE: place, KEY: key.astype(np.uint64, copy=False)}, copy=False
-    )
+    return cut(columns, keys, ranges, file=raw.index, numbers=numbers), report

@@ -60,7 +60,14 @@ def test_workers_are_tasks_of_the_steps_definition_in_calls_of_ten() -> None:
     assert command.startswith(f"python -m distributed.cli.dask_worker {SCHEDULER} ")
     assert "--death-timeout 60 " in command
     assert command.endswith("--nworkers 4 --nthreads 1")
-    assert {"name", "command"} == override.keys()  # above all no task token
+    assert {"name", "command", "environment"} == override.keys()
+    assert {
+        "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
+        "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "500ms",
+        "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "10s",
+        "MALLOC_TRIM_THRESHOLD_": "67108864",
+        "MALLOC_MMAP_THRESHOLD_": "33554432",
+    } == {entry["name"]: entry["value"] for entry in override["environment"]}  # no task token
     assert 23 == len(ecs.stopped)
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from domain.contract.context import Context
 from domain.contract.contract import Contract
-from domain.contract.feature import Feature
+from domain.contract.feature import OTHER, Feature
 
 Effect = Literal["nothing", "training", "callers", "refused"]
 """Who must do something: nobody; a new model will come by a training; callers or files must
@@ -125,7 +125,24 @@ def _values(old: Feature, new: Feature) -> Iterator[Difference]:
     name = new.name
     gone = [category for category in old.categories if category not in new.categories]
     added = [category for category in new.categories if category not in old.categories]
-    if gone:
+    if OTHER in added:
+        added.remove(OTHER)
+        yield Difference(
+            "training",
+            f"{name} may also be any other text, which counts as {OTHER}, {AFTERWARDS}.",
+        )
+    if OTHER in gone:
+        gone.remove(OTHER)
+        yield Difference(
+            "callers",
+            f"{name} no longer collects other texts: rows with one go to quarantine, and requests"
+            f" are refused {AFTERWARDS}.",
+        )
+    if gone and new.collects_rest:
+        yield Difference(
+            "training", f"{name} counts {_listed(gone)} as {OTHER} {AFTERWARDS}: no row is refused."
+        )
+    elif gone:
         yield Difference(
             "callers",
             f"{name} no longer has {_listed(gone)}: rows with it go to quarantine, and requests are"

@@ -16,9 +16,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from domain.contract.feature import Feature
+from domain.contract.feature import OTHER, Feature
 from domain.contract.records import SAMPLE_KEYS, TEST
-from domain.drift.drift import OTHER
 from domain.times import DAY_MS
 from tabular.log_objects import BAD_DATA, Batch, Damage
 

@@ -51,12 +51,14 @@ function numberInput(id, name, schema, required, example) {
   return [input, hint(id, ends, schema["x-unit"], schema.description)];
 }
 
-/** An input for a text of the context, with its meaning as a hint. */
+/** An input for a text, with its meaning as a hint; known values are offered. */
 function textInput(id, name, schema, required, example) {
   const typing = { type: "text", maxlength: schema.maxLength, placeholder: required ? null : "not known" };
   const value = required ? example : null;
-  const input = h("input", { id, name, ...typing, "aria-describedby": `${id}-hint`, required, value });
-  return [input, hint(id, schema.description)];
+  const list = schema.examples ? `${id}-list` : null;
+  const input = h("input", { id, name, ...typing, list, "aria-describedby": `${id}-hint`, required, value });
+  const known = (schema.examples ?? []).map((text) => h("option", { value: text }));
+  return [input, list ? h("datalist", { id: list }, known) : null, hint(id, schema.description)];
 }
 
 function inputFor(schema) {

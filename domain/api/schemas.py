@@ -6,7 +6,14 @@ from dataclasses import replace
 from domain.api.requests import MAXIMUM_ENTRIES
 from domain.contract.context import CONTEXT, TEXT_PATTERN, Context, Role
 from domain.contract.contract import Contract
-from domain.contract.feature import LARGEST, Feature, Value
+from domain.contract.feature import (
+    LARGEST,
+    LONGEST_CATEGORY,
+    NEW_CATEGORY,
+    OTHER,
+    Feature,
+    Value,
+)
 
 Schema = dict[str, object]
 """A JSON Schema, or another part of an OpenAPI document."""
@@ -20,6 +27,15 @@ def describe_feature(feature: Feature) -> Schema:
 
 def _describe_values(feature: Feature) -> Schema:
     match feature.kind:
+        case "category" if feature.collects_rest:
+            return {
+                "type": ["string", "null"] if feature.nullable else "string",
+                "minLength": 1,
+                "maxLength": LONGEST_CATEGORY,
+                "pattern": NEW_CATEGORY,
+                "examples": list(feature.listed),
+                "x-other": OTHER,
+            }
         case "category":
             values = [*feature.categories, *([None] if feature.nullable else [])]
             return {"enum": values}

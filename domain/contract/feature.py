@@ -1,10 +1,14 @@
 """An input column of the contract, and the segments that it defines."""
 
+import re
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from domain.contract.drift_limits import USUAL, DriftLimits
-from domain.contract.file_format import ColumnFormat
+from domain.contract.file_format import USUAL_MISSING, ColumnFormat
 
 Kind = Literal["category", "number", "flag"]
 Value = float | int | str | None
@@ -15,6 +19,15 @@ Monotone = Literal["", "increasing", "decreasing"]
 DIRECTIONS: dict[Monotone, int] = {"": 0, "increasing": 1, "decreasing": -1}
 LARGEST = 3.4028234663852886e38
 """The largest number that a model's input, which is float32, can hold."""
+OTHER = "__other__"
+"""Stands for every category outside the contract. The original text is not used any further."""
+LONGEST_CATEGORY = 128
+"""Characters of a text that counts as OTHER where a feature collects the rest."""
+NEW_CATEGORY = r"^[^\x00-\x20\x7f]([^\x00-\x1f\x7f]*[^\x00-\x20\x7f])?$(?!\n)"
+"""Such a text has no control character and no blank at its ends."""
+_NEW_CATEGORY = re.compile(NEW_CATEGORY)
+TRUTH_VALUES = {"true": 1, "false": 0}
+_PLAIN = re.compile(r"(-?[0-9]+)(?:\.([0-9]*?)0*)?")
 CATEGORIES_LISTED = 30
 """A longer list of categories is counted in a sentence instead of printed."""
 
@@ -26,6 +39,8 @@ class Feature:
     `title`, `unit`, `description`: what people call it, what its numbers are measured in, and what
     it means. Each may be empty.
     `minimum`, `maximum`: of a number; one without a range has -LARGEST and LARGEST.
+    `categories`: the last one is OTHER if the feature collects the rest. Then any other text counts
+    as that, at the API and in files.
     """
 
     name: str
@@ -55,10 +70,42 @@ class Feature:
         return (self.name,)
 
     @property
+    def collects_rest(self) -> bool:
+        """Whether texts that aren't listed count as OTHER."""
+        return self.categories[-1:] == (OTHER,)
+
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """The categories that the contract lists."""
+        return self.categories[:-1] if self.collects_rest else self.categories
+
+    def collects(self, text: str) -> bool:
+        """Whether a text that is no category counts as OTHER."""
+        if not self.collects_rest or len(text) > LONGEST_CATEGORY:
+            return False
+        word = text.casefold()
+        is_missing = word in USUAL_MISSING or word in map(str.casefold, self.in_files.missing)
+        return not is_missing and _NEW_CATEGORY.search(text) is not None
+
+    def _find_category(self, value: Value) -> str:
+        """The category of a text, as a file's text would be read."""
+        text = str(value)
+        if text in self.categories:
+            return text
+        index = index_plain_categories(self.categories).get(to_plain(text))
+        return OTHER if index is None else self.categories[index]
+
+    @property
     def expectation(self) -> str:
         """What a valid value is, as the end of a sentence."""
         match self.kind:
             case "category":
+                if self.collects_rest:
+                    return (
+                        f"must be a text of 1 to {LONGEST_CATEGORY} characters, without control"
+                        " characters and without blanks at its ends, and no word for a missing"
+                        " value"
+                    )
                 if len(self.categories) > CATEGORIES_LISTED:
                     return f"must be one of the contract's {len(self.categories):,} categories"
                 return "must be one of: " + ", ".join(self.categories)
@@ -74,7 +121,7 @@ class Feature:
         if value is None:
             return self.nullable
         if self.kind == "category":
-            return isinstance(value, str) and value in self.categories
+            return isinstance(value, str) and (value in self.categories or self.collects(value))
         if isinstance(value, bool) or not isinstance(value, int | float):
             return False
         if self.kind == "flag":
@@ -83,9 +130,35 @@ class Feature:
 
     def cast(self, value: Value) -> Value:
         """Convert a valid value to its column's own type."""
-        if value is None or self.kind == "category":
-            return value
+        if value is None:
+            return None
+        if self.kind == "category":
+            return self._find_category(value) if self.collects_rest else value
         return int(value) if self.kind == "flag" else float(value)
+
+
+def to_plain(text: str) -> str:
+    """A plain number without the zeros that end its fraction, true and false in lower case.
+
+    Any other text as it is.
+    """
+    match = _PLAIN.fullmatch(text)
+    if match is None:
+        return text.lower() if text.lower() in TRUTH_VALUES else text
+    whole, fraction = match.groups()
+    return f"{whole}.{fraction}" if fraction else whole
+
+
+@lru_cache(maxsize=1_000)
+def index_plain_categories(categories: tuple[str, ...]) -> Mapping[str, int]:
+    """Index by plain number or truth value, where one category alone has it."""
+    plain = [to_plain(category) for category in categories]
+    count = Counter(plain)
+    return {
+        text: index
+        for index, text in enumerate(plain)
+        if count[text] == 1 and (_PLAIN.fullmatch(text) or text in TRUTH_VALUES)
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from domain.contract.drift_limits import read_drift_limits, write_drift_limits
-from domain.contract.feature import DIRECTIONS, KINDS, LARGEST, Feature, Kind
+from domain.contract.feature import DIRECTIONS, KINDS, LARGEST, OTHER, Feature, Kind
 from domain.contract.file_format_document import (
     COLUMN_KEYS,
     FLAG_KEYS,
@@ -32,6 +32,7 @@ def read_feature(index: int, entry: Any, problems: list[str]) -> Feature:
     wanted = {"categories"} if kind == "category" else set()
     allowed = wanted | {"name", "kind", "nullable", "drift", "title", "description"}
     allowed |= {"minimum", "maximum", "unit"} if kind == "number" else set()
+    allowed |= {"other"} if kind == "category" else set()
     allowed |= FLAG_KEYS if kind == "flag" else COLUMN_KEYS
     if kind != "category":
         allowed.add("monotone")
@@ -54,13 +55,20 @@ def read_feature(index: int, entry: Any, problems: list[str]) -> Feature:
     if not is_texts or len(set(categories)) != len(categories):
         problems.append(f"{where}: categories must be different, non-empty texts")
         categories = []
-    elif kind == "category" and len(categories) < 2:
+    elif OTHER in categories:
+        problems.append(f"{where}: {OTHER} is no category; other = true collects the rest")
+    elif kind == "category" and len(categories) + (entry.get("other") is True) < 2:
         problems.append(f"{where}: at least two categories are needed")
     elif len(categories) > MOST_CATEGORIES:
         problems.append(
             f"{where}: {len(categories):,} categories are more than the {MOST_CATEGORIES:,} that a"
-            " feature may have; join the rare ones into one"
+            " feature may have; list the frequent ones and let other = true collect the rest"
         )
+    other = entry.get("other", False)
+    if not isinstance(other, bool):
+        problems.append(f"{where}: other must be true or false")
+    elif other and kind == "category":
+        categories = [*categories, OTHER]
     return Feature(
         name=name,
         kind=kind,
@@ -97,7 +105,8 @@ def write_feature(feature: Feature) -> dict[str, Json]:
     """Plain data that `read_feature` takes back."""
     plain: dict[str, Json] = {"name": feature.name, "kind": feature.kind}
     if feature.kind == "category":
-        plain["categories"] = list(feature.categories)
+        plain["categories"] = list(feature.listed)
+        plain |= {"other": True} if feature.collects_rest else {}
     if feature.kind == "number":
         plain |= {"minimum": feature.minimum} if feature.minimum > -LARGEST else {}
         plain |= {"maximum": feature.maximum} if feature.maximum < LARGEST else {}

@@ -12,6 +12,12 @@ Decimal = Literal[".", ","]
 DECIMALS: tuple[Decimal, ...] = (".", ",")
 
 
+USUAL_MISSING = frozenset(
+    {"", "na", "n/a", "#n/a", "#na", "<na>", "nan", "+nan", "-nan", "nat", "null", "\\n"}
+)
+"""Texts that tools write for a missing value, in lower case."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnFormat:
     """How files write one column.

@@ -10,33 +10,32 @@ value that the API would be sent, so that a row has one meaning wherever it come
   declares numbers (as in ``true = ["1"]``, ``false = ["2"]``), no other number is a flag.
 - A number is what `NUMBER` matches, with the decimal mark that the contract declares.
 - What the contract declares as missing is missing; after that, the usual texts.
+- Any other text is the category `OTHER`, where the feature collects the rest.
 
 Blanks around a text never count.
 """
 
 import math
 import re
-from collections import Counter
 from datetime import UTC, datetime
 
-from domain.contract.feature import Feature
-from domain.contract.file_format import Decimal
+from domain.contract.feature import (
+    OTHER,
+    TRUTH_VALUES,
+    Feature,
+    index_plain_categories,
+    to_plain,
+)
+from domain.contract.file_format import USUAL_MISSING, Decimal
 
 MISSING = -1
 UNREADABLE = -2
 
-USUAL_MISSING = frozenset(
-    {"", "na", "n/a", "#n/a", "#na", "<na>", "nan", "+nan", "-nan", "nat", "null", "\\n"}
-)
-"""Texts that tools write for a missing value, in lower case."""
 MISSING_NUMBERS = USUAL_MISSING | {"none"}
 """The same for numbers and flags; in a column of words ``None`` may well be a word."""
 
-TRUTH_VALUES = {"true": 1, "false": 0}
-
 NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 _NUMBER = re.compile(NUMBER)
-_PLAIN = re.compile(r"(-?[0-9]+)(?:\.([0-9]*?)0*)?")
 
 
 def parse_number(text: str, decimal: Decimal = ".") -> float | None:
@@ -63,6 +62,7 @@ class CodedText:
 
     def __init__(self, feature: Feature, decimal: Decimal = ".") -> None:
         form = feature.in_files
+        self._feature = feature
         self._decimal = decimal
         self._is_flag = feature.kind == "flag"
         self._usual = MISSING_NUMBERS if self._is_flag else USUAL_MISSING
@@ -75,7 +75,7 @@ class CodedText:
             self._numbers = numbers or {0.0: 0, 1.0: 1}
         else:
             self._words = {category: code for code, category in enumerate(feature.categories)}
-            self._plain = _unambiguous(feature.categories)
+            self._plain = index_plain_categories(feature.categories)
         self._missing = _MissingWords(form.missing, decimal)
 
     def is_missing(self, text: str) -> bool:
@@ -95,10 +95,12 @@ class CodedText:
         if self._is_flag:
             found = self._numbers.get(parse_number(text, self._decimal))
         else:
-            found = self._plain.get(_plain(text))
+            found = self._plain.get(to_plain(text))
         if found is not None:
             return found
-        return MISSING if text.casefold() in self._usual else UNREADABLE
+        if text.casefold() in self._usual:
+            return MISSING
+        return self._words[OTHER] if self._feature.collects(text) else UNREADABLE
 
 
 class NumberText:
@@ -137,26 +139,3 @@ class _MissingWords:
         if text.casefold() in self._words:
             return True
         return bool(self.numbers) and parse_number(text, self._decimal) in self.numbers
-
-
-def _plain(text: str) -> str:
-    """A plain number without the zeros that end its fraction, true and false in lower case.
-
-    Any other text as it is.
-    """
-    match = _PLAIN.fullmatch(text)
-    if match is None:
-        return text.lower() if text.lower() in TRUTH_VALUES else text
-    whole, fraction = match.groups()
-    return f"{whole}.{fraction}" if fraction else whole
-
-
-def _unambiguous(categories: tuple[str, ...]) -> dict[str, int]:
-    """Code by plain number or truth value, where one category alone has it."""
-    plain = [_plain(category) for category in categories]
-    count = Counter(plain)
-    return {
-        text: code
-        for code, text in enumerate(plain)
-        if count[text] == 1 and (_PLAIN.fullmatch(text) or text in TRUTH_VALUES)
-    }

@@ -55,9 +55,6 @@ CLASSIFIER_ROWS = 3_000
 MINIMUM_VALUES = 100
 """With fewer valid values in the window, a column's values never count as drifted."""
 
-OTHER = "__other__"
-"""Stands for every category outside the contract. The original text never leaves the log."""
-
 
 class Outcome(StrEnum):
     """Everything that a run can conclude, from the least to the most serious."""

@@ -6,7 +6,7 @@ State output, mails, reports and the dashboard show the same sentences.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from domain.drift import drift
+from domain.contract import feature
 from domain.drift.drift import RATIOS, Aspect, Rhythm
 from domain.drift.fairness import GroupFigure, SegmentPerformance
 from domain.drift.performance import MARGIN
@@ -223,7 +223,7 @@ def _name_share(group: str | None) -> str:
             return SHARES[group]
         case "positive":
             return "the share of positive predictions"
-        case drift.OTHER:
+        case feature.OTHER:
             return SHARES["invalid"]
     return f"the share of {shorten(group)}"
 

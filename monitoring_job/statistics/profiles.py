@@ -12,9 +12,8 @@ import pandas as pd
 import pyarrow as pa
 
 from domain.contract.contract import Contract
-from domain.contract.feature import Feature
+from domain.contract.feature import OTHER, Feature
 from domain.drift.disclosure import SMALLEST_GROUP, choose_suppressed, round_significant
-from domain.drift.drift import OTHER
 from domain.drift.summary import Profile
 from tabular.rows import read_feature_values
 

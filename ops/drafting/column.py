@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from domain.contract.file_format import Decimal
-from domain.contract.file_values import NUMBER, USUAL_MISSING
+from domain.contract.file_format import USUAL_MISSING, Decimal
+from domain.contract.file_values import NUMBER
 
 MOST_COUNTED = 10_000
 """Different texts of a column that are counted, more than a feature may have categories."""

@@ -17,6 +17,13 @@ MOSTLY = 0.95
 """The share of a column's values that must look alike before it is taken for that."""
 FEW_WORDS = 3
 """The most different words among numbers that are taken for "no value"."""
+LONG_TAIL = 50
+"""From more different values on, the rare ones are collected, if there are rare ones."""
+FREQUENT = 10
+"""Rows of a value that is not rare: what fewer rows say of it is chance."""
+MOST_LISTED = 1_000
+TOLD = 0.5
+"""The least share of the rows that must have a listed value."""
 FREE_TEXT = 40
 """Mean length, in characters, from which texts are taken for sentences."""
 OPPOSITES = (
@@ -162,17 +169,30 @@ def _guess_category(column: Column, keys: dict[str, Json]) -> Entry | LeftOut:
     if column.characters > FREE_TEXT * column.rows:
         return LeftOut(column.source, "it holds free text")
     different = len(column.counts)
-    if column.many or different > MOST_CATEGORIES:
-        return LeftOut(column.source, f"it has more than {MOST_CATEGORIES:,} different values")
-    if different > 0.5 * column.rows and column.rows > 10:
+    if not column.many and different > 0.5 * column.rows and column.rows > 10:
         return LeftOut(column.source, "it has another value in almost each row, as an id")
     ordered: list[Json] = [text for text, _ in column.counts.most_common()]
-    rare = sum(count < 10 for count in column.counts.values())
-    remark = "by frequency"
-    if rare and column.rows >= 1_000:
-        remark += f"; {rare:,} of them in fewer than 10 rows"
-    entry = Entry(keys | {"kind": "category", "categories": ordered}, {"categories": remark})
-    return _with_missing(entry, column)
+    frequent = [text for text, count in column.counts.most_common() if count >= FREQUENT]
+    rare = column.rows - sum(column.counts[text] for text in frequent)
+    keys |= {"kind": "category"}
+    remarks = {"categories": "by frequency"}
+    if len(column.counts) > LONG_TAIL and column.rows >= 1_000 and rare:
+        kept = frequent[:MOST_LISTED]
+        if sum(column.counts[text] for text in kept) < TOLD * column.rows:
+            return LeftOut(
+                column.source,
+                f"fewer than {TOLD:.0%} of its rows have a value that {FREQUENT} rows or more have",
+            )
+        others = column.rows - sum(column.counts[text] for text in kept)
+        keys |= {"categories": list[Json](kept), "other": True}
+        remarks = {
+            "categories": f"those of at least {FREQUENT} rows, by frequency",
+            "other": f"{others:,} rows have rarer values, and new ones are no error",
+        }
+        return _with_missing(Entry(keys, remarks), column)
+    if column.many or different > MOST_CATEGORIES:
+        return LeftOut(column.source, f"it has more than {MOST_CATEGORIES:,} different values")
+    return _with_missing(Entry(keys | {"categories": ordered}, remarks), column)
 
 
 def _with_missing(entry: Entry, column: Column, more: int = 0) -> Entry:

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from domain.contract.file_values import USUAL_MISSING
+from domain.contract.file_format import USUAL_MISSING
 
 _MISSING = pa.array(sorted(USUAL_MISSING), pa.string())
 

@@ -16,10 +16,9 @@ import pyarrow.compute as pc
 
 from domain import keys, times
 from domain.contract.contract import Contract
-from domain.contract.feature import Feature
+from domain.contract.feature import OTHER, Feature
 from domain.contract.file_values import MISSING
 from domain.contract.records import SAMPLING_WEIGHT
-from domain.drift.drift import OTHER
 from domain.model.production import Production
 from tabular.labelled import LabelledRows, read_labelled
 from tabular.log_objects import LogObjects
@@ -266,6 +265,8 @@ def _values(
     if feature.kind == "category":
         codes = pc.index_in(array, value_set=pa.array(feature.categories, pa.string()))
         values = pc.fill_null(codes, MISSING).to_numpy(zero_copy_only=False).astype(np.int16)
+        if feature.collects_rest:
+            return values, np.zeros(len(array), bool)
         invalid = pc.fill_null(pc.equal(array, OTHER), False)
         return values, np.asarray(invalid.to_numpy(zero_copy_only=False), bool)
     numbers = np.asarray(array.to_numpy(zero_copy_only=False), np.float64)

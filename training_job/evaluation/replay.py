@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from domain.contract.contract import Contract
+from domain.contract.feature import OTHER
 from domain.drift.disclosure import choose_suppressed
-from domain.drift.drift import OTHER
 from domain.model.replay import Replay, ReplayedGroup
 from tabular.classification import Bools, Floats
 from tabular.labelled import has_features, stream_rows
@@ -134,7 +134,10 @@ def _keep_valid(table: pa.Table, contract: Contract) -> Split:
     good = np.ones(table.num_rows, bool)
     for feature in contract.features:
         column = table[feature.name]
-        bad = pc.equal(column, OTHER) if feature.kind == "category" else pc.is_nan(column)
+        if feature.collects_rest:
+            bad = pc.equal(column, pa.scalar(""))  # any text is a value, a null stays a null
+        else:
+            bad = pc.equal(column, OTHER) if feature.kind == "category" else pc.is_nan(column)
         bad = pc.fill_null(bad, not feature.nullable)
         good &= ~np.asarray(bad.to_numpy(), bool)
     kept = table.filter(pa.array(good))

@@ -57,6 +57,11 @@ def _retire(document: dict[str, Any], name: str) -> None:
         (lambda d: _feature(d, "age").update(maximum=130), "training", "0 to 130"),
         (lambda d: _feature(d, "gender")["categories"].pop(), "callers", "no longer has Other"),
         (lambda d: _feature(d, "gender")["categories"].append("X"), "training", "also be X"),
+        (
+            lambda d: _feature(d, "gender").update(other=True),
+            "training",
+            "gender may also be any other text, which counts as __other__, once",
+        ),
         (lambda d: _feature(d, "age").update(unit="months"), "nothing", "described in other words"),
         (lambda d: _feature(d, "age").update(source="Age"), "nothing", "write age in another way"),
         (
@@ -115,6 +120,17 @@ def test_a_time_and_a_weight_that_go_concern_the_next_training_only() -> None:
     (found,) = compare(old, renamed)
     assert "callers" == found.effect
     assert "[split] time names b instead of at" in found.sentence
+
+
+def test_a_feature_that_collects_the_rest_may_lose_categories() -> None:
+    old = _change(lambda d: _feature(d, "gender").update(other=True))
+    fewer = _change(
+        lambda d: _feature(d, "gender").update(other=True, categories=["Female", "Male"])
+    )
+    (found,) = compare(old, fewer)
+    assert ("training", True) == (found.effect, "counts Other as __other__" in found.sentence)
+    (found,) = compare(old, _change(lambda _: None))
+    assert ("callers", True) == (found.effect, "no longer collects other texts" in found.sentence)
 
 
 def test_the_gravest_change_comes_first() -> None:

@@ -207,6 +207,17 @@ def test_roles_become_context_columns_and_no_features(tmp_path: Path) -> None:
     assert ROWS == _read_all(path, contract)
 
 
+def test_a_long_tail_is_collected_and_its_column_no_longer_left_out(tmp_path: Path) -> None:
+    words = [f"town {row % 30}" if row % 5 else f"hamlet {row}" for row in range(2_000)]
+    path = _write(tmp_path / "p.csv", {"town": words, "ill": LABELS * 5})
+    contract, _ = _infer(path)
+    feature = contract.feature("town")
+    assert (24, True) == (len(feature.listed), feature.collects_rest)
+    assert 2_000 == _read_all(path, contract)
+    text = path.with_name("made.toml").read_text()
+    assert "other = true  # 400 rows have rarer values, and new ones are no error" in text
+
+
 def test_time_and_weight_are_declared_and_no_features(tmp_path: Path) -> None:
     columns = {
         "Seen on": _column(lambda row: f"2026-01-{row % 28 + 1:02}"),

@@ -16,8 +16,8 @@ import pytest
 from adapters.s3 import Bucket
 from domain import keys, times
 from domain.contract.contract import Contract
+from domain.contract.feature import OTHER
 from domain.contract.records import SAMPLE_KEYS
-from domain.drift.drift import OTHER
 from domain.drift.window import LastRows, Window
 from domain.errors import BadBundle
 from tabular import log_objects

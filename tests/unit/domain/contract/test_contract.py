@@ -425,6 +425,19 @@ def test_bands_and_groups_are_named_in_order(contract: Contract) -> None:
             f"categories = {[str(n) for n in range(5_001)]}",
             "town: 5,001 categories are more than the 5,000 that a feature may have",
         ),
+        (
+            '[[features]]\nname = "a"\nkind = "category"\ncategories = ["x", "__other__"]',
+            "a: __other__ is no category; other = true collects the rest",
+        ),
+        (
+            '[[features]]\nname = "a"\nkind = "category"\ncategories = ["x", "y"]\nother = 1',
+            "a: other must be true or false",
+        ),
+        ('[[features]]\nname = "a"\nkind = "flag"\nother = true', "a: unknown key other"),
+        (
+            '[[features]]\nname = "a"\nkind = "category"\ncategories = []\nother = true',
+            "a: at least two categories are needed",
+        ),
         ('[[segments]]\nfeature = ["a"]', "must name a feature"),
         ('[[segments]]\nfeature = "b"', "must name a feature"),
         ('[[segments]]\ncolour = "b"', "segments[0]: unknown key colour"),

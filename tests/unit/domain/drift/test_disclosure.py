@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.contract.contract import Contract
+from domain.contract.feature import OTHER
 from domain.drift.disclosure import (
     SMALLEST_GROUP,
     choose_suppressed,
     choose_suppressed_by_all,
     round_significant,
 )
-from domain.drift.drift import OTHER
 from domain.drift.summary import Profile, SegmentDrift
 from domain.interval import Interval
 from monitoring_job.statistics import performance, profiles

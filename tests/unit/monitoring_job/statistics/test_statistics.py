@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 
 from domain.contract.contract import Contract
-from domain.drift.drift import OTHER, Method, Outcome, is_drifted, strength, worst
+from domain.contract.feature import OTHER
+from domain.drift.drift import Method, Outcome, is_drifted, strength, worst
 from domain.drift.drift_request import UNREPLACED_TIME, DriftRequest
 from domain.drift.run_index import MAXIMUM_ENTRIES, IndexEntry, RunIndex
 from domain.drift.summary import ColumnDrift, RowCounts, Summary, run_id

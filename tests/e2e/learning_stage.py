@@ -176,10 +176,24 @@ class LearningStage:
         stored = self.target.bucket("reports").get(keys.probation(seq))
         return Probation.from_json(stored.data) if stored else None
 
+    def read_mails(self) -> list[mail.Mail]:
+        """All mails, the oldest first."""
+        assert self.target.laptop is not None
+        return mail.read_mails(self.target.laptop)
+
     def read_subjects(self) -> list[str]:
         """The subjects of all mails, the oldest first."""
-        assert self.target.laptop is not None
-        return [found.subject for found in mail.read_mails(self.target.laptop)]
+        return [found.subject for found in self.read_mails()]
+
+    def await_mail(self, subject: str) -> mail.Mail:
+        """The one mail whose subject starts so."""
+
+        def find() -> list[mail.Mail]:
+            return [found for found in self.read_mails() if found.subject.startswith(subject)]
+
+        assert wait_until(lambda: bool(find()), seconds=PATIENCE_SECONDS), self.read_subjects()
+        (found,) = find()
+        return found
 
     @property
     def version(self) -> str:

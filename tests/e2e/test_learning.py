@@ -3,21 +3,25 @@ before ended.
 
 Labels for the sick alone give no verdict. Then outcomes change, labels tell, the guard trains, the
 gate decides, and the incident closes. A training that does not help keeps the champion. A promotion
-that proves wrong is taken back.
+that proves wrong is taken back. At last models wait for an approval, and one is approved.
 """
 
+import json
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 from domain import keys
+from domain.model.proposal import Proposal
 from domain.training.steps import Evaluated, Prepared
+from ops import proposals
 from ops.local.processes import wait_until
 from tests.e2e.conftest import ops, plant_version
 from tests.e2e.learning_stage import (
     DAY,
     PATIENCE_SECONDS,
+    SETTINGS,
     LearningStage,
     Mask,
     Scored,
@@ -128,3 +132,51 @@ def test_a_promotion_that_proves_wrong_is_taken_back_once(stage: LearningStage) 
     taken_back = f"Version {worse.version} is taken back"
     assert wait_until(lambda: taken_back in stage.read_subjects()[mails:], seconds=60)
     assert 1 == stage.read_subjects()[mails:].count(taken_back)
+
+
+def test_a_model_serves_if_it_is_approved_and_not_if_it_is_rejected(stage: LearningStage) -> None:
+    worse = plant_version(stage.target, 98, lambda threshold: 1 - (1 - threshold) / 20)
+    stage.run("rollback", "--to", worse.version)
+    settings = stage.target.folder.parent / "approval.json"
+    settings.write_text(json.dumps(SETTINGS | {"approval": True, "approval_hours": 1}))
+    stage.run("up", "--settings", str(settings))
+    arn = stage.target.client("sts").get_caller_identity()["Arn"]
+
+    rejected = _train_until_it_waits(stage)
+    asked = stage.await_mail(f"Version {rejected.version} waits for your approval")
+    for reason in rejected.reasons:
+        assert reason in asked.text
+    assert "Replayed on" in asked.text
+    assert f"approve {rejected.version}" in asked.text
+    assert not stage.run("reject", "--reason", "Not on a Friday.")["promoted"]
+    assert worse.version == stage.version
+    (declined,) = stage.run("ledger")["not_approved"]
+    assert (rejected.version, "rejected", arn) == (
+        declined["version"],
+        declined["answer"],
+        declined["actor"],
+    )
+    refusal = stage.await_mail(f"Version {rejected.version} was not approved")
+    assert "Not on a Friday." in declined["reason"]
+    assert "Not on a Friday." in refusal.text
+
+    approved = _train_until_it_waits(stage)
+    assert stage.run("approve")["promoted"]
+    assert approved.version == stage.version
+    entry = stage.read_ledger()[-1]
+    assert ("promote", arn, approved.version) == (entry.action, entry.actor, entry.version)
+    assert "An operator approved it." in entry.reasons
+
+
+def _train_until_it_waits(stage: LearningStage) -> Proposal:
+    """What waits for an answer after a training on the uploaded rows."""
+    stage.run("train", "--no-wait", "--production-days", "0")
+    found: list[Proposal] = []
+
+    def waits() -> bool:
+        found[:] = proposals.list_waiting(stage.target)
+        return bool(found)
+
+    assert wait_until(waits, seconds=PATIENCE_SECONDS)
+    assert found[0].version in ops(stage.target.folder, "status").stdout
+    return found[0]

@@ -24,9 +24,9 @@ def outputs(assembly: Assembly) -> set[str]:
     }
 
 
-OPTIONAL = {"Retention", "Tracking", "WebhookSecret"}
-"""Outputs of stages with a limit on how long rows are kept, or with a webhook, and of deployments
-that use another one's tracking server."""
+OPTIONAL = {"Retention", "Tracking", "UserPool", "WebhookSecret"}
+"""Outputs of stages with a limit on how long rows are kept, with a webhook or with a login, and of
+deployments that use another one's tracking server."""
 
 
 def test_the_outputs_are_exactly_what_the_operators_tools_read(

@@ -19,8 +19,9 @@ def test_it_may_start_the_training_and_store_its_decisions_alone(aws: Assembly) 
     (described,) = allowed["states:DescribeExecution"]
     assert described.endswith(":execution:circle-dev-training:*")
     assert {"{Data.Arn}", "{Predictions.Arn}", "{Reports.Arn}"} == allowed["s3:ListBucket"]
-    decisions = {"{Reports.Arn}/retraining/*"}
-    assert decisions == allowed["s3:GetObject"] == allowed["s3:PutObject"]
+    decisions, probation = "{Reports.Arn}/retraining/*", "{Reports.Arn}/probation/*"
+    assert {decisions} == allowed["s3:PutObject"]
+    assert {decisions, probation} == allowed["s3:GetObject"]
 
 
 def test_its_environment_is_what_its_settings_read(aws: Assembly) -> None:

@@ -118,17 +118,17 @@ def _fill_folders(bucket: Bucket, contract: Contract) -> None:
     log(bucket, _copies(first.slice(100, 300)), name="b", day=DAY + times.DAY)
     log(bucket, second.slice(0, 600), name="c")
     fall_back(bucket, lines(second.slice(550)))
-    for name, values in BAD_ROWS.items():
+    for number, (name, values) in enumerate(BAD_ROWS.items()):
         kind = second.schema.field(name).type
         of_its_type = [value for value in values if _fits(value, kind)]
-        damaged = _damage(
-            records(scored(20, seed=5), contract, version=new, at=NOON + 2), name, of_its_type
-        )
+        own = records(scored(20, seed=5), contract, version=new, at=NOON + 10 + number)
+        damaged = _damage(own, name, of_its_type)
         log(bucket, damaged, name=name, day=DAY - timedelta(days=1))
     near = records(scored(20, seed=6), contract, version=old, at=NOON + 3)
     log(bucket, _beside_the_window(near), name="near")
     log(bucket, _damage(near, "source", ["test"] * 20), name="tried")
-    odd = _damage(near, "bmi", [None, float("nan"), 5.0, float("inf")])
+    other = records(scored(20, seed=7), contract, version=old, at=NOON + 4)
+    odd = _damage(other, "bmi", [None, float("nan"), 5.0, float("inf")])
     log(bucket, _damage(odd, "gender", [None, "male", "<b>", "'"]), name="odd")
 
 

@@ -20,11 +20,12 @@ STARTING = "starting"
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One execution; `started_at` in UTC milliseconds."""
+    """One execution; times in UTC milliseconds, without `ended_at` while it runs."""
 
     arn: str
     status: str
     started_at: int
+    ended_at: int | None = None
 
 
 def is_running(client: "SFNClient", execution: str) -> bool:
@@ -45,24 +46,38 @@ def newest_first(client: "SFNClient", state_machine_arn: str, *, limit: int) -> 
     )
     for page in pages:
         for found in page["executions"]:
+            stopped = found.get("stopDate")
             yield Execution(
-                found["executionArn"], found["status"], times.to_millis(found["startDate"])
+                found["executionArn"],
+                found["status"],
+                times.to_millis(found["startDate"]),
+                times.to_millis(stopped) if stopped else None,
             )
 
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """Decoded JSON of an execution; `output` is None unless it succeeded."""
+    """Decoded JSON of an execution; `output` is None unless it succeeded.
+
+    `error` and `cause`: of one that failed; AWS may leave them out.
+    """
 
     input: object
     output: object
+    error: str = ""
+    cause: str = ""
 
 
 def describe(client: "SFNClient", execution: str) -> Description:
     """What the execution of that ARN was started with, and what it ended with."""
     found = client.describe_execution(executionArn=execution)
     output = found.get("output")
-    return Description(json.loads(found["input"]), json.loads(output) if output else None)
+    return Description(
+        json.loads(found["input"]),
+        json.loads(output) if output else None,
+        found.get("error", ""),
+        found.get("cause", ""),
+    )
 
 
 def input_of(client: "SFNClient", execution: str) -> object:

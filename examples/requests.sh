@@ -45,6 +45,7 @@ id=$(echo "$answer" | sed 's/.*"prediction_id": *"\([^"]*\)".*/\1/')
 send /labels "{\"labels\": [{\"prediction_id\": \"$id\", \"diabetes\": true}]}"
 get /predictions
 get /models
+get /executions
 get /monitoring/overview
 get /monitoring/trends
 get /monitoring/incidents

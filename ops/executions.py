@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from domain import times
 from domain.failures import split_cause
 from domain.model.actor import Caller
+from domain.training.execution_kinds import KINDS, kind_of
 from domain.training.steps import Promoted, StepResult
 from ops.console import Progress
 from ops.errors import OpsError
@@ -22,17 +23,6 @@ AGENT_GRACE_SECONDS = 3.0
 """How long an execution may run without a task agent before the command gives up."""
 LISTED = 100
 """The most executions that are looked through for the last one of a kind."""
-
-KINDS = {
-    "train": "training",
-    "score": "scoring",
-    "rollback": "rollback",
-    "promote_version": "rollback or promotion",
-    "check": "check",
-    "repair": "repair",
-    "erase": "erasure",
-}
-"""Field of an execution's input → what that execution does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +128,6 @@ def newest(target: Target) -> Iterator[Listed]:
     for found in executions.newest_first(client, machine, limit=LISTED):
         kind = kind_of(executions.input_of(client, found.arn))
         yield Listed(found.arn, KINDS[kind], found.status, found.started_at)
-
-
-def kind_of(document: object) -> str:
-    """The key of `KINDS` that says what an execution of that input does."""
-    fields = document if isinstance(document, Mapping) else {}
-    return next((kind for kind in KINDS if fields.get(kind)), "train")
 
 
 def follow_quietly(target: Target, execution: str, label: str) -> Result:

@@ -14,6 +14,7 @@ const PAGES = {
   trends: [async () => (await import("./trends.js")).trends],
   incidents: [async () => (await import("./incidents.js")).incidents],
   predictions: [async () => (await import("./predictions.js")).predictions],
+  jobs: [async () => (await import("./jobs.js")).jobs],
   models: [async () => (await import("./models.js")).models, async () => (await import("./models.js")).model],
 };
 const main = find("#main", HTMLElement);

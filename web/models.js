@@ -182,7 +182,7 @@ function ledgerCard(found) {
 }
 
 /** A model that passed the gate and waits for an operator. */
-function waitingCard({ version, expires_at: until, approve_command: approve }, signal) {
+export function waitingCard({ version, expires_at: until, approve_command: approve }, signal) {
   const text = [versionLink(version), ` passed the gate and waits for an approval until ${moment(until)} UTC.`];
   return card("Waits for approval", {}, h("p", {}, text), changes ? changes.answer(version, signal) : command(approve));
 }

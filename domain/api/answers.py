@@ -172,6 +172,34 @@ class ModelList:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShownExecution:
+    """A training, a scoring or another execution; times in UTC milliseconds.
+
+    `version`: the model that it made, scored with or promoted. `promoted`: the verdict on it, None
+    where none was reached. `sentences`: reasons, figures, or why it failed and what to do.
+    """
+
+    name: str
+    kind: str
+    status: str
+    started_at: int
+    ended_at: int | None
+    started_by: str | None
+    version: str | None
+    promoted: bool | None
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionList:
+    """GET /executions: the latest `limit`, the newest first; AWS keeps ended ones for 90 days."""
+
+    executions: tuple[ShownExecution, ...]
+    limit: int
+    waiting: tuple[WaitingModel, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DayCount:
     """Predictions of one UTC day, and how many of them are positive."""
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from domain import keys
 from domain.api.answers import (
+    ExecutionList,
     IncidentList,
     LatestPredictions,
     ModelList,
@@ -212,6 +213,14 @@ ROUTES = (
         summary="The latest records of the log, without features.",
         problems=("400", "403", "429", "503"),
         query_fields={"day": DAY, "version": VERSION},
+    ),
+    Route(
+        method="get",
+        path="/executions",
+        name="executions",
+        tag="models",
+        answer=ExecutionList,
+        summary="The latest trainings, scorings and rollbacks with their verdicts.",
     ),
     Route(
         method="get",

@@ -15,6 +15,7 @@ from adapters.s3 import Bucket
 from adapters.secrets import report_secret
 from adapters.telemetry import Telemetry
 from domain.retention import Retention
+from lambdas.dashboard.executions import Executions
 from lambdas.dashboard.incidents import Incidents
 from lambdas.dashboard.models import Models
 from lambdas.dashboard.page import Page
@@ -57,6 +58,7 @@ def _open_api() -> Api:
         ),
         run_now=RunNow(reports, EventBus(aws.client("events"), settings.event_bus)),
         incidents=Incidents(reports, settings.operator_command),
+        executions=Executions(aws.client("stepfunctions"), settings.state_machine_arn),
         models=Models(models, reports, settings.operator_command),
         predictions=Predictions(athena),
         seconds=settings.report_seconds,

@@ -45,13 +45,16 @@ class Models:
             ledger=tuple(_decode_readable(objects(self.bucket, newest))),
             entries_total=len(entries),
             versions=tuple(store.list_cards()),
-            waiting=tuple(self._list_waiting()),
+            waiting=self.list_waiting(),
             rollback_command=f"{self.operator_command} rollback",
             train_command=f"{self.operator_command} train",
         )
 
-    def _list_waiting(self) -> Iterator[WaitingModel]:
-        """Models that nobody has answered in time; a damaged record is left out."""
+    def list_waiting(self) -> tuple[WaitingModel, ...]:
+        """Models that wait for an approval; a damaged record is left out."""
+        return tuple(self._find_waiting())
+
+    def _find_waiting(self) -> Iterator[WaitingModel]:
         now = time.time_ns() // 1_000_000
         proposed = [listed.key for listed in self.reports.list(keys.PROPOSALS)]
         for data in objects(self.reports, proposed[-WAITING:]):

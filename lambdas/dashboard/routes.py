@@ -14,6 +14,7 @@ from adapters.telemetry import Observation, Telemetry
 from domain.api.dashboard_routes import ROUTES
 from domain.errors import BadRecord
 from domain.typed_json import encode
+from lambdas.dashboard.executions import Executions
 from lambdas.dashboard.incidents import Incidents
 from lambdas.dashboard.models import Models
 from lambdas.dashboard.page import INDEX, Page
@@ -54,6 +55,7 @@ class Dashboard:
     runs: Runs
     run_now: RunNow
     incidents: Incidents
+    executions: Executions
     models: Models
     predictions: Predictions
     seconds: int
@@ -95,6 +97,11 @@ class Dashboard:
         if self.has_login:
             return request.signed_in.name
         return f"the dashboard with API key {request.caller or 'unknown'}"
+
+    def list_executions(self, _: Request, __: Observation) -> Answer:
+        """GET /executions."""
+        found = self.executions.list_latest(self.models.list_waiting())
+        return answer(HTTPStatus.OK, encode(found))
 
     def traffic(self, _: Request, __: Observation) -> Answer:
         """GET /monitoring/traffic: not in the overview, because the query takes seconds on AWS."""
@@ -165,6 +172,7 @@ def build_api(dashboard: Dashboard, telemetry: Telemetry) -> Api:
         ("GET", "/monitoring/runs/{run_id}"): dashboard.run,
         ("GET", "/monitoring/requests/{id}"): dashboard.request,
         ("GET", "/predictions"): dashboard.latest_predictions,
+        ("GET", "/executions"): dashboard.list_executions,
         ("GET", "/models"): dashboard.ledger,
         ("GET", "/models/{version}"): dashboard.card,
         ("GET", "/reports/{run_id}/{report}"): dashboard.report,

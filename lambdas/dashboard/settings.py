@@ -20,6 +20,7 @@ class Settings(Environment):
     models_bucket: str
     report_secret_arn: str
     event_bus: str
+    state_machine_arn: str
     database: str
     workgroup: str
     operator_command: str

@@ -15,6 +15,7 @@ from stacks.serving.sign_in import SignIn
 from stacks.settings import Settings
 from stacks.storage.queries import grant_queries
 from stacks.storage.storage import StorageStack
+from stacks.training.training import TrainingStack
 
 WEB = "web"
 TABLES = (PREDICTION_TABLE, f"{PREDICTION_TABLE}_fallback")
@@ -32,6 +33,7 @@ class Dashboard(Construct):
         libraries: Libraries,
         timeout: Duration,
         storage: StorageStack,
+        training: TrainingStack,
         operator_command: str,
         sign_in: SignIn | None,
     ) -> None:
@@ -41,6 +43,7 @@ class Dashboard(Construct):
             models_bucket=storage.models.bucket_name,
             report_secret_arn=storage.report_secret.secret_arn,
             event_bus=storage.bus.event_bus_name,
+            state_machine_arn=training.machine.state_machine_arn,
             database=storage.database.ref,
             workgroup=storage.workgroup.name,
             operator_command=operator_command,
@@ -65,6 +68,8 @@ class Dashboard(Construct):
         self._grant_stores(backend.role, storage)
         grant_queries(backend.role, storage, TABLES)
         grants.read(backend.role, storage.predictions, "log/*", f"{keys.FALLBACK}log/*")
+        training.grant_list(backend.role)
+        training.grant_describe(backend.role, "The page shows what any of them found.")
 
     def add_routes(self, api: KeyedApi) -> None:
         """Send the dashboard's routes to its function."""

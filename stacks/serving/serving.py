@@ -52,6 +52,7 @@ class ServingStack(Stack):
             libraries=self._libraries,
             timeout=GATEWAY_TIMEOUT,
             storage=storage,
+            training=training,
             operator_command=target.operator_command(settings.names),
             sign_in=sign_in,
         )

@@ -174,15 +174,19 @@ class TrainingStack(Stack):
         here = "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>"
         acknowledge(role, {wildcard_finding(f"{here}:{place}"): reason})
 
-    def _grant_watch(self, role: iam.IRole) -> None:
-        """Let the role see which executions run, and in which state each is."""
-        reason = "Any execution may hold rows that it read before they were erased."
-        self.grant_describe(role, reason, "states:GetExecutionHistory")
+    def grant_list(self, role: iam.IRole) -> None:
+        """Let the role list the executions."""
         role.add_to_principal_policy(
             iam.PolicyStatement(
                 actions=["states:ListExecutions"], resources=[self.machine.state_machine_arn]
             )
         )
+
+    def _grant_watch(self, role: iam.IRole) -> None:
+        """Let the role see which executions run, and in which state each is."""
+        reason = "Any execution may hold rows that it read before they were erased."
+        self.grant_describe(role, reason, "states:GetExecutionHistory")
+        self.grant_list(role)
 
     def _watch_tasks(self, stage: Stage, storage: StorageStack, dead_letters: sqs.IQueue) -> None:
         """When a task stops without an answer, fail its state without waiting for the heartbeat."""

@@ -33,6 +33,7 @@ KEYED = {
     "GET /monitoring/incidents",
     "POST /monitoring/acknowledgements",
     "GET /predictions",
+    "GET /executions",
     "GET /models",
     "GET /models/{version}",
 }

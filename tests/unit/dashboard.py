@@ -18,6 +18,7 @@ from domain import times
 from domain.api.openapi import build_document
 from domain.api.report_token import ReportSecret
 from domain.contract.contract import Contract
+from lambdas.dashboard.executions import Executions
 from lambdas.dashboard.incidents import Incidents
 from lambdas.dashboard.models import Models
 from lambdas.dashboard.page import Page
@@ -85,12 +86,29 @@ class FakeAthena:
 
 
 @dataclass
+class FakeStates:
+    """Step Functions with these executions, the newest first, as it describes them."""
+
+    executions: Sequence[Mapping[str, Any]] = field(default_factory=list)
+
+    def get_paginator(self, _: str) -> "FakeStates":
+        return self
+
+    def paginate(self, **_: Any) -> list[dict[str, Any]]:
+        return [{"executions": list(self.executions)}]
+
+    def describe_execution(self, *, executionArn: str) -> Mapping[str, Any]:
+        return next(e for e in self.executions if e["executionArn"] == executionArn)
+
+
+@dataclass
 class World:
     """One deployment of the dashboard; a waiting query's clock moves a second per look."""
 
     s3: FakeS3 = field(default_factory=FakeS3)
     bus: FakeBus = field(default_factory=FakeBus)
     athena: FakeAthena = field(default_factory=FakeAthena)
+    states: FakeStates = field(default_factory=FakeStates)
     secrets: SecretCache = field(default_factory=lambda: SecretCache(read=lambda: SECRET))
     seconds: int = 300
     kept_days: int | None = None
@@ -98,7 +116,7 @@ class World:
 
     def api(self) -> Api:
         bucket = self.s3.bucket()
-        clients: Any = (self.athena, self.bus)
+        clients: Any = (self.athena, self.bus, self.states)
         seconds: Callable[[], float] = itertools.count().__next__
         athena = Athena(
             clients[0],
@@ -115,6 +133,7 @@ class World:
             incidents=Incidents(
                 bucket, "python -m ops --stage dev", clock=lambda: times.to_millis(NOW)
             ),
+            executions=Executions(clients[2], "arn:aws:states:here:1:stateMachine:training"),
             models=Models(bucket, bucket, "python -m ops --stage dev"),
             predictions=Predictions(athena),
             seconds=self.seconds,

@@ -131,6 +131,8 @@ FORBIDDEN = [
     ("RetrainingGuardRole", "s3:PutObject", ALERTS),
     ("RetrainingGuardRole", "s3:GetObject", f"{DATA}/raw/patients.csv"),
     ("DashboardBackendRole", "states:StartExecution", MACHINE),
+    ("DashboardBackendRole", "states:StopExecution", EXECUTION),
+    ("DashboardBackendRole", "states:ListExecutions", OTHER_MACHINE),
     ("DashboardBackendRole", "lambda:InvokeFunction", "{DriftFunction.Arn}"),
     ("Clock", "lambda:InvokeFunction", "{PredictorFunction.Arn}"),
     ("TaskWatcherRole", "states:SendTaskSuccess", MACHINE),

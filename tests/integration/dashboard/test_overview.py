@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         ("#/incidents", "No incident yet"),
         ("#/predictions", "No model"),
         ("#/predictions", "None in the last seven days"),
+        ("#/jobs", "python -m ops train"),
         ("#/models", "python -m ops train"),
     ],
 )

@@ -12,7 +12,15 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page, Route, ViewportSize
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
-PAGES = ("#/overview", "#/drift", "#/trends", "#/incidents", "#/predictions", "#/models")
+PAGES = (
+    "#/overview",
+    "#/drift",
+    "#/trends",
+    "#/incidents",
+    "#/predictions",
+    "#/jobs",
+    "#/models",
+)
 PHONE: "ViewportSize" = {"width": 390, "height": 844}
 DESKTOP: "ViewportSize" = {"width": 1280, "height": 900}
 PATIENCE = 120_000

@@ -53,6 +53,7 @@ def test_settings_come_back(settings: Example) -> None:
             models_bucket="m",
             report_secret_arn="arn",
             event_bus="b",
+            state_machine_arn="m",
             database="d",
             workgroup="w",
             operator_command="python -m ops",

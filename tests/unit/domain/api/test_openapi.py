@@ -40,6 +40,7 @@ ROUTES = {
     ("get", "/monitoring/runs/{run_id}"),
     ("get", "/monitoring/requests/{id}"),
     ("get", "/predictions"),
+    ("get", "/executions"),
     ("get", "/models"),
     ("get", "/models/{version}"),
 }

@@ -1,0 +1,20 @@
+"""What an execution of the training state machine does, by its input."""
+
+from collections.abc import Mapping
+
+KINDS = {
+    "train": "training",
+    "score": "scoring",
+    "rollback": "rollback",
+    "promote_version": "rollback or promotion",
+    "check": "check",
+    "repair": "repair",
+    "erase": "erasure",
+}
+"""Field of an execution's input → what that execution does."""
+
+
+def kind_of(document: object) -> str:
+    """The key of `KINDS` that says what an execution of that input does."""
+    fields = document if isinstance(document, Mapping) else {}
+    return next((kind for kind in KINDS if fields.get(kind)), "train")

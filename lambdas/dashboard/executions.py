@@ -1,0 +1,95 @@
+"""Executions of the training state machine for the dashboard: what each did, and its verdict."""
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from adapters import executions
+from adapters.executions import Description, Execution
+from domain.api.answers import ExecutionList, ShownExecution, WaitingModel
+from domain.errors import BadRecord
+from domain.failures import split_cause
+from domain.training.execution_kinds import KINDS, kind_of
+from domain.training.steps import Checked, Erased, Evaluated, Prepared, Promoted, Scored
+from lambdas.dashboard.stored import PARALLEL
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
+
+LATEST = 50
+"""How many executions are shown: each is described by a call of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Executions:
+    """The state machine whose executions are listed. AWS keeps an ended one for 90 days."""
+
+    client: "SFNClient"
+    state_machine_arn: str
+
+    def list_latest(self, waiting: tuple[WaitingModel, ...]) -> ExecutionList:
+        """The latest executions, the newest first, and the models that wait for an approval."""
+        found = list(executions.newest_first(self.client, self.state_machine_arn, limit=LATEST))
+        with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
+            described = pool.map(lambda each: executions.describe(self.client, each.arn), found)
+            shown = tuple(map(_show, found, described))
+        return ExecutionList(executions=shown, limit=LATEST, waiting=waiting)
+
+
+def _show(execution: Execution, description: Description) -> ShownExecution:
+    output = description.output if isinstance(description.output, Mapping) else {}
+    version: str | None = None
+    promoted: bool | None = None
+    started_by: str | None = None
+    sentences: list[str] = []
+    try:
+        prepared, scored = Prepared.of(output), Scored.of(output)
+        ended = Promoted.of(output) or Evaluated.of(output)
+        if prepared is not None:
+            started_by = prepared.started_by
+        if ended is not None:
+            version, sentences = ended.version, list(ended.reasons)
+            promoted = isinstance(ended, Promoted) and ended.promoted
+        if scored is not None:
+            version = scored.model_version
+        sentences += _describe_others(output, scored)
+    except BadRecord:
+        sentences = ["What it ended with can't be read: it was made by another release."]
+    return ShownExecution(
+        name=execution.arn.rsplit(":", 1)[-1],
+        kind=KINDS[kind_of(description.input)],
+        status=execution.status,
+        started_at=execution.started_at,
+        ended_at=execution.ended_at,
+        started_by=started_by,
+        version=version,
+        promoted=promoted,
+        sentences=(*sentences, *_describe_failure(description)),
+    )
+
+
+def _describe_others(output: Mapping[str, object], scored: Scored | None) -> Iterator[str]:
+    """What a scoring, a check or an erasure found."""
+    if scored is not None:
+        yield (
+            f"{scored.rows:,} rows: {scored.positives:,} positive, {scored.refused:,} refused"
+            f"{', logged' if scored.logged else ''}."
+        )
+    checked = Checked.of(output)
+    if checked is not None:
+        yield from checked.problems or ("Champion, ledger and registry agree.",)
+    erased = Erased.of(output)
+    if erased is not None:
+        verb = "would be" if erased.dry_run else "were"
+        yield f"{erased.rows:,} rows {verb} erased from {erased.objects:,} objects."
+        if erased.unfinished:
+            yield f"{erased.unfinished:,} objects may still hold a row."
+
+
+def _describe_failure(description: Description) -> Iterator[str]:
+    """The named error, why, and what to do."""
+    if description.error or description.cause:
+        advice, why = split_cause(description.error, description.cause)
+        yield f"{description.error}: {why}" if why else description.error
+        yield advice

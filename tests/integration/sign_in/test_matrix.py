@@ -32,6 +32,7 @@ PASSED = {
     "POST /monitoring/runs": "operate",
     "GET /monitoring/runs/{run_id}": SIGNED_IN,
     "GET /monitoring/requests/{id}": SIGNED_IN,
+    "GET /executions": SIGNED_IN,
     "GET /predictions": SIGNED_IN,
     "GET /models": SIGNED_IN,
     "GET /models/{version}": SIGNED_IN,

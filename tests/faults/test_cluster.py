@@ -139,6 +139,7 @@ def test_a_worker_that_dies_in_prepare_changes_nothing(
     wait_until_gone(ecs)
 
 
+@pytest.mark.slow
 def test_work_that_kills_every_worker_is_named_and_leaves_no_manifest(folder: Path) -> None:
     with running(2) as (cluster, ecs):
         deadly = Deadly(folder, "data", f"{keys.RAW}2", once=False, whole=False)
@@ -164,6 +165,7 @@ def test_a_worker_that_dies_in_scoring_changes_nothing(folder: Path) -> None:
     wait_until_gone(ecs)
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_in_training_fails_the_step_by_name_and_a_retry_succeeds(
     folder: Path,
 ) -> None:

@@ -34,6 +34,7 @@ def report(aws: Callable[[str], Any], bucket: Bucket, monkeypatch: pytest.Monkey
         database="none",
         workgroup="primary",
         operator_command="python -m ops",
+        state_machine_arn="arn:aws:states:us-east-1:000000000000:stateMachine:none",
         metrics_namespace="circle-dev",
     )
     for name, value in settings.to_env().items():

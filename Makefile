@@ -135,11 +135,11 @@ test-slow: $(VENV)/.dev setup node_modules/.dev  ## repetitions that are too lon
 unit: $(VENV)/.dev setup  ## tests without a server
 	$(BIN)/python -m pytest tests/unit tests/infra -m "not slow" -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
-# Each of two processes starts emulators and MLflow servers of its own.
-TWO_EMULATORS := -n auto --maxprocesses 2
-
 integration: $(VENV)/.dev setup node_modules/.dev  ## tests against an emulator, MLflow and a browser, which they start
-	$(BIN)/python -m pytest tests/integration -m "not slow" $(TWO_EMULATORS) --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest tests/integration -m "not slow" $(ARGS)
+
+# Each of two processes starts an emulator and MLflow of its own.
+TWO_EMULATORS := -n auto --maxprocesses 2
 
 faults: $(VENV)/.dev setup  ## the loop with injected faults, on emulators that the tests start
 	$(BIN)/python -m pytest tests/faults -m "not slow" $(TWO_EMULATORS) $(ARGS)

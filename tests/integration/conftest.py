@@ -15,19 +15,6 @@ from ops.laptop import REGION, Laptop
 from ops.local import emulator as emulator_process
 from ops.local.processes import free_port
 
-HERE = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Under `--dist loadgroup`, the tests of a folder or module run in one process.
-
-    A folder's tests share one deployment, which takes most of a minute.
-    """
-    for item in items:
-        if item.path.is_relative_to(HERE):
-            group = item.path.relative_to(HERE).parts[0]
-            item.add_marker(pytest.mark.xdist_group(group))
-
 
 @contextmanager
 def running(folder: Path) -> Iterator[Laptop]:

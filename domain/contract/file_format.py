@@ -50,8 +50,8 @@ class FileFormat:
 class TrainingColumns:
     """Columns that only training files have, by their names there; empty: there is none.
 
-    `time`: when each row was observed; the newest rows are the test side. `weight`: how many rows
-    of what the model will meet each row stands for, in any unit.
+    `time`: when each row was observed; the newest rows are the test side. `weight`: of each row,
+    in any unit; a row of weight 2 counts as two rows of weight 1.
     """
 
     time: str = ""

@@ -33,9 +33,7 @@ def run(
     time: Annotated[
         str | None, Option(help="The column that says when a row was observed; the newest test.")
     ] = None,
-    weight: Annotated[
-        str | None, Option(help="The column that says how many rows a row stands for.")
-    ] = None,
+    weight: Annotated[str | None, Option(help="The column with the weight of each row.")] = None,
     out: Annotated[Path | None, Option(help="Where to write it (FILE's name with .toml).")] = None,
     replace: Annotated[bool, Option("--replace", help="Replace a file that is there.")] = False,
 ) -> Answer:

@@ -9,10 +9,10 @@ from domain import keys
 from domain.drift.window import MAXIMUM_DAYS
 from domain.training.steps import Evaluated, Prepared, Promoted
 from ops import executions
+from ops.bill.training_size import find_shortage
 from ops.console import Answer, Progress, facts, write_line
 from ops.executions import Result
 from ops.target import Target
-from ops.training_size import find_shortage
 from training_job.settings import Settings
 
 DEFAULT_TRIALS = next(int(field.default) for field in fields(Settings) if field.name == "trials")  # type: ignore[arg-type]  # it has a default

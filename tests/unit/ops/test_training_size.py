@@ -11,9 +11,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from adapters.s3 import Bucket
-from ops import executions, training_size
+from ops import executions
+from ops.bill import training_size
+from ops.bill.training_size import estimate_rows, find_shortage
 from ops.commands.models import train
-from ops.training_size import estimate_rows, find_shortage
 
 CSV = b"age,diabetes\n" + b"".join(b"%d,0\n" % (20 + row % 60) for row in range(50_000))
 

@@ -63,6 +63,7 @@ class RequestRecord:
     The dashboard writes it as `pending` and publishes a `DriftRequested` event with `detail`; the
     drift function updates it from then on. `id` is a UUID. `requested_at` and `started_at` are UTC
     milliseconds. `request` is what `domain.drift.window.parse` reads, with an optional `mail`.
+    `actor` is who asked: a person or a key, None in requests that others than the dashboard made.
     `problem` is a sentence. `owner` names the invocation that runs it; a repetition of an
     invocation that was killed has the same name.
     """
@@ -75,6 +76,7 @@ class RequestRecord:
     run_ids: tuple[str, ...] = ()
     problem: str | None = None
     owner: str | None = None
+    actor: str | None = None
 
     def is_taken(self, *, now: int, owner: str) -> bool:
         """Whether the run is done, or another invocation is at it at `now` (UTC milliseconds)."""
@@ -110,8 +112,8 @@ class RequestRecord:
             times = (fields["requested_at"], fields.get("started_at", 0) or 0)
             if not all(type(time) is int and 0 <= time < 10**14 for time in times):
                 raise ValueError("time")
-            if not isinstance(fields.get("owner") or "", str):
-                raise TypeError("owner")
+            if not all(isinstance(fields.get(name) or "", str) for name in ("owner", "actor")):
+                raise TypeError("owner or actor")
             return cls(**{**fields, "id": check_id(fields["id"]), "run_ids": (*fields["run_ids"],)})
         except (ValueError, KeyError, TypeError, BadWindow) as error:
             raise BadRecord(f"A request can't be decoded ({type(error).__name__}).") from None

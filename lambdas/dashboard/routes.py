@@ -117,7 +117,7 @@ class Dashboard:
 
     def ask(self, request: Request, _: Observation) -> Answer:
         """POST /monitoring/runs."""
-        record = self.run_now.ask(request.json(), now=self.clock())
+        record = self.run_now.ask(request.json(), actor=self._name_actor(request), now=self.clock())
         place = f"/monitoring/requests/{record.id}"
         body = {**encode(record), "follow": place}
         return answer(HTTPStatus.ACCEPTED, body)

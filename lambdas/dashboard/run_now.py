@@ -27,11 +27,17 @@ class RunNow:
     bus: EventBus
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
 
-    def ask(self, body: Any, *, now: datetime) -> RequestRecord:
-        """Record a request and publish `DriftRequested`; raises Problem for a bad request."""
+    def ask(self, body: Any, *, actor: str, now: datetime) -> RequestRecord:
+        """Record a request and publish `DriftRequested`; raises Problem for a bad request.
+
+        `actor` is who asks.
+        """
         request = _check_body(body, now)
         record = RequestRecord(
-            id=self.new_id(), requested_at=times.to_millis(now), request=dict(request)
+            id=self.new_id(),
+            requested_at=times.to_millis(now),
+            request=dict(request),
+            actor=actor,
         )
         self._write(record)  # before the event, so that the function finds it however fast it is
         try:

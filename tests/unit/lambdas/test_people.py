@@ -90,6 +90,13 @@ def test_whoever_signed_in_acknowledges_by_name() -> None:
     assert "ada@example.org" == ok(stored)["actor"]
 
 
+def test_a_requested_drift_run_says_who_asked() -> None:
+    world = DashboardWorld(has_login=True)
+    body = json.dumps({"last_rows": 5})
+    asked = world.respond(api_event("POST", "/monitoring/runs", body, **_context("operate")))
+    assert (202, "ada@example.org") == (asked["statusCode"], json.loads(asked["body"])["actor"])
+
+
 def test_a_persons_prediction_is_always_a_try(contract: Contract) -> None:
     world = PredictorWorld(contract)
     world.promote(1)

@@ -269,6 +269,7 @@ def test_run_now_records_the_request_and_puts_one_event(body: dict[str, Any]) ->
     assert {**body, "request_id": REQUEST_ID} == json.loads(event["Detail"])
     found = world.get("/monitoring/requests/{id}", id=REQUEST_ID)
     assert ("pending", body) == (found["status"], found["request"])
+    assert "the dashboard with API key" in found["actor"]
 
 
 @pytest.mark.parametrize(

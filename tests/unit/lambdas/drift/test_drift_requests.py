@@ -47,7 +47,12 @@ def stored(bucket: Bucket) -> RequestRecord:
 
 def test_a_record_survives_its_encoding() -> None:
     done = RequestRecord(
-        id=ID, requested_at=1, request={"day": "2026-01-31"}, status="done", run_ids=("a", "b")
+        id=ID,
+        requested_at=1,
+        request={"day": "2026-01-31"},
+        status="done",
+        run_ids=("a", "b"),
+        actor="ada@example.org",
     )
     assert RequestRecord.from_json(done.to_json()) == done
 
@@ -63,6 +68,7 @@ def test_a_record_survives_its_encoding() -> None:
         {"requested_at": "1"},
         {"started_at": 10**20},
         {"owner": 7},
+        {"actor": ["ada"]},
     ],
 )
 def test_what_is_no_record_is_refused(change: dict[str, Any]) -> None:

@@ -97,6 +97,7 @@ def open_notifier(settings: Settings) -> Notifier:
         bus=EventBus(aws.client("events"), settings.event_bus),
         links=Links(settings.api_url, secret),
         stage=settings.stage,
+        command=settings.operator_command,
         webhook=open_webhook(
             format_=settings.webhook_format,
             secret_arn=settings.webhook_secret_arn,

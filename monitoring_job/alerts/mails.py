@@ -29,11 +29,11 @@ NEXT_STEP = (
 LABELS_WANTED = (
     "Too few labels are known to say how well the model performs. This command draws the "
     "predictions whose labels tell most, and says how likely they are to find a fall: "
-    "python -m ops labels-wanted --count 300"
+    "{command} labels-wanted --count 300"
 )
 ACKNOWLEDGE = (
-    "If you look into it, say so: python -m ops acknowledge, or the button on the dashboard. Then "
-    "only a more serious finding sends another mail."
+    "If you look into it, say so. Then only a more serious finding sends another mail. Use the "
+    "button on the dashboard's page Incidents, or this command: {command} acknowledge"
 )
 CHANGES = 10
 """Changes that a mail lists for one run; the report has all of them."""
@@ -72,22 +72,24 @@ def compose(
     *,
     target: str,
     stage: str,
+    command: str,
     transition: Transition,
     sections: Sequence[Section],
     remarks: Sequence[str] = (),
 ) -> Message:
     """Compose the mail.
 
-    `target`: what the model predicts. `stage`: of the deployment. `sections`: the most serious run
-    first. `Transition.NONE` stands for a run on demand. `remarks` stand below the runs.
+    `target`: what the model predicts. `stage`: of the deployment. `command`: how an operator
+    calls its command line. `sections`: the most serious run first. `Transition.NONE` stands for a
+    run on demand. `remarks` stand below the runs.
     """
     notes = [*_list_omitted_runs(sections), *remarks]
     if any(section.summary.outcome.is_drift for section in sections):
         notes.append(NEXT_STEP)
         if any(section.summary.basis not in ("labels", "draw") for section in sections):
-            notes.append(LABELS_WANTED)
+            notes.append(LABELS_WANTED.format(command=command))
         if transition in (Transition.OPEN, Transition.ESCALATE) and not remarks:
-            notes.append(ACKNOWLEDGE)
+            notes.append(ACKNOWLEDGE.format(command=command))
     values = {
         "opening": OPENINGS[transition],
         "runs": [_describe(section) for section in sections[:RUNS]],

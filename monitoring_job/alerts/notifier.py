@@ -35,7 +35,8 @@ class Delivery:
 class Notifier:
     """The channels. One that fails does not keep the others from being tried.
 
-    `stage`: of the deployment, for the subject. `webhook`: None where the stage has none.
+    `stage`: of the deployment, for the subject. `command`: how an operator calls its command line,
+    for what the mail asks to do. `webhook`: None where the stage has none.
     """
 
     mailer: Mailer
@@ -43,6 +44,7 @@ class Notifier:
     bus: EventBus
     links: Links
     stage: str
+    command: str
     webhook: Webhook | None = None
 
     @property
@@ -72,6 +74,7 @@ class Notifier:
         message = compose(
             target=target,
             stage=self.stage,
+            command=self.command,
             transition=transition,
             sections=sections,
             remarks=remarks,

@@ -61,6 +61,7 @@ class DriftFunction(Construct):
                 configuration_set=mail.configuration_set,
                 metrics_namespace=settings.names.metrics_namespace,
                 stage=settings.names.base,
+                operator_command=target.operator_command(settings.names),
                 context=settings.context_text or None,
                 retention=settings.stage.retention.to_text() or None,
                 minimum_rows=settings.stage.minimum_rows,

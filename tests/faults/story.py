@@ -283,6 +283,7 @@ class Story:
             configuration_set=CONFIGURATION_SET,
             metrics_namespace="stories",
             stage="dev",
+            operator_command="python -m ops",
             minimum_rows=REQUEST_ROWS,
         )
         return run_drift(
@@ -372,6 +373,7 @@ class Story:
             bus=EventBus(self.clients.bus, "default"),
             links=Links("https://api.example.org/v1", ReportSecret("s" * 40)),
             stage="dev",
+            command="python -m ops",
         )
 
     def propose(self) -> None:

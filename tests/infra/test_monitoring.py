@@ -110,13 +110,14 @@ def test_it_mails_only_from_and_to_the_addresses_it_was_given_or_their_domains(
 
 
 def test_its_environment_is_what_its_settings_read(aws: Assembly, emulator: Assembly) -> None:
-    for assembly in (aws, emulator):
+    for assembly, command in ((aws, "python -m ops --stage dev"), (emulator, "python -m ops")):
         function = assembly.resource("AWS::Lambda::Function", "DriftFunction").properties
         variables = function["Environment"]["Variables"]
         settings = Settings.from_env({k: assembly.text(v) for k, v in variables.items()})
         assert "team@example.org" == settings.mail_to
         assert "{OperationsTopic}" == settings.topic_arn
         assert "{MailConfiguration}" == settings.configuration_set
+        assert command == settings.operator_command
         assert (300, 50_000_000) == (settings.minimum_rows, settings.athena_rows)
         assert ("{Database}", "circle-dev") == (settings.database, settings.workgroup)
 

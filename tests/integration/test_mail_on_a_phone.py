@@ -45,7 +45,11 @@ def _mail(summary: Summary, *, versions: int = 1) -> Message:
     links = {name: LINKS.report(summary.run_id, name) for name in REPORTS}
     section = Section(summary, links, LINKS.dashboard(summary.run_id))
     return compose(
-        target="diabetes", stage="dev", transition=Transition.OPEN, sections=[section] * versions
+        target="diabetes",
+        stage="dev",
+        command="python -m ops --stage dev",
+        transition=Transition.OPEN,
+        sections=[section] * versions,
     )
 
 

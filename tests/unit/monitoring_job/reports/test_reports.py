@@ -216,6 +216,7 @@ def test_the_mail_says_what_drifted_from_what_to_what(
     mail = compose(
         target="diabetes",
         stage="dev",
+        command="python -m ops --stage dev",
         transition=Transition.OPEN,
         sections=[Section(summary, urls)],
     )
@@ -234,6 +235,8 @@ def test_the_mail_says_what_drifted_from_what_to_what(
     assert [] == [url for url in urls.values() if url not in mail.text]
     assert 2 == mail.html.count("https://api.example.org/v1/reports/")
     assert "owned" not in mail.text + mail.html
+    for command in ("labels-wanted --count 300", "acknowledge"):
+        assert f": python -m ops --stage dev {command}\n" in mail.text
 
 
 def test_a_link_opens_its_own_report_only() -> None:
@@ -249,7 +252,11 @@ def test_every_transition_has_its_words(
     run: tuple[Summary, dict[str, str]], transition: Transition
 ) -> None:
     mail = compose(
-        target="diabetes", stage="dev", transition=transition, sections=[Section(run[0], {})]
+        target="diabetes",
+        stage="dev",
+        command="python -m ops",
+        transition=transition,
+        sections=[Section(run[0], {})],
     )
     assert mail.text.count("\n\n") >= 2
     assert mail.text.splitlines()[0] in mail.html

@@ -16,8 +16,10 @@ from ops.target import Target
 
 OUTCOMES = {"AnnounceApproved": "approved", "Rejected": "rejected", "Expired": "expired"}
 """State that follows each answer → what became of the proposal."""
+WAITING = "Approve"
+"""The state in which an execution waits for an answer."""
 PATIENCE_SECONDS = 10.0
-"""How long an answer that was sent may take to show in the execution's history."""
+"""How long a proposal's record, or an answer in the execution's history, may take to show."""
 
 
 def list_proposals(target: Target) -> list[Proposal]:
@@ -44,6 +46,17 @@ def list_waiting(target: Target) -> list[Proposal]:
         if find_outcome(client, proposal.execution) is None
         and client.describe_execution(executionArn=proposal.execution)["status"] == "RUNNING"
     ]
+
+
+def await_proposal(target: Target, execution: str) -> Proposal | None:
+    """The record of an execution's proposal, which an event writes; None if it takes too long."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        found = (p for p in list_proposals(target) if p.execution == execution)
+        proposal = next(found, None)
+        if proposal is not None or time.monotonic() > deadline:
+            return proposal
+        time.sleep(0.5)
 
 
 def describe(proposal: Proposal) -> str:
@@ -110,7 +123,7 @@ def find_outcome(client: Any, execution: str) -> str | None:
             state = event.get("stateEnteredEventDetails", {}).get("name")
             if state in OUTCOMES:
                 return OUTCOMES[state]
-            if state == "Approve":
+            if state == WAITING:
                 return None
     return None
 

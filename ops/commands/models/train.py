@@ -1,4 +1,4 @@
-"""`train`: one execution of the training state machine, watched until it ends."""
+"""`train`: one execution of the training machine, watched until it ends or waits for an answer."""
 
 from dataclasses import fields
 from typing import Annotated, Any
@@ -8,14 +8,16 @@ from typer import Option
 from domain import keys
 from domain.drift.window import MAXIMUM_DAYS
 from domain.training.steps import Evaluated, Prepared, Promoted
-from ops import executions
+from ops import executions, proposals
 from ops.bill.training_size import find_shortage
 from ops.console import Answer, Progress, facts, write_line
+from ops.errors import OpsError
 from ops.executions import Result
 from ops.target import Target
 from training_job.settings import Settings
 
 DEFAULT_TRIALS = next(int(field.default) for field in fields(Settings) if field.name == "trials")  # type: ignore[arg-type]  # it has a default
+APPROVE = "python -m ops approve, or python -m ops reject --reason TEXT"
 METRICS = ("f1", "saved_cost", "roc_auc", "pr_auc", "precision", "recall", "brier")
 
 
@@ -77,7 +79,35 @@ def run(
             shown=[f"Started {execution}."],
             next_step="python -m ops status",
         )
-    return describe_verdict(follow(target, execution, trials=trials or DEFAULT_TRIALS))
+    try:
+        return describe_verdict(follow(target, execution, trials=trials or DEFAULT_TRIALS))
+    except AwaitsApproval:
+        return _describe_proposal(target, execution)
+
+
+class AwaitsApproval(OpsError):
+    """A training whose model passed the gate, at a stage where a person decides."""
+
+
+def _describe_proposal(target: Target, execution: str) -> Answer:
+    """What waits; the record of it may follow after some seconds."""
+    proposal = proposals.await_proposal(target, execution)
+    if proposal is None:
+        shown = ["The model waits for an approval."]
+        return Answer(data={"execution": execution}, shown=shown, next_step=APPROVE)
+    sentence = f"It passed the gate: {proposals.describe(proposal)}."
+    reasons = [("reason", reason) for reason in proposal.reasons]
+    return Answer(
+        data={
+            "execution": execution,
+            "promoted": False,
+            "version": proposal.version,
+            "reasons": list(proposal.reasons),
+            "expires_at": proposal.expires_at,
+        },
+        shown=[sentence, facts(reasons)],
+        next_step=APPROVE,
+    )
 
 
 def _choose_production(days: int) -> dict[str, int] | bool:
@@ -85,7 +115,10 @@ def _choose_production(days: int) -> dict[str, int] | bool:
 
 
 def follow(target: Target, execution: str, *, trials: int | None = None) -> Result:
-    """Follow a training to its end; raises OpsError with the named error of one that failed."""
+    """Follow a training to its end; raises OpsError with the named error of one that failed.
+
+    Raises AwaitsApproval as soon as its model waits for a person's answer.
+    """
     from adapters.executions import current_state
     from training_job.search import history
 
@@ -95,6 +128,8 @@ def follow(target: Target, execution: str, *, trials: int | None = None) -> Resu
         def show(client: Any) -> None:
             state = current_state(client, execution)
             progress.note(state)
+            if state == proposals.WAITING:
+                raise AwaitsApproval("The model waits for an approval.", APPROVE)
             if state == "Tune":
                 ended = history.read_finished(target.bucket("models"), name)
                 best = min((loss for loss in ended if loss is not None), default=None)

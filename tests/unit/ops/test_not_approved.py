@@ -1,5 +1,6 @@
 """What `ops ledger` and `ops status` say of versions that an operator did not approve."""
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,8 +11,9 @@ from adapters.s3 import Bucket
 from domain import keys
 from domain.model.champion import Champion, LedgerEntry, ModelRef
 from domain.model.proposal import Answer, Proposal
+from ops import executions, proposals
 from ops.commands.machine import status
-from ops.commands.models import ledger
+from ops.commands.models import ledger, train
 
 ARN = "arn:aws:iam::123456789012:user/ada"
 SAID = "Kept: an operator rejected the version: too low."
@@ -62,3 +64,45 @@ def test_the_status_says_who_gave_the_last_answer(target: Any, moto_bucket: Buck
     [(name, text)] = status.describe_last_answer(target)
     assert "last approval" == name
     assert f"version 3-0a1b2c3d rejected by {ARN}. {SAID}" in text
+
+
+def test_a_training_ends_at_the_approval_and_says_what_waits(
+    target: Any, moto_bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arn = "arn:aws:states:eu-central-1:123456789012:execution:training:5"
+    polls: list[str] = []
+
+    def follow(_: Any, execution: str, *, on_poll: Callable[[Any], None]) -> None:
+        polls.append(execution)
+        on_poll(_Waits())
+
+    monkeypatch.setattr(train, "find_shortage", lambda *_, **__: None)
+    monkeypatch.setattr(executions, "start", lambda *_: arn)
+    monkeypatch.setattr(executions, "follow", follow)
+    monkeypatch.setattr(proposals, "PATIENCE_SECONDS", -1.0)
+    early = train.run(target)  # the record is written by an event that may be late
+    assert ["The model waits for an approval."] == early.shown
+    proposal = Proposal(
+        execution=arn,
+        version="5-0a1b2c3d",
+        reasons=("Better.",),
+        proposed_at=1,
+        expires_at=2,
+        token="t",
+    )
+    moto_bucket.put(keys.proposal(proposal.name), proposal.to_json())
+    answer = train.run(target)
+    assert "It passed the gate: version 5-0a1b2c3d waits for an approval" in str(answer.shown[0])
+    assert ("5-0a1b2c3d", 0) == (answer.data["version"], answer.status)
+    assert answer.next_step.startswith("python -m ops approve")
+    assert [arn] * 2 == polls
+
+
+class _Waits:
+    """Step Functions: the execution has entered `Approve`."""
+
+    def get_paginator(self, _: str) -> "_Waits":
+        return self
+
+    def paginate(self, **_: Any) -> list[dict[str, Any]]:
+        return [{"events": [{"stateEnteredEventDetails": {"name": "Approve"}}]}]

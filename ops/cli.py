@@ -78,7 +78,9 @@ COMMANDS = {
         MACHINE,
         ("", "--data patients.csv", "--contract churn.toml"),
     ),
-    "status": Entry("Show what runs and what serves.", MACHINE, ("", "--check", "--json")),
+    "status": Entry(
+        "Show what runs, what serves, and what needs an answer.", MACHINE, ("", "--check", "--json")
+    ),
     "doctor": Entry(
         "Say what is wrong here or in an account, and what to do.",
         MACHINE,

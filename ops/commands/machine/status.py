@@ -1,16 +1,19 @@
-"""`status`: what runs, what serves, how the last training and scoring ended."""
+"""`status`: what runs, what serves, which incident is open, how the last executions ended."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
+from adapters.acknowledgements import Acknowledgements
 from domain import keys, times
+from domain.drift.alert_state import AlertState
 from domain.drift.retraining import Decision
 from domain.errors import BadRecord
 from domain.model.champion import Champion
 from domain.model.consistency import Consistency
 from domain.model.probation import Probation
-from domain.typed_json import Json
+from domain.typed_json import Json, encode
 from ops import executions, proposals
 from ops.commands.machine.up import list_links
 from ops.console import Answer, facts
@@ -32,7 +35,7 @@ def run(
         Option("--check", help="Compare champion, ledger and registry now; exit 1 on a problem."),
     ] = False,
 ) -> Answer:
-    """Show what runs and what serves."""
+    """Show what runs, what serves, and what needs an answer."""
     data: dict[str, Json] = {"name": target.name, "stage": target.stage}
     shown: Facts = []
     if target.laptop is not None:
@@ -57,6 +60,7 @@ def run(
     waiting = target.count_dead_letters()
     champion, serving = _describe_champion(target)
     proposed = proposals.list_waiting(target)
+    incidents, described = read_incidents(target)
     data |= {
         "deployed": True,
         "links": {**dict(links)},
@@ -65,8 +69,10 @@ def run(
         "champion": None if champion is None else champion.version,
         "dead_letters": waiting,
         "proposals": [proposal.version for proposal in proposed],
+        "incidents": [encode(incident) for incident in incidents],
     }
     shown += [*links, *last, *consistency, ("champion", serving)]
+    shown += described
     shown += [*describe_last_decision(target), *describe_probation(target, champion)]
     shown += [("proposal", proposals.describe(proposal)) for proposal in proposed]
     shown += describe_last_answer(target)
@@ -77,13 +83,66 @@ def run(
         next_step = "python -m ops upload FILE, then train"
     elif data["problems"]:
         next_step = "python -m ops ledger"
+    elif proposed:
+        next_step = f"python -m ops approve {proposed[0].version}"
+    elif any(incident.acknowledged_by is None for incident in incidents):
+        next_step = ACKNOWLEDGE
     else:
-        next_step = f"python -m ops approve {proposed[0].version}" if proposed else SIMULATE
+        next_step = SIMULATE
     failed = check and next_step in (REPAIR, "python -m ops ledger")
     return _answer(data, shown, next_step, status=int(failed))
 
 
 SIMULATE = "python -m ops simulate"
+ACKNOWLEDGE = "python -m ops acknowledge"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenIncident:
+    """What `status` says of an open incident.
+
+    `opened_at`: UTC milliseconds, the end of the window that opened it. `drifted`: columns, or
+    versions that perform worse. `acknowledged_by`: None while nobody has.
+    """
+
+    kind: str
+    opened_at: int
+    outcome: str
+    drifted: tuple[str, ...]
+    acknowledged_by: str | None
+
+    def __str__(self) -> str:
+        """One sentence."""
+        day = times.from_millis(self.opened_at - 1)
+        about = f" ({', '.join(self.drifted)})" if self.drifted else ""
+        known = f"acknowledged by {self.acknowledged_by}"
+        return (
+            f"{self.outcome.replace('_', ' ')} since {day:%Y-%m-%d}{about}, "
+            f"{known if self.acknowledged_by else 'not acknowledged'}"
+        )
+
+
+def read_incidents(target: Target) -> tuple[list[OpenIncident], Facts]:
+    """The open incidents, and the lines about them."""
+    reports = target.bucket("reports")
+    try:
+        found = reports.decode(keys.ALERT_STATE, AlertState.from_json)
+    except BadRecord as error:
+        return [], [("incident", f"unknown: {error}")]
+    known = Acknowledgements(reports)
+    incidents = [
+        OpenIncident(
+            kind=kind,
+            opened_at=incident.opened_at,
+            outcome=incident.outcome,
+            drifted=incident.drifted,
+            acknowledged_by=acknowledgement.actor if acknowledgement else None,
+        )
+        for kind, incident in (found[0].open_incidents if found else ())
+        if incident.opened_at is not None
+        for acknowledgement in [known.read(kind, incident.opened_at)]
+    ]
+    return incidents, [("incident", str(each)) for each in incidents] or [("incident", "none open")]
 
 
 def describe_last_decision(target: Target) -> Facts:

@@ -8,8 +8,13 @@ from typing import Any
 
 import pytest
 
+from adapters.acknowledgements import Acknowledgements
 from adapters.s3 import Bucket
 from domain import keys
+from domain.drift.acknowledgement import Acknowledgement
+from domain.drift.alert_state import AlertState
+from domain.drift.drift import Outcome
+from domain.drift.incident import Incident
 from domain.model.champion import Champion, ModelRef
 from domain.model.consistency import Consistency
 from ops import executions
@@ -166,15 +171,47 @@ def test_a_check_with_problems_exits_with_1(
     found = Consistency(checked_at=0, version=model.version, seq=1, problems=problems)
     moto_bucket.put(keys.CHECK, found.to_json())
     monkeypatch.setattr(executions, "follow_quietly", lambda *_: None)
+    target = _deployed(moto_bucket, champion, monkeypatch)
+    assert expected == status.run(target, check=True).status
+    assert 0 == status.run(target).status
+
+
+def test_status_shows_an_open_incident_until_it_recovers_and_whom_it_waits_for(
+    moto_bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    champion = Champion.successor(
+        None, ModelRef.of(1, "1" * 64), action="promote", execution="e", now=1
+    )
+    target = _deployed(moto_bucket, champion, monkeypatch)
+    quiet = status.run(target)
+    assert ([], "python -m ops simulate") == (quiet.data["incidents"], quiet.next_step)
+    opened = Incident(
+        last_window_end=9, outcome=Outcome.DATA_DRIFT, drifted=("age", "bmi"), opened_at=86_400_000
+    )
+    moto_bucket.put(keys.ALERT_STATE, AlertState(opened).to_json())
+    waiting = status.run(target)
+    said = "data drift since 1970-01-01 (age, bmi)"
+    assert f"{said}, not acknowledged" in str(waiting.shown[0])
+    assert "python -m ops acknowledge" == waiting.next_step
+    by_ann = Acknowledgement(
+        kind="daily", opened_at=86_400_000, acknowledged_at=86_400_001, actor="ann"
+    )
+    Acknowledgements(moto_bucket).add(by_ann)
+    known = status.run(target)
+    assert f"{said}, acknowledged by ann" in str(known.shown[0])
+    assert "python -m ops simulate" == known.next_step
+    moto_bucket.put(keys.ALERT_STATE, b"{")
+    assert "unknown: The alert state can't be decoded" in str(status.run(target).shown[0])
+
+
+def _deployed(bucket: Bucket, champion: Champion, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(status, "list_links", lambda _: [])
-    target = _target(
+    return _target(
         States(),
         name="circle",
         stage="dev",
         count_dead_letters=lambda: 0,
-        bucket=lambda _: moto_bucket,
+        bucket=lambda _: bucket,
         read_deployment=object,
         champion=lambda: champion,
     )
-    assert expected == status.run(target, check=True).status
-    assert 0 == status.run(target).status

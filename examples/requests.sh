@@ -47,6 +47,7 @@ get /predictions
 get /models
 get /executions
 get /monitoring/overview
+get /monitoring/health
 get /monitoring/trends
 get /monitoring/incidents
 get /monitoring/traffic

@@ -13,6 +13,7 @@ const PAGES = {
   drift: [async () => (await import("./runs.js")).runs, async () => (await import("./drift.js")).run],
   trends: [async () => (await import("./trends.js")).trends],
   incidents: [async () => (await import("./incidents.js")).incidents],
+  health: [async () => (await import("./health.js")).health],
   predictions: [async () => (await import("./predictions.js")).predictions],
   jobs: [async () => (await import("./jobs.js")).jobs],
   models: [async () => (await import("./models.js")).models, async () => (await import("./models.js")).model],

@@ -181,6 +181,49 @@ export function runTimeline(runs) {
 }
 
 /**
+ * The times at which a job was due, as one bar each; a missing run is an empty frame.
+ * @param {{due_at: number, state: string, run_id: string | null, outcome: string | null}[]} due the
+ *   earliest first; at least one
+ * @param {string} name
+ */
+export function dueTimes(due, name) {
+  const missing = due.filter((each) => each.state === "missed").length;
+  const label = `${name}: ${count(due.length)} runs due, ${count(missing)} missing.`;
+  return responsive(64, label, (width) => {
+    const bottom = 44;
+    const slot = Math.min(28, width / due.length);
+    const barWidth = Math.min(14, slot * 0.7);
+    const bars = due.map(({ due_at: at, state, run_id: runId, outcome }, index) => {
+      const x = index * slot + (slot - barWidth) / 2;
+      const height = outcome ? SEVERITY[outcome] * 40 : 40;
+      const size = { x, y: bottom - height, width: barWidth, height, rx: Math.min(2, barWidth / 3) };
+      const told = outcome ? words(outcome) : state === "missed" ? "missing" : "not yet";
+      // For the mouse only, as in the timeline: the table below leads there, too.
+      const open = runId
+        ? () => {
+            location.hash = `#/drift/${runId}`;
+          }
+        : null;
+      return s(
+        "g",
+        { class: runId ? "pick" : null, ...(open ? { onclick: open } : {}) },
+        s("title", {}, `${day(at)}: ${told}`),
+        s("rect", { class: "hit", x: index * slot, y: 0, width: slot, height: bottom }),
+        outcome
+          ? s("rect", { class: "tick", "data-outcome": outcome, ...size })
+          : s("rect", { class: state === "missed" ? "frame missed" : "frame", ...size }),
+      );
+    });
+    return [
+      s("line", { class: "grid", x1: 0, x2: width, y1: bottom + 0.5, y2: bottom + 0.5 }),
+      bars,
+      text(0, 60, day(due[0].due_at)),
+      slot * due.length > 160 ? text(slot * due.length, 60, day(due[due.length - 1].due_at), "end") : null,
+    ];
+  });
+}
+
+/**
  * A point of a line over time; with bounds it has a bar for its interval.
  * @typedef {{at: number, value: number, low?: number, high?: number, title: string}} Point
  */

@@ -66,6 +66,12 @@ function incidentStrip(data) {
   );
 }
 
+/** Scheduled runs that are missing: without them "All quiet" means nothing. */
+const overdueStrip = ({ overdue }) =>
+  overdue.length
+    ? strip("alarm", "Overdue", h("span", {}, overdue.join(" ")), h("a", { href: "#/health" }, "Health of the monitor"))
+    : null;
+
 /** What the retrain guard did about the last drift, and why. */
 function retrainingStrip({ retraining: decision }) {
   if (!decision) return null;
@@ -145,7 +151,7 @@ export async function overview({ signal }) {
       "div",
       { class: "grid-12" },
       h("h1", { class: "visually-hidden" }, "Overview"),
-      h("div", { class: "span-12 stack" }, incidentStrip(data), retrainingStrip(data)),
+      h("div", { class: "span-12 stack" }, incidentStrip(data), overdueStrip(data), retrainingStrip(data)),
       championCard(data),
       card("Predictions", { class: "span-8" }, place),
       timelineCard(data),

@@ -31,7 +31,7 @@ class Overview:
     """GET /monitoring/overview; `timeline` has the oldest run first, `latest` the newest.
 
     `opened_by`: the run that opened the incident, if the list of runs still has it. `retraining`:
-    what the retrain guard decided last.
+    what the retrain guard decided last. `overdue`: a sentence for each job whose run is missing.
     """
 
     champion: Champion | None
@@ -40,6 +40,7 @@ class Overview:
     opened_by: str | None
     retraining: Decision | None
     problems: tuple[str, ...]
+    overdue: tuple[str, ...]
     runs_total: int
     timeline: tuple[TimelineRun, ...]
     latest: tuple[IndexEntry, ...]

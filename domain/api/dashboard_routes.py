@@ -16,6 +16,7 @@ from domain.api.answers import (
     Traffic,
     Trends,
 )
+from domain.api.monitor_health import MonitorHealth
 from domain.api.people import Permission
 from domain.api.schemas import Schema
 from domain.drift.acknowledgement import KINDS, LONGEST_NOTE, PRINTABLE, Acknowledgement
@@ -134,6 +135,13 @@ ROUTES = (
         name="overview",
         answer=Overview,
         summary="The champion, the open incident, a timeline and the latest drift runs.",
+    ),
+    Route(
+        method="get",
+        path="/monitoring/health",
+        name="monitor_health",
+        answer=MonitorHealth,
+        summary="Whether the monitor itself works: schedules, notifications, fallbacks.",
     ),
     Route(
         method="get",

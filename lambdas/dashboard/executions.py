@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from adapters import executions
 from adapters.executions import Description, Execution
 from domain.api.answers import ExecutionList, ShownExecution, WaitingModel
+from domain.drift.retraining import is_training_input
 from domain.errors import BadRecord
 from domain.failures import split_cause
 from domain.training.execution_kinds import KINDS, kind_of
@@ -35,6 +36,14 @@ class Executions:
             described = pool.map(lambda each: executions.describe(self.client, each.arn), found)
             shown = tuple(map(_show, found, described))
         return ExecutionList(executions=shown, limit=LATEST, waiting=waiting)
+
+    def find_latest_training(self) -> ShownExecution | None:
+        """The training that was started last, if it is one of the latest executions."""
+        for found in executions.newest_first(self.client, self.state_machine_arn, limit=LATEST):
+            description = executions.describe(self.client, found.arn)
+            if is_training_input(description.input):
+                return _show(found, description)
+        return None
 
 
 def _show(execution: Execution, description: Description) -> ShownExecution:

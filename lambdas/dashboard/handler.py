@@ -16,6 +16,7 @@ from adapters.secrets import report_secret
 from adapters.telemetry import Telemetry
 from domain.retention import Retention
 from lambdas.dashboard.executions import Executions
+from lambdas.dashboard.health import Health
 from lambdas.dashboard.incidents import Incidents
 from lambdas.dashboard.models import Models
 from lambdas.dashboard.page import Page
@@ -24,6 +25,7 @@ from lambdas.dashboard.report import SecretCache
 from lambdas.dashboard.routes import Dashboard, build_api
 from lambdas.dashboard.run_now import RunNow
 from lambdas.dashboard.runs import Runs
+from lambdas.dashboard.schedules import DriftSchedules
 from lambdas.dashboard.settings import Settings
 
 WEB = Path(__file__).resolve().parents[2] / "web"
@@ -41,6 +43,10 @@ def _open_api() -> Api:
         workgroup=settings.workgroup,
         patience_seconds=settings.query_seconds,
     )
+    executions = Executions(aws.client("stepfunctions"), settings.state_machine_arn)
+    schedules = DriftSchedules(
+        daily=settings.drift_schedule, operator_command=settings.operator_command
+    )
     dashboard = Dashboard(
         page=Page.read(
             WEB,
@@ -54,11 +60,20 @@ def _open_api() -> Api:
             reports=reports,
             models=models,
             secrets=SecretCache(read=read_secret),
+            schedules=schedules,
             kept_days=Retention.parse(settings.retention).reports,
         ),
         run_now=RunNow(reports, EventBus(aws.client("events"), settings.event_bus)),
         incidents=Incidents(reports, settings.operator_command),
-        executions=Executions(aws.client("stepfunctions"), settings.state_machine_arn),
+        health=Health(
+            reports=reports,
+            models=models,
+            predictions=Bucket(s3, settings.predictions_bucket),
+            executions=executions,
+            schedules=schedules,
+            training_schedule=settings.training_schedule or "",
+        ),
+        executions=executions,
         models=Models(models, reports, settings.operator_command),
         predictions=Predictions(athena),
         seconds=settings.report_seconds,

@@ -15,6 +15,7 @@ from domain.api.dashboard_routes import ROUTES
 from domain.errors import BadRecord
 from domain.typed_json import encode
 from lambdas.dashboard.executions import Executions
+from lambdas.dashboard.health import Health
 from lambdas.dashboard.incidents import Incidents
 from lambdas.dashboard.models import Models
 from lambdas.dashboard.page import INDEX, Page
@@ -55,6 +56,7 @@ class Dashboard:
     runs: Runs
     run_now: RunNow
     incidents: Incidents
+    health: Health
     executions: Executions
     models: Models
     predictions: Predictions
@@ -76,7 +78,11 @@ class Dashboard:
 
     def overview(self, _: Request, __: Observation) -> Answer:
         """GET /monitoring/overview."""
-        return answer(HTTPStatus.OK, encode(self.runs.overview()))
+        return answer(HTTPStatus.OK, encode(self.runs.overview(now=self.clock())))
+
+    def check_health(self, _: Request, __: Observation) -> Answer:
+        """GET /monitoring/health."""
+        return answer(HTTPStatus.OK, encode(self.health.check(now=self.clock())))
 
     def trends(self, _: Request, __: Observation) -> Answer:
         """GET /monitoring/trends."""
@@ -163,6 +169,7 @@ def build_api(dashboard: Dashboard, telemetry: Telemetry) -> Api:
         ("GET", "/"): dashboard.index,
         ("GET", "/assets/{file}"): dashboard.asset,
         ("GET", "/monitoring/overview"): dashboard.overview,
+        ("GET", "/monitoring/health"): dashboard.check_health,
         ("GET", "/monitoring/trends"): dashboard.trends,
         ("GET", "/monitoring/incidents"): dashboard.list_incidents,
         ("POST", "/monitoring/acknowledgements"): dashboard.acknowledge,

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 
 from adapters.api.rest import Problem
@@ -16,7 +17,8 @@ from domain.drift.run_index import IndexEntry, RunIndex
 from domain.drift.summary import Summary
 from domain.errors import BadKey, BadRecord
 from lambdas.dashboard.report import SecretCache, say_expired
-from lambdas.dashboard.stored import objects
+from lambdas.dashboard.schedules import DriftSchedules
+from lambdas.dashboard.stored import decode_newest, objects
 
 PAGE = 50
 LATEST = 8
@@ -31,7 +33,7 @@ UNKNOWN_INCIDENT = (
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """The reports and models buckets, and the secret that signs links.
+    """The reports and models buckets, the secret that signs links, and when runs are due.
 
     `kept_days`: after how many days a run expires; None: never.
     """
@@ -39,15 +41,18 @@ class Runs:
     reports: Bucket
     models: Bucket
     secrets: SecretCache
+    schedules: DriftSchedules
     kept_days: int | None = None
 
-    def overview(self) -> Overview:
+    def overview(self, *, now: datetime) -> Overview:
         """Champion and card, the open incident, the timeline (oldest first), the latest runs."""
         index = self._read_index()
         store = ModelStore(self.models)
         champion = store.read_champion()
         card = store.read_card(champion.version) if champion else None
         incident, problems = self._read_incident()
+        since = champion.promoted_at if champion else None
+        jobs = self.schedules.judge(index, exists_since=since, now=now)
         return Overview(
             champion=champion,
             card=card,
@@ -55,6 +60,7 @@ class Runs:
             opened_by=_find_opening_run(index, incident),
             retraining=self._read_last_decision(),
             problems=problems,
+            overdue=tuple(f"{job.name}: {job.says}" for job in jobs if job.state == "overdue"),
             runs_total=len(index.entries),
             timeline=tuple(_summarise(entry) for entry in reversed(index.entries)),
             latest=index.entries[:LATEST],
@@ -70,13 +76,10 @@ class Runs:
 
     def _read_last_decision(self) -> Decision | None:
         """What the retrain guard decided last; a damaged decision shows nothing."""
-        decisions = self.reports.list(keys.RETRAINING)
-        newest = max(decisions, key=lambda listed: listed.modified, default=None)
         try:
-            found = self.reports.decode(newest.key, Decision.from_json) if newest else None
+            return decode_newest(self.reports, keys.RETRAINING, Decision.from_json)
         except BadRecord:
             return None
-        return found[0] if found else None
 
     def page(self, cursor: str | None) -> RunList:
         """PAGE runs after the one named by `cursor`; raises Problem for a cursor of no run."""

@@ -1,9 +1,12 @@
-"""Read several objects of a bucket at a time."""
+"""Read several objects of a bucket at a time, or the newest."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from adapters.s3 import Bucket
+
+T = TypeVar("T")
 
 PARALLEL = 10
 """As many connections as a client keeps."""
@@ -14,3 +17,10 @@ def objects(bucket: Bucket, keys: Iterable[str]) -> list[bytes | None]:
     with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
         found = pool.map(bucket.get, keys)
         return [stored.data if stored else None for stored in found]
+
+
+def decode_newest(bucket: Bucket, prefix: str, decode: Callable[[bytes], T]) -> T | None:
+    """The object under a prefix that was written last; raises the DomainError of `decode`."""
+    newest = max(bucket.list(prefix), key=lambda listed: listed.modified, default=None)
+    found = bucket.decode(newest.key, decode) if newest else None
+    return found[0] if found else None

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any
 
+from domain.schedule import LOOK_BACK_DAYS
 from monitoring_job.settings import Settings as DriftSettings
 from ops.bill.cost_idle import Stage, fargate_hour, read_prices
 from ops.bill.cost_usage import DAYS, GB, estimate_predictions, find_training_task, price_run
@@ -33,7 +34,6 @@ LIMIT_HOURS = {"prepare": 2, "tune": 6, "evaluate": 2, "score": 12}
 """How long the state machine lets a step take."""
 HEADROOM = 1.25
 """A task's memory over what a step is expected to hold."""
-LOOK_BACK_DAYS = 28
 QUERIES = 2
 """Queries of a window that Athena reads, with one model version in it; each may scan all of it."""
 TEST_SHARE = 1 / 8

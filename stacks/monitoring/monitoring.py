@@ -12,6 +12,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from domain.events import SOURCE
+from domain.schedule import LOOK_BACK, LOOK_BACK_DAYS
 from stacks.common import grants
 from stacks.common.outputs import write_outputs
 from stacks.common.people import find_people
@@ -32,9 +33,6 @@ from stacks.training.training import TrainingStack
 
 RETRIES = 3
 """Retries of a start that failed; a run may be repeated, because its run_id makes it idempotent."""
-WEEKLY = "cron(0 16 ? * MON *)"
-LOOK_BACK_DAYS = 28
-"""Labels come late, so performance over this many days is measured again every week."""
 
 
 class MonitoringStack(Stack):
@@ -143,7 +141,7 @@ class MonitoringStack(Stack):
         look_back = {**asked, "days": LOOK_BACK_DAYS}
         for construct_id, purpose, expression, request in (
             ("Daily", "Drift run of the day before", daily, asked),
-            ("Weekly", "Drift run that looks back for late labels", WEEKLY, look_back),
+            ("Weekly", "Drift run that looks back for late labels", LOOK_BACK, look_back),
         ):
             scheduler.CfnSchedule(
                 self,

@@ -41,6 +41,7 @@ class Dashboard(Construct):
         environment = DashboardSettings(
             reports_bucket=storage.reports.bucket_name,
             models_bucket=storage.models.bucket_name,
+            predictions_bucket=storage.predictions.bucket_name,
             report_secret_arn=storage.report_secret.secret_arn,
             event_bus=storage.bus.event_bus_name,
             state_machine_arn=training.machine.state_machine_arn,
@@ -48,6 +49,8 @@ class Dashboard(Construct):
             workgroup=storage.workgroup.name,
             operator_command=operator_command,
             metrics_namespace=settings.names.metrics_namespace,
+            drift_schedule=settings.stage.drift_schedule,
+            training_schedule=settings.stage.training_schedule or None,
             retention=settings.stage.retention.to_text() or None,
             sign_in_url=None if sign_in is None else sign_in.url,
             sign_in_client=None if sign_in is None else sign_in.client_id,
@@ -80,12 +83,12 @@ class Dashboard(Construct):
     def _grant_stores(self, role: iam.IRole, storage: StorageStack) -> None:
         decisions = (f"{keys.RETRAINING}*", f"{keys.PROPOSALS}*")
         written = (f"{keys.REQUESTS}*", f"{keys.ACKNOWLEDGEMENTS}*")
-        shown = (f"{keys.RUNS}*", keys.ALERT_STATE, *decisions, *written)
+        shown = (f"{keys.RUNS}*", keys.ALERT_STATE, f"{keys.PROBATION}*", *decisions, *written)
         grants.read(role, storage.reports, *shown)
         grants.write(role, storage.reports, *written)
         grants.list_keys(role, storage.reports)
         cards = f"{keys.BUNDLES}*/card.json"
-        grants.read(role, storage.models, keys.CHAMPION, f"{keys.LEDGER}*", cards)
+        grants.read(role, storage.models, keys.CHAMPION, keys.CHECK, f"{keys.LEDGER}*", cards)
         grants.list_keys(role, storage.models)
         grants.read_secret(role, storage.report_secret)
         storage.bus.grant_put_events_to(role)

@@ -29,6 +29,7 @@ def report(aws: Callable[[str], Any], bucket: Bucket, monkeypatch: pytest.Monkey
     settings = Settings(
         reports_bucket=bucket.name,
         models_bucket=bucket.name,
+        predictions_bucket=bucket.name,
         report_secret_arn=secret["ARN"],
         event_bus="default",
         database="none",
@@ -36,6 +37,7 @@ def report(aws: Callable[[str], Any], bucket: Bucket, monkeypatch: pytest.Monkey
         operator_command="python -m ops",
         state_machine_arn="arn:aws:states:us-east-1:000000000000:stateMachine:none",
         metrics_namespace="circle-dev",
+        drift_schedule="cron(0 14 * * ? *)",
     )
     for name, value in settings.to_env().items():
         monkeypatch.setenv(name, value)

@@ -19,6 +19,7 @@ from domain.api.openapi import build_document
 from domain.api.report_token import ReportSecret
 from domain.contract.contract import Contract
 from lambdas.dashboard.executions import Executions
+from lambdas.dashboard.health import Health
 from lambdas.dashboard.incidents import Incidents
 from lambdas.dashboard.models import Models
 from lambdas.dashboard.page import Page
@@ -27,6 +28,7 @@ from lambdas.dashboard.report import SecretCache
 from lambdas.dashboard.routes import Dashboard, build_api
 from lambdas.dashboard.run_now import RunNow
 from lambdas.dashboard.runs import Runs
+from lambdas.dashboard.schedules import DriftSchedules
 from tests.repository import CONTRACT_TOML
 from tests.unit.fakes import FakeS3, api_event
 
@@ -34,6 +36,7 @@ NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
 SECRET = ReportSecret("o" * 40)
 REQUEST_ID = "0b8f8c1e-6a35-4a0b-9f0e-2f3c1f6a7b10"
 DOCUMENT = build_document(Contract.parse(CONTRACT_TOML.read_text()))
+OPERATOR = "python -m ops --stage dev"
 PAGE = Page({"index.html": "<html>", "app.js": "start()"}, "https://reports.example")
 
 
@@ -113,6 +116,8 @@ class World:
     seconds: int = 300
     kept_days: int | None = None
     has_login: bool = False
+    drift_schedule: str = "cron(0 11 * * ? *)"
+    training_schedule: str = ""
 
     def api(self) -> Api:
         bucket = self.s3.bucket()
@@ -126,15 +131,23 @@ class World:
             sleep=lambda _: None,
             clock=seconds,
         )
+        executions = Executions(clients[2], "arn:aws:states:here:1:stateMachine:training")
+        schedules = DriftSchedules(daily=self.drift_schedule, operator_command=OPERATOR)
         dashboard = Dashboard(
             page=PAGE,
-            runs=Runs(bucket, bucket, self.secrets, self.kept_days),
+            runs=Runs(bucket, bucket, self.secrets, schedules, self.kept_days),
             run_now=RunNow(bucket, EventBus(clients[1], "bus"), new_id=lambda: REQUEST_ID),
-            incidents=Incidents(
-                bucket, "python -m ops --stage dev", clock=lambda: times.to_millis(NOW)
+            incidents=Incidents(bucket, OPERATOR, clock=lambda: times.to_millis(NOW)),
+            health=Health(
+                reports=bucket,
+                models=bucket,
+                predictions=bucket,
+                executions=executions,
+                schedules=schedules,
+                training_schedule=self.training_schedule,
             ),
-            executions=Executions(clients[2], "arn:aws:states:here:1:stateMachine:training"),
-            models=Models(bucket, bucket, "python -m ops --stage dev"),
+            executions=executions,
+            models=Models(bucket, bucket, OPERATOR),
             predictions=Predictions(athena),
             seconds=self.seconds,
             has_login=self.has_login,

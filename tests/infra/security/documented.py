@@ -149,6 +149,9 @@ DOCUMENTED: Documented = {
                 [f"{REPORTS}/alerts/acknowledgements/daily-1769904000000.json"],
             )
         ],
+        "for the page Health: tests/unit/lambdas/dashboard/test_health.py": [
+            ("s3:GetObject", [f"{REPORTS}/probation/00000002.json", f"{SERVING}/check.json"])
+        ],
         "when a query takes longer than the page waits: tests/unit/adapters": [
             ("athena:StopQueryExecution", [arn("athena", "workgroup/circle-dev")])
         ],

@@ -20,6 +20,7 @@ PAGES = (
     "#/predictions",
     "#/jobs",
     "#/models",
+    "#/health",
 )
 PHONE: "ViewportSize" = {"width": 390, "height": 844}
 DESKTOP: "ViewportSize" = {"width": 1280, "height": 900}

@@ -32,6 +32,7 @@ from domain.interval import Interval
 from domain.keys import RunId
 from domain.model.bundle import Bundle, digest
 from domain.model.champion import Action, Champion, LedgerEntry, ModelRef
+from domain.schedule import LOOK_BACK, LOOK_BACK_DAYS, Schedule
 from tests.cards import SEGMENT, make_card
 from tests.unit.fakes import random_forest
 
@@ -93,7 +94,7 @@ class Stores:
     def fill(
         self, contract: Contract, *, now: datetime, runs: int, predictions: int, seed: int = 1
     ) -> list[str]:
-        """Models, a run a day, 30 days of predictions; returns the run ids, latest first."""
+        """Models, runs, 30 days of predictions; returns the ids of daily runs, latest first."""
         rng = random.Random(seed)
         versions = self._models(contract, now, rng)
         ids = self._runs(contract, versions[-1], now, runs, rng)
@@ -162,9 +163,11 @@ class Stores:
         self, contract: Contract, version: str, now: datetime, count: int, rng: random.Random
     ) -> list[str]:
         summaries = [_summary(contract, version, now, back, rng) for back in range(1, count + 1)]
+        stored = [*summaries, _look_back(summaries, now)]
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda s: self.reports.put(keys.summary(s.id), s.to_json()), summaries))
-        index = RunIndex(tuple(IndexEntry.of(found) for found in summaries))
+            list(pool.map(lambda s: self.reports.put(keys.summary(s.id), s.to_json()), stored))
+        stored.sort(key=lambda found: (found.end, found.computed_at), reverse=True)
+        index = RunIndex(tuple(IndexEntry.of(found) for found in stored))
         self.reports.put(keys.RUN_INDEX, index.to_json())
         for found in summaries[:2]:
             for name in found.reports:
@@ -251,6 +254,25 @@ def _summary(
     if back in (NO_DATA, INSUFFICIENT):
         return _unjudged(summary, Outcome.NO_DATA if back == NO_DATA else Outcome.INSUFFICIENT_DATA)
     return summary
+
+
+def _look_back(summaries: list[Summary], now: datetime) -> Summary:
+    """The weekly run that was due last: over the four weeks before its Monday."""
+    schedule = Schedule.parse(LOOK_BACK)
+    assert schedule is not None
+    due = max(schedule.list_due(now - 8 * times.DAY, now))
+    end = times.start_of(due.date())
+    start = end - LOOK_BACK_DAYS * times.DAY
+    return replace(
+        summaries[-1],
+        run_id=str(RunId(start, end, summaries[-1].version)),
+        start=times.to_millis(start),
+        end=times.to_millis(end),
+        computed_at=times.to_millis(due),
+        outcome=Outcome.STABLE,
+        findings=(),
+        sentences=(),
+    )
 
 
 def _with_labels(summary: Summary, rng: random.Random) -> Summary:

@@ -24,6 +24,7 @@ PASSED = {
     "POST /people/rollbacks": "operate",
     "POST /people/approvals": "approve",
     "GET /monitoring/overview": SIGNED_IN,
+    "GET /monitoring/health": SIGNED_IN,
     "GET /monitoring/trends": SIGNED_IN,
     "GET /monitoring/incidents": SIGNED_IN,
     "POST /monitoring/acknowledgements": "operate",

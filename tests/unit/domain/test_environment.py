@@ -51,6 +51,7 @@ def test_settings_come_back(settings: Example) -> None:
         DashboardSettings(
             reports_bucket="r",
             models_bucket="m",
+            predictions_bucket="p",
             report_secret_arn="arn",
             event_bus="b",
             state_machine_arn="m",
@@ -58,6 +59,7 @@ def test_settings_come_back(settings: Example) -> None:
             workgroup="w",
             operator_command="python -m ops",
             metrics_namespace="n",
+            drift_schedule="cron(0 14 * * ? *)",
             report_seconds=60,
         ),
     ],

@@ -31,6 +31,7 @@ ROUTES = {
     ("get", "/"),
     ("get", "/assets/{file}"),
     ("get", "/monitoring/overview"),
+    ("get", "/monitoring/health"),
     ("get", "/monitoring/trends"),
     ("get", "/monitoring/incidents"),
     ("post", "/monitoring/acknowledgements"),

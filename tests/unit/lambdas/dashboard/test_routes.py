@@ -84,6 +84,7 @@ def test_the_overview_of_an_empty_deployment_is_empty() -> None:
         "opened_by": None,
         "retraining": None,
         "problems": [],
+        "overdue": [],
         "runs_total": 0,
         "timeline": [],
         "latest": [],

@@ -6,6 +6,7 @@ from pathlib import Path
 from domain.contract.contract import Contract
 from domain.contract_difference import Difference, Effect, compare
 from domain.errors import BadContract
+from domain.packed_text import unpack
 from ops.console import write_line
 from ops.errors import OpsError
 from ops.target import Target
@@ -30,7 +31,7 @@ def read_deployed_contract(target: Target) -> Contract | None:
         for container in found["containerDefinitions"]:
             for variable in container.get("environment", []):
                 if variable["name"] == VARIABLE:
-                    return Contract.parse(variable["value"])
+                    return Contract.parse(unpack(variable["value"]))
     return None
 
 

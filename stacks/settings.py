@@ -11,6 +11,7 @@ from domain.contract.contract import Contract
 from domain.contract.deployed_context import DeployedContext
 from domain.deployment import DEFAULT_NAME, BadName, Names
 from domain.errors import BadContract
+from domain.packed_text import pack
 from stacks.stage import SettingsError, Stage
 
 TargetName = Literal["aws", "emulator"]
@@ -20,6 +21,8 @@ EMULATOR_MAIL = "mlops@example.org"
 
 MAXIMUM_CONTEXT = 3_000
 """Bytes; the environment of a function holds 4 KB, and has other variables too."""
+MAXIMUM_CONTRACT = 50_000
+"""Bytes, packed; ECS takes 64 KiB as the definition of a task, and the rest of ours takes 4 KB."""
 
 _MAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s.,;<>]+")
 _URL = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
@@ -30,9 +33,10 @@ class Settings:
     """What the stacks need to know about a deployment.
 
     `tracking` is the deployment whose tracking server it uses, itself unless the context names one.
-    `contract_text` is the TOML that `contract` was parsed from, `context_text` what functions get
-    of it: its context columns and the segments that they define. `endpoint` and `mlflow_url` are
-    for target `emulator` only: where people reach the emulator, and tasks the tracking server.
+    `contract_text` is the TOML that `contract` was parsed from, packed for the tasks' environment.
+    `context_text` is what functions get of it: its context columns and the segments that they
+    define. `endpoint` and `mlflow_url` are for target `emulator` only: where people reach the
+    emulator, and tasks the tracking server.
     """
 
     names: Names
@@ -58,8 +62,8 @@ class Settings:
         own = {**_own_settings(name, get("deployments")), **_changes(get("settings"))}
         stage = _stage(str(get("stage") or "dev"), get("stages"), own)
         _check_sign_in(name, stage)
-        contract_text = _contract_text(root / str(get("contract") or stage.contract))
-        contract = _contract(contract_text)
+        text = _contract_text(root / str(get("contract") or stage.contract))
+        contract = _contract(text)
         mail_from = _mail("mail_from", get("mail_from") or _default_mail(target))
         return cls(
             names=_names("name", name, stage),
@@ -67,7 +71,7 @@ class Settings:
             stage=stage,
             target=target,
             contract=contract,
-            contract_text=contract_text,
+            contract_text=_pack_contract(text),
             context_text=_context_text(contract),
             endpoint=_url("endpoint", get("endpoint") or "http://localhost:4566"),
             mlflow_url=_url("mlflow_url", get("mlflow_url") or "http://127.0.0.1:5000"),
@@ -185,6 +189,17 @@ def _contract(text: str) -> Contract:
         return Contract.parse(text)
     except BadContract as error:
         raise SettingsError(str(error)) from None
+
+
+def _pack_contract(text: str) -> str:
+    packed = pack(text)
+    if len(packed) > MAXIMUM_CONTRACT:
+        raise SettingsError(
+            f"The contract takes {len(packed):,} bytes, compressed, and the definition of a task"
+            f" has room for {MAXIMUM_CONTRACT:,}: list the frequent categories and let other = true"
+            " collect the rest."
+        )
+    return packed
 
 
 def _context_text(contract: Contract) -> str:

@@ -12,10 +12,11 @@ MAXIMUM_TRIALS = 1000
 class Settings(Environment):
     """Settings of every step.
 
-    `contract`: the contract's TOML text. `split_salt` decides which side a row falls on. `trials`,
-    and `seed` are defaults that an execution's input may override. `bad_row_share`: the largest
-    share of rows that may break the contract. `processes`: parallel tuning processes; 0 means one
-    per vCPU. `delivery_seconds`: how long the streams may hold a record before it is in its bucket.
+    `contract`: the contract's TOML text, packed (`domain.packed_text`). `split_salt` decides which
+    side a row falls on. `trials`, and `seed` are defaults that an execution's input may override.
+    `bad_row_share`: the largest share of rows that may break the contract. `processes`: parallel
+    tuning processes; 0 means one per vCPU. `delivery_seconds`: how long the streams may hold a
+    record before it is in its bucket.
 
     Labelled predictions of the last `production_days` days are rows of the dataset, too (0: none),
     if they are at least `label_maturity_days` old; the newest `production_test_share` of them are

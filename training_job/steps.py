@@ -15,6 +15,7 @@ from adapters.s3 import Bucket
 from domain import keys, times
 from domain.contract.contract import Contract
 from domain.contract.deployed_context import DeployedContext
+from domain.packed_text import unpack
 from domain.training.steps import (
     Checked,
     Erased,
@@ -70,7 +71,7 @@ class Context:
     @property
     def contract(self) -> Contract:
         """The contract that the stack was deployed with."""
-        return Contract.parse(self.settings.contract)
+        return Contract.parse(unpack(self.settings.contract))
 
     def bucket(self, name: str) -> Bucket:
         """The bucket of that name."""

@@ -3,9 +3,7 @@
 Context columns, the segments that they define, and names of features that a model may not know.
 """
 
-import base64
 import json
-import zlib
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -14,9 +12,7 @@ from domain.contract.context_document import write_context
 from domain.contract.contract import Contract
 from domain.contract.contract_document import read_deployed_context, write_segments
 from domain.contract.feature import Segment
-
-PLAIN = 1_000
-"""Bytes from which on the text is compressed: all variables of a function share 4 KB."""
+from domain.packed_text import pack, unpack
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +40,7 @@ class DeployedContext:
         """The inverse of `to_text`; nothing for no text. Raises BadContract."""
         if not text:
             return cls()
-        if not text.startswith("{"):
-            text = zlib.decompress(base64.b64decode(text)).decode()
-        return cls(*read_deployed_context(json.loads(text)))
+        return cls(*read_deployed_context(json.loads(unpack(text))))
 
     def to_text(self) -> str:
         """JSON, compressed where it is long; an empty text where there is nothing."""
@@ -57,10 +51,7 @@ class DeployedContext:
             "segments": write_segments(self.segments),
             "features": list(self.features),
         }
-        text = json.dumps(document, separators=(",", ":"))
-        if len(text) < PLAIN:
-            return text
-        return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+        return pack(json.dumps(document, separators=(",", ":")))
 
     @property
     def in_requests(self) -> RequestContext:

@@ -4,6 +4,7 @@ import math
 
 from domain import metrics
 from domain.contract.contract import Contract
+from domain.packed_text import unpack
 from ops.bill.cost_idle import HOURS, Line, Properties, Stage, fargate_hour, read_prices
 from ops.contract_changes import VARIABLE
 
@@ -104,7 +105,7 @@ def _contract(stage: Stage) -> Contract:
     task = find_training_task(stage)
     (container,) = task["ContainerDefinitions"]
     variables = {variable["Name"]: variable["Value"] for variable in container["Environment"]}
-    return Contract.parse(variables[VARIABLE])
+    return Contract.parse(unpack(variables[VARIABLE]))
 
 
 def _function(stage: Stage, name: str) -> Properties:

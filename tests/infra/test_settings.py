@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from domain.packed_text import unpack
 from stacks.settings import Settings
 from stacks.stage import SettingsError, Stage
 from tests.infra.conftest import cdk_context
@@ -65,6 +66,31 @@ def test_context_that_no_function_has_room_for_is_refused(tmp_path: Path) -> Non
     path = tmp_path / "contract.toml"
     path.write_text(CONTRACT_TOML.read_text() + text)
     with pytest.raises(SettingsError, match=r"take 5,\d{3} bytes, .* has room for 3,000"):
+        settings(contract=str(path))
+
+
+def _write_long_contract(path: Path, categories: int, length: int = 10) -> str:
+    """Write the contract with a feature of so many categories more; returns the text."""
+    names = [
+        hashlib.sha256(str(number).encode()).hexdigest()[:length] for number in range(categories)
+    ]
+    added = f'[[features]]\nname = "product"\nkind = "category"\ncategories = {names}\n'
+    path.write_text(CONTRACT_TOML.read_text() + added)
+    return path.read_text()
+
+
+def test_a_long_contract_fits_into_the_definition_of_a_task(tmp_path: Path) -> None:
+    path = tmp_path / "contract.toml"
+    text = _write_long_contract(path, 5_000)
+    packed = settings(contract=str(path)).contract_text
+    assert len(packed) < 50_000 < len(text)
+    assert text == unpack(packed)
+
+
+def test_a_contract_that_no_task_has_room_for_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "contract.toml"
+    _write_long_contract(path, 5_000, length=20)
+    with pytest.raises(SettingsError, match=r"contract takes \d{2},\d{3} bytes.* room for 50,000"):
         settings(contract=str(path))
 
 

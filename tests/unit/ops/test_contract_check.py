@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from domain.contract.contract import Contract
+from domain.packed_text import pack
 from ops import contract_changes, predeploy
 from ops.commands.data import contract_check
 from ops.commands.machine import up
@@ -21,20 +22,28 @@ WITHOUT_BMI = TEXT.replace(BMI, "")
 
 
 class Ecs:
-    """Answers with one task definition."""
+    """Answers with one task definition, whose contract is packed or, if it is short, plain."""
+
+    def __init__(self, contract: str) -> None:
+        self._contract = contract
 
     def describe_task_definition(self, *, taskDefinition: str) -> Any:
         assert "training:3" == taskDefinition
-        variables = [{"name": "TRIALS", "value": "5"}, {"name": "CONTRACT", "value": TEXT}]
+        variables = [
+            {"name": "TRIALS", "value": "5"},
+            {"name": "CONTRACT", "value": self._contract},
+        ]
         return {"taskDefinition": {"containerDefinitions": [{"environment": variables}]}}
 
 
-@pytest.fixture
-def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Target:
+@pytest.fixture(params=[TEXT, pack(TEXT)], ids=["plain", "packed"])
+def target(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Target:
     """A deployment of the project's contract."""
     listed = (("AWS::ECS::TaskDefinition", "Task", "training:3"),)
     monkeypatch.setattr(Target, "resources", Resources(listed))
-    monkeypatch.setattr(Target, "client", lambda *_: Ecs())
+    monkeypatch.setattr(Target, "client", lambda *_: Ecs(request.param))
     return Target.on_laptop(Laptop(folder=tmp_path))
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from domain.failures import ADVICE
+from domain.packed_text import pack
 from domain.training.steps import STEP_NAMES, Evaluated, Prepared, Tuned
 from stacks.training.task_state import TIMEOUT_HOURS
 from tests.repository import ROOT
@@ -59,7 +60,7 @@ def test_a_verdict_of_many_reasons_leaves_room_for_the_state(
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     results: dict[str, object] = {result.step: result.to_dict() for result in (PREPARED, TUNED)}
     context = steps.Context(
-        settings=replace(SETTINGS, contract=(ROOT / "contract.toml").read_text()),
+        settings=replace(SETTINGS, contract=pack((ROOT / "contract.toml").read_text())),
         execution="arn:one",
         state=State(ExecutionInput(), results),
         say=lambda _: None,

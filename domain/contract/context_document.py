@@ -13,6 +13,7 @@ from domain.contract.context import (
 )
 from domain.contract.feature import Feature
 from domain.contract.feature_document import (
+    NAME_RULE,
     is_name,
     read_descriptions,
     read_feature,
@@ -52,7 +53,7 @@ def read_context(index: int, entry: Any, problems: list[str]) -> Context:
         return Context(name="")
     name, role, kind = entry.get("name"), entry.get("role"), entry.get("kind", "text")
     if not isinstance(name, str) or not is_name(name):
-        problems.append(f"{where} needs a name of letters, digits and underscores")
+        problems.append(f"{where} needs {NAME_RULE}")
         name = ""
     where = name or where
     if role is not None and role not in ROLES:

@@ -7,6 +7,8 @@ from domain.contract.context import Context
 from domain.contract.context_document import find_context_clashes, read_context
 from domain.contract.feature import Feature, Segment
 from domain.contract.feature_document import (
+    NAME_RULE,
+    find_too_many,
     is_name,
     is_number,
     read_feature,
@@ -40,6 +42,9 @@ from domain.typed_json import Json
 TABLES = frozenset(
     {"target", "gate", "features", "segments", "retired", "context", "files", "split"}
 )
+
+MOST_GROUPS = 100
+"""Groups of all segments together: each is tested by the gate and by every drift run."""
 
 OTHER_TASKS = frozenset({"kind", "categories", "classes", "minimum", "maximum"})
 """Keys by which somebody would describe a target that is no question of yes or no."""
@@ -79,6 +84,7 @@ def read(document: Mapping[str, Any]) -> Parts:
     gate = read_gate(document, problems)
     if not features:
         problems.append("at least one [[features]] entry is needed")
+    problems += find_too_many(features)
     problems += _clashes(features, target, retired)
     problems += find_context_clashes(context, features, target, retired)
     training_columns = read_training_columns(document, problems)
@@ -159,10 +165,19 @@ def _segments(
     problems: list[str],
 ) -> tuple[Segment, ...]:
     known = (*features, *(entry.values for entry in context if entry.values))
-    return tuple(
+    segments = tuple(
         _segment(index, entry, known, problems)
         for index, entry in enumerate(_entries(document, "segments", problems))
     )
+    named = {feature.name: feature for feature in known}
+    groups = {s.feature: len(s.labels(named[s.feature])) for s in segments if s.feature}
+    if sum(groups.values()) > MOST_GROUPS:
+        counted = ", ".join(f"{count:,} of {name}" for name, count in groups.items())
+        problems.append(
+            f"the segments have more than {MOST_GROUPS} groups together ({counted}): take another"
+            " feature, or one whose rare categories are collected"
+        )
+    return segments
 
 
 def _entries(document: Mapping[str, Any], key: str, problems: list[str]) -> Sequence[Any]:
@@ -181,7 +196,7 @@ def _target(entry: object, problems: list[str]) -> tuple[str, ColumnFormat, Obje
     table: Mapping[str, Any] = entry if isinstance(entry, Mapping) else {}
     name = table.get("name")
     if not isinstance(name, str) or not is_name(name):
-        problems.append("[target] needs a name of letters, digits and underscores")
+        problems.append(f"[target] needs {NAME_RULE}")
         name = ""
     problems += unknown_keys("[target]", table, FLAG_KEYS | OBJECTIVE_KEYS | {"name", WEIGHT_KEY})
     if OTHER_TASKS & set(table):

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -18,6 +18,16 @@ from domain.typed_json import Json
 
 MOST_CATEGORIES = 5_000
 """A feature with more would take a column of the model's input for each of them."""
+
+MOST_FEATURES = 200
+"""Of a contract; `benchmarks.tables` has measured so many."""
+MOST_INPUTS = 10_000
+"""Columns of the model's input: one for a number or a flag, one for each category."""
+LONGEST_NAME = 100
+"""Characters of a name, which becomes part of sentences, tables and mails."""
+
+NAME_RULE = f"a name of letters, digits and underscores, {LONGEST_NAME} at most"
+"""What `is_name` asks for, as part of a sentence."""
 
 LONGEST_TEXTS = {"title": 60, "unit": 20, "description": 300}
 """The most characters of what describes a column to people."""
@@ -133,7 +143,7 @@ def read_name_and_kind(where: str, entry: Any, problems: list[str]) -> tuple[str
         return "", None
     name, kind = entry.get("name"), entry.get("kind")
     if not isinstance(name, str) or not is_name(name):
-        problems.append(f"{where} needs a name of letters, digits and underscores")
+        problems.append(f"{where} needs {NAME_RULE}")
         if isinstance(name, str) and name.strip():
             written = json.dumps(name[:64], ensure_ascii=False)
             problems[-1] += (
@@ -148,7 +158,27 @@ def read_name_and_kind(where: str, entry: Any, problems: list[str]) -> tuple[str
 
 def is_name(name: str) -> bool:
     """Whether a column may be called that, in SQL too."""
-    return name.isascii() and name.isidentifier()
+    return name.isascii() and name.isidentifier() and len(name) <= LONGEST_NAME
+
+
+def find_too_many(features: Sequence[Feature]) -> list[str]:
+    """Which limits the features exceed together."""
+    problems = []
+    if len(features) > MOST_FEATURES:
+        problems.append(
+            f"{len(features):,} features are more than the {MOST_FEATURES} that a contract may"
+            " have; leave out those that say least"
+        )
+    inputs = sum(len(feature.encoded_names) for feature in features)
+    if inputs > MOST_INPUTS:
+        most = sorted(features, key=lambda feature: len(feature.categories))[-3:]
+        named = ", ".join(f"{f.name} ({len(f.categories):,})" for f in reversed(most))
+        problems.append(
+            f"the features make {inputs:,} columns of the model's input, one for each category,"
+            f" and {MOST_INPUTS:,} are possible; most of them come from {named}: list the frequent"
+            " categories and let other = true collect the rest"
+        )
+    return problems
 
 
 def is_number(value: object) -> bool:

@@ -426,6 +426,29 @@ def test_bands_and_groups_are_named_in_order(contract: Contract) -> None:
             "town: 5,001 categories are more than the 5,000 that a feature may have",
         ),
         (
+            "\n".join(f'[[features]]\nname = "x{n}"\nkind = "flag"' for n in range(201)),
+            "201 features are more than the 200 that a contract may have",
+        ),
+        (
+            "\n".join(
+                f'[[features]]\nname = "town{n}"\nkind = "category"\n'
+                f"categories = {[str(row) for row in range(size)]}"
+                for n, size in enumerate((4_000, 3_000, 2_000, 1_001))
+            ),
+            "make 10,001 columns of the model's input, one for each category, and 10,000 are"
+            " possible; most of them come from town0 (4,000), town1 (3,000), town2 (2,000)",
+        ),
+        (
+            f'[[features]]\nname = "{"x" * 101}"\nkind = "flag"',
+            "a name of letters, digits and underscores, 100 at most",
+        ),
+        (
+            '[[features]]\nname = "town"\nkind = "category"\n'
+            f'categories = {[str(n) for n in range(99)]}\n[[segments]]\nfeature = "town"\n'
+            '[[features]]\nname = "old"\nkind = "flag"\n[[segments]]\nfeature = "old"\n',
+            "the segments have more than 100 groups together (99 of town, 2 of old)",
+        ),
+        (
             '[[features]]\nname = "a"\nkind = "category"\ncategories = ["x", "__other__"]',
             "a: __other__ is no category; other = true collects the rest",
         ),

@@ -1,6 +1,8 @@
 """Several models on one machine: side by side, each for itself, and one of them removed."""
 
 import json
+import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,12 +14,15 @@ from ops.api import Api
 from ops.commands.data import sample_data
 from ops.commands.machine import mail
 from ops.laptop import Laptop
+from ops.local.deploy import CLI, cdk_env, context_arguments
 from ops.target import Target
 from tests.e2e.conftest import brought_up, ops
+from tests.infra.security.rights import Statement, with_context
 from tests.repository import CONTRACT_TOML, ROOT
 
 ROWS, PREDICTIONS = 4_000, 300
 NAMES = {"circle": "diabetes", "churn": "churned"}
+MANY = 20
 
 
 def _write_contract(folder: Path, target: str, without: str = "") -> Path:
@@ -119,3 +124,103 @@ def _check_removal(local: Path, circle: Target) -> None:
     experiments = [found.name for found in client.search_experiments(ViewType.ALL)]
     assert "circle-dev-diabetes" in experiments
     assert "churn-dev-churned" not in experiments
+
+
+@pytest.mark.slow
+def test_twenty_contracts_are_deployed_on_one_emulator_and_none_may_touch_another(
+    tmp_path: Path,
+) -> None:
+    with brought_up(tmp_path / "local", {}) as circle:
+        names = [f"model{number}" for number in range(1, MANY)]  # model1 begins as model10 does
+        _deploy_at_once(circle, tmp_path, names)
+        targets = [circle, *(circle.named(name) for name in names)]
+        assert MANY == len({target.deployment.api_url for target in targets})
+        roles = {target.name: _read_roles(target) for target in targets}
+        calls = {target.name: _list_calls(target) for target in targets}
+        for name, policies in roles.items():
+            refused = [call for call in calls[name] if not _is_allowed(policies, call)]
+            assert [] == refused
+            foreign = [
+                (name, *call)
+                for other, found in calls.items()
+                if other != name
+                for call in found
+                if _is_allowed(policies, call)
+            ]
+            assert [] == foreign
+
+
+def _deploy_at_once(circle: Target, folder: Path, names: list[str]) -> None:
+    """Deploy a contract under each name, with a target and features of its own, by one run."""
+    features = ("hypertension", "heart_disease", "smoking_history", "bmi", "HbA1c_level", "")
+    contracts = {
+        name: str(_write_contract(folder, f"ill_{name}", features[number % len(features)]))
+        for number, name in enumerate(names)
+    }
+    laptop = circle.require_laptop("up")
+    environ = cdk_env(laptop, os.environ)
+    application = shlex.join([sys.executable, "-m", "tests.e2e.many_app"])
+    done = subprocess.run(
+        [
+            *("node", str(CLI), "deploy", "--all", "--require-approval", "never"),
+            *("--app", application, "--output", str(folder / "cdk.out"), "--concurrency", "4"),
+            *("--no-notices", "--no-version-reporting", "--progress", "events"),
+            *(*context_arguments(laptop, contract=None, mail_to=None),),
+            *("-c", f"contracts={json.dumps(contracts)}"),
+        ],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert 0 == done.returncode, done.stderr[-4_000:]
+
+
+def _is_allowed(policies: list[list[Statement]], call: tuple[str, str]) -> bool:
+    return any(with_context(statements, *call) for statements in policies)
+
+
+def _read_roles(target: Target) -> list[list[Statement]]:
+    """The statements of each role of a deployment, as the emulator's IAM has them."""
+    iam = target.client("iam")
+    found = []
+    for name in target.resources.names("AWS::IAM::Role"):
+        statements: list[Statement] = []
+        for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
+            document = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+            statements += document["Statement"]
+        found.append(statements)
+    return found
+
+
+def _list_calls(target: Target) -> list[tuple[str, str]]:
+    """(action, ARN) of what some role of a deployment may do with what is the deployment's own."""
+    here = "us-east-1:000000000000"
+    deployed = target.deployment
+    (bus, *_) = target.resources.names("AWS::Events::EventBus")
+    (secret, *_) = target.resources.names("AWS::SecretsManager::Secret")
+    (topic, *_) = target.resources.names("AWS::SNS::Topic")
+    (key, *_) = target.resources.names("AWS::KMS::Key")
+    (stream, *_) = target.resources.names("AWS::KinesisFirehose::DeliveryStream")
+    models = f"arn:aws:s3:::{deployed.models_bucket}"
+    return [
+        ("s3:GetObject", f"{models}/serving/champion.json"),
+        ("s3:PutObject", f"{models}/serving/champion.json"),
+        ("s3:PutObject", f"{models}/mlflow/{target.names.base}/1/artifacts/card.json"),
+        ("s3:ListBucket", models),
+        ("s3:GetObject", f"arn:aws:s3:::{deployed.data_bucket}/raw/a.csv"),
+        ("s3:GetObject", f"arn:aws:s3:::{deployed.predictions_bucket}/log/dt=2026-01-01/a.parquet"),
+        ("s3:DeleteObjectVersion", f"arn:aws:s3:::{deployed.data_bucket}/raw/a.csv"),
+        ("s3:PutObject", f"arn:aws:s3:::{deployed.reports_bucket}/alerts/state.json"),
+        ("kms:Decrypt", f"arn:aws:kms:{here}:key/{key}"),
+        ("secretsmanager:GetSecretValue", secret),
+        ("sns:Publish", topic),
+        ("events:PutEvents", f"arn:aws:events:{here}:event-bus/{bus}"),
+        ("firehose:PutRecordBatch", f"arn:aws:firehose:{here}:deliverystream/{stream}"),
+        ("states:StartExecution", deployed.state_machine_arn),
+        ("states:SendTaskSuccess", deployed.state_machine_arn),
+        ("lambda:InvokeFunction", f"arn:aws:lambda:{here}:function:{deployed.drift_function}"),
+        ("athena:StartQueryExecution", f"arn:aws:athena:{here}:workgroup/{deployed.workgroup}"),
+        ("glue:GetTable", f"arn:aws:glue:{here}:table/{deployed.database}/prediction_log"),
+    ]

@@ -67,6 +67,9 @@ class Production:
 
     def _notes(self) -> Iterator[str]:
         found, window = self.coverage, f"from {_day(self.start)} to {_day(self.end)}"
+        if not found.predictions:
+            yield f"There are no predictions {window}, so every row is an uploaded one."
+            return
         if not found.labelled:
             yield (
                 f"None of the {found.predictions:,} predictions {window} has a label that is old "

@@ -15,10 +15,15 @@ MOST_COUNTED = 10_000
 """Different texts of a column that are counted, more than a feature may have categories."""
 _MISSING = pa.array(sorted(USUAL_MISSING))
 _NUMBERS: dict[Decimal, str] = {".": f"^{NUMBER}$", ",": "^{}$".format(NUMBER.replace(r"\.", ","))}
+_MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _DATE = (
-    r"^(\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[./]\d{1,2}[./]\d{2,4}|\d{4}/\d{1,2}/\d{1,2})"
+    r"^(\d{4}-\d{1,2}(-\d{1,2})?|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{4}/\d{1,2}/\d{1,2}"
+    r"|(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"
+    rf"|\d{{1,2}}[ -]{_MONTH}[ -]\d{{2,4}}|{_MONTH} \d{{1,2}},? \d{{4}})"
     r"([T ]\d{1,2}:\d{2}.*)?$"
 )
+_PADDED = r"^0\d+$"
+"""A code such as a post code: as a number it would lose its zeros."""
 
 
 @dataclass(slots=True)
@@ -45,9 +50,10 @@ class Column:
     """One column so far.
 
     `source`: its name in the file. `rows`: with a value; `missing`: without one. `counts`: rows of
-    each of its first MOST_COUNTED different texts. `words`: the same of those that are no number.
-    `many`: whether there are more different texts. `characters`: of all texts. `rising`: whether
-    each value is a number larger than the one before.
+    each of its MOST_COUNTED most frequent texts. `words`: the same of those that are no number.
+    `many`: whether there are more different texts. `characters`: of all texts. `padded`: rows of
+    whole numbers that begin with a zero. `rising` and `falling`: whether each value is a number
+    larger, or smaller, than the one before.
     """
 
     source: str
@@ -58,9 +64,11 @@ class Column:
     many: bool = False
     ranges: dict[Decimal, Range] = field(default_factory=lambda: {".": Range(), ",": Range()})
     dates: int = 0
+    padded: int = 0
     characters: int = 0
     rising: bool = True
-    _last: float = -math.inf
+    falling: bool = True
+    _last: float = math.nan
 
     @property
     def total(self) -> int:
@@ -75,7 +83,9 @@ class Column:
         if not len(texts):
             return
         self.characters += pc.sum(pc.utf8_length(texts)).as_py()
-        self.dates += pc.sum(pc.match_substring_regex(texts, _DATE)).as_py()
+        dates = pc.match_substring_regex(texts, _DATE, ignore_case=True)
+        self.dates += pc.sum(dates).as_py()
+        self.padded += pc.sum(pc.match_substring_regex(texts, _PADDED)).as_py()
         self.many |= _count(texts, self.counts)
         is_number = pc.match_substring_regex(texts, _NUMBERS["."])
         numbers = to_numbers(texts.filter(is_number), ".")
@@ -87,11 +97,14 @@ class Column:
         _count(others.filter(pc.invert(with_comma)), self.words)
 
     def _follow(self, numbers: pa.Array, texts: int) -> None:
-        if not self.rising:
+        if not (self.rising or self.falling):
             return
-        values = np.concatenate([[self._last], numbers.to_numpy(zero_copy_only=False)])
-        self.rising = len(numbers) == texts and bool((np.diff(values) > 0).all())
-        self._last = values[-1]
+        values = numbers.to_numpy(zero_copy_only=False)
+        steps = np.diff(values, prepend=self._last)
+        steps = steps[~np.isnan(steps)]  # the first value of all has none before it
+        self.rising &= len(numbers) == texts and bool((steps > 0).all())
+        self.falling &= len(numbers) == texts and bool((steps < 0).all())
+        self._last = values[-1] if len(values) else math.nan
 
 
 def present_texts(values: pa.ChunkedArray) -> pa.Array:
@@ -110,15 +123,21 @@ def to_numbers(texts: pa.Array, decimal: Decimal) -> pa.Array:
 
 
 def _count(texts: pa.Array, counts: Counter[str]) -> bool:
-    """Count the texts; returns whether one was left out, because there are MOST_COUNTED already."""
-    if len(counts) >= MOST_COUNTED:
-        return True
-    for entry in pc.value_counts(texts):
-        text = entry["values"].as_py()
-        if text not in counts and len(counts) >= MOST_COUNTED:
-            return True
-        counts[text] += entry["counts"].as_py()
-    return False
+    """Count the texts; returns whether there were too many, and the rarest are forgotten.
+
+    After each batch the MOST_COUNTED most frequent ones stay, so a frequent text is found wherever
+    in the file it begins, and lacks at most the rows of batches in which it was rare.
+    """
+    found = pc.value_counts(texts)
+    values, rows = found.field("values").to_pylist(), found.field("counts").to_pylist()
+    for text, count in zip(values, rows, strict=True):
+        counts[text] += count
+    if len(counts) <= MOST_COUNTED:
+        return False
+    kept = counts.most_common(MOST_COUNTED)
+    counts.clear()
+    counts.update(dict(kept))
+    return True
 
 
 def as_texts(values: pa.ChunkedArray) -> pa.Array:

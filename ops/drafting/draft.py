@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from domain.contract.feature_document import MOST_FEATURES
 from domain.contract.file_format import Decimal
 from domain.typed_json import Json
 from ops.drafting.column import Column, as_texts, to_numbers
@@ -51,6 +52,12 @@ def draft(
 
     Raises OpsError if the target can't be predicted, or by nothing.
     """
+    named = [source for source in (target, key, subject, time, weight) if source in table.nested]
+    if named:
+        raise OpsError(
+            f"The column {named[0]} holds lists, records or bytes, which aren't read.",
+            "Name a column of plain values.",
+        )
     roles = {source: role for role, source in (("row_id", key), ("subject", subject)) if source}
     decimal = _choose_decimal(table.columns.values())
     names: dict[str, str] = {}
@@ -61,6 +68,7 @@ def draft(
         target_entry.keys["weight"] = weight
     is_positive = _labels(table, target, target_entry)
     features: list[Entry] = []
+    areas: list[float] = []
     left_out: list[LeftOut] = []
     for source, column in table.columns.items():
         if source in (target, time, weight, *roles):
@@ -74,13 +82,20 @@ def draft(
                 guess = LeftOut(source, reason, guess)
         if isinstance(guess, Entry):
             features.append(guess)
+            areas.append(area)
         else:
             left_out.append(guess)
+    features, weakest = _keep_best(features, areas)
+    left_out += weakest
+    left_out += [LeftOut(name, "it holds lists, records or bytes") for name in table.nested]
     if table.unnamed:
         left_out.append(LeftOut("(no name)", "the header gives it no name"))
     if not features:
-        reasons = "; ".join(f"{out.source}: {out.reason}" for out in left_out)
-        raise OpsError(f"No column can be a feature. {reasons}.", "Give a file with more columns.")
+        reasons = "; ".join(f"{out.source}: {out.reason.rstrip('?')}" for out in left_out)
+        raise OpsError(
+            f"No column can be a feature ({reasons or 'there is no other column'}).",
+            "Give a file with more columns.",
+        )
     return Draft(
         files=_files(table, decimal),
         target=target_entry,
@@ -90,6 +105,20 @@ def draft(
         context=tuple(_context(source, role, names[source]) for source, role in roles.items()),
         left_out=tuple(left_out),
     )
+
+
+def _keep_best(
+    features: Sequence[Entry], areas: Sequence[float]
+) -> tuple[list[Entry], list[LeftOut]]:
+    """As many features as a contract may have, those that say most alone; and the others."""
+    ranked = sorted(range(len(features)), key=lambda number: areas[number], reverse=True)
+    kept = {*ranked[:MOST_FEATURES]}
+    reason = f"{MOST_FEATURES} other columns say more by themselves, and a contract has no more"
+    return [entry for number, entry in enumerate(features) if number in kept], [
+        LeftOut(str(entry.keys.get("source", entry.keys["name"])), reason, entry)
+        for number, entry in enumerate(features)
+        if number not in kept
+    ]
 
 
 def _choose_decimal(columns: Iterable[Column]) -> Decimal:
@@ -137,7 +166,7 @@ def _segments(features: Sequence[Entry], table: Table) -> tuple[Entry, ...]:
                 found.append((rank, Entry({"feature": name, "bounds": bounds})))
             continue
         groups = [rows for _, rows in column.counts.most_common()]
-        if len(groups) <= GROUPS and groups[1] >= SMALLEST_GROUP * column.rows:
+        if 1 < len(groups) <= GROUPS and groups[1] >= SMALLEST_GROUP * column.rows:
             found.append((rank, Entry({"feature": name})))
     return tuple(entry for _, entry in sorted(found, key=lambda pair: pair[0])[:SEGMENTS])
 

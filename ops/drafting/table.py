@@ -30,7 +30,8 @@ class Table:
     """`columns`: by their names in the file. `sample`: every n-th row, as texts or typed values.
 
     `separator` and `encoding`: of a CSV file that needs them declared, else empty. `unnamed`:
-    columns without a name; `malformed`: rows that can't be read.
+    columns without a name; `nested`: those of lists, records or bytes; `malformed`: rows that can't
+    be read.
     """
 
     columns: dict[str, Column]
@@ -38,6 +39,7 @@ class Table:
     separator: str
     encoding: str
     unnamed: int
+    nested: tuple[str, ...]
     malformed: int
 
     @property
@@ -67,12 +69,14 @@ def read_table(
             advance(batch.share)
     if not columns or not sample.tables:
         raise OpsError(f"{path} has no rows.", NEXT)
+    nested = [name for name in columns if name not in sample.tables[0].column_names]
     return Table(
-        columns=columns,
+        columns={name: column for name, column in columns.items() if name not in nested},
         sample=pa.concat_tables(sample.tables),
         separator=separator,
         encoding=encoding,
         unnamed=len(header) - len(names),
+        nested=tuple(nested),
         malformed=malformed,
     )
 
@@ -87,7 +91,8 @@ class _Sample:
     def add(self, table: pa.Table) -> None:
         first = -self._rows % self._every
         self._rows += table.num_rows
-        self.tables.append(table.take(pa.array(range(first, table.num_rows, self._every))))
+        chosen = pa.array(range(first, table.num_rows, self._every), pa.int64())
+        self.tables.append(table.take(chosen))
         if sum(kept.num_rows for kept in self.tables) > MOST_SAMPLED:
             whole = pa.concat_tables(self.tables)
             self.tables = [whole.take(pa.array(range(0, whole.num_rows, 2)))]
@@ -102,8 +107,9 @@ Opened = tuple[Sequence[str], str, str, Iterator[RawBatch]]
 def _open(path: Path) -> Iterator[Opened]:
     with open_content(path, path.name) as (kind, unpacked, stored):
         if kind == "parquet":
-            header: Sequence[str] = pyarrow.parquet.read_schema(path).names
-            parquet = ParquetFile.open(path, path.name, _wanted(header))
+            schema = pyarrow.parquet.read_schema(path)
+            header: Sequence[str] = schema.names
+            parquet = ParquetFile.open(path, path.name, _wanted(_find_readable(schema)))
             if parquet is None:
                 raise OpsError(f"{path} has no rows.", NEXT)
             with parquet.file:
@@ -120,6 +126,12 @@ def _open(path: Path) -> Iterator[Opened]:
         size = max(path.stat().st_size, 1)
         batches = text.read(lambda _: False, lambda: stored.tell() / size)
         yield text.header.names, text.header.separator, encoding, batches
+
+
+def _find_readable(schema: pa.Schema) -> list[str]:
+    """Columns whose values are texts, or would be in a CSV file."""
+    unreadable = (pa.types.is_nested, pa.types.is_binary, pa.types.is_large_binary)
+    return [field.name for field in schema if not any(test(field.type) for test in unreadable)]
 
 
 def _wanted(header: Sequence[str]) -> list[FileColumn]:

@@ -150,7 +150,8 @@ def _parse_numbers(
         numbers = pc.cast(plain, pa.float64())
     values = np.array(numbers.to_numpy(zero_copy_only=False), np.float64)
     unreadable = np.zeros(len(values), bool)
-    others = np.flatnonzero(np.isnan(values) & array.is_valid().to_numpy(zero_copy_only=False))
+    # Arrow takes "inf" for a number, and the contract may call it missing.
+    others = np.flatnonzero(~np.isfinite(values) & array.is_valid().to_numpy(zero_copy_only=False))
     if len(others):
         encoded = array.take(pa.array(others)).dictionary_encode()
         read = [texts.number(text) for text in encoded.dictionary.to_pylist()]

@@ -12,6 +12,7 @@ import pytest
 from sklearn.datasets import load_breast_cancer
 
 from domain.contract.contract import Contract
+from domain.contract.feature_document import MOST_FEATURES
 from ops.cli import run
 from ops.commands.data import contract_infer, sample_data
 from ops.console import Answer
@@ -71,6 +72,50 @@ FEATURES: dict[str, tuple[list[object], dict[str, object]]] = {
         _column(lambda row: "unknown" if row % 50 == 0 else RANDOM.random()),
         {"kind": "number", "nullable": True, "missing": ("unknown",)},
     ),
+    "numbers with many dashes for no value": (
+        _column(lambda row: "-" if row % 3 == 0 else RANDOM.random()),
+        {"kind": "number", "nullable": True, "missing": ("-",)},
+    ),
+    "numbers with a spreadsheet's faults": (
+        _column(lambda row: "#DIV/0!" if row % 8 == 0 else RANDOM.random()),
+        {"kind": "number", "nullable": True, "missing": ("#DIV/0!",)},
+    ),
+    "numbers that are infinite": (
+        _column(lambda row: "inf" if row % 30 == 0 else RANDOM.random()),
+        {"kind": "number", "nullable": True, "missing": ("inf",)},
+    ),
+    "numbers with -999 for no value": (
+        _column(lambda row: -999 if row % 20 == 0 else round(RANDOM.uniform(1, 9), 2)),
+        {"kind": "number", "nullable": True, "minimum": 0.0, "missing": ("-999",)},
+    ),
+    "numbers of which one is -1": (
+        _column(lambda row: row % 40 - 1),
+        {"kind": "number", "nullable": True, "missing": ("-1",)},
+    ),
+    "few numbers, one of them 3 or more": (
+        _column(lambda row: ["0", "1", "2", "3+"][row % 4]),
+        {"kind": "category", "nullable": False},
+    ),
+    "numbers below and above 0": (
+        _column(lambda row: row % 40 - 9),
+        {"kind": "number", "nullable": False, "missing": ()},
+    ),
+    "post codes with zeros in front": (
+        _column(lambda row: f"{row % 9 * 1_067:05}"),
+        {"kind": "category", "nullable": False},
+    ),
+    "a mark or nothing": (
+        _column(lambda row: "x" if row % 3 else ""),
+        {"kind": "category", "nullable": True, "categories": ("x", "__other__")},
+    ),
+    "yes and no in any case": (
+        _column(lambda row: ["Yes", "no", "yes", "NO"][row % 4]),
+        {"kind": "flag", "true": ("Yes",), "false": ("no",)},
+    ),
+    "steps and their numbers": (
+        _column(lambda row: f"step {row % 20}"),
+        {"kind": "category", "nullable": False},
+    ),
     "0 and 1": (_column(lambda _: RANDOM.randint(0, 1)), {"kind": "flag", "true": ()}),
     "true and false": (_column(lambda _: RANDOM.random() < 0.5), {"kind": "flag", "true": ()}),
     "yes and no": (
@@ -115,6 +160,14 @@ def test_a_column_is_recognised(tmp_path: Path, name: str) -> None:
         (_column(lambda row: f"c-{row * 7919 % 1009}"), "another value in almost each row"),
         (_column(lambda row: f"2026-01-{row % 28 + 1:02}"), "it holds dates"),
         (_column(lambda row: f"{row % 28 + 1}.1.2026"), "it holds dates"),
+        (_column(lambda row: f"{row % 28 + 1} Mar 2026"), "it holds dates"),
+        (_column(lambda row: f"202603{row % 28 + 1:02}"), "it holds dates"),
+        (_column(lambda row: f"20{row % 20:02}-{row % 12 + 1:02}"), "it holds dates"),
+        (_column(lambda row: ROWS - row), "it counts the rows"),
+        (_column(lambda row: f"{row % 50}%"), "written as #%"),
+        (_column(lambda row: f"{row % 50} kg"), "written as # kg"),
+        (_column(lambda row: f"${row % 50}.50"), "written as $#"),
+        (_column(lambda row: f"({row % 50})"), "written as (#)"),
         (_column(lambda row: f"{'the patient said ' * 3}{row % 9}"), "it holds free text"),
         (_column(lambda row: f'"1,{row % 9}00.50"'), "thousands separators"),
         ([int(label) * 2 + RANDOM.random() for label in LABELS], "tells the target by itself"),
@@ -139,6 +192,8 @@ def test_a_column_is_left_out_for_a_reason(
         (("Yes", "No"), None, ("Yes",)),
         (("positive", "negative"), None, ("positive",)),
         (("M", "B"), "M", ("M",)),
+        (("1", "-1"), None, ("1",)),
+        (("+", "-"), None, ("+",)),
         (("No", "Yes"), "No", ("No",)),
     ],
 )
@@ -150,6 +205,51 @@ def test_the_positive_word_is_recognised_or_named(
     contract, _ = _infer(path, positive=positive)
     assert true == contract.target_in_files.true
     assert ROWS == _read_all(path, contract)
+
+
+@pytest.mark.parametrize("name", ["customer_id", "PassengerId", "caseNo", "ID"])
+def test_whole_numbers_that_number_the_rows_are_left_out(tmp_path: Path, name: str) -> None:
+    numbers: list[object] = list(RANDOM.sample(range(10**6), ROWS))
+    columns = {name: numbers, "paid": numbers, "ill": _column(lambda row: int(LABELS[row]))}
+    contract, answer = _infer(_write(tmp_path / "p.csv", columns))
+    assert {"paid"} == contract.names
+    assert [name] == [*answer.data["left_out"]]
+
+
+def test_spellings_of_the_positive_word_are_positive(tmp_path: Path) -> None:
+    words = [[">50K", ">50K."], ["<=50K", "<=50K."]]
+    labels = [words[not label][row % 2] for row, label in enumerate(LABELS)]
+    path = _write(tmp_path / "p.csv", {"x": _column(lambda _: RANDOM.random()), "ill": labels})
+    contract, _ = _infer(path, positive=">50K")
+    assert {">50K", ">50K."} == {*contract.target_in_files.true}
+    assert ROWS == _read_all(path, contract)
+
+
+def test_frequent_values_after_ten_thousand_others_are_counted(tmp_path: Path) -> None:
+    rows = 40_000
+    words = [f"hamlet {row}" if row < 12_000 else f"town {row % 20}" for row in range(rows)]
+    columns: dict[str, list[object]] = {"place": [*words], "ill": [*map(int, LABELS * 100)]}
+    contract, _ = _infer(_write(tmp_path / "p.csv", columns))
+    feature = contract.feature("place")
+    assert (20, True) == (len(feature.listed), feature.collects_rest)
+
+
+def test_columns_of_lists_and_bytes_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "p.parquet"
+    columns = {
+        "many": pa.array([[1, 2]] * ROWS),
+        "record": pa.array([{"a": 1}] * ROWS),
+        "raw": pa.array([b"\xff"] * ROWS),
+        "x": pa.array([RANDOM.random() for _ in range(ROWS)]),
+        "ill": pa.array([int(label) for label in LABELS]),
+    }
+    pyarrow.parquet.write_table(pa.table(columns), path)
+    contract, answer = _infer(path)
+    assert {"x"} == contract.names
+    assert {"many", "record", "raw"} == {*answer.data["left_out"]}
+    assert ROWS == _read_all(path, contract)
+    with pytest.raises(OpsError, match="The column many holds lists, records or bytes"):
+        _infer(path, "many")
 
 
 @pytest.mark.parametrize(
@@ -216,6 +316,39 @@ def test_a_long_tail_is_collected_and_its_column_no_longer_left_out(tmp_path: Pa
     assert 2_000 == _read_all(path, contract)
     text = path.with_name("made.toml").read_text()
     assert "other = true  # 400 rows have rarer values, and new ones are no error" in text
+
+
+def test_values_that_one_in_a_thousand_rows_has_are_listed(tmp_path: Path) -> None:
+    words = [f"plane {row % 3_000}" if row % 2 else f"town {row % 60}" for row in range(20_000)]
+    labels = [int(label) for label in LABELS * 50]
+    contract, answer = _infer(_write(tmp_path / "p.csv", {"place": words, "ill": labels}))
+    assert (30, True) == (len(contract.feature("place").listed), contract.features[0].collects_rest)
+    planes = [f"plane {row % 3_000}" for row in range(20_000)]
+    columns: dict[str, Sequence[object]] = {"x": [row % 7 for row in range(20_000)]}
+    columns |= {"plane": planes, "ill": labels}
+    _, answer = _infer(_write(tmp_path / "p.csv", columns))
+    reason = "fewer than 50% of its rows have a value that 20 rows or more have"
+    assert {"plane": reason} == answer.data["left_out"]
+
+
+def test_a_contract_gets_the_columns_that_say_most(tmp_path: Path) -> None:
+    columns: dict[str, list[object]] = {
+        f"noise {number}": _column(lambda _: RANDOM.random()) for number in range(MOST_FEATURES + 4)
+    }
+    columns["signal"] = _column(lambda row: 0.5 * LABELS[row] + RANDOM.random())
+    columns["ill"] = _column(lambda row: int(LABELS[row]))
+    contract, answer = _infer(_write(tmp_path / "p.csv", columns))
+    assert (MOST_FEATURES, 5) == (len(contract.features), len(answer.data["left_out"]))
+    assert "signal" in contract.names
+
+
+def test_a_question_as_a_header_becomes_a_name(tmp_path: Path) -> None:
+    question = "How much do you agree that " + "the people of the town " * 9 + "are friendly?"
+    columns = {question: _column(lambda row: row % 5), "ill": _column(lambda row: int(LABELS[row]))}
+    path = _write(tmp_path / "p.csv", columns)
+    contract, _ = _infer(path)
+    assert (question, 60) == (contract.features[0].in_files.source, len(contract.features[0].name))
+    assert ROWS == _read_all(path, contract)
 
 
 def test_time_and_weight_are_declared_and_no_features(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from ops.laptop import ROOT
-from ops.session import Session
+from ops.session import FOLDER_VARIABLE, Session
 
 Run = Callable[..., Any]
 Name = Annotated[
@@ -329,7 +329,9 @@ def _choose_session(
     local: Annotated[
         Path,
         typer.Option(
-            envvar="OPS_LOCAL", help="Folder of everything that this machine keeps.", metavar="DIR"
+            envvar=FOLDER_VARIABLE,
+            help="Folder of everything that this machine keeps.",
+            metavar="DIR",
         ),
     ] = ROOT / ".local",
 ) -> None:

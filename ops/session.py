@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from ops.target import Target
 
 
+FOLDER_VARIABLE = "OPS_LOCAL"
+"""The variable that stands for ``--local``."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """The global options and the environment."""
@@ -74,7 +78,8 @@ class Session:
     def _spell_out(self, text: str, environ: Mapping[str, str]) -> str:
         options = [] if self.name is None else ["--name", self.name]
         options += [] if self.stage is None else ["--stage", self.stage]
-        if self.folder != ROOT / ".local":
+        named = environ.get(FOLDER_VARIABLE)
+        if self.folder != (Path(named).resolve() if named else ROOT / ".local"):
             options += ["--local", str(self.folder)]
         return spell_out(text, options=options, environ=environ)
 

@@ -188,7 +188,8 @@ def simulate(
             )
 
     began, submitted = time.monotonic(), 0
-    label = f"simulate {wanted.scenario.value}"
+    changed = "" if wanted.scenario is Scenario.NONE else f" {wanted.scenario.value}"
+    label = f"simulate{changed}"
     with Progress(label, total=rows) as progress, ThreadPoolExecutor(THREADS) as threads:
         try:
             for number, part in enumerate(_split(chosen, batch)):

@@ -79,12 +79,12 @@ def run(
     shown.append(describe_dead_letters(waiting))
     if serving.startswith(LOST):
         next_step = REPAIR
-    elif champion is None:
-        next_step = "python -m ops upload FILE, then train"
     elif data["problems"]:
         next_step = "python -m ops ledger"
     elif proposed:
         next_step = f"python -m ops approve {proposed[0].version}"
+    elif champion is None:
+        next_step = "python -m ops upload FILE, then python -m ops train"
     elif any(incident.acknowledged_by is None for incident in incidents):
         next_step = ACKNOWLEDGE
     else:

@@ -146,6 +146,21 @@ def test_a_hint_keeps_the_global_options(
     assert f"Next: python -m ops {given} train\n" == capsys.readouterr().err
 
 
+def test_a_hint_needs_no_folder_that_the_users_shell_names(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
+    monkeypatch.setenv("OPS_LOCAL", str(tmp_path))
+    _replace_status(monkeypatch, HINT)
+    run(["status"])
+    run(["--local", str(tmp_path / "other"), "status"])
+
+    hints = capsys.readouterr().err
+    assert (
+        hints == f"Next: python -m ops train\nNext: python -m ops --local {tmp_path}/other train\n"
+    )
+
+
 def test_with_json_stdout_is_json_and_nothing_else(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -57,6 +57,25 @@ def test_the_ledger_lists_who_rejected_what_and_what_nobody_approved(
     assert "Passed the gate, but not approved:" in answer.shown
 
 
+def test_a_first_model_that_waits_is_what_the_status_asks_to_answer(
+    target: Any, moto_bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = SimpleNamespace(version="1-0a1b2c3d", expires_at=1)
+    monkeypatch.setattr(proposals, "list_waiting", lambda _: [waiting])
+    monkeypatch.setattr(status, "list_links", lambda _: [])
+    monkeypatch.setattr(status, "list_last_executions", lambda _: [])
+    stage = SimpleNamespace(
+        name="circle",
+        stage="dev",
+        laptop=None,
+        count_dead_letters=lambda: 0,
+        bucket=target.bucket,
+        read_deployment=object,
+        champion=lambda: None,
+    )
+    assert "python -m ops approve 1-0a1b2c3d" == status.run(stage).next_step  # type: ignore[arg-type]
+
+
 def test_the_status_says_who_gave_the_last_answer(target: Any, moto_bucket: Bucket) -> None:
     assert [] == status.describe_last_answer(target)
     _answer(moto_bucket, 2, "approved", ARN, "")

@@ -231,7 +231,7 @@ Exit codes:
   70   a defect; its trace is in a file
   130  interrupted
 
-Answers go to stdout, progress and hints to stderr. With --json an answer is JSON.
+Answers go to stdout, progress and hints to stderr. With --json an answer is JSON, without a hint.
 """
 
 

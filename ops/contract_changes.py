@@ -18,7 +18,7 @@ HEADINGS: dict[Effect, str] = {
     "refused": "Must change before it can be deployed:",
     "callers": "Callers or files must change:",
     "training": "Comes with the next training:",
-    "nothing": "Asks nothing of anybody:",
+    "nothing": "Nobody has to change anything for this:",
 }
 
 

@@ -50,7 +50,7 @@ class Session:
             write_line(self._spell_out(explained.problem, user_environ))
             write_line(f"Next: {self._spell_out(explained.next_step, user_environ)}")
             return explained.status
-        if answer.next_step:
+        if answer.next_step and not as_json:  # a program reads JSON, and takes no hint
             write_line(f"Next: {self._spell_out(answer.next_step, user_environ)}")
         return answer.status
 

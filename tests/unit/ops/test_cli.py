@@ -155,10 +155,9 @@ def test_a_hint_needs_no_folder_that_the_users_shell_names(
     run(["status"])
     run(["--local", str(tmp_path / "other"), "status"])
 
-    hints = capsys.readouterr().err
-    assert (
-        hints == f"Next: python -m ops train\nNext: python -m ops --local {tmp_path}/other train\n"
-    )
+    program = "Next: python -m ops"
+    expected = f"{program} train\n{program} --local {tmp_path}/other train\n"
+    assert expected == capsys.readouterr().err
 
 
 def test_with_json_stdout_is_json_and_nothing_else(
@@ -168,7 +167,9 @@ def test_with_json_stdout_is_json_and_nothing_else(
     _replace_status(monkeypatch, answer)
     run(["status", "--json"])
 
-    assert {"a": [1, None]} == json.loads(capsys.readouterr().out)
+    printed = capsys.readouterr()
+    assert {"a": [1, None]} == json.loads(printed.out)
+    assert "" == printed.err
 
 
 def test_problems_that_were_found_are_the_exit_status(monkeypatch: pytest.MonkeyPatch) -> None:

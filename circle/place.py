@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from ops.laptop import ROOT
-from ops.session import FOLDER_VARIABLE, Session
+from ops.laptop import FOLDER_VARIABLE, ROOT
+from ops.session import Session
 from ops.target import Target
 
 _USERS: dict[str, str] = {}

@@ -13,8 +13,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from ops.laptop import ROOT
-from ops.session import FOLDER_VARIABLE, Session
+from ops.laptop import FOLDER_VARIABLE, ROOT
+from ops.session import Session
 
 Run = Callable[..., Any]
 Name = Annotated[

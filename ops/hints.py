@@ -7,6 +7,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ops.laptop import FOLDER_VARIABLE, ROOT
+
 PROGRAM = "python -m ops"
 """How the code writes the operator's command line in hints."""
 
@@ -22,6 +24,13 @@ def spell_out(text: str, *, options: Sequence[str], environ: Mapping[str, str]) 
     program = _program(environ)
     with_options = " ".join([program, *map(shlex.quote, options)])
     return _OURS.sub(lambda found: program + " --" if found["options"] else with_options, text)
+
+
+def name_folder(folder: Path, environ: Mapping[str, str]) -> list[str]:
+    """The option that names this machine's folder, where the user's shell needs it."""
+    named = environ.get(FOLDER_VARIABLE)
+    default = Path(named).resolve() if named else ROOT / ".local"
+    return [] if folder == default else ["--local", str(folder)]
 
 
 def _program(environ: Mapping[str, str]) -> str:

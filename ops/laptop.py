@@ -16,6 +16,9 @@ from domain.deployment import DEFAULT_NAME
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout: where the CDK application and the jobs' packages are."""
 
+FOLDER_VARIABLE = "OPS_LOCAL"
+"""The variable that stands for ``--local``."""
+
 STAGE = "dev"
 ACCOUNT = "000000000000"
 REGION = "us-east-1"

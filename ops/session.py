@@ -9,16 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from domain.deployment import DEFAULT_NAME
 from ops.console import Answer, write_answer, write_line
-from ops.hints import spell_out
-from ops.laptop import ROOT, Laptop
+from ops.hints import name_folder, spell_out
+from ops.laptop import Laptop
 from ops.region import follow_cdk
 
 if TYPE_CHECKING:
     from ops.target import Target
-
-
-FOLDER_VARIABLE = "OPS_LOCAL"
-"""The variable that stands for ``--local``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +74,7 @@ class Session:
     def _spell_out(self, text: str, environ: Mapping[str, str]) -> str:
         options = [] if self.name is None else ["--name", self.name]
         options += [] if self.stage is None else ["--stage", self.stage]
-        named = environ.get(FOLDER_VARIABLE)
-        if self.folder != (Path(named).resolve() if named else ROOT / ".local"):
-            options += ["--local", str(self.folder)]
+        options += name_folder(self.folder, environ)
         return spell_out(text, options=options, environ=environ)
 
 

@@ -1,6 +1,7 @@
 """`mail`: the emulator's mailbox. On AWS, mail goes to the recipient's own mailbox."""
 
 import json
+import os
 import re
 import urllib.error
 import urllib.request
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from ops.console import Answer, table
 from ops.errors import OpsError
+from ops.hints import name_folder, spell_out
 from ops.laptop import ACCOUNT, Laptop
 from ops.local import emulator
 from ops.target import Target
@@ -58,12 +60,17 @@ class Mail:
     html: str
 
     def save(self, laptop: Laptop) -> Path:
-        """Write its HTML, or its text where it has none, to a file; returns the path."""
+        """Write its HTML, or its text where it has none, to a file; returns the path.
+
+        Its commands are written so that they work in the user's shell.
+        """
         folder = laptop.folder / "mail"
         folder.mkdir(parents=True, exist_ok=True)
         name = re.sub(r"[^A-Za-z0-9-]", "_", self.message_id)[:80]
         path = folder / f"{name}.{'html' if self.html else 'txt'}"
-        path.write_text(self.html or self.text, encoding="utf-8")
+        options = name_folder(laptop.folder, os.environ)
+        text = spell_out(self.html or self.text, options=options, environ=os.environ)
+        path.write_text(text, encoding="utf-8")
         return path
 
 

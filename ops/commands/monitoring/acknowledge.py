@@ -55,7 +55,7 @@ def run(
     shown = [
         f"The {each.kind} incident since {times.from_millis(each.opened_at - 1):%Y-%m-%d} is"
         f" acknowledged by {each.actor}, {times.from_millis(each.acknowledged_at):%Y-%m-%d %H:%M}"
-        f" UTC{f': {each.note}' if each.note else ''}."
+        f" UTC.{f' Note: {each.note}' if each.note else ''}"
         for each in stored
     ]
     return Answer(

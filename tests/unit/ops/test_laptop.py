@@ -1,8 +1,10 @@
 """Processes of this machine, its settings, the CDK's arguments, the demo's judgement."""
 
 import os
+import shlex
 import sys
 from dataclasses import fields, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +18,7 @@ from domain.drift.drift import Outcome
 from domain.model.champion import LedgerEntry
 from ops.commands.data.upload import upload
 from ops.commands.machine import down, up
+from ops.commands.machine.mail import Mail
 from ops.commands.models.ledger import read_entries
 from ops.console import Progress, facts, render, table
 from ops.errors import OpsError
@@ -294,3 +297,21 @@ def test_an_accounts_key_is_told_as_the_command_that_prints_it(tmp_path: Path) -
     target.__dict__["deployment"] = deployment
     told = dict(up.list_links(target))["API key"]
     assert told.startswith("aws apigateway get-api-key --api-key api_key_id --include-value")
+
+
+def test_commands_in_a_saved_mail_work_in_the_users_shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", os.devnull)
+    monkeypatch.chdir(tmp_path)
+    found = Mail(
+        message_id="a",
+        sent_at=datetime(2026, 1, 31, tzinfo=UTC),
+        recipients=("a@example.org",),
+        subject="Drift",
+        text="",
+        html="<p>or this command: python -m ops acknowledge</p>",
+    )
+    saved = found.save(Laptop(folder=tmp_path / "here")).read_text()
+    command = f"{shlex.quote(sys.executable)} -m ops --local {tmp_path}/here acknowledge"
+    assert f"<p>or this command: {command}</p>" == saved

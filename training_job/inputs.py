@@ -64,7 +64,8 @@ class ExecutionInput:
         if not isinstance(document, Mapping):
             raise BadInput("The execution's input must be a JSON object.")
         rules = _RULES
-        problems = [f"{name} is not known" for name in document if name not in rules]
+        unknown = [name for name in document if name not in rules]
+        problems = [f"{name} is not known" for name in unknown]
         problems += [
             f"{name} {rules[name][1]}"
             for name, value in document.items()
@@ -81,10 +82,8 @@ class ExecutionInput:
             problems += EraseRequest.problems(document["erase"])
         problems += Engine.problems(document)
         if problems:
-            known = ", ".join(rules)
-            raise BadInput(
-                f"The execution's input is refused: {'; '.join(problems)}. Known fields: {known}."
-            )
+            known = f" Known fields: {', '.join(rules)}." if unknown else ""
+            raise BadInput(f"The execution's input is refused: {'; '.join(problems)}.{known}")
         fields = dict(document)
         if "score" in fields:
             fields["score"] = ScoreRequest.parse(fields["score"])

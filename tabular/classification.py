@@ -4,6 +4,9 @@ Drawing n rows with replacement, and counting how many fall into each of k cells
 draw from a multinomial distribution. These figures depend on the confusion matrix only, so a
 resample is a redrawn confusion matrix, and no row has to be drawn.
 
+Equal rows may come as one line: `counts` says how many rows each line stands for, and is None where
+each line is one row.
+
 A figure whose denominator is zero is undefined, not zero: precision without a positive prediction,
 recall without a positive label, F1 without either. It is None where the data leave it undefined,
 and resamples that leave it undefined do not count towards the interval.
@@ -51,38 +54,62 @@ class Bootstrapped:
 
 
 def bootstrap_figures(
-    labels: Bools, predicted: Bools, *, seed: int, resamples: int = RESAMPLES
+    labels: Bools,
+    predicted: Bools,
+    *,
+    seed: int,
+    resamples: int = RESAMPLES,
+    counts: Counts | None = None,
 ) -> dict[str, Bootstrapped]:
     """Bootstrap F1, precision and recall. `labels`, `predicted`: one truth value per row."""
-    return _bootstrap(FIGURES, labels, predicted, seed, resamples)
+    cells = count_cells(2 * labels + predicted, 4, counts)
+    return _bootstrap(FIGURES, cells, seed, resamples)
 
 
 def _bootstrap(
-    names: Iterable[str], labels: Bools, predicted: Bools, seed: int, resamples: int
+    names: Iterable[str], cells: Counts, seed: int, resamples: int
 ) -> dict[str, Bootstrapped]:
-    cells = np.bincount(2 * labels + predicted, minlength=4)
     values = count_figures(cells[None, :])
     resampled = count_figures(resample(cells, seed, resamples))
     return {name: Bootstrapped(float(values[name][0]), resampled[name]) for name in names}
 
 
+def count_cells(cells: npt.NDArray[np.integer], size: int, counts: Counts | None) -> Counts:
+    """Count rows whose cell is a number below `size`."""
+    if counts is None:
+        return np.bincount(cells, minlength=size)
+    # Sums of whole numbers below 2**53 are exact in float64.
+    return np.bincount(cells, weights=counts, minlength=size).astype(np.int64)
+
+
 def confusion_intervals(
-    labels: Bools, predicted: Bools, *, seed: int, resamples: int = RESAMPLES
+    labels: Bools,
+    predicted: Bools,
+    *,
+    seed: int,
+    resamples: int = RESAMPLES,
+    counts: Counts | None = None,
 ) -> dict[str, Interval | None]:
     """F1, precision and recall with their 95 % intervals; None where a figure is undefined."""
-    found = bootstrap_figures(labels, predicted, seed=seed, resamples=resamples)
+    found = bootstrap_figures(labels, predicted, seed=seed, resamples=resamples, counts=counts)
     return {name: figure.interval for name, figure in found.items()}
 
 
 def group_intervals(
-    labels: Bools, predicted: Bools, *, seed: int, resamples: int = RESAMPLES
+    labels: Bools,
+    predicted: Bools,
+    *,
+    seed: int,
+    resamples: int = RESAMPLES,
+    counts: Counts | None = None,
 ) -> dict[str, Interval | None]:
     """The GROUP_FIGURES of one group's rows with their 95 % intervals; None where undefined.
 
     The selection rate is the share of rows that are called positive, the false positive rate that
     of the negative rows. They are defined as in fairlearn, but for what is undefined there: 0.
     """
-    found = _bootstrap(GROUP_FIGURES, labels, predicted, seed, resamples)
+    cells = count_cells(2 * labels + predicted, 4, counts)
+    found = _bootstrap(GROUP_FIGURES, cells, seed, resamples)
     return {name: figure.interval for name, figure in found.items()}
 
 

@@ -10,7 +10,14 @@ import numpy as np
 
 from domain.interval import Interval
 from tabular.calibration import BINS, bin_by_mass, positives_are_rarer
-from tabular.classification import Bools, Counts, Floats, percentile_interval, resample
+from tabular.classification import (
+    Bools,
+    Counts,
+    Floats,
+    count_cells,
+    percentile_interval,
+    resample,
+)
 
 SCORE_GROUPS = 1_024
 """Scores are put into this many groups of equal size, for their intervals only."""
@@ -18,18 +25,25 @@ BLOCK = 250
 
 
 def score_intervals(
-    labels: Bools, scores: Floats, values: Mapping[str, float], *, seed: int, resamples: int = 1_000
+    labels: Bools,
+    scores: Floats,
+    values: Mapping[str, float],
+    *,
+    seed: int,
+    resamples: int = 1_000,
+    counts: Counts | None = None,
 ) -> dict[str, Interval]:
     """95 % intervals of ROC AUC, PR AUC, Brier score, log loss and calibration error.
 
-    `values`: the exact figures, whose names choose what is computed. The resamples see the scores
+    `values`: the exact figures, whose names choose what is computed. `counts`: see
+    `tabular.classification`. The resamples see the scores
     in at most SCORE_GROUPS groups of neighbours, so that the work is the same for any number of
     rows; a group keeps its rows' mean losses, and what grouping changes is taken off again.
 
     So is what resampling adds to the calibration error: distances have no sign, so chance makes
     each resample's larger, and the plain percentiles of a good model lie above its value.
     """
-    groups = _Groups.of(labels, scores)
+    groups = _Groups.of(labels, scores, counts)
     grouped = groups.metrics(groups.cells[None, :])
     blocks = [
         groups.metrics(resample(groups.cells, seed + start, min(BLOCK, resamples - start)))
@@ -60,33 +74,35 @@ class _Groups:
         self._positives_are_rarer = positives_are_rarer
 
     @classmethod
-    def of(cls, labels: Bools, scores: Floats) -> "_Groups":
+    def of(cls, labels: Bools, scores: Floats, counts: Counts | None) -> "_Groups":
         order = np.argsort(-scores, kind="stable")
         ordered, truth = scores[order], labels[order]
-        ranks = np.arange(len(order)) * SCORE_GROUPS // len(order)
+        each = np.ones(len(order), np.int64) if counts is None else counts[order]
+        ends = np.cumsum(each)
+        ranks = (ends - each) * SCORE_GROUPS // ends[-1]
         # Equal scores stay together, in the group of the first of them.
         starts = np.r_[True, ordered[1:] != ordered[:-1]]
         ranks = ranks[np.maximum.accumulate(np.where(starts, np.arange(len(order)), 0))]
         groups = np.unique(ranks, return_inverse=True)[1]
         count = int(groups[-1]) + 1 if len(groups) else 0
         cell = groups + count * truth
-        cells = np.bincount(cell, minlength=2 * count)
+        cells = count_cells(cell, 2 * count, each)
         clipped = np.clip(ordered, 1e-7, 1 - 1e-7)
         rows = np.maximum(cells, 1)
 
         def means(values: Floats) -> Floats:
-            return np.asarray(np.bincount(cell, weights=values, minlength=2 * count) / rows)
+            return np.asarray(np.bincount(cell, weights=each * values, minlength=2 * count) / rows)
 
         losses = {
             "brier": means((truth - ordered) ** 2),
             "log_loss": means(-np.log(np.where(truth, clipped, 1 - clipped))),
         }
-        expected = np.bincount(groups, weights=ordered, minlength=count).astype(np.float64)
-        rarer = positives_are_rarer(labels)
+        expected = np.bincount(groups, weights=each * ordered, minlength=count).astype(np.float64)
+        rarer = positives_are_rarer(labels, counts)
         if rarer:
             bins = bin_by_mass(expected)
         else:  # the chances of the other class descend from the last group to the first
-            others = np.bincount(groups, minlength=count) - expected
+            others = count_cells(groups, count, each) - expected
             bins = bin_by_mass(others[::-1])[::-1]
         return cls(cells, losses, np.tile(bins, 2), means(truth - ordered), rarer)
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from training_job.cluster.cluster import Cluster
     from training_job.dataset.production_rows import Source
-    from training_job.evaluation.final import Final
+    from training_job.evaluation.evaluate import RowEngine
     from training_job.evaluation.replay import LoggedRequests
     from training_job.search.fitters import FitsTrials
 
@@ -264,14 +264,13 @@ def _fit_on_cluster(context: Context, seed: int) -> "Iterator[tuple[FitsTrials, 
 def evaluate(context: Context) -> Evaluated:
     """Fit the final model and compare it with the champion."""
     from training_job.evaluation.evaluate import evaluate as run
-    from training_job.evaluation.final import fit_final
+    from training_job.evaluation.evaluate import open_one_machine
 
     settings, asked = context.settings, context.state.input
     limits = context.contract.gate
     if asked.minimum_f1 is not None:
         limits = replace(limits, minimum_f1=asked.minimum_f1)
     promotion.align_registry(context.models, context.tracking)
-    fit = fit_final if context.engine.is_local else partial(_fit_final_on_cluster, context)
     result = run(
         contract=context.contract,
         data=context.data,
@@ -284,18 +283,26 @@ def evaluate(context: Context) -> Evaluated:
         limits=limits,
         say=context.say,
         requests=_choose_requests(context),
-        fit=fit,
+        open_engine=open_one_machine
+        if context.engine.is_local
+        else partial(_evaluate_on_cluster, context),
     )
     return replace(result, reasons=_shorten(result.reasons))
 
 
-def _fit_final_on_cluster(context: Context, *positional: Any, **named: Any) -> "Final":
-    """See `training_job.evaluation.final`; the workers end before the model is evaluated."""
+@contextmanager
+def _evaluate_on_cluster(context: Context) -> "Iterator[RowEngine]":
+    """Fit and answer on the workers, which end before the verdict is reached."""
+    from training_job.evaluation.answering import answer_side_on
+    from training_job.evaluation.evaluate import RowEngine
     from training_job.evaluation.final import fit_final_on
 
-    data = partial(open_bucket, context.settings.data_bucket)
     with _open_cluster(context) as cluster:
-        return fit_final_on(*positional, cluster=cluster, open_data=data, **named)
+        data = partial(open_bucket, context.settings.data_bucket)
+        options: Any = {"cluster": cluster, "open_data": data}
+        yield RowEngine(
+            fit=partial(fit_final_on, **options), answer=partial(answer_side_on, **options)
+        )
 
 
 def _shorten(reasons: tuple[str, ...]) -> tuple[str, ...]:

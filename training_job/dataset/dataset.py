@@ -224,6 +224,24 @@ def _fetched_parts(bucket: Bucket, dataset_id: str, side: str) -> Iterator[tuple
         yield tuple(stack.enter_context(fetched(bucket, key)) for key in found)
 
 
+def read_first(bucket: Bucket, dataset_id: str, side: str, contract: Contract, rows: int) -> Split:
+    """The first rows of a side, at most so many."""
+    tables: list[pa.Table] = []
+    labels: list[npt.NDArray[np.int8]] = []
+    for key in list_parts(bucket, dataset_id, side):
+        with fetched(bucket, key) as path:
+            for batch in SplitFile.open(path, contract=contract).batches(BATCH_ROWS):
+                left = rows - sum(map(len, labels))
+                if left <= 0:
+                    break
+                tables.append(batch.table.slice(0, left))
+                labels.append(batch.labels[:left])
+        if sum(map(len, labels)) >= rows:
+            break
+    table = pa.concat_tables(tables, promote_options="default").unify_dictionaries()
+    return Split(table, np.concatenate(labels))
+
+
 @contextmanager
 def opened(bucket: Bucket, dataset_id: str, side: str, contract: Contract) -> Iterator[SplitFile]:
     """One side of a dataset as temporary files."""

@@ -19,6 +19,7 @@ from domain.interval import Interval
 from tabular.classification import (
     RESAMPLES,
     Bools,
+    Counts,
     Floats,
     count_figures,
     percentile_interval,
@@ -44,15 +45,16 @@ def paired_change(
     seed: int,
     resamples: int = RESAMPLES,
     weights: Floats | None = None,
+    counts: Counts | None = None,
 ) -> Change | None:
     """Compare two models' answers to the same rows by an objective's metric, or by a named one.
 
-    `weights`: how many rows each counts for.
+    `weights`: how many rows each counts for. `counts`: see `tabular.classification`.
 
     None when the metric is undefined for either, such as F1 where no row is positive and none is
     called positive.
     """
-    cells = WeightedCells.count(4 * labels + 2 * challenger + champion, 8, weights)
+    cells = WeightedCells.count(4 * labels + 2 * challenger + champion, 8, weights, counts)
     value = _change(metric, cells.value)
     if np.isnan(value):
         return None
@@ -101,9 +103,10 @@ def metric_interval(
     *,
     seed: int,
     weights: Floats | None = None,
+    counts: Counts | None = None,
 ) -> Interval | None:
     """The metric with its 95 % interval; None where it is undefined."""
-    cells = WeightedCells.count(2 * labels + predicted, 4, weights)
+    cells = WeightedCells.count(2 * labels + predicted, 4, weights, counts)
     value = float(_evaluate(metric, cells.value[None, :])[0])
     if np.isnan(value):
         return None

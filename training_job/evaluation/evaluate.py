@@ -3,6 +3,8 @@
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +23,13 @@ from tabular.classification import Floats
 from tabular.coverage import effective_rows
 from training_job.code_version import code_version
 from training_job.dataset import dataset
-from training_job.dataset.dataset import Split
+from training_job.dataset.dataset import Split, read_first
 from training_job.evaluation import card as cards
+from training_job.evaluation.answering import AnswerSide, Models, answer_side
 from training_job.evaluation.final import FitFinal, fit_final
 from training_job.evaluation.incumbent import Incumbent
 from training_job.evaluation.looks import EarlierVerdicts
-from training_job.evaluation.missing import measure_missing
+from training_job.evaluation.missing import MOST_ROWS, measure_missing
 from training_job.evaluation.packaging import (
     describe_model,
     describe_version,
@@ -43,8 +46,23 @@ from training_job.evaluation.verdict import evaluate_against
 from training_job.model.encoding import encode
 from training_job.model.export import export
 from training_job.model.model import predict_split
-from training_job.model.proof import prove
 from training_job.search import history
+
+
+@dataclass(frozen=True, slots=True)
+class RowEngine:
+    """What computes over all rows of a dataset."""
+
+    fit: FitFinal = fit_final
+    answer: AnswerSide = answer_side
+
+
+OpenEngine = Callable[[], AbstractContextManager[RowEngine]]
+
+
+def open_one_machine() -> AbstractContextManager[RowEngine]:
+    """This process computes."""
+    return nullcontext(RowEngine())
 
 
 def evaluate(
@@ -60,28 +78,31 @@ def evaluate(
     limits: GateLimits,
     say: Callable[[str], None],
     requests: LoggedRequests | None = None,
-    fit: FitFinal = fit_final,
+    open_engine: OpenEngine = open_one_machine,
 ) -> Evaluated:
     """Fit the best parameters, evaluate on the test rows, register the model and export it.
 
     The final model is fitted on the training rows. Early stopping and the threshold use the
     validation rows, never the test rows. `requests` are those that the model's answers are replayed
-    on. `fit`: see `training_job.evaluation.final`. Raises ExportDisagrees before anything is
-    registered.
+    on. `open_engine` is closed again once all rows are answered. Raises ExportDisagrees before
+    anything is registered.
     """
     manifest = dataset.read_manifest(data, dataset_id)
     left_out = manifest.left_out
-    final = fit(data, dataset_id, contract, params, seed=seed)
-    fitted, test = final.fitted, Split.download(data, dataset_id, "test", contract)
-    bundle = Bundle(contract, export(fitted.booster), fitted.threshold)
-    compared = prove(bundle, fitted.booster, test)
-    say(f"the exported scorer agrees with XGBoost on {compared:,} rows")
-    probabilities = predict_split(fitted.booster, test, contract)
+    with open_engine() as engine:
+        final = engine.fit(data, dataset_id, contract, params, seed=seed)
+        fitted = final.fitted
+        bundle = Bundle(contract, export(fitted.booster), fitted.threshold)
+        incumbent = Incumbent.read(models, contract)
+        both = Models(bundle, fitted.booster, incumbent)
+        answered = engine.answer(data, dataset_id, "test", contract, both)
+    say(f"the exported scorer agrees with XGBoost on {answered.compared:,} rows")
+    answers = answered.answers
 
+    first = read_first(data, dataset_id, "test", contract, MOST_ROWS)
     missing = measure_missing(
-        fitted.booster, test, contract, threshold=fitted.threshold, masked=final.masked
+        fitted.booster, first, contract, threshold=fitted.threshold, masked=final.masked
     )
-    incumbent = Incumbent.read(models, contract)
     earlier = EarlierVerdicts.read(models, execution, incumbent.version)
 
     def score(rows: Split) -> Floats:
@@ -105,10 +126,8 @@ def evaluate(
         replayed = replay(requests, contract, incumbent, score=score, threshold=fitted.threshold)
     evaluation = evaluate_against(
         incumbent,
-        test,
+        answers,
         contract,
-        probabilities=probabilities,
-        threshold=fitted.threshold,
         limits=limits,
         earlier_verdicts=earlier.count_on_uploaded(dataset_id, manifest.test_rows_id),
         recent=recent,
@@ -124,7 +143,6 @@ def evaluate(
 
     content = bundle.to_bytes()
     run_id = tracking.run_of(execution)
-    first = encode(test.table.slice(0, EXPLAINED_ROWS), contract)
     reference = make_reference(sample, fitted, contract)
     typical = find_typical(reference, contract)
     with tempfile.TemporaryDirectory(prefix="model-") as folder:
@@ -146,7 +164,7 @@ def evaluate(
         objective=contract.objective,
         trees=fitted.booster.num_boosted_rounds(),
         params=params,
-        rows=final.rows | {"test": len(test.labels)},
+        rows=final.rows | {"test": answers.rows},
         prevalence=final.prevalence,
         left_out=left_out,
         missing=missing,
@@ -157,7 +175,7 @@ def evaluate(
         recent=evaluation.recent,
         replay=replayed,
         typical=typical,
-        effective_test_rows=None if test.weights is None else effective_rows(test.weights),
+        effective_test_rows=None if answers.weights is None else effective_rows(answers.weights),
         metrics=quality.metrics,
         intervals=quality.intervals,
         segments=quality.segments,
@@ -172,9 +190,10 @@ def evaluate(
         PlotData(
             contract=contract,
             booster=fitted.booster,
-            matrix=first,
-            labels=test.labels,
-            scores=probabilities.astype(np.float64),
+            matrix=encode(first.table.slice(0, EXPLAINED_ROWS), contract),
+            labels=answers.labels.astype(np.int8),
+            scores=answers.scores,
+            counts=answers.counts,
             threshold=fitted.threshold,
             history=history.read_finished(models, execution),
         ),

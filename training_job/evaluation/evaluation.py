@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from tabular.classification import (
     FIGURES,
     GROUP_FIGURES,
     Bools,
+    Counts,
     Floats,
     confusion_intervals,
 )
@@ -33,6 +35,19 @@ Masks = Mapping[str, Bools]
 NO_SKILL = Interval(0.0, 0.0, 0.0)
 
 
+class _Sampling(TypedDict):
+    """For how many rows each line counts, and the seed of the bootstrap."""
+
+    seed: int
+    weights: Floats | None
+    counts: Counts | None
+
+
+def count_rows(chosen: Bools, counts: Counts | None) -> int:
+    """The rows that the chosen lines stand for."""
+    return int(np.count_nonzero(chosen) if counts is None else counts[chosen].sum())
+
+
 def measure(
     labels: npt.ArrayLike,
     probabilities: npt.ArrayLike,
@@ -41,11 +56,13 @@ def measure(
     objective: Objective,
     seed: int,
     weights: Floats | None = None,
+    counts: Counts | None = None,
 ) -> dict[str, Interval]:
     """The figures of a model card, each with its 95 % bootstrap interval.
 
     `weights`: how many rows each counts for. What comes from answers alone is weighted; figures of
-    the scores come from rows that represent the others, see `represent`.
+    the scores come from rows that represent the others, see `represent`. Or `counts`: for how many
+    rows each line stands.
 
     On the whole test set an undefined figure, such as the precision of a model that calls no row
     positive, counts as 0, because the gate needs a number.
@@ -54,19 +71,21 @@ def measure(
     scores = np.asarray(probabilities, dtype=np.float64)
     predicted = scores >= threshold
     if weights is None:
-        counted = confusion_intervals(truth, predicted, seed=seed)
+        counted = confusion_intervals(truth, predicted, seed=seed, counts=counts)
     else:
         counted = weighted_figures(FIGURES, truth, predicted, seed=seed, weights=weights)
     if objective.cost is not None:
-        saved = metric_interval(objective, truth, predicted, seed=seed, weights=weights)
+        saved = metric_interval(
+            objective, truth, predicted, seed=seed, weights=weights, counts=counts
+        )
         counted["saved_cost"] = saved
     defined = {name: interval or NO_SKILL for name, interval in counted.items()}
     kept = represent(truth, weights, seed=seed)
     truth, scores = truth[kept], scores[kept]
-    values = quality(truth.astype(np.int8), scores, threshold)
-    values["calibration_error"] = calibration_error(truth, scores)
+    values = quality(truth.astype(np.int8), scores, threshold, counts)
+    values["calibration_error"] = calibration_error(truth, scores, counts)
     rest = {name: value for name, value in values.items() if name not in FIGURES}
-    found = defined | score_intervals(truth, scores, rest, seed=seed)
+    found = defined | score_intervals(truth, scores, rest, seed=seed, counts=counts)
     # Cards of earlier trainings have another measure, whose name was that of the function.
     return found | {"relative_calibration_error": found.pop("calibration_error")}
 
@@ -93,8 +112,12 @@ def measure_segments(
     *,
     seed: int,
     weights: Floats | None = None,
+    counts: Counts | None = None,
 ) -> tuple[SegmentFigures, ...]:
-    """The figures, with intervals, of every segment that has rows; see `measure` for `weights`."""
+    """The figures, with intervals, of every segment that has rows.
+
+    See `measure` for `weights` and `counts`.
+    """
     truth = np.asarray(labels).astype(bool)
     return tuple(
         _measure_segment(
@@ -104,6 +127,7 @@ def measure_segments(
             threshold,
             seed=seed,
             weights=None if weights is None else weights[mask],
+            counts=None if counts is None else counts[mask],
         )
         for name, mask in masks.items()
         if mask.any()
@@ -118,16 +142,17 @@ def _measure_segment(
     *,
     seed: int,
     weights: Floats | None,
+    counts: Counts | None,
 ) -> SegmentFigures:
     kept, predicted = represent(truth, weights, seed=seed), scores >= threshold
-    figures = measure_group(truth[kept], scores[kept], predicted[kept], seed=seed)
+    figures = measure_group(truth[kept], scores[kept], predicted[kept], seed=seed, counts=counts)
     if weights is not None:
         figures |= weighted_figures(GROUP_FIGURES, truth, predicted, seed=seed, weights=weights)
     values, bounds = _split_intervals(figures)
     return SegmentFigures(
         segment=name,
-        rows=len(truth),
-        positives=int(truth.sum()),
+        rows=count_rows(np.ones(len(truth), bool), counts),
+        positives=count_rows(truth, counts),
         f1=values["f1"],
         f1_interval=bounds["f1"],
         precision=values["precision"],
@@ -164,16 +189,18 @@ def compare_pairwise(
     version: str,
     seed: int,
     weights: Floats | None = None,
+    counts: Counts | None = None,
 ) -> Paired:
     """Compare two models' answers to the same rows by the objective's metric.
 
     `segment_metric`: compares the segments. Without one the objective does, or, where it requires a
     recall or a precision, the saved cost that the thresholds imply. `thresholds`: the challenger's
-    and the champion's. `version`: the champion's. `weights`: how many rows each counts for. The
-    gain is zero where the metric is undefined on the test rows.
+    and the champion's. `version`: the champion's. `weights`, `counts`: see `measure`. The gain is
+    zero where the metric is undefined on the test rows.
     """
     truth = np.asarray(labels).astype(bool)
-    change = paired_change(objective, truth, challenger, champion, seed=seed, weights=weights)
+    sampling: _Sampling = {"seed": seed, "weights": weights, "counts": counts}
+    change = paired_change(objective, truth, challenger, champion, **sampling)
     by, required = objective, None
     if objective.requirement is not None:
         by, required = _compare_required(
@@ -182,8 +209,7 @@ def compare_pairwise(
             champion,
             thresholds=thresholds,
             wanted=objective.requirement,
-            seed=seed,
-            weights=weights,
+            sampling=sampling,
         )
     changes = {
         name: paired_change(
@@ -193,11 +219,12 @@ def compare_pairwise(
             champion[mask],
             seed=seed,
             weights=None if weights is None else weights[mask],
+            counts=None if counts is None else counts[mask],
         )
         for name, mask in masks.items()
         if mask.any()
     }
-    value = metric_interval(objective, truth, champion, seed=seed, weights=weights) or NO_SKILL
+    value = metric_interval(objective, truth, champion, **sampling) or NO_SKILL
     return Paired(
         version=version,
         value=value.value,
@@ -206,7 +233,10 @@ def compare_pairwise(
         required=required,
         segments=tuple(
             SegmentChange(
-                name, int(masks[name].sum()), int(truth[masks[name]].sum()), change.interval
+                name,
+                count_rows(masks[name], counts),
+                count_rows(masks[name] & truth, counts),
+                change.interval,
             )
             for name, change in changes.items()
             if change is not None
@@ -221,8 +251,7 @@ def _compare_required(
     *,
     thresholds: tuple[float, float],
     wanted: Requirement,
-    seed: int,
-    weights: Floats | None,
+    sampling: _Sampling,
 ) -> tuple[Objective, RequiredComparison]:
     """The cost that the thresholds imply, and the comparison by it.
 
@@ -233,13 +262,13 @@ def _compare_required(
     above the minimum has some to spare, which is worth less: there the challenger's price counts.
     """
     name = wanted.metric
-    own = metric_interval(name, labels, champion, seed=seed, weights=weights) or NO_SKILL
+    own = metric_interval(name, labels, champion, **sampling) or NO_SKILL
     clipped = [min(max(t, 1e-6), 1 - 1e-6) for t in thresholds]
     prices = [(1 - t) / t for t in clipped]
     price = prices[0] if own.low > wanted.minimum else math.sqrt(prices[0] * prices[1])
     cost = Objective(Cost(false_negative=price))
-    saved = paired_change(cost, labels, challenger, champion, seed=seed, weights=weights)
-    gain = paired_change(name, labels, challenger, champion, seed=seed, weights=weights)
+    saved = paired_change(cost, labels, challenger, champion, **sampling)
+    gain = paired_change(name, labels, challenger, champion, **sampling)
     return cost, RequiredComparison(
         champion=own,
         gain=gain.interval if gain else NO_SKILL,

@@ -12,12 +12,11 @@ from sklearn import metrics
 
 from domain.contract.contract import Contract
 from domain.drift.disclosure import SMALLEST_GROUP, choose_suppressed
+from tabular.classification import Counts, Floats
 from training_job.model.encoding import Matrix
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-Floats = npt.NDArray[np.float64]
 
 EXPLAINED_ROWS = 2_000
 POINTS = 400
@@ -28,7 +27,8 @@ POINTS = 400
 class PlotData:
     """The input of the plots. `matrix`: the first encoded rows, at least EXPLAINED_ROWS or all.
 
-    `history`: each trial's validation log loss in order, None if it was stopped early.
+    `counts`: how many rows each label and score stands for; None where it is one. `history`: each
+    trial's validation log loss in order, None if it was stopped early.
     """
 
     contract: Contract
@@ -38,6 +38,7 @@ class PlotData:
     scores: Floats
     threshold: float
     history: Sequence[float | None]
+    counts: Counts | None = None
 
 
 def contributions(plot_data: PlotData) -> dict[str, Floats]:
@@ -75,26 +76,33 @@ def draw(plot_data: PlotData, folder: Path) -> list[str]:
 
 
 def _roc(plot_data: PlotData, axes: "Axes") -> None:
-    false, true, _ = metrics.roc_curve(plot_data.labels, plot_data.scores)
+    false, true, _ = metrics.roc_curve(
+        plot_data.labels, plot_data.scores, sample_weight=plot_data.counts
+    )
     axes.plot(*_thin(false, true))
     axes.plot([0, 1], [0, 1], color="grey", linestyle=":")
-    area = metrics.roc_auc_score(plot_data.labels, plot_data.scores)
+    area = metrics.roc_auc_score(plot_data.labels, plot_data.scores, sample_weight=plot_data.counts)
     axes.set(title=f"ROC, area {area:.4f}", xlabel="false positive rate", ylabel="recall")
 
 
 def _precision_recall(plot_data: PlotData, axes: "Axes") -> None:
-    precision, recall, _ = metrics.precision_recall_curve(plot_data.labels, plot_data.scores)
+    precision, recall, _ = metrics.precision_recall_curve(
+        plot_data.labels, plot_data.scores, sample_weight=plot_data.counts
+    )
     axes.plot(*_thin(recall, precision))
-    area = metrics.average_precision_score(plot_data.labels, plot_data.scores)
+    area = metrics.average_precision_score(
+        plot_data.labels, plot_data.scores, sample_weight=plot_data.counts
+    )
     axes.set(title=f"Precision and recall, area {area:.4f}", xlabel="recall", ylabel="precision")
 
 
 def _calibration(plot_data: PlotData, axes: "Axes") -> None:
     bins = np.minimum((10 * plot_data.scores).astype(np.int64), 9)
-    rows = np.bincount(bins, minlength=10)
+    each = 1 if plot_data.counts is None else plot_data.counts
+    rows = np.bincount(bins, weights=plot_data.counts, minlength=10)
     shown = rows >= SMALLEST_GROUP
     expected, observed = (
-        np.bincount(bins, weights=of, minlength=10)[shown] / rows[shown]
+        np.bincount(bins, weights=each * of, minlength=10)[shown] / rows[shown]
         for of in (plot_data.scores, plot_data.labels)
     )
     axes.plot([0, 1], [0, 1], color="grey", linestyle=":")
@@ -104,7 +112,10 @@ def _calibration(plot_data: PlotData, axes: "Axes") -> None:
 
 def _confusion(plot_data: PlotData, axes: "Axes") -> None:
     counts = metrics.confusion_matrix(
-        plot_data.labels, plot_data.scores >= plot_data.threshold, labels=[0, 1]
+        plot_data.labels,
+        plot_data.scores >= plot_data.threshold,
+        labels=[0, 1],
+        sample_weight=plot_data.counts,
     )
     cells = {place: int(count) for place, count in np.ndenumerate(counts)}
     hidden = choose_suppressed(cells)

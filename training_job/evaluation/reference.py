@@ -11,12 +11,19 @@ import pyarrow as pa
 from adapters.s3 import Bucket
 from domain.contract.contract import Contract
 from domain.contract.feature import COLUMN_TYPES
-from domain.contract.records import SUBJECT_KEY
+from domain.contract.records import SAMPLING_WEIGHT, SUBJECT_KEY
 from domain.drift.drift import MINIMUM_VALUES
 from tabular.arrow_types import ARROW_TYPES
 from tabular.classification import Bools, Floats
 from tabular.coverage import thin
-from training_job.dataset.dataset import BATCH_ROWS, Split, SplitFile, opened
+from training_job.dataset.dataset import (
+    BATCH_ROWS,
+    PREDICTION_ID,
+    Split,
+    SplitFile,
+    opened,
+    read_first,
+)
 from training_job.model.encoding import encode
 from training_job.model.model import Fitted, predict
 
@@ -28,7 +35,13 @@ ENOUGH_ROWS = 1_000
 def draw_sample(
     data: Bucket, dataset_id: str, contract: Contract, newest: Split | None, *, seed: int
 ) -> Split:
-    """Draw up to REFERENCE_ROWS rows that the model was not fitted on; see `choose_sample`."""
+    """Draw up to REFERENCE_ROWS rows that the model was not fitted on; see `choose_sample`.
+
+    Where no row has a weight or is a prediction, these are the first ones, and no others are read.
+    """
+    first = read_first(data, dataset_id, "valid", contract, REFERENCE_ROWS)
+    if newest is None and not {SAMPLING_WEIGHT, PREDICTION_ID} & {*first.table.column_names}:
+        return first
     with opened(data, dataset_id, "valid", contract) as valid:
         return choose_sample(valid, newest, seed=seed, most=REFERENCE_ROWS)
 

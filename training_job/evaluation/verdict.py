@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from domain.contract.contract import Contract
 from domain.contract.gate_limits import GateLimits
 from domain.interval import Interval
@@ -14,9 +12,8 @@ from domain.model.left_out import LeftOut
 from domain.model.missing_effect import MissingEffect
 from domain.model.replay import Replay
 from tabular.calibration import calibration_error_by_chance
-from tabular.segments import segment_masks
-from training_job.dataset.dataset import Split
 from training_job.evaluation import card as cards
+from training_job.evaluation.answers import Answers
 from training_job.evaluation.evaluation import (
     compare_pairwise,
     measure,
@@ -24,7 +21,6 @@ from training_job.evaluation.evaluation import (
     represent,
 )
 from training_job.evaluation.incumbent import Incumbent
-from training_job.model.model import Probabilities
 from training_job.model.objective import evaluate_constant
 
 
@@ -52,11 +48,9 @@ class Evaluation:
 
 def evaluate_against(
     incumbent: Incumbent,
-    test: Split,
+    answers: Answers,
     contract: Contract,
     *,
-    probabilities: Probabilities,
-    threshold: float,
     limits: GateLimits,
     earlier_verdicts: int,
     recent: Recent | None = None,
@@ -65,23 +59,24 @@ def evaluate_against(
     missing: tuple[MissingEffect, ...],
     seed: int,
 ) -> Evaluation:
-    """Measure the challenger by its `probabilities` and compare it with the current champion.
+    """Measure the challenger by its answers to the test rows, and compare it with the champion.
 
     `earlier_verdicts`: on these test rows since the last promotion. `recent`: what production rows
     show, `replay`: what changes for logged requests. `seed`: of the bootstrap, so that a
     repeated step reaches the same verdict.
     """
-    masks, weights = segment_masks(test.table, contract), test.weights
-    objective, truth = contract.objective, test.labels == 1
-    scores = np.asarray(probabilities, dtype=np.float64)
-    measures = measure(truth, scores, threshold, objective=objective, seed=seed, weights=weights)
-    predicted = scores >= threshold
+    masks, weights, counts = answers.masks(contract), answers.weights, answers.counts
+    objective, truth, scores = contract.objective, answers.labels, answers.scores
+    threshold = answers.threshold
+    measures = measure(
+        truth, scores, threshold, objective=objective, seed=seed, weights=weights, counts=counts
+    )
     champion: Paired | Unscorable | None = incumbent.unscorable
     if incumbent.bundle is not None and incumbent.champion is not None:
         champion = compare_pairwise(
-            test.labels,
-            predicted,
-            incumbent.predict(test),
+            truth,
+            answers.predicted,
+            answers.champion,
             masks,
             objective=objective,
             segment_metric=limits.segment_metric,
@@ -89,13 +84,16 @@ def evaluate_against(
             version=incumbent.champion.version,
             seed=seed,
             weights=weights,
+            counts=counts,
         )
     kept = represent(truth, weights, seed=seed)
     evidence = Evidence(
         objective=objective,
         figures=measures,
-        constant=evaluate_constant(objective, truth, weights),
-        chance_calibration_error=calibration_error_by_chance(truth[kept], scores[kept], seed=seed),
+        constant=evaluate_constant(objective, truth, weights if counts is None else counts),
+        chance_calibration_error=calibration_error_by_chance(
+            truth[kept], scores[kept], seed=seed, counts=counts
+        ),
         champion=champion,
         earlier_verdicts=earlier_verdicts,
         left_out=left_out,
@@ -105,8 +103,10 @@ def evaluate_against(
         incumbent,
         measures,
         suppress_small_segments(
-            measure_segments(test.labels, scores, threshold, masks, seed=seed, weights=weights),
-            rows=len(test.labels),
+            measure_segments(
+                truth, scores, threshold, masks, seed=seed, weights=weights, counts=counts
+            ),
+            rows=answers.rows,
         ),
         judge(evidence, limits, recent, replay),
         champion.value if isinstance(champion, Paired) else None,

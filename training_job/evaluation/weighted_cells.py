@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from tabular.classification import Counts, Floats, resample
+from tabular.classification import Counts, Floats, count_cells, resample
 
 MOST_KINDS = 1_000
 """Of more different weights, neighbours are counted together, at their mean."""
@@ -24,17 +24,26 @@ class WeightedCells:
     weights: Floats
 
     @classmethod
-    def count(cls, cells: npt.NDArray[np.integer], size: int, weights: Floats | None) -> Self:
-        """Count rows whose cell is a number below `size`; None: each counts once."""
+    def count(
+        cls,
+        cells: npt.NDArray[np.integer],
+        size: int,
+        weights: Floats | None,
+        counts: Counts | None = None,
+    ) -> Self:
+        """Count rows whose cell is a number below `size`.
+
+        Either `weights` say how much each row counts, or `counts` for how many rows a line stands.
+        """
         if weights is None:
-            return cls(np.bincount(cells, minlength=size)[None, :], np.ones(1))
+            return cls(count_cells(cells, size, counts)[None, :], np.ones(1))
         kinds, kind = np.unique(weights, return_inverse=True)
         if len(kinds) > MOST_KINDS:
             kind = kind * MOST_KINDS // len(kinds)
             totals = np.bincount(kind, weights=weights, minlength=MOST_KINDS)
             kinds = totals / np.maximum(np.bincount(kind, minlength=MOST_KINDS), 1)
-        counts = np.bincount(kind * size + cells, minlength=len(kinds) * size)
-        return cls(counts.reshape(len(kinds), size), kinds)
+        found = np.bincount(kind * size + cells, minlength=len(kinds) * size)
+        return cls(found.reshape(len(kinds), size), kinds)
 
     @property
     def value(self) -> Floats:

@@ -1,7 +1,9 @@
 """Fit one model on all workers of a cluster, each with its parts of the rows.
 
-`DaskQuantileDMatrix` bins a worker's parts where they are. The step holds the labels and
-probabilities of the validation rows, from which it chooses the threshold; never the rows.
+`DaskQuantileDMatrix` bins a worker's parts where they are. The step gets the validation rows by
+probability and label, equal ones together, and chooses the threshold from these counts. Where rows
+have weights, because there are production rows or the contract names a column of weights, it holds
+labels, weights and probabilities one by one.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -39,12 +41,15 @@ from training_job.model.parts import (
     Loaded,
     OpenBucket,
     PartFacts,
+    PartLabels,
     Place,
+    count_scores,
     load,
     read_facts,
     read_labels,
     score_part,
 )
+from training_job.model.scored_lines import ScoredLines
 
 LOST = (
     "A worker was lost in training, or the workers could not reach each other. Nothing half-made"
@@ -83,6 +88,25 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
+class WeightedRows:
+    """Labels and weights of the validation rows."""
+
+    labels: Labels
+    weights: Floats
+
+    @classmethod
+    def of(cls, parts: Sequence[PartLabels]) -> tuple["WeightedRows", bool]:
+        """Those of all parts, and whether production rows validate alone."""
+        labels = np.concatenate([part.labels for part in parts])
+        uploaded = np.concatenate([part.uploaded for part in parts])
+        weights = np.concatenate(
+            [np.ones(len(part.labels)) if part.weights is None else part.weights for part in parts]
+        )
+        alone = validates_alone(labels, uploaded)
+        return cls(labels, scale_uploaded(weights, uploaded, 0.0 if alone else 1.0)), alone
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterData:
     """A dataset's training and validation rows, which stay on the workers."""
 
@@ -93,8 +117,7 @@ class ClusterData:
     valid: Side
     masked: tuple[str, ...]
     masking: Masking
-    valid_labels: Labels
-    valid_weights: Floats | None
+    weighted: WeightedRows | None
     search_uploaded: bool
 
     @classmethod
@@ -116,18 +139,10 @@ class ClusterData:
         nullable = [feature.name for feature in contract.features if feature.nullable]
         missing = {n: sum(fact.missing[n] for fact in sides[0].facts) for n in nullable}
         masked = choose_rare(missing, sides[0].rows)
-        read = cluster.map(partial(read_labels, open_bucket), valid, contract=contract)
-        told = list(cluster.results(read))
-        labels = np.concatenate([one.labels for one in told])
-        weighted = any(fact.weighted for side in sides for fact in side.facts)
-        weights, alone = None, False
-        if weighted:
-            uploaded = np.concatenate([one.uploaded for one in told])
-            weights = np.concatenate(
-                [np.ones(len(one.labels)) if one.weights is None else one.weights for one in told]
-            )
-            alone = validates_alone(labels, uploaded)
-            weights = scale_uploaded(weights, uploaded, 0.0 if alone else 1.0)
+        weighted, alone = None, False
+        if any(fact.weighted for side in sides for fact in side.facts):
+            read = cluster.map(partial(read_labels, open_bucket), valid, contract=contract)
+            weighted, alone = WeightedRows.of(list(cluster.results(read)))
         return cls(
             cluster=cluster,
             open_bucket=open_bucket,
@@ -136,8 +151,7 @@ class ClusterData:
             valid=sides[1],
             masked=masked,
             masking=Masking.of_names(masked, contract, seed),
-            valid_labels=labels,
-            valid_weights=weights,
+            weighted=weighted,
             search_uploaded=alone,
         )
 
@@ -149,14 +163,19 @@ class ClusterData:
         self.cluster.wait([*train, *valid])
         booster = self._watch(lambda: self._train(train, valid, params, seed))
         best = booster[: booster.best_iteration + 1]
+        log_loss, objective = float(booster.best_score), self.contract.objective
+        if self.weighted is None:
+            counted = self.cluster.map(count_scores, valid, booster=best)
+            lines = ScoredLines.add_up(self.cluster.results(counted))
+            return Fitted.of_lines(best, log_loss, lines, objective)
         scored = self.cluster.map(score_part, valid, booster=best)
         return Fitted.of(
             best,
-            float(booster.best_score),
-            self.valid_labels,
+            log_loss,
+            self.weighted.labels,
             np.concatenate(list(self.cluster.results(scored))),
-            objective=self.contract.objective,
-            weights=self.valid_weights,
+            objective=objective,
+            weights=self.weighted.weights,
         )
 
     def _train(
@@ -226,7 +245,7 @@ class ClusterData:
             ]
             return da.concatenate(blocks)
 
-        weighted = self.valid_weights is not None
+        weighted = self.weighted is not None
         return xgb_dask.DaskQuantileDMatrix(
             self.cluster.client,
             gather(0, np.float32, columns),

@@ -11,10 +11,12 @@ from sklearn import metrics
 
 from domain.contract.contract import Contract
 from domain.contract.objective import F1, Objective
+from tabular.classification import Counts
 from training_job.dataset.dataset import Bools, Floats, Split, SplitFile
 from training_job.model.encoding import Matrix, encode, rows_per_batch
 from training_job.model.masking import Masking
 from training_job.model.objective import evaluate_counts, weigh_answers
+from training_job.model.scored_lines import ScoredLines
 from training_job.model.threshold import choose_threshold
 
 Probabilities = npt.NDArray[np.float32]
@@ -190,11 +192,28 @@ class Fitted:
         weights: Floats | None,
     ) -> "Fitted":
         """Choose the threshold by the booster's probabilities of the validation rows."""
-        truth, scores = labels == 1, probabilities.astype(np.float64)
+        truth = labels == 1
+        if weights is None:
+            lines = ScoredLines.of_rows(probabilities, [truth]).condense()
+            return cls.of_lines(booster, log_loss, lines, objective)
+        scores = probabilities.astype(np.float64)
         threshold = choose_threshold(truth, scores, objective, weights)
-        counts = weigh_answers(truth, scores >= threshold, weights)
-        metric = float(np.nan_to_num(evaluate_counts(objective, counts)))
-        return cls(booster, threshold, log_loss, metric)
+        answers = weigh_answers(truth, scores >= threshold, weights)
+        return cls(booster, threshold, log_loss, _evaluate(objective, answers))
+
+    @classmethod
+    def of_lines(
+        cls, booster: xgb.Booster, log_loss: float, lines: ScoredLines, objective: Objective
+    ) -> "Fitted":
+        """The same by validation rows as condensed lines, whose flag is the label."""
+        truth, scores, rows = lines.flag(0), lines.scores, lines.rows
+        threshold = choose_threshold(truth, scores, objective, counts=rows)
+        answers = weigh_answers(truth, scores >= threshold, rows)
+        return cls(booster, threshold, log_loss, _evaluate(objective, answers))
+
+
+def _evaluate(objective: Objective, answers: Floats) -> float:
+    return float(np.nan_to_num(evaluate_counts(objective, answers)))
 
 
 class _Reporter(xgb.callback.TrainingCallback):
@@ -269,17 +288,26 @@ def f1_score(labels: Labels, probabilities: npt.ArrayLike, threshold: float) -> 
     return float(metrics.f1_score(labels, np.asarray(probabilities) >= threshold))
 
 
-def quality(labels: Labels, probabilities: npt.ArrayLike, threshold: float) -> dict[str, float]:
-    """The figures of a model card: F1, precision, recall at the threshold; the rest without one."""
+def quality(
+    labels: Labels,
+    probabilities: npt.ArrayLike,
+    threshold: float,
+    counts: Counts | None = None,
+) -> dict[str, float]:
+    """The figures of a model card: F1, precision, recall at the threshold; the rest without one.
+
+    `counts`: see `tabular.classification`.
+    """
     scores = np.asarray(probabilities, dtype=np.float64)
     predicted = scores >= threshold
+    rows = {"sample_weight": counts}
     values = {
-        "f1": metrics.f1_score(labels, predicted),
-        "precision": metrics.precision_score(labels, predicted, zero_division=0.0),
-        "recall": metrics.recall_score(labels, predicted),
-        "roc_auc": metrics.roc_auc_score(labels, scores),
-        "pr_auc": metrics.average_precision_score(labels, scores),
-        "brier": metrics.brier_score_loss(labels, scores),
-        "log_loss": metrics.log_loss(labels, scores),
+        "f1": metrics.f1_score(labels, predicted, **rows),
+        "precision": metrics.precision_score(labels, predicted, zero_division=0.0, **rows),
+        "recall": metrics.recall_score(labels, predicted, **rows),
+        "roc_auc": metrics.roc_auc_score(labels, scores, **rows),
+        "pr_auc": metrics.average_precision_score(labels, scores, **rows),
+        "brier": metrics.brier_score_loss(labels, scores, **rows),
+        "log_loss": metrics.log_loss(labels, scores, **rows),
     }
     return {name: float(value) for name, value in values.items()}

@@ -12,7 +12,7 @@ def count_answers(labels: Bools, predicted: Bools) -> Counts:
     return np.bincount(2 * labels + predicted, minlength=4)
 
 
-def weigh_answers(labels: Bools, predicted: Bools, weights: Floats | None) -> Floats:
+def weigh_answers(labels: Bools, predicted: Bools, weights: Floats | Counts | None) -> Floats:
     """The same where each row counts as often as its weight says."""
     return np.bincount(2 * labels + predicted, weights=weights, minlength=4).astype(np.float64)
 
@@ -38,7 +38,9 @@ def evaluate_counts(objective: Objective, counts: npt.ArrayLike) -> Floats:
     return np.asarray(value)
 
 
-def evaluate_constant(objective: Objective, labels: Bools, weights: Floats | None = None) -> float:
+def evaluate_constant(
+    objective: Objective, labels: Bools, weights: Floats | Counts | None = None
+) -> float:
     """The metric of the better of "yes to all" and "no to all": what needs no model.
 
     Where a precision is required, "yes to all" counts only if it has that.

@@ -14,6 +14,7 @@ from training_job.dataset.tables import fetched
 from training_job.model.encoding import Matrix, encode, rows_per_batch
 from training_job.model.masking import Masking
 from training_job.model.model import Labels, Probabilities, predict, scale_uploaded
+from training_job.model.scored_lines import ScoredLines
 
 OpenBucket = Callable[[], Bucket]
 
@@ -100,3 +101,8 @@ def load(
 def score_part(part: Loaded, booster: xgb.Booster) -> Probabilities:
     """Probabilities of a loaded part's rows."""
     return predict(booster, part[0])
+
+
+def count_scores(part: Loaded, booster: xgb.Booster) -> ScoredLines:
+    """A loaded part's rows by probability and label."""
+    return ScoredLines.of_rows(predict(booster, part[0]), [part[1] == 1]).condense()

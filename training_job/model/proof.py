@@ -24,7 +24,7 @@ from domain.model.scorer import LEAF, Forest
 from training_job.dataset.dataset import Split
 from training_job.errors import ExportDisagrees
 from training_job.model.encoding import encode, rows_per_batch
-from training_job.model.model import predict
+from training_job.model.model import Probabilities, predict
 from training_job.model.walk import Walk
 
 TOLERANCE = 1e-6
@@ -37,21 +37,39 @@ def prove(bundle: Bundle, booster: xgb.Booster, test: Split) -> int:
 
     `booster`: what `bundle` was exported from.
     """
-    contract = bundle.contract
-    check_branches(bundle.forest, len(contract.encoded_names))
-    walk = Walk(bundle.forest, len(contract.encoded_names))
-    shipped, compared = SHIPPED_ROWS, 0
-    for part in test.batches(rows_per_batch(contract)):
-        for rows in (part, _blank_in_turns(part, contract)):
-            matrix = encode(rows.table, contract)
-            expected = predict(booster, matrix)
-            check_agreement(walk.probabilities(matrix), expected)
-            first = Split(rows.table.slice(0, shipped), rows.labels[:shipped])
-            answers = [bundle.probability(row) for row in first.rows(contract)]
-            check_agreement(np.array(answers), expected[:shipped])
-            compared += len(expected)
-        shipped = max(shipped - len(part.labels), 0)
-    return compared
+    check_branches(bundle.forest, len(bundle.contract.encoded_names))
+    proof = Proof(bundle, booster)
+    for rows in test.batches(rows_per_batch(bundle.contract)):
+        proof.score(rows)
+    return proof.compared
+
+
+class Proof:
+    """The second and third step, batch by batch. `start`: number of the first row on its side."""
+
+    def __init__(self, bundle: Bundle, booster: xgb.Booster, *, start: int = 0) -> None:
+        self._bundle, self._booster = bundle, booster
+        self._walk = Walk(bundle.forest, len(bundle.contract.encoded_names))
+        self._shipped = max(SHIPPED_ROWS - start, 0)
+        self.compared = 0
+
+    def score(self, part: Split) -> Probabilities:
+        """XGBoost's probabilities of the next rows; raises ExportDisagrees."""
+        found = self._compare(part)
+        self._compare(_blank_in_turns(part, self._bundle.contract))
+        self._shipped = max(self._shipped - len(part.labels), 0)
+        return found
+
+    def _compare(self, rows: Split) -> Probabilities:
+        contract, shipped = self._bundle.contract, self._shipped
+        matrix = encode(rows.table, contract)
+        expected = predict(self._booster, matrix)
+        check_agreement(self._walk.probabilities(matrix), expected)
+        first = Split(rows.table.slice(0, shipped), rows.labels[:shipped])
+        answers = [self._bundle.probability(row) for row in first.rows(contract)]
+        check_agreement(np.array(answers), expected[:shipped])
+        self.compared += len(expected)
+        return expected
 
 
 def check_agreement(scored: npt.NDArray[np.float64], expected: npt.NDArray[np.floating]) -> None:

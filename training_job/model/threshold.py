@@ -17,15 +17,14 @@ don't count: the lowest threshold at which they seem to be enough is the one at 
 most.
 
 With weights each row counts so many times; the confidence then is that of as many rows of equal
-weight as are equally informative.
+weight as are equally informative. With counts each line stands for so many rows.
 """
 
 import numpy as np
 from scipy.stats import beta, binom
 
 from domain.contract.objective import Objective
-from tabular.classification import Bools, Floats
-from tabular.coverage import effective_rows
+from tabular.classification import Bools, Counts, Floats
 from training_job.model.objective import evaluate_counts
 
 TINY = 1e-9
@@ -34,9 +33,15 @@ CONFIDENCE = 0.9
 
 
 def choose_threshold(
-    labels: Bools, probabilities: Floats, objective: Objective, weights: Floats | None = None
+    labels: Bools,
+    probabilities: Floats,
+    objective: Objective,
+    weights: Floats | None = None,
+    counts: Counts | None = None,
 ) -> float:
     """The best threshold by validation rows, of which one at least must be positive.
+
+    They have `weights`, or come as lines with `counts` (`tabular.classification`), or neither.
 
     It lies midway between two neighbouring probabilities.
     """
@@ -48,9 +53,13 @@ def choose_threshold(
     ordered = probabilities[order]
     # No threshold separates equal probabilities.
     cuts = np.flatnonzero(np.r_[ordered[:-1] != ordered[1:], True])
-    each = np.ones(len(ordered)) if weights is None else weights[order]
+    if weights is not None:
+        each, squares = weights[order], weights[order] ** 2
+    else:
+        each = np.ones(len(ordered)) if counts is None else counts[order].astype(np.float64)
+        squares = each  # each of a line's rows has the weight 1
     if objective.minimum_precision is not None:
-        surely = _bound_precision(each, ordered)[cuts]
+        surely = _bound_precision(each, squares, ordered)[cuts]
         enough = np.flatnonzero(surely >= objective.minimum_precision)
         best = int(cuts[enough[-1] if len(enough) else np.argmax(surely)])
     elif objective.minimum_recall is None:
@@ -61,18 +70,23 @@ def choose_threshold(
         best = int(cuts[np.nanargmax(evaluate_counts(objective, counts[cuts]))])
     else:
         found = np.cumsum(each * labels[order])[cuts]
-        positives = max(round(effective_rows(each[labels[order]])), 1)
+        positive = labels[order]
+        effective = each[positive].sum() ** 2 / max(squares[positive].sum(), TINY)
+        positives = max(round(effective), 1)
         share = _count_wanted(objective.minimum_recall, positives) / positives
         best = int(cuts[np.argmax(found >= share * found[-1] - TINY)])
     below = ordered[best + 1] if best + 1 < len(ordered) else 0.0
     return float((ordered[best] + below) / 2)
 
 
-def _bound_precision(weights: Floats, chances: Floats) -> Floats:
-    """What the precision surely is if all rows up to each one are called positive."""
-    called = np.cumsum(weights)
-    rows = called**2 / np.cumsum(weights**2)
-    right = rows * np.cumsum(weights * chances) / called
+def _bound_precision(each: Floats, squares: Floats, chances: Floats) -> Floats:
+    """What the precision surely is if all lines up to each one are called positive.
+
+    `each`: the sum of a line's weights. `squares`: the sum of their squares.
+    """
+    called = np.cumsum(each)
+    rows = called**2 / np.cumsum(squares)
+    right = rows * np.cumsum(each * chances) / called
     return np.asarray(beta.ppf(1 - CONFIDENCE, np.maximum(right, TINY), rows - right + 1))
 
 

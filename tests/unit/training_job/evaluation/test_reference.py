@@ -1,6 +1,7 @@
 """The reference sample looks like the predictions to come."""
 
 import io
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +11,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from benchmarks.folder_bucket import FolderS3
+from domain import keys
 from domain.contract.contract import Contract
 from domain.contract.records import SAMPLING_WEIGHT
 from tests.unit.patients import patients
-from training_job.dataset.dataset import Split, SplitFile, to_table
+from training_job.dataset.dataset import Split, SplitFile, opened, to_table
+from training_job.dataset.tables import store
 from training_job.dataset.validation import check
-from training_job.evaluation.reference import choose_sample
+from training_job.evaluation.reference import choose_sample, draw_sample
 
 
 def _valid(
@@ -104,3 +108,26 @@ def _newest(valid: SplitFile, contract: Contract) -> Split:
     column = table.schema.get_field_index("prediction_id")
     ids = pa.array([f"n{n}" for n in range(table.num_rows)], pa.string())
     return Split(table.set_column(column, "prediction_id", ids), valid.labels[4_000:])
+
+
+def test_of_uploaded_rows_without_weights_the_first_are_read_and_no_others(
+    contract: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training_job.evaluation.reference.REFERENCE_ROWS", 300)
+    frame = pa.Table.from_pandas(patients(1_000, seed=1), preserve_index=False)
+    table = to_table(check(frame, contract).columns, contract)
+    data, parts = (
+        FolderS3(tmp_path).bucket("data"),
+        {"valid-0": 200, "valid-1": 500, "valid-2": 300},
+    )
+    start = 0
+    for part, rows in parts.items():
+        store(table.slice(start, rows), data, keys.dataset("d", part))
+        start += rows
+    data.put(keys.manifest("d"), json.dumps({"parts": {"valid": parts}}).encode())
+    with opened(data, "d", "valid", contract) as valid:
+        expected = choose_sample(valid, None, seed=1, most=300)
+    data.delete(keys.dataset("d", "valid-2"))
+    found = draw_sample(data, "d", contract, None, seed=1)
+    assert expected.table.to_pylist() == found.table.to_pylist()
+    assert expected.labels.tolist() == found.labels.tolist()

@@ -27,9 +27,9 @@ from training_job.search.fitters import Done, Task
 PARAMS = {"max_depth": 4, "learning_rate": 0.2, "subsample": 0.9}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def alone() -> Iterator[Cluster]:
-    """A single worker."""
+    """A single worker; closed before another cluster fits, as XGBoost takes the newest client."""
     with running(1) as found:
         yield found
 

@@ -127,7 +127,7 @@ def test_of_uploaded_rows_without_weights_the_first_are_read_and_no_others(
     data.put(keys.manifest("d"), json.dumps({"parts": {"valid": parts}}).encode())
     with opened(data, "d", "valid", contract) as valid:
         expected = choose_sample(valid, None, seed=1, most=300)
-    data.delete(keys.dataset("d", "valid-2"))
+    (tmp_path / "data" / keys.dataset("d", "valid-2")).unlink()
     found = draw_sample(data, "d", contract, None, seed=1)
     assert expected.table.to_pylist() == found.table.to_pylist()
     assert expected.labels.tolist() == found.labels.tolist()

@@ -77,7 +77,9 @@ def run(
     shown += [("proposal", proposals.describe(proposal)) for proposal in proposed]
     shown += describe_last_answer(target)
     shown.append(describe_dead_letters(waiting))
-    if serving.startswith(LOST):
+    if ("task agent", STOPPED) in shown or ("MLflow", STOPPED) in shown:
+        next_step = "python -m ops up"
+    elif serving.startswith(LOST):
         next_step = REPAIR
     elif data["problems"]:
         next_step = "python -m ops ledger"
@@ -89,7 +91,7 @@ def run(
         next_step = ACKNOWLEDGE
     else:
         next_step = SIMULATE
-    failed = check and next_step in (REPAIR, "python -m ops ledger")
+    failed = check and (serving.startswith(LOST) or bool(data["problems"]))
     return _answer(data, shown, next_step, status=int(failed))
 
 

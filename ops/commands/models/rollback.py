@@ -35,8 +35,12 @@ def run(
     wanted = choose_version(target, champion, to or version)
     document = {"promote_version": wanted, "replaces_seq": champion.seq}
     execution = executions.start(target, document)
-    answer = describe_verdict(executions.follow_quietly(target, execution, "rollback"))
-    return Answer(data=answer.data, shown=answer.shown, next_step="python -m ops ledger")
+    result = executions.follow_quietly(target, execution, "rollback")
+    answer = describe_verdict(result)
+    first, *more = answer.shown
+    if result.promoted:
+        first = f"Version {wanted} serves again."
+    return Answer(data=answer.data, shown=[first, *more], next_step="python -m ops ledger")
 
 
 def choose_version(target: Target, champion: Champion, wanted: str | None) -> str:

@@ -204,7 +204,20 @@ def test_status_shows_an_open_incident_until_it_recovers_and_whom_it_waits_for(
     assert "unknown: The alert state can't be decoded" in str(status.run(target).shown[0])
 
 
-def _deployed(bucket: Bucket, champion: Champion, monkeypatch: pytest.MonkeyPatch) -> Any:
+@pytest.mark.parametrize("stopped", ["MLflow", "task agent"])
+def test_what_has_stopped_is_started_before_anything_else(
+    moto_bucket: Bucket, monkeypatch: pytest.MonkeyPatch, stopped: str
+) -> None:
+    target = _deployed(moto_bucket, None, monkeypatch)
+    target.laptop = object()
+    services = {"emulator": "running", "MLflow": "running", "task agent": "running"}
+    monkeypatch.setattr(status, "read_services", lambda _: [*services.items()])
+    assert "python -m ops upload FILE, then python -m ops train" == status.run(target).next_step
+    services[stopped] = "stopped"
+    assert "python -m ops up" == status.run(target).next_step
+
+
+def _deployed(bucket: Bucket, champion: Champion | None, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(status, "list_links", lambda _: [])
     return _target(
         States(),

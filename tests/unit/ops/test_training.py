@@ -11,7 +11,7 @@ from domain.failures import ADVICE, OTHERWISE, UNEXPECTED, explain_failure, spli
 from domain.model.champion import Champion, LedgerEntry, ModelRef
 from domain.model.consistency import Consistency
 from domain.model.gate.evidence import Rule
-from domain.training.steps import Evaluated, Prepared
+from domain.training.steps import Evaluated, Prepared, Promoted
 from ops import console, executions
 from ops.commands.machine import status
 from ops.commands.models import ledger, promote, rollback, train
@@ -106,6 +106,20 @@ def test_a_rollback_names_the_version_that_shall_serve(
     target.bucket("models").put(keys.bundle(VERSIONS[2].version), b"x")
     document = {"promote_version": version, "replaces_seq": 2}
     assert [document] == _rollback(monkeypatch, target, **options)
+
+
+@pytest.mark.parametrize("promoted", [True, False])
+def test_a_rollback_says_which_version_serves_again(
+    monkeypatch: pytest.MonkeyPatch, target: FakeTarget, promoted: bool
+) -> None:
+    previous = VERSIONS[0].version
+    ended = Promoted(promoted=promoted, version=previous, reasons=("Rolled back.",))
+    result = Result("arn", {Promoted.step: ended.to_dict()})
+    monkeypatch.setattr(executions, "start", lambda *_: "arn")
+    monkeypatch.setattr(executions, "follow_quietly", lambda *_: result)
+    place: Any = target
+    expected = f"Version {previous} serves again." if promoted else "The champion stays."
+    assert expected == rollback.run(place).shown[0]
 
 
 @pytest.mark.parametrize(

@@ -129,23 +129,24 @@ CODE := app.py domain adapters tabular lambdas training_job monitoring_job mlflo
 test: check unit integration faults e2e  ## every check and every test
 
 test-slow: $(VENV)/.dev setup node_modules/.dev  ## repetitions that are too long for `make test`
-	$(BIN)/python -m pytest tests -m slow --ignore tests/faults $(TWO_EMULATORS) --dist loadfile
+	$(BIN)/python -m pytest tests -m slow --ignore tests/faults $(TWO_EMULATORS) --dist loadscope
 	$(BIN)/python -m pytest tests/faults -m slow $(TWO_EMULATORS)
 
 unit: $(VENV)/.dev setup  ## tests without a server
 	$(BIN)/python -m pytest tests/unit tests/infra -m "not slow" -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
-integration: $(VENV)/.dev setup node_modules/.dev  ## tests against an emulator, MLflow and a browser, which they start
-	$(BIN)/python -m pytest tests/integration -m "not slow" $(ARGS)
-
-# Each of two processes starts an emulator and MLflow of its own.
+# Each of two processes starts emulators and MLflow servers of its own. With `--dist loadscope` the
+# tests of one deployment run in one of them: tests/conftest.py says which these are.
 TWO_EMULATORS := -n auto --maxprocesses 2
+
+integration: $(VENV)/.dev setup node_modules/.dev  ## tests against an emulator, MLflow and a browser, which they start
+	$(BIN)/python -m pytest tests/integration -m "not slow" $(TWO_EMULATORS) --dist loadscope $(ARGS)
 
 faults: $(VENV)/.dev setup  ## the loop with injected faults, on emulators that the tests start
 	$(BIN)/python -m pytest tests/faults -m "not slow" $(TWO_EMULATORS) $(ARGS)
 
 e2e: $(VENV)/.dev setup  ## the demo on a small sample, on ports of its own
-	$(BIN)/python -m pytest tests/e2e -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest tests/e2e -m "not slow" $(TWO_EMULATORS) --dist loadscope $(ARGS)
 
 # Variables: BASE_IMAGE, RDS_BUNDLE_URL (empty: without it), BUILD_NETWORK, DOCKER_HOST.
 images: $(VENV)/.dev setup  ## build the three images and try each; needs a Docker engine

@@ -1,9 +1,12 @@
 """What all tests share: property tests that are the same everywhere, and what was left out."""
 
 from collections import Counter
+from pathlib import PurePosixPath
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling
 
 settings.register_profile(
     "house",
@@ -15,6 +18,22 @@ settings.register_profile(
     ],
 )
 settings.load_profile("house")
+
+
+class DeploymentScheduling(LoadScopeScheduling):
+    """Tests that share a deployment run in one process: those of a folder below integration or
+    e2e, and those of any other module.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = PurePosixPath(nodeid.partition("::")[0])
+        return str(path.parent if len(path.parts) > len(("tests", "e2e", path.name)) else path)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    """Schedule `--dist loadscope` by deployments; else as xdist does."""
+    return DeploymentScheduling(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

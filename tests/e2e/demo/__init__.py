@@ -1,0 +1,1 @@
+"""Tests on the stage that the demo leaves."""

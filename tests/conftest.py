@@ -20,7 +20,7 @@ settings.register_profile(
 settings.load_profile("house")
 
 
-class DeploymentScheduling(LoadScopeScheduling):
+class DeploymentScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Tests that share a deployment run in one process: those of a folder below integration or
     e2e, and those of any other module.
     """

@@ -284,6 +284,99 @@ export function overTime({ label, series, markers, top, format }) {
 }
 
 /**
+ * Two distributions over the same bins, as pairs of bars.
+ * @param {{name: string, reference: number | null, current: number | null}[]} bins
+ * @param {string} name
+ * @param {number[] | undefined} edges of numbers, below and above which the outer bins are open
+ */
+export function distribution(bins, name, edges) {
+  const sides = /** @type {const} */ (["reference", "current"]);
+  const top = Math.max(0.01, ...bins.flatMap((bin) => sides.map((side) => bin[side] ?? 0)));
+  const moved = [...bins].sort(
+    (a, b) => Math.abs((b.current ?? 0) - (b.reference ?? 0)) - Math.abs((a.current ?? 0) - (a.reference ?? 0)),
+  )[0];
+  const label =
+    `${name}: reference and window in ${bins.length} groups. Most changed: ${moved.name}, ` +
+    `${percent(moved.reference ?? NaN)} to ${percent(moved.current ?? NaN)}.`;
+  return responsive(132, label, (width) => {
+    const bottom = 112;
+    const slot = width / bins.length;
+    const barWidth = Math.min(18, slot * 0.4);
+    const middle = (n) => (n + 0.5) * slot;
+    const bars = bins.map((bin, n) => {
+      const told = sides.map((side) => (bin[side] === null ? "suppressed" : percent(bin[side]))).join(" → ");
+      const drawn = sides.map((side, index) => {
+        const height = ((bin[side] ?? 0) / top) * (bottom - 8);
+        const x = middle(n) + (index - 1) * barWidth;
+        return s("rect", { class: "side", "data-side": side, x, y: bottom - height, width: barWidth, height });
+      });
+      const hit = s("rect", { class: "hit", x: n * slot, y: 0, width: slot, height: bottom });
+      return s("g", {}, s("title", {}, `${bin.name}: ${told}`), hit, drawn);
+    });
+    const room = Math.max(3, Math.floor(slot / 6.5)); // letters of a name that fit below its bars
+    const every = Math.max(1, Math.ceil(bins.length / Math.max(2, Math.floor(width / 52))));
+    const names = edges
+      ? edges.map((edge, n) => (n % every ? null : text((n + 1) * slot, bottom + 15, String(edge), "middle")))
+      : bins.map((bin, n) => {
+          const cut = bin.name.length > room ? `${bin.name.slice(0, room - 1)}…` : bin.name;
+          return text(middle(n), bottom + 15, cut, "middle");
+        });
+    return [s("line", { class: "grid", x1: 0, x2: width, y1: bottom + 0.5, y2: bottom + 0.5 }), bars, names];
+  });
+}
+
+/**
+ * A curve in the unit square, with the diagonal.
+ * @param {{points: [number, number][], label: string, x: string, y: string, dots?: boolean}} curve
+ */
+export function unitCurve({ points, label, x: across, y: up, dots = false }) {
+  return responsive(260, label, (width) => {
+    const left = 46;
+    const bottom = 216;
+    const right = Math.min(width - 8, left + 340);
+    const x = (value) => left + value * (right - left);
+    const y = (value) => bottom - value * (bottom - 10);
+    const grid = [0, 0.5, 1].map((value) => [
+      s("line", { class: "grid", x1: left, x2: right, y1: y(value), y2: y(value) }),
+      text(left - 6, y(value) + 4, fixed(value, 1), "end"),
+      text(x(value), bottom + 16, fixed(value, 1), value === 1 ? "end" : "middle"),
+    ]);
+    const line = points.map(([a, b]) => `${x(a).toFixed(1)},${y(b).toFixed(1)}`).join(" ");
+    return [
+      grid,
+      s("line", { class: "limit", x1: x(0), y1: y(0), x2: x(1), y2: y(1) }),
+      s("polyline", { class: "line", points: line }),
+      points.map(([a, b]) =>
+        s(
+          "g",
+          {},
+          s("title", {}, `${across} ${fixed(a)}, ${up.toLowerCase()} ${fixed(b)}`),
+          s("circle", { class: dots ? "dot" : "hit", cx: x(a), cy: y(b), r: dots ? 3 : 6 }),
+        ),
+      ),
+      text((left + right) / 2, bottom + 38, across, "middle"),
+    ];
+  });
+}
+
+/**
+ * Parts of a whole as bars with their names, the largest first.
+ * @param {[string, number][]} entries name and share
+ */
+export function shareBars(entries) {
+  const largest = Math.max(1e-9, ...entries.map(([, share]) => share));
+  const bars = entries.map(([name, share]) => {
+    const bar = s(
+      "svg",
+      { viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" },
+      s("rect", { class: "bar-fill", x: 0, y: 1, width: (100 * share) / largest, height: 8 }),
+    );
+    return h("li", {}, h("span", { class: "name" }, name), bar, h("span", { class: "number" }, percent(share)));
+  });
+  return h("ul", { class: "contributions" }, bars);
+}
+
+/**
  * The effect size of one column over the latest runs, with the threshold as a line.
  * @param {{effect: number, drifted: boolean}[]} points the oldest first; at least one
  * @param {number} threshold

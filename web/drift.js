@@ -3,6 +3,7 @@
 
 import { call, url } from "./api.js";
 import { sparkline } from "./charts.js";
+import { distributionsCard } from "./distributions.js";
 import { count, fixed, moment, percent, span, tiny, words } from "./format.js";
 import {
   GROUP_FIGURES,
@@ -135,6 +136,7 @@ function verdict({ column, test }) {
 const columnColumns = [
   { title: "Column", cell: ({ column }) => h("span", { class: "column-name" }, titleOf(column)) },
   { title: "Verdict", cell: verdict },
+  { title: "Importance", number: true, cell: ({ importance }) => percent(importance, 0) },
   { title: "Effect size", number: true, cell: ({ test }) => effect(test) },
   { title: "q-value", number: true, cell: ({ test }) => tiny(test?.q_value) },
   { title: "Distance in the latest runs", cell: ({ points }) => (points.length ? sparkline(points, THRESHOLD) : "–") },
@@ -144,20 +146,53 @@ const columnColumns = [
   { title: "Rows", number: true, cell: ({ test }) => (test ? disclosed(test.rows) : "–") },
 ];
 
-function columnsCard(summary, history) {
-  const columns = [...summary.columns, summary.prediction, summary.target].filter(Boolean);
-  if (!columns.length) return null;
-  const rows = columns.map((column) => ({
+/** All compared columns with what is said of them; `importance` is undefined where it is not known. */
+const rowsOf = (summary, history, importance) =>
+  [...summary.columns, summary.prediction, summary.target].filter(Boolean).map((column) => ({
     column,
     test: strongest(column),
     points: history[column.column] ?? [],
+    importance: importance[column.name],
   }));
+
+const ORDERS = {
+  /** How far a column drifted, weighted by how much the model's answers rest on it. */
+  weighted: ({ test, importance }) => (test ? strength(test) * (importance ?? 0) : -1),
+  effect: ({ test }) => (test ? strength(test) : -1),
+};
+
+/** Sort rows: what drifted first, then by one of the orders. */
+function sortRows(rows, order) {
   const drifted = ({ test }) => (test?.drifted ? 1 : 0);
-  const rank = ({ test }) => (test ? strength(test) : -1);
-  rows.sort((a, b) => drifted(b) - drifted(a) || rank(b) - rank(a));
+  const [rank, other] = [ORDERS[order], ORDERS.effect];
+  return [...rows].sort((a, b) => drifted(b) - drifted(a) || rank(b) - rank(a) || other(b) - other(a));
+}
+
+function columnsCard(rows, weighted) {
+  if (!rows.length) return null;
+  const select = h(
+    "select",
+    { id: "order", name: "order" },
+    h("option", { value: "weighted" }, "effect × importance"),
+    h("option", { value: "effect" }, "effect size"),
+  );
+  const place = h("div", { class: "body" });
+  const shown = weighted ? columnColumns : columnColumns.filter(({ title }) => title !== "Importance");
+  const draw = () => {
+    const sorted = sortRows(rows, weighted ? select.value : "effect");
+    place.replaceChildren(table("Columns compared", shown, sorted));
+  };
+  select.addEventListener("change", draw);
+  draw();
   const rule = `drifted: the effect is certainly beyond its limit, q < ${Q_THRESHOLD} and enough rows`;
-  const aside = h("span", { class: "note" }, rule);
-  return card("Columns", { aside }, table("Columns compared", columnColumns, rows));
+  const meaning = "Importance: the share of the model's answers that rests on the column, by mean absolute SHAP value.";
+  return card(
+    "Columns",
+    { aside: h("span", { class: "note" }, rule) },
+    weighted ? h("div", { class: "inline-form" }, h("label", { for: "order" }, "Order by"), select) : null,
+    place,
+    weighted ? h("p", { class: "note more" }, meaning) : null,
+  );
 }
 
 /** What has changed, each finding in a sentence, as mails and reports say it. */
@@ -391,7 +426,10 @@ function titleRow(summary) {
 
 export async function run({ signal, parameter }) {
   const path = `monitoring/runs/${encodeURIComponent(parameter)}`;
-  const { summary, rows, links, history } = await call(path, { signal });
+  const { summary, rows, links, history, importance } = await call(path, { signal });
+  const compared = rowsOf(summary, history, importance);
+  const weighted = Object.keys(importance).length > 0;
+  const sorted = sortRows(compared, weighted ? "weighted" : "effect");
   return {
     title: "Drift run",
     content: h(
@@ -402,7 +440,8 @@ export async function run({ signal, parameter }) {
       runCard(summary, rows),
       Object.keys(links).length ? card("Reports", {}, reports(links)) : null,
       findingsCard(summary),
-      columnsCard(summary, history),
+      columnsCard(compared, weighted),
+      distributionsCard(sorted.map(({ column }) => column)),
       performanceCard(summary),
       fairnessCard(summary),
       segmentsCard(summary),

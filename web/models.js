@@ -2,6 +2,7 @@
 // Models: the ledger with its reasons, model cards, two versions side by side, and how to roll back.
 
 import { call, hasLogin } from "./api.js";
+import { shareBars, unitCurve } from "./charts.js";
 import { count, fixed, moment, percent, words } from "./format.js";
 import {
   GROUP_FIGURES,
@@ -223,6 +224,57 @@ const segmentColumns = [
   })),
 ];
 
+const figurePart = (caption, ...content) => h("figure", {}, h("figcaption", {}, caption), content);
+
+const pointColumns = (across, up) => [
+  { title: across, number: true, cell: ([x]) => fixed(x) },
+  { title: up, number: true, cell: ([, y]) => fixed(y) },
+];
+
+const pointTable = (name, across, up, points) =>
+  h("details", {}, h("summary", {}, "As a table"), table(name, pointColumns(across, up), points));
+
+/** ROC, calibration and importance, drawn from the card's own numbers. */
+function curvesCard({ curves, metrics }) {
+  if (!curves) return null;
+  const { roc, calibration, importance } = curves;
+  const total = Object.values(importance).reduce((sum, value) => sum + value, 0);
+  const shares = Object.entries(importance).map(([name, value]) => [name, value / total]);
+  const area = Number.isFinite(metrics.roc_auc) ? `, area ${fixed(metrics.roc_auc)}` : "";
+  const few = empty("Too few rows", "A point would describe fewer than eleven people of one outcome.");
+  const rocPart = roc.length
+    ? [
+        unitCurve({ points: roc, label: `ROC curve${area}.`, x: "False positive rate", y: "Recall" }),
+        pointTable("ROC curve", "False positive rate", "Recall", roc),
+      ]
+    : few;
+  const names = ["Mean probability", "Share of positives"];
+  const calibrationPart = calibration.length
+    ? [
+        unitCurve({
+          points: calibration,
+          label: `Calibration in ${calibration.length} groups of equal size.`,
+          x: names[0],
+          y: names[1],
+          dots: true,
+        }),
+        pointTable("Calibration", names[0], names[1], calibration),
+      ]
+    : few;
+  const importancePart = total > 0 ? shareBars(/** @type {[string, number][]} */ (shares)) : few;
+  return card(
+    "Curves",
+    {},
+    h(
+      "div",
+      { class: "multiples" },
+      figurePart(`Recall by false positive rate${area}`, rocPart),
+      figurePart("Calibration; the dotted line is perfect", calibrationPart),
+      figurePart("What the answers rest on, by mean absolute SHAP", importancePart),
+    ),
+  );
+}
+
 const identifier = (value) => value && h("code", {}, String(value).slice(0, 16));
 
 function modelFacts(found) {
@@ -260,6 +312,7 @@ export async function model({ signal, parameter }) {
       h("h1", {}, found.version),
       card("On the test rows", {}, metricList(metricFigures(found), { wide: true })),
       reasons.length ? card("Verdict", {}, reasonList(reasons)) : null,
+      curvesCard(found),
       card("Model", {}, modelFacts(found)),
       parametersCard(found.params ?? {}),
       segments.length ? card("Segments", {}, table("Segments", segmentColumns, segments)) : null,

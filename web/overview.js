@@ -43,6 +43,17 @@ function championCard({ champion: pointer, card: model }) {
 const strip = (state, title, ...content) =>
   h("div", { class: "strip", "data-state": state }, h("strong", {}, title), ...content);
 
+/** Drifted columns, what the champion's answers rest on most first, with its share of them. */
+function byImportance(drifted, model) {
+  const entries = Object.entries(model?.curves?.importance ?? {});
+  const total = entries.reduce((sum, [, value]) => sum + value, 0);
+  const shares = new Map(entries.map(([name, value]) => [name.toLowerCase(), value / total]));
+  const share = (name) => shares.get(name) ?? 0;
+  return [...drifted]
+    .sort((a, b) => share(b) - share(a))
+    .map((name) => (shares.has(name) ? `${name} (${percent(share(name), 0)} of the model)` : name));
+}
+
 function incidentStrip(data) {
   if (data.problems.length) return strip("alarm", "Incident unknown", h("span", {}, data.problems.join(" ")));
   const open = data.incident;
@@ -52,7 +63,7 @@ function incidentStrip(data) {
       : "No open incident. No drift run has been made yet.";
     return strip("calm", "All quiet", h("span", {}, text));
   }
-  const columns = open.drifted.length ? `: ${open.drifted.join(", ")}` : "";
+  const columns = open.drifted.length ? `: ${byImportance(open.drifted, data.card).join(", ")}` : "";
   const [latest] = data.latest;
   const opening = data.opened_by ? h("a", { href: `#/drift/${data.opened_by}` }, "The run that opened it") : null;
   return strip(

@@ -142,12 +142,15 @@ class RunDetails:
 
     `summary`: as `domain.drift.summary.Summary` encodes itself. `rows`: distinct predictions of
     its window. `links`: report → path. `history`: column → its points, the oldest run first.
+    `importance`: feature → its share of what the version's answers rest on, by mean absolute SHAP
+    value; empty where the model card does not say.
     """
 
     summary: Mapping[str, Json]
     rows: int
     links: Mapping[str, str]
     history: Mapping[str, tuple[EffectPoint, ...]]
+    importance: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,6 +84,27 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Histogram:
+    """Valid numbers of both sides in the same bins, as shares of the side's valid values.
+
+    The first bin is open below ``edges[0]``, the last one from ``edges[-1]`` on, so there is one
+    bin more than edges. A share that would describe fewer than eleven rows is None.
+    """
+
+    edges: tuple[float, ...]
+    reference: tuple[float | None, ...]
+    current: tuple[float | None, ...]
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
+        """The inverse of `asdict`; raises ValueError for sides of other lengths."""
+        found = cls(**{name: tuple(values) for name, values in fields.items()})
+        if {len(found.reference), len(found.current)} != {len(found.edges) + 1}:
+            raise ValueError("bins")
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Test:
     """One comparison of window and reference.
 
@@ -131,6 +152,7 @@ class ColumnDrift:
     """The comparison of one column.
 
     `title` and `unit` are the contract's. `problem` is a sentence that says why tests are missing.
+    `histogram`: of numbers over all rows; runs of earlier releases and segments have none.
     """
 
     name: str
@@ -142,6 +164,7 @@ class ColumnDrift:
     problem: str | None = None
     title: str = ""
     unit: str = ""
+    histogram: Histogram | None = None
 
     @property
     def drifted(self) -> bool:
@@ -176,6 +199,8 @@ class ColumnDrift:
             "reference": Profile(**fields["reference"]),
             "current": Profile(**fields["current"]),
             "tests": tuple(Test(**test) for test in fields["tests"]),
+            # Runs written before this field existed lack it.
+            "histogram": _decode_optional(Histogram.from_dict, fields.get("histogram")),
         }
         return cls(**{**fields, **nested})
 

@@ -15,6 +15,7 @@ from domain.drift.disclosure import (
     choose_suppressed_by_all,
     round_significant,
 )
+from domain.model.curves import Curves
 from domain.model.erased_rows import ErasedRows
 from domain.model.gate.evidence import Role, Rule
 from domain.model.left_out import LeftOut
@@ -177,6 +178,7 @@ class ModelCard(Quality):
     `recent`: what the newest of them said, `replay`: what changes for logged requests; each is None
     where there was none. `typical`: values for examples and forms. `effective_test_rows`: so many
     rows of equal weight are as informative as the test rows; None where each counts once.
+    `curves`: what the plots are drawn from; None for a version that is older than this field.
     """
 
     version: str
@@ -203,6 +205,7 @@ class ModelCard(Quality):
     replay: Replay | None = None
     typical: tuple[TypicalValue, ...] = ()
     effective_test_rows: float | None = None
+    curves: Curves | None = None
 
     @property
     def recent_role(self) -> Role:

@@ -119,7 +119,12 @@ class Runs:
             rows=summary.rows.distinct,
             links=links,
             history=self._collect_history(summary),
+            importance=self._read_importance(summary.version),
         )
+
+    def _read_importance(self, version: str | None) -> dict[str, float]:
+        card = ModelStore(self.models).read_card(version) if version else None
+        return card.curves.shares if card and card.curves else {}
 
     def _collect_history(self, summary: Summary) -> dict[str, tuple[EffectPoint, ...]]:
         """Collect each column's distance in the version's runs up to this one."""

@@ -1,5 +1,6 @@
 """Compare a window with the reference, column by column."""
 
+import logging
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -22,6 +23,7 @@ from domain.drift.drift import (
 )
 from domain.drift.summary import ColumnDrift, Profile, Test
 from monitoring_job.statistics.distances import count_values, estimate_distance, join_rare
+from monitoring_job.statistics.histograms import compute_histogram
 from monitoring_job.statistics.profiles import (
     INVALID,
     MISSING,
@@ -31,6 +33,8 @@ from monitoring_job.statistics.profiles import (
     profile,
 )
 from monitoring_job.statistics.shares import Shares, find_most_changed
+
+log = logging.getLogger(__name__)
 
 METHODS: Mapping[str, Method] = {
     "number": "wasserstein",
@@ -56,7 +60,7 @@ def compare_columns(
     prediction is positive.
     """
     columns = [
-        compare_column(reference[feature.column], current[feature.column])
+        _with_histogram(reference[feature.column], current[feature.column])
         for feature in (*contract.features, PROBABILITY)
     ]
     *features, prediction = mark_drifted(columns, minimum_rows)
@@ -69,6 +73,17 @@ def compare_columns(
             *(_decide(test, test.p_value, SINGLE_TEST_P, minimum_rows) for test in decisions),
         ),
     )
+
+
+def _with_histogram(reference: Column, current: Column) -> ColumnDrift:
+    """Compare a column, and add what people look at; a histogram that fails costs only itself."""
+    compared = compare_column(reference, current)
+    try:
+        return replace(compared, histogram=compute_histogram(reference, current))
+    except Exception as error:
+        kind = type(error).__name__  # its text may quote values
+        log.warning("the histogram of %s could not be made (%s)", compared.column, kind)
+        return compared
 
 
 def compare_column(reference: Column, current: Column) -> ColumnDrift:

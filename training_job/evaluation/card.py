@@ -151,6 +151,10 @@ def to_markdown(card: ModelCard) -> str:
             "",
             SEGMENTS_NOTE,
             "",
+            "## What the answers rest on",
+            "",
+            *_importance(card),
+            "",
             "## When a value is missing",
             "",
             *_missing(card.missing),
@@ -236,6 +240,15 @@ def _production(card: ModelCard) -> list[str]:
             "",
         ]  # fmt: skip
     return lines
+
+
+def _importance(card: ModelCard) -> list[str]:
+    if card.curves is None or not card.curves.importance:
+        return ["Not measured."]
+    return _table(
+        ("feature", "mean absolute SHAP value, log odds"),
+        [(name, f"{value:.3g}") for name, value in card.curves.importance.items()],
+    )
 
 
 def _missing(effects: Sequence[MissingEffect]) -> list[str]:

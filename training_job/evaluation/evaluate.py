@@ -26,6 +26,7 @@ from training_job.dataset import dataset
 from training_job.dataset.dataset import Split, read_first
 from training_job.evaluation import card as cards
 from training_job.evaluation.answering import AnswerSide, Models, answer_side
+from training_job.evaluation.curves import compute_curves
 from training_job.evaluation.final import FitFinal, fit_final
 from training_job.evaluation.incumbent import Incumbent
 from training_job.evaluation.looks import EarlierVerdicts
@@ -152,6 +153,16 @@ def evaluate(
         number = tracking.register(run_id=run_id, model=packaged)
     model = ModelRef.of(number, digest(content))
     quality = evaluation.quality
+    plot_data = PlotData(
+        contract=contract,
+        booster=fitted.booster,
+        matrix=encode(first.table.slice(0, EXPLAINED_ROWS), contract),
+        labels=answers.labels.astype(np.int8),
+        scores=answers.scores,
+        counts=answers.counts,
+        threshold=fitted.threshold,
+        history=history.read_finished(models, execution),
+    )
     card = ModelCard(
         version=model.version,
         registered_at=int(time.time() * 1000),
@@ -178,6 +189,7 @@ def evaluate(
         effective_test_rows=None if answers.weights is None else effective_rows(answers.weights),
         metrics=quality.metrics,
         intervals=quality.intervals,
+        curves=compute_curves(plot_data),
         segments=quality.segments,
         verdict=quality.verdict,
     )
@@ -187,16 +199,7 @@ def evaluate(
         tracking,
         run_id,
         card,
-        PlotData(
-            contract=contract,
-            booster=fitted.booster,
-            matrix=encode(first.table.slice(0, EXPLAINED_ROWS), contract),
-            labels=answers.labels.astype(np.int8),
-            scores=answers.scores,
-            counts=answers.counts,
-            threshold=fitted.threshold,
-            history=history.read_finished(models, execution),
-        ),
+        plot_data,
         say,
     )
     return Evaluated(

@@ -107,3 +107,14 @@ def test_markup_in_a_category_stays_text_on_every_page(visit: Visit, runs: list[
         go(page, place)
         assert 0 == page.locator("#main img, #main script").count()
         assert "owned" not in page.title()
+
+
+def test_a_card_draws_its_curves_and_what_the_answers_rest_on(
+    visit: Visit, runs: list[str]
+) -> None:
+    page = visit(f"#/models/{runs[0].split('--')[2]}")
+    for name in ("ROC curve, area 0.978.", "Calibration in 5 groups of equal size."):
+        page.get_by_role("img", name=name).wait_for()
+    assert "34.2 %" in page.locator(".contributions").inner_text()
+    page.get_by_text("As a table").first.click()
+    assert 7 == page.get_by_role("region", name="ROC curve").locator("tbody tr").count()

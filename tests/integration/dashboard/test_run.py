@@ -167,3 +167,23 @@ def test_the_pages_thresholds_are_the_domains() -> None:
     script = (ROOT / "web" / "drift.js").read_text()
     assert f"const THRESHOLD = {EFFECT_THRESHOLD};" in script
     assert f"const Q_THRESHOLD = {Q_THRESHOLD};" in script
+
+
+def test_each_column_is_drawn_in_reference_and_window_what_the_model_rests_on_first(
+    visit: Visit, runs: list[str]
+) -> None:
+    page = visit(f"#/drift/{runs[0]}")
+    names = page.get_by_role("region", name="Columns compared").locator("tbody th")
+    assert ["HbA1c_level", "blood_glucose_level"] == sorted(names.all_inner_texts()[:2])
+    assert "34 %" in page.get_by_role("region", name="Columns compared").inner_text()
+    page.get_by_label("Order by").select_option("effect")
+    figures = page.locator(".multiples figure")
+    assert 10 == figures.count()  # eight features, the probability and the labels
+    page.get_by_label("Show").select_option("drifted")
+    assert 2 == figures.count()
+    picture = figures.first.get_by_role("img")
+    assert "reference and window in 7 groups" in (picture.get_attribute("aria-label") or "")
+    figures.first.get_by_text("As a table").click()
+    table = figures.first.get_by_role("region")
+    assert "suppressed" in table.inner_text()  # the highest bin of the reference
+    assert [] == barriers(page)

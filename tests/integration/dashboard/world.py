@@ -4,12 +4,14 @@ The champion has a reference sample like the log, so that drift runs of these da
 """
 
 import io
+import itertools
 import random
 import uuid
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from statistics import NormalDist
 from typing import Any
 
 import pyarrow as pa
@@ -27,11 +29,20 @@ from domain.drift.incident import Incident, Transition
 from domain.drift.performance import Calibration, Expectation, LabelShift, Performance
 from domain.drift.retraining import Decision
 from domain.drift.run_index import IndexEntry, RunIndex
-from domain.drift.summary import ColumnDrift, Profile, RowCounts, SegmentDrift, Summary, Test
+from domain.drift.summary import (
+    ColumnDrift,
+    Histogram,
+    Profile,
+    RowCounts,
+    SegmentDrift,
+    Summary,
+    Test,
+)
 from domain.interval import Interval
 from domain.keys import RunId
 from domain.model.bundle import Bundle, digest
 from domain.model.champion import Action, Champion, LedgerEntry, ModelRef
+from domain.model.curves import Curves
 from domain.schedule import LOOK_BACK, LOOK_BACK_DAYS, Schedule
 from tests.cards import SEGMENT, make_card
 from tests.unit.fakes import random_forest
@@ -75,6 +86,31 @@ SHARES = {
     "diabetes": {"0": 0.915, "1": 0.085},
 }
 """Shares of the groups of the other columns, likewise."""
+
+
+CURVES = Curves(
+    importance={
+        "HbA1c_level": 1.31,
+        "blood_glucose_level": 1.12,
+        "age": 0.78,
+        "bmi": 0.31,
+        "hypertension": 0.12,
+        "smoking_history": 0.09,
+        "heart_disease": 0.06,
+        "gender": 0.04,
+    },
+    roc=(
+        (0.0, 0.0),
+        (0.002, 0.61),
+        (0.02, 0.74),
+        (0.06, 0.85),
+        (0.13, 0.93),
+        (0.3, 0.99),
+        (1.0, 1.0),
+    ),
+    calibration=((0.002, 0.001), (0.011, 0.009), (0.04, 0.043), (0.13, 0.121), (0.55, 0.561)),
+)
+"""What the plots of every card are drawn from."""
 
 
 def contract(text: str) -> Contract:
@@ -145,6 +181,7 @@ class Stores:
             target=contract.target,
             threshold=THRESHOLD,
             trees=20,
+            curves=CURVES,
             params={"max_depth": 4, "learning_rate": 0.0734, "subsample": 0.8},
             metrics=figures,
             intervals={name: (value * 0.985, value * 1.014) for name, value in figures.items()},
@@ -383,7 +420,22 @@ def _column(name: str, column: str, kind: str, drifted: bool, rng: random.Random
         reference=reference,
         current=current,
         tests=(test,),
+        histogram=_histogram(mean, deviation, test.effect) if mean and deviation else None,
     )
+
+
+def _histogram(mean: float, deviation: float, effect: float) -> Histogram:
+    """Normal values; in the window they have moved by so many deviations."""
+    steps = (mean + deviation * step for step in range(-2, 4))
+    edges = tuple(round_significant(step) for step in steps if step > 0)
+    before, after = NormalDist(mean, deviation), NormalDist(mean + effect * deviation, deviation)
+
+    def shares(values: NormalDist) -> tuple[float | None, ...]:
+        reached = [0.0, *(values.cdf(edge) for edge in edges), 1.0]
+        return tuple(round_significant(b - a) for a, b in itertools.pairwise(reached))
+
+    old, new = shares(before), shares(after)
+    return Histogram(edges=edges, reference=(*old[:-1], None), current=new)
 
 
 def _test(kind: str, drifted: bool, rng: random.Random) -> Test:

@@ -21,7 +21,9 @@ from domain.drift.retraining import Decision
 from domain.drift.run_index import IndexEntry, RunIndex
 from domain.drift.summary import ColumnDrift, Profile, RowCounts, SegmentDrift, Summary, Test
 from domain.interval import Interval
+from domain.model.card import ModelCard
 from domain.model.champion import LedgerEntry, ModelRef
+from domain.model.curves import Curves
 from domain.model.proposal import Proposal
 from lambdas.dashboard.page import Page
 from tests.cards import make_card
@@ -606,3 +608,16 @@ def test_trends_have_the_oldest_run_first_with_what_it_measured_and_the_promotio
     assert runs[50].run_id == found["latest_segments"]
     assert ["promote"] == [promotion["action"] for promotion in found["promotions"]]
     assert {"age"} == {column["column"] for column in measured["columns"]}
+
+
+def test_a_run_says_what_the_versions_answers_rest_on() -> None:
+    summary = _summary(1)
+    world = _with_runs([summary])
+    path = "/monitoring/runs/{run_id}"
+    assert {} == world.get(path, run_id=summary.run_id)["importance"]
+    curves = Curves(importance={"age": 1.5, "bmi": 0.5}, roc=(), calibration=())
+    card = make_card(VERSION, curves=curves)
+    world.s3.objects[keys.card(VERSION)] = card.to_json()
+    assert card == ModelCard.from_json(card.to_json())
+    found = world.get(path, run_id=summary.run_id)["importance"]
+    assert {"age": 0.75, "bmi": 0.25} == found

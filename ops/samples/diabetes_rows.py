@@ -76,7 +76,12 @@ FLAGS = ("0", "1")
 
 def fits(contract: Contract) -> bool:
     """Whether a training under the contract would keep every row of this data set."""
-    columns = {column.source for column in contract.file_columns(labelled=True)}
+    features = {feature.name for feature in contract.features}
+    columns = {
+        column.source
+        for column in contract.file_columns(labelled=True)
+        if column.required or column.name in features  # a context column may be absent
+    }
     if columns != set(COLUMNS) or contract.files != FileFormat():
         return False
     values: dict[str, tuple[Value, ...]] = {

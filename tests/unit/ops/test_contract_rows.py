@@ -171,6 +171,9 @@ def test_columns_from_the_names_of_folders_are_refused(tmp_path: Path) -> None:
         write(rows=10, seed=1, path=tmp_path / "a.csv", contract=Contract.parse(text))
 
 
+SUBJECT = '[[context]]\nname = "patient"\nrole = "subject"\n'
+
+
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
@@ -180,6 +183,8 @@ def test_columns_from_the_names_of_folders_are_refused(tmp_path: Path) -> None:
         ('name = "bmi"', 'name = "body_mass"', False),
         ('name = "diabetes"', 'name = "diabetes"\ntrue = ["yes"]\nfalse = ["no"]', False),
         ("\n[target]\n", '\n[files]\nseparator = ";"\n[target]\n', False),
+        ("\n[target]\n", f"\n{SUBJECT}nullable = true\n[target]\n", True),
+        ("\n[target]\n", f"\n{SUBJECT}\n[target]\n", False),
     ],
 )
 def test_the_data_set_is_imitated_where_a_training_would_keep_it(

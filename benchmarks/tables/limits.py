@@ -66,8 +66,8 @@ def _name(count: int, number: int) -> tuple[str, ...]:
 
 CASES = {
     "long": Case(rows=1_000_000, numbers=4, flags=2, categories=(3, 6)),
-    "wide": Case(rows=20_000, numbers=60, flags=20, categories=(5,) * 20),
-    "categories": Case(rows=20_000, numbers=4, flags=2, categories=(3, 1_000)),
+    "wide": Case(rows=100_000, numbers=60, flags=20, categories=(5,) * 20),
+    "categories": Case(rows=100_000, numbers=4, flags=2, categories=(3, 1_000)),
 }
 """1,000,000 rows; 100 columns; a column of 1,000 categories."""
 

@@ -81,11 +81,10 @@ class Feature:
 
     def collects(self, text: str) -> bool:
         """Whether a text that is no category counts as OTHER."""
-        if not self.collects_rest or len(text) > LONGEST_CATEGORY:
+        if not self.collects_rest or not may_be_new_category(text):
             return False
         word = text.casefold()
-        is_missing = word in USUAL_MISSING or word in map(str.casefold, self.in_files.missing)
-        return not is_missing and _NEW_CATEGORY.search(text) is not None
+        return word not in USUAL_MISSING and word not in map(str.casefold, self.in_files.missing)
 
     def _find_category(self, value: Value) -> str:
         """The category of a text, as a file's text would be read."""
@@ -135,6 +134,11 @@ class Feature:
         if self.kind == "category":
             return self._find_category(value) if self.collects_rest else value
         return int(value) if self.kind == "flag" else float(value)
+
+
+def may_be_new_category(text: str) -> bool:
+    """Whether a feature that collects the rest may have such a text at all."""
+    return len(text) <= LONGEST_CATEGORY and _NEW_CATEGORY.search(text) is not None
 
 
 def to_plain(text: str) -> str:

@@ -7,7 +7,16 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from domain.contract.drift_limits import read_drift_limits, write_drift_limits
-from domain.contract.feature import DIRECTIONS, KINDS, LARGEST, OTHER, Feature, Kind
+from domain.contract.feature import (
+    DIRECTIONS,
+    KINDS,
+    LARGEST,
+    LONGEST_CATEGORY,
+    OTHER,
+    Feature,
+    Kind,
+    may_be_new_category,
+)
 from domain.contract.file_format_document import (
     COLUMN_KEYS,
     FLAG_KEYS,
@@ -78,6 +87,11 @@ def read_feature(index: int, entry: Any, problems: list[str]) -> Feature:
     if not isinstance(other, bool):
         problems.append(f"{where}: other must be true or false")
     elif other and kind == "category":
+        if not all(map(may_be_new_category, categories)):
+            problems.append(
+                f"{where}: beside other = true a category has 1 to {LONGEST_CATEGORY} characters,"
+                " no control character, and no blank at its ends"
+            )
         categories = [*categories, OTHER]
     return Feature(
         name=name,

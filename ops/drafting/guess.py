@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
+from domain.contract.feature import may_be_new_category
 from domain.contract.feature_document import MOST_CATEGORIES, is_name
 from domain.contract.file_format import Decimal
 from domain.contract.reserved_names import RESERVED_COLUMNS, RESERVED_FIELDS
@@ -283,11 +284,15 @@ def _guess_category(column: Column, keys: dict[str, Json]) -> Entry | LeftOut:
     keys |= {"kind": "category"}
     remarks = {"categories": "by frequency"}
     if len(column.counts) > LONG_TAIL and column.rows >= 1_000 and rare:
+        reason = ""
         if rare > (1 - TOLD) * column.rows:
-            return LeftOut(
-                column.source,
-                f"fewer than {TOLD:.0%} of its rows have a value that {enough:,} rows or more have",
+            reason = (
+                f"fewer than {TOLD:.0%} of its rows have a value that {enough:,} rows or more have"
             )
+        elif not all(map(may_be_new_category, kept)):
+            reason = "some of its texts are too long, or have line breaks"
+        if reason:
+            return LeftOut(column.source, reason)
         keys |= {"categories": list[Json](kept), "other": True}
         remarks = {
             "categories": f"those of at least {enough:,} rows, by frequency",

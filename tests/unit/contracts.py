@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from domain.contract.context import ROLES, Context, RequestContext, Role
 from domain.contract.contract import Contract
-from domain.contract.feature import LARGEST, Feature
+from domain.contract.feature import LARGEST, OTHER, Feature, may_be_new_category
 from domain.contract.reserved_names import RESERVED_COLUMNS, RESERVED_FIELDS
 
 _NAMES = st.text(string.ascii_letters + "_", min_size=1, max_size=12).filter(
@@ -22,9 +22,11 @@ def features(draw: st.DrawFn, name: str) -> Feature:
     nullable = draw(st.booleans())
     kind = draw(st.sampled_from(["category", "number", "flag"]))
     if kind == "category":
-        groups = draw(
-            st.lists(st.text(min_size=1, max_size=8), min_size=2, max_size=5, unique=True)
-        )
+        text = st.text(min_size=1, max_size=8)
+        has_rest = draw(st.booleans())
+        text = text.filter(may_be_new_category) if has_rest else text
+        groups = draw(st.lists(text, min_size=2 - has_rest, max_size=5, unique=True))
+        groups += [OTHER] * has_rest
         return Feature(name=name, kind="category", categories=tuple(groups), nullable=nullable)
     if kind == "number":
         low, high = sorted(draw(st.lists(_FINITE, min_size=2, max_size=2, unique=True)))
@@ -92,11 +94,21 @@ def values(draw: st.DrawFn, feature: Feature) -> Any:
         return None
     match feature.kind:
         case "category":
-            return draw(st.sampled_from(feature.categories))
+            listed = st.sampled_from(feature.categories)
+            if not feature.collects_rest:
+                return draw(listed)
+            rare = st.text(min_size=1, max_size=20).filter(feature.collects)
+            return draw(listed | rare.filter(lambda text: feature.cast(text) == OTHER))
         case "flag":
             return draw(st.sampled_from([0, 1, 0.0, 1.0]))
         case "number":
             return draw(st.floats(feature.minimum, feature.maximum))
+
+
+def read_value(feature: Feature, value: Any) -> Any:
+    """What a drawn value of the feature is to the model: a rare text is OTHER."""
+    is_new = feature.collects_rest and value is not None and value not in feature.categories
+    return OTHER if is_new else value
 
 
 @st.composite

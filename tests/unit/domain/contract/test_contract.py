@@ -18,7 +18,7 @@ from domain.contract.objective import Cost, Objective
 from domain.contract.records import LABEL_COLUMNS, PREDICTION_COLUMNS, SAMPLING_WEIGHT, SUBJECT_KEY
 from domain.contract.reserved_names import RESERVED_COLUMNS, RESERVED_FIELDS
 from domain.errors import BadContract
-from tests.unit.contracts import contracts, instances
+from tests.unit.contracts import contracts, instances, read_value
 
 VALID = {
     "gender": "Female",
@@ -211,7 +211,7 @@ def test_any_valid_instance_of_any_contract_is_accepted_and_becomes_a_row(
     contract = data.draw(contracts())
     instance = data.draw(instances(contract))
     assert [] == contract.validate(instance)
-    expected = tuple(instance.get(feature.name) for feature in contract.features)
+    expected = tuple(read_value(f, instance.get(f.name)) for f in contract.features)
     assert expected == contract.row(instance)
 
 
@@ -457,6 +457,14 @@ def test_bands_and_groups_are_named_in_order(contract: Contract) -> None:
             "a: other must be true or false",
         ),
         ('[[features]]\nname = "a"\nkind = "flag"\nother = true', "a: unknown key other"),
+        *(
+            (
+                '[[features]]\nname = "a"\nkind = "category"\nother = true\n'
+                f'categories = ["{text}"]',
+                "a: beside other = true a category has 1 to 128 characters, no control character",
+            )
+            for text in (" x", "x ", "x\\ty", "x" * 129)
+        ),
         (
             '[[features]]\nname = "a"\nkind = "category"\ncategories = []\nother = true',
             "a: at least two categories are needed",

@@ -37,7 +37,7 @@ HEADROOM = 1.25
 QUERIES = 2
 """Queries of a window that Athena reads, with one model version in it; each may scan all of it."""
 TEST_SHARE = 1 / 8
-"""Test rows among all, which the step's own task judges."""
+"""Test rows among all."""
 PEAK = 3
 """Requests at the busiest time of a day over the average."""
 DAY_SECONDS = 86_400
@@ -201,17 +201,18 @@ def estimate_cluster(
     cores = workers * cpu / 1024
     usd = (workers + 1) * price(cpu, memory)
     fit = rows * RATES["fit on a worker"].value / 1e6
+    answer = rows * TEST_SHARE * RATES["answer test rows on a worker"].value / 1e6
     seconds = {
         "prepare": rows * RATES["prepare on a worker"].value / 1e6 / cores,
         "tune": trials * fit / cores,
-        "evaluate": fit / cores + rows * TEST_SHARE / RATES["score"].value,
+        "evaluate": (fit + answer) / cores,
         "score": rows / RATES["score"].value / cores,
     }
     held = RATES["worker memory"].value * rows / 1e6 / workers
     gb = {
         "prepare": held,
         "tune": held,
-        "evaluate": max(held, _grow("evaluate", round(rows * TEST_SHARE))),
+        "evaluate": max(held, RATES["step memory for answers"].value),
         "score": RATES["score memory"].value * cpu / 1024,
     }
     return Training(

@@ -25,8 +25,12 @@ RATES = {
     "evaluate memory, 10 M rows": Rate(1.424, "GB", "scale", "evaluate: peak memory"),
     "score": Rate(340_985, "rows/s", "scale", "scoring, file to file: rows/s per core"),
     "score memory": Rate(0.4903, "GB", "scale", "scoring: peak memory"),
-    "prepare on a worker": Rate(9.7, "CPU s for a million rows", "cluster", "workers: prepare"),
-    "fit on a worker": Rate(22.0, "CPU s for a million rows", "cluster", "workers: fit"),
+    "prepare on a worker": Rate(2.0, "CPU s for a million rows", "cluster", "workers: prepare"),
+    "fit on a worker": Rate(15.5, "CPU s for a million rows", "cluster", "workers: fit"),
+    "answer test rows on a worker": Rate(
+        20.4, "CPU s for a million test rows", "cluster", "workers: answer the test rows"
+    ),
+    "step memory for answers": Rate(0.77, "GB", "cluster", "step: peak memory"),
     "worker memory": Rate(0.70, "GB for a million rows", "cluster", "workers: largest peak"),
     "read the log": Rate(996_522, "rows/s", "drift", "reading and sampling, rows per CPU second"),
     "drift run": Rate(6.4, "s", "drift", "100,000 rows with labels end to end, 2 cores"),

@@ -1,10 +1,11 @@
 // @ts-check
-// How somebody who signed in changes what serves: by a rollback, or by answering a model that waits.
+// What somebody who signed in does: a rollback, the answer to a model that waits, a label.
 
 import { call, REFUSED } from "./api.js";
 import { failure, h, report as reportFailure, say } from "./parts.js";
 
 const LONGEST_REASON = 500; // domain.api.change_routes.LONGEST_REASON; a test compares them
+const UUID = "\\s*[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\\s*";
 
 /** Send a change and say below the form what came of it; `buttons` can't be used meanwhile. */
 async function send(path, body, { signal, buttons, result, done }) {
@@ -19,6 +20,40 @@ async function send(path, body, { signal, buttons, result, done }) {
     result.replaceChildren(failure(error));
     for (const button of buttons) button.disabled = false;
   }
+}
+
+/**
+ * A form that says what turned out to be true of one prediction. It can be sent again: of several
+ * labels the one observed last counts.
+ */
+export function labelForm(target, signal) {
+  const typing = { type: "text", autocomplete: "off", spellcheck: "false", required: true };
+  const id = h("input", { id: "labelled", name: "prediction_id", ...typing, pattern: UUID, title: "36 characters" });
+  const outcome = h(
+    "select",
+    { id: "outcome", name: target, required: true },
+    h("option", { value: "" }, "choose"),
+    h("option", { value: "true" }, "yes"),
+    h("option", { value: "false" }, "no"),
+  );
+  const button = h("button", { type: "submit" }, "Send label");
+  const result = h("div", { "aria-live": "polite" });
+  const form = h(
+    "form",
+    { class: "inline-form" },
+    h("label", { for: "labelled" }, "Prediction id"),
+    id,
+    h("label", { for: "outcome" }, target),
+    outcome,
+    button,
+  );
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const body = { prediction_id: id.value.trim(), [target]: outcome.value === "true" };
+    await send("people/labels", body, { signal, buttons: [button], result, done: "Accepted; the next run counts it." });
+    button.disabled = false;
+  });
+  return h("div", { class: "body" }, form, result);
 }
 
 /** A button that lets a version serve again, once it is confirmed. */

@@ -18,6 +18,9 @@ import {
   table,
 } from "./parts.js";
 
+/** What somebody who signed in may do here; others send labels with the API key. */
+const changes = hasLogin ? await import("./changes.js") : null;
+
 const MISSING = "";
 const SCORING = hasLogin ? "people/predict" : "predict";
 
@@ -130,11 +133,15 @@ function answerView(answer, target, properties) {
   );
 }
 
+/** What the API answers: the name of its boolean field. */
+const targetOf = ({ components }) =>
+  Object.entries(components.schemas.Prediction.properties).find(([, of]) => of.type === "boolean")?.[0];
+
 /** The form, made from the API's own description, and beside it the answer. */
 async function scoring(signal) {
   const document = await call("openapi.json", { signal });
-  const { Instance: instance, Prediction: prediction } = document.components.schemas;
-  const target = Object.keys(prediction.properties).find((name) => prediction.properties[name].type === "boolean");
+  const { Instance: instance } = document.components.schemas;
+  const target = targetOf(document);
   const body = document.paths["/predict"]?.post?.requestBody?.content?.["application/json"];
   const example = body?.example ?? {};
   const { context: described, ...others } = instance.properties;
@@ -244,18 +251,33 @@ function log(signal) {
   return { content: card("Latest predictions", {}, note, form, place), busy: load() };
 }
 
+/** A card with the form for labels; nothing where nobody signs in. */
+function labelCard(signal) {
+  if (!changes) return { content: null, busy: null };
+  const { labelForm } = changes;
+  const place = h("div", { class: "body" });
+  const busy = later(place, "the form for labels", signal, async (ended) => {
+    const document = await call("openapi.json", { signal: ended });
+    return labelForm(targetOf(document), signal);
+  });
+  const says = "What turned out to be true of one prediction, for those who may operate. Find its id below.";
+  return { content: card("Label a prediction", {}, h("p", { class: "note" }, says), place), busy };
+}
+
 export async function predictions({ signal }) {
   const place = h("div", { class: "body" });
   const records = log(signal);
+  const labels = labelCard(signal);
   const busy = later(place, "the form", signal, () => scoring(signal));
   return {
     title: "Predictions",
-    busy: Promise.all([busy, records.busy]),
+    busy: Promise.all([busy, records.busy, labels.busy]),
     content: h(
       "div",
       { class: "stack" },
       h("h1", {}, "Predictions"),
       card("Score one row", {}, place),
+      labels.content,
       records.content,
     ),
   };

@@ -126,3 +126,27 @@ def test_the_page_may_ask_nobody_but_the_api_and_the_pool(pool: Pool, page: "Pag
     assert answer is not None
     policy = answer.headers["content-security-policy"].split("; ")
     assert f"connect-src 'self' {pool.endpoint}" in policy
+
+
+def test_who_may_operate_labels_a_prediction_and_who_may_only_read_is_told(
+    pool: Pool, page: "Page"
+) -> None:
+    described = {"Prediction": {"properties": {"diabetes": {"type": "boolean"}}}}
+    document = {
+        "components": {"schemas": {"Instance": {"properties": {}}, **described}},
+        "paths": {},
+    }
+    page.route("**/openapi.json", lambda route: route.fulfill(json=document))  # no model serves
+    for group, answer in (("operate", "Accepted"), ("read", "operate")):
+        mail = f"labels-{group}@example.org"
+        pool.add(mail, group)
+        page.goto("about:blank")
+        page.goto(f"{pool.page}#/predictions")
+        _sign_in(page, mail)
+        page.get_by_label("Prediction id").fill("0b8f8c1e-6a35-4a0b-9f0e-2f3c1f6a7b10")
+        page.get_by_label("diabetes", exact=True).select_option("yes")
+        page.get_by_role("button", name="Send label").click()
+        page.locator("form + [aria-live]").filter(has_text=answer).wait_for()
+        assert [] == barriers(page)
+        page.get_by_role("button", name=f"Sign out {mail}").click()
+        page.get_by_role("button", name="Sign in", exact=True).wait_for()

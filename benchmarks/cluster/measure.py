@@ -86,7 +86,8 @@ def measure(seed: int) -> Iterator[Figure]:
         yield Figure("step: peak memory", peak / 1e9, "GB")
 
 
-def _options(folder: Path) -> Any:
+def make_options(folder: Path) -> Any:
+    """Arguments of `prepare`, for a data bucket in that folder."""
     return {
         "contract": Contract.parse((ROOT / "contract.toml").read_text()),
         "bucket": FolderS3(folder).bucket("data"),
@@ -103,7 +104,7 @@ def _work_here(folder: Path) -> tuple[Spent, float]:
     from training_job.evaluation.answering import answer_side
     from training_job.evaluation.final import fit_final
 
-    options = _options(folder)
+    options = make_options(folder)
     began, clock = time.process_time(), time.monotonic()
     made = prepare(**options)
     prepared, prepared_at = time.process_time(), time.monotonic()
@@ -145,7 +146,7 @@ def _work_on_cluster(folder: Path, workers: int) -> tuple[Spent, float]:
                 total += times.user + times.system
         return total
 
-    options = _options(folder)
+    options = make_options(folder)
     data = functools.partial(FolderS3(folder).bucket, "data")
     with running(workers) as (cluster, ecs):
         cluster.client.run(_warm)
@@ -159,7 +160,7 @@ def _work_on_cluster(folder: Path, workers: int) -> tuple[Spent, float]:
         models = _challenge(final, options["contract"])
         answer_side_on(*place, "test", options["contract"], models, **where)
         answer = read_cpu(ecs) - fitted
-        peaks = cluster.client.run(_read_peak)
+        peaks = cluster.client.run(read_peak)
     wall = prepared_at - clock
     peak = max(peaks.values())
     fit, fit_wall = fitted - prepared, fitted_at - prepared_at
@@ -192,7 +193,7 @@ def _warm() -> None:
     import training_job.model.cluster_fit  # noqa: F401
 
 
-def _read_peak() -> int:
+def read_peak() -> int:
     """Bytes of this worker's largest resident memory."""
     status = Path("/proc/self/status").read_text().splitlines()
     (peak,) = (int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))

@@ -208,7 +208,7 @@ def estimate_cluster(
         "evaluate": (fit + answer) / cores,
         "score": rows / RATES["score"].value / cores,
     }
-    held = RATES["worker memory"].value * rows / 1e6 / workers
+    held = _grow("worker", rows // workers)
     gb = {
         "prepare": held,
         "tune": held,

@@ -31,7 +31,10 @@ RATES = {
         20.4, "CPU s for a million test rows", "cluster", "workers: answer the test rows"
     ),
     "step memory for answers": Rate(0.77, "GB", "cluster", "step: peak memory"),
-    "worker memory": Rate(0.70, "GB for a million rows", "cluster", "workers: largest peak"),
+    "worker memory, 1 M rows": Rate(0.515, "GB", "cluster", "workers: largest peak"),
+    "worker memory, 10 M rows": Rate(
+        2.164, "GB", "cluster.many_rows", "20 M rows, 2 workers: largest peak, fit"
+    ),
     "read the log": Rate(996_522, "rows/s", "drift", "reading and sampling, rows per CPU second"),
     "drift run": Rate(6.4, "s", "drift", "100,000 rows with labels end to end, 2 cores"),
     "drift run memory": Rate(0.505, "GB", "monitoring.cost", "peak"),

@@ -293,7 +293,7 @@ def evaluate(context: Context) -> Evaluated:
 @contextmanager
 def _evaluate_on_cluster(context: Context) -> "Iterator[RowEngine]":
     """Fit and answer on the workers, which end before the verdict is reached."""
-    from training_job.evaluation.answering import answer_side_on
+    from training_job.evaluation.answers.answering import answer_side_on
     from training_job.evaluation.evaluate import RowEngine
     from training_job.evaluation.final import fit_final_on
 

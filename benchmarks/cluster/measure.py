@@ -24,7 +24,7 @@ from ops.commands.data import sample_data
 from ops.laptop import ROOT
 
 if TYPE_CHECKING:
-    from training_job.evaluation.answering import Models
+    from training_job.evaluation.answers.answering import Models
     from training_job.evaluation.final import Final
 
 ROWS = 4_000_000
@@ -101,7 +101,7 @@ def make_options(folder: Path) -> Any:
 
 def _work_here(folder: Path) -> tuple[Spent, float]:
     from training_job.dataset.prepare import prepare
-    from training_job.evaluation.answering import answer_side
+    from training_job.evaluation.answers.answering import answer_side
     from training_job.evaluation.final import fit_final
 
     options = make_options(folder)
@@ -121,7 +121,7 @@ def _work_here(folder: Path) -> tuple[Spent, float]:
 def _challenge(final: "Final", contract: Contract) -> "Models":
     """The model with no champion beside it."""
     from domain.model.bundle import Bundle
-    from training_job.evaluation.answering import Models
+    from training_job.evaluation.answers.answering import Models
     from training_job.evaluation.incumbent import Incumbent
     from training_job.model.export import export
 
@@ -133,7 +133,7 @@ def _challenge(final: "Final", contract: Contract) -> "Models":
 def _work_on_cluster(folder: Path, workers: int) -> tuple[Spent, float]:
     from benchmarks.cluster.worker_processes import ProcessEcs, running
     from training_job.dataset.partitioned.prepare import prepare
-    from training_job.evaluation.answering import answer_side_on
+    from training_job.evaluation.answers.answering import answer_side_on
     from training_job.evaluation.final import fit_final_on
 
     def read_cpu(ecs: ProcessEcs) -> float:
@@ -169,7 +169,7 @@ def _work_on_cluster(folder: Path, workers: int) -> tuple[Spent, float]:
 
 def _add_up(seed: int) -> tuple[int, float]:
     """Add up answers in the step as workers return them; returns the lines that are left."""
-    from training_job.evaluation.answers import Answers
+    from training_job.evaluation.answers.answers import Answers
     from training_job.model.scored_lines import ScoredLines
 
     random = np.random.default_rng(seed)

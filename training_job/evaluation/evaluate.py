@@ -25,7 +25,7 @@ from training_job.code_version import code_version
 from training_job.dataset import dataset
 from training_job.dataset.dataset import Split, read_first
 from training_job.evaluation import card as cards
-from training_job.evaluation.answering import AnswerSide, Models, answer_side
+from training_job.evaluation.answers.answering import AnswerSide, Models, answer_side
 from training_job.evaluation.curves import compute_curves
 from training_job.evaluation.final import FitFinal, fit_final
 from training_job.evaluation.incumbent import Incumbent

@@ -13,7 +13,7 @@ from domain.model.missing_effect import MissingEffect
 from domain.model.replay import Replay
 from tabular.calibration import calibration_error_by_chance
 from training_job.evaluation import card as cards
-from training_job.evaluation.answers import Answers
+from training_job.evaluation.answers.answers import Answers
 from training_job.evaluation.evaluation import (
     compare_pairwise,
     measure,

@@ -24,7 +24,7 @@ from tests.unit.training_job.cluster.conftest import running
 from tests.unit.training_job.evaluation.test_evaluate import FakeTracking
 from training_job.cluster.cluster import Cluster
 from training_job.dataset.partitioned.prepare import prepare
-from training_job.evaluation.answering import answer_side_on
+from training_job.evaluation.answers.answering import answer_side_on
 from training_job.evaluation.evaluate import RowEngine, evaluate
 from training_job.evaluation.final import Final, fit_final
 from training_job.evaluation.plots import PlotData

@@ -15,7 +15,7 @@ from domain.contract.contract import Contract
 from domain.model.bundle import Bundle
 from training_job.dataset.dataset import SplitFile, list_parts, opened
 from training_job.dataset.tables import fetched
-from training_job.evaluation.answers import Answers
+from training_job.evaluation.answers.answers import Answers
 from training_job.evaluation.incumbent import Incumbent
 from training_job.model.encoding import rows_per_batch
 from training_job.model.proof import Proof, check_branches

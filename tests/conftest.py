@@ -27,7 +27,8 @@ class DeploymentScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist 
 
     def _split_scope(self, nodeid: str) -> str:
         path = PurePosixPath(nodeid.partition("::")[0])
-        return str(path.parent if len(path.parts) > len(("tests", "e2e", path.name)) else path)
+        has_folder = len(path.relative_to("tests").parts) > 2  # integration/dashboard/test_runs.py
+        return str(path.parent if has_folder else path)
 
 
 @pytest.hookimpl(optionalhook=True)

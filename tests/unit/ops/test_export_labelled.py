@@ -47,11 +47,11 @@ def test_the_file_has_each_labelled_prediction_with_label_weight_and_side(
     assert [out] == list(tmp_path.iterdir())
 
 
-def test_nothing_is_written_without_labels_that_are_old_enough(
+def test_nothing_is_written_without_predictions_that_are_old_enough(
     story: Story, target: Any, tmp_path: Path
 ) -> None:
     story.label(np.arange(ROWS) < 100)
-    with pytest.raises(OpsError, match="has a label that is old enough"):
+    with pytest.raises(OpsError, match="There are no predictions from"):
         export_labelled.run(target, out=tmp_path / "a.parquet", maturity_days=20)
     assert [] == list(tmp_path.iterdir())
 

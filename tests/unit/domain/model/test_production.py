@@ -8,7 +8,7 @@ from domain.model.production import LabelCoverage, Production
 @pytest.mark.parametrize(
     ("predictions", "sentence"),
     [
-        (0, "There are no predictions from 1970-01-01 to 1970-01-02, so every row is an uploaded"),
+        (0, "There are no predictions from 1970-01-01 to 1970-01-02, so no production row"),
         (5, "None of the 5 predictions from 1970-01-01 to 1970-01-02 has a label"),
     ],
 )

@@ -52,7 +52,7 @@ def test_the_document_lists_what_is_ignored() -> None:
     assert "smoker" not in instance["required"]
 
 
-@pytest.mark.parametrize("count", [3, 300])
+@pytest.mark.parametrize("count", [3, 200])
 def test_the_names_survive_the_environment(count: int) -> None:
     features = "".join(
         f'[[features]]\nname = "worst_measurement_{n}"\nkind = "flag"\n' for n in range(count)

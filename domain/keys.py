@@ -29,6 +29,7 @@ reports bucket
     alerts/state.json
     alerts/acknowledgements/<kind>-<opened_at>.json   who knows of an incident; immutable
     retraining/<detection>.json                   a decision of the retrain guard
+    prediction_views/<sha256 of its id>/<viewed_at>-<random>.json   who looked at a prediction
     proposals/<execution>.json                    a model that waits, or waited, for an approval
     probation/<seq>.json                          a promotion compared with the champion before it
     notices/<notice>.json                         what a channel has taken of a decision
@@ -66,6 +67,7 @@ ALERT_STATE = "alerts/state.json"
 ACKNOWLEDGEMENTS = "alerts/acknowledgements/"
 RETRAINING = "retraining/"
 PROPOSALS = "proposals/"
+PREDICTION_VIEWS = "prediction_views/"
 NOTICES = "notices/"
 PROBATION = "probation/"
 ATHENA = "athena/"
@@ -81,6 +83,7 @@ REPORTS = ("data_drift", "prediction_drift", "target_drift", "performance")
 
 _VERSION = re.compile(r"[1-9][0-9]{0,8}-[0-9a-f]{8}")
 _ERASURE = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{8}")
+_PREDICTION_VIEW = re.compile(rf"{PREDICTION_VIEWS}[0-9a-f]{{64}}/(\d{{13}})-[0-9a-f]+\.json")
 _LEDGER = re.compile(rf"{LEDGER}(\d{{8}})-([a-z]+)-({_VERSION.pattern})\.json")
 
 
@@ -373,6 +376,22 @@ def retraining(detection: str) -> str:
 def proposal(execution: str) -> str:
     """The model that an execution, given by its name, proposes for promotion."""
     return f"{PROPOSALS}{execution}.json"
+
+
+def prediction_view(digest: str, viewed_at: int, token: str) -> str:
+    """That somebody looked at a prediction, whose id has that hash, at that time (UTC ms).
+
+    The id itself is in no key: an erasure can't rename objects.
+    """
+    return f"{PREDICTION_VIEWS}{digest}/{viewed_at:013d}-{token}.json"
+
+
+def parse_prediction_view(key: str) -> int:
+    """When that was (UTC milliseconds); raises BadKey."""
+    match = _PREDICTION_VIEW.fullmatch(key)
+    if not match:
+        raise BadKey("This is not the key of a view of a prediction.")
+    return int(match[1])
 
 
 def probation(seq: int) -> str:

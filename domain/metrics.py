@@ -8,7 +8,7 @@ each combination of dimensions is a paid metric.
 
 from typing import Literal
 
-Service = Literal["predictor", "labels", "dashboard", "changes", "drift"]
+Service = Literal["predictor", "labels", "dashboard", "changes", "inspection", "drift"]
 
 LATENCY = "Latency"
 """Milliseconds from event to response of POST /predict and POST /labels."""

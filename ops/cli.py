@@ -205,6 +205,11 @@ COMMANDS = {
         ("ada@example.org", "ada@example.org --group approve"),
     ),
     "user list": Entry("List who may sign in, and what they may do.", PEOPLE, ("", "--json")),
+    "user views": Entry(
+        "List who opened single predictions on the dashboard.",
+        PEOPLE,
+        ("--days 7", "0b8f8c1e-6a35-4a0b-9f0e-2f3c1f6a7b10 --json"),
+    ),
     "smoke": Entry(
         "Run the loop once on a new stage: train, predict, label, find drift, mail.",
         ACCOUNT,

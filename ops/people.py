@@ -27,6 +27,7 @@ class Group(StrEnum):
     """What somebody may do."""
 
     READ = "read"
+    INSPECT = "inspect"
     OPERATE = "operate"
     APPROVE = "approve"
 

@@ -14,7 +14,10 @@ const PAGES = {
   trends: [async () => (await import("./trends.js")).trends],
   incidents: [async () => (await import("./incidents.js")).incidents],
   health: [async () => (await import("./health.js")).health],
-  predictions: [async () => (await import("./predictions.js")).predictions],
+  predictions: [
+    async () => (await import("./predictions.js")).predictions,
+    async () => (await import("./prediction.js")).prediction,
+  ],
   jobs: [async () => (await import("./jobs.js")).jobs],
   models: [async () => (await import("./models.js")).models, async () => (await import("./models.js")).model],
 };

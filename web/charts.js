@@ -404,9 +404,10 @@ export function sparkline(points, threshold) {
 
 /**
  * What each feature contributed to a prediction; bars to the right raise the probability.
- * @param {[string, number][]} entries feature and contribution in log-odds
+ * @param {[string, number][]} entries feature and contribution, in log-odds or percentage points
+ * @param {number} digits after the decimal point
  */
-export function contributions(entries) {
+export function contributions(entries, digits = 2) {
   const largest = Math.max(1e-9, ...entries.map(([, value]) => Math.abs(value)));
   const bars = entries.map(([name, value]) => {
     const width = (Math.abs(value) / largest) * 50;
@@ -417,7 +418,7 @@ export function contributions(entries) {
       s("rect", { class: value >= 0 ? "towards" : "against", ...place }),
       s("line", { class: "grid", x1: 50, x2: 50, y1: 0, y2: 10 }),
     );
-    const figure = `${value >= 0 ? "+" : "−"}${Math.abs(value).toFixed(2)}`;
+    const figure = `${value >= 0 ? "+" : "−"}${Math.abs(value).toFixed(digits)}`;
     return h("li", {}, h("span", { class: "name" }, name), chart, h("span", { class: "number" }, figure));
   });
   return h("ul", { class: "contributions" }, bars);

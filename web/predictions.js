@@ -20,6 +20,7 @@ import {
 
 /** What somebody who signed in may do here; others send labels with the API key. */
 const changes = hasLogin ? await import("./changes.js") : null;
+const signIn = hasLogin ? await import("./sign-in.js") : null;
 
 const MISSING = "";
 const SCORING = hasLogin ? "people/predict" : "predict";
@@ -186,6 +187,12 @@ function answerBadge({ predicted }) {
   return h("span", { class: "badge", "data-outcome": outcome }, predicted ? "positive" : "negative");
 }
 
+/** The id, which leads to the prediction's own page whoever may open it. */
+function idCell({ prediction_id: id }) {
+  const text = h("code", {}, id);
+  return signIn?.isIn("inspect") ? h("a", { href: `#/predictions/${id}` }, text) : text;
+}
+
 const columns = [
   { title: "Time (UTC)", cell: (p) => moment(p.predicted_at) },
   { title: "Probability", number: true, cell: (p) => fixed(p.probability) },
@@ -193,7 +200,7 @@ const columns = [
   { title: "Threshold", number: true, cell: (p) => fixed(p.threshold) },
   { title: "Version", cell: (p) => h("code", {}, p.model_version) },
   { title: "Source", cell: (p) => p.source },
-  { title: "Prediction id", cell: (p) => h("code", {}, p.prediction_id) },
+  { title: "Prediction id", cell: idCell },
 ];
 const reference = { title: "Reference", cell: (p) => (p.reference ? h("code", {}, p.reference) : "–") };
 
@@ -246,7 +253,8 @@ function log(signal) {
   call("models", { signal })
     .then(({ versions }) => version.append(...versions.map((name) => h("option", { value: name }, name))))
     .catch(() => {});
-  const says = "Times, answers, versions and references only. Features and people are not shown.";
+  const opens = signIn?.isIn("inspect") ? " An id opens the prediction, and each view is recorded." : "";
+  const says = `Times, answers, versions and references only. Features and people are not shown.${opens}`;
   const note = h("p", { class: "note" }, says);
   return { content: card("Latest predictions", {}, note, form, place), busy: load() };
 }

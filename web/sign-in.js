@@ -23,16 +23,22 @@ const base64url = (bytes) =>
 
 const random = () => base64url(crypto.getRandomValues(new Uint8Array(32)));
 
-/** The mail address of whoever signed in: what the token claims, which the API checks. */
-export function person() {
+/** What the token claims, which the API checks. */
+function claims() {
   try {
     const body = (key.get() ?? "").split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
     const bytes = Uint8Array.from(atob(body), (letter) => letter.charCodeAt(0));
-    return String(JSON.parse(new TextDecoder().decode(bytes)).email ?? "");
+    return JSON.parse(new TextDecoder().decode(bytes)) ?? {};
   } catch {
-    return ""; // not a token: somebody changed what the tab keeps
+    return {}; // not a token: somebody changed what the tab keeps
   }
 }
+
+/** The mail address of whoever signed in. */
+export const person = () => String(claims().email ?? "");
+
+/** Whether whoever signed in is in a group; only the API's own check decides anything. */
+export const isIn = (group) => [claims()["cognito:groups"]].flat().includes(group);
 
 /** Leave for the hosted page, which sends people back to where they are now. */
 export async function begin() {

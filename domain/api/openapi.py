@@ -12,6 +12,7 @@ from domain.api import people
 from domain.api.answer_schemas import describe_answers
 from domain.api.change_routes import ROUTES as CHANGES
 from domain.api.dashboard_routes import ROUTES, TAGS, Route
+from domain.api.inspection import ROUTES as INSPECTION
 from domain.api.requests import MAXIMUM_BYTES, MAXIMUM_ENTRIES, MAXIMUM_EXPLAINED
 from domain.api.schemas import (
     NOTHING_TYPICAL,
@@ -30,6 +31,7 @@ _PROBLEMS = {
     "403": "The API key is missing or wrong, or somebody who signed in may not do this.",
     "404": "There is no such thing.",
     "409": "There is nothing to change: it is so already, or nothing waits.",
+    "410": "The record was erased.",
     "413": f"The body is larger than {MAXIMUM_BYTES:,} bytes.",
     "415": "The body is not application/json in UTF-8.",
     "429": "Too many requests; wait and send it again.",
@@ -53,7 +55,7 @@ def build_document(
     `typical`: values of the features for the example. `has_login`: whether people sign in.
     """
     paths = _paths(contract, typical)
-    shown = (*ROUTES, *(CHANGES if has_login else ()))
+    shown = _list_routes(has_login)
     keyed: Schema = {"ApiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"}}
     if has_login:
         keyed |= _SIGN_IN
@@ -76,6 +78,11 @@ def build_document(
             | describe_answers(*(route.answer for route in shown if route.answer)),
         },
     }
+
+
+def _list_routes(has_login: bool) -> tuple[Route, ...]:
+    """The routes of the dashboard, and those that a login adds."""
+    return (*ROUTES, *CHANGES, *INSPECTION) if has_login else ROUTES
 
 
 def _paths(contract: Contract, typical: Mapping[str, Value]) -> dict[str, Schema]:
@@ -151,7 +158,7 @@ def _for_people(operation: Schema) -> Schema:
 
 def _dashboard_paths(has_login: bool) -> dict[str, Schema]:
     paths: dict[str, Schema] = {}
-    for route in (*ROUTES, *(CHANGES if has_login else ())):
+    for route in _list_routes(has_login):
         operation = _operation(route)
         if has_login and not route.keyless:
             operation = _for_people(operation)

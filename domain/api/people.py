@@ -11,9 +11,10 @@ from typing import Any, Literal, Self, get_args
 
 from domain.errors import DomainError
 
-Permission = Literal["read", "operate", "approve"]
+Permission = Literal["read", "inspect", "operate", "approve"]
 GROUPS: Mapping[Permission, str] = {
     "read": "Sees the dashboard, drift runs, predictions without features, and models.",
+    "inspect": "Opens single predictions with their features, each view recorded; may read, too.",
     "operate": "Starts drift runs and rollbacks, acknowledges, and sends labels; may read, too.",
     "approve": "Answers a model that waits for an approval; may read, too.",
 }

@@ -4,6 +4,7 @@ Both encode themselves as one flat JSON object, whose fields are the columns of 
 """
 
 import json
+import re
 import uuid
 import zlib
 from collections.abc import Collection, Mapping
@@ -12,6 +13,8 @@ from typing import Any, Literal
 
 from domain.contract.contract import Contract
 from domain.contract.feature import Value
+
+_PREDICTION_ID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 
 SAMPLE_KEYS = 10_000
 """`sample_key` runs from 0 to SAMPLE_KEYS - 1."""
@@ -145,6 +148,11 @@ class LabelRecord:
     def to_json(self) -> bytes:
         """One line of JSON, newline included."""
         return _line(self.to_row())
+
+
+def is_prediction_id(text: str) -> bool:
+    """Whether it is written like a prediction's id, in letters of either case."""
+    return _PREDICTION_ID.fullmatch(text) is not None
 
 
 def sample_key(prediction_id: str) -> int:

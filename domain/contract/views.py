@@ -78,6 +78,10 @@ LOG = f"({_whole('prediction_log', PREDICTION_COLUMNS)}) AS log"
 """Every stored prediction record, copies included, for a FROM."""
 
 
+LABELS = f"({_whole('labels', LABEL_COLUMNS)}) AS labels_log"
+"""Every stored label, for a FROM."""
+
+
 def predictions_between(first: date, last: date) -> str:
     """The view `predictions` over the folders of these days only, for a FROM.
 

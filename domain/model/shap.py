@@ -22,10 +22,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from domain.model.scorer import LEAF, Forest
+from domain.model.scorer import LEAF, Forest, sigmoid
 
 PASS = 3
 """Points of the quadrature per pass."""
+
+STRAIGHT = 1e-6
+"""Over fewer log-odds than that the sigmoid is a straight line to eight digits."""
 
 Triple = tuple[float, ...]
 """One number for each point of a pass."""
@@ -40,6 +43,25 @@ class Explanation:
 
     expected: float
     contributions: dict[str, float]
+
+    @property
+    def baseline(self) -> float:
+        """Probability when nothing is known."""
+        return sigmoid(self.expected)
+
+    def to_points(self) -> dict[str, float]:
+        """Feature → percentage points that it adds to the baseline, or takes from it.
+
+        All of them add up to the difference of the two probabilities. Each is the Aumann-Shapley
+        share of the sigmoid on the straight line of log-odds (Aumann and Shapley, "Values of
+        Non-Atomic Games", 1974): the feature's log-odds, times the mean slope on that line.
+        """
+        total = sum(self.contributions.values())
+        if abs(total) < STRAIGHT:
+            slope = self.baseline * (1 - self.baseline)
+        else:
+            slope = (sigmoid(self.expected + total) - self.baseline) / total
+        return {name: 100 * slope * value for name, value in self.contributions.items()}
 
 
 class _Point(NamedTuple):

@@ -10,11 +10,10 @@ from domain import times
 from domain.api import requests
 from domain.contract.context import Context
 from domain.contract.field_problem import FieldProblem, pointer_token
-from domain.contract.records import LabelRecord
+from domain.contract.records import LabelRecord, is_prediction_id
 
 WRAPPER = "labels"
 
-_UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _DATE_TIME = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})", re.ASCII
 )
@@ -88,7 +87,7 @@ def _check_ids(fields: Mapping[str, Any], reference: Context | None, at: str) ->
             return [FieldProblem(f"{at}/reference", reference.expectation, "reference")]
         return []
     prediction_id = fields.get("prediction_id")
-    if isinstance(prediction_id, str) and _UUID.fullmatch(prediction_id):
+    if isinstance(prediction_id, str) and is_prediction_id(prediction_id):
         return []
     detail = "must be the prediction_id of an answer, which is a UUID"
     if reference:

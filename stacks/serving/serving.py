@@ -12,6 +12,7 @@ from stacks.common.outputs import write_outputs
 from stacks.serving.api import KeyedApi
 from stacks.serving.changes import Changes
 from stacks.serving.dashboard import Dashboard
+from stacks.serving.inspection import Inspection
 from stacks.serving.sign_in import SignIn
 from stacks.settings import Settings
 from stacks.storage.storage import StorageStack
@@ -73,6 +74,15 @@ class ServingStack(Stack):
                 timeout=GATEWAY_TIMEOUT,
                 storage=storage,
                 training=training,
+                api=self.api,
+            )
+            Inspection(
+                self,
+                "Inspection",
+                settings=settings,
+                libraries=self._libraries,
+                timeout=GATEWAY_TIMEOUT,
+                storage=storage,
                 api=self.api,
             )
             outputs["user_pool"] = sign_in.pool.user_pool_id

@@ -177,6 +177,7 @@ EXEMPT = {
     "adapters/s3.py": "the bucket itself",
     "adapters/model_store.py": "called by promotions",
     "lambdas/dashboard/run_now.py": "one write, of a request that nobody was promised yet",
+    "lambdas/inspection/inspection.py": "one object, written whole, before the answer",
     "monitoring_job/probation/examine.py": "tests/unit/monitoring_job/probation kills each write",
     "tabular/draws/store.py": "a draw that lacks one of its two objects is read by nobody",
     "training_job/dataset/manifest.py": "objects named by their content; a repetition writes all",

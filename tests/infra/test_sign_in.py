@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from domain.api import change_routes, people
+from domain.api import change_routes, inspection, people
 from domain.api.people import GROUPS
 from lambdas.dashboard.settings import Settings as DashboardSettings
 from ops.bill.cost_idle import Stage as Bill
@@ -18,8 +18,10 @@ from tests.infra.test_serving import KEYED, KEYLESS, routes
 from tests.repository import ROOT
 
 SERVICES = {"POST /predict", "POST /labels", "GET /model", "GET /health"}
-CHANGES = {f"{route.method.upper()} {route.path}" for route in change_routes.ROUTES}
-PEOPLES = KEYED - SERVICES | {f"{method} {path}" for method, path in people.ROUTES} | CHANGES
+ADDED = {
+    f"{route.method.upper()} {route.path}" for route in (*change_routes.ROUTES, *inspection.ROUTES)
+}
+PEOPLES = KEYED - SERVICES | {f"{method} {path}" for method, path in people.ROUTES} | ADDED
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +126,7 @@ def test_without_a_login_there_is_nothing_of_it(aws: Assembly, emulator: Assembl
         text = json.dumps(list(assembly.templates.values()))
         assert not [
             word
-            for word in ("SIGN_IN", "HAS_LOGIN", "/people", "PEOPLE_", "Changes")
+            for word in ("SIGN_IN", "HAS_LOGIN", "/people", "PEOPLE_", "Changes", "Inspection")
             if word in text
         ]
 

@@ -38,7 +38,8 @@ def run(
     ] = False,
 ) -> Answer:
     """Say which model made a prediction, and how that came to serve."""
-    from ops.tracing.erasures import count_erased_rows, find_erasure
+    from adapters.erasures import find_erasure
+    from ops.tracing.erasures import count_erased_rows
     from ops.tracing.trace import trace
 
     found = list(_find(target, name))

@@ -300,6 +300,43 @@ LOGIN: Documented = {
         ],
         ENCRYPTION: [("kms:Decrypt", [KEY])],
     },
+    "InspectionBackendRole": {
+        LAMBDA: log_of("InspectionBackend"),
+        ENCRYPTION: ENCRYPT,
+        ATHENA: [
+            ("s3:GetObject s3:PutObject s3:AbortMultipartUpload", [f"{PREDICTIONS}/athena/a.csv"]),
+            (
+                "s3:GetObject",
+                [
+                    f"{PREDICTIONS}/{part}{log}/{DAY}/a.parquet"
+                    for part in ("", "fallback/")
+                    for log in ("log", "labels")
+                ],
+            ),
+            ("s3:GetBucketLocation s3:ListBucket", [PREDICTIONS]),
+            (
+                "glue:GetDatabase glue:GetTable glue:GetPartitions",
+                glue("prediction_log", "prediction_log_fallback", "labels", "labels_fallback"),
+            ),
+        ],
+        "to show one prediction to somebody who may inspect: tests/integration/sign_in": [
+            (
+                "athena:StartQueryExecution athena:GetQueryExecution athena:GetQueryResults"
+                " athena:StopQueryExecution",
+                [arn("athena", "workgroup/circle-dev")],
+            ),
+            ("s3:GetObject", [f"{BUNDLE}/bundle.json.gz"]),
+            (
+                "s3:GetObject",
+                [
+                    f"{DATA}/erasures/20260201T000000-0a1b2c3d/{name}.json"
+                    for name in ("certificate", "erased_predictions")
+                ],
+            ),
+            ("s3:ListBucket", [DATA, MODELS]),
+            ("s3:PutObject", [f"{REPORTS}/prediction_views/0a1b/1770000000000-0a1b.json"]),
+        ],
+    },
 }
 """What the roles of a stage with a login need beyond `DOCUMENTED`."""
 

@@ -2,17 +2,25 @@
 
 import json
 import os
+import time
+import uuid
 from collections.abc import Iterator
 
 import pytest
 
 from domain import keys
-from domain.model.champion import Champion
+from domain.contract.contract import Contract
+from domain.contract.records import LabelRecord, PredictionRecord
+from domain.model.bundle import Bundle, digest
+from domain.model.champion import Champion, ModelRef
 from ops.local.deploy import deploy
 from ops.target import Target
 from tests.cards import make_card
 from tests.integration.conftest import running
 from tests.integration.sign_in.people import NEW, OLD, Pool
+from tests.repository import CONTRACT_TOML
+from tests.unit.domain.contract.test_contract import VALID
+from tests.unit.fakes import random_forest
 
 
 @pytest.fixture(scope="package")
@@ -36,3 +44,36 @@ def serving(pool: Pool) -> Iterator[None]:
     models.put(keys.CHAMPION, champion.to_json())
     yield
     pool.target.client("s3").delete_object(Bucket=models.name, Key=keys.CHAMPION)
+
+
+@pytest.fixture(scope="package")
+def logged(pool: Pool) -> PredictionRecord:
+    """A labelled prediction in the log, whose version has a bundle that explains it."""
+    contract = Contract.parse(CONTRACT_TOML.read_text())
+    bundle = Bundle(contract, random_forest(contract, 1), 0.2)
+    data, values = bundle.to_bytes(), contract.row(VALID)
+    model = ModelRef.of(7, digest(data))
+    pool.target.bucket("models").put(model.bundle_key, data)
+    record = PredictionRecord(
+        prediction_id=str(uuid.uuid4()),
+        predicted_at=time.time_ns() // 1_000_000,
+        model_version=model.version,
+        contract_version=contract.version,
+        probability=bundle.probability(values),
+        threshold=bundle.threshold,
+        predicted=bundle.probability(values) >= bundle.threshold,
+        source="api",
+        features=dict(zip(contract.log_columns(), values, strict=True)),
+        reference="ward 7's",
+    )
+    label = LabelRecord(
+        reference=record.reference,
+        label=True,
+        observed_at=record.predicted_at,
+        received_at=record.predicted_at,
+    )
+    firehose = pool.target.client("firehose")
+    for log, sent in (("PredictionLog", record), ("Labels", label)):
+        (stream,) = pool.target.resources.names("AWS::KinesisFirehose::DeliveryStream", log)
+        firehose.put_record(DeliveryStreamName=stream, Record={"Data": sent.to_json()})
+    return record

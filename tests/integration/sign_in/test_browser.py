@@ -5,8 +5,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from domain import keys
+from domain.api.inspection import PredictionView
+from domain.contract.records import PredictionRecord
+from domain.erasure import hash_prediction
 from tests.browser import chromium
-from tests.integration.dashboard.visits import DESKTOP, PATIENCE, barriers
+from tests.integration.dashboard.visits import DESKTOP, PATIENCE, PHONE, barriers
 from tests.integration.sign_in.people import OLD, PASSWORD, Pool
 
 if TYPE_CHECKING:
@@ -150,3 +154,52 @@ def test_who_may_operate_labels_a_prediction_and_who_may_only_read_is_told(
         assert [] == barriers(page)
         page.get_by_role("button", name=f"Sign out {mail}").click()
         page.get_by_role("button", name="Sign in", exact=True).wait_for()
+
+
+def test_who_may_inspect_opens_and_prints_a_prediction_and_each_view_is_recorded(
+    pool: Pool, page: "Page", logged: PredictionRecord
+) -> None:
+    mail, place = "auditor@example.org", f"{pool.page}#/predictions/{logged.prediction_id}"
+    pool.add(mail, "inspect")
+    page.goto(f"{pool.page}#/predictions")
+    _sign_in(page, mail)
+    page.get_by_role("link", name=logged.prediction_id).click()
+    page.get_by_role("heading", name="Prediction", exact=True).wait_for()
+    assert place == page.url
+    told = page.locator("#main").inner_text()
+    assert "This view is recorded with your address." in told
+    assert f"{100 * logged.probability:.1f} %" in told
+    assert logged.model_version in told
+    assert "yes, observed" in told
+    assert [] == barriers(page)
+    page.set_viewport_size(PHONE)
+    page.emulate_media(color_scheme="dark")
+    assert [] == barriers(page)
+    page.emulate_media(media="print", color_scheme="dark")
+    assert not page.get_by_role("button", name="Print").is_visible()
+    assert not page.locator(".bar").is_visible()
+    assert "rgb(255, 255, 255)" == page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.emulate_media(media="screen")
+
+    digest, reports = hash_prediction(logged.prediction_id), pool.target.bucket("reports")
+    (listed,) = reports.list(f"{keys.PREDICTION_VIEWS}{digest}/")
+    stored = reports.get(listed.key)
+    assert stored is not None
+    view = PredictionView.from_json(stored.data)
+    assert (mail, logged.prediction_id) == (view.viewer, view.prediction)
+
+    page.goto(place[:-1] + ("0" if place[-1] != "0" else "1"))
+    page.get_by_text("No prediction in the log has this id").wait_for()
+    assert [] == barriers(page)
+
+
+def test_who_may_only_read_opens_no_prediction(
+    pool: Pool, page: "Page", logged: PredictionRecord
+) -> None:
+    pool.add("looks@example.org", "read")
+    page.goto(f"{pool.page}#/predictions")
+    _sign_in(page, "looks@example.org")
+    page.get_by_role("cell", name=logged.prediction_id).wait_for()
+    assert 0 == page.get_by_role("link", name=logged.prediction_id).count()
+    page.goto(f"{pool.page}#/predictions/{logged.prediction_id}")
+    page.get_by_text("You lack the group inspect").wait_for()

@@ -8,8 +8,8 @@ import requests
 from ops.local.processes import wait_until
 from tests.integration.sign_in.people import PASSWORD, Pool
 
-EVERYBODY = "nobody, no group, read, operate, approve, key"
-SIGNED_IN = "read, operate, approve"
+EVERYBODY = "nobody, no group, read, inspect, operate, approve, key"
+SIGNED_IN = "read, inspect, operate, approve"
 PASSED = {
     "GET /": EVERYBODY,
     "GET /assets/{file}": EVERYBODY,
@@ -23,6 +23,7 @@ PASSED = {
     "POST /people/labels": "operate",
     "POST /people/rollbacks": "operate",
     "POST /people/approvals": "approve",
+    "GET /people/predictions/{id}": "inspect",
     "GET /monitoring/overview": SIGNED_IN,
     "GET /monitoring/health": SIGNED_IN,
     "GET /monitoring/trends": SIGNED_IN,
@@ -45,7 +46,7 @@ PASSED = {
 def callers(pool: Pool) -> dict[str, dict[str, str]]:
     """The headers of each kind of caller."""
     found = {"nobody": {}, "key": {"x-api-key": pool.target.api_key()}}
-    for role in ("no group", "read", "operate", "approve"):
+    for role in ("no group", "read", "inspect", "operate", "approve"):
         mail = f"{role.replace(' ', '')}@example.org"
         pool.add(mail, *([] if role == "no group" else [role]))
         found[role] = {"Authorization": pool.tokens(mail)["id_token"]}

@@ -29,6 +29,10 @@ _INSTANTS = st.datetimes(datetime(1970, 1, 2), datetime(9999, 1, 1)).map(
             f"scoring/out/0a1b2c3d4e5f-{VERSION}-logged/",
             keys.scoring_output(SHA256, VERSION, log=True),
         ),
+        (
+            f"prediction_views/{'ab' * 32}/0000000000007-0a.json",
+            keys.prediction_view("ab" * 32, 7, "0a"),
+        ),
         ("raw/", keys.place("raw")),
         ("raw/2024/", keys.place("raw/2024/")),
         ("raw/A.CSV.GZ", keys.place("raw/A.CSV.GZ")),
@@ -140,3 +144,11 @@ def test_another_name_is_no_report(name: str) -> None:
 )
 def test_only_a_text_of_the_right_form_is_a_version(expected: bool, value: object) -> None:
     assert expected is keys.is_version(value)
+
+
+def test_the_time_of_a_view_is_in_its_key() -> None:
+    key = keys.prediction_view("ab" * 32, 1_770_000_000_000, "0a1b")
+    assert 1_770_000_000_000 == keys.parse_prediction_view(key)
+    for other in (key.replace("ab", "AB"), f"{key}x", keys.ALERT_STATE):
+        with pytest.raises(BadKey):
+            keys.parse_prediction_view(other)

@@ -40,10 +40,12 @@ def _ask(method: str, path: str, **fields: Any) -> Answer:
 def test_each_route_of_the_dashboard_asks_for_its_group(method: str, path: str) -> None:
     answers = {
         groups: _ask(method, path, **_context(groups))["statusCode"]
-        for groups in (None, "read", "operate", "approve")
+        for groups in (None, "read", "inspect", "operate", "approve")
     }
     passed = {groups for groups, status in answers.items() if status not in (401, 403)}
-    expected = {"operate"} if (method, path) in OPERATE else {"read", "operate", "approve"}
+    expected = (
+        {"operate"} if (method, path) in OPERATE else {"read", "inspect", "operate", "approve"}
+    )
     assert expected == passed
     assert {403} == {status for groups, status in answers.items() if groups not in passed}
 

@@ -17,15 +17,14 @@ CLAIMS = {"email": "ada@example.org", "token_use": "id"}
         ("[]", set()),
         ("readers,op,approve-all", set()),
         ("read", {"read"}),
+        ("inspect", {"read", "inspect"}),
         ("operate", {"read", "operate"}),
         ("approve", {"read", "approve"}),
         ("operate,approve", {"read", "operate", "approve"}),
         ("[eu-central-1_x_Corp operate]", {"read", "operate"}),
     ],
 )
-def test_only_the_three_groups_give_permissions(
-    groups: str | None, expected: set[Permission]
-) -> None:
+def test_only_the_groups_give_permissions(groups: str | None, expected: set[Permission]) -> None:
     person = Person.from_claims(CLAIMS | {"cognito:groups": groups})
     assert "ada@example.org" == person.name
     assert expected == {permission for permission in GROUPS if person.may(permission)}

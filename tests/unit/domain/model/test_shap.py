@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from domain.contract.contract import Contract
 from domain.model.bundle import Bundle
-from domain.model.scorer import LEAF, Forest
-from domain.model.shap import Explainer, quadrature
+from domain.model.scorer import LEAF, Forest, sigmoid
+from domain.model.shap import Explainer, Explanation, quadrature
 from tests.unit.contracts import contracts, instances
 from tests.unit.fakes import random_forest
 from tests.unit.patients import patients
@@ -155,6 +155,28 @@ def test_the_contributions_add_up_to_the_log_odds(data: st.DataObject, seed: int
     total = explanation.expected + sum(explanation.contributions.values())
     assert [f.name for f in contract.features] == list(explanation.contributions)
     assert math.isclose(bundle.forest.margin(bundle.encoder.encode(row)), total, abs_tol=1e-6)
+
+
+@given(
+    expected=st.floats(-20, 20),
+    contributions=st.lists(st.floats(-9, 9), min_size=1, max_size=6),
+)
+def test_percentage_points_add_up_and_keep_signs_and_order(
+    expected: float, contributions: list[float]
+) -> None:
+    by_name = {str(index): value for index, value in enumerate(contributions)}
+    found = Explanation(expected, by_name).to_points()
+    difference = sigmoid(expected + sum(contributions)) - sigmoid(expected)
+    assert math.isclose(100 * difference, sum(found.values()), abs_tol=1e-7)
+    for name, value in by_name.items():
+        assert found[name] * value >= 0
+        assert abs(found[name]) <= 25 * abs(value) + 1e-9  # the sigmoid is nowhere steeper
+
+
+@pytest.mark.parametrize("rest", [0.0, 1e-9, -1e-9, 1e-5])
+def test_contributions_that_cancel_out_are_no_division_by_zero(rest: float) -> None:
+    points = Explanation(0.0, {"a": 2.0, "b": -2.0 + rest}).to_points()
+    assert pytest.approx({"a": 50.0, "b": -50.0}, abs=1e-3) == points
 
 
 def test_branches_that_no_row_reached_are_explained_too() -> None:

@@ -96,8 +96,7 @@ def test_the_emulators_resources_differ_only_in_artefacts_network_and_addresses(
         "/Handler",
         "/PackageType",
         "/Runtime",
-        "/Environment/Variables/API_URL",
-        "/Environment/Variables/OPERATOR_COMMAND",
+        *(f"/Environment/Variables/{name}" for name in ("API_URL", "OPERATOR_COMMAND")),
     } == {path for name, path in differences if name == "DriftFunction"}
 
 

@@ -79,7 +79,7 @@ function gateVerdict(left, right) {
     const other = found === right ? left : right;
     return found.verdict?.champion_version === other.version;
   });
-  if (!judged) return null;
+  if (!judged) return [];
   const text = `The gate compared ${judged.version} with the other when that was the champion:`;
   return [h("p", { class: "more" }, text), reasonList(judged.verdict.reasons)];
 }
@@ -103,8 +103,8 @@ function comparison(left, right) {
   return [
     table("Test metrics of two versions", columns, known),
     h("p", { class: "note more" }, `${rule} ${note}`),
-    gateVerdict(left, right),
-  ].filter(Boolean);
+    ...gateVerdict(left, right),
+  ];
 }
 
 function compareCard(found, signal) {

@@ -18,6 +18,10 @@ def test_models_show_the_ledger_with_reasons_a_comparison_and_the_way_back(
     assert champion is not None
     assert champion.previous is not None
     assert "Asked for by an operator." in text
+    # The gate's own words about these two.
+    assert f"The gate compared {champion.previous.version} with the other" in text
+    assert 2 == text.count("F1 gains 0.004 to 0.011 on the same rows.")
+    assert "[object" not in text
     assert "python -m ops rollback" in text
     assert f"python -m ops rollback {champion.previous.version}" in text
     rows = page.get_by_role("region", name="Test metrics of two versions").locator("tbody tr")

@@ -41,6 +41,7 @@ from domain.drift.summary import (
 from domain.interval import Interval
 from domain.keys import RunId
 from domain.model.bundle import Bundle, digest
+from domain.model.card import CardVerdict
 from domain.model.champion import Action, Champion, LedgerEntry, ModelRef
 from domain.model.curves import Curves
 from domain.schedule import LOOK_BACK, LOOK_BACK_DAYS, Schedule
@@ -149,7 +150,13 @@ class Stores:
         ]
         for step, (action, number, f1, reason) in enumerate(steps):
             if action == "promote":
-                refs.append(self._model(contract, number, f1, now, rng))
+                verdict = CardVerdict(
+                    promote=True,
+                    rule="paired" if champion else "first",
+                    reasons=(reason,),
+                    champion_version=champion.version if champion else None,
+                )
+                refs.append(self._model(contract, number, f1, now, rng, verdict=verdict))
             when = now - times.DAY * (40 - 12 * step)
             champion = Champion.successor(
                 champion,
@@ -167,7 +174,14 @@ class Stores:
         return [ref.version for ref in (refs[0], refs[2], refs[1])]
 
     def _model(
-        self, contract: Contract, number: int, f1: float, now: datetime, rng: random.Random
+        self,
+        contract: Contract,
+        number: int,
+        f1: float,
+        now: datetime,
+        rng: random.Random,
+        *,
+        verdict: CardVerdict,
     ) -> ModelRef:
         forest = random_forest(contract, rng.randrange(1000), trees=20, depth=4)
         data = Bundle(contract, forest, THRESHOLD).to_bytes()
@@ -182,6 +196,7 @@ class Stores:
             threshold=THRESHOLD,
             trees=20,
             curves=CURVES,
+            verdict=verdict,
             params={"max_depth": 4, "learning_rate": 0.0734, "subsample": 0.8},
             metrics=figures,
             intervals={name: (value * 0.985, value * 1.014) for name, value in figures.items()},

@@ -78,6 +78,7 @@ class LearningStage:
     api: Api
     ended: datetime = field(default_factory=lambda: datetime.now(UTC))
     """End of the last scheduled window."""
+    labels_sent: int = 0
 
     def run(self, *arguments: str, fails: bool = False) -> dict[str, Any]:
         """An operator's command; its JSON answer."""
@@ -85,6 +86,14 @@ class LearningStage:
         assert (done.returncode != 0) == fails, done.stderr + done.stdout
         found: dict[str, Any] = {} if fails else json.loads(done.stdout)
         return found
+
+    def shorten_approval(self, seconds: int) -> None:
+        """Let later models wait so long for an answer; a stage can ask for whole hours only."""
+        client: Any = self.target.client("stepfunctions")
+        arn = self.target.deployment.state_machine_arn
+        definition = json.loads(client.describe_state_machine(stateMachineArn=arn)["definition"])
+        definition["States"]["Approve"]["TimeoutSeconds"] = seconds
+        client.update_state_machine(stateMachineArn=arn, definition=json.dumps(definition))
 
     def set_variables(self, function: str, **variables: str) -> None:
         """Change environment variables of the functions whose name holds `function`."""
@@ -111,7 +120,7 @@ class LearningStage:
         return Scored(frame, ids, np.array(answers, bool), start, end)
 
     def label(self, scored: Scored, chosen: Mask, truth: Mask | None = None) -> None:
-        """Send the outcomes of some of them, the true ones unless others are given."""
+        """Send the outcomes of some of them, true unless others are given, and wait for the log."""
         outcomes = scored.people["diabetes"].to_numpy() == 1 if truth is None else truth
         labels = [
             {"prediction_id": scored.ids[n], "diabetes": bool(outcomes[n])}
@@ -124,6 +133,19 @@ class LearningStage:
                 idempotency_key=uuid.uuid4().hex,
             )
             assert 200 == status, found
+        self.labels_sent += len(labels)
+        self._await_labels()
+
+    def _await_labels(self) -> None:
+        """Wait until all labels are stored: the emulator writes one object for each, in turn."""
+        bucket = self.target.bucket("predictions")
+
+        def are_stored() -> bool:
+            refused = (bucket.get(found.key) for found in bucket.list(f"{keys.FALLBACK}labels/"))
+            lines = sum(len(stored.data.splitlines()) for stored in refused if stored)
+            return lines + len(list(bucket.list("labels/"))) >= self.labels_sent
+
+        assert wait_until(are_stored, seconds=PATIENCE_SECONDS)
 
     def check(self, scored: Scored, *, later: timedelta = timedelta()) -> Any:
         """A scheduled drift run over their predictions; `later`: the window's end is moved."""

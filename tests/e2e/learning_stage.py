@@ -78,7 +78,6 @@ class LearningStage:
     api: Api
     ended: datetime = field(default_factory=lambda: datetime.now(UTC))
     """End of the last scheduled window."""
-    labels_sent: int = 0
 
     def run(self, *arguments: str, fails: bool = False) -> dict[str, Any]:
         """An operator's command; its JSON answer."""
@@ -120,7 +119,7 @@ class LearningStage:
         return Scored(frame, ids, np.array(answers, bool), start, end)
 
     def label(self, scored: Scored, chosen: Mask, truth: Mask | None = None) -> None:
-        """Send the outcomes of some of them, true unless others are given, and wait for the log."""
+        """Send the outcomes of some of them, the true ones unless others are given."""
         outcomes = scored.people["diabetes"].to_numpy() == 1 if truth is None else truth
         labels = [
             {"prediction_id": scored.ids[n], "diabetes": bool(outcomes[n])}
@@ -133,19 +132,6 @@ class LearningStage:
                 idempotency_key=uuid.uuid4().hex,
             )
             assert 200 == status, found
-        self.labels_sent += len(labels)
-        self._await_labels()
-
-    def _await_labels(self) -> None:
-        """Wait until all labels are stored: the emulator writes one object for each, in turn."""
-        bucket = self.target.bucket("predictions")
-
-        def are_stored() -> bool:
-            refused = (bucket.get(found.key) for found in bucket.list(f"{keys.FALLBACK}labels/"))
-            lines = sum(len(stored.data.splitlines()) for stored in refused if stored)
-            return lines + len(list(bucket.list("labels/"))) >= self.labels_sent
-
-        assert wait_until(are_stored, seconds=PATIENCE_SECONDS)
 
     def check(self, scored: Scored, *, later: timedelta = timedelta()) -> Any:
         """A scheduled drift run over their predictions; `later`: the window's end is moved."""

@@ -93,7 +93,7 @@ class Schedule:
 def _numbers(
     field: str, lowest: int, highest: int, names: dict[str, int] | None = None
 ) -> frozenset[int]:
-    """The numbers that a field stands for; raises ValueError for what is not understood."""
+    """The numbers that a field of a cron expression allows; raises ValueError for other syntax."""
     found: set[int] = set()
     for part in field.split(","):
         stepped = _STEP.fullmatch(part)

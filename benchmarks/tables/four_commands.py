@@ -39,7 +39,7 @@ LATE_MINUTES = 30
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A table, and what `contract infer` must be told of it: target, and perhaps its positive."""
+    """A table, and the options of `contract infer`: its target, and its positive value if needed."""
 
     read: Callable[[], pd.DataFrame]
     options: Sequence[str]

@@ -14,7 +14,7 @@ GRACE = timedelta(hours=3)
 """A run that is later than this is overdue. A start that failed is tried again for two hours, and a
 run takes at most a quarter of an hour."""
 SHOWN_DAYS = 90
-NOT_UNDERSTOOD = "The times of this schedule can't be told, so neither can whether a run is late."
+NOT_UNDERSTOOD = "This schedule's syntax isn't supported here, so late runs can't be recognised."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

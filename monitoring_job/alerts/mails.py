@@ -79,9 +79,9 @@ def compose(
 ) -> Message:
     """Compose the mail.
 
-    `target`: what the model predicts. `stage`: of the deployment. `command`: how an operator
-    calls its command line. `sections`: the most serious run first. `Transition.NONE` stands for a
-    run on demand. `remarks` stand below the runs.
+    `target`: what the model predicts. `stage`: the deployment's. `command`: how an operator calls
+    its command line. `sections`: the most serious run first; a run on demand has the transition
+    `Transition.NONE`. `remarks` are printed below the runs.
     """
     notes = [*_list_omitted_runs(sections), *remarks]
     if any(section.summary.outcome.is_drift for section in sections):

@@ -99,5 +99,5 @@ def test_the_first_page_quotes_what_the_demo_prints(shell: Shell) -> None:
 @pytest.mark.parametrize("name", AFTER_DEMO)
 def test_what_a_page_says_can_be_pasted(shell: Shell, name: str) -> None:
     if name == "explain-a-patient" and shutil.which("curl") is None:
-        pytest.skip("the page calls the API with curl")
+        pytest.skip("curl is not installed here (Debian: apt-get install curl).")
     shell.paste(name)

@@ -39,7 +39,7 @@ LATE_MINUTES = 30
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A table, and the options of `contract infer`: its target, and its positive value if needed."""
+    """A table, with its target and, where `contract infer` needs it, the positive value."""
 
     read: Callable[[], pd.DataFrame]
     options: Sequence[str]

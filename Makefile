@@ -15,6 +15,8 @@ MLFLOW_PORT ?= 5000
 ARGS ?=
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Without compiled modules each of the many processes starts with seconds of compiling.
+unexport PYTHONDONTWRITEBYTECODE
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 1
 
 .DEFAULT_GOAL := help
@@ -47,7 +49,7 @@ $(VENV)/.laptop: $(BIN)/uv requirements.lock
 # The operator's command line as a program, from any folder: `ops --install-completion` adds the
 # shell's completion where .venv/bin is on PATH.
 $(BIN)/ops: Makefile | $(VENV)/.laptop
-	@printf '%s\n' '#!/bin/sh' \
+	@printf '%s\n' '#!/bin/sh' 'unset PYTHONDONTWRITEBYTECODE' \
 		'export PYTHONPATH="$(CURDIR)$${PYTHONPATH:+:$$PYTHONPATH}"' \
 		'exec "$(CURDIR)/$(BIN)/python" -P -c "import sys; sys.argv[0] = \"ops\"; from ops.__main__ import main; sys.exit(main())" "$$@"' > $@
 	@chmod +x $@

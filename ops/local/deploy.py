@@ -90,7 +90,6 @@ def cdk_env(laptop: Laptop, environ: Mapping[str, str]) -> dict[str, str]:
         "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
         "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1",
         "DISABLE_VERSION_CHECK": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
     }
 
 

@@ -35,6 +35,7 @@ from tests.unit.patients import csv, patients
 
 SETTINGS = {
     "retraining": "auto",
+    "retraining_monthly_limit": 20,
     "probation": "auto",
     "training": {"trials": 3, "label_maturity_days": 0},
 }

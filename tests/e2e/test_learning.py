@@ -32,6 +32,7 @@ from tests.e2e.learning_stage import (
 pytestmark = pytest.mark.slow
 LOGGED = 6_000
 FEWER = 2_000
+MOST_TRAININGS = 4
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +112,9 @@ def test_a_training_that_does_not_help_keeps_the_champion_and_the_guard_stops_as
     stage.set_variables("RetrainingGuard", COOL_DOWN_HOURS="0")
 
 
-def test_a_promotion_that_proves_wrong_is_taken_back_once(stage: LearningStage) -> None:
+def test_a_promotion_that_proves_wrong_is_taken_back_once_and_its_data_are_not_tried_again(
+    stage: LearningStage,
+) -> None:
     good = stage.version
     # Its threshold is so high that it misses most.
     worse = plant_version(stage.target, 99, lambda threshold: 1 - (1 - threshold) / 20)
@@ -119,7 +122,7 @@ def test_a_promotion_that_proves_wrong_is_taken_back_once(stage: LearningStage) 
     seq = stage.read_ledger()[-1].seq
     scored = stage.score(people(FEWER, seed=20, changed=True))
     stage.label(scored, np.ones(FEWER, bool))
-    mails = len(stage.read_subjects())
+    mails, earlier = len(stage.read_subjects()), len(stage.read_decisions())
     for _ in range(2):
         stage.check(scored)
         assert wait_until(lambda: stage.version == good, seconds=PATIENCE_SECONDS)
@@ -132,6 +135,19 @@ def test_a_promotion_that_proves_wrong_is_taken_back_once(stage: LearningStage) 
     taken_back = f"Version {worse.version} is taken back"
     assert wait_until(lambda: taken_back in stage.read_subjects()[mails:], seconds=60)
     assert 1 == stage.read_subjects()[mails:].count(taken_back)
+
+    # The labels that proved it wrong are new data, until a training has seen the last of them: the
+    # emulator stores labels for minutes after it took them.
+    for decision in stage.read_decisions()[earlier:]:
+        if decision.start:
+            stage.follow(decision)
+    for number in range(MOST_TRAININGS):
+        decision = stage.detect(f"again {number}")
+        if not decision.start:
+            break
+        stage.follow(decision)
+    assert not decision.start
+    assert "There is no data newer than the last successful training" in decision.reason
 
 
 def test_a_model_serves_if_it_is_approved_and_not_if_it_is_rejected(stage: LearningStage) -> None:

@@ -70,19 +70,20 @@ def _name_kinds(kind: TimeKind, values: npt.NDArray[np.float64]) -> frozenset[Ti
     return frozenset([kind]) if np.isfinite(values).any() else frozenset()
 
 
-def read_codes(array: pa.Array, texts: CodedText, categories: int) -> npt.NDArray[np.int64]:
+def read_codes(array: pa.Array, texts: CodedText, categories: int) -> npt.NDArray[np.int16]:
     """Codes of a category or a flag, each distinct value read once."""
     if pa.types.is_boolean(array.type) and not categories:
-        return np.asarray(pc.fill_null(pc.cast(array, pa.int8()), MISSING), np.int64)
+        return np.asarray(pc.fill_null(pc.cast(array, pa.int8()), MISSING), np.int16)
     if pa.types.is_nested(array.type):
-        return np.where(array.is_null().to_numpy(zero_copy_only=False), MISSING, UNREADABLE)
+        missing = array.is_null().to_numpy(zero_copy_only=False)
+        return np.where(missing, np.int16(MISSING), np.int16(UNREADABLE))
     encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
     values = encoded.dictionary
     if pa.types.is_floating(values.type):
         values = pa.array(_as_doubles(values))
     codes = [texts.code(_as_text(value)) for value in values.to_pylist()]
     places = pc.fill_null(encoded.indices, len(codes)).to_numpy(zero_copy_only=False)
-    return np.asarray(np.array([*codes, MISSING], np.int64)[places], np.int64)
+    return np.asarray(np.array([*codes, MISSING], np.int16).take(places))
 
 
 def _as_text(value: object) -> str:

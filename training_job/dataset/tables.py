@@ -1,7 +1,7 @@
 """Tables between a bucket and this machine: found, fetched, stored."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,9 +44,20 @@ def fetched(bucket: Bucket, key: str) -> Iterator[Path]:
         yield path
 
 
-def store(table: pa.Table, bucket: Bucket, key: str, *, compression: str = "zstd") -> None:
-    """Write a table as one Parquet object."""
+def store(
+    table: pa.Table,
+    bucket: Bucket,
+    key: str,
+    *,
+    compression: str = "zstd",
+    unlike: Collection[str] = (),
+) -> None:
+    """Write a table as one Parquet object.
+
+    `unlike`: columns without a dictionary, as their values hardly repeat: it would take time only.
+    """
+    repeating = [name for name in table.column_names if name not in unlike]
     with tempfile.TemporaryDirectory(prefix="table-") as folder:
         path = Path(folder) / "file"
-        pyarrow.parquet.write_table(table, path, compression=compression)
+        pyarrow.parquet.write_table(table, path, compression=compression, use_dictionary=repeating)
         bucket.upload(path, key)

@@ -207,7 +207,7 @@ def _column(
     codes = read_codes(array, CodedText(feature, decimal), len(feature.categories))
     lowest = MISSING if feature.nullable else 0
     kind = np.int8 if feature.kind == "flag" else np.int16
-    return np.maximum(codes, MISSING).astype(kind), codes < lowest
+    return np.maximum(codes, MISSING).astype(kind, copy=False), codes < lowest
 
 
 def _identifier(array: pa.Array) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]:

@@ -36,6 +36,8 @@ from training_job.scoring.score_request import ScoreRequest
 from training_job.scoring.scored_parts import Part, log_records, prediction_ids, scores
 
 PART_ROWS = 500_000
+UNLIKE = ("row", "probability", "prediction_id")
+"""Columns whose values hardly repeat."""
 
 
 @dataclass(slots=True)
@@ -227,11 +229,11 @@ class Writer:
                 uuid.NAMESPACE_URL, f"{self.data.uri(self.request.output)}\n{self.plan.began}"
             )
             ids = prediction_ids(batch, file, numbers)
-            if ids:
+            if len(ids):
                 day = times.from_millis(self.plan.began).date()
                 records = log_records(self.scorer, columns, probabilities, ids, self.plan.began)
                 logged = keys.batch_log(day, batch.hex[:12], file, index)
-                tables.store(records, self.predictions, logged, compression="snappy")
+                _store(records, self.predictions, logged)
         threshold = self.scorer.bundle.threshold
         table = scores(
             file=key,
@@ -243,7 +245,7 @@ class Writer:
             subjects=hash_subjects(columns, self.scorer.contract),
         )
         table = part.add_kept(table)
-        tables.store(table, self.data, target, compression="snappy")
+        _store(table, self.data, target)
         return table
 
     def _probabilities(self, columns: Columns) -> Probabilities:
@@ -251,3 +253,7 @@ class Writer:
             return np.empty(0, np.float32)
         self.scorer.prove(columns)
         return self.scorer.probabilities(columns)
+
+
+def _store(table: pa.Table, bucket: Bucket, key: str) -> None:
+    tables.store(table, bucket, key, compression="snappy", unlike=UNLIKE)

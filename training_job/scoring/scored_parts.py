@@ -25,6 +25,9 @@ from training_job.scoring.batch_scorer import BatchScorer
 NOTHING: Mapping[str, str] = MappingProxyType({})
 KEPT_ROW = "row"
 """Column of the kept columns' table that holds the row's number."""
+SHARED_CHARACTERS, OWN_CHARACTERS = 24, 12
+"""Of a prediction id: the first ones are those of its file, the others are the row's."""
+HEX_DIGITS = np.frombuffer(b"0123456789abcdef", np.uint8)
 
 
 @dataclass(slots=True)
@@ -90,7 +93,7 @@ def scores(
     probabilities: Probabilities,
     threshold: float,
     refused: Quarantine,
-    ids: list[str] | None,
+    ids: pa.StringArray | None,
     subjects: Hashes | None = None,
 ) -> pa.Table:
     """A row per row of the input, in its order: file, row, probability, predicted, reason.
@@ -103,7 +106,7 @@ def scores(
     nothing = [None] * bad.num_rows
     scored = probabilities.astype(np.float64)
     columns: dict[str, pa.Array | pa.ChunkedArray] = {
-        "file": pa.array([file], pa.string()).take(pa.array(np.zeros(rows, np.int64))),
+        "file": pa.repeat(file, rows),
         "row": pa.array(np.concatenate([numbers, bad["row"].to_numpy()])),
         "probability": pa.chunked_array([pa.array(scored), pa.array(nothing, pa.float64())]),
         "predicted": pa.chunked_array(
@@ -114,7 +117,7 @@ def scores(
         ),
     }
     if ids is not None:
-        columns["prediction_id"] = pa.array(ids + nothing, pa.string())
+        columns["prediction_id"] = pa.chunked_array([ids, pa.array(nothing, pa.string())])
     refused_people = SUBJECT_KEY in bad.column_names
     if subjects is not None or refused_people:
         people = np.empty(0, np.uint64) if subjects is None else subjects
@@ -126,30 +129,49 @@ def scores(
     return table.sort_by("row") if bad.num_rows else table
 
 
-def prediction_ids(batch: uuid.UUID, file: int, numbers: npt.NDArray[np.int64]) -> list[str]:
+def prediction_ids(batch: uuid.UUID, file: int, numbers: npt.NDArray[np.int64]) -> pa.StringArray:
     """A UUID per row, the same at each attempt: of the batch, the file and the row's number."""
-    start = str(uuid.uuid5(batch, str(file)))[:24]
-    return [f"{start}{number:012x}" for number in numbers.tolist()]
+    rows, length = len(numbers), SHARED_CHARACTERS + OWN_CHARACTERS
+    texts = np.empty((rows, length), np.uint8)
+    shared = str(uuid.uuid5(batch, str(file)))[:SHARED_CHARACTERS].encode()
+    texts[:, :SHARED_CHARACTERS] = np.frombuffer(shared, np.uint8)
+    for place in range(OWN_CHARACTERS):
+        texts[:, length - 1 - place] = HEX_DIGITS[numbers >> 4 * place & 15]
+    ends = np.arange(rows + 1, dtype=np.int32) * length
+    return pa.StringArray.from_buffers(rows, pa.py_buffer(ends), pa.py_buffer(texts))
+
+
+def _sample_keys(ids: pa.StringArray) -> npt.NDArray[np.int64]:
+    """`domain.contract.records.sample_key` of each prediction id of one file."""
+    texts, length = memoryview(ids.buffers()[2]), SHARED_CHARACTERS + OWN_CHARACTERS
+    shared = zlib.crc32(texts[:SHARED_CHARACTERS])
+    checksums = (
+        zlib.crc32(texts[end - OWN_CHARACTERS : end], shared)
+        for end in range(length, len(texts) + 1, length)
+    )
+    return np.fromiter(checksums, np.int64, len(ids)) % SAMPLE_KEYS
 
 
 def log_records(
-    scorer: BatchScorer, columns: Columns, probabilities: Probabilities, ids: list[str], now: int
+    scorer: BatchScorer,
+    columns: Columns,
+    probabilities: Probabilities,
+    ids: pa.StringArray,
+    now: int,
 ) -> pa.Table:
     """The part's predictions with the prediction log's columns; `now` in UTC milliseconds."""
     contract, rows = scorer.contract, len(ids)
     scored = probabilities.astype(np.float64)
-    start = zlib.crc32(ids[0][:24].encode()) if ids else 0
-    sample_keys = [zlib.crc32(i[24:].encode(), start) % SAMPLE_KEYS for i in ids]
-    values: dict[str, pa.Array | npt.NDArray[np.generic] | list[str] | list[int]] = {
+    values: dict[str, pa.Array | npt.NDArray[np.generic]] = {
         "prediction_id": ids,
         "predicted_at": np.full(rows, now),
-        "model_version": [scorer.version] * rows,
-        "contract_version": [contract.version] * rows,
+        "model_version": pa.repeat(scorer.version, rows),
+        "contract_version": pa.repeat(contract.version, rows),
         "probability": scored,
         "threshold": np.full(rows, scorer.bundle.threshold),
         "predicted": scored >= scorer.bundle.threshold,
-        "source": ["batch"] * rows,
-        "sample_key": sample_keys,
+        "source": pa.repeat("batch", rows),
+        "sample_key": _sample_keys(ids),
         "reference": pa.nulls(rows),
         "subject": pa.nulls(rows),
     }

@@ -86,7 +86,11 @@ def hash_context(
 
 def combine(hashes: Hashes, others: Hashes) -> Hashes:
     """Hashes of pairs."""
-    return _mix(hashes ^ _mix(others + np.uint64(1)))
+    found = np.empty(len(hashes), np.uint64)
+    for start in range(0, len(hashes), BLOCK_ROWS):
+        rows = slice(start, start + BLOCK_ROWS)
+        found[rows] = _mix(hashes[rows] ^ _mix(others[rows] + np.uint64(1)))
+    return found
 
 
 def hash_texts(array: pa.Array) -> Hashes:

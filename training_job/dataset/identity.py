@@ -101,9 +101,11 @@ def group_starts(ordered: Hashes) -> Positions:
 
 def _occurrences(ordered: Hashes) -> Hashes:
     """The number of each row among its equals, from 0."""
-    starts = group_starts(ordered)
     numbers = np.arange(len(ordered), dtype=np.uint64)
-    numbers -= np.repeat(starts.astype(np.uint64), np.diff(starts, append=len(ordered)))
+    starts = np.zeros_like(numbers)
+    np.copyto(starts[1:], numbers[1:], where=ordered[1:] != ordered[:-1])
+    np.maximum.accumulate(starts, out=starts)
+    numbers -= starts
     return numbers
 
 

@@ -79,6 +79,8 @@ def prepare(
     people = hash_subjects(columns, contract)
     subjects = None if people is None else people[found.order]
     columns = {name: columns.pop(name)[found.order] for name in names}
+    sides = found.sides
+    del found  # 16 bytes of each row
     loaded = None
     if source is not None:
         loaded = production_rows.load(
@@ -87,14 +89,14 @@ def prepare(
             salt=salt,
             bad_row_share=bad_row_share,
             quarantine=collected.quarantine,
-            find_sides=None if subjects is None else UploadedPeople(subjects, found.sides).find,
+            find_sides=None if subjects is None else UploadedPeople(subjects, sides).find,
         )
     added = loaded if isinstance(loaded, ProductionRows) else None
     everything = columns if added is None else _join(columns, added.columns)
 
     def store(dataset_id: str) -> dict[str, Json]:
         for index, name in enumerate(keys.SPLITS):
-            rows = found.sides == index
+            rows = sides == index
             part = dataset.to_table(
                 {n: values[rows] for n, values in columns.items()},
                 contract,

@@ -11,7 +11,8 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,19 +25,31 @@ from benchmarks.cluster.worker_processes import ProcessEcs, running
 from benchmarks.folder_bucket import FolderS3
 from domain import keys
 from domain.contract.contract import Contract
+from domain.contract.gate_limits import GateLimits
 from domain.model.bundle import Bundle, digest
 from domain.model.champion import Champion, ModelRef
 from tests.repository import CONTRACT_TOML, ROOT
 from tests.unit.fakes import random_forest
 from tests.unit.patients import csv, patients
+from tests.unit.training_job.evaluation.test_evaluate import FakeTracking
 from training_job.cluster.cluster import Cluster
 from training_job.cluster.engine import Engine
 from training_job.cluster.opening import open_cluster
 from training_job.cluster.tasks import WorkerTasks
-from training_job.dataset.dataset import list_parts
+from training_job.dataset.dataset import Split, list_parts
 from training_job.dataset.partitioned.prepare import prepare
 from training_job.dataset.prepare import prepare as prepare_here
 from training_job.errors import BadInput, Interrupted, OutOfMemory
+from training_job.evaluation.answers.answering import (
+    Answered,
+    AnswerSide,
+    Models,
+    answer_side,
+    answer_side_on,
+)
+from training_job.evaluation.evaluate import RowEngine, evaluate
+from training_job.evaluation.final import Final, fit_final
+from training_job.evaluation.incumbent import Incumbent
 from training_job.model.cluster_fit import ClusterData
 from training_job.scoring.cluster_score import Buckets, score_on
 from training_job.scoring.score_request import ScoreRequest
@@ -69,13 +82,14 @@ class Deadly:
 
         def touch(*arguments: str) -> Any:
             if any(self.key in argument for argument in arguments):
-                self._die()
+                self.die()
             return call(*arguments)
 
         setattr(client, self.operation, touch)
         return bucket
 
-    def _die(self) -> None:
+    def die(self) -> None:
+        """Kill this worker, unless one has died and one is enough."""
         marker = self.folder / "died"
         if self.once and marker.exists():
             return
@@ -88,18 +102,23 @@ class Deadly:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Files to prepare and to score, and a champion."""
-    data, models = (FolderS3(tmp_path).bucket(name) for name in ("data", "models"))
+    data = FolderS3(tmp_path).bucket("data")
     size = len(FRAME) // FILES
     for number in range(FILES):
         part = FRAME[number * size : (number + 1) * size]
         data.put(f"{keys.RAW}{number}.csv", csv(part))
         data.put(f"{keys.SCORING}in/{number}.csv", csv(part.drop(columns="diabetes")))
+    crown(FolderS3(tmp_path).bucket("models"))
+    return tmp_path
+
+
+def crown(models: Bucket) -> None:
+    """Store a model, and let it serve."""
     content = Bundle(CONTRACT, random_forest(CONTRACT, 3, trees=20), 0.3).to_bytes()
     model = ModelRef.of(1, digest(content))
     models.put(model.bundle_key, content)
     champion = Champion.successor(None, model, action="promote", execution="e", now=1)
     models.put(keys.CHAMPION, champion.to_json())
-    return tmp_path
 
 
 def run_prepare(folder: Path, cluster: Cluster | None, open_bucket: Any = None) -> str:
@@ -163,6 +182,133 @@ def test_a_worker_that_dies_in_scoring_changes_nothing(folder: Path) -> None:
     assert (folder / "died").exists()
     assert (len(FRAME), 0) == (scored.rows, scored.refused)
     wait_until_gone(ecs)
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlyIncumbent(Incumbent):
+    """A champion who kills the worker that asks it, after the challenger has answered the rows."""
+
+    deadly: Deadly | None = None
+
+    def predict(self, test: Split) -> Any:
+        """See the class."""
+        assert self.deadly is not None
+        self.deadly.die()
+        return Incumbent.predict(self, test)
+
+
+def answer_and_die(
+    data: Bucket,
+    dataset_id: str,
+    side: str,
+    contract: Contract,
+    models: Models,
+    *,
+    deadly: Deadly,
+    **where: Any,
+) -> Answered:
+    """`answer_side_on`, with the death of a worker amid a part."""
+    champion = models.incumbent
+    mortal = DeadlyIncumbent(champion.etag, champion.champion, champion.bundle, deadly=deadly)
+    models = replace(models, incumbent=mortal)
+    return answer_side_on(data, dataset_id, side, contract, models, **where)
+
+
+class Evaluations:
+    """A dataset of three parts and a model fitted on it, which is evaluated several times."""
+
+    def __init__(self, folder: Path, cluster: Cluster) -> None:
+        self.folder = folder
+        self.open = partial(FolderS3(folder).bucket, "data")
+        self.dataset_id = run_prepare(folder, cluster)
+        params = {"max_depth": 3, "learning_rate": 0.3}
+        self.final = fit_final(self.open(), self.dataset_id, CONTRACT, params, seed=1)
+        self.tracking = FakeTracking()
+        crown(self.models)
+
+    @property
+    def models(self) -> Bucket:
+        """Where the next model is stored."""
+        return FolderS3(self.folder).bucket(f"models-{self.tracking.numbers}")
+
+    def run(self, answer: AnswerSide) -> tuple[dict[str, Any], list[str]]:
+        """The card, and what the step said."""
+
+        def fit(*_: Any, **__: Any) -> Final:
+            return self.final
+
+        said: list[str] = []
+        models = self.models
+        evaluate(
+            contract=CONTRACT,
+            data=self.open(),
+            models=models,
+            tracking=self.tracking,  # type: ignore[arg-type]  # a fake
+            dataset_id=self.dataset_id,
+            params={},
+            execution="evaluate",
+            seed=1,
+            limits=GateLimits(minimum_f1=0.3),
+            say=said.append,
+            open_engine=lambda: nullcontext(RowEngine(fit=fit, answer=answer)),
+        )
+        (card,) = (e.key for e in models.list("") if e.key.endswith("card.json"))
+        stored = models.get(card)
+        assert stored is not None
+        crown(self.models)
+        found: dict[str, Any] = json.loads(stored.data)
+        return found | dict.fromkeys(("registered_at", "version")), said
+
+
+@pytest.fixture
+def without_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plots take seconds, and no worker draws them."""
+    monkeypatch.setattr("training_job.evaluation.evaluate.draw", lambda *_: [])
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("without_plots")
+@pytest.mark.parametrize("amid", [False, True], ids=["as it reads a part", "amid a part"])
+def test_a_worker_that_dies_as_it_answers_test_rows_changes_no_count(
+    folder: Path, amid: bool
+) -> None:
+    with running(2) as (cluster, ecs):
+        evaluations = Evaluations(folder, cluster)
+        deadly = Deadly(folder, "data", "test-00001")
+        answer = partial(answer_side_on, cluster=cluster, open_data=deadly)
+        if amid:
+            where: dict[str, Any] = {"cluster": cluster, "open_data": evaluations.open}
+            answer = partial(answer_and_die, deadly=deadly, **where)
+        there = evaluations.run(answer)
+        assert (folder / "died").exists()
+    wait_until_gone(ecs)
+    assert evaluations.run(answer_side) == there
+    assert sum(there[0]["rows"].values()) == len(FRAME)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("without_plots")
+def test_test_rows_that_kill_every_worker_are_named_and_a_retry_registers_the_model_once(
+    folder: Path,
+) -> None:
+    with running(2) as (cluster, ecs):
+        evaluations = Evaluations(folder, cluster)
+        before = [entry.key for entry in evaluations.models.list("")]
+        where: dict[str, Any] = {"cluster": cluster, "open_data": evaluations.open}
+        deadly = Deadly(folder, "data", "", once=False, whole=False)
+        with pytest.raises(OutOfMemory, match="most likely for lack of memory"):
+            evaluations.run(partial(answer_and_die, deadly=deadly, **where))
+    wait_until_gone(ecs)
+    assert (0, before) == (
+        evaluations.tracking.numbers,
+        [e.key for e in evaluations.models.list("")],
+    )
+    with running(2) as (cluster, ecs):
+        where["cluster"] = cluster
+        retried = evaluations.run(partial(answer_side_on, **where))
+    wait_until_gone(ecs)
+    assert evaluations.tracking.numbers == 1
+    assert evaluations.run(answer_side) == retried
 
 
 @pytest.mark.slow

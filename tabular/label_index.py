@@ -53,9 +53,10 @@ class LabelIndex:
         self._new.append((hashes, observed, received, label.astype(np.int8)))
         self._pending += len(rows)
         if self._pending >= PENDING_ROWS:
-            self._merge()
+            self.settle()
 
-    def _merge(self) -> None:
+    def settle(self) -> None:
+        """Drop the labels that don't count."""
         if not self._new:
             return
         held = (self._hashes, self._observed, self._received, self._label)
@@ -70,7 +71,7 @@ class LabelIndex:
 
     def find(self, texts: pa.ChunkedArray) -> Ordered:
         """The label of each row; UNKNOWN, observed at -1, where there is none."""
-        self._merge()
+        self.settle()
         rows = len(texts)
         observed, received = np.full(rows, -1, np.int64), np.full(rows, -1, np.int64)
         label: Labels = np.full(rows, UNKNOWN, np.int8)
@@ -126,6 +127,8 @@ def read_labels(*, log: LogObjects, start: int, now: int, damage: Damage) -> Lab
         filled["label"] = columns["label"].fill_null(False)
         found.by_id.add(filled, good)
         found.by_reference.add(filled, good)
+    found.by_id.settle()
+    found.by_reference.settle()
     return found
 
 

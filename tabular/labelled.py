@@ -4,13 +4,15 @@ The labels are read first, then the log streams past them once. Memory holds the
 all predictions (for their coverage), and the labelled rows, of which at most `most_rows` are kept.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from adapters.s3 import Listed
 from domain import times
 from domain.contract.contract import Contract
 from domain.contract.feature import Feature
@@ -20,7 +22,7 @@ from domain.model.production import LabelCoverage
 from tabular import rows as log_rows
 from tabular.classification import Floats
 from tabular.coverage import weigh
-from tabular.label_index import read_labels
+from tabular.label_index import LabelIndexes, read_labels
 from tabular.labels import UNKNOWN, Labels
 from tabular.log_objects import Damage, LogObjects, touched_days
 from tabular.models import Models
@@ -61,11 +63,57 @@ class LabelledRows:
 
 
 @dataclass
-class _Collected:
+class LabelledSample:
+    """Rows of the window as they are read: a sample of all, and one of those that have a label."""
+
     everyone: Sample
     labelled: Sample
     other_contract: int = 0
     damage: Damage = field(default_factory=Damage)
+
+    @classmethod
+    def of_parts(cls, parts: Sequence[Self]) -> Self:
+        """What all parts have read, which are left as they are."""
+        found = cls(
+            Sample.of_parts([part.everyone for part in parts]),
+            Sample.of_parts([part.labelled for part in parts]),
+            sum(part.other_contract for part in parts),
+        )
+        for part in parts:
+            found.damage.add(part.damage)
+        return found
+
+    def read(
+        self,
+        entries: Iterable[Listed],
+        labels: LabelIndexes,
+        *,
+        log: LogObjects,
+        models: Models,
+        contract: Contract,
+        start: int,
+        end: int,
+    ) -> None:
+        """Read these objects of the log, of which `list_window` lists all."""
+        grouping = _grouping(contract)
+        for version, rows in read_rows(
+            entries,
+            log=log,
+            models=models,
+            contract=contract,
+            start=start,
+            end=end,
+            damage=self.damage,
+        ):
+            known = labels.find(rows)
+            if not has_features(rows, contract):
+                self.other_contract += int(np.count_nonzero(known != UNKNOWN))
+                continue
+            table = rows.append_column("label", pa.array(known)).append_column(
+                "model_version", pa.repeat(version, rows.num_rows)
+            )
+            self.everyone.add(table.select([*_COVERAGE_COLUMNS, *grouping]))
+            self.labelled.add(table.filter(pc.not_equal(table["label"], UNKNOWN)))
 
 
 def read_labelled(
@@ -83,34 +131,59 @@ def read_labelled(
 
     `contract`: the one under which the rows are wanted.
     """
-    found = _Collected(Sample(coverage_rows), Sample(most_rows))
+    found = LabelledSample(Sample(coverage_rows), Sample(most_rows))
+    labels = find_labels(log, contract, start=start, now=now, damage=found.damage)
+    entries = list_window(log, start, end)
+    found.read(entries, labels, log=log, models=models, contract=contract, start=start, end=end)
+    return weigh_sample(found, contract)
+
+
+def find_labels(
+    log: LogObjects, contract: Contract, *, start: int, now: int, damage: Damage
+) -> LabelIndexes:
+    """The labels that predictions from `start` on may have."""
     # A label by reference may be older than its prediction.
     since = 0 if contract.context_column("reference") else start
-    labels = read_labels(log=log, start=since, now=now, damage=found.damage)
-    grouping = _grouping(contract)
-    for version, rows in stream_rows(
-        log=log, models=models, contract=contract, start=start, end=end, damage=found.damage
-    ):
-        known = labels.find(rows)
-        if not has_features(rows, contract):
-            found.other_contract += int(np.count_nonzero(known != UNKNOWN))
-            continue
-        table = rows.append_column("label", pa.array(known)).append_column(
-            "model_version", pa.repeat(version, rows.num_rows)
-        )
-        found.everyone.add(table.select([*_COVERAGE_COLUMNS, *grouping]))
-        found.labelled.add(table.filter(pc.not_equal(table["label"], UNKNOWN)))
-    return _finish(found, contract)
+    return read_labels(log=log, start=since, now=now, damage=damage)
+
+
+def list_window(log: LogObjects, start: int, end: int) -> Iterator[Listed]:
+    """The objects of the log that may hold predictions of ``[start, end)``."""
+    window = Window(times.from_millis(start), times.from_millis(end))
+    stored = set(log.list_days())  # so that the days of a long window aren't listed one by one
+    days = [day for day in touched_days(window.days()) if day in stored]
+    return log.list_objects(days, since=start)
 
 
 def stream_rows(
     *, log: LogObjects, models: Models, contract: Contract, start: int, end: int, damage: Damage
 ) -> Iterator[tuple[str, pa.Table]]:
-    """Yield ``(version, rows)`` of the window as rows of `contract`.
+    """Yield ``(version, rows)`` of the window as rows of `contract`, see `read_rows`."""
+    return read_rows(
+        list_window(log, start, end),
+        log=log,
+        models=models,
+        contract=contract,
+        start=start,
+        end=end,
+        damage=damage,
+    )
+
+
+def read_rows(
+    entries: Iterable[Listed],
+    *,
+    log: LogObjects,
+    models: Models,
+    contract: Contract,
+    start: int,
+    end: int,
+    damage: Damage,
+) -> Iterator[tuple[str, pa.Table]]:
+    """Yield ``(version, rows)`` of some objects of the log as rows of `contract`.
 
     A version whose own contract lacks a required feature yields rows without any feature.
     """
-    window = Window(times.from_millis(start), times.from_millis(end))
     wanted = (*contract.features, *contract.segment_context)
     columns = frozenset({*log_rows.READ_COLUMNS, *ANSWER, *(f.column for f in wanted)})
 
@@ -119,10 +192,8 @@ def stream_rows(
             return None
         return wanted if _fits(models, version, contract) else ()
 
-    stored = set(log.list_days())  # so that the days of a long window aren't listed one by one
-    days = [day for day in touched_days(window.days()) if day in stored]
     for version, table in log_rows.read_usable(
-        log.read_batches(log.list_objects(days, since=start), damage, columns=columns),
+        log.read_batches(entries, damage, columns=columns),
         start=start,
         end=end,
         features=features,
@@ -162,7 +233,8 @@ def _fits(models: Models, version: str, contract: Contract) -> bool:
     )
 
 
-def _finish(found: _Collected, contract: Contract) -> LabelledRows:
+def weigh_sample(found: LabelledSample, contract: Contract) -> LabelledRows:
+    """The sampled rows that have a label, weighted by the coverage in the sample of all."""
     predictions = found.everyone.logged
     if not found.labelled.logged:
         nothing = LabelCoverage(predictions=predictions, labelled=0, positives=0, share=0.0)

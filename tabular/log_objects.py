@@ -60,6 +60,11 @@ class Damage:
     malformed: Counter[str] = field(default_factory=Counter)
     unreadable: Counter[str] = field(default_factory=Counter)
 
+    def add(self, other: "Damage") -> None:
+        """Count what another one has counted."""
+        self.malformed.update(other.malformed)
+        self.unreadable.update(other.unreadable)
+
 
 def touched_days(days: Iterable[date]) -> list[date]:
     """The partitions to read for a window: its days, one day before and one day after.

@@ -5,7 +5,9 @@ It depends on the rows alone and not on their order. All copies of a row have th
 sample holds all of them or none, and copies are removed exactly.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +44,18 @@ class Sample:
         self._cutoff = SAMPLE_KEYS
         self._tables: list[pa.Table] = []
         self._held = 0
+
+    @classmethod
+    def of_parts(cls, parts: Sequence[Self]) -> Self:
+        """The sample of all parts' rows; the parts have one limit, and stay as they are."""
+        found = cls(parts[0].limit)
+        for part in parts:
+            found._count(part._per_key)
+        found._cutoff = min(part._cutoff for part in parts)
+        found._hold([table for part in parts for table in part._tables])
+        if found._held > found.limit:
+            found._trim()
+        return found
 
     def add(self, rows: pa.Table) -> None:
         """Count all rows, and keep those that belong to the sample."""

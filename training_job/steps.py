@@ -158,9 +158,17 @@ def _prepare(context: Context) -> Prepared:
 
         return run(**options)
     from training_job.dataset.partitioned.prepare import prepare as run_parts
+    from training_job.dataset.partitioned.production import read_labelled_on
 
+    settings = context.settings
+    data, models, log = (
+        partial(open_bucket, name)
+        for name in (settings.data_bucket, settings.models_bucket, settings.predictions_bucket)
+    )
     with _open_cluster(context) as cluster:
-        data = partial(open_bucket, context.settings.data_bucket)
+        if source := options["source"]:
+            reading = partial(read_labelled_on, cluster=cluster, open_log=log, open_models=models)
+            options["source"] = replace(source, read_rows=reading)
         return run_parts(**options, cluster=cluster, open_bucket=data)
 
 

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 
@@ -28,8 +29,13 @@ from domain.contract.contract import Contract
 from domain.contract.gate_limits import GateLimits
 from domain.model.bundle import Bundle, digest
 from domain.model.champion import Champion, ModelRef
+from tabular.labelled import read_labelled
+from tabular.log_objects import LogObjects
+from tabular.models import Models as LogModels
 from tests.repository import CONTRACT_TOML, ROOT
 from tests.unit.fakes import random_forest
+from tests.unit.labelled_log import END, ROWS, START, Story
+from tests.unit.monitoring import log, records
 from tests.unit.patients import csv, patients
 from tests.unit.training_job.evaluation.test_evaluate import FakeTracking
 from training_job.cluster.cluster import Cluster
@@ -38,6 +44,7 @@ from training_job.cluster.opening import open_cluster
 from training_job.cluster.tasks import WorkerTasks
 from training_job.dataset.dataset import Split, list_parts
 from training_job.dataset.partitioned.prepare import prepare
+from training_job.dataset.partitioned.production import read_labelled_on
 from training_job.dataset.prepare import prepare as prepare_here
 from training_job.errors import BadInput, Interrupted, OutOfMemory
 from training_job.evaluation.answers.answering import (
@@ -80,10 +87,10 @@ class Deadly:
         client: Any = bucket.client
         call = getattr(client, self.operation)
 
-        def touch(*arguments: str) -> Any:
-            if any(self.key in argument for argument in arguments):
+        def touch(*arguments: str, **named: str) -> Any:
+            if any(self.key in argument for argument in (*arguments, *named.values())):
                 self.die()
-            return call(*arguments)
+            return call(*arguments, **named)
 
         setattr(client, self.operation, touch)
         return bucket
@@ -156,6 +163,28 @@ def test_a_worker_that_dies_in_prepare_changes_nothing(
         assert run_prepare(folder, None) == run_prepare(folder, cluster, deadly)
         assert (folder / "died").exists()
     wait_until_gone(ecs)
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_as_it_reads_the_log_counts_no_prediction_twice(tmp_path: Path) -> None:
+    opened = partial(FolderS3(tmp_path).bucket, "data")
+    story = Story(opened(), CONTRACT)
+    story.label(np.arange(ROWS) % 2 == 0)
+    table = records(story.frame, CONTRACT, version=story.version, at=START)
+    for number in range(FILES):
+        log(opened(), table.slice(number * 1_000, 1_000), name=f"part-{number}")
+    options: dict[str, Any] = {"log": LogObjects(opened()), "models": LogModels(opened())}
+    options |= {"contract": CONTRACT, "start": START, "end": END, "now": END}
+    deadly = Deadly(tmp_path, "data", "part-2", "get_object")
+    with running(2) as (cluster, ecs):
+        where: dict[str, Any] = {"open_log": deadly, "open_models": opened}
+        there = read_labelled_on(**options, cluster=cluster, **where)
+        assert (tmp_path / "died").exists()
+    wait_until_gone(ecs)
+    here = read_labelled(**options)
+    assert here.table.equals(there.table)
+    assert here.coverage == there.coverage
+    assert here.coverage.labelled == ROWS // 2
 
 
 @pytest.mark.slow

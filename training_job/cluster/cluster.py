@@ -68,12 +68,20 @@ class Cluster:
         return found
 
     def map(
-        self, function: Callable[..., Any], *places: Sequence[Any], **options: Any
+        self,
+        function: Callable[..., Any],
+        *places: Sequence[Any],
+        priority: int = 0,
+        **options: Any,
     ) -> list[Future[Any]]:
-        """Apply a function on the workers, once per place; a place may be an earlier future."""
+        """Apply a function on the workers, once per place; a place may be an earlier future.
+
+        Work of a higher `priority` goes first; otherwise what was asked for earlier does.
+        """
         found: list[Future[Any]] = self.client.map(
             partial(function, **options),  # Dask loses track of large keyword arguments
             *places,
+            priority=priority,
             pure=False,
         )
         return found

@@ -59,6 +59,7 @@ class Source:
     """Where production rows come from: predictions of ``[start, end)``, labelled by `now`.
 
     Times in UTC milliseconds. `test_share`: of the rows, the newest so many are for testing.
+    `read_rows`: `read_labelled`, or another function of the same arguments.
     """
 
     log: LogObjects
@@ -67,10 +68,11 @@ class Source:
     end: int
     now: int
     test_share: float
+    read_rows: Callable[..., LabelledRows] = read_labelled
 
     def read(self, contract: Contract) -> LabelledRows:
         """The labelled predictions, and what is known of the others."""
-        return read_labelled(
+        return self.read_rows(
             log=self.log,
             models=self.models,
             contract=contract,

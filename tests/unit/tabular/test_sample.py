@@ -1,6 +1,7 @@
 """The sample of a window: bounded, and the same whatever the order of reading."""
 
 import pyarrow as pa
+import pytest
 
 from domain.contract.records import sample_key
 from tabular.sample import Sample
@@ -55,3 +56,19 @@ def test_a_sample_that_fits_is_everything() -> None:
     sample = Sample(1_000)
     sample.add(_rows(1_000))
     assert (1_000, 1.0) == (sample.finish().table.num_rows, sample.finish().share)
+
+
+@pytest.mark.parametrize("limit", [2_000, 20_000])
+@pytest.mark.parametrize("one_key", [False, True])
+def test_samples_of_parts_add_up_to_the_sample_of_all_rows(limit: int, one_key: bool) -> None:
+    tables = [_rows(700, first=first) for first in range(0, 14_000, 700)]
+    if one_key:
+        tables = [table.set_column(2, "sample_key", pa.array([7] * 700)) for table in tables]
+    whole, parts = Sample(limit), [Sample(limit) for _ in range(3)]
+    for number, table in enumerate(tables):
+        whole.add(table)
+        parts[number % 3].add(table)
+    before = [part.finish() for part in parts]
+    joined = Sample.of_parts([Sample.of_parts(parts[:2]), Sample(limit), parts[2]])
+    assert whole.finish() == joined.finish()
+    assert before == [part.finish() for part in parts]

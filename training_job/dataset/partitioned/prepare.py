@@ -38,8 +38,11 @@ from training_job.dataset.partitioned.ranges import (
     store_range,
 )
 from training_job.dataset.partitioned.reading import (
+    MAXIMUM_RANGES,
+    RANGE_BYTES,
     FileReport,
     OpenBucket,
+    choose_size,
     group_files,
     read_files,
 )
@@ -55,14 +58,6 @@ from training_job.dataset.repeats import Overlaps
 from training_job.dataset.row_weights import WeightSums
 from training_job.dataset.time_split import Observed
 from training_job.dataset.validation import Columns
-
-RANGE_BYTES = 64 * 1024 * 1024
-"""So many bytes of raw files are read at a time, and become one range of rows."""
-MAXIMUM_RANGES = 256
-"""More ranges than workers, and so many groups of files, would cost the scheduler too much time:
-each pair of them is a piece of rows."""
-GROUPS_PER_WORKER = 4
-"""With at least so many groups of files, workers end reading at about the same time."""
 
 
 def prepare(
@@ -83,7 +78,7 @@ def prepare(
     listed, ignored = list_raw(bucket, raw_prefix, say)
     ranges = ranges or choose_ranges(listed, cluster.workers)
     say(f"{len(listed)} files in {ranges} ranges of rows on {cluster.workers} workers")
-    groups = list(group_files(listed, _choose_size(listed, cluster.workers)))
+    groups = list(group_files(listed, choose_size(listed, cluster.workers)))
     read = cluster.map(partial(read_files, open_bucket), groups, contract=contract, ranges=ranges)
     pieces = _exchange(cluster, read, ranges)
     told = cluster.map(itemgetter(1), read)
@@ -157,12 +152,6 @@ def choose_ranges(listed: Sequence[Listed], workers: int) -> int:
     """At least one range per worker."""
     wanted = -(-sum(entry.size for entry in listed) // RANGE_BYTES)
     return max(workers, min(wanted, MAXIMUM_RANGES), 1)
-
-
-def _choose_size(listed: Sequence[Listed], workers: int) -> int:
-    """Bytes of the files that are read at a time."""
-    total = sum(entry.size for entry in listed)
-    return max(min(RANGE_BYTES, total // (GROUPS_PER_WORKER * workers)), total // MAXIMUM_RANGES)
 
 
 def _exchange(cluster: Cluster, cut: Sequence[Future[Any]], ranges: int) -> list[list[Future[Any]]]:

@@ -1,7 +1,8 @@
 """Read and check some raw files on a worker, and cut their rows by ranges of their keys."""
 
+import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +17,14 @@ from training_job.errors import BadData
 
 OpenBucket = Callable[[], Bucket]
 """Makes a client on the worker, since a client can't be sent there."""
+
+RANGE_BYTES = 64 * 1024 * 1024
+"""So many bytes of raw files are read at a time, and become one range of rows."""
+MAXIMUM_RANGES = 256
+"""More ranges than workers, and so many groups of files, would cost the scheduler too much time:
+each pair of them is a piece of rows."""
+GROUPS_PER_WORKER = 4
+"""With at least so many groups of files, workers end reading at about the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +54,31 @@ class FileReport:
     filled: frozenset[str] = frozenset()
 
 
-def group_files(listed: Sequence[Listed], size: int) -> Iterator[Sequence[RawFile]]:
+def choose_size(listed: Sequence[Listed], workers: int) -> int:
+    """Bytes of the files that are read at a time."""
+    total = sum(entry.size for entry in listed)
+    return max(min(RANGE_BYTES, total // (GROUPS_PER_WORKER * workers)), total // MAXIMUM_RANGES)
+
+
+def group(listed: Iterable[Listed], size: int) -> Iterator[list[Listed]]:
     """Files in their order, of about so many bytes together; a file is never divided."""
-    alike = Counter(entry.size for entry in listed)
-    group: list[RawFile] = []
-    held = 0
-    for index, entry in enumerate(listed):
-        group.append(RawFile(index, entry.key, alike[entry.size] > 1))
-        held += entry.size
-        if held >= size:
-            yield group
-            group, held = [], 0
-    if group:
-        yield group
+    held: list[Listed] = []
+    total = 0
+    for entry in listed:
+        held.append(entry)
+        total += entry.size
+        if total >= size:
+            yield held
+            held, total = [], 0
+    if held:
+        yield held
+
+
+def group_files(listed: Sequence[Listed], size: int) -> Iterator[Sequence[RawFile]]:
+    """See `group`."""
+    alike, index = Counter(entry.size for entry in listed), itertools.count()
+    for files in group(listed, size):
+        yield [RawFile(next(index), entry.key, alike[entry.size] > 1) for entry in files]
 
 
 def read_files(

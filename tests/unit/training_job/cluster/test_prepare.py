@@ -3,6 +3,7 @@
 import io
 import itertools
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from tests.unit.patients import csv, patients
 from training_job.cluster.cluster import Cluster
 from training_job.dataset.dataset import Split, opened
 from training_job.dataset.partitioned.prepare import prepare as prepare_parts
+from training_job.dataset.partitioned.production import read_labelled_on
 from training_job.dataset.prepare import prepare
 from training_job.dataset.production_rows import Source
 from training_job.errors import BadData
@@ -270,6 +272,8 @@ def test_labelled_predictions_join_the_parts_as_on_one_machine(
     whole = {
         side: Split.download(moto_bucket, one.dataset_id, side, contract).table for side in sides
     }
+    reading = partial(read_labelled_on, cluster=cluster, open_log=_open, open_models=_open)
+    options["source"] = replace(source, read_rows=reading)
     other = prepare_parts(**options, cluster=cluster, open_bucket=_open, ranges=3)
     assert one == other
     for side, table in whole.items():

@@ -21,7 +21,7 @@ from botocore.exceptions import (
     ResponseStreamingError,
 )
 
-from adapters.aws import error_code
+from adapters.aws import CUT_OFF, error_code
 from domain.errors import DomainError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 READS = 3
-"""How often an object is read when its content arrives incomplete or altered."""
+"""How often an object is read when an answer arrives incomplete or altered."""
 WRITES = 8
 """How often a conditional write is sent while S3 answers 409, which asks for a repetition."""
 UPDATES = 20
@@ -41,7 +41,7 @@ PAUSE_SECONDS = 0.05
 _MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
 _OTHER_STATE = frozenset({"PreconditionFailed", "412"})
 _REPEAT = frozenset({"ConditionalRequestConflict", "OperationAborted", "409"})
-_ALTERED = (FlexibleChecksumError, IncompleteReadError, ResponseStreamingError)
+_ALTERED = (FlexibleChecksumError, IncompleteReadError, ResponseStreamingError, *CUT_OFF)
 
 
 class Conflict(Exception):
@@ -128,12 +128,11 @@ class Bucket:
         for attempt in range(READS):
             try:
                 answer = self.client.get_object(Bucket=self.name, Key=key, **conditions)  # type: ignore[arg-type]  # conditions are header texts
+                return Stored(_drain(answer["Body"], limit), answer["ETag"])
             except ClientError as error:
                 if error_code(error) in _MISSING:
                     return None
                 raise
-            try:
-                return Stored(_drain(answer["Body"], limit), answer["ETag"])
             except _ALTERED:
                 if attempt == READS - 1:
                     raise

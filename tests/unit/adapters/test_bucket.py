@@ -10,7 +10,9 @@ from botocore.exceptions import (
     HTTPClientError,
     IncompleteReadError,
 )
+from botocore.parsers import ResponseParserError
 from botocore.response import StreamingBody
+from urllib3.exceptions import ProtocolError
 
 from adapters import s3
 from adapters.s3 import READS, UPDATES, WRITES, Bucket, Conflict
@@ -68,6 +70,26 @@ def test_a_content_that_always_breaks_off_is_an_error_and_never_half_an_object(
     _cut(moto_bucket, READS)
     with pytest.raises(IncompleteReadError):
         moto_bucket.get(KEY, limit=20_000)
+
+
+@pytest.mark.parametrize(
+    "error", [ProtocolError("broken within the body of a 404"), ResponseParserError("no XML")]
+)
+def test_an_answer_that_breaks_off_within_an_error_is_asked_for_again(
+    moto_bucket: Bucket, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    get, broken = moto_bucket.client.get_object, [error] * (READS - 1)
+
+    def break_off(**arguments: Any) -> Any:
+        if broken:
+            raise broken.pop()
+        return get(**arguments)
+
+    monkeypatch.setattr(moto_bucket.client, "get_object", break_off)
+    assert moto_bucket.get(KEY) is None
+    broken += [error] * READS
+    with pytest.raises(type(error)):
+        moto_bucket.get(KEY)
 
 
 def test_beyond_the_limit_nothing_is_read(moto_bucket: Bucket) -> None:

@@ -16,6 +16,7 @@ from botocore.exceptions import (
     HTTPClientError,
     IncompleteReadError,
 )
+from botocore.loaders import Loader
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import ProtocolError
 
@@ -73,7 +74,8 @@ class LeanClients:
     """Clients for functions behind API Gateway, which waits 29 seconds and no longer.
 
     They lack what boto3 adds (`upload_file`, `download_file`, resources). Importing boto3 takes as
-    long again as botocore, and adds to each cold start.
+    long again as botocore, and adds to each cold start. Nor does botocore look through the folders
+    of its 400 services for these two.
     """
 
     READ_SECONDS: ClassVar = {"s3": 2.5, "firehose": 8.0}
@@ -85,12 +87,21 @@ class LeanClients:
 
     def __init__(self) -> None:
         self._session = botocore.session.get_session()
+        self._session.register_component("data_loader", _KnownServices())
 
     def client(self, service: Literal["s3", "firehose"]) -> Any:
         """Create a client that gives up in time."""
         seconds, attempts = self.READ_SECONDS[service], self.ATTEMPTS[service]
         config = _config(service, self.CONNECT_SECONDS, seconds, attempts, connections=10)
         return self._session.create_client(service, config=config)
+
+
+class _KnownServices(Loader):
+    """Loads botocore's descriptions of the services that `LeanClients` makes clients for."""
+
+    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - botocore's name
+        """Return their names, without a search."""
+        return list(LeanClients.READ_SECONDS)
 
 
 def _config(

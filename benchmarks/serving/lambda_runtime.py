@@ -45,7 +45,10 @@ class Function:
 
 @contextmanager
 def running(handler: str, environ: Mapping[str, str]) -> Iterator[Function]:
-    """Start a fresh environment of the function. It may be invoked while it is still starting."""
+    """Start a fresh environment of the function. It may be invoked while it is still starting.
+
+    `environ`: with LAMBDA_TASK_ROOT, the folder of the function's code.
+    """
     function = Function()
 
     class RuntimeApi(Handler):
@@ -77,6 +80,7 @@ def running(handler: str, environ: Mapping[str, str]) -> Iterator[Function]:
         function.began = time.perf_counter()
         function.process = subprocess.Popen(
             [sys.executable, "-m", "awslambdaric", handler],
+            cwd=env["LAMBDA_TASK_ROOT"],
             env=env,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -7,7 +7,6 @@ The text of a contract is read by entry points; this module only parses it.
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -61,6 +60,8 @@ class Contract:
     @classmethod
     def parse(cls, text: str) -> "Contract":
         """Read a contract from TOML; raises BadContract naming every problem at once."""
+        import tomllib  # here, because the predictor starts without it
+
         try:
             document = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:

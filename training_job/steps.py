@@ -160,11 +160,7 @@ def _prepare(context: Context) -> Prepared:
     from training_job.dataset.partitioned.prepare import prepare as run_parts
     from training_job.dataset.partitioned.production import read_labelled_on
 
-    settings = context.settings
-    data, models, log = (
-        partial(open_bucket, name)
-        for name in (settings.data_bucket, settings.models_bucket, settings.predictions_bucket)
-    )
+    data, models, log = _open_on_workers(context)
     with _open_cluster(context) as cluster:
         if source := options["source"]:
             reading = partial(read_labelled_on, cluster=cluster, open_log=log, open_models=models)
@@ -189,6 +185,13 @@ def _open_cluster(context: Context) -> "AbstractContextManager[Cluster]":
         processes=max(settings.processes, 1),
     )
     return open_cluster(context.engine, tasks, context.say)
+
+
+def _open_on_workers(context: Context) -> list[Callable[[], Bucket]]:
+    """What opens the buckets of data, models and predictions on a worker."""
+    settings = context.settings
+    names = (settings.data_bucket, settings.models_bucket, settings.predictions_bucket)
+    return [partial(open_bucket, name) for name in names]
 
 
 def _choose_production(context: Context) -> "Source | None":
@@ -304,12 +307,15 @@ def _evaluate_on_cluster(context: Context) -> "Iterator[RowEngine]":
     from training_job.evaluation.answers.answering import answer_side_on
     from training_job.evaluation.evaluate import RowEngine
     from training_job.evaluation.final import fit_final_on
+    from training_job.evaluation.replay import sample_requests_on
 
+    data, models, log = _open_on_workers(context)
     with _open_cluster(context) as cluster:
-        data = partial(open_bucket, context.settings.data_bucket)
         options: Any = {"cluster": cluster, "open_data": data}
         yield RowEngine(
-            fit=partial(fit_final_on, **options), answer=partial(answer_side_on, **options)
+            fit=partial(fit_final_on, **options),
+            answer=partial(answer_side_on, **options),
+            sample=partial(sample_requests_on, cluster=cluster, open_log=log, open_models=models),
         )
 
 

@@ -23,6 +23,8 @@ T = TypeVar("T")
 IDLE_SECONDS = 60.0
 """How long the step waits while no worker is left; a new one may come."""
 POLL_SECONDS = 2.0
+JOIN_FIRST = 1
+"""Priority of joining answers; all other work has 0."""
 LOST = (
     "The cluster was lost: its scheduler can't be reached any more. Nothing half-made counts; start"
     " the step again."
@@ -86,6 +88,19 @@ class Cluster:
         )
         return found
 
+    def reduce(
+        self, join: Callable[[Sequence[Any]], Any], parts: Sequence[Future[Any]]
+    ) -> list[Future[Any]]:
+        """Join answers two by two, until one is left, or none of none.
+
+        Joining goes before other work, since it frees memory.
+        """
+        left = list(parts)
+        while len(left) > 1:
+            pairs = self.map(_join_two, left[:-1:2], left[1::2], priority=JOIN_FIRST, join=join)
+            left = [*pairs, *left[2 * len(pairs) :]]
+        return left
+
     def spread(self, work: Callable[[Any], Any], places: Sequence[Any]) -> list[Future[Any]]:
         """Apply a function to each place on the workers in turn; a place may hold futures."""
         workers = sorted(self.addresses)
@@ -140,6 +155,10 @@ class Cluster:
         except (FutureTimeout, TimeoutError):
             return [], futures
         return list(found.done), list(found.not_done)
+
+
+def _join_two(one: Any, other: Any, *, join: Callable[[Sequence[Any]], Any]) -> Any:
+    return join([one, other])
 
 
 @contextmanager

@@ -41,7 +41,12 @@ from training_job.evaluation.plots import EXPLAINED_ROWS, PlotData, draw
 from training_job.evaluation.recent import hear
 from training_job.evaluation.reference import draw_sample, make_reference
 from training_job.evaluation.release import store
-from training_job.evaluation.replay import LoggedRequests, replay
+from training_job.evaluation.replay import (
+    LoggedRequests,
+    SampleRequests,
+    replay,
+    sample_requests,
+)
 from training_job.evaluation.typical import find_typical
 from training_job.evaluation.verdict import evaluate_against
 from training_job.model.encoding import encode
@@ -52,10 +57,11 @@ from training_job.search import history
 
 @dataclass(frozen=True, slots=True)
 class RowEngine:
-    """What computes over all rows of a dataset."""
+    """What computes over all rows of a dataset, and over the log."""
 
     fit: FitFinal = fit_final
     answer: AnswerSide = answer_side
+    sample: SampleRequests = sample_requests
 
 
 OpenEngine = Callable[[], AbstractContextManager[RowEngine]]
@@ -97,6 +103,8 @@ def evaluate(
         incumbent = Incumbent.read(models, contract)
         both = Models(bundle, fitted.booster, incumbent)
         answered = engine.answer(data, dataset_id, "test", contract, both)
+        replayable = requests is not None and incumbent.champion is not None
+        sampled = engine.sample(requests, contract) if replayable else None
     say(f"the exported scorer agrees with XGBoost on {answered.compared:,} rows")
     answers = answered.answers
 
@@ -123,8 +131,8 @@ def evaluate(
             seed=seed,
         )
     replayed = None
-    if requests is not None:
-        replayed = replay(requests, contract, incumbent, score=score, threshold=fitted.threshold)
+    if sampled is not None:
+        replayed = replay(sampled, contract, incumbent, score=score, threshold=fitted.threshold)
     evaluation = evaluate_against(
         incumbent,
         answers,

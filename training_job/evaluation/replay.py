@@ -1,33 +1,42 @@
 """Replay: the challenger answers a sample of the logged requests, whether they have labels or not.
 
-The log is streamed once. A sample by `sample_key` bounds the memory and the scoring, whatever the
-number of requests; each request is in it once.
+The log is streamed once, on one machine or by the workers of a cluster. A sample by `sample_key`
+bounds the memory and the scoring, whatever the number of requests; each request is in it once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from adapters.s3 import Bucket, Listed
 from domain.contract.contract import Contract
 from domain.contract.feature import OTHER
 from domain.drift.disclosure import choose_suppressed
 from domain.model.replay import Replay, ReplayedGroup
 from tabular.classification import Bools, Floats
-from tabular.labelled import has_features, stream_rows
+from tabular.labelled import has_features, list_window, read_rows
 from tabular.log_objects import Damage, LogObjects
 from tabular.models import Models
 from tabular.sample import Sample
 from tabular.segments import segment_masks
 from training_job.dataset.dataset import Split
+from training_job.dataset.partitioned.reading import choose_size, group
 from training_job.evaluation.incumbent import Incumbent
+
+if TYPE_CHECKING:
+    from training_job.cluster.cluster import Cluster
 
 SAMPLE_ROWS = 100_000
 """So many requests show a share of changed answers to within 0.3 %."""
 
 Score = Callable[[Split], Floats]
+
+
+OpenBucket = Callable[[], Bucket]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,40 +48,107 @@ class LoggedRequests:
     start: int
     end: int
 
-    def sample(self, contract: Contract, most_rows: int) -> tuple[pa.Table, int]:
-        """``(sampled requests by the log's own names, how many there are)``."""
-        sample = Sample(most_rows)
-        for version, rows in stream_rows(
-            log=self.log,
-            models=self.models,
-            contract=contract,
-            start=self.start,
-            end=self.end,
-            damage=Damage(),
-        ):
-            if has_features(rows, contract):
-                sample.add(rows.append_column("model_version", pa.repeat(version, rows.num_rows)))
-        return (sample.finish().table, sample.logged) if sample.logged else (pa.table({}), 0)
+
+@dataclass(frozen=True, slots=True)
+class SampledRequests:
+    """Some requests of ``[start, end)``, by the log's own names. `logged`: how many there are."""
+
+    start: int
+    end: int
+    table: pa.Table
+    logged: int
+
+    @classmethod
+    def of(cls, requests: LoggedRequests, sample: Sample) -> Self:
+        """Finish the sample of these requests."""
+        table = sample.finish().table if sample.logged else pa.table({})
+        return cls(requests.start, requests.end, table, sample.logged)
+
+
+SampleRequests = Callable[..., SampledRequests]
+"""`sample_requests`, or another function of the same arguments."""
+
+
+def sample_requests(
+    requests: LoggedRequests, contract: Contract, *, most_rows: int = SAMPLE_ROWS
+) -> SampledRequests:
+    """Stream the log once."""
+    entries = list_window(requests.log, requests.start, requests.end)
+    return SampledRequests.of(requests, _sample(entries, requests, contract, most_rows))
+
+
+def sample_requests_on(
+    requests: LoggedRequests,
+    contract: Contract,
+    *,
+    cluster: "Cluster",
+    open_log: OpenBucket,
+    open_models: OpenBucket,
+    most_rows: int = SAMPLE_ROWS,
+) -> SampledRequests:
+    """The same on a cluster; `open_log` and `open_models` make clients on a worker."""
+    listed = list(list_window(requests.log, requests.start, requests.end))
+    parts = cluster.map(
+        sample_objects,
+        list(group(listed, choose_size(listed, cluster.workers))),
+        contract=contract,
+        window=(requests.start, requests.end),
+        most_rows=most_rows,
+        open_log=open_log,
+        open_models=open_models,
+    )
+    found = cluster.results(cluster.reduce(Sample.of_parts, parts))
+    return SampledRequests.of(requests, Sample.of_parts([Sample(most_rows), *found]))
+
+
+def sample_objects(
+    entries: Sequence[Listed],
+    *,
+    contract: Contract,
+    window: tuple[int, int],
+    most_rows: int,
+    open_log: OpenBucket,
+    open_models: OpenBucket,
+) -> Sample:
+    """On a worker: the sample of some objects of the log."""
+    requests = LoggedRequests(LogObjects(open_log()), Models(open_models()), *window)
+    return _sample(entries, requests, contract, most_rows)
+
+
+def _sample(
+    entries: Iterable[Listed], requests: LoggedRequests, contract: Contract, most_rows: int
+) -> Sample:
+    sample = Sample(most_rows)
+    for version, rows in read_rows(
+        entries,
+        log=requests.log,
+        models=requests.models,
+        contract=contract,
+        start=requests.start,
+        end=requests.end,
+        damage=Damage(),
+    ):
+        if has_features(rows, contract):
+            sample.add(rows.append_column("model_version", pa.repeat(version, rows.num_rows)))
+    return sample
 
 
 def replay(
-    requests: LoggedRequests,
+    requests: SampledRequests,
     contract: Contract,
     incumbent: Incumbent,
     *,
     score: Score,
     threshold: float,
-    most_rows: int = SAMPLE_ROWS,
 ) -> Replay | None:
     """Compare the challenger's answers, by its `score` and `threshold`, with the champion's.
 
     Requests that another version answered are answered by the champion's bundle. None without a
     champion, or a request that it has an answer to.
     """
-    logged, count = requests.sample(contract, most_rows)
-    if not count or incumbent.champion is None:
+    if not requests.logged or incumbent.champion is None:
         return None
-    rows = _keep_valid(_rename(logged, contract), contract)
+    rows = _keep_valid(_rename(requests.table, contract), contract)
     before, scores_before = _read_answers(rows)
     own = np.asarray(rows.table["model_version"].to_numpy() == incumbent.version, bool)
     if incumbent.bundle is not None and not own.all():
@@ -96,7 +172,7 @@ def replay(
     return Replay(
         start=requests.start,
         end=requests.end,
-        logged=count,
+        logged=requests.logged,
         rows=whole.rows,
         changed=whole.changed,
         to_positive=whole.to_positive,

@@ -25,9 +25,6 @@ from tabular.sample import Sample
 from training_job.cluster.cluster import Cluster
 from training_job.dataset.partitioned.reading import OpenBucket, choose_size, group
 
-JOIN_FIRST = 1
-"""Priority of adding samples up: it frees memory, so no further objects are read before it."""
-
 
 def read_labelled_on(
     *,
@@ -64,12 +61,11 @@ def read_labelled_on(
         open_log=open_log,
         open_models=open_models,
     )
-    while len(parts) > 1:
-        pairs = cluster.map(join, parts[:-1:2], parts[1::2], priority=JOIN_FIRST)
-        parts = [*pairs, *parts[2 * len(pairs) :]]
+    joined = cluster.reduce(LabelledSample.of_parts, parts)
     (damage,) = cluster.results(damages)
     unread = LabelledSample(Sample(coverage_rows), Sample(most_rows), damage=damage)
-    return weigh_sample(LabelledSample.of_parts([unread, *cluster.results(parts)]), contract)
+    found = cluster.results(joined)
+    return weigh_sample(LabelledSample.of_parts([unread, *found]), contract)
 
 
 def find_labels_on_worker(
@@ -105,8 +101,3 @@ def read_objects(
         end=window[1],
     )
     return found
-
-
-def join(one: LabelledSample, other: LabelledSample) -> LabelledSample:
-    """On a worker: what both have read."""
-    return LabelledSample.of_parts([one, other])

@@ -1,4 +1,4 @@
-"""Production rows that workers read are those of one machine, however the log is shared out."""
+"""What workers read of the log is what one machine reads, however it is shared out."""
 
 import itertools
 import json
@@ -23,6 +23,11 @@ from tests.unit.labelled_log import END, ROWS, START, Story
 from tests.unit.monitoring import DAY, log, records
 from training_job.cluster.cluster import Cluster
 from training_job.dataset.partitioned.production import read_labelled_on
+from training_job.evaluation.replay import (
+    LoggedRequests,
+    sample_requests,
+    sample_requests_on,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,13 @@ def test_any_objects_of_the_log_are_read_as_on_one_machine(
     assert here.damage.unreadable.total() == 1
     assert here.damage.malformed["model_version"] == 30
     assert bool(day.labelled) == bool(here.table.num_rows)
+    requests = LoggedRequests(LogObjects(bucket), Models(bucket), START, END)
+    one = sample_requests(requests, contract, most_rows=most_rows)
+    where: dict[str, Any] = {"cluster": cluster, "open_log": opened, "open_models": opened}
+    other = sample_requests_on(requests, contract, most_rows=most_rows, **where)
+    assert one.table.equals(other.table.combine_chunks())
+    assert (one.logged, one.start, one.end) == (other.logged, other.start, other.end)
+    assert 0 < one.table.num_rows <= most_rows
 
 
 def test_an_empty_log_has_no_production_rows(

@@ -25,7 +25,7 @@ from tests.unit.training_job.evaluation.test_evaluate import PARAMS, STUMPS, Wor
 from training_job.dataset.prepare import prepare
 from training_job.dataset.production_rows import Source
 from training_job.evaluation.incumbent import Incumbent
-from training_job.evaluation.replay import LoggedRequests, replay
+from training_job.evaluation.replay import LoggedRequests, replay, sample_requests
 
 LIMITS = GateLimits(minimum_f1=0.1, maximum_calibration_error=1.0, smallest_gain=0.05)
 ROWS = 8_000
@@ -173,9 +173,10 @@ def test_requests_of_another_version_are_answered_by_the_champions_bundle(stage:
     stage.bucket.put(keys.CHAMPION, stage.pointer)
     stage.log(patients(500, seed=2), other, predicted=False)
     incumbent = Incumbent.read(stage.bucket, stage.contract)
+    sampled = sample_requests(stage.requests, stage.contract, most_rows=4_000)
     found = replay(
-        stage.requests, stage.contract, incumbent, score=incumbent.score,
-        threshold=stage.bundle.threshold, most_rows=4_000,
+        sampled, stage.contract, incumbent, score=incumbent.score,
+        threshold=stage.bundle.threshold,
     )  # fmt: skip
     assert found is not None
     assert found.rows <= 4_000
@@ -187,6 +188,7 @@ def test_without_a_champion_or_a_request_nothing_is_replayed(
 ) -> None:
     nobody = Incumbent()
     options: dict[str, Any] = {"score": lambda _: np.empty(0), "threshold": 0.5}
-    assert replay(stage.requests, contract, nobody, **options) is None
+    assert replay(sample_requests(stage.requests, contract), contract, nobody, **options) is None
     later = replace(stage.requests, start=END + times.DAY_MS, end=END + 2 * times.DAY_MS)
-    assert replay(later, contract, Incumbent.read(moto_bucket, contract), **options) is None
+    nothing, champion = sample_requests(later, contract), Incumbent.read(moto_bucket, contract)
+    assert replay(nothing, contract, champion, **options) is None

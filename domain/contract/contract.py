@@ -63,8 +63,8 @@ class Contract:
         import tomllib  # here, because the predictor starts without it
 
         try:
-            document = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+            document = tomllib.loads(text.removeprefix("\ufeff"))
+        except (ValueError, RecursionError) as error:  # a number may be too long, lists too deep
             raise BadContract(f"The contract is not valid TOML: {error}.") from None
         return cls.from_dict(document)
 

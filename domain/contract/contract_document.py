@@ -170,6 +170,9 @@ def _segments(
         for index, entry in enumerate(_entries(document, "segments", problems))
     )
     named = {feature.name: feature for feature in known}
+    labels = [label for s in segments if s.feature for label in s.labels(named[s.feature])]
+    if len(set(labels)) < len(labels):
+        problems.append("two segments have the same group")
     groups = {s.feature: len(s.labels(named[s.feature])) for s in segments if s.feature}
     if sum(groups.values()) > MOST_GROUPS:
         counted = ", ".join(f"{count:,} of {name}" for name, count in groups.items())

@@ -1,6 +1,7 @@
 """An input column of the contract, and the segments that it defines."""
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from domain.contract.drift_limits import USUAL, DriftLimits
-from domain.contract.file_format import USUAL_MISSING, ColumnFormat
+from domain.contract.file_format import BLANKS, USUAL_MISSING, ColumnFormat, fold_case
 
 Kind = Literal["category", "number", "flag"]
 Value = float | int | str | None
@@ -83,12 +84,15 @@ class Feature:
         """Whether a text that is no category counts as OTHER."""
         if not self.collects_rest or not may_be_new_category(text):
             return False
-        word = text.casefold()
-        return word not in USUAL_MISSING and word not in map(str.casefold, self.in_files.missing)
+        word = fold_case(text.strip(BLANKS))
+        return word not in USUAL_MISSING and word not in map(fold_case, self.in_files.missing)
 
     def _find_category(self, value: Value) -> str:
         """The category of a text, as a file's text would be read."""
         text = str(value)
+        if text in self.categories:
+            return text
+        text = text.strip(BLANKS)
         if text in self.categories:
             return text
         index = index_plain_categories(self.categories).get(to_plain(text))
@@ -144,24 +148,26 @@ def may_be_new_category(text: str) -> bool:
 def to_plain(text: str) -> str:
     """A plain number without the zeros that end its fraction, true and false in lower case.
 
-    Any other text as it is.
+    Of any other text its accented letters as one character each (NFC).
     """
     match = _PLAIN.fullmatch(text)
     if match is None:
-        return text.lower() if text.lower() in TRUTH_VALUES else text
+        is_truth = text.lower() in TRUTH_VALUES
+        return text.lower() if is_truth else unicodedata.normalize("NFC", text)
     whole, fraction = match.groups()
     return f"{whole}.{fraction}" if fraction else whole
 
 
 @lru_cache(maxsize=1_000)
 def index_plain_categories(categories: tuple[str, ...]) -> Mapping[str, int]:
-    """Index by plain number or truth value, where one category alone has it."""
+    """Index by plain number, truth value or NFC, where one category alone has it."""
     plain = [to_plain(category) for category in categories]
     count = Counter(plain)
     return {
         text: index
         for index, text in enumerate(plain)
-        if count[text] == 1 and (_PLAIN.fullmatch(text) or text in TRUTH_VALUES)
+        if count[text] == 1
+        and (_PLAIN.fullmatch(text) or text in TRUTH_VALUES or not text.isascii())
     }
 
 

@@ -17,6 +17,7 @@ from domain.contract.feature import (
     Kind,
     may_be_new_category,
 )
+from domain.contract.file_format import BLANKS
 from domain.contract.file_format_document import (
     COLUMN_KEYS,
     FLAG_KEYS,
@@ -66,23 +67,12 @@ def read_feature(index: int, entry: Any, problems: list[str]) -> Feature:
         monotone = ""
     usual = (-LARGEST, LARGEST) if kind == "number" else (0, 1)
     low, high = entry.get("minimum", usual[0]), entry.get("maximum", usual[1])
-    categories = entry.get("categories", [])
     if not (is_number(low) and is_number(high) and low < high):
         problems.append(f"{where}: minimum must be a number below maximum")
         low, high = 0, 1
-    is_texts = isinstance(categories, list) and all(isinstance(c, str) and c for c in categories)
-    if not is_texts or len(set(categories)) != len(categories):
-        problems.append(f"{where}: categories must be different, non-empty texts")
-        categories = []
-    elif OTHER in categories:
-        problems.append(f"{where}: {OTHER} is no category; other = true collects the rest")
-    elif kind == "category" and len(categories) + (entry.get("other") is True) < 2:
-        problems.append(f"{where}: at least two categories are needed")
-    elif len(categories) > MOST_CATEGORIES:
-        problems.append(
-            f"{where}: {len(categories):,} categories are more than the {MOST_CATEGORIES:,} that a"
-            " feature may have; list the frequent ones and let other = true collect the rest"
-        )
+    elif not -LARGEST <= low < high <= LARGEST:
+        problems.append(f"{where}: minimum and maximum must lie within ±{LARGEST:.3g}")
+    categories = _check_categories(where, entry, kind, problems)
     other = entry.get("other", False)
     if not isinstance(other, bool):
         problems.append(f"{where}: other must be true or false")
@@ -105,6 +95,32 @@ def read_feature(index: int, entry: Any, problems: list[str]) -> Feature:
         drift=read_drift_limits(where, entry.get("drift", {}), problems),
         **read_descriptions(where, entry, problems),
     )
+
+
+def _check_categories(
+    where: str, entry: Mapping[str, Any], kind: Kind, problems: list[str]
+) -> list[str]:
+    """The entry's categories; none after noting that they aren't texts."""
+    categories = entry.get("categories", [])
+    is_texts = isinstance(categories, list) and all(isinstance(c, str) and c for c in categories)
+    if not is_texts or len(set(categories)) != len(categories):
+        problems.append(f"{where}: categories must be different, non-empty texts")
+        categories = []
+    elif any(category != category.strip(BLANKS) for category in categories):
+        problems.append(
+            f"{where}: a category begins or ends with a blank or a character that nobody sees;"
+            " files are read without these"
+        )
+    elif OTHER in categories:
+        problems.append(f"{where}: {OTHER} is no category; other = true collects the rest")
+    elif kind == "category" and len(categories) + (entry.get("other") is True) < 2:
+        problems.append(f"{where}: at least two categories are needed")
+    elif len(categories) > MOST_CATEGORIES:
+        problems.append(
+            f"{where}: {len(categories):,} categories are more than the {MOST_CATEGORIES:,} that a"
+            " feature may have; list the frequent ones and let other = true collect the rest"
+        )
+    return list(categories)
 
 
 def read_descriptions(where: str, entry: Mapping[str, Any], problems: list[str]) -> dict[str, str]:

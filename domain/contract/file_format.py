@@ -3,11 +3,14 @@
 All of it concerns files only. Requests to the API use the contract's own names and values.
 """
 
+import string
+import unicodedata
 from dataclasses import dataclass
 from typing import Literal
 
-Separator = Literal["", ",", ";", "\t", "|"]
-SEPARATORS: tuple[Separator, ...] = (",", ";", "\t", "|")
+SEPARATORS = (",", ";", "\t", "|", "\x01")
+"""Those that are recognised; the last one is Hive's."""
+_NO_SEPARATORS = frozenset(string.ascii_letters + string.digits + '"\r\n\0 +-.')
 Decimal = Literal[".", ","]
 DECIMALS: tuple[Decimal, ...] = (".", ",")
 
@@ -16,6 +19,33 @@ USUAL_MISSING = frozenset(
     {"", "na", "n/a", "#n/a", "#na", "<na>", "nan", "+nan", "-nan", "nat", "null", "\\n"}
 )
 """Texts that tools write for a missing value, in lower case."""
+
+BLANKS = string.whitespace + "".join(
+    map(
+        chr,
+        (
+            *range(0x1C, 0x20),
+            *(0x85, 0xA0, 0xAD, 0x61C, 0x1680, 0x180E, 0x3000, 0xFEFF),
+            *range(0x2000, 0x2010),
+            *range(0x2028, 0x2030),
+            *range(0x205F, 0x2070),
+        ),
+    )
+)
+"""Blanks of every width, and characters that nobody sees: direction and byte order marks, ..."""
+
+
+def fold_case(text: str) -> str:
+    """The text without capitals, in Turkish too, whichever way its accents are written."""
+    folded = unicodedata.normalize("NFC", text).casefold()
+    return folded if folded.isascii() else folded.replace("i\u0307", "i").replace("\u0131", "i")
+
+
+def is_separator(text: object) -> bool:
+    """Whether it may separate fields: one character of ASCII that no number or word has."""
+    return (
+        isinstance(text, str) and len(text) == 1 and text.isascii() and text not in _NO_SEPARATORS
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +70,7 @@ class FileFormat:
     `partition_columns`: columns whose value is in the name of a folder, as in ``gender=Male/``.
     """
 
-    separator: Separator = ""
+    separator: str = ""
     decimal: Decimal = "."
     encoding: str = ""
     partition_columns: tuple[str, ...] = ()

@@ -1,7 +1,9 @@
 """Reading the contract's tables and keys about files; every problem is noted."""
 
+import codecs
 from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from dataclasses import replace
+from typing import Any
 
 from domain.contract.context import Context
 from domain.contract.feature import Feature
@@ -10,10 +12,11 @@ from domain.contract.file_format import (
     SEPARATORS,
     ColumnFormat,
     FileFormat,
-    Separator,
     TrainingColumns,
+    fold_case,
+    is_separator,
 )
-from domain.contract.file_values import parse_number
+from domain.contract.file_values import CodedText, parse_number
 from domain.typed_json import Json
 
 FILE_KEYS = frozenset({"separator", "decimal", "encoding", "partition_columns"})
@@ -44,8 +47,11 @@ def read_file_format(
         return FileFormat()
     problems += [f"[files]: unknown key {key}" for key in sorted(set(entry) - FILE_KEYS)]
     separator = entry.get("separator", "")
-    if separator not in get_args(Separator) or (separator == "" and "separator" in entry):
-        problems.append(f"[files]: separator must be one of {' '.join(map(repr, SEPARATORS))}")
+    if "separator" in entry and not is_separator(separator):
+        usual = " ".join(map(repr, SEPARATORS))
+        problems.append(
+            f"[files]: separator must be one character that no number or word has, such as {usual}"
+        )
         separator = ""
     decimal = entry.get("decimal", ".")
     if decimal not in DECIMALS:
@@ -87,10 +93,12 @@ def find_clashes(
 ) -> list[str]:
     """Words that files and the API would understand differently, and names given twice."""
     problems = []
-    for feature in (*features, *(entry.values for entry in context if entry.values)):
+    labels = Feature(name=target, kind="flag", in_files=form)
+    for feature in (*features, labels, *(entry.values for entry in context if entry.values)):
         missing = feature.in_files.missing
-        if set(missing) & set(feature.categories):
-            problems.append(f"{feature.name}: a word of missing is a category too")
+        if feature.kind != "number" and _find_values(feature, missing):
+            kind = "category" if feature.kind == "category" else "value of the flag"
+            problems.append(f"{feature.name or '[target]'}: a word of missing is a {kind} too")
         numbers = [number for number in map(parse_number, missing) if number is not None]
         if feature.kind == "number" and any(map(feature.accepts, numbers)):
             problems.append(
@@ -103,7 +111,7 @@ def find_clashes(
     problems += [f"{name}: two columns have this source" for name in repeated]
     taken = {*named, *(f.name for f in features), target, *(entry.name for entry in context)}
     for where, name in (("[split]: time", training.time), ("[target]: weight", training.weight)):
-        if name in taken:
+        if name and name in taken:
             problems.append(
                 f"{where} names {name}, which is a column of its own in the contract; it needs"
                 " another column, which no model sees"
@@ -160,14 +168,24 @@ def _words(where: str, key: str, entry: Mapping[str, Any], problems: list[str]) 
     return tuple(word.strip() if isinstance(word, str) else repr(word) for word in words)
 
 
+def _find_values(feature: Feature, words: Sequence[str]) -> list[str]:
+    """Those words that files would read as a category or as 0 or 1, were they not declared."""
+    undeclared = replace(feature, in_files=replace(feature.in_files, missing=()))
+    reader = CodedText(undeclared)
+    codes = range(len(feature.listed) if feature.kind == "category" else 2)
+    return [word for word in words if reader.code(word) in codes]
+
+
 def _clashing_words(where: str, form: ColumnFormat) -> list[str]:
     problems = []
     if bool(form.true) != bool(form.false):
         problems.append(f"{where}: true and false are declared together")
-    seen: dict[str, str] = {}
+    truths = {*map(fold_case, form.true), *map(fold_case, form.false)} & {"true", "false"}
+    seen: dict[str | float, str] = {"true": "true", "false": "false"} if truths else {}
     for key, words in (("true", form.true), ("false", form.false), ("missing", form.missing)):
         for word in words:
-            before = seen.setdefault(word.casefold(), key)
+            number = parse_number(word)
+            before = seen.setdefault(fold_case(word) if number is None else number, key)
             if before != key:
                 problems.append(f"{where}: {before} and {key} share a word")
     return problems
@@ -177,7 +195,8 @@ def _encoding(entry: Mapping[str, Any], problems: list[str]) -> str:
     encoding = entry.get("encoding", "")
     try:
         if "encoding" in entry:
-            "a".encode(encoding)
+            decoder = codecs.getincrementaldecoder(encoding)("surrogateescape")
+            decoder.decode("a,b\r\n".encode(encoding) * 4, final=True)
     except (LookupError, TypeError, ValueError):
         problems.append(
             "[files]: encoding must be one that Python knows, such as utf-8, utf-16 or cp1252"

@@ -12,7 +12,8 @@ value that the API would be sent, so that a row has one meaning wherever it come
 - What the contract declares as missing is missing; after that, the usual texts.
 - Any other text is the category `OTHER`, where the feature collects the rest.
 
-Blanks around a text never count.
+Blanks around a text never count, nor do characters that nobody sees. Accented letters are the same
+as one character and as two, and words of flags and missing values are read without capitals.
 """
 
 import math
@@ -26,7 +27,7 @@ from domain.contract.feature import (
     index_plain_categories,
     to_plain,
 )
-from domain.contract.file_format import USUAL_MISSING, Decimal
+from domain.contract.file_format import BLANKS, USUAL_MISSING, Decimal, fold_case
 
 MISSING = -1
 UNREADABLE = -2
@@ -40,7 +41,7 @@ _NUMBER = re.compile(NUMBER)
 
 def parse_number(text: str, decimal: Decimal = ".") -> float | None:
     """The number that a text is, or None; never NaN, infinite where it is too large."""
-    found = text.strip()
+    found = text.strip(BLANKS)
     if decimal == ",":
         if "." in found:
             return None
@@ -69,7 +70,7 @@ class CodedText:
         self._words: dict[str, int] = {}
         if self._is_flag:
             declared = dict.fromkeys(form.false, 0) | dict.fromkeys(form.true, 1)
-            self._words = TRUTH_VALUES | {w.casefold(): c for w, c in declared.items()}
+            self._words = TRUTH_VALUES | {fold_case(w): c for w, c in declared.items()}
             numbers = {parse_number(word, decimal): code for word, code in declared.items()}
             numbers.pop(None, None)
             self._numbers = numbers or {0.0: 0, 1.0: 1}
@@ -86,8 +87,8 @@ class CodedText:
         """The code, MISSING or UNREADABLE."""
         if not self._is_flag and text in self._words:
             return self._words[text]
-        text = text.strip()
-        word = text.casefold() if self._is_flag else text
+        text = text.strip(BLANKS)
+        word = fold_case(text) if self._is_flag else text
         if word in self._words:
             return self._words[word]
         if text in self._missing:
@@ -117,7 +118,7 @@ class NumberText:
 
     def number(self, text: str) -> float | None:
         """The number, NaN where it is missing, or None where the text is neither."""
-        text = text.strip()
+        text = text.strip(BLANKS)
         if text in self._missing:
             return math.nan
         found = parse_number(text, self.decimal)
@@ -130,12 +131,12 @@ class _MissingWords:
     """The texts that a contract declares as missing; a number is one however it is written."""
 
     def __init__(self, words: tuple[str, ...], decimal: Decimal) -> None:
-        self._words = frozenset(word.casefold() for word in words)
+        self._words = frozenset(map(fold_case, words))
         parsed = (parse_number(word) for word in words)
         self.numbers = frozenset(number for number in parsed if number is not None)
         self._decimal = decimal
 
     def __contains__(self, text: str) -> bool:
-        if text.casefold() in self._words:
+        if fold_case(text) in self._words:
             return True
         return bool(self.numbers) and parse_number(text, self._decimal) in self.numbers

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from domain.contract.context import ROLES, Context, RequestContext, Role
 from domain.contract.contract import Contract
 from domain.contract.feature import LARGEST, OTHER, Feature, may_be_new_category
+from domain.contract.file_format import BLANKS
 from domain.contract.reserved_names import RESERVED_COLUMNS, RESERVED_FIELDS
 
 _NAMES = st.text(string.ascii_letters + "_", min_size=1, max_size=12).filter(
@@ -22,7 +23,7 @@ def features(draw: st.DrawFn, name: str) -> Feature:
     nullable = draw(st.booleans())
     kind = draw(st.sampled_from(["category", "number", "flag"]))
     if kind == "category":
-        text = st.text(min_size=1, max_size=8)
+        text = st.text(min_size=1, max_size=8).filter(lambda t: t == t.strip(BLANKS))
         has_rest = draw(st.booleans())
         text = text.filter(may_be_new_category) if has_rest else text
         groups = draw(st.lists(text, min_size=2 - has_rest, max_size=5, unique=True))

@@ -77,6 +77,8 @@ def read_codes(array: pa.Array, texts: CodedText, categories: int) -> npt.NDArra
     if pa.types.is_nested(array.type):
         missing = array.is_null().to_numpy(zero_copy_only=False)
         return np.where(missing, np.int16(MISSING), np.int16(UNREADABLE))
+    if pa.types.is_float16(array.type):
+        array = pa.array(_as_doubles(array))
     encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
     values = encoded.dictionary
     if pa.types.is_floating(values.type):

@@ -11,7 +11,8 @@ from training_job.dataset.files.headers import count_matches
 
 COMMENT = b"#"
 LONGEST_HEADER = 1024 * 1024
-_SEPARATOR_LINE = re.compile(rb'"?sep=([\x09\x20-\x7e])"?', re.IGNORECASE)
+LINES_SEARCHED = 100
+_SEPARATOR_LINE = re.compile(rb'"?sep=([\x09\x20-\x7e])\1*"?', re.IGNORECASE)
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n|$)")
 
 
@@ -27,6 +28,13 @@ class CsvHeader:
     end: int
     skipped: int
 
+    @property
+    def hides_rows(self) -> bool:
+        """Whether a name that goes on in further lines has rows in it, behind a stray quote."""
+        least = max(len(self.names) - 1, 1)
+        lines = (line for name in self.names for line in name.splitlines()[1:])
+        return any(line.count(self.separator) >= least for line in lines)
+
 
 def find_header(head: bytes, columns: Sequence[FileColumn], separator: str) -> CsvHeader | None:
     """The header in the first bytes of a file, or None where there is none but blank lines.
@@ -40,7 +48,7 @@ def find_header(head: bytes, columns: Sequence[FileColumn], separator: str) -> C
     for line in _LINE.finditer(head):
         start, text = line.start(), line.group().strip()
         named = _SEPARATOR_LINE.fullmatch(line.group().strip(b" \r\n"))
-        is_comment = text.startswith(COMMENT) and not _is_header(head[start:], columns, separator)
+        is_comment = text.startswith(COMMENT) and not _is_header(line.group(), columns, separator)
         if named:
             announced = named.group(1).decode()
         elif text and not is_comment:
@@ -56,6 +64,16 @@ def find_header(head: bytes, columns: Sequence[FileColumn], separator: str) -> C
     return CsvHeader(_without_loose_end(names, row), best, end, skipped)
 
 
+def find_later_header(head: bytes, columns: Sequence[FileColumn], separator: str) -> int:
+    """The number of the first line that names every column that must be there, or 0."""
+    for number, line in enumerate(_LINE.finditer(head[:LONGEST_HEADER]), 1):
+        if number > LINES_SEARCHED:
+            break
+        if _is_header(line.group(), columns, separator):
+            return number
+    return 0
+
+
 def _without_loose_end(names: tuple[str, ...], row: tuple[str, ...]) -> tuple[str, ...]:
     """The names of as many fields as rows have, if the two differ by a separator at the end."""
     if len(row) == len(names) + 1 and not row[-1]:
@@ -69,6 +87,8 @@ def _is_header(head: bytes, columns: Sequence[FileColumn], separator: str) -> bo
     """Whether a line that looks like a comment names every column that must be there."""
     required = [column for column in columns if column.required]
     for candidate in [separator] if separator else SEPARATORS:
+        if head.count(candidate.encode()) < len(required) - 1:
+            continue
         names, _ = _first_record(head, candidate)
         if required and count_matches(names, required) == len(required):
             return True

@@ -17,8 +17,13 @@ import pyarrow as pa
 import pyarrow.csv
 
 from domain.contract.file_format import FileColumn, FileFormat
-from training_job.dataset.files.csv_header import LONGEST_HEADER, CsvHeader, find_header
-from training_job.dataset.files.headers import Matched, match_columns
+from training_job.dataset.files.csv_header import (
+    LONGEST_HEADER,
+    CsvHeader,
+    find_header,
+    find_later_header,
+)
+from training_job.dataset.files.headers import Matched, count_matches, match_columns
 from training_job.dataset.files.hints import UNMATCHED_QUOTES
 from training_job.dataset.files.raw_batch import Malformed, RawBatch, make_batch
 from training_job.dataset.files.text_blocks import (
@@ -37,6 +42,10 @@ BATCH_ROWS = 50_000
 OPEN_QUOTE = (
     " A quote (\") that is opened in that line isn't closed there: remove it, unless a name goes on"
     " in the next line."
+)
+NO_HEADER = (
+    f"has no header line that ends within its first {LONGEST_HEADER // 1024**2} MiB: the column"
+    " names must come first, after a few comments at most."
 )
 NO_SEPARATOR = (
     " That line has nothing that separates names: the header must come first, with commas,"
@@ -76,6 +85,8 @@ class CsvFile:
         while len(first) < LONGEST_HEADER and (chunk := next(chunks, b"")):
             first += chunk
         header = find_header(first, columns, files.separator)
+        if len(first) > LONGEST_HEADER and (header is None or header.end >= LONGEST_HEADER):
+            raise BadData(f"{name} {NO_HEADER}{OPEN_QUOTE if header else ''}")
         if header is None:
             return None
         if "\N{REPLACEMENT CHARACTER}" in "".join(header.names):
@@ -84,7 +95,13 @@ class CsvFile:
             hint = OPEN_QUOTE + hint
         elif len(header.names) == 1 < len(columns):
             hint = NO_SEPARATOR + hint
+        required = [column for column in columns if column.required]
+        if count_matches(header.names, required) < len(required):
+            later = find_later_header(first, columns, files.separator)
+            hint = f" Line {later} has these names: remove the lines above it." if later else hint
         matched = match_columns(header.names, columns, name, hint)
+        if header.hides_rows:
+            raise BadData(f"{name}: rows are part of a name in its header.{OPEN_QUOTE}")
         rest = chain([first[header.end :]], chunks)
         return cls(name, header, matched, files.encoding, rest)
 

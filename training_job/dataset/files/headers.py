@@ -5,8 +5,9 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from domain.contract.file_format import FileColumn
+from domain.contract.file_format import FileColumn, fold_case
 from domain.contract.file_values import parse_number
 from training_job.errors import BadData
 
@@ -93,16 +94,26 @@ def _candidates(header: Sequence[str], column: FileColumn) -> list[int]:
     return []
 
 
+@lru_cache(maxsize=50_000)
 def loosen(text: str) -> str:
     """The name without capitals, blanks, punctuation and characters that nobody sees."""
-    seen = "".join(c for c in text if unicodedata.category(c) != "Cf")
-    return re.sub(r"[\s_.\-#]+", "", seen).casefold()
+    seen = "".join(
+        c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf"
+    )
+    return re.sub(r"[\s_.\-#]+", "", fold_case(seen))
+
+
+def _bare(text: str) -> str:
+    """The name's letters and digits."""
+    return "".join(c for c in loosen(text) if unicodedata.category(c)[0] not in "PZC")
 
 
 def _near(column: FileColumn, extra: Sequence[str]) -> list[str]:
     """Names of unused columns that resemble the wanted one."""
-    wanted = {loosen(column.source), loosen(column.name)}
-    by_loose = {loosen(text): text for text in extra if loosen(text)}
+    wanted = {_bare(column.source), _bare(column.name)}
+    last = {_bare(text.rpartition(".")[2]): text for text in extra if "." in text}
+    by_loose = {bare: text for bare, text in last.items() if bare in wanted}  # as in Hive's t.name
+    by_loose |= {_bare(text): text for text in extra if _bare(text)}
     close = [m for w in wanted for m in difflib.get_close_matches(w, by_loose, 2, ALIKE)]
     inside = [
         text

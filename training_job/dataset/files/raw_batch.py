@@ -54,8 +54,8 @@ def make_batch(
     """A batch of columns in which bytes are texts; a row whose bytes are none is malformed."""
     texts: dict[str, pa.Array] = {}
     spoilt: dict[str, npt.NDArray[np.bool_]] = {}
-    for name, array in columns.items():
-        texts[name] = array
+    for name, column in columns.items():
+        array = texts[name] = _plain(column)
         if _is_text(array.type):
             try:
                 texts[name] = pc.cast(pc.cast(array, pa.binary()), pa.string())
@@ -74,6 +74,22 @@ def make_batch(
             malformed.add(int(numbers[place]), f"{name} holds bytes that are not {known} text")
         table, numbers = table.filter(pa.array(~bad)), numbers[~bad]
     return RawBatch(table, numbers, malformed, share)
+
+
+def _plain(array: pa.Array) -> pa.Array:
+    """The array as one of Arrow's own types; of its dictionaries only texts that are valid."""
+    if isinstance(array, pa.ExtensionArray):
+        if isinstance(array.type, pa.UuidType):
+            ids = [None if value is None else str(value) for value in array.to_pylist()]
+            return pa.array(ids, pa.string())
+        return _plain(array.storage)
+    if pa.types.is_dictionary(array.type) and _is_text(array.type.value_type):
+        try:
+            words = pc.cast(pc.cast(array.dictionary, pa.binary()), pa.string())
+        except pa.ArrowInvalid:
+            return pc.take(array.dictionary, array.indices)
+        return pa.DictionaryArray.from_arrays(array.indices, words)
+    return array
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 BLOCK_BYTES = 8 * 1024 * 1024
 LONGEST_ROW = 64 * 1024 * 1024
+WIDE = 0.1
+"""Share of zeros among every other byte from which text is taken for UTF-16."""
 QUOTE, LINE_FEED, RETURN = b'"\n\r'
 MARKS = {
     codecs.BOM_UTF8: "utf-8",
@@ -82,7 +84,13 @@ def read_utf8(stream: BinaryIO, encoding: str) -> Iterator[bytes]:
 def find_encoding(first: bytes, declared: str) -> tuple[bytes, str]:
     """``(byte order mark, encoding)`` of a text by its first bytes, see `read_utf8`."""
     mark = next((mark for mark in MARKS if first.startswith(mark)), b"")
-    return mark, MARKS[mark] if mark else declared or _guess_wide(first)
+    if mark:
+        return mark, MARKS[mark]
+    name = codecs.lookup(declared).name if declared else ""
+    if name in ("utf-16", "utf-32"):  # the order of the bytes isn't said
+        guessed = _guess_wide(first)
+        return mark, guessed if guessed.startswith(name) else f"{name}-le"
+    return mark, declared or _guess_wide(first)
 
 
 def read_blocks(chunks: Iterator[bytes], separator: bytes) -> Iterator[Block]:
@@ -169,13 +177,13 @@ def _find_line_ends(data: bytes) -> Positions:
 
 
 def _guess_wide(head: bytes) -> str:
-    """UTF-16 without a mark: its zeros are every other byte of western text."""
+    """UTF-16 without a mark: every other byte of separators, digits and western letters is zero."""
     some = np.frombuffer(head[:4096], np.uint8)
     if len(some) >= 16:
         even, odd = (some[0::2] == 0).mean(), (some[1::2] == 0).mean()
-        if odd > 0.8 and even < 0.1:
+        if odd > WIDE and even < odd / 10:
             return "utf-16-le"
-        if even > 0.8 and odd < 0.1:
+        if even > WIDE and odd < even / 10:
             return "utf-16-be"
     return "utf-8"
 

@@ -2,10 +2,12 @@
 
 import gzip
 import io
+import unicodedata
+import uuid
 import zipfile
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -91,6 +93,11 @@ def _quoted(separator: str) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
 
+def _accented(text: str, form: Literal["NFC", "NFD"]) -> bytes:
+    """The plain file in which women are ``é``, written in that normal form."""
+    return text.replace("\nf,", "\n" + unicodedata.normalize(form, "é") + ",").encode()
+
+
 def _parquet(**changes: pa.Array) -> bytes:
     columns: dict[str, Any] = {
         "sex": ["f", "m", None],
@@ -171,6 +178,19 @@ DIALECTS: dict[str, bytes] = {
     "gzip": gzip.compress(PLAIN.encode()),
     "gzip twice": gzip.compress(gzip.compress(PLAIN.encode())),
     "gzip in two members": gzip.compress(PLAIN[:20].encode()) + gzip.compress(PLAIN[20:].encode()),
+    "Hive's separator": _with(",", "\x01"),
+    "sep line with a separator for each column": b"sep=;;;;\n" + _with(",", ";"),
+    "name in full-width letters": _with(
+        "sex", "\N{FULLWIDTH LATIN SMALL LETTER S}\N{FULLWIDTH LATIN SMALL LETTER E}x"
+    ),
+    "Turkish capitals": _with("ill\n", "İLL\n"),
+    "a note of several lines in the header": _plus('"note\n(free, text)"', "x"),
+    "number after a character of no width": _with("140.5", "\u200b140.5"),
+    "number after a byte order mark": _with("140.5", "\ufeff140.5"),
+    "category before a character of no width": _with("f,140", "f\u200b,140"),
+    "word after a mark of direction": _with("80,1,", "80,\u200eTRUE,"),
+    "missing as a character of no width": _with("\n,,", "\n\u200b,\u2060,"),
+    "Japanese in UTF-16 without a mark": _plus("備考", "患者は糖尿病です。", "utf-16-le"),
     "gzip of UTF-16": gzip.compress(PLAIN.encode("utf-16")),
 }
 
@@ -207,6 +227,16 @@ TYPES: dict[str, bytes] = {
     "float32 for codes": _parquet(grade=pa.array([1, 2, 1], pa.float32())),
     "decimals for codes": _parquet(
         grade=pa.array([Decimal("1.0"), Decimal("2.0"), Decimal("1.0")])
+    ),
+    "float16 for flags and codes": _parquet(
+        smokes=pa.array(np.array([0, 1, 0], np.float16)),
+        ill=pa.array(np.array([1, 0, 0], np.float16)),
+        grade=pa.array(np.array([1, 2, 1], np.float16)),
+    ),
+    "dictionary of bytes": _parquet(sex=pa.array([b"f", b"m", None]).dictionary_encode()),
+    "JSON of DuckDB": _parquet(
+        smokes=pa.ExtensionArray.from_storage(pa.json_(), pa.array(["0", "1", "0"])),
+        grade=pa.ExtensionArray.from_storage(pa.json_(), pa.array(["1", "2", "1"])),
     ),
     "NaN for missing": _parquet(blood_glucose=[140.5, 80.0, float("nan")]),
 }
@@ -262,6 +292,16 @@ def test_a_nullable_column_may_be_absent_beside_other_names(tmp_path: Path, extr
         assert ("sex", "blood_glucose") == read(tmp_path, content)[2].absent
 
 
+def test_a_uuid_is_the_text_that_a_csv_has(tmp_path: Path) -> None:
+    ids = [uuid.UUID(int=1), uuid.UUID(int=2), None]
+    stored = pa.array([i.bytes if i else None for i in ids], pa.binary(16))
+    typed = _parquet(sex=pa.ExtensionArray.from_storage(pa.uuid(), stored))
+    contract = CONTRACT.replace('"f", "m"', f'"{ids[0]}", "{ids[1]}"')
+    rows, refused, _ = read(tmp_path, typed, contract)
+    assert [0, 1, -1] == [row[1] for row in rows]
+    assert not refused
+
+
 def _declared(**tables: str) -> str:
     """The contract with lines added to a feature, the target or the files."""
     text = CONTRACT
@@ -291,6 +331,36 @@ DECLARED: dict[str, tuple[bytes, str]] = {
         _with("80,1,", "80,Yes,").replace(b",0,1,", b",No,1,"),
         _declared(smokes='true = ["yes"]\nfalse = ["no"]'),
     ),
+    "Turkish words": (
+        _with("80,1,", "80,HAYIR,").replace(b",0,1,", b",EVET,1,"),
+        _declared(smokes='true = ["hay\u0131r"]\nfalse = ["evet"]'),
+    ),
+    "words with accents as characters of their own": (
+        _with("80,1,", "80,OUI,").replace(b",0,1,", ",PASSE\u0301,1,".encode()),
+        _declared(smokes='true = ["oui"]\nfalse = ["passé"]'),
+    ),
+    "name with accents as characters of their own": (
+        _with("sex", unicodedata.normalize("NFD", "größe")),
+        _declared(sex='source = "größe"'),
+    ),
+    "category with accents as characters of their own": (
+        _accented(PLAIN, "NFD"),
+        CONTRACT.replace('"f"', '"é"'),
+    ),
+    "category with accents as characters of the letter": (
+        _accented(PLAIN, "NFC"),
+        CONTRACT.replace('"f"', '"e\u0301"'),
+    ),
+    "another separator": (_with(",", ":"), _declared(files='separator = ":"')),
+    "UTF-16 without a mark or its order": (
+        PLAIN.encode("utf-16-le"),
+        _declared(files='encoding = "utf-16"'),
+    ),
+    "UTF-16 big without its order": (
+        PLAIN.encode("utf-16-be"),
+        _declared(files='encoding = "UTF16"'),
+    ),
+    "UTF-32 without a mark": (PLAIN.encode("utf-32-le"), _declared(files='encoding = "utf-32"')),
     "words of the target": (
         b"sex,blood_glucose,smokes,grade,ill\nf,140.5,0,1,diabetic\nm,80,1,2,healthy\n,,0,1,healthy\n",
         _declared(ill='true = ["diabetic"]\nfalse = ["healthy"]'),
@@ -368,10 +438,41 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "JSON in UTF-16": ('[{"sex": "f"}]'.encode("utf-16"), "is JSON"),
     "XML in UTF-16": ('<?xml version="1.0"?>'.encode("utf-16-be"), "a web page or XML"),
     "JSON": (b'[{"sex": "f"}]', "is JSON"),
+    "encrypted Parquet": (b"PARE" + bytes(50), "Parquet whose columns are encrypted"),
+    "Arrow stream": (b"\xff\xff\xff\xff" + bytes(50), "an Arrow stream"),
+    "SPSS": (b"$FL2@(#) SPSS DATA FILE", "an SPSS table"),
+    "SAS": (bytes(12) + b"\xc2\xea\x81\x60" + bytes(50), "a SAS table"),
+    "Stata": (b"<stata_dta><header>", "a Stata table"),
+    "data of R": (gzip.compress(b"X\n\x00\x00\x00\x03"), "data of R"),
+    "pickle": (b"\x80\x04\x95" + bytes(8), "a pickle of Python"),
     "Git LFS": (b"version https://git-lfs.github.com/spec/v1\n", "pointer of Git LFS"),
     "gzip cut off": (LONG[:-20], "ends in the middle of its gzip data"),
     "gzip damaged": (LONG[:-8] + bytes(4) + LONG[-4:], "damaged inside its gzip data"),
     "Parquet cut off": (_parquet()[:-30], "begins as Parquet"),
+    "a comment that fills the first MiB": (
+        b"# " + b"x" * 2**20 + b"\n" + PLAIN.encode(),
+        "no header line that ends within its first 1 MiB",
+    ),
+    "comments that fill the first MiB": (
+        b"# exported\n" * 2**17 + PLAIN.encode(),
+        "no header line that ends within its first 1 MiB",
+    ),
+    "a header longer than a MiB": (
+        _plus(",".join(f"lab_value_{n}" for n in range(2**17)), "," * (2**17 - 1)),
+        "no header line that ends within its first 1 MiB",
+    ),
+    "rows in a name of the header": (
+        _plus('"note', "x").replace(b"2,0,x", b'2,0,"'),
+        "rows are part of a name in its header. A quote",
+    ),
+    "a nullable column's name in escaped quotes": (
+        _with("sex", '\\"sex\\"'),
+        "lacks the column sex",
+    ),
+    "Hive's names of table and column": (
+        _with("sex,blood_glucose", "patients.sex,patients.blood_glucose"),
+        "Perhaps patients.sex for sex, patients.blood_glucose for blood_glucose",
+    ),
     "no such columns": (b"a,b\n1,2\n", "columns smokes, grade, ill. Its header has a, b."),
     "no header": (PLAIN.split("\n", 1)[1].encode(), "holds values instead of column names"),
     "another name": (_with("smokes", "smoker"), "Perhaps smoker for smokes"),
@@ -422,7 +523,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     ),
     "a title above the header": (
         b"Patients of 2024\n" + PLAIN.encode(),
-        "Its header has Patients of",
+        "Its header has Patients of 2024. Line 2 has these names: remove the lines above it.",
     ),
 }
 

@@ -1,5 +1,7 @@
 """Ids of rows and people, as texts that don't depend on the type of the file's column."""
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -25,6 +27,14 @@ def read_ids(array: pa.Array) -> pa.Array:
         texts = pc.replace_substring_regex(texts, r"^([+-]?[0-9]+)\.0+$", r"\1")
     missing = pc.is_in(pc.utf8_lower(texts), _MISSING)
     return pc.if_else(missing, pa.scalar(None, pa.string()), texts)
+
+
+def find_shortened(ids: pa.Array) -> npt.NDArray[np.bool_]:
+    """Which ids are numbers that a spreadsheet wrote as ``1.23457E+11``, and so those of others."""
+    if not pc.any(pc.match_substring(ids, "E+")).as_py():
+        return np.zeros(len(ids), bool)
+    found = pc.match_substring_regex(ids, r"^[1-9]([.,][0-9]+)?E\+[0-9]{2}$")
+    return np.asarray(pc.fill_null(found, False).to_numpy(zero_copy_only=False), bool)
 
 
 def _read_floats(array: pa.Array) -> pa.Array:

@@ -16,7 +16,7 @@ from domain.contract.contract import Contract
 from training_job.dataset import hashing, repeats, tables
 from training_job.dataset.files.headers import show_name
 from training_job.dataset.files.hints import advise_rows
-from training_job.dataset.files.reading import open_raw
+from training_job.dataset.files.reading import open_raw, read_partitions
 from training_job.dataset.quarantine import Quarantine
 from training_job.dataset.time_split import TimeKind, refuse_mixed_times
 from training_job.dataset.validation import Columns, check
@@ -178,7 +178,7 @@ def collect(
 ) -> Collected:
     """Read every file under `raw_prefix`; raises BadData when there is none, or no row in them."""
     listed, ignored = list_raw(bucket, raw_prefix, say)
-    first = _Contents(listed)
+    first = _Contents(listed, contract)
     collected = Collected(ignored=ignored)
     number = contract.context_column("row_id") is not None
     refusals: list[str] = []
@@ -221,7 +221,8 @@ def refuse_files(
 class _Contents:
     """Which files have the content of an earlier one; only files of equal size are hashed."""
 
-    def __init__(self, listed: Sequence[Listed]) -> None:
+    def __init__(self, listed: Sequence[Listed], contract: Contract) -> None:
+        self._contract = contract
         self._sizes = Counter(entry.size for entry in listed)
         self._first: dict[bytes, str] = {}
 
@@ -229,15 +230,18 @@ class _Contents:
         """The first file of this content, if it is another one."""
         if self._sizes[entry.size] < 2 or not entry.size:
             return None
-        digest = hash_content(path)
+        digest = hash_content(path, entry.key, self._contract)
         first = self._first.setdefault(digest, entry.key)
         return None if first == entry.key else first
 
 
-def hash_content(path: Path) -> bytes:
-    """The sha256 of a file."""
+def hash_content(path: Path, key: str, contract: Contract) -> bytes:
+    """A sha256 of a file and of what its folders say about its rows; raises BadData."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
+        digest = hashlib.file_digest(file, "sha256")
+    columns = contract.file_columns(labelled=True)
+    digest.update(repr(sorted(read_partitions(key, contract, columns).items())).encode())
+    return digest.digest()
 
 
 def _is_copy(collected: Collected, original: str, contract: Contract, files: int) -> bool:

@@ -26,7 +26,7 @@ from training_job.dataset.column_values import (
 )
 from training_job.dataset.files.hints import SAMPLE, TARGET, advise
 from training_job.dataset.hashing import hash_texts
-from training_job.dataset.ids import read_ids
+from training_job.dataset.ids import find_shortened, read_ids
 from training_job.dataset.time_split import TimeKind
 
 Columns = dict[str, npt.NDArray[np.generic]]
@@ -36,6 +36,10 @@ its kind; of a text that is logged its values as objects (None is missing), of o
 training rows uint64 hashes of its values. A row's time (see `TimeKind`) and weight: float64."""
 
 
+SHORTENED = (
+    "must not be a number that a spreadsheet shortened, such as 1.23457E+11: format the column as"
+    " text before you save it"
+)
 TIME_EXPECTED = "must be a number, or a date or time such as 2024-03-01 or 2024-03-01T14:00:00Z"
 
 
@@ -90,14 +94,20 @@ def check(table: pa.Table, contract: Contract, *, labelled: bool = True) -> Chec
             hints[advise(feature, some, contract.files.decimal, where)] = None
     for entry in contract.identifying_context if labelled else ():
         column = table.column(entry.name).combine_chunks()
-        columns[entry.name], bad = _identifier(column)
+        ids = read_ids(column)
+        columns[entry.name], bad = hash_texts(ids), ids.is_null().to_numpy(zero_copy_only=False)
         if bad.any() and not entry.nullable:
             failures[f"{entry.name} must be there"] = bad
+        if (shortened := find_shortened(ids)).any():
+            failures[f"{entry.name} {SHORTENED}"] = shortened
     for entry in () if labelled else contract.request_context.columns:
         if entry.values is None:
             columns[entry.name], bad = _logged_text(table.column(entry.name), entry)
             if bad.any():
                 failures[f"{entry.name} {entry.expectation}"] = bad
+            ids = pa.array(columns[entry.name], pa.string())
+            if entry.role and (shortened := find_shortened(ids)).any():
+                failures[f"{entry.name} {SHORTENED}"] = shortened
     kinds = _read_training_columns(table, contract, columns, failures) if labelled else frozenset()
     valid = np.ones(table.num_rows, dtype=bool)
     for bad in failures.values():
@@ -208,9 +218,3 @@ def _column(
     lowest = MISSING if feature.nullable else 0
     kind = np.int8 if feature.kind == "flag" else np.int16
     return np.maximum(codes, MISSING).astype(kind, copy=False), codes < lowest
-
-
-def _identifier(array: pa.Array) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]:
-    """``(hashes, bad)`` of a column that identifies rows or people."""
-    ids = read_ids(array)
-    return hash_texts(ids), ids.is_null().to_numpy(zero_copy_only=False)

@@ -51,7 +51,7 @@ def open_raw(
     BadData, from the batches too.
     """
     columns = (*contract.file_columns(labelled=labelled), *kept)
-    partitions = _partitions(key, contract, columns)
+    partitions = read_partitions(key, contract, columns)
     wanted = [column for column in columns if column.name not in partitions]
     hint = _undeclared_partitions(key, wanted)
     with open_content(path, key) as (kind, unpacked, stored):
@@ -62,6 +62,7 @@ def open_raw(
                 return
             with parquet.file:
                 matched = parquet.matched
+                _refuse_folders(key, wanted, matched.absent)
                 _refuse_second_source(key, matched.extra, columns, partitions)
                 batches = _complete(parquet.read(), columns, partitions)
                 yield RawFile(batches, matched.extra, matched.absent)
@@ -71,6 +72,7 @@ def open_raw(
             yield RawFile(iter(()))
             return
         matched, size = text.matched, max(path.stat().st_size, 1)
+        _refuse_folders(key, wanted, matched.absent)
         _refuse_second_source(key, matched.extra, columns, partitions)
 
         def holds_row(rows: Sequence[Sequence[str]]) -> bool:
@@ -112,7 +114,7 @@ def _add_constants(
     return pa.table(arrays)
 
 
-def _partitions(
+def read_partitions(
     key: str, contract: Contract, columns: Sequence[FileColumn]
 ) -> dict[str, str | None]:
     """The partition columns' values from the names of the folders; raises BadData."""
@@ -146,10 +148,20 @@ def _refuse_second_source(
             )
 
 
+def _refuse_folders(key: str, columns: Sequence[FileColumn], absent: Sequence[str]) -> None:
+    """Raise BadData if a folder has the name of a column that may be absent and is."""
+    if hint := _undeclared_partitions(key, [c for c in columns if c.name in absent]):
+        raise BadData(f"{key} lacks the column{'s'[: len(absent) > 1]} {', '.join(absent)}.{hint}")
+
+
 def _folder_values(key: str) -> dict[str, str]:
-    """What folders such as ``gender=Male/`` say, by the loosened name."""
-    folders = [folder.partition("=") for folder in key.split("/")[:-1] if "=" in folder]
-    return {loosen(urllib.parse.unquote(name)): urllib.parse.unquote(v) for name, _, v in folders}
+    """What folders such as ``gender=Male/`` say, by the loosened name; raises BadData."""
+    found: dict[str, str] = {}
+    for folder in (part for part in key.split("/")[:-1] if "=" in part):
+        name, _, value = map(urllib.parse.unquote, folder.partition("="))
+        if found.setdefault(loosen(name), value) != value:
+            raise BadData(f"{key} lies in two folders {name}=... that say different things.")
+    return found
 
 
 def _undeclared_partitions(key: str, columns: Sequence[FileColumn]) -> str:

@@ -101,9 +101,9 @@ def _read(
 ) -> tuple[list[Piece], FileReport]:
     row_id, digest = contract.context_column("row_id"), b""
     with tables.fetched(bucket, raw.key) as path:
-        if raw.has_twin:
-            digest = hash_content(path)
         try:
+            if raw.has_twin:
+                digest = hash_content(path, raw.key, contract)
             file = FileRows.read(path, raw.key, contract, number=row_id is not None)
         except BadData as error:
             return [], FileReport(None, refusal=str(error))

@@ -31,15 +31,21 @@ def run(moto_bucket: Bucket, contract: Contract) -> Run:
     """Upload files by name and prepare them: what was left out, and the manifest."""
 
     def upload_and_prepare(
-        files: dict[str, bytes], *, bad_row_share: float = 0.01, context: tuple[str, ...] = ()
+        files: dict[str, bytes],
+        *,
+        bad_row_share: float = 0.01,
+        context: tuple[str, ...] = (),
+        partitions: tuple[str, ...] = (),
     ) -> tuple[LeftOut, dict[str, Any]]:
         for listed in list(moto_bucket.list(keys.RAW)):
             moto_bucket.delete(listed.key)
         for name, content in files.items():
             moto_bucket.put(f"{keys.RAW}{name}", content)
         extended = [{"name": role, "role": role} for role in context]
+        added: dict[str, Any] = {"context": extended}
+        added |= {"files": {"partition_columns": list(partitions)}} if partitions else {}
         made = prepare(
-            contract=Contract.from_dict(contract.to_dict() | {"context": extended}),
+            contract=Contract.from_dict(contract.to_dict() | added),
             bucket=moto_bucket,
             raw_prefix=keys.RAW,
             salt="s",
@@ -103,6 +109,14 @@ def test_a_file_uploaded_twice_is_counted_once_and_named(run: Run) -> None:
         "raw/b.csv).",
     ) == twice.notes()
     assert 2_000 == twice.rows_read
+
+
+def test_equal_files_in_the_folders_of_different_values_are_no_copies(run: Run) -> None:
+    content = csv(FRAME.drop(columns="gender"))
+    folders = ("gender=Male/a.csv", "gender=Female/a.csv", "gender=Female/b.csv")
+    left_out, manifest = run(dict.fromkeys(folders, content), partitions=("gender",))
+    assert {"raw/gender=Female/b.csv": "raw/gender=Female/a.csv"} == left_out.copies
+    assert 4_000 == sum(split["rows"] for split in manifest["splits"].values())
 
 
 def test_files_of_one_person_each_are_people_even_where_they_are_equal(run: Run) -> None:

@@ -91,5 +91,20 @@ def test_one_pseudonym_has_one_hash_however_the_file_writes_it(
     assert 3 == everybody.count(*_keys("12"))
 
 
+@pytest.mark.parametrize("spoilt", ["1.23457E+11", "1,23457E+11", " 9E+15"])
+def test_a_number_that_a_spreadsheet_shortened_is_nobody(moto_bucket: Bucket, spoilt: str) -> None:
+    good = ["1.5e+16", "12E5", "E+11", "1.23457E+11x"]  # these may be what somebody is called
+    people: list[Any] = [spoilt, *good, *SOME[5:]]
+    parts = _prepare(moto_bucket, csv(FRAME.assign(patient=people)), SUBJECT)
+    quarantined = parts[keys.QUARANTINE]
+    assert [2] == quarantined["row"].to_pylist()
+    assert (
+        "patient must not be a number that a spreadsheet shortened"
+        in (quarantined["reason"].to_pylist()[0])
+    )
+    kept = {key for side in keys.SPLITS for key in parts[side][SUBJECT_KEY].to_pylist()}
+    assert set(_keys(*good)) <= kept
+
+
 def test_a_hash_uses_all_64_bits() -> None:
     assert np.uint64(2**63) < hash_texts(pa.array(list(map(str, range(64))))).max()

@@ -645,6 +645,16 @@ def test_a_partition_may_be_missing_and_is_unescaped(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("contract", "key", "part"),
     [
+        (
+            _declared(smokes="nullable = true"),
+            "raw/smokes=1/a.csv",
+            "lacks the column smokes. A folder is named after smokes",
+        ),
+        (
+            _declared(files='partition_columns = ["smokes"]'),
+            "raw/smokes=1/smokes=0/a.csv",
+            "lies in two folders smokes=... that say different things",
+        ),
         (CONTRACT, "raw/smokes=1/a.csv", 'write partition_columns = ["smokes"] under [files]'),
         (
             _declared(files='partition_columns = ["smokes"]'),

@@ -51,19 +51,20 @@ def run(
     The same command run again continues where it was interrupted.
     """
     kept = tuple(keep or ())
+    if not input.strip():
+        raise OpsError("The input has no name.", "Name a file or folder after --input.")
     bucket = target.bucket("data")
     source = _source(bucket, input)
     inputs = _list_tables(bucket, source)
     if output and output.startswith(keys.SCORING):
         folder, version, place = None, model_version, f"{output.rstrip('/')}/"
     else:
-        folder = Path(output) if output else None
+        folder = _make_folder(output) if output else None
         version = model_version or _champion_version(target)
         place = keys.scoring_output(_digest(inputs, kept), version, log=log)
     request = ScoreRequest(input=source, output=place, version=version, log=log, keep=kept)
     scored = score(target, request, size=sum(entry.size for entry in inputs))
     if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
         for entry in bucket.list(place):
             bucket.download(entry.key, folder / entry.key.removeprefix(place))
         next_step = f"Read the Parquet files in {folder}"
@@ -95,6 +96,19 @@ def score(target: Target, request: ScoreRequest, *, size: int) -> Scored:
             next_step="Correct what it names; the same command then continues where it was.",
         )
     return Scored.from_dict(result.output[Scored.step])
+
+
+def _make_folder(name: str) -> Path:
+    """The local folder for the scores, made before they are; raises OpsError."""
+    folder = Path(name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OpsError(
+            f"{name} can't be made a folder for the scores: {error.strerror}.",
+            "Name another folder after --output.",
+        ) from None
+    return folder
 
 
 def _source(bucket: "Bucket", given: str) -> str:

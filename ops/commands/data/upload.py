@@ -111,8 +111,9 @@ def upload(
 def plan(given: Sequence[Path], prefix: str) -> tuple[list[Upload], list[Path]]:
     """``(files with their keys, files that are ignored)``; raises OpsError naming every problem.
 
-    In folders, what is no table is ignored, and so is each name that begins with ``.`` or ``_``:
-    systems and tools leave such files behind. A folder's own name is part of its files' keys.
+    In folders, what is no table is ignored, and so is each name that begins with ``.``, ``_`` or
+    ``~$``: systems and tools leave such files behind. So are links to folders, pipes and sockets. A
+    folder's own name is part of its files' keys.
     """
     chosen: list[Upload] = []
     ignored: list[Path] = []
@@ -121,31 +122,45 @@ def plan(given: Sequence[Path], prefix: str) -> tuple[list[Upload], list[Path]]:
         if not path.is_dir():
             chosen.append(Upload(path, prefix + path.name))
             continue
-        found = sorted(file for file in path.rglob("*") if file.is_file())
-        name = path.resolve().name
+        found = sorted(f for f in path.rglob("*") if f.is_symlink() or not f.is_dir())
+        place = f"{prefix}{path.resolve().name}/"
         for file in found:
-            inside = file.relative_to(path)
-            hidden = any(part.startswith((".", "_")) for part in inside.parts)
-            if hidden or not keys.is_table(file.name):
-                ignored.append(file)
+            key = f"{place}{file.relative_to(path).as_posix()}"
+            if file.is_file() and keys.is_data(key, place):
+                chosen.append(Upload(file, key))
             else:
-                chosen.append(Upload(file, f"{prefix}{name}/{inside.as_posix()}"))
+                ignored.append(file)
         if not any(one.path.is_relative_to(path) for one in chosen):
             problems.append(f"{path} holds no {', '.join(keys.FORMATS)} file")
-    problems += list(_problems(chosen))
+    problems += list(_problems(chosen, prefix))
     if problems:
         raise OpsError("Nothing was uploaded: " + "; ".join(problems) + ".", "Name other files.")
     return chosen, ignored
 
 
-def _problems(chosen: Sequence[Upload]) -> Iterator[str]:
+def _problems(chosen: Sequence[Upload], prefix: str) -> Iterator[str]:
     for one in chosen:
-        if not one.path.is_file():
+        if not _is_text(one.key):
+            yield f"{one.path!r} has bytes in its name that are no UTF-8: rename it"
+        elif prefix and not keys.is_data(f"{one.key}{keys.FORMATS[0]}", prefix):
+            yield f"{one.path} would be ignored: its name, or its folder's, begins with ., _ or ~$"
+        if not one.path.exists():
             yield f"{one.path} is not there"
+        elif not one.path.is_file():
+            yield f"{one.path} is no file"
         elif not one.path.stat().st_size:
             yield f"{one.path} is empty"
         if not keys.is_table(one.path.name):
             yield f"{one.path} is none of {', '.join(keys.FORMATS)}"
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name is text, and so can name an object."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _settle_names(

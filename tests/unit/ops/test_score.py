@@ -162,6 +162,32 @@ def test_without_input_or_model_nothing_is_started(
     assert [] == asked
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ({"source": ""}, "The input has no name"),
+        ({"source": " "}, "The input has no name"),
+        ({"output": "taken"}, "taken can't be made a folder for the scores"),
+        ({"output": "taken/scores"}, "taken/scores can't be made a folder"),
+    ],
+)
+def test_what_cannot_be_done_is_said_before_anything_is_scored(
+    target: FakeTarget,
+    asked: list[dict[str, Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    wrong: tuple[dict[str, str], str],
+) -> None:
+    options, part = wrong
+    monkeypatch.chdir(tmp_path)
+    for name in ("taken", "a.csv"):
+        (tmp_path / name).write_text("a\n1\n")
+    with pytest.raises(OpsError) as refused:
+        run(target, **{"source": "a.csv", **options})
+    assert part in str(refused.value)
+    assert [] == asked
+
+
 def test_a_local_folder_is_scored_whole_and_uploaded_once(
     target: FakeTarget, asked: list[dict[str, Any]], tmp_path: Path
 ) -> None:

@@ -1,5 +1,7 @@
 """`ops upload` destroys nothing, and names every problem before it changes anything."""
 
+import os
+import socket
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -123,6 +125,73 @@ def test_a_folders_files_keep_their_paths_and_what_tools_left_is_ignored(
     )
     assert 5 == len(answer.data["ignored"])
     assert 5 == sum(str(line).startswith("Ignored: ") for line in answer.shown)
+
+
+def test_what_is_no_file_of_a_folder_is_listed(target: Any, tmp_path: Path) -> None:
+    folder, elsewhere = tmp_path / "data", tmp_path / "elsewhere"
+    _file(folder, JANUARY)
+    _file(elsewhere, FEBRUARY)
+    (folder / "linked.csv").symlink_to(elsewhere / "data.csv")
+    (folder / "more").symlink_to(elsewhere)
+    (folder / "around").symlink_to(folder)
+    (folder / "gone.csv").symlink_to(tmp_path / "nowhere.csv")
+    os.mkfifo(folder / "pipe.csv")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(os.path.relpath(folder / "socket.csv"))
+        answer = _upload(target, folder)
+    assert ["raw/data/data.csv", "raw/data/linked.csv"] == answer.data["uploaded"]
+    others = ("around", "gone.csv", "more", "pipe.csv", "socket.csv")
+    assert [str(folder / name) for name in others] == answer.data["ignored"]
+
+
+UNFIT = {
+    "_export.csv": "_export.csv would be ignored",
+    "._data.csv": "._data.csv would be ignored",
+    "~$data.csv": "~$data.csv would be ignored",
+    os.fsdecode(b"M\xe4rz.csv"): "has bytes in its name that are no UTF-8: rename it",
+}
+
+
+@pytest.mark.parametrize(("name", "part"), UNFIT.items(), ids=[ascii(name) for name in UNFIT])
+def test_a_file_whose_name_would_not_be_read_is_refused(
+    target: Any, moto_bucket: Bucket, tmp_path: Path, name: str, part: str
+) -> None:
+    with pytest.raises(OpsError) as refused:
+        _upload(target, _file(tmp_path, JANUARY), _file(tmp_path, FEBRUARY, name))
+    assert part in str(refused.value)
+    assert {} == _stored(moto_bucket)
+
+
+def test_a_folder_whose_name_would_not_be_read_is_refused(target: Any, tmp_path: Path) -> None:
+    _file(tmp_path / "_old", JANUARY)
+    with pytest.raises(OpsError, match=r"its name, or its folder's, begins with"):
+        _upload(target, tmp_path / "_old")
+
+
+def test_a_pipe_is_no_file(target: Any, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(OpsError, match=r"pipe\.csv is no file"):
+        _upload(target, tmp_path / "pipe.csv")
+
+
+NAMES = [
+    "a b.csv",
+    "a+b.csv",
+    "100%.csv",
+    "new\nline.csv",
+    "patients?x=1&y.csv",
+    "größe.csv",
+    "'\".csv",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_of_any_characters_is_kept(
+    target: Any, moto_bucket: Bucket, tmp_path: Path, name: str
+) -> None:
+    _upload(target, _file(tmp_path, JANUARY, name))
+    _upload(target, _file(tmp_path, JANUARY, name))
+    assert {f"raw/{name}": JANUARY} == _stored(moto_bucket)
 
 
 def test_a_folder_without_a_table_is_refused(target: Any, tmp_path: Path) -> None:

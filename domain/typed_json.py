@@ -2,16 +2,18 @@
 
 What one component writes and another reads is a dataclass; its fields are the only place where
 the JSON's names stand. Supported hints: str, int, float, bool, Literal, a StrEnum,
-``T | None``, ``tuple[T, ...]``, ``tuple[T, T]``, ``Mapping[str, T]`` and other such dataclasses.
+``T | None``, ``tuple[T, ...]``, ``tuple[T, T]``, ``Mapping[str, T]``, `Json` and other such
+dataclasses.
 """
 
 import json
-import math
+import sys
 import types
 import typing
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from domain.errors import BadRecord
@@ -71,7 +73,7 @@ def _encode(value: object) -> Json:
 def _decode_dataclass(kind: type[D], document: object, place: str) -> D:
     if not isinstance(document, Mapping):
         raise BadRecord(f"{place} is not a JSON object.")
-    hints = typing.get_type_hints(kind)
+    hints = _type_hints(kind)
     values: dict[str, object] = {}
     for field in fields(kind):
         if field.name in document:
@@ -82,11 +84,15 @@ def _decode_dataclass(kind: type[D], document: object, place: str) -> D:
     return kind(**values)
 
 
+_type_hints = lru_cache(maxsize=None)(typing.get_type_hints)
+
+
 def _decode(hint: object, value: object, place: str) -> object:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (types.UnionType, typing.Union):
-        (inner,) = (part for part in arguments if part is not types.NoneType)
-        return None if value is None else _decode(inner, value, place)
+        inner = [part for part in arguments if part is not types.NoneType]
+        is_json = len(inner) > 1  # the only union of several types is `Json`
+        return value if value is None or is_json else _decode(inner[0], value, place)
     if origin is tuple:
         return _decode_tuple(arguments, value, place)
     if origin is Mapping:
@@ -101,7 +107,8 @@ def _decode(hint: object, value: object, place: str) -> object:
 def _decode_scalar(hint: object, value: object, place: str) -> object:
     if hint is float:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        valid = is_number and math.isfinite(value)  # type: ignore[arg-type]  # it is a number
+        # False for NaN and infinities, and safe for a whole number that no float holds.
+        valid = is_number and -sys.float_info.max <= value <= sys.float_info.max  # type: ignore[operator]  # it is a number
     elif hint in (str, int, bool):
         valid = type(value) is hint
     elif typing.get_origin(hint) is Literal:

@@ -11,10 +11,10 @@ removes it. This guarantees:
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal, Self, get_args
+from typing import Literal, Self, get_args
 
+from domain import typed_json
 from domain.drift.acknowledgement import KINDS, Kind
 from domain.drift.drift import Outcome
 from domain.drift.incident import Incident, Transition
@@ -60,21 +60,6 @@ class Announcement:
         """Whether both announce the same transition of the same runs, whoever sends them."""
         return (self.transition, self.run_ids) == (other.transition, other.run_ids)
 
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
-        """The inverse of `asdict`; raises ValueError, KeyError or TypeError."""
-        channels, run_ids = tuple(fields["channels"]), tuple(fields["run_ids"])
-        numbers = (fields["claimed_at"], fields.get("attempts", 0))
-        if not set(channels) <= set(CHANNELS) or any(type(n) is not int for n in numbers):
-            raise ValueError("announcement")
-        if not isinstance(fields.get("claimed_by", ""), str):
-            raise TypeError("the owner is a string")
-        if not all(isinstance(run_id, str) for run_id in run_ids):
-            raise TypeError("run ids are strings")
-        transition = Transition(fields["transition"])
-        nested = {"transition": transition, "run_ids": run_ids, "channels": channels}
-        return cls(**{**fields, **nested})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastIncident:
@@ -85,17 +70,6 @@ class PastIncident:
     closed_at: int
     outcome: Outcome
     drifted: tuple[str, ...]
-
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
-        """The inverse of `asdict`; raises ValueError, KeyError or TypeError."""
-        numbers = (fields["opened_at"], fields["closed_at"])
-        drifted = tuple(fields["drifted"])
-        if fields["kind"] not in KINDS or any(type(number) is not int for number in numbers):
-            raise ValueError("past incident")
-        if not all(isinstance(name, str) for name in drifted):
-            raise TypeError("drifted names are strings")
-        return cls(**{**fields, "outcome": Outcome(fields["outcome"]), "drifted": drifted})
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +150,9 @@ class AlertState:
         """The inverse of `to_json`; raises BadRecord."""
         try:
             fields = json.loads(data)
-            return cls(
-                incident=Incident.from_dict(fields["incident"]),
-                # States written before these fields existed lack them.
-                look_back=Incident.from_dict(fields.get("look_back") or asdict(Incident())),
-                pending=tuple(map(Announcement.from_dict, fields.get("pending", ()))),
-                past=tuple(map(PastIncident.from_dict, fields.get("past", ()))),
-            )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            # Without these, an open incident would be forgotten and announced again.
+            for name in ("outcome", "drifted", "last_window_end"):
+                fields["incident"][name]
+            return typed_json.decode(cls, fields)
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise BadRecord(f"The alert state can't be decoded ({type(error).__name__}).") from None

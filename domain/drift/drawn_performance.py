@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
 
 from domain.drift.performance import MARGIN
 from domain.interval import Interval
@@ -38,12 +37,6 @@ class DrawnPerformance:
     p_value: float | None = None
     has_enough_labels: bool = False
     dropped: bool = False
-
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
-        """The inverse of `asdict`."""
-        figures = {name: f and Interval(**f) for name, f in fields["figures"].items()}
-        return cls(**{**fields, "figures": figures})
 
 
 def is_dropped(*, f1: float, test: float, p_value: float) -> bool:

@@ -5,8 +5,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self
 
+from domain import typed_json
 from domain.drift import window
 from domain.drift.window import LastRows, Window
 from domain.errors import BadRecord, BadWindow
@@ -106,17 +107,15 @@ class RequestRecord:
     def from_json(cls, data: bytes) -> "RequestRecord":
         """The inverse of `to_json`; raises BadRecord."""
         try:
-            fields = json.loads(data)
-            if fields["status"] not in get_args(Status) or not isinstance(fields["request"], dict):
-                raise ValueError("status")
-            times = (fields["requested_at"], fields.get("started_at", 0) or 0)
-            if not all(type(time) is int and 0 <= time < 10**14 for time in times):
-                raise ValueError("time")
-            if not all(isinstance(fields.get(name) or "", str) for name in ("owner", "actor")):
-                raise TypeError("owner or actor")
-            return cls(**{**fields, "id": check_id(fields["id"]), "run_ids": (*fields["run_ids"],)})
-        except (ValueError, KeyError, TypeError, BadWindow) as error:
-            raise BadRecord(f"A request can't be decoded ({type(error).__name__}).") from None
+            record = typed_json.from_json(cls, data)
+            check_id(record.id)
+            if not all(
+                0 <= time < 10**14 for time in (record.requested_at, record.started_at or 0)
+            ):
+                raise BadRecord("A time of the request is none.")
+        except (BadRecord, BadWindow) as error:
+            raise BadRecord(f"A request can't be decoded: {error}") from None
+        return record
 
 
 def check_id(text: object) -> str:

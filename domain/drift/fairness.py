@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self, get_args
+from typing import Literal, get_args
 
 from domain.drift.drift import Q_THRESHOLD
 from domain.drift.performance import MARGIN
@@ -31,12 +31,6 @@ class GroupFigure:
     q_value: float | None = None
     changed: bool = False
 
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
-        """The inverse of `asdict`."""
-        now = fields["now"]
-        return cls(**{**fields, "now": now and Interval(**now)})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentPerformance:
@@ -60,12 +54,6 @@ class SegmentPerformance:
     def declined(self) -> tuple[GroupMeasure, ...]:
         """What has certainly become worse; another selection rate is neither better nor worse."""
         return tuple(name for name in self.changed if name != "selection_rate")
-
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
-        """The inverse of `asdict`."""
-        figures = {name: GroupFigure.from_dict(f) for name, f in fields["figures"].items()}
-        return cls(**{**fields, "figures": figures})
 
 
 def has_changed(measure: GroupMeasure, *, now: float, before: float, q_value: float) -> bool:

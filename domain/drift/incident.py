@@ -1,9 +1,8 @@
 """An incident: it opens, stays silent while nothing gets worse, escalates, and recovers."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
 
 from domain.drift.drift import Outcome
 from domain.times import DAY_MS
@@ -100,16 +99,3 @@ class Incident:
             return Transition.RECOVER, Incident(last_window_end=end)
         since = end if self.quiet_since is None else self.quiet_since
         return Transition.SILENT, replace(self, last_window_end=end, quiet_since=since)
-
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> "Incident":
-        """The inverse of `asdict`; raises ValueError, KeyError or TypeError."""
-        times = ("opened_at", "notified_at", "quiet_since")
-        numbers = [fields["last_window_end"], *(fields.get(name) for name in times)]
-        if any(type(number) is not int for number in numbers if number is not None):
-            raise TypeError("times are numbers")
-        drifted = tuple(fields["drifted"])
-        if not all(isinstance(name, str) for name in drifted):
-            raise TypeError("drifted names are strings")
-        nested = {"outcome": Outcome(fields["outcome"]), "drifted": drifted}
-        return cls(**{**fields, **nested})

@@ -7,7 +7,7 @@ label, F1 without either, ROC AUC without both classes.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import Literal
 
 from domain.interval import Interval
 from domain.model.card import ModelCard
@@ -47,16 +47,6 @@ class Calibration:
     observed_ratio: Interval | None
     declined: bool
 
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
-        """The inverse of `asdict`."""
-        ratio = fields["observed_ratio"]
-        nested = {
-            "slope": Interval(**fields["slope"]),
-            "observed_ratio": ratio and Interval(**ratio),
-        }
-        return cls(**{**fields, **nested})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Performance:
@@ -80,18 +70,6 @@ class Performance:
     calibration: Calibration | None = None
     declined: tuple[Measure, ...] = ()
 
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
-        """The inverse of `asdict`."""
-        # Runs written before `calibration` and `declined` existed lack them.
-        calibration = fields.get("calibration")
-        nested = {
-            "figures": {name: f and Interval(**f) for name, f in fields["figures"].items()},
-            "calibration": calibration and Calibration.from_dict(calibration),
-            "declined": tuple(fields.get("declined", ("f1",) if fields["dropped"] else ())),
-        }
-        return cls(**{**fields, **nested})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelShift:
@@ -99,11 +77,6 @@ class LabelShift:
 
     f1: Interval
     prevalence: float
-
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
-        """The inverse of `asdict`."""
-        return cls(**{**fields, "f1": Interval(**fields["f1"])})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,21 +90,11 @@ class Expectation:
     """
 
     f1: Interval
-    label_shift: LabelShift | None
+    label_shift: LabelShift | None = None
     reference_f1: float
     calibrated: bool
     dropped: bool
     note: str = ESTIMATE_NOTE
-
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
-        """The inverse of `asdict`."""
-        shift = fields.get("label_shift")
-        nested = {
-            "f1": Interval(**fields["f1"]),
-            "label_shift": shift and LabelShift.from_dict(shift),
-        }
-        return cls(**{**fields, **nested})
 
 
 def has_dropped(*, now: Interval, before: Interval) -> bool:

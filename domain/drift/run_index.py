@@ -1,10 +1,10 @@
 """The list of drift runs: `runs/index.json`."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Self, get_args
+from typing import Self
 
+from domain import typed_json
 from domain.drift.drift import Outcome
 from domain.drift.summary import MailStatus, Summary
 from domain.errors import BadRecord
@@ -56,6 +56,11 @@ class IndexEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class _Stored:
+    runs: tuple[IndexEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RunIndex:
     """The latest runs, the newest window first."""
 
@@ -82,24 +87,6 @@ class RunIndex:
     def from_json(cls, data: bytes) -> "RunIndex":
         """The inverse of `to_json`; raises BadRecord."""
         try:
-            return cls(tuple(map(_index_entry, json.loads(data)["runs"])))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise BadRecord(f"The run index can't be decoded ({type(error).__name__}).") from None
-
-
-def _index_entry(fields: Mapping[str, Any]) -> IndexEntry:
-    """Raise ValueError, KeyError or TypeError for fields that lists couldn't sort or show."""
-    numbers = [fields[name] for name in ("start", "end", "computed_at", "rows")]
-    texts = [fields["run_id"], fields["version"] or "", *fields["drifted"], *fields["reports"]]
-    if any(type(number) is not int for number in numbers):
-        raise TypeError("numbers")
-    if not all(isinstance(text, str) for text in texts) or type(fields["scheduled"]) is not bool:
-        raise TypeError("texts")
-    if fields["mail"] not in get_args(MailStatus):
-        raise ValueError("mail")
-    nested = {
-        "outcome": Outcome(fields["outcome"]),
-        "drifted": tuple(fields["drifted"]),
-        "reports": tuple(fields["reports"]),
-    }
-    return IndexEntry(**{**fields, **nested})
+            return cls(typed_json.from_json(_Stored, data).runs)
+        except BadRecord as error:
+            raise BadRecord(f"The run index can't be decoded: {error}") from None

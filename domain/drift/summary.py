@@ -4,11 +4,11 @@ It holds counts, shares, means and distances, and never the value of a single ro
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal, Self, TypeVar
+from typing import Literal, Self
 
-from domain import times
+from domain import times, typed_json
 from domain.contract.feature import Kind
 from domain.drift.drawn_performance import DrawnPerformance
 from domain.drift.drift import (
@@ -27,7 +27,6 @@ from domain.keys import RunId
 
 FORMAT = "mlops.circle/drift-summary/1"
 
-Nested = TypeVar("Nested")
 Basis = Literal["labels", "draw", "estimate"]
 MailStatus = Literal["not_needed", "not_asked", "sent", "failed"]
 
@@ -95,13 +94,10 @@ class Histogram:
     reference: tuple[float | None, ...]
     current: tuple[float | None, ...]
 
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
-        """The inverse of `asdict`; raises ValueError for sides of other lengths."""
-        found = cls(**{name: tuple(values) for name, values in fields.items()})
-        if {len(found.reference), len(found.current)} != {len(found.edges) + 1}:
-            raise ValueError("bins")
-        return found
+    def __post_init__(self) -> None:
+        """Refuse sides of other lengths; raises BadRecord."""
+        if {len(self.reference), len(self.current)} != {len(self.edges) + 1}:
+            raise BadRecord("A histogram has one bin more than edges on each side.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,18 +188,6 @@ class ColumnDrift:
         """The test to show: one that found drift before others, then the strongest effect."""
         return max(self.tests, key=lambda test: (test.drifted, test.strength), default=None)
 
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
-        """The inverse of `asdict`."""
-        nested = {
-            "reference": Profile(**fields["reference"]),
-            "current": Profile(**fields["current"]),
-            "tests": tuple(Test(**test) for test in fields["tests"]),
-            # Runs written before this field existed lack it.
-            "histogram": _decode_optional(Histogram.from_dict, fields.get("histogram")),
-        }
-        return cls(**{**fields, **nested})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JointDrift:
@@ -227,11 +211,6 @@ class JointDrift:
         if not self.drifted:
             return self
         return replace(self, rhythm=rhythm, drifted=rhythm != "explained")
-
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
-        """The inverse of `asdict`."""
-        return cls(**{**fields, "columns": tuple(fields["columns"])})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,18 +237,6 @@ class SegmentDrift:
     def changed_figures(self) -> tuple[GroupMeasure, ...]:
         """What labels show to have changed within the segment."""
         return self.performance.changed if self.performance else ()
-
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
-        """The inverse of `asdict`."""
-        nested = {
-            "columns": tuple(map(ColumnDrift.from_dict, fields["columns"])),
-            # Runs written before this field existed lack it.
-            "performance": _decode_optional(
-                SegmentPerformance.from_dict, fields.get("performance")
-            ),
-        }
-        return cls(**{**fields, **nested})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -377,36 +344,17 @@ class Summary:
         """The inverse of `to_json`; raises BadRecord."""
         try:
             fields = json.loads(data)
-            if fields.pop("format") != FORMAT:
+            if fields["format"] != FORMAT:
                 raise ValueError("format")
-            nested = {
-                "outcome": Outcome(fields["outcome"]),
-                "findings": tuple(map(Outcome, fields["findings"])),
-                "rows": RowCounts(**fields["rows"]),
-                "columns": tuple(map(ColumnDrift.from_dict, fields["columns"])),
-                "prediction": _decode_optional(ColumnDrift.from_dict, fields["prediction"]),
-                # Runs written before these fields existed lack them.
-                "segments": tuple(map(SegmentDrift.from_dict, fields.get("segments", ()))),
-                "joint": _decode_optional(JointDrift.from_dict, fields.get("joint")),
-                "target": _decode_optional(ColumnDrift.from_dict, fields.get("target")),
-                "performance": _decode_optional(Performance.from_dict, fields.get("performance")),
-                "expectation": _decode_optional(Expectation.from_dict, fields.get("expectation")),
-                "drawn": _decode_optional(DrawnPerformance.from_dict, fields.get("drawn")),
-                "sentences": tuple(fields.get("sentences", ())),
-                "reports": tuple(fields["reports"]),
-                "problems": tuple(fields["problems"]),
-            }
-            summary = cls(**{**fields, **nested})
+            performance = fields.get("performance") or {}
+            if performance.get("dropped"):
+                # Runs written before this field existed lack it.
+                performance.setdefault("declined", ["f1"])
+            summary = typed_json.decode(cls, fields)
             RunId.parse(summary.run_id)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise BadRecord(f"A summary can't be decoded ({type(error).__name__}).") from None
         return summary
-
-
-def _decode_optional(
-    decode: Callable[[Mapping[str, Any]], Nested], fields: Mapping[str, Any] | None
-) -> Nested | None:
-    return decode(fields) if fields else None
 
 
 def _strength(column: ColumnDrift) -> float:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from domain import typed_json
 from domain.errors import BadRecord
 from domain.model.champion import Champion, LedgerEntry
 
@@ -28,12 +29,9 @@ class Consistency:
     def from_json(cls, data: bytes) -> "Consistency":
         """The inverse of `to_json`; raises BadRecord."""
         try:
-            fields = json.loads(data)
-            return cls(**{**fields, "problems": tuple(fields["problems"])})
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise BadRecord(
-                f"The outcome of the last check can't be decoded ({type(error).__name__})."
-            ) from None
+            return typed_json.from_json(cls, data)
+        except BadRecord as error:
+            raise BadRecord(f"The outcome of the last check can't be decoded: {error}") from None
 
 
 def find_ledger_problems(champion: Champion | None, entries: Sequence[LedgerEntry]) -> list[str]:

@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from domain import typed_json
 from domain.contract.contract import Contract
 from domain.contract.feature import Feature
 from domain.drift.summary import Histogram
+from domain.errors import BadRecord
 from monitoring_job.statistics.histograms import BINS, compute_histogram
 from monitoring_job.statistics.profiles import VALID, Column
 from tests.unit.monitoring import scored
@@ -77,9 +79,10 @@ def test_a_run_has_them_for_numbers_only_and_they_come_back(contract: Contract) 
     histogram = found["age"].histogram
     assert histogram is not None
     stored = json.loads(json.dumps({n: getattr(histogram, n) for n in histogram.__slots__}))
-    assert histogram == Histogram.from_dict(stored)
+    assert histogram == typed_json.decode(Histogram, stored)
 
 
 def test_damaged_bins_are_refused() -> None:
-    with pytest.raises(ValueError, match="bins"):
-        Histogram.from_dict({"edges": [1, 2], "reference": [0.5], "current": [0.5, 0.5, 0.0]})
+    stored = {"edges": [1, 2], "reference": [0.5], "current": [0.5, 0.5, 0.0]}
+    with pytest.raises(BadRecord, match="one bin more than edges"):
+        typed_json.decode(Histogram, stored)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from domain import typed_json
 from domain.drift.performance import Expectation, Performance, read_test_figures
 from domain.interval import Interval
 from domain.model.card import ModelCard, RecentFigures
@@ -128,7 +129,7 @@ def test_a_lower_auc_and_probabilities_that_are_off_are_named() -> None:
     assert worse.dropped
     assert worse.calibration is not None
     assert worse.calibration.slope.high < 0.8
-    assert Performance.from_dict(asdict(worse)) == worse
+    assert typed_json.decode(Performance, asdict(worse)) == worse
 
 
 def test_a_reference_that_says_nothing_makes_no_figure_infinite() -> None:

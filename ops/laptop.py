@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from domain import typed_json
 from domain.deployment import DEFAULT_NAME
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,6 +25,16 @@ ACCOUNT = "000000000000"
 REGION = "us-east-1"
 AWS_PORT = 4566
 MLFLOW_PORT = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """What ``laptop.json`` holds."""
+
+    aws_port: int = AWS_PORT
+    mlflow_port: int = MLFLOW_PORT
+    mlflow_db: str = ""
+    contracts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,10 +146,17 @@ class Laptop:
             found = json.loads(cls._file(folder).read_text())
             if "name" in found:  # written when a folder held one deployment
                 found["contracts"] = {found.pop("name"): found.pop("contract", "")}
-            laptop = cls(folder=folder, **found)
-            others = [name for name in laptop.contracts if name != DEFAULT_NAME]
+            settings = typed_json.decode(_Settings, found)
         except (OSError, ValueError, TypeError):
             return cls(folder=folder)
+        laptop = cls(
+            folder=folder,
+            aws_port=settings.aws_port,
+            mlflow_port=settings.mlflow_port,
+            mlflow_db=settings.mlflow_db,
+            contracts=settings.contracts,
+        )
+        others = [name for name in laptop.contracts if name != DEFAULT_NAME]
         default = not others or DEFAULT_NAME in laptop.contracts
         return laptop.named(DEFAULT_NAME if default else others[0])
 

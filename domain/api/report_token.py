@@ -28,6 +28,8 @@ class ReportSecret:
             current, previous = fields["current"], fields.get("previous") or None
         except (ValueError, KeyError, TypeError, AttributeError):
             raise BadRecord("The report secret can't be decoded.") from None
+        if not isinstance(previous, str | None):
+            raise BadRecord("The report secret before this one is no text.")
         if not isinstance(current, str) or len(current) < 32:
             raise BadRecord("The report secret is shorter than 32 characters.")
         return cls(current=current, previous=previous)

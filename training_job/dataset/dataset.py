@@ -212,7 +212,7 @@ def list_parts(bucket: Bucket, dataset_id: str, side: str) -> dict[str, int | No
         parts = json.loads(stored.data).get("parts", {}).get(side) if stored else None
     except (ValueError, AttributeError):
         parts = None
-    if not parts:
+    if not isinstance(parts, dict) or not parts:
         return {keys.dataset(dataset_id, side): None}
     return {keys.dataset(dataset_id, part): rows for part, rows in sorted(parts.items())}
 

@@ -8,14 +8,14 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from adapters.s3 import Bucket
 from adapters.s3_versions import erase_key
 from domain import keys, typed_json
 from domain.erasure import Certificate, ErasedObject, hash_prediction
-from domain.errors import BadKey
+from domain.errors import BadKey, BadRecord
 from training_job.erasure.erase_request import read_subjects
+from training_job.errors import BadInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,15 @@ class Links:
 
 
 @dataclass(frozen=True, slots=True)
+class _StoredLinks:
+    """`Links` as JSON."""
+
+    predictions: tuple[str, ...]
+    references: tuple[str, ...]
+    shared: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Journal:
     """That of one erasure."""
 
@@ -54,14 +63,23 @@ class Journal:
 
     def read_links(self) -> Links:
         """What an earlier attempt had found."""
-        stored = self.data.get(keys.erasure_links(self.erasure))
-        found: dict[str, Any] = json.loads(stored.data) if stored else {}
-        return Links(*(frozenset(found.get(name, ())) for name in Links.__slots__))
+        key = keys.erasure_links(self.erasure)
+        stored = self.data.get(key)
+        if stored is None:
+            return Links()
+        try:
+            found = typed_json.from_json(_StoredLinks, stored.data)
+        except BadRecord as error:
+            raise BadInput(
+                f"{key} can't be read: {error} Restore an earlier version of it, which the bucket"
+                " keeps; without it, labels and scores of erased rows would stay."
+            ) from None
+        return Links(*(frozenset(getattr(found, name)) for name in Links.__slots__))
 
     def write_links(self, links: Links) -> None:
         """Keep them before any row is erased, since the rows are where they are known from."""
-        found = {name: sorted(getattr(links, name)) for name in Links.__slots__}
-        self._put(keys.erasure_links(self.erasure), json.dumps(found).encode())
+        found = {name: tuple(sorted(getattr(links, name))) for name in Links.__slots__}
+        self._put(keys.erasure_links(self.erasure), typed_json.to_json(_StoredLinks(**found)))
 
     def note(self, entry: ErasedObject) -> None:
         """Say what will be done to a version of an object, before it is done."""

@@ -3,12 +3,14 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
-from domain import keys
+from domain import keys, typed_json
+from domain.errors import BadRecord
 from domain.training.steps import Scored
 from domain.typed_json import encode
 from ops import executions
@@ -22,6 +24,15 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from adapters.s3 import Bucket, Listed
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What ``progress.json`` says."""
+
+    rows: int
+    refused: int
+    bytes: int
 
 
 def run(
@@ -166,9 +177,12 @@ def _show_progress(progress: Progress, data: "Bucket", output: str) -> None:
     """Show how far it is, in bytes of the input and rows."""
     stored = data.get(keys.scoring_progress(output))
     if stored is not None:
-        done = json.loads(stored.data)
-        progress.detail(f"{done['rows']:,} rows, {done['refused']:,} refused")
-        progress.reach(done["bytes"])
+        try:
+            done = typed_json.from_json(_Done, stored.data)
+        except BadRecord:  # it is for show only
+            return
+        progress.detail(f"{done.rows:,} rows, {done.refused:,} refused")
+        progress.reach(done.bytes)
     elif data.exists(keys.scoring_plan(output)):
         progress.note("at work")
         progress.detail("")

@@ -39,7 +39,7 @@ HISTOGRAM = Histogram(edges=(1.0,), reference=(0.5, None), current=(0.25, 0.75))
 OTHERS: list[Any] = [None, True, 3, -0.5, "x", [], {}, [None], {"x": 1}, 10**400]
 
 
-def _fill(hint: Any) -> Any:
+def _fill(hint: Any) -> Any:  # noqa: PLR0911 - a case for each kind of type
     """A value of a type of `typed_json`, with something in everything that may be empty."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if hint is Histogram:

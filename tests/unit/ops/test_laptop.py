@@ -82,10 +82,21 @@ def test_settings_of_the_laptop_are_remembered(tmp_path: Path) -> None:
     assert 0 == (tmp_path / "laptop.json").stat().st_mode & 0o077
 
 
-def test_settings_that_cannot_be_read_are_the_defaults(tmp_path: Path) -> None:
-    (tmp_path / "laptop.json").write_text("{")
+DAMAGED = ["", "{", "[]", "null", '"x"', '{"aws_port": "4601"}', '{"mlflow_port": null}']
+DAMAGED += ['{"contracts": ["a"]}', '{"contracts": {"default": 5}}', '{"name": []}']
+
+
+@pytest.mark.parametrize("damaged", DAMAGED)
+def test_settings_that_cannot_be_read_are_the_defaults(tmp_path: Path, damaged: str) -> None:
+    (tmp_path / "laptop.json").write_text(damaged)
 
     assert Laptop.load(tmp_path) == Laptop(folder=tmp_path)
+
+
+def test_settings_that_newer_code_wrote_are_read(tmp_path: Path) -> None:
+    (tmp_path / "laptop.json").write_text('{"aws_port": 4601, "added_by_newer_code": [1]}')
+
+    assert Laptop(folder=tmp_path, aws_port=4601) == Laptop.load(tmp_path)
 
 
 def test_the_emulator_gets_nothing_of_the_users_aws(tmp_path: Path) -> None:

@@ -140,6 +140,18 @@ def test_off_a_terminal_progress_tells_bytes_and_rows(
     assert lines[2].startswith("score: 600 of 1,000 bytes, 12,000 rows, 3 refused, about")
 
 
+@pytest.mark.parametrize(
+    "progress", [b"{", b"{}", b"[]", b'{"rows": "1", "refused": 0, "bytes": 0}']
+)
+def test_progress_that_cannot_be_read_stops_no_scoring(
+    target: FakeTarget, asked: list[dict[str, Any]], progress: bytes
+) -> None:
+    target.data.put("raw/a.csv", b"age\n40\n")
+    target.data.put("scoring/out/x/progress.json", progress)
+    assert SCORED.rows == run(target, "raw/a.csv", output="scoring/out/x/").data["rows"]
+    assert 1 == len(asked)
+
+
 def test_a_failed_scoring_says_how_it_goes_on(
     target: FakeTarget, asked: list[dict[str, Any]]
 ) -> None:

@@ -54,7 +54,12 @@ def test_a_secret_is_read_from_json() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{}", "[]", "null", '{"current": 5}', '{"current": "short"}', '{"current": null}']
+    "text",
+    [
+        *("", "{}", "[]", "null", '{"current": 5}', '{"current": "short"}', '{"current": null}'),
+        json.dumps({"current": NEW, "previous": 5}),
+        json.dumps({"current": NEW, "previous": [OLD]}),
+    ],
 )
 def test_what_is_no_secret_is_refused(text: str) -> None:
     with pytest.raises(BadRecord):

@@ -21,6 +21,7 @@ from tests.unit.training_job.erasure.world import (
 )
 from training_job.erasure.erase import Buckets
 from training_job.erasure.erase_request import EraseRequest
+from training_job.errors import BadInput
 
 HERS = [SHE, "her-own-visit", *(prediction_id(n) for n in (20, 21, 24, 26))]
 LATER = EraseRequest(subjects=keys.erasure_subjects("20260131T150000-0a1b2c3d"))
@@ -109,3 +110,16 @@ def test_killed_before_any_write_and_run_again_it_ends_the_same(another: bool, s
 def test_the_erasures_are_named_apart() -> None:
     assert ERASURE != LATER.erasure
     assert REQUEST.erasure == ERASURE
+
+
+@pytest.mark.parametrize(
+    "links", [b"{", b"{}", b"[]", b'{"predictions": "x", "references": [], "shared": []}']
+)
+def test_links_that_cannot_be_read_stop_the_erasure_by_a_sentence(links: bytes) -> None:
+    """Without them it would end, and leave labels of predictions whose rows are gone."""
+    with mock_aws():
+        buckets = _fill()
+        buckets.data.put(keys.erasure_links(ERASURE), links)
+        with pytest.raises(BadInput, match=r"links\.json can't be read: .* Restore an earlier"):
+            run(buckets)
+        assert find_traces(buckets, *HERS)

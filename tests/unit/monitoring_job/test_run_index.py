@@ -49,7 +49,6 @@ DAMAGES: list[Callable[[bytes], bytes | None]] = [
     _with(mail="lost"),
     _with(run_id=7),
     _with(drifted=[7]),
-    _with(more=1),
 ]
 
 
@@ -71,8 +70,27 @@ def test_a_damaged_index_is_rebuilt_and_fails_no_run(
     assert [newest, *reversed(before)] == _index(moto_bucket)
 
 
-def test_a_damaged_summary_costs_its_own_entry_only(moto_bucket: Bucket) -> None:
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"end": None},
+        {"computed_at": "yesterday"},
+        {"rows": {"logged": None}},
+        {"mail": "lost"},
+        {"reports": [7]},
+        {"run_id": 7},
+        None,
+    ],
+)
+def test_a_damaged_summary_costs_its_own_entry_only(
+    moto_bucket: Bucket, changes: dict[str, Any] | None
+) -> None:
     first, second = (_publish(moto_bucket, day) for day in range(2))
-    moto_bucket.put(keys.summary(keys.RunId.parse(first)), b"{")
+    key = keys.summary(keys.RunId.parse(first))
+    stored = moto_bucket.get(key)
+    assert stored is not None
+    moto_bucket.put(
+        key, json.dumps(json.loads(stored.data) | changes).encode() if changes else b"{"
+    )
     rebuilt = publishing.rebuild_index(moto_bucket)
     assert [second] == [entry.run_id for entry in rebuilt.entries]

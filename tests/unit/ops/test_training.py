@@ -221,7 +221,7 @@ def test_a_damaged_entry_is_a_line_below_the_ledger(target: FakeTarget) -> None:
     answer = ledger.run(place)
     assert "python -m ops status --check" == answer.next_step
     table, last = answer.shown
-    assert f"{damaged}: A ledger entry can't be decoded (JSONDecodeError)." == last
+    assert f"{damaged}: A ledger entry can't be decoded: The LedgerEntry is not JSON." == last
     assert VERSIONS[1].version in console.render(table).splitlines()[-1]
 
 

@@ -93,7 +93,6 @@ ANOTHERS_KEY = "serving/bundles/1-aaaaaaaa/bundle.json.gz"
         _with(action="demote"),
         _with(action=[]),
         _with(execution=None),
-        _with(extra=1),
     ],
 )
 def test_what_is_no_pointer_is_refused(data: bytes) -> None:

@@ -180,8 +180,10 @@ def _clashing_words(where: str, form: ColumnFormat) -> list[str]:
     problems = []
     if bool(form.true) != bool(form.false):
         problems.append(f"{where}: true and false are declared together")
-    truths = {*map(fold_case, form.true), *map(fold_case, form.false)} & {"true", "false"}
-    seen: dict[str | float, str] = {"true": "true", "false": "false"} if truths else {}
+    swapped = ("false" in map(fold_case, form.true), "true" in map(fold_case, form.false))
+    if any(swapped) and not all(swapped):
+        problems.append(f"{where}: the words true and false would both mean the same")
+    seen: dict[str | float, str] = {}
     for key, words in (("true", form.true), ("false", form.false), ("missing", form.missing)):
         for word in words:
             number = parse_number(word)

@@ -3,12 +3,13 @@
 import math
 from collections import Counter
 from dataclasses import dataclass, field
+from unicodedata import normalize
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from domain.contract.file_format import USUAL_MISSING, Decimal
+from domain.contract.file_format import BLANKS, USUAL_MISSING, Decimal
 from domain.contract.file_values import NUMBER
 
 MOST_COUNTED = 10_000
@@ -141,11 +142,20 @@ def _count(texts: pa.Array, counts: Counter[str]) -> bool:
 
 
 def as_texts(values: pa.ChunkedArray) -> pa.Array:
-    """Values of any type as the texts that a CSV file would have, without blanks around them."""
+    """Values of any type as the texts that a CSV file would have, as a training would read them.
+
+    They have no blanks around them, and their accented letters are one character each.
+    """
     if pa.types.is_boolean(values.type):
         texts = pc.if_else(values, "true", "false")
     elif pa.types.is_dictionary(values.type):
         texts = pc.cast(values, values.type.value_type)
     else:
         texts = values
-    return pc.utf8_trim_whitespace(pc.cast(texts, pa.string())).combine_chunks()
+    texts = pc.cast(texts, pa.string())
+    if pc.all(pc.string_is_ascii(texts)).as_py() is False:
+        encoded = texts.combine_chunks().dictionary_encode()
+        words = [normalize("NFC", word.strip(BLANKS)) for word in encoded.dictionary.to_pylist()]
+        # Arrow's own utf8_normalize takes NFC for NFD.
+        texts = pa.chunked_array([pa.array(words, pa.string()).take(encoded.indices)])
+    return pc.utf8_trim_whitespace(texts).combine_chunks()

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from domain.contract.feature import may_be_new_category
+from domain.contract.feature import LARGEST, may_be_new_category
 from domain.contract.feature_document import MOST_CATEGORIES, is_name
 from domain.contract.file_format import Decimal
 from domain.contract.reserved_names import RESERVED_COLUMNS, RESERVED_FIELDS
@@ -118,6 +118,10 @@ def guess_target(column: Column, name: str, positive: str | None) -> Entry:
     elif found := _opposites(values, TARGET_OPPOSITES):
         positives = found[0]
         keys |= _truth_words(found)
+    elif not column.rows:
+        raise OpsError(
+            f"The column {column.source} has no value in any row.", "Choose another --target."
+        )
     elif len(different) == 1:
         raise OpsError(
             f"The column {column.source} has one value only: nothing can be learned from it.",
@@ -213,6 +217,8 @@ def _guess_number(column: Column, keys: dict[str, Json], decimal: Decimal) -> En
         remarks["missing"] = f"{sentinel.rows:,} rows have {sentinel.text}, far from all others"
         more += sentinel.rows
     minimum, maximum = _with_room(low, high)
+    if not -LARGEST <= minimum < maximum <= LARGEST:
+        return LeftOut(column.source, "its numbers are too large for a model's input (32 bits)")
     remarks["minimum"] = "with room below and above what was seen"
     if is_whole and len(column.counts) <= MOST_CODES and not column.many:
         remarks["kind"] = "few whole numbers: if they are codes, make it a category"

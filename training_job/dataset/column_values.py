@@ -73,7 +73,9 @@ def _name_kinds(kind: TimeKind, values: npt.NDArray[np.float64]) -> frozenset[Ti
 def read_codes(array: pa.Array, texts: CodedText, categories: int) -> npt.NDArray[np.int16]:
     """Codes of a category or a flag, each distinct value read once."""
     if pa.types.is_boolean(array.type) and not categories:
-        return np.asarray(pc.fill_null(pc.cast(array, pa.int8()), MISSING), np.int16)
+        truths = np.array([texts.code("false"), texts.code("true"), MISSING], np.int16)
+        places = pc.fill_null(pc.cast(array, pa.int8()), 2).to_numpy(zero_copy_only=False)
+        return np.asarray(truths.take(places))
     if pa.types.is_nested(array.type):
         missing = array.is_null().to_numpy(zero_copy_only=False)
         return np.where(missing, np.int16(MISSING), np.int16(UNREADABLE))

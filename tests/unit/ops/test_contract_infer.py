@@ -64,6 +64,14 @@ FEATURES: dict[str, tuple[list[object], dict[str, object]]] = {
         _column(lambda _: round(RANDOM.uniform(-3, 3), 3)),
         {"kind": "number", "minimum": -6.0, "maximum": 6.0},
     ),
+    "words with blanks and characters of no width around them": (
+        _column(lambda row: ("f", " f", "f\u200b", "m\u00a0", "\ufeffm")[row % 5]),
+        {"kind": "category", "categories": ("f", "m")},
+    ),
+    "words whose accents are characters of their own": (
+        _column(lambda row: ("\u00e9", "e\u0301", "m")[row % 3]),
+        {"kind": "category", "categories": ("\u00e9", "m")},
+    ),
     "numbers with gaps": (
         _column(lambda row: "" if row % 9 == 0 else RANDOM.random()),
         {"kind": "number", "nullable": True},
@@ -170,6 +178,7 @@ def test_a_column_is_recognised(tmp_path: Path, name: str) -> None:
         (_column(lambda row: f"({row % 50})"), "written as (#)"),
         (_column(lambda row: f"{'the patient said ' * 3}{row % 9}"), "it holds free text"),
         (_column(lambda row: f'"1,{row % 9}00.50"'), "thousands separators"),
+        (_column(lambda row: f"{row % 90 + 1}e300"), "too large for a model's input"),
         ([int(label) * 2 + RANDOM.random() for label in LABELS], "tells the target by itself"),
         (["in" if label else "out" for label in LABELS], "tells the target by itself"),
     ],
@@ -195,6 +204,7 @@ def test_a_column_is_left_out_for_a_reason(
         (("1", "-1"), None, ("1",)),
         (("+", "-"), None, ("+",)),
         (("No", "Yes"), "No", ("No",)),
+        (("False", "True"), "False", ("False",)),
     ],
 )
 def test_the_positive_word_is_recognised_or_named(
@@ -258,6 +268,7 @@ def test_columns_of_lists_and_bytes_are_left_out(tmp_path: Path) -> None:
         (["M", "B"], None, "Which of the two values of ill is the positive one"),
         (["a", "b", "c"], None, "regression and several classes"),
         (["1"], None, "has one value only"),
+        ([""], None, "has no value in any row"),
         (["M", "B"], "X", "No row has the value that --positive names"),
     ],
 )

@@ -141,7 +141,12 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "the word false for true": (
         "smokes",
         {"true": ["false"], "false": ["no"]},
-        "smokes: false and true share a word",
+        "smokes: the words true and false would both mean the same",
+    ),
+    "the word true for false": (
+        "target",
+        {"true": ["healthy"], "false": ["TRUE"]},
+        "[target]: the words true and false would both mean the same",
     ),
     "a word that is missing": ("smokes", {"missing": ["1"]}, "true and missing share a word"),
 }

@@ -351,6 +351,14 @@ DECLARED: dict[str, tuple[bytes, str]] = {
         _accented(PLAIN, "NFC"),
         CONTRACT.replace('"f"', '"e\u0301"'),
     ),
+    "true and false the other way round": (
+        _with("80,1,", "80,False,").replace(b",0,1,", b",TRUE,1,"),
+        _declared(smokes='true = ["false"]\nfalse = ["true"]'),
+    ),
+    "booleans the other way round": (
+        _parquet(smokes=[True, False, True]),
+        _declared(smokes='true = ["false"]\nfalse = ["true"]'),
+    ),
     "another separator": (_with(",", ":"), _declared(files='separator = ":"')),
     "UTF-16 without a mark or its order": (
         PLAIN.encode("utf-16-le"),

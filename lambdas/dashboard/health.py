@@ -1,6 +1,6 @@
 """The health of the monitor itself: its schedules, and what its runs and mails depend on."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -50,22 +50,27 @@ class Health:
                 judge_trainings(self.training_schedule, training, now=now),
             ),
             checks=(
-                self._check_notifications(),
+                _unless_damaged("Notifications", self._check_notifications, command=self._doctor),
                 _check_mails(index),
-                self._check_guard(),
-                self._check_probation(),
-                self._check_ledger(),
+                _unless_damaged("Retrain guard", self._check_guard),
+                _unless_damaged("Probation", self._check_probation),
+                _unless_damaged("Ledger", self._check_ledger, command=self._compare),
                 *self._check_fallback(now.date()),
                 *self._check_rejected(),
             ),
         )
 
-    def _check_notifications(self) -> HealthCheck:
-        name, command = "Notifications", f"{self.schedules.operator_command} doctor"
-        try:
-            found = self.reports.decode(keys.ALERT_STATE, AlertState.from_json)
-        except BadRecord as error:
-            return HealthCheck(name=name, state="problem", says=str(error), command=command)
+    @property
+    def _doctor(self) -> str:
+        return f"{self.schedules.operator_command} doctor"
+
+    @property
+    def _compare(self) -> str:
+        """Compares champion, ledger and registry now."""
+        return f"{self.schedules.operator_command} status --check"
+
+    def _check_notifications(self, name: str) -> HealthCheck:
+        found = self.reports.decode(keys.ALERT_STATE, AlertState.from_json)
         pending = found[0].pending if found else ()
         if not pending:
             return HealthCheck(name=name, state="good", says="None is pending.")
@@ -75,25 +80,17 @@ class Health:
             state="problem",
             says=f"{len(pending)} pending: {' and '.join(channels)} has not accepted them. "
             "The next scheduled drift run sends them again.",
-            command=command,
+            command=self._doctor,
         )
 
-    def _check_guard(self) -> HealthCheck:
-        name = "Retrain guard"
-        try:
-            found = decode_newest(self.reports, keys.RETRAINING, Decision.from_json)
-        except BadRecord as error:
-            return HealthCheck(name=name, state="problem", says=str(error))
+    def _check_guard(self, name: str) -> HealthCheck:
+        found = decode_newest(self.reports, keys.RETRAINING, Decision.from_json)
         if found is None:
             return HealthCheck(name=name, state="none", says="It has decided nothing yet.")
         return HealthCheck(name=name, state="good", says=found.reason, at=found.decided_at)
 
-    def _check_probation(self) -> HealthCheck:
-        name = "Probation"
-        try:
-            found = decode_newest(self.reports, keys.PROBATION, Probation.from_json)
-        except BadRecord as error:
-            return HealthCheck(name=name, state="problem", says=str(error))
+    def _check_probation(self, name: str) -> HealthCheck:
+        found = decode_newest(self.reports, keys.PROBATION, Probation.from_json)
         if found is None:
             return HealthCheck(name=name, state="none", says="No promotion has been examined yet.")
         says = found.reason or f"Version {found.version} is on probation."
@@ -104,12 +101,8 @@ class Health:
             at=found.looked_at,
         )
 
-    def _check_ledger(self) -> HealthCheck:
-        name, command = "Ledger", f"{self.schedules.operator_command} status --check"
-        try:
-            found = self.models.decode(keys.CHECK, Consistency.from_json)
-        except BadRecord as error:
-            return HealthCheck(name=name, state="problem", says=str(error), command=command)
+    def _check_ledger(self, name: str) -> HealthCheck:
+        found = self.models.decode(keys.CHECK, Consistency.from_json)
         if found is None:
             says = "Champion, ledger and registry have not been compared yet."
             return HealthCheck(name=name, state="none", says=says)
@@ -119,7 +112,7 @@ class Health:
             state="problem" if result.problems else "good",
             says=" ".join(result.problems) or "Champion, ledger and registry agree.",
             at=result.checked_at,
-            command=command if result.problems else None,
+            command=self._compare if result.problems else None,
         )
 
     def _check_fallback(self, today: date) -> Iterator[HealthCheck]:
@@ -147,7 +140,7 @@ class Health:
                 name=f"Fallback of {what}",
                 state="warning" if objects else "good",
                 says=says[0].upper() + says[1:],
-                command=f"{self.schedules.operator_command} doctor" if objects else None,
+                command=self._doctor if objects else None,
             )
 
     def _check_rejected(self) -> Iterator[HealthCheck]:
@@ -166,6 +159,16 @@ class Health:
                     "docs/api.md says how to get them back.",
                     at=times.to_millis(newest.modified),
                 )
+
+
+def _unless_damaged(
+    name: str, check: Callable[[str], HealthCheck], *, command: str | None = None
+) -> HealthCheck:
+    """The check of that name; where the record that it reads is damaged, that is the problem."""
+    try:
+        return check(name)
+    except BadRecord as error:
+        return HealthCheck(name=name, state="problem", says=str(error), command=command)
 
 
 def _check_mails(index: RunIndex) -> HealthCheck:

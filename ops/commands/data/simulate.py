@@ -2,19 +2,16 @@
 
 import itertools
 import random
-import tempfile
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from typer import Option
 
-from domain import keys
 from domain.api.schemas import ROLE
 from domain.contract.context import CONTEXT
 from domain.contract.contract import Contract
@@ -267,7 +264,10 @@ def make_context(api: Api, rng: random.Random, run: str) -> Callable[[Row], dict
 
 def _load_test_rows(target: Target) -> "tuple[Contract, pa.Table, Outcomes]":
     """The champion's contract, and the features and outcomes of its dataset's test rows."""
-    import pyarrow.parquet
+    from botocore.exceptions import ClientError
+
+    from adapters.aws import error_code
+    from training_job.dataset.dataset import Split
 
     champion = target.champion()
     if champion is None:
@@ -277,13 +277,18 @@ def _load_test_rows(target: Target) -> "tuple[Contract, pa.Table, Outcomes]":
     except BadBundle as error:
         raise OpsError(str(error), "python -m ops rollback") from None
     dataset_id = target.card(champion.version).dataset_id
-    with tempfile.TemporaryDirectory(prefix="simulate-") as folder:
-        path = Path(folder) / "test.parquet"
-        target.bucket("data").download(keys.dataset(dataset_id, "test"), path)
-        columns = [feature.name for feature in contract.features]
-        table = pyarrow.parquet.read_table(path, columns=[*columns, contract.target])
-    outcomes = table[contract.target].to_numpy().astype(bool)
-    return contract, table.select(columns), outcomes
+    try:
+        test = Split.download(target.bucket("data"), dataset_id, "test", contract)
+    except ClientError as error:
+        if error_code(error) not in ("404", "NoSuchKey"):
+            raise
+        raise OpsError(
+            f"The test rows of dataset {dataset_id} are no longer there: datasets may expire"
+            " (docs/retention-and-erasure.md).",
+            "python -m ops train",
+        ) from None
+    names = [feature.name for feature in contract.features]
+    return contract, test.table.select(names), test.labels.astype(bool)
 
 
 def _drop_missing(table: "pa.Table") -> list[Row]:

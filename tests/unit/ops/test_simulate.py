@@ -1,24 +1,36 @@
 """Scenarios, and what is counted of the API's answers."""
 
 import itertools
+import json
 import random
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
+from adapters.model_store import ModelStore
+from adapters.s3 import Bucket
+from domain import keys
 from domain.api.openapi import build_document
 from domain.contract.contract import Contract
 from domain.contract.feature import Value
+from domain.model.bundle import Bundle, digest
+from domain.model.champion import Champion, ModelRef
 from ops.api import describe_problem
-from ops.commands.data.simulate import Sent, _shuffle, _split, make_context
+from ops.commands.data.simulate import Sent, _load_test_rows, _shuffle, _split, make_context
 from ops.errors import OpsError
 from ops.samples.changes import plan_change
 from ops.samples.outcomes import LabelPlan, Selection
 from ops.samples.scenarios import Change, Disturbance, Row, Scenario, choose_scenario
+from tests.cards import make_card
 from tests.repository import CONTRACT_TOML
 from tests.unit.domain.contract.test_context import CONTEXT
+from tests.unit.fakes import random_forest
+from tests.unit.patients import patients
+from training_job.dataset.tables import store
 
 CONTRACT = Contract.parse(CONTRACT_TOML.read_text())
 PATIENT: Row = {
@@ -312,6 +324,53 @@ def test_made_up_context_obeys_the_deployments_contract() -> None:
 def test_without_context_in_the_contract_none_is_sent() -> None:
     api: Any = FakeApi(CONTRACT)
     assert PATIENT == make_context(api, random.Random(1), "0a1b2c3d")(PATIENT)
+
+
+@pytest.fixture
+def target(moto_bucket: Bucket) -> Any:
+    """A deployment with a champion, whose dataset isn't there."""
+    content = Bundle(CONTRACT, random_forest(CONTRACT, 1), 0.5).to_bytes()
+    model = ModelRef.of(1, digest(content))
+    moto_bucket.put(model.bundle_key, content)
+    champion = Champion.successor(None, model, action="promote", execution="e", now=1)
+    card = make_card(model.version)
+    return SimpleNamespace(
+        models=ModelStore(moto_bucket),
+        champion=lambda: champion,
+        card=lambda _: card,
+        bucket=lambda _: moto_bucket,
+        test_rows=keys.dataset(card.dataset_id, "test"),
+        manifest=keys.manifest(card.dataset_id),
+        parts={n: keys.dataset_part("test", n, 2) for n in range(2)},
+        dataset=card.dataset_id,
+    )
+
+
+def _put(target: Any, key: str, rows: pd.DataFrame) -> None:
+    store(pa.Table.from_pandas(rows), target.bucket("data"), key)
+
+
+def test_the_test_rows_are_read_whole_or_in_the_parts_that_several_machines_made(
+    target: Any,
+) -> None:
+    rows = patients(90, seed=3)
+    _put(target, target.test_rows, rows)
+    contract, table, outcomes = _load_test_rows(target)
+    assert [f.name for f in contract.features] == table.column_names
+    assert rows["diabetes"].astype(bool).tolist() == outcomes.tolist()
+    target.bucket("data").delete(target.test_rows)
+    for number, part in target.parts.items():
+        _put(target, keys.dataset(target.dataset, part), rows[number * 40 : 40 + number * 50])
+    parts = {"test": dict.fromkeys(target.parts.values(), 1)}
+    target.bucket("data").put(target.manifest, json.dumps({"parts": parts}).encode())
+    _, again, found = _load_test_rows(target)
+    assert table.to_pylist() == again.to_pylist()
+    assert outcomes.tolist() == found.tolist()
+
+
+def test_test_rows_that_have_expired_are_said_to_be_gone(target: Any) -> None:
+    with pytest.raises(OpsError, match="are no longer there: datasets may expire"):
+        _load_test_rows(target)
 
 
 @pytest.mark.parametrize(

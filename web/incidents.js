@@ -60,9 +60,10 @@ const incidentColumns = (decisions) => [
   { title: "Found by", cell: (i) => (i.kind === "daily" ? "a day" : "four weeks") },
   { title: "Worst outcome", cell: (i) => badge(i.outcome) },
   { title: "Drifted", cell: (i) => i.drifted.join(", ") || "–" },
-  { title: "Acknowledged", cell: (i) => (i.acknowledgement ? acknowledged(i.acknowledgement) : "–") },
+  { title: "Acknowledged", prose: true, cell: (i) => (i.acknowledgement ? acknowledged(i.acknowledgement) : "–") },
   {
     title: "Retrain guard",
+    prose: true,
     cell: (i) =>
       decided(decisions, i)
         .map((d) => `${moment(d.decided_at)}: ${d.execution ? "started a training" : "started nothing"}`)
@@ -73,7 +74,7 @@ const incidentColumns = (decisions) => [
 const decisionColumns = [
   { title: "Decided (UTC)", cell: (d) => moment(d.decided_at) },
   { title: "Did", cell: (d) => (d.execution ? "started a training" : d.suggestion ? "suggests one" : "nothing") },
-  { title: "Reason", cell: (d) => d.reason },
+  { title: "Reason", prose: true, cell: (d) => d.reason },
   {
     title: "About",
     cell: (d) => (d.run_ids.length ? h("a", { href: `#/drift/${d.run_ids[0]}` }, "the run") : "–"),

@@ -42,6 +42,7 @@ const columns = [
   },
   {
     title: "What it says",
+    prose: true,
     cell: (j) =>
       j.sentences.length
         ? h(

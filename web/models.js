@@ -54,7 +54,7 @@ function ledgerTable(found) {
       title: "Previous version",
       cell: (entry) => (entry.previous_version ? versionLink(entry.previous_version) : "–"),
     },
-    { title: "Why", cell: (entry) => reasonList(entry.reasons) },
+    { title: "Why", prose: true, cell: (entry) => reasonList(entry.reasons) },
   ];
   return table("Promotions and rollbacks", columns, found.ledger);
 }

@@ -99,13 +99,15 @@ export function facts(pairs) {
 /**
  * A table that scrolls sideways where it is too wide. The first cell of a row names the row.
  * @param {string} caption
- * @param {{title: string, cell: (row: any) => any, number?: boolean}[]} columns
+ * @param {{title: string, cell: (row: any) => any, number?: boolean, prose?: boolean}[]} columns
+ *   `prose`: cells of sentences, which may have several lines
  * @param {any[]} rows
  */
 export function table(caption, columns, rows) {
-  const heads = columns.map((c) => h("th", { scope: "col", class: c.number ? "number" : null }, c.title));
+  const kind = (column) => (column.number ? "number" : column.prose ? "prose" : null);
+  const heads = columns.map((column) => h("th", { scope: "col", class: kind(column) }, column.title));
   const cell = (column, row, index) => {
-    const attributes = { scope: index ? null : "row", class: column.number ? "number" : null };
+    const attributes = { scope: index ? null : "row", class: kind(column) };
     return h(index ? "td" : "th", attributes, column.cell(row));
   };
   const body = rows.map((row) =>

@@ -46,6 +46,15 @@ def test_an_open_incident_is_acknowledged_on_the_page_and_stays_so(visit: Visit)
     assert [] == barriers(page)
 
 
+def test_no_sentence_about_incidents_is_cut_off_on_a_small_laptop(visit: Visit) -> None:
+    page = visit("#/incidents")
+    wide = page.evaluate(
+        "[...document.querySelectorAll('.scroll')]"
+        ".filter((table) => table.scrollWidth > table.clientWidth).map((table) => table.ariaLabel)"
+    )
+    assert [] == wide
+
+
 def test_the_page_knows_how_long_a_note_may_be() -> None:
     source = (ROOT / "web" / "incidents.js").read_text()
     assert f"LONGEST_NOTE = {LONGEST_NOTE};" in source

@@ -241,7 +241,10 @@ class Stores:
             )
             self.reports.put(keys.ALERT_STATE, AlertState(incident, past=(past,)).to_json())
             decision = Decision(
-                reason="There is no data newer than the last successful training.",
+                reason=(
+                    "There is no data newer than the last successful training: no upload, and no"
+                    " labels that have matured since. Upload recent labelled data, or send labels."
+                ),
                 execution=None,
                 transition=Transition.OPEN,
                 run_ids=(summaries[min(2, count - 1)].run_id,),

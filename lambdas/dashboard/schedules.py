@@ -36,20 +36,20 @@ class DriftSchedules:
         first run can be overdue; None before the first model.
         """
         daily, weekly = _select(index, 1), _select(index, LOOK_BACK_DAYS)
+        day = _judge("Daily drift run", self.daily, daily, exists_since=exists_since, now=now)
+        weeks = _judge("Weekly look-back", LOOK_BACK, weekly, exists_since=exists_since, now=now)
         return (
-            self._judge_daily(daily, exists_since, now),
-            _judge("Weekly look-back", LOOK_BACK, weekly, exists_since=exists_since, now=now),
+            self._add_command(day, "drift --as-scheduled"),
+            self._add_command(weeks, f"drift --as-scheduled --days {LOOK_BACK_DAYS}"),
         )
 
-    def _judge_daily(
-        self, runs: dict[int, IndexEntry], exists_since: int | None, now: datetime
-    ) -> ScheduledJob:
-        job = _judge("Daily drift run", self.daily, runs, exists_since=exists_since, now=now)
+    def _add_command(self, job: ScheduledJob, command: str) -> ScheduledJob:
+        """With the command that makes up for the latest run, if that is overdue."""
         if job.state != "overdue":
             return job
         missed = [due for due in job.due if due.state == "missed"][-1]
         day = times.from_millis(missed.due_at).date() - times.DAY
-        return replace(job, command=f"{self.operator_command} drift --as-scheduled --day {day}")
+        return replace(job, command=f"{self.operator_command} {command} --day {day}")
 
 
 def _judge(

@@ -30,6 +30,9 @@ def run(
     target: Target,
     *,
     day: Annotated[str | None, Option(help="One UTC day, e.g. 2026-01-31 (yesterday).")] = None,
+    days: Annotated[
+        int | None, Option(help="So many days, of which --day is the last; 28 for a look-back.")
+    ] = None,
     start: Annotated[str | None, Option(help="From this instant, ISO 8601, UTC.")] = None,
     end: Annotated[str | None, Option(help="To this instant.")] = None,
     last_rows: Annotated[int | None, Option(help="The latest predictions, so many.")] = None,
@@ -46,16 +49,20 @@ def run(
     """Compare a window of predictions with the model's reference.
 
     Only scheduled runs open, continue or close an incident, and ask for a training. --as-scheduled
-    makes this run one of them, for a day on which the schedule did not run, say.
+    makes this run one of them: with --day for a day on which the schedule did not run, and with
+    --days 28 for a week without its look-back at late labels.
     """
-    asked_window = {"day": day, "start": start, "end": end, "last_rows": last_rows}
-    asked = {name: value for name, value in asked_window.items() if value is not None}
+    asked_window = {"day": day, "start": start, "end": end, "last_rows": last_rows, "days": days}
+    asked: dict[str, Json] = {n: value for n, value in asked_window.items() if value is not None}
     if first is not None or last is not None:
         if first is None or asked or mail or as_scheduled:
             raise OpsError(
                 "A backfill takes --from and --to only.", "python -m ops drift --from 2026-01-01"
             )
         return backfill(target, first, last)
+    if day is not None and days is not None:
+        asked = {name: value for name, value in asked.items() if name != "day"}
+        asked["time"] = _find_end(day)
     flags = {"mail": mail, "scheduled": as_scheduled}
     runs = watch_drift(target, asked | {name: True for name, given in flags.items() if given})
     reports = [link for found in runs for link in found.reports.values()]
@@ -64,6 +71,14 @@ def run(
         shown=[part for found in runs for part in describe_run(found)],
         next_step=f"Open a report: {reports[0]}" if reports else "python -m ops simulate",
     )
+
+
+def _find_end(day: str) -> str:
+    """The end of a day, as the scheduler names the time of a run over the days before it."""
+    try:
+        return times.start_of(date.fromisoformat(day) + times.DAY).isoformat()
+    except (ValueError, OverflowError):
+        raise OpsError("--day must be a day such as 2026-01-31.", "Correct it.") from None
 
 
 def backfill(target: Target, first: str, last: str | None) -> Answer:

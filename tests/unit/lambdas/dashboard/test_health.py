@@ -95,6 +95,13 @@ def test_a_missing_run_is_overdue_with_the_command_that_makes_up_for_it() -> Non
     assert [f"Daily drift run: {job['says']}"] == world.get("/monitoring/overview")["overdue"]
 
 
+def test_a_missing_look_back_is_overdue_with_the_command_that_makes_up_for_it() -> None:
+    # Monday the 26th at 16:00 was the last one due; NOW is the Sunday after it.
+    job = _job(_world(*(_run(6 + 7 * n, 28) for n in (1, 2))), "Weekly look-back")
+    assert "The run due on 2026-01-26 at 16:00 UTC is missing." == job["says"]
+    assert f"{OPERATOR} drift --as-scheduled --days 28 --day 2026-01-25" == job["command"]
+
+
 def test_an_earlier_gap_is_counted_and_not_overdue() -> None:
     job = _job(_world(_run(0), _run(1), _run(3)))
     assert "3 of 4 runs due in the last 90 days were made." == job["says"]

@@ -19,6 +19,7 @@ from domain.drift.drift_request import LONGEST_RUN_MS, DriftRequest, RequestReco
 from domain.drift.run_result import RunResult
 from domain.drift.window import LastRows, Window
 from domain.errors import BadRecord, BadWindow
+from domain.schedule import LOOK_BACK_DAYS
 from lambdas.drift.handler import handler
 from lambdas.drift.observation import observe
 from lambdas.drift.requested import OnDemandRuns
@@ -265,6 +266,44 @@ def test_a_backfill_runs_each_day_once_in_order(monkeypatch: pytest.MonkeyPatch)
     assert days == [found["run_id"] for found in answer.data]
 
 
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[DriftRequest]:
+    """What the drift function is asked for."""
+    requests: list[DriftRequest] = []
+
+    def invoke(*, Payload: bytes, **_: Any) -> dict[str, Any]:
+        requests.append(DriftRequest.parse(json.loads(Payload), now=NOW))
+        return {"Payload": BytesIO(b'{"runs": []}')}
+
+    monkeypatch.setattr(Target, "client", lambda *_, **__: SimpleNamespace(invoke=invoke))
+    monkeypatch.setattr(Target, "deployment", SimpleNamespace(drift_function="drift", retention=""))
+    return requests
+
+
+def test_a_missed_look_back_is_made_up_for_by_the_request_of_the_schedule(
+    asked: list[DriftRequest],
+) -> None:
+    drift.run(Target("x", None, Path()), day="2026-01-25", days=28, as_scheduled=True)
+    monday = {"time": "2026-01-26T16:00:00Z", "days": LOOK_BACK_DAYS, "scheduled": True}
+    assert [DriftRequest.parse(monday, now=NOW)] == asked
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"day": "yesterday", "days": 28}, "--day must be a day such as 2026-01-31"),
+        ({"days": 0}, "days must be a whole number from 1 to 366"),
+        ({"days": 28, "last_rows": 5}, "Give one of: day; start and end; last_rows"),
+    ],
+)
+def test_days_that_cannot_be_counted_are_refused(
+    asked: list[DriftRequest], given: dict[str, Any], expected: str
+) -> None:
+    with pytest.raises(OpsError, match=expected):
+        drift.run(Target("x", None, Path()), **given)
+    assert [] == asked
+
+
 @pytest.mark.parametrize(
     ("flags", "sent"),
     [
@@ -274,16 +313,8 @@ def test_a_backfill_runs_each_day_once_in_order(monkeypatch: pytest.MonkeyPatch)
     ],
 )
 def test_a_run_may_be_asked_for_as_the_schedule_asks(
-    monkeypatch: pytest.MonkeyPatch, flags: Any, sent: dict[str, bool]
+    asked: list[DriftRequest], flags: Any, sent: dict[str, bool]
 ) -> None:
-    asked: list[DriftRequest] = []
-
-    def invoke(*, Payload: bytes, **_: Any) -> dict[str, Any]:
-        asked.append(DriftRequest.parse(json.loads(Payload), now=NOW))
-        return {"Payload": BytesIO(b'{"runs": []}')}
-
-    monkeypatch.setattr(Target, "client", lambda *_, **__: SimpleNamespace(invoke=invoke))
-    monkeypatch.setattr(Target, "deployment", SimpleNamespace(drift_function="drift", retention=""))
     drift.run(Target("x", None, Path()), day="2026-01-31", **flags)
     (request,) = asked
     assert Window.of_day(date(2026, 1, 31)) == request.window

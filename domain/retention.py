@@ -16,7 +16,8 @@ LEAST_LOG_DAYS = 35
 class Retention:
     """Days since a record was stored after which it is deleted; None: never.
 
-    `reports`: the summaries and pages of drift runs, and requests for them.
+    `labels`: draws of predictions to be labelled too. `reports`: the summaries and pages of drift
+    runs, and requests for them. `views`: who looked at a prediction.
     """
 
     log: int | None = None
@@ -25,6 +26,7 @@ class Retention:
     datasets: int | None = None
     scoring: int | None = None
     reports: int | None = None
+    views: int | None = None
 
     @classmethod
     def parse(cls, text: str | None) -> "Retention":

@@ -47,6 +47,7 @@ class StorageStack(Stack):
                 keys.FALLBACK: kept.fallback,
                 "log/": kept.log,
                 "labels/": kept.labels,
+                keys.LABEL_DRAWS: kept.labels,
             },
         )
         self.reports = PrivateBucket(
@@ -54,7 +55,11 @@ class StorageStack(Stack):
             "Reports",
             stage=stage,
             key=self.key,
-            expire={keys.RUNS: kept.reports, keys.REQUESTS: kept.reports},
+            expire={
+                keys.RUNS: kept.reports,
+                keys.REQUESTS: kept.reports,
+                keys.PREDICTION_VIEWS: kept.views,
+            },
         )
         self.database = glue.CfnDatabase(
             self,

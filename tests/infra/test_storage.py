@@ -77,6 +77,7 @@ def test_what_a_stage_keeps_for_some_days_only_expires_by_its_prefix(
         "datasets": 5,
         "scoring": 6,
         "reports": 7,
+        "views": 8,
     }
     assembly = varied("aws", retention=retention)
     found = {
@@ -89,8 +90,10 @@ def test_what_a_stage_keeps_for_some_days_only_expires_by_its_prefix(
         ("Data", "datasets/"): 5,
         ("Data", "scoring/"): 6,
         ("Predictions", "fallback/"): 402,
+        ("Predictions", "label_draws/"): 401,
         ("Predictions", "labels/"): 401,
         ("Predictions", "log/"): 400,
+        ("Reports", "prediction_views/"): 8,
         ("Reports", "requests/"): 7,
         ("Reports", "runs/"): 7,
     } == found

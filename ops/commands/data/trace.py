@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from domain import keys, times
+from domain.retention import Retention
 from ops.commands.data.query import describe_expiry, query
 from ops.console import Answer, facts
 from ops.errors import OpsError
@@ -39,7 +40,7 @@ def run(
 ) -> Answer:
     """Say which model made a prediction, and how that came to serve."""
     from adapters.erasures import find_erasure
-    from ops.tracing.erasures import count_erased_rows
+    from ops.tracing.datasets import describe_dataset
     from ops.tracing.trace import trace
 
     found = list(_find(target, name))
@@ -60,11 +61,14 @@ def run(
         models=target.models,
         replayed=replay,
     )
-    datasets = {one.card.dataset_id for one in traces if one.card}
-    erased = {name: count_erased_rows(target.bucket("data"), name) for name in datasets}
+    data, kept_days = target.bucket("data"), Retention.parse(target.deployment.retention).datasets
+    datasets = {
+        name: describe_dataset(data, name, kept_days=kept_days)
+        for name in {one.card.dataset_id for one in traces if one.card}
+    }
     shown: list[RenderableType] = []
     for one in traces:
-        shown += [facts(_describe(one, erased)), ""]
+        shown += [facts(_describe(one, datasets)), ""]
     shown[-1:] = [f"Only {MOST:,} of them are shown."] if len(found) > MOST else []
     return Answer(
         data={"predictions": [one.to_dict() for one in traces]},
@@ -103,8 +107,8 @@ def _describe_erased(prediction_id: str, erasure: "Certificate") -> Answer:
     )
 
 
-def _describe(one: "Trace", erased: Mapping[str, int]) -> Sequence[tuple[str, str]]:
-    """`erased`: how many rows each dataset has lost."""
+def _describe(one: "Trace", datasets: Mapping[str, str]) -> Sequence[tuple[str, str]]:
+    """`datasets`: what is said of each."""
     row, card, entry = one.row, one.card, one.entry
     lost = "unknown: the version has no readable model card"
     answer = "yes" if row["predicted"] else "no"
@@ -116,7 +120,7 @@ def _describe(one: "Trace", erased: Mapping[str, int]) -> Sequence[tuple[str, st
         ("version", one.version),
         ("answer", f"{answer}: {row['probability']!r} against {row['threshold']!r}"),
         ("contract", str(row["contract_version"])),
-        ("dataset", _name_dataset(card.dataset_id, erased) if card else lost),
+        ("dataset", datasets[card.dataset_id] if card else lost),
         ("training", card.execution if card else lost),
         ("code", (card.code_version or "not recorded") if card else lost),
         ("gate", " ".join(card.verdict.reasons) if card else lost),
@@ -134,8 +138,3 @@ def _describe(one: "Trace", erased: Mapping[str, int]) -> Sequence[tuple[str, st
         verdict = "the same bit for bit" if one.replay.identical else "NOT the same"
         pairs.append(("replay", f"{verdict}: {one.replay.probability!r}"))
     return pairs
-
-
-def _name_dataset(dataset_id: str, erased: Mapping[str, int]) -> str:
-    rows = erased.get(dataset_id, 0)
-    return f"{dataset_id}, of which {rows:,} rows were erased since" if rows else dataset_id

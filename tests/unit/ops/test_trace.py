@@ -204,7 +204,7 @@ class FakeTarget:
 
     def __init__(self, history: History) -> None:
         self.models = history.models
-        self.deployment = SimpleNamespace(retention='{"log":400}')
+        self.deployment = SimpleNamespace(retention='{"log":400,"datasets":30}')
         self._bucket = history.bucket
 
     def bucket(self, _: str) -> Bucket:
@@ -268,6 +268,23 @@ def test_a_prediction_whose_record_was_erased_is_said_to_be_erased(
     assert f"erasures/{certificate.erasure}/certificate.json" in text
     with pytest.raises(OpsError):
         command.run(target, other)
+
+
+def test_a_dataset_that_has_expired_is_said_to_be_gone(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = next(iter(history.answers))
+    rows = [[first, DAY.date().isoformat()]]
+    monkeypatch.setattr(command, "query", lambda *_: (["prediction_id", "dt"], rows))
+    target: Any = FakeTarget(history)
+    text = " ".join("".join(map(render, command.run(target, first).shown)).split())
+    assert "d1, which is no longer there: datasets expire after 30 days" in text
+    target.deployment = SimpleNamespace(retention="")
+    text = " ".join("".join(map(render, command.run(target, first).shown)).split())
+    assert "d1, which is no longer there training" in text
+    history.bucket.put(keys.manifest("d1"), b"{}")
+    text = " ".join("".join(map(render, command.run(target, first).shown)).split())
+    assert "dataset d1 training" in text
 
 
 def test_a_dataset_and_a_reference_that_lost_rows_say_so(

@@ -41,7 +41,9 @@ def target() -> Any:
         key = keys.prediction_view(view.prediction_sha256, view.viewed_at, f"{number:016x}")
         s3.objects[key] = view.to_json()
     s3.objects[f"{keys.PREDICTION_VIEWS}else"] = b"somebody's"
-    return SimpleNamespace(bucket=lambda _: s3.bucket(), s3=s3)
+    return SimpleNamespace(
+        bucket=lambda _: s3.bucket(), s3=s3, deployment=SimpleNamespace(retention="")
+    )
 
 
 def _viewers(answer: Any) -> list[str]:
@@ -73,5 +75,11 @@ def test_a_damaged_record_is_named_and_hides_no_other(target: Any) -> None:
 
 
 def test_without_views_it_says_so() -> None:
-    empty: Any = SimpleNamespace(bucket=lambda _: FakeS3().bucket())
+    deployment = SimpleNamespace(retention="")
+    empty: Any = SimpleNamespace(bucket=lambda _: FakeS3().bucket(), deployment=deployment)
     assert "Nobody has opened" in str(user_views.run(empty, days=7).shown[0])
+
+
+def test_where_records_of_views_expire_it_says_after_how_many_days(target: Any) -> None:
+    target.deployment = SimpleNamespace(retention='{"views":730}')
+    assert "Records of views expire after 730 days." == user_views.run(target).shown[-1]

@@ -1,0 +1,26 @@
+"""What is left of the dataset that a version was trained on."""
+
+import json
+
+from adapters.s3 import Bucket
+from domain import keys
+
+
+def describe_dataset(data: Bucket, dataset_id: str, *, kept_days: int | None) -> str:
+    """The dataset's name, and what it has lost since.
+
+    `kept_days`: after how many days datasets expire; None: never.
+    """
+    stored = data.get(keys.manifest(dataset_id))
+    if stored is None:
+        since = "" if kept_days is None else f": datasets expire after {kept_days:,} days"
+        return f"{dataset_id}, which is no longer there{since}"
+    rows = _count_erased_rows(stored.data)
+    return f"{dataset_id}, of which {rows:,} rows were erased since" if rows else dataset_id
+
+
+def _count_erased_rows(manifest: bytes) -> int:
+    try:
+        return sum(int(one["rows"]) for one in json.loads(manifest).get("erased", ()))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return 0

@@ -63,7 +63,11 @@ def _choose_target(
 ) -> tuple[Target, TaskNetwork, str]:
     """The target, the network of the training tasks, and the URL of the tracking server."""
     if settings.target == "emulator":
-        return Emulator(endpoint=settings.endpoint), EMULATOR_NETWORK, settings.mlflow_url
+        return (
+            Emulator(endpoint=settings.endpoint, operator=settings.operator),
+            EMULATOR_NETWORK,
+            settings.mlflow_url,
+        )
     stage = settings.stage
     target = Aws(base_image=stage.base_image, rds_bundle_url=stage.rds_bundle_url)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app), ServerlessChecks(app))

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Calls every route that needs no id, with curl. Set API to the API's URL (`python -m ops status` prints
+# Calls every route that needs no id, with curl. Set API to the API's URL (`ops status` prints
 # it; on AWS it is the output ApiUrl of the Serving stack) and KEY to an API key.
 # All of it is only a try: its predictions have the source "test", so neither they nor the label that
 # is sent for one of them count anywhere.

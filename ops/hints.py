@@ -16,7 +16,7 @@ _OURS = re.compile(rf"{re.escape(PROGRAM)}(?P<options> --)?\b")
 
 
 def spell_out(text: str, *, options: Sequence[str], environ: Mapping[str, str]) -> str:
-    """Replace ``python -m ops`` by what starts this command line in the user's shell.
+    """Replace `PROGRAM` by what starts this command line in the user's shell.
 
     `options` are the global ones of this call, e.g. ``--stage dev``. A command that begins with an
     option of its own keeps what it says.
@@ -33,15 +33,29 @@ def name_folder(folder: Path, environ: Mapping[str, str]) -> list[str]:
     return [] if folder == default else ["--local", str(folder)]
 
 
+def name_call(folder: Path) -> str:
+    """How anybody calls the command line for this machine's folder, from wherever they are."""
+    return " ".join([_quote_program(Path("/")), *map(shlex.quote, name_folder(folder, {}))])
+
+
 def _program(environ: Mapping[str, str]) -> str:
-    """``ops`` or ``python -m ops`` where the user's PATH has it, else the interpreter's path."""
-    here = Path(sys.executable)
+    """``ops`` where the user's PATH has it, else its path."""
     # make puts the environment's programs on PATH, which the user's shell does not have.
     path = "" if "MAKELEVEL" in environ else environ.get("PATH", "")
-    if Path(sys.argv[0]).name == "ops" and shutil.which("ops", path=path):
+    if path and shutil.which("ops", path=path) == str(_find_program()):
         return "ops"
-    if path and shutil.which("python", path=path) == str(here):
-        return PROGRAM
-    working = Path.cwd()
-    python = here.relative_to(working) if here.is_relative_to(working) else here
-    return f"{shlex.quote(str(python))} -m ops"
+    return _quote_program(Path.cwd())
+
+
+def _find_program() -> Path:
+    return Path(sys.executable).with_name("ops")
+
+
+def _quote_program(working: Path) -> str:
+    """The program's path, relative to a folder that holds it; the interpreter's without `setup`."""
+    program = _find_program()
+    found = program if program.exists() else Path(sys.executable)
+    if working != Path("/") and found.is_relative_to(working):
+        found = found.relative_to(working)
+    quoted = shlex.quote(str(found))
+    return quoted if program.exists() else f"{quoted} -m ops"

@@ -16,6 +16,8 @@ from stacks.stage import SettingsError, Stage
 
 TargetName = Literal["aws", "emulator"]
 TARGETS: tuple[TargetName, ...] = ("aws", "emulator")
+PROGRAM = "ops"
+"""The operator's command line, where the checkout's programs are on the PATH."""
 EMULATOR_MAIL = "mlops@example.org"
 """Mail on the emulator goes into its own mailbox, so any address does."""
 
@@ -35,8 +37,8 @@ class Settings:
     `tracking` is the deployment whose tracking server it uses, itself unless the context names one.
     `contract_text` is the TOML that `contract` was parsed from, packed for the tasks' environment.
     `context_text` is what functions get of it: its context columns and the segments that they
-    define. `endpoint` and `mlflow_url` are for target `emulator` only: where people reach the
-    emulator, and tasks the tracking server.
+    define. `endpoint`, `mlflow_url` and `operator` are for target `emulator` only: where people
+    reach the emulator, and tasks the tracking server, and how people call the command line.
     """
 
     names: Names
@@ -48,6 +50,7 @@ class Settings:
     context_text: str
     endpoint: str
     mlflow_url: str
+    operator: str
     mail_from: str
     mail_to: str
 
@@ -75,6 +78,7 @@ class Settings:
             context_text=_context_text(contract),
             endpoint=_url("endpoint", get("endpoint") or "http://localhost:4566"),
             mlflow_url=_url("mlflow_url", get("mlflow_url") or "http://127.0.0.1:5000"),
+            operator=str(get("operator") or PROGRAM),
             mail_from=mail_from,
             mail_to=_mail("mail_to", get("mail_to") or mail_from),
         )

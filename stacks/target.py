@@ -15,6 +15,7 @@ from constructs import Construct
 
 from domain.deployment import DEFAULT_NAME, Names
 from stacks.common import assets
+from stacks.settings import PROGRAM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +138,7 @@ class Aws:
 
     def operator_command(self, names: Names) -> str:
         """With name and stage, and the operator's own credentials."""
-        return f"python -m ops{_name_option(names)} --stage {names.stage}"
+        return f"{PROGRAM}{_name_option(names)} --stage {names.stage}"
 
     @property
     def allows_private_webhooks(self) -> bool:
@@ -147,9 +148,13 @@ class Aws:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Emulator:
-    """Sources, which the emulator's own interpreter and the task agent of `ops` run."""
+    """Sources, which the emulator's own interpreter and the task agent of `ops` run.
+
+    `operator`: how people call the command line on this machine.
+    """
 
     endpoint: str
+    operator: str
 
     def training_image(self, architecture: lambda_.Architecture) -> ecs.ContainerImage:  # noqa: ARG002 - sources fit any
         """Only a name: the task agent runs the task's command from the checkout."""
@@ -191,7 +196,7 @@ class Emulator:
 
     def operator_command(self, names: Names) -> str:
         """Without a stage it works on this machine."""
-        return f"python -m ops{_name_option(names)}"
+        return f"{self.operator}{_name_option(names)}"
 
     @property
     def allows_private_webhooks(self) -> bool:

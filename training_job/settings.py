@@ -27,6 +27,8 @@ class Settings(Environment):
     `worker_...`: where and how a step starts the tasks that work for it; several names are joined
     by commas.
 
+    `operator_command`: how the operator's command line is called for this deployment.
+
     `guard_principal`, `probation_principal` and `people_principal`: how the ARNs of those parts
     begin after the account's number, such as ``assumed-role/circle-dev-guard/``.
     """
@@ -50,6 +52,7 @@ class Settings(Environment):
     guard_principal: str = ""
     probation_principal: str = ""
     people_principal: str | None = None
+    operator_command: str = "ops"
     delivery_seconds: int = 0
     engine: str = "local"
     workers: int = 0

@@ -297,6 +297,7 @@ def evaluate(context: Context) -> Evaluated:
         open_engine=open_one_machine
         if context.engine.is_local
         else partial(_evaluate_on_cluster, context),
+        operator=settings.operator_command,
     )
     return replace(result, reasons=_shorten(result.reasons))
 

@@ -277,7 +277,7 @@ def make_notifier(client: Any) -> Notifier:
         bus=EventBus(client, "bus"),
         links=Links("https://api.example.org/v1", ReportSecret("s" * 40)),
         stage="dev",
-        command="python -m ops",
+        command="ops",
     )
 
 

@@ -169,7 +169,7 @@ def run_drift(folder: Path) -> Summary:
             bus=nobody,
             links=Links("https://localhost", ReportSecret("s" * 40)),
             stage="dev",
-            command="python -m ops",
+            command="ops",
         ),
         minimum_rows=300,
         sample_rows=SAMPLE_ROWS,

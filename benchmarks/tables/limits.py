@@ -299,7 +299,7 @@ def _watch(_: Case, folder: Path) -> Found:
         bus=nobody,  # type: ignore[arg-type]
         links=Links("https://localhost", ReportSecret("s" * 40)),
         stage="dev",
-        command="python -m ops",
+        command="ops",
     )
     began = _count_cpu_seconds()
     summary = monitor(

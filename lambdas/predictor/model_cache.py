@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ABSENCE_SECONDS = 1.0
 """How long the absence of a model is cached, so that the first promotion is seen quickly."""
 
-NO_CHAMPION = "There is no champion yet; train one with `python -m ops train`."
+NO_CHAMPION = "There is no champion yet; train one with `ops train`."
 
 
 class NoModel(DomainError):

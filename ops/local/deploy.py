@@ -10,6 +10,7 @@ from typing import Any
 
 from ops.console import Progress
 from ops.errors import OpsError
+from ops.hints import name_call
 from ops.laptop import ACCOUNT, REGION, ROOT, STAGE, Laptop
 from ops.local.processes import wait_until
 from ops.target import Target
@@ -68,6 +69,7 @@ def context_arguments(laptop: Laptop, *, contract: Path | None, mail_to: str | N
         "stage": STAGE,
         "target": "emulator",
         "endpoint": laptop.public_endpoint,
+        "operator": name_call(laptop.folder),
         "mlflow_url": laptop.mlflow_url,
     }
     if contract is not None:

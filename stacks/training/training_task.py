@@ -72,6 +72,7 @@ class TrainingTaskDefinition(Construct):
                 guard_principal=target.principal(name_role(settings.names.guard)),
                 probation_principal=target.principal(name_role(settings.names.drift)),
                 people_principal=find_people(settings, target),
+                operator_command=target.operator_command(settings.names),
                 **{
                     "processes": target.tuning_processes(cpu),
                     "delivery_seconds": target.delivery_seconds(stage.stream_seconds),

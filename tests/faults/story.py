@@ -283,7 +283,7 @@ class Story:
             configuration_set=CONFIGURATION_SET,
             metrics_namespace="stories",
             stage="dev",
-            operator_command="python -m ops",
+            operator_command="ops",
             minimum_rows=REQUEST_ROWS,
         )
         return run_drift(
@@ -373,7 +373,7 @@ class Story:
             bus=EventBus(self.clients.bus, "default"),
             links=Links("https://api.example.org/v1", ReportSecret("s" * 40)),
             stage="dev",
-            command="python -m ops",
+            command="ops",
         )
 
     def propose(self) -> None:
@@ -387,7 +387,7 @@ class Story:
                 detail=detail,
                 reports=self.bucket,
                 channels=Channels(self._notifier().mailer),
-                notices=Notices("python -m ops", "https://api.example.org/v1"),
+                notices=Notices("ops", "https://api.example.org/v1"),
                 principals={},
                 identify=lambda proof, _: f"arn:{proof}",
                 now=time.time_ns() // 1_000_000,

@@ -126,7 +126,7 @@ def _detect(stage: Stage, plan: Plan | None) -> int:
         configuration_set=CONFIGURATION_SET,
         metrics_namespace="stories",
         stage="dev",
-        operator_command="python -m ops",
+        operator_command="ops",
         minimum_rows=REQUEST_ROWS,
     )
     start = story.began - HOUR - DAY

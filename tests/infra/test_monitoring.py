@@ -110,7 +110,7 @@ def test_it_mails_only_from_and_to_the_addresses_it_was_given_or_their_domains(
 
 
 def test_its_environment_is_what_its_settings_read(aws: Assembly, emulator: Assembly) -> None:
-    for assembly, command in ((aws, "python -m ops --stage dev"), (emulator, "python -m ops")):
+    for assembly, command in ((aws, "ops --stage dev"), (emulator, "ops")):
         function = assembly.resource("AWS::Lambda::Function", "DriftFunction").properties
         variables = function["Environment"]["Variables"]
         settings = Settings.from_env({k: assembly.text(v) for k, v in variables.items()})

@@ -122,7 +122,7 @@ class Stage:
                     detail=event["detail"],
                     reports=self.bucket,
                     channels=Channels(self.outbox),  # type: ignore[arg-type]  # it only sends
-                    notices=Notices("python -m ops", "http://localhost"),
+                    notices=Notices("ops", "http://localhost"),
                     principals={},
                     identify=partial(identity.identify, self.aws("sts")),
                     now=time.time_ns() // 1_000_000,
@@ -215,7 +215,7 @@ def test_without_an_answer_the_champion_stays_and_the_operator_hears_of_it(
 
 def test_an_answer_that_arrives_before_its_proposal_is_kept(bucket: Bucket) -> None:
     detail = {"execution": "arn:a:execution:t:e", "version": VERSION, "reasons": ["Better."]}
-    outbox, notices = Outbox(), Notices("python -m ops", "http://localhost")
+    outbox, notices = Outbox(), Notices("ops", "http://localhost")
     asked = detail | {"proposed_at": "2026-01-01T00:00:00Z", "hours": 1, "token": "t"}
     for detail_type, given in (("PromotionApproved", detail), ("PromotionProposed", asked)):
         notify(

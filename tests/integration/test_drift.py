@@ -99,7 +99,7 @@ def stage(
         configuration_set=name,
         metrics_namespace="circle-dev",
         stage="dev",
-        operator_command="python -m ops",
+        operator_command="ops",
     )
     for variable, value in settings.to_env().items():
         monkeypatch.setenv(variable, value)

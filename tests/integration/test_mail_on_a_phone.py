@@ -47,7 +47,7 @@ def _mail(summary: Summary, *, versions: int = 1) -> Message:
     return compose(
         target="diabetes",
         stage="dev",
-        command="python -m ops --stage dev",
+        command="ops --stage dev",
         transition=Transition.OPEN,
         sections=[section] * versions,
     )

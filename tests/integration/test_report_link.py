@@ -34,7 +34,7 @@ def report(aws: Callable[[str], Any], bucket: Bucket, monkeypatch: pytest.Monkey
         event_bus="default",
         database="none",
         workgroup="primary",
-        operator_command="python -m ops",
+        operator_command="ops",
         state_machine_arn="arn:aws:states:us-east-1:000000000000:stateMachine:none",
         metrics_namespace="circle-dev",
         drift_schedule="cron(0 14 * * ? *)",

@@ -36,7 +36,7 @@ NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
 SECRET = ReportSecret("o" * 40)
 REQUEST_ID = "0b8f8c1e-6a35-4a0b-9f0e-2f3c1f6a7b10"
 DOCUMENT = build_document(Contract.parse(CONTRACT_TOML.read_text()))
-OPERATOR = "python -m ops --stage dev"
+OPERATOR = "ops --stage dev"
 PAGE = Page({"index.html": "<html>", "app.js": "start()"}, "https://reports.example")
 
 

@@ -156,7 +156,7 @@ class Channels:
             bus=EventBus(client, "bus"),
             links=Links("https://api.example.org/v1", SECRET),
             stage="dev",
-            command="python -m ops",
+            command="ops",
         )
 
 

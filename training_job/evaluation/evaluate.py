@@ -86,12 +86,14 @@ def evaluate(
     say: Callable[[str], None],
     requests: LoggedRequests | None = None,
     open_engine: OpenEngine = open_one_machine,
+    operator: str = "ops",
 ) -> Evaluated:
     """Fit the best parameters, evaluate on the test rows, register the model and export it.
 
     The final model is fitted on the training rows. Early stopping and the threshold use the
     validation rows, never the test rows. `requests` are those that the model's answers are replayed
-    on. `open_engine` is closed again once all rows are answered. Raises ExportDisagrees before
+    on. `open_engine` is closed again once all rows are answered. `operator`: how the operator's
+    command line is called, for the model's description. Raises ExportDisagrees before
     anything is registered.
     """
     manifest = dataset.read_manifest(data, dataset_id)
@@ -202,7 +204,9 @@ def evaluate(
         verdict=quality.verdict,
     )
     store(models, model, content, reference, card)
-    tracking.describe(number, model=describe_model(contract), version=describe_version(card))
+    tracking.describe(
+        number, model=describe_model(contract, operator), version=describe_version(card)
+    )
     _publish(
         tracking,
         run_id,

@@ -91,8 +91,11 @@ def describe_version(card: ModelCard) -> str:
     )
 
 
-def describe_model(contract: Contract) -> str:
-    """The description of the registered model: what it answers, and how a version is promoted."""
+def describe_model(contract: Contract, operator: str) -> str:
+    """The description of the registered model: what it answers, and how a version is promoted.
+
+    `operator`: how the operator's command line is called for the deployment.
+    """
     return f"""Predicts `{contract.target}` from rows of the data contract; missing values may be \
 None or NaN.
 
@@ -105,6 +108,6 @@ It scores as the API does, from the same bundle, but logs nothing.
 
 **Promoting a version.** The alias `champion` follows what serves. Setting it here, or *Promote \
 model*, changes nothing that serves. A training promotes its version if the gate finds it better. \
-Where a stage wants an approval, `python -m ops approve VERSION` gives it. \
-`python -m ops rollback --to VERSION` lets an earlier champion serve again. `python -m ops ledger` \
-says which versions have served, and why."""
+Where a stage wants an approval, `{operator} approve VERSION` gives it. \
+`{operator} rollback --to VERSION` lets an earlier champion serve again. `{operator} ledger` says \
+which versions have served, and why."""

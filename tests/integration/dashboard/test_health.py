@@ -34,7 +34,7 @@ def test_a_missing_run_is_on_the_overview_too_and_leads_to_the_command(
         page = visit("#/overview")
         page.get_by_role("link", name="Health of the monitor").click()
         page.get_by_role("heading", name="Health of the monitor").wait_for()
-        assert "drift --as-scheduled --day" in page.inner_text("#main")
+        assert f"{deployed.operator} drift --as-scheduled --day" in page.inner_text("#main")
         go(page, "#/health")
         assert [] == barriers(page)
     finally:

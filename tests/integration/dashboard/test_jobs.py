@@ -42,7 +42,7 @@ JOBS = [
 WAITING = {
     "version": "8-0a1b2c3d",
     "expires_at": NOW + times.DAY_MS,
-    "approve_command": "python -m ops approve 8-0a1b2c3d",
+    "approve_command": "ops approve 8-0a1b2c3d",
 }
 
 
@@ -65,7 +65,7 @@ def test_jobs_are_shown_by_time_kind_and_outcome_and_what_waits_comes_first(visi
     rows = page.get_by_role("region", name="Jobs").locator("tbody tr")
     outcomes = [text.split("\t")[2] for text in rows.all_inner_texts()]
     assert ["Running", "Done", "Kept out", "Failed"] == outcomes
-    assert "python -m ops approve 8-0a1b2c3d" in page.inner_text("#main")
+    assert "ops approve 8-0a1b2c3d" in page.inner_text("#main")
     page.get_by_label("The last").select_option("30")
     assert 3 == rows.count()
     page.get_by_label("Job", exact=True).select_option("training")

@@ -31,15 +31,17 @@ def test_the_key_stays_for_the_tab_until_it_is_forgotten(visit: Visit) -> None:
     assert [] == barriers(page)
 
 
-def test_the_form_names_the_command_of_the_deployments_own_operator(visit: Visit) -> None:
+def test_the_form_names_the_command_of_the_deployments_own_operator(
+    visit: Visit, deployed: Deployed
+) -> None:
     page = visit("", key=None)
-    assert "python -m ops open" in page.inner_text("#key-note")
+    assert f"{deployed.operator} open" in page.inner_text("#key-note")
 
     def on_an_account(route: "Route") -> None:
-        text = route.fetch().text().replace("python -m ops", "python -m ops --stage dev")
+        text = route.fetch().text().replace(deployed.operator, "ops --stage dev")
         route.fulfill(body=text, content_type="text/html")
 
     page.route("**/_user_request_/", on_an_account)
     page.reload()
     page.get_by_label("API key").wait_for()
-    assert "python -m ops --stage dev open" in page.inner_text("#key-note")
+    assert "ops --stage dev open" in page.inner_text("#key-note")

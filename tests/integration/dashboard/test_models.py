@@ -22,8 +22,7 @@ def test_models_show_the_ledger_with_reasons_a_comparison_and_the_way_back(
     assert f"The gate compared {champion.previous.version} with the other" in text
     assert 2 == text.count("F1 gains 0.004 to 0.011 on the same rows.")
     assert "[object" not in text
-    assert "python -m ops rollback" in text
-    assert f"python -m ops rollback {champion.previous.version}" in text
+    assert f"{deployed.operator} rollback {champion.previous.version}" in text
     rows = page.get_by_role("region", name="Test metrics of two versions").locator("tbody tr")
     assert 7 == rows.count()
     # The intervals overlap, so nothing is better, as in the gate.
@@ -100,7 +99,7 @@ def test_the_first_champion_has_no_way_back_but_to_a_version_that_was_kept_out(
     page.get_by_role("link", name="Models", exact=True).click()
     page.get_by_text("The first champion is serving").wait_for()
     told = page.locator(".command code").all_inner_texts()
-    assert [1] == [text.count("python -m ops rollback ") for text in told]
+    assert [1] == [text.count(f"{deployed.operator} rollback ") for text in told]
     assert champion.version not in told[0]
 
 

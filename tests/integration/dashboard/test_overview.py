@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("place", "hint"),
     [
-        ("#/overview", "python -m ops train"),
+        ("#/overview", "{operator} train"),
         ("#/overview", "Run now"),
-        ("#/overview", "python -m ops simulate"),
+        ("#/overview", "{operator} simulate"),
         ("#/drift", "No drift run yet"),
-        ("#/drift", "python -m ops simulate"),
-        ("#/trends", "python -m ops simulate"),
+        ("#/drift", "{operator} simulate"),
+        ("#/trends", "{operator} simulate"),
         ("#/incidents", "No incident yet"),
         ("#/predictions", "No model"),
         ("#/predictions", "None in the last seven days"),
-        ("#/jobs", "python -m ops train"),
-        ("#/models", "python -m ops train"),
+        ("#/jobs", "{operator} train"),
+        ("#/models", "{operator} train"),
         ("#/health", "No run has been due yet"),
     ],
 )
 def test_without_champion_runs_and_predictions_each_page_says_what_to_do(
-    before_data: dict[str, Seen], place: str, hint: str
+    before_data: dict[str, Seen], deployed: Deployed, place: str, hint: str
 ) -> None:
-    assert hint in before_data[place].text
+    assert hint.format(operator=deployed.operator) in before_data[place].text
 
 
 @pytest.mark.parametrize("place", PAGES)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ops.hints import name_call
 from ops.laptop import ROOT
 from ops.target import Target
 from tests.integration.dashboard.world import Stores
@@ -39,6 +40,11 @@ class Deployed:
     stores: Stores
     url: str
     key: str
+
+    @property
+    def operator(self) -> str:
+        """How the operator's command line is called for it."""
+        return name_call(self.target.folder)
 
 
 def enter(page: "Page", deployed: Deployed, place: str, key: str | None) -> "Page":

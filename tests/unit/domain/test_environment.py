@@ -57,7 +57,7 @@ def test_settings_come_back(settings: Example) -> None:
             state_machine_arn="m",
             database="d",
             workgroup="w",
-            operator_command="python -m ops",
+            operator_command="ops",
             metrics_namespace="n",
             drift_schedule="cron(0 14 * * ? *)",
             report_seconds=60,

@@ -281,4 +281,4 @@ def test_a_drift_mail_without_enough_labels_names_the_command(
     world.run(mail=True)
     [mail] = world.channels.mails
     text = mail["Content"]["Simple"]["Body"]["Text"]["Data"]
-    assert "python -m ops labels-wanted --count 300" in text
+    assert "ops labels-wanted --count 300" in text

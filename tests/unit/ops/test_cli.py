@@ -18,6 +18,7 @@ from ops.cli import COMMANDS, module_of, run
 from ops.commands.machine import status
 from ops.console import Answer
 from ops.errors import OpsError
+from ops.hints import name_call
 from tests.repository import ROOT
 
 HEAVY = ("boto3", "botocore", "numpy", "pandas", "pyarrow", "mlflow", "optuna", "sqlglot", "psutil")
@@ -44,7 +45,7 @@ def _replace_status(monkeypatch: pytest.MonkeyPatch, result: Answer | BaseExcept
     "failure",
     [
         (OpsError("Port 1 is taken.", "Free it."), "Port 1 is taken.", "Free it.", 1),
-        (BadWindow("Not a window."), "Not a window.", "-m ops --local", 1),
+        (BadWindow("Not a window."), "Not a window.", "ops --local", 1),
         (KeyboardInterrupt(), "Interrupted.", "down stops everything", 130),
         (
             EndpointConnectionError(endpoint_url="http://127.0.0.1:1"),
@@ -96,7 +97,7 @@ HINT = Answer(data={}, shown=[], next_step="python -m ops train")
 
 @pytest.mark.parametrize(
     ("path_has_it", "under_make", "expected"),
-    [(True, False, "python"), (False, False, ".venv/bin/python"), (True, True, ".venv/bin/python")],
+    [(True, False, "ops"), (False, False, ".venv/bin/ops"), (True, True, ".venv/bin/ops")],
     ids=["on the user's PATH", "not on PATH", "on make's PATH only"],
 )
 def test_a_hint_works_in_the_users_shell(
@@ -115,19 +116,28 @@ def test_a_hint_works_in_the_users_shell(
 
     assert 0 == run(["status"])
     printed = capsys.readouterr()
-    assert ("", f"Next: {expected} -m ops train\n") == (printed.out, printed.err)
+    assert ("", f"Next: {expected} train\n") == (printed.out, printed.err)
 
 
-def test_a_hint_from_another_folder_quotes_the_interpreters_path(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+@pytest.mark.parametrize("is_set_up", [True, False])
+def test_a_hint_from_another_folder_quotes_the_programs_path(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    is_set_up: bool,
 ) -> None:
+    folder = tmp_path / "My Projects"
+    folder.mkdir()
+    if is_set_up:
+        (folder / "ops").touch()
     monkeypatch.setenv("PATH", os.devnull)
-    monkeypatch.setattr(sys, "executable", "/My Projects/.venv/bin/python")
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "executable", str(folder / "python"))
     _replace_status(monkeypatch, HINT)
     run(["status"])
 
-    assert "Next: '/My Projects/.venv/bin/python' -m ops train\n" == capsys.readouterr().err
+    program = f"'{folder}/ops'" if is_set_up else f"'{folder}/python' -m ops"
+    assert f"Next: {program} train\n" == capsys.readouterr().err
+    assert f"{program} --local '{folder}'" == name_call(folder)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +153,7 @@ def test_a_hint_keeps_the_global_options(
     run([*options, "status"])
 
     given = " ".join(options).replace("/my data", "'/my data'")
-    assert f"Next: python -m ops {given} train\n" == capsys.readouterr().err
+    assert f"Next: ops {given} train\n" == capsys.readouterr().err
 
 
 def test_a_hint_needs_no_folder_that_the_users_shell_names(
@@ -155,7 +165,7 @@ def test_a_hint_needs_no_folder_that_the_users_shell_names(
     run(["status"])
     run(["--local", str(tmp_path / "other"), "status"])
 
-    program = "Next: python -m ops"
+    program = "Next: ops"
     expected = f"{program} train\n{program} --local {tmp_path}/other train\n"
     assert expected == capsys.readouterr().err
 

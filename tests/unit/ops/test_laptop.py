@@ -324,5 +324,6 @@ def test_commands_in_a_saved_mail_work_in_the_users_shell(
         html="<p>or this command: python -m ops acknowledge</p>",
     )
     saved = found.save(Laptop(folder=tmp_path / "here")).read_text()
-    command = f"{shlex.quote(sys.executable)} -m ops --local {tmp_path}/here acknowledge"
+    program = Path(sys.executable).with_name("ops")
+    command = f"{shlex.quote(str(program))} --local {tmp_path}/here acknowledge"
     assert f"<p>or this command: {command}</p>" == saved

@@ -422,7 +422,7 @@ def test_a_model_that_waits_for_an_approval_is_shown_without_its_token() -> None
         {
             "version": waiting.version,
             "expires_at": waiting.expires_at,
-            "approve_command": f"python -m ops --stage dev approve {waiting.version}",
+            "approve_command": f"ops --stage dev approve {waiting.version}",
         }
     ] == found["waiting"]
     assert "secret-token" not in str(found)
@@ -435,7 +435,7 @@ def test_models_are_the_ledger_newest_first_and_every_version() -> None:
     assert [2, 1] == [entry["seq"] for entry in found["ledger"]]
     assert [["reason 10"], ["reason 9"]] == [entry["reasons"] for entry in found["ledger"]]
     assert [refs[1].version, refs[0].version] == found["versions"]
-    assert "python -m ops --stage dev rollback" == found["rollback_command"]
+    assert "ops --stage dev rollback" == found["rollback_command"]
     card = world.get("/models/{version}", version=refs[0].version)
     assert make_card(refs[0].version).to_dict() == card
 
@@ -570,7 +570,7 @@ def test_incidents_are_listed_and_an_open_one_is_acknowledged_once() -> None:
     world.s3.objects[keys.ALERT_STATE] = AlertState(incident, past=(past,)).to_json()
     found = world.get("/monitoring/incidents")
     assert [(7, None), (1, 3)] == [(i["opened_at"], i["closed_at"]) for i in found["incidents"]]
-    assert "python -m ops --stage dev acknowledge" == found["acknowledge_command"]
+    assert "ops --stage dev acknowledge" == found["acknowledge_command"]
 
     for body in ({"kind": "daily", "opened_at": 1}, {"kind": "look-back", "opened_at": 7}):
         assert 404 == world.ask("POST", path, body)["statusCode"]

@@ -66,7 +66,7 @@ class World:
             detail=detail,
             reports=self.s3.bucket(),
             channels=Channels(self.outbox, self.hook),  # type: ignore[arg-type]  # they only send
-            notices=Notices("python -m ops --stage dev", "https://api.example.org/v1"),
+            notices=Notices("ops --stage dev", "https://api.example.org/v1"),
             principals={},
             identify=lambda proof, execution: f"arn:{proof}:{execution}" if proof else None,
             now=NOW,
@@ -78,7 +78,7 @@ def test_a_suggested_training_is_mailed_once_with_its_command() -> None:
     for run in ("a", "a", "b"):  # two detections at once suggest the same training
         world.hear("RetrainingDecided", SUGGESTED | {"run_ids": [run]})
     (mail,) = world.outbox.mails
-    assert "python -m ops --stage dev train" in mail.text
+    assert "ops --stage dev train" in mail.text
     assert str(SUGGESTED["reason"]) in mail.text
     assert "&lt;b&gt;here" in mail.html
 
@@ -107,7 +107,7 @@ def test_a_promotion_that_proves_wrong_is_mailed_once(
         world.hear("ProbationDecided", JUDGED | {"rolls_back": rolls_back})
     (mail,) = world.outbox.mails
     assert mail.subject.startswith(subject)
-    assert f"python -m ops --stage dev {command}" in mail.text
+    assert f"ops --stage dev {command}" in mail.text
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_a_webhook_gets_every_decision_once_too() -> None:
         world.hear("ProbationDecided", JUDGED | {"rolls_back": False})
     (message,) = hook.taken
     assert world.outbox.mails[0].subject == message.title
-    assert "Take it back: python -m ops --stage dev rollback 1-0a1b2c3d" in message.facts
+    assert "Take it back: ops --stage dev rollback 1-0a1b2c3d" in message.facts
     assert (("Dashboard", "https://api.example.org/v1/#/models/2-0a1b2c3d"),) == message.links
 
 

@@ -19,7 +19,7 @@ def test_without_a_champion_everything_is_503_with_the_next_step(
     for answer in (world.get(resource), world.predict(VALID)):
         problem = problem_of(answer)
         assert 503 == problem["status"]
-        assert "python -m ops train" in problem["detail"]
+        assert "ops train" in problem["detail"]
     assert [] == world.firehose.lines
     assert "BundleTrouble" not in capsys.readouterr().out  # that is for alarms
 

@@ -216,7 +216,7 @@ def test_the_mail_says_what_drifted_from_what_to_what(
     mail = compose(
         target="diabetes",
         stage="dev",
-        command="python -m ops --stage dev",
+        command="ops --stage dev",
         transition=Transition.OPEN,
         sections=[Section(summary, urls)],
     )
@@ -236,7 +236,7 @@ def test_the_mail_says_what_drifted_from_what_to_what(
     assert 2 == mail.html.count("https://api.example.org/v1/reports/")
     assert "owned" not in mail.text + mail.html
     for command in ("labels-wanted --count 300", "acknowledge"):
-        assert f": python -m ops --stage dev {command}\n" in mail.text
+        assert f": ops --stage dev {command}\n" in mail.text
 
 
 def test_a_link_opens_its_own_report_only() -> None:
@@ -254,7 +254,7 @@ def test_every_transition_has_its_words(
     mail = compose(
         target="diabetes",
         stage="dev",
-        command="python -m ops",
+        command="ops",
         transition=transition,
         sections=[Section(run[0], {})],
     )

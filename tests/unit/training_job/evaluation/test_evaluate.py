@@ -127,13 +127,14 @@ def world(contract: Contract, moto_bucket: Bucket) -> World:
 
 
 def test_the_first_model_gets_a_card_with_intervals_segments_and_pictures(world: World) -> None:
-    result = world.evaluate("one", PARAMS)
+    result = world.evaluate("one", PARAMS, operator="ops --stage prod")
     card = world.card(result)
 
     assert (True, "first") == (result.promote, result.rule)
     assert re.fullmatch(rf"{result.version}, F1 0\.\d+, passed the gate", world.tracking.name)
     model, version = world.tracking.descriptions
     assert "*Promote model*, changes nothing that serves" in model
+    assert "`ops --stage prod rollback --to VERSION` lets" in model
     assert f"Version `{result.version}`" in version
     assert result.reasons[0] in version
     typical = {value["feature"]: value for value in card["typical"]}

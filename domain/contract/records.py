@@ -4,6 +4,7 @@ Both encode themselves as one flat JSON object, whose fields are the columns of 
 """
 
 import json
+import os
 import re
 import uuid
 import zlib
@@ -15,6 +16,11 @@ from domain.contract.contract import Contract
 from domain.contract.feature import Value
 
 _PREDICTION_ID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+
+_FIXED_BITS = 0xF << 76 | 3 << 62
+"""Where a UUID says its version and its variant."""
+_LAST_TIME = 10**13
+"""A later time (UTC milliseconds, in 2286) was not written by a clock."""
 
 SAMPLE_KEYS = 10_000
 """`sample_key` runs from 0 to SAMPLE_KEYS - 1."""
@@ -158,6 +164,23 @@ def is_prediction_id(text: str) -> bool:
 def sample_key(prediction_id: str) -> int:
     """CRC-32 of the id modulo SAMPLE_KEYS: uniform, cheap, and the same in every language."""
     return zlib.crc32(prediction_id.encode()) % SAMPLE_KEYS
+
+
+def new_prediction_id(now: int) -> str:
+    """A random id that begins with the time (UTC milliseconds): a UUID of version 7, RFC 9562."""
+    bits = now << 80 | int.from_bytes(os.urandom(10)) & ~_FIXED_BITS | 7 << 76 | 2 << 62
+    text = f"{bits:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def read_time(prediction_id: str) -> int | None:
+    """When the id was made (UTC milliseconds); None for an id that doesn't say it.
+
+    Those of batch scoring, and of requests with an Idempotency-Key, don't.
+    """
+    bits = int(prediction_id.replace("-", ""), 16)
+    says_it = (bits >> 76 & 0xF, bits >> 62 & 3) == (7, 2) and bits >> 80 < _LAST_TIME
+    return bits >> 80 if says_it else None
 
 
 def prediction_id(*, scope: str, idempotency_key: str, body_sha256: str, index: int) -> str:

@@ -7,7 +7,7 @@ from adapters.athena import Athena
 from domain import times
 from domain.contract import views
 from domain.contract.feature import Value
-from domain.contract.records import PREDICTION_TABLE
+from domain.contract.records import PREDICTION_TABLE, read_time
 
 Row = dict[str, Value | bool]
 """Column → value, without the day of its folder."""
@@ -28,11 +28,26 @@ class PredictionLog:
     athena: Athena
 
     def find(self, prediction_id: str) -> Row | None:
-        """The record with that id, which must be a UUID; of several copies the earliest."""
+        """The record with that id, which must be a UUID; of several copies the earliest.
+
+        Where the id says when it was made, that day and its neighbours are searched first, because
+        Firehose files an object under the day of its oldest record.
+        """
+        made_at = read_time(prediction_id)
+        if made_at is not None:
+            day = times.from_millis(made_at).date()
+            found = self._search(
+                prediction_id, f" AND dt BETWEEN '{day - times.DAY}' AND '{day + times.DAY}'"
+            )
+            if found is not None:
+                return found
+        return self._search(prediction_id, "")
+
+    def _search(self, prediction_id: str, days: str) -> Row | None:
         copies = []
         for table in (PREDICTION_TABLE, f"{PREDICTION_TABLE}_fallback"):
             columns, rows = self.athena.query_columns(
-                f"SELECT * FROM {table} WHERE prediction_id = '{prediction_id}'"  # noqa: S608 - a UUID
+                f"SELECT * FROM {table} WHERE prediction_id = '{prediction_id}'{days}"  # noqa: S608 - a UUID
                 " ORDER BY predicted_at, model_version LIMIT 1"
             )
             for row in rows:

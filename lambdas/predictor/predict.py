@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -47,14 +46,15 @@ def read_instances(
     return [entry.value for entry in entries], batch
 
 
-def make_id_factory(*, idempotency_key: str | None, scope: str, body: bytes) -> NewId:
-    """Return a factory of prediction ids.
+def make_id_factory(*, idempotency_key: str | None, scope: str, body: bytes, now: int) -> NewId:
+    """Return a factory of prediction ids; `now`: UTC milliseconds.
 
-    Ids are random. With an Idempotency-Key, the same request of the same caller gets the same ids
-    again. Raises BadRequest if the key isn't 1 to 255 visible ASCII characters.
+    Ids begin with the time; the rest is random. With an Idempotency-Key, the same request of the
+    same caller gets the same ids again. Raises BadRequest if the key isn't 1 to 255 visible ASCII
+    characters.
     """
     if idempotency_key is None:
-        return lambda _: str(uuid.uuid4())
+        return lambda _: records.new_prediction_id(now)
     if not _IDEMPOTENCY_KEY.fullmatch(idempotency_key):
         raise requests.BadRequest(
             "The Idempotency-Key header must be 1 to 255 visible ASCII characters."

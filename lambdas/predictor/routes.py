@@ -46,6 +46,7 @@ class Predictor:
         observation.properties["model_version"] = model.version
         explained, is_test = requests.read_flags(request.repeated_query, "explain", "test")
         instances, batch = read_instances(request.json(), model.contract, explained=explained)
+        now = time.time_ns() // 1_000_000
         predictions = predict(
             instances=instances,
             model=model,
@@ -54,8 +55,9 @@ class Predictor:
                 idempotency_key=request.headers.get("idempotency-key"),
                 scope=caller,
                 body=request.body,
+                now=now,
             ),
-            now=time.time_ns() // 1_000_000,
+            now=now,
             explained=explained,
             source="test" if is_test or only_test else "api",
         )

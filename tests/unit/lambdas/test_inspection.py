@@ -19,6 +19,7 @@ from domain.api.inspection import PredictionView
 from domain.api.openapi import build_document
 from domain.contract.contract import Contract
 from domain.contract.deployed_context import DeployedContext
+from domain.contract.records import new_prediction_id
 from domain.erasure import Certificate, hash_prediction
 from domain.model.bundle import Bundle
 from lambdas.inspection.inspection import NOT_EXPLAINED, Inspection
@@ -257,6 +258,17 @@ def test_the_earliest_copy_counts_wherever_it_is() -> None:
     world.athena.stream, world.athena.fallback = [late], [early]
     found = ok(world.open())
     assert (1_000, "api") == (found["predicted_at"], found["source"])
+
+
+def test_the_days_around_the_time_in_an_id_are_searched_first() -> None:
+    world, made = World(), new_prediction_id(times.to_millis(NOW))
+    three_days = "AND dt BETWEEN '2026-01-31' AND '2026-02-02'"
+    world.athena.stream = [world.row(prediction_id=made)]
+    assert made == ok(world.open(made))["prediction_id"]
+    assert [True, True, False] == [three_days in sql for sql in world.athena.sql]
+    world.athena.stream, world.athena.sql = [], []
+    assert 404 == problem_of(world.open(made))["status"]
+    assert [True, True, False, False] == [three_days in sql for sql in world.athena.sql]
 
 
 def test_a_record_whose_bundle_is_damaged_is_shown_without_an_explanation() -> None:

@@ -56,6 +56,33 @@ def test_a_line_has_exactly_the_tables_columns_in_their_types(data: st.DataObjec
     assert set() == wrong
 
 
+@given(st.integers(0, 10**13 - 1))
+def test_a_new_id_says_when_it_was_made_and_is_a_uuid_of_version_7(now: int) -> None:
+    made = records.new_prediction_id(now)
+    assert records.is_prediction_id(made)
+    assert (7, uuid.RFC_4122) == (uuid.UUID(made).version, uuid.UUID(made).variant)
+    assert now == records.read_time(made) == records.read_time(made.upper())
+
+
+def test_ids_made_in_the_same_millisecond_differ_and_sort_by_time() -> None:
+    assert 10_000 == len({records.new_prediction_id(5) for _ in range(10_000)})
+    ids = [records.new_prediction_id(now) for now in (1, 2, 255, 256, 10**12)]
+    assert ids == sorted(ids)
+
+
+def test_the_id_of_the_rfc_is_read() -> None:
+    assert 0x017F22E279B0 == records.read_time("017F22E2-79B0-7CC3-98C4-DC0C0C07398F")
+
+
+@given(
+    st.uuids(version=4)
+    | st.uuids(version=5)
+    | st.just(uuid.UUID("f" * 12 + "7fffbfffffffffffffff"))
+)
+def test_an_id_without_a_time_has_none(made: uuid.UUID) -> None:
+    assert None is records.read_time(str(made))
+
+
 @given(st.uuids().map(str), st.booleans(), st.integers(0, 2**42), st.integers(0, 2**42))
 def test_a_label_comes_back_from_its_line(
     prediction_id: str, label: bool, observed_at: int, received_at: int

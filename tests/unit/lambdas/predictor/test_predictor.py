@@ -24,7 +24,7 @@ def test_one_patient_gets_one_answer(world: World) -> None:
         "threshold": THRESHOLD,
         "model_version": "1-" + json.loads(world.s3.objects[keys.CHAMPION])["sha256"][:8],
     }
-    assert 4 == uuid.UUID(body.pop("prediction_id")).version
+    assert 7 == uuid.UUID(body.pop("prediction_id")).version
     assert expected == body
 
 

@@ -32,6 +32,11 @@ class ErasedObject:
     sha256_before: str
     sha256_after: str | None
 
+    @property
+    def version(self) -> tuple[str, str, str, str]:
+        """What names the version, and its content."""
+        return self.bucket, self.key, self.version_id, self.sha256_before
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unfinished:

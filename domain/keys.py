@@ -7,6 +7,7 @@ data bucket
     datasets/refused/<execution>/quarantine.parquet   the rows for which raw files were refused
     scoring/**                                    what batch scoring reads and writes
     erasures/<erasure>/subjects.txt, links.json, objects/*.json   while it is under way
+    erasures/<erasure>/dry_run_subjects.txt       whose rows a dry run counts, while it does
     erasures/<erasure>/certificate.json, erased_predictions.json
 models bucket
     mlflow/<experiment>/...                       MLflow's artifacts
@@ -262,17 +263,20 @@ def rejected(name: str) -> str:
     return f"{REJECTED}{name}/"
 
 
-def erasure_subjects(erasure: str) -> str:
+_SUBJECTS = {False: "subjects.txt", True: "dry_run_subjects.txt"}
+
+
+def erasure_subjects(erasure: str, *, dry_run: bool = False) -> str:
     """Whom an erasure is about; deleted at its end."""
-    return f"{ERASURES}{_check_erasure(erasure)}/subjects.txt"
+    return f"{ERASURES}{_check_erasure(erasure)}/{_SUBJECTS[dry_run]}"
 
 
-def parse_erasure_subjects(key: str) -> str:
-    """The erasure whose subjects these are; raises BadKey."""
+def parse_erasure_subjects(key: str) -> tuple[str, bool]:
+    """The erasure whose subjects these are, and whether it is a dry run; raises BadKey."""
     erasure, _, name = key.removeprefix(ERASURES).partition("/")
-    if not key.startswith(ERASURES) or name != "subjects.txt":
+    if not key.startswith(ERASURES) or name not in _SUBJECTS.values():
         raise BadKey(f"This is no {ERASURES}<erasure>/subjects.txt.")
-    return _check_erasure(erasure)
+    return _check_erasure(erasure), name == _SUBJECTS[True]
 
 
 def erasure_links(erasure: str) -> str:

@@ -396,7 +396,7 @@ def erase(context: Context) -> Erased:
     """Erase people's rows from every bucket."""
     from training_job.erasure.erase import Buckets
     from training_job.erasure.erase import erase as run
-    from training_job.erasure.writers import wait_for_executions
+    from training_job.erasure.writers import list_erasures, wait_for_executions
 
     request, settings = context.state.input.erase, context.settings
     if request is None:
@@ -420,6 +420,9 @@ def erase(context: Context) -> Erased:
         execution=context.name,
         settle=settle,
         say=context.say,
+        list_at_work=lambda: (
+            () if context.execution == BY_HAND else list_erasures(sfn, context.execution)
+        ),
     )
 
 

@@ -14,7 +14,7 @@ import hashlib
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from dataclasses import replace as replace_fields
@@ -78,13 +78,15 @@ def erase(
     execution: str,
     settle: Callable[[], None],
     say: Callable[[str], None],
+    list_at_work: Callable[[], Collection[str]] = frozenset,
 ) -> Erased:
     """Erase, or say what would be erased; returns counts.
 
     `settle` waits for those who may still write rows from before: it is called after each pass
-    that changed something. Raises BadInput.
+    that changed something. `list_at_work`: names of the other erasures that run now; one that
+    doesn't, and hasn't ended, is completed too. Raises BadInput.
     """
-    journal = Journal(buckets.data, request.erasure)
+    journal = Journal(buckets.data, request.erasure, request.dry_run)
     if contract.context_column("subject") is None:
         journal.clear()
         raise BadInput(NO_SUBJECT)
@@ -95,7 +97,8 @@ def erase(
     subjects = journal.read_subjects()
     if subjects is None:
         raise BadInput(f"{request.subjects} is not there: start the erasure anew.")
-    others = [] if request.dry_run else find_unfinished(buckets.data, request.erasure)
+    found = find_unfinished(buckets.data, {request.erasure, *list_at_work()})
+    others = [] if request.dry_run else [other for other in found if not other.dry_run]
     links = journal.read_links()
     for other in others:
         say(f"completing the erasure {other.erasure} too, which ended before its end")
@@ -119,10 +122,11 @@ def erase(
         settle()
         settled = True
         run.find_links()
-    certificate = run.certify(execution=execution, began=began)
+    certificate = run.certify(execution=execution, began=began, completed=others)
     journal.finish(certificate, () if request.dry_run else run.links.predictions)
-    for other in others:
-        other.clear()
+    for other in found:
+        if other.dry_run or not request.dry_run:
+            other.clear()
     say(f"the certificate is {keys.erasure_certificate(request.erasure)}")
     return _summarise(certificate)
 
@@ -243,10 +247,17 @@ class _Run:
                 return  # the new one took its place, unless versions are kept by now
         delete(bucket, version)
 
-    def certify(self, *, execution: str, began: int) -> Certificate:
-        """What was done, in this attempt and in earlier ones."""
-        entries = self.planned if self.dry_run else list(self.journal.read_objects())
-        if not self.dry_run:
+    def certify(self, *, execution: str, began: int, completed: Sequence[Journal]) -> Certificate:
+        """What was done, in this attempt, in earlier ones, and by the erasures it completed."""
+        if self.dry_run:
+            entries = self.planned
+        else:
+            journals = (
+                *completed,
+                self.journal,
+            )  # of two entries about a version the own one counts
+            noted = {one.version: one for each in journals for one in each.read_objects()}
+            entries = list(noted.values())
             self._mark(entries)
         ordered = sorted(entries, key=lambda one: (one.bucket, one.key, one.version_id))
         problems, mask = [self.problems[what] for what in sorted(self.problems)], self.wanted.mask

@@ -14,7 +14,11 @@ PROBLEMS_SHOWN = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EraseRequest:
-    """`subjects`: key of the uploaded file in the data bucket. `dry_run`: change nothing."""
+    """`subjects`: key of the uploaded file in the data bucket. `dry_run`: change nothing.
+
+    The key says `dry_run` too, so that no other erasure takes the people of a dry run that was
+    interrupted for people whose rows are still to be erased.
+    """
 
     subjects: str
     dry_run: bool = False
@@ -22,7 +26,7 @@ class EraseRequest:
     @property
     def erasure(self) -> str:
         """The erasure's name."""
-        return keys.parse_erasure_subjects(self.subjects)
+        return keys.parse_erasure_subjects(self.subjects)[0]
 
     @staticmethod
     def problems(document: object) -> list[str]:
@@ -32,12 +36,15 @@ class EraseRequest:
         fields: dict[str, object] = dict(document)
         known = ("subjects", "dry_run")
         problems = [f"erase.{name} is not known" for name in fields if name not in known]
+        dry_run = fields.get("dry_run", False)
+        if not isinstance(dry_run, bool):
+            problems.append("erase.dry_run must be true or false")
         try:
-            keys.parse_erasure_subjects(str(fields.get("subjects", "")))
+            _, is_of_dry_run = keys.parse_erasure_subjects(str(fields.get("subjects", "")))
+            if isinstance(dry_run, bool) and dry_run != is_of_dry_run:
+                problems.append("erase.dry_run contradicts the name of the file in erase.subjects")
         except BadKey:
             problems.append(f"erase.subjects must be a key {keys.ERASURES}<erasure>/subjects.txt")
-        if not isinstance(fields.get("dry_run", False), bool):
-            problems.append("erase.dry_run must be true or false")
         return problems
 
 

@@ -6,7 +6,7 @@ the hashes by which `ops trace` tells an erased prediction from an unknown one.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from adapters.s3 import Bucket
@@ -51,14 +51,20 @@ class _StoredLinks:
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """That of one erasure."""
+    """That of one erasure, or of a dry run, which has a subject file only."""
 
     data: Bucket
     erasure: str
+    dry_run: bool = False
+
+    @property
+    def subject_file(self) -> str:
+        """Its key."""
+        return keys.erasure_subjects(self.erasure, dry_run=self.dry_run)
 
     def read_subjects(self) -> frozenset[str] | None:
         """Whom the file names; None when it is gone. Raises BadInput."""
-        stored = self.data.get(keys.erasure_subjects(self.erasure))
+        stored = self.data.get(self.subject_file)
         return read_subjects(stored.data) if stored else None
 
     def read_links(self) -> Links:
@@ -97,8 +103,7 @@ class Journal:
                 yield typed_json.from_json(ErasedObject, stored.data)
 
     def _object_key(self, entry: ErasedObject) -> str:
-        name = "\n".join((entry.bucket, entry.key, entry.version_id, entry.sha256_before))
-        digest = hashlib.sha256(name.encode()).hexdigest()[:32]
+        digest = hashlib.sha256("\n".join(entry.version).encode()).hexdigest()[:32]
         return f"{keys.erasure_objects(self.erasure)}{digest}.json"
 
     def read_certificate(self) -> Certificate | None:
@@ -118,20 +123,23 @@ class Journal:
         for listed in list(self.data.list(keys.erasure_objects(self.erasure))):
             erase_key(self.data, listed.key)
         erase_key(self.data, keys.erasure_links(self.erasure))
-        erase_key(self.data, keys.erasure_subjects(self.erasure))
+        erase_key(self.data, self.subject_file)
 
     def _put(self, key: str, content: bytes) -> None:
         self.data.put(key, content, content_type="application/json")
 
 
-def find_unfinished(data: Bucket, erasure: str) -> list[Journal]:
-    """Other erasures whose subject file is still there: they ended before their end."""
+def find_unfinished(data: Bucket, at_work: Collection[str]) -> list[Journal]:
+    """Erasures and dry runs that ended before their end: their subject file is still there.
+
+    `at_work`: names of those that haven't ended.
+    """
     found = []
     for listed in data.list(keys.ERASURES):
         try:
-            other = keys.parse_erasure_subjects(listed.key)
+            erasure, dry_run = keys.parse_erasure_subjects(listed.key)
         except BadKey:
             continue
-        if other != erasure:
-            found.append(Journal(data, other))
+        if erasure not in at_work:
+            found.append(Journal(data, erasure, dry_run))
     return found

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from adapters import executions
+from training_job.errors import BadInput
+from training_job.inputs import ExecutionInput
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -22,12 +24,29 @@ def wait_for_executions(
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Wait until no other execution that runs now is in a state that may write such rows."""
-    machine = execution.replace(":execution:", ":stateMachine:").rpartition(":")[0]
-    waiting = [arn for arn in executions.list_running(client, machine) if arn != execution]
+    waiting = _list_others(client, execution)
     if waiting:
         say(f"{len(waiting):,} other executions run; waiting for those that may hold rows")
     while waiting := [arn for arn in waiting if _may_write(client, arn)]:
         sleep(POLL_SECONDS)
+
+
+def list_erasures(client: "SFNClient", execution: str) -> list[str]:
+    """Names of the erasures and dry runs of other executions that run now."""
+    found = []
+    for other in _list_others(client, execution):
+        try:
+            asked = ExecutionInput.parse(executions.input_of(client, other)).erase
+        except BadInput:
+            continue
+        if asked is not None:
+            found.append(asked.erasure)
+    return found
+
+
+def _list_others(client: "SFNClient", execution: str) -> list[str]:
+    machine = execution.replace(":execution:", ":stateMachine:").rpartition(":")[0]
+    return [arn for arn in executions.list_running(client, machine) if arn != execution]
 
 
 def _may_write(client: "SFNClient", execution: str) -> bool:

@@ -50,7 +50,9 @@ def run(
     except BadInput as error:
         raise OpsError(str(error), "Correct the file and run the command again.") from None
     erasure = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
-    request = EraseRequest(subjects=keys.erasure_subjects(erasure), dry_run=dry_run)
+    request = EraseRequest(
+        subjects=keys.erasure_subjects(erasure, dry_run=dry_run), dry_run=dry_run
+    )
     data = target.bucket("data")
     data.put(request.subjects, "\n".join(sorted(subjects)).encode(), content_type="text/plain")
     try:

@@ -13,6 +13,7 @@ from adapters import s3_versions
 from adapters.s3 import Bucket
 from adapters.s3_versions import Version
 from domain import keys
+from domain.api.inspection import PredictionView
 from domain.contract.contract import Contract
 from domain.erasure import Certificate
 from domain.model.card import ModelCard
@@ -20,10 +21,12 @@ from tests.repository import CONTRACT_TOML
 from tests.unit.training_job.erasure.world import (
     CONTRACT,
     DAY,
+    DRY_RUN,
     ERASURE,
     FRAME,
     HASHES,
     HE,
+    LATER,
     REQUEST,
     SHE,
     SOMEBODY,
@@ -95,6 +98,8 @@ def test_every_other_row_is_unchanged(buckets: Buckets, filled: str) -> None:
     for place in before.keys() - gone:
         if place[1].endswith((".html", "/rows.json", "/card.json", "/manifest.json")):
             continue
+        if place[1].startswith(keys.PREDICTION_VIEWS):
+            continue
         kept = [row for row in rows_of(before[place]) if not _is_hers(row, hers)]
         assert kept == list(rows_of(after[place])), place
         compared += len(kept) < len(list(rows_of(before[place])))
@@ -111,6 +116,12 @@ def test_documents_and_pages_keep_what_is_about_others(buckets: Buckets, filled:
     run(buckets)
     page = read_latest(buckets)["reports", f"{keys.RUNS}r/performance.html"].decode()
     assert f"<html><body><p>erased</p><p>{prediction_id(1)}</p></body></html>" == page
+    views = [
+        PredictionView.from_json(data)
+        for (_, key), data in read_latest(buckets).items()
+        if key.startswith(keys.PREDICTION_VIEWS)
+    ]
+    assert [("ada@example.org", "erased")] == [(v.viewer, v.prediction) for v in views]
     rows = json.loads(read_latest(buckets)["models", f"{keys.MLFLOW}1/run/artifacts/rows.json"])
     assert {"columns": ["subject", "age"], "data": [[SOMEBODY, 33]]} == rows
 
@@ -170,9 +181,8 @@ def test_a_second_erasure_of_the_same_people_changes_nothing(buckets: Buckets, f
     ask(buckets, SHE)
     run(buckets)
     before = {p: d for p, d in read_all(buckets).items() if not p[1].startswith(keys.ERASURES)}
-    again = EraseRequest(subjects=keys.erasure_subjects("20260131T150000-0a1b2c3d"))
-    buckets.data.put(again.subjects, SHE.encode())
-    result = run(buckets, again)
+    ask(buckets, SHE, request=LATER)
+    result = run(buckets, LATER)
     assert (0, 0, 0) == (result.rows, result.objects, result.versions)
     after = {p: d for p, d in read_all(buckets).items() if not p[1].startswith(keys.ERASURES)}
     assert before == after
@@ -188,11 +198,11 @@ def test_a_step_that_is_started_again_after_its_end_answers_the_same(
 
 def test_a_dry_run_says_the_same_and_changes_nothing(buckets: Buckets, filled: str) -> None:
     before = read_all(buckets)
-    ask(buckets, SHE)
-    said = run(buckets, EraseRequest(subjects=REQUEST.subjects, dry_run=True))
+    ask(buckets, SHE, request=DRY_RUN)
+    said = run(buckets, DRY_RUN)
     after = read_all(buckets)
     assert before == {p: d for p, d in after.items() if not p[1].startswith(keys.ERASURES)}
-    assert [] == [p for p in after if p[1] == REQUEST.subjects]
+    assert [] == [p for p in after if p[1] == DRY_RUN.subjects]
     planned = certificate(buckets)
     for key in (keys.erasure_certificate(ERASURE), keys.erased_predictions(ERASURE)):
         buckets.data.delete(key)
@@ -202,6 +212,33 @@ def test_a_dry_run_says_the_same_and_changes_nothing(buckets: Buckets, filled: s
     places = [(one.bucket, one.key, one.version_id, one.rows) for one in planned.objects]
     objects = certificate(buckets).objects
     assert places == [(one.bucket, one.key, one.version_id, one.rows) for one in objects]
+
+
+def test_an_erasure_takes_no_row_of_somebody_whom_a_dry_run_named(
+    buckets: Buckets, filled: str
+) -> None:
+    ask(buckets, HE, request=DRY_RUN)  # and the dry run is killed, or never begins
+    before = find_traces(buckets, HE)
+    ask(buckets, SHE, request=LATER)
+    assert 1 == run(buckets, LATER).subjects
+    left = find_traces(buckets, HE)
+    assert {place[:2] for place in before if place[1] != DRY_RUN.subjects} == {
+        place[:2] for place in left
+    }
+    assert [] == find_traces(buckets, *HERS)
+    assert not buckets.data.exists(DRY_RUN.subjects)
+
+
+@pytest.mark.parametrize("request_of_other", [REQUEST, DRY_RUN], ids=["erasure", "dry run"])
+def test_an_erasure_leaves_another_one_that_runs_alone(
+    buckets: Buckets, filled: str, request_of_other: EraseRequest
+) -> None:
+    ask(buckets, HE, request=request_of_other)
+    ask(buckets, SHE, request=LATER)
+    assert 1 == run(buckets, LATER, at_work=[ERASURE]).subjects
+    assert buckets.data.exists(request_of_other.subjects)
+    assert 1 == run(buckets, request_of_other).subjects
+    assert bool(find_traces(buckets, HE)) is request_of_other.dry_run
 
 
 def test_a_dataset_and_a_version_keep_their_name_and_say_that_rows_were_erased(

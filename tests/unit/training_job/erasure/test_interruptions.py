@@ -6,8 +6,10 @@ import pytest
 from moto import mock_aws
 
 from domain import keys
+from domain.erasure import Certificate
 from tests.unit.training_job.erasure.world import (
     ERASURE,
+    LATER,
     REQUEST,
     SHE,
     ask,
@@ -20,11 +22,9 @@ from tests.unit.training_job.erasure.world import (
     run,
 )
 from training_job.erasure.erase import Buckets
-from training_job.erasure.erase_request import EraseRequest
 from training_job.errors import BadInput
 
 HERS = [SHE, "her-own-visit", *(prediction_id(n) for n in (20, 21, 24, 26))]
-LATER = EraseRequest(subjects=keys.erasure_subjects("20260131T150000-0a1b2c3d"))
 
 
 class Killed(BaseException):
@@ -105,6 +105,27 @@ def test_killed_before_any_write_and_run_again_it_ends_the_same(another: bool, s
             assert [key for key in left if "/objects/" in key or "links" in key] == [], number
         number += step
     assert number > 20
+
+
+@pytest.mark.parametrize("number", [5, 12, 20])
+def test_the_erasure_that_completes_another_certifies_what_that_one_did(number: int) -> None:
+    with mock_aws():
+        buckets = _fill()
+        run(buckets)
+        expected = _certified(buckets, ERASURE)
+    with mock_aws():
+        buckets = _fill()
+        with pytest.raises(Killed):
+            _kill_before(buckets, number)
+        ask(buckets, "patient-9999", request=LATER)
+        run(buckets, LATER)
+        assert expected == _certified(buckets, LATER.erasure)
+
+
+def _certified(buckets: Buckets, erasure: str) -> list[tuple[str, str, int]]:
+    stored = buckets.data.get(keys.erasure_certificate(erasure))
+    assert stored is not None
+    return [(one.bucket, one.key, one.rows) for one in Certificate.from_json(stored.data).objects]
 
 
 def test_the_erasures_are_named_apart() -> None:

@@ -1,18 +1,20 @@
 """An erasure waits for executions that may hold rows, and for no other; requests are checked."""
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from domain import keys
-from training_job.erasure.writers import wait_for_executions
+from training_job.erasure.writers import list_erasures, wait_for_executions
 from training_job.errors import BadInput
 from training_job.inputs import ExecutionInput
 
 PREFIX = "arn:aws:states:eu-central-1:1:execution:circle-dev-training:"
 OWN = f"{PREFIX}erase-1"
 SUBJECTS = keys.erasure_subjects("20260131T140000-0a1b2c3d")
+DRY_SUBJECTS = keys.erasure_subjects("20260131T150000-0a1b2c3d", dry_run=True)
 
 
 @dataclass
@@ -20,6 +22,7 @@ class Machine:
     """Step Functions with executions that pass through these states, one at each look."""
 
     states: dict[str, list[str]]
+    inputs: dict[str, dict[str, Any]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     operation: str = ""
 
@@ -38,7 +41,8 @@ class Machine:
 
     def describe_execution(self, *, executionArn: str) -> dict[str, str]:
         assert executionArn != OWN
-        return {"status": "RUNNING" if self.states[executionArn] else "SUCCEEDED"}
+        given = json.dumps(self.inputs.get(executionArn))
+        return {"status": "RUNNING" if self.states[executionArn] else "SUCCEEDED", "input": given}
 
 
 def test_it_waits_until_no_execution_is_in_a_state_that_stores_rows() -> None:
@@ -65,10 +69,30 @@ def test_nothing_is_waited_for_where_nothing_else_runs() -> None:
     assert [] == said
 
 
-def test_an_input_names_the_subject_file_by_its_key() -> None:
-    asked = ExecutionInput.parse({"erase": {"subjects": SUBJECTS, "dry_run": True}}).erase
+def test_erasures_that_run_are_known_by_their_input() -> None:
+    inputs = {
+        f"{PREFIX}a": {"erase": {"subjects": SUBJECTS}},
+        f"{PREFIX}b": {"trials": 3},
+        f"{PREFIX}c": {"erase": {"subjects": DRY_SUBJECTS, "dry_run": True}},
+        f"{PREFIX}d": {"erase": "anybody"},
+    }
+    client: Any = Machine({name: [] for name in inputs}, inputs=inputs)
+    assert ["20260131T140000-0a1b2c3d", "20260131T150000-0a1b2c3d"] == list_erasures(client, OWN)
+
+
+@pytest.mark.parametrize(
+    ("subjects", "dry_run", "erasure"),
+    [
+        (SUBJECTS, False, "20260131T140000-0a1b2c3d"),
+        (DRY_SUBJECTS, True, "20260131T150000-0a1b2c3d"),
+    ],
+)
+def test_an_input_names_the_subject_file_by_its_key(
+    subjects: str, dry_run: bool, erasure: str
+) -> None:
+    asked = ExecutionInput.parse({"erase": {"subjects": subjects, "dry_run": dry_run}}).erase
     assert asked is not None
-    assert ("20260131T140000-0a1b2c3d", True) == (asked.erasure, asked.dry_run)
+    assert (erasure, dry_run) == (asked.erasure, asked.dry_run)
 
 
 @pytest.mark.parametrize(
@@ -79,6 +103,8 @@ def test_an_input_names_the_subject_file_by_its_key() -> None:
         ({"subjects": "raw/people.txt"}, "erase.subjects must be a key"),
         ({"subjects": SUBJECTS, "dry_run": "yes"}, "erase.dry_run must be true or false"),
         ({"subjects": SUBJECTS, "people": ["p-1"]}, "erase.people is not known"),
+        ({"subjects": SUBJECTS, "dry_run": True}, "erase.dry_run contradicts the name of the file"),
+        ({"subjects": DRY_SUBJECTS}, "erase.dry_run contradicts the name of the file"),
     ],
 )
 def test_an_input_that_cannot_be_used_is_refused_by_its_fields(

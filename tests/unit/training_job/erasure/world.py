@@ -16,9 +16,12 @@ import pyarrow.parquet as pq
 from adapters.s3 import Bucket
 from adapters.s3_versions import list_versions
 from domain import keys, times
+from domain.api.inspection import PredictionView
 from domain.contract.contract import Contract
 from domain.contract.deployed_context import DeployedContext
 from domain.contract.records import LabelRecord, PredictionRecord
+from domain.erasure import hash_prediction
+from domain.keys import DrawId, RunId
 from domain.model.bundle import Bundle, digest
 from domain.model.champion import Champion, ModelRef
 from domain.training.steps import Erased
@@ -48,6 +51,8 @@ nullable = true
 CONTRACT = Contract.parse(CONTRACT_TOML.read_text() + CONTEXT)
 ERASURE = "20260131T140000-0a1b2c3d"
 REQUEST = EraseRequest(subjects=keys.erasure_subjects(ERASURE))
+DRY_RUN = EraseRequest(subjects=keys.erasure_subjects(ERASURE, dry_run=True), dry_run=True)
+LATER = EraseRequest(subjects=keys.erasure_subjects("20260131T150000-0a1b2c3d"))
 DAY = date(2026, 1, 31)
 NOW = times.to_millis(datetime(2026, 1, 31, 12, tzinfo=UTC))
 SHE, HE, SOMEBODY = "patient-4711", "patient-0815", "patient-1234"
@@ -184,13 +189,26 @@ def fill(buckets: Buckets) -> str:
             say=lambda _: None,
             context=DeployedContext.of(CONTRACT),
         )
+    drawn = [{"prediction_id": prediction_id(n), "reference": f"v-{n}"} for n in (1, 20, 22)]
+    midnight = datetime(2026, 1, 31, tzinfo=UTC)
+    draw_id = DrawId(RunId(midnight, midnight + times.DAY, "1-0a1b2c3d"), 3, 1)
+    buckets.predictions.put(keys.drawn_predictions(draw_id), parquet(drawn))
+    view = PredictionView(
+        viewer="ada@example.org",
+        viewed_at=NOW,
+        prediction=prediction_id(20),
+        prediction_sha256=hash_prediction(prediction_id(20)),
+        model_version="1-0a1b2c3d",
+    )
+    place = keys.prediction_view(view.prediction_sha256, NOW, "0a1b2c3d")
+    buckets.reports.put(place, view.to_json())
     page = f"<html><body><p>{prediction_id(20)}</p><p>{prediction_id(1)}</p></body></html>"
     buckets.reports.put(f"{keys.RUNS}r/performance.html", page.encode())
     return dataset_id
 
 
-def ask(buckets: Buckets, *people: str) -> None:
-    buckets.data.put(REQUEST.subjects, "\n".join(people).encode())
+def ask(buckets: Buckets, *people: str, request: EraseRequest = REQUEST) -> None:
+    buckets.data.put(request.subjects, "\n".join(people).encode())
 
 
 def run(buckets: Buckets, request: EraseRequest = REQUEST, **options: Any) -> Erased:
@@ -201,6 +219,7 @@ def run(buckets: Buckets, request: EraseRequest = REQUEST, **options: Any) -> Er
         execution="erase-1",
         settle=options.pop("settle", lambda: None),
         say=lambda _: None,
+        list_at_work=lambda: options.pop("at_work", ()),
     )
 
 

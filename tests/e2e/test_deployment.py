@@ -190,5 +190,5 @@ def test_what_is_broken_is_a_sentence_with_its_next_step(stage: Target) -> None:
     assert "AlarmsApiErrors" in told["alarms"]
     assert "1 events never reached their target." == told["failures"]
     assert "bmi (double)" in told["tables"]
-    assert set(told) == {"processes", "MLflow", "streams", "alarms", "failures", "tables"}
+    assert {"processes", "MLflow", "streams", "alarms", "failures", "tables"} == set(told)
     assert all(f["next_step"] for f in problems)

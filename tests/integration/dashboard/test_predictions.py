@@ -51,7 +51,7 @@ def test_a_context_is_filled_in_beside_the_features_and_sent_with_them(visit: Vi
     with page.expect_request("**/predict?*") as sent:
         page.get_by_role("button", name="Score").click()
     body: dict[str, Any] = sent.value.post_data_json or {}
-    assert body["context"] == {"visit": "4711", "note": None}
+    assert {"visit": "4711", "note": None} == body["context"]
     assert 9 == len(body)
 
 

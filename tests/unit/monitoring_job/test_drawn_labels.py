@@ -240,7 +240,7 @@ def test_drawn_labels_give_a_verdict_even_of_a_day_with_few_predictions(
     log(bucket, few, day=day)
     [summary] = logged.world.run(day=day, scheduled=True)
     assert (Outcome.PERFORMANCE_DROP, ()) == (summary.outcome, summary.columns)
-    assert len(summary.sentences) == 1
+    assert 1 == len(summary.sentences)
 
 
 def test_lines_removed_from_a_draw_count_as_labels_that_never_came(

@@ -93,7 +93,7 @@ def test_a_test_message_arrives_in_the_format_of_the_stage(
     answer = webhook_test.run(_target(url=receiver.url, laptop=Laptop(folder=tmp_path)))
     document = receiver.accepted[0].document
     assert answer.data == {"sent": document["id"]}
-    assert document["title"] == "[circle-dev] This is a test of the webhook"
+    assert "[circle-dev] This is a test of the webhook" == document["title"]
 
 
 def test_a_test_message_that_is_refused_says_why(receiver: Receiver, tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_rows_of_a_contract_that_lacks_a_required_feature_are_counted_apart(stor
     optional = replace(more[-1], nullable=True)
     found = story.read(contract=replace(story.contract, features=(*more[:-1], optional)))
     assert (0, 20) == (found.other_contract, found.coverage.labelled)
-    assert found.table["weight_kg"].null_count == 20
+    assert 20 == found.table["weight_kg"].null_count
 
 
 def test_a_log_beyond_the_limits_is_sampled(story: Story) -> None:

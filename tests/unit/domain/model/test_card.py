@@ -68,7 +68,7 @@ def test_a_small_segment_is_suppressed_and_no_other_reveals_it(
     # Whoever knows the test rows and the women could compute the small group from the men.
     assert figures == (found["gender=Male"].rows is not None)
     assert figures == (found["gender=Male"].positives is not None)
-    assert found["gender=Male"].f1 == 0.78
+    assert 0.78 == found["gender=Male"].f1
     assert (900, 80) == (found["gender=Female"].rows, found["gender=Female"].positives)
     assert 700 == found["age 70 and over"].rows
     again = suppress_small_segments(found.values(), rows=rows)

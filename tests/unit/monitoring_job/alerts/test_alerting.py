@@ -1,4 +1,4 @@
-"""What scheduled runs tell, to whom, how often, and what stays owed."""
+"""What scheduled runs tell, to whom, how often, and what stays pending."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -274,8 +274,8 @@ def test_a_channel_that_refuses_is_named_keeps_no_other_from_being_told_and_is_s
     assert (run.mail, run.problems) == ("failed" if channel == "mail" else "sent", (problem,))
     taken = {"mail": channels.mails, "topic": channels.messages, "event": channels.events}
     assert {channel} == {name for name, sent in taken.items() if not sent}
-    [owed] = _state(moto_bucket).pending
-    assert (owed.channels, owed.claimed_by) == ((channel,), "")
+    [pending] = _state(moto_bucket).pending
+    assert (pending.channels, pending.claimed_by) == ((channel,), "")
     channels.failing.clear()
     _scheduled(moto_bucket, channels, drift_summary(Outcome.STABLE, day=1))
     assert [1, 1, 1] == [len(sent) for sent in taken.values()]
@@ -379,7 +379,7 @@ def test_only_so_many_announcements_wait() -> None:
     state = AlertState()
     for number in range(MAXIMUM_PENDING + 3):
         state = state.with_pending(replace(OWED, run_ids=(str(number),)))
-    assert [owed.run_ids[0] for owed in state.pending] == [
+    assert [each.run_ids[0] for each in state.pending] == [
         str(n) for n in range(3, MAXIMUM_PENDING + 3)
     ]
 

@@ -51,7 +51,7 @@ def test_it_says_what_the_mail_says_and_holds_what_the_topic_holds(receiver: Rec
     text = channels.mails[0]["Content"]["Simple"]["Body"]["Text"]["Data"]
     assert document["facts"][0] in text
     assert [fact for fact in document["facts"] if fact.startswith("age:")]
-    assert [link["url"] for link in document["links"] if link["url"] not in text] == []
+    assert [] == [link["url"] for link in document["links"] if link["url"] not in text]
     assert document["data"]["runs"][0]["run_id"] == run.run_id
     assert ("DriftDetected", "sent", ()) == (document["type"], told.mail, told.problems)
     assert () == _state(s3).pending

@@ -94,7 +94,7 @@ class World:
         bundle = Bundle.from_bytes(_bundle(self.contract, 6.55), self.models[0].sha256)
         feature = frame["hba1c_level"].to_numpy()
         frame["predicted"] = feature >= (8.6 if worse else 6.55)
-        assert bundle.threshold == 0.5
+        assert 0.5 == bundle.threshold
         version = self.models[1].version
         table = records(frame, self.contract, version=version, at=START)
         log(self.bucket, table)

@@ -217,7 +217,7 @@ def test_no_count_of_labels_reveals_a_small_group(contract: Contract) -> None:
         for name, s in found.items()
         if name.startswith("gender") and s.performance and s.performance.labelled is not None
     ]
-    assert len(shown) == 1  # the other large group is suppressed, too: no subtraction
+    assert 1 == len(shown)  # the other large group is suppressed, too: no subtraction
     hidden = next(
         s for n, s in found.items() if n in {"gender=Female", "gender=Male"} and n not in shown
     )

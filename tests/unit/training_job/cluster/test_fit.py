@@ -101,7 +101,7 @@ def test_trials_are_fitted_on_all_workers(
     assert not fitters.idle()
     (done,) = fitters.receive()
     assert isinstance(done, Done)
-    assert done.number == 3
+    assert 3 == done.number
     assert done.log_loss is not None
     assert 0 < done.log_loss < 0.6
     assert not fitters.busy

@@ -69,7 +69,7 @@ def test_every_row_has_the_score_or_the_reason_of_one_machine(
     )
     there = score_on(cluster, buckets, request=requests[1], say=said.append)
     assert here.to_dict() | {"output": ""} == there.to_dict() | {"output": ""}
-    assert there.refused == 200
+    assert 200 == there.refused
     one, other = (read(data, output) for output in outputs)
     assert one.keys() == other.keys()
     for name, table in one.items():

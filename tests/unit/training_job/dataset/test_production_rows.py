@@ -124,7 +124,7 @@ def test_rows_that_break_the_contract_are_in_quarantine_by_their_prediction(stor
     bad = side(story.bucket, prepared, keys.QUARANTINE)
     assert {f"log/dt=2026-01-31/{i}" for i in story.ids[:4]} == set(bad["file"])
     assert 4 == manifest["production"]["quarantined"]
-    assert prepared.rows_quarantined == 0
+    assert 0 == prepared.rows_quarantined
     with pytest.raises(
         BadData, match=r"4 of 1,000 labelled production rows break the contract.*age"
     ):

@@ -446,7 +446,7 @@ def test_the_gate_compares_the_groups_of_a_context_column_like_those_of_a_featur
     assert groups["Site=south"]["rows"] > groups["Site=south"]["positives"] > 0
     # The smaller of the others can't reveal it.
     assert groups["Site=north"]["rows"] is None
-    assert groups["Site=north"]["selection_rate"] == 1.0
+    assert 1.0 == groups["Site=north"]["selection_rate"]
     assert world.tracking.documents["card.json"] == world.card(found)
 
 

@@ -82,7 +82,7 @@ def choose(target: Target, name: str | None) -> Proposal:
 
 
 def answer(target: Target, proposal: Proposal, *, approved: bool, reason: str = "") -> bool:
-    """Answer the state that waits; False if it was answered so before.
+    """Answer the state that waits; False if it had the same answer before.
 
     Raises OpsError when the other answer came first, or the time ran out.
     """
@@ -93,7 +93,7 @@ def answer(target: Target, proposal: Proposal, *, approved: bool, reason: str = 
     if outcome is None and proposal.token:
         caller = executions.prove_caller(target, proposal.name)
         result = Approval(approved=approved, reason=reason, caller=caller)
-        with suppress(TokenClosed):  # the history says by what
+        with suppress(TokenClosed):  # the history says which answer closed it
             TaskToken(client, proposal.token).succeed(result.to_dict())
             return True
         outcome = _await_outcome(client, proposal.execution)
@@ -144,7 +144,7 @@ def finish(target: Target, proposal: Proposal, *, was_first: bool, shown: Sequen
 
     result = executions.follow_quietly(target, proposal.execution, "approval")
     verdict = describe_verdict(result)
-    before = [] if was_first else ["It was answered so before; nothing was sent."]
+    before = [] if was_first else ["It had this answer before; nothing was sent."]
     return Answer(
         data={**verdict.data, "answered_before": not was_first},
         shown=[*before, *shown, *verdict.shown],

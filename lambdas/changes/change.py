@@ -1,7 +1,8 @@
 """Change what serves, in the name of somebody who signed in.
 
 The function changes nothing itself: it starts an execution of the training machine, or answers one
-that waits. Its proof says which role it has, and the execution's input or answer for whom it acts.
+that waits. Its proof says which role it has; the execution's input, or the answer, says for whom it
+acts.
 """
 
 import secrets

@@ -60,7 +60,7 @@ def open_report(
 ) -> str:
     """Make a URL that is valid for `seconds`, at most MAXIMUM_SECONDS; raises NoReport.
 
-    `kept_days`: after how many days a report expires, which only who has its link is told.
+    `kept_days`: after how many days a report expires; told only to somebody who has its link.
     """
     if not token.isascii() or not secrets.verifies(token, run_id, report):
         raise NoReport("There is no such report, or the link is incomplete.")
@@ -76,7 +76,7 @@ def open_report(
 
 
 def say_expired(what: str, kept_days: int | None) -> str:
-    """A sentence about a run or a report that was there and is no more."""
+    """A sentence about a run or a report that has existed and is gone."""
     if kept_days is None:
         return f"This {what} was deleted."
     return f"This {what} has expired: drift runs are kept for {kept_days:,} days."

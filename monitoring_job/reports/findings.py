@@ -44,8 +44,8 @@ def changes(summary: Summary) -> list[Change]:
     """Describe each finding.
 
     First what labels show within segments, then the drifted columns, the strongest first, then all
-    columns together, then columns within segments. A column that drifted in every segment is said
-    once.
+    columns together, then columns within segments. A column that drifted in every segment is
+    mentioned once.
     """
     figures = [
         Change(segment.name, _describe_figures(segment.performance))

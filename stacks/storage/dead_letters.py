@@ -31,9 +31,9 @@ class DeadLetters(Construct):
             retention_period=Duration.days(_DAYS),
         )
         stack = Stack.of(self)
-        # Not each rule's own ARN: this stack would depend on the rules' stacks, which depend on it.
+        # A pattern, since the rules' own ARNs would make this stack depend on stacks that need it.
         here = f"arn:{stack.partition}:events:{stack.region}:{stack.account}:rule/{names.base}"
-        # Rules of the default bus are named after their stack, those of ours come after its name.
+        # Rules of the default bus are named after their stack, those of our bus after the bus.
         self._allow("events", {"ArnLike": {"aws:SourceArn": [f"{here}-*", f"{here}/*"]}})
         self._allow("sns", {"ArnEquals": {"aws:SourceArn": topic.topic_arn}})
         reason = "It is the dead-letter queue."

@@ -14,9 +14,9 @@ and recall one of T / M. T and M are independent, because no band holds both kin
 bounds of both ratios come from those of T and M (A. Donner, G. Zou, "Closed-form confidence
 intervals for functions of the normal mean and standard deviation", 2012).
 
-A linearised variance would be zero, and an interval a point, where a band shows no error among its
-few labels. Both totals add up few and rare errors with unequal weights, and such a sum is skewed,
-so they have bounds by gamma quantiles (M. Fay, E. Feuer, "Confidence intervals for directly
+Where a band shows no error among its few labels, a linearised variance would be zero, and the
+interval a single point. Both totals are sums of few and rare errors with unequal weights, so their
+distribution is skewed. Therefore the bounds are gamma quantiles (M. Fay, E. Feuer, "Confidence intervals for directly
 standardized rates", 1997; the upper one by the mean weight, as R. Tiwari et al., 2006).
 
 All functions work on the last axis, one entry per band, so that many draws are estimated at once.
@@ -81,7 +81,7 @@ def estimate_figures(bands: BandCounts, positives: Floats) -> Figures:
 
 
 def _bound_errors(bands: BandCounts, which: Bools, errors: Floats) -> Bounds:
-    """The rows that are called wrongly in the bands `which`, given the labels that say so."""
+    """How many rows of the bands `which` are called wrongly; `errors`: labels that show it."""
     rows, labelled = bands.rows[which], bands.labelled[which]
     errors, weights = errors[..., which], rows / labelled
     # The variance is smaller by this factor where the draw is a large part of the band.
@@ -89,7 +89,7 @@ def _bound_errors(bands: BandCounts, which: Bools, errors: Floats) -> Bounds:
     value = np.sum(weights * errors, axis=-1)
     spread = weights**2 * correction
     variance = np.sum(spread * errors * (1 - errors / labelled), axis=-1)
-    # An interval must reach the errors that could have been drawn but were not: one more of them.
+    # An interval must reach errors that weren't drawn but could have been: one more of them.
     uncertain = correction > 0
     bands_left = max(int(np.count_nonzero(uncertain)), 1)
     one_more, its_variance = np.sum(weights * uncertain) / bands_left, np.sum(spread) / bands_left

@@ -45,7 +45,10 @@ def prove(bundle: Bundle, booster: xgb.Booster, test: Split) -> int:
 
 
 class Proof:
-    """The second and third step, batch by batch. `start`: number of the first row on its side."""
+    """The second and third step, batch by batch.
+
+    `start`: the first row's number, counted over all batches of this side of the split.
+    """
 
     def __init__(self, bundle: Bundle, booster: xgb.Booster, *, start: int = 0) -> None:
         self._bundle, self._booster = bundle, booster

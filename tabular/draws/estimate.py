@@ -16,8 +16,9 @@ intervals for functions of the normal mean and standard deviation", 2012).
 
 Where a band shows no error among its few labels, a linearised variance would be zero, and the
 interval a single point. Both totals are sums of few and rare errors with unequal weights, so their
-distribution is skewed. Therefore the bounds are gamma quantiles (M. Fay, E. Feuer, "Confidence intervals for directly
-standardized rates", 1997; the upper one by the mean weight, as R. Tiwari et al., 2006).
+distribution is skewed. Therefore the bounds are gamma quantiles (M. Fay, E. Feuer, "Confidence
+intervals for directly standardized rates", 1997; the upper one by the mean weight, as R. Tiwari et
+al., 2006).
 
 All functions work on the last axis, one entry per band, so that many draws are estimated at once.
 """

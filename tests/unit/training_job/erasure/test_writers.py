@@ -70,7 +70,7 @@ def test_nothing_is_waited_for_where_nothing_else_runs() -> None:
 
 
 def test_erasures_that_run_are_known_by_their_input() -> None:
-    inputs = {
+    inputs: dict[str, dict[str, Any]] = {
         f"{PREFIX}a": {"erase": {"subjects": SUBJECTS}},
         f"{PREFIX}b": {"trials": 3},
         f"{PREFIX}c": {"erase": {"subjects": DRY_SUBJECTS, "dry_run": True}},

@@ -59,7 +59,7 @@ const incidentColumns = (decisions) => [
   { title: "Closed", cell: (i) => (i.closed_at === null ? "open" : day(i.closed_at - 1)) },
   { title: "Found by", cell: (i) => (i.kind === "daily" ? "a day" : "four weeks") },
   { title: "Worst outcome", cell: (i) => badge(i.outcome) },
-  { title: "Drifted", cell: (i) => i.drifted.join(", ") || "–" },
+  { title: "Drifted", prose: true, cell: (i) => i.drifted.join(", ") || "–" },
   { title: "Acknowledged", prose: true, cell: (i) => (i.acknowledgement ? acknowledged(i.acknowledgement) : "–") },
   {
     title: "Retrain guard",

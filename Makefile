@@ -50,8 +50,9 @@ $(VENV)/.laptop: $(BIN)/uv requirements.lock
 # shell's completion where .venv/bin is on PATH.
 $(BIN)/ops: Makefile | $(VENV)/.laptop
 	@printf '%s\n' '#!/bin/sh' 'unset PYTHONDONTWRITEBYTECODE' \
-		'export PYTHONPATH="$(CURDIR)$${PYTHONPATH:+:$$PYTHONPATH}"' \
-		'exec "$(CURDIR)/$(BIN)/python" -P -c "import sys; sys.argv[0] = \"ops\"; from ops.__main__ import main; sys.exit(main())" "$$@"' > $@
+		'root=$$(dirname "$$(dirname "$$(dirname "$$(readlink -f "$$0")")")")' \
+		'export PYTHONPATH="$$root$${PYTHONPATH:+:$$PYTHONPATH}"' \
+		'exec "$$root/$(BIN)/python" -P -c "import sys; sys.argv[0] = \"ops\"; from ops.__main__ import main; sys.exit(main())" "$$@"' > $@
 	@chmod +x $@
 
 $(VENV)/.dev: $(VENV)/.laptop constraints.txt

@@ -176,6 +176,7 @@ COMMANDS = {
         MONITORING,
         (
             "--day 2026-01-31 --as-scheduled",
+            "--days 28 --as-scheduled",
             "--last-rows 1000 --mail",
             "--from 2026-01-01 --to 2026-01-07",
         ),

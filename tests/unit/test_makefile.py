@@ -56,3 +56,18 @@ def test_the_program_works_under_a_path_with_blanks(checkout: Path) -> None:
     program = checkout / ".venv" / "bin" / "ops"
     subprocess.run([program, "upload", "a b.csv"], cwd=checkout, check=True)
     assert ["upload", "a b.csv"] == (checkout / "calls").read_text().splitlines()[-2:]
+
+
+def test_a_copy_that_borrows_the_environment_leaves_the_program_to_its_checkout(
+    checkout: Path, tmp_path: Path
+) -> None:
+    copied = tmp_path / "copy"
+    copied.mkdir()
+    (copied / ".venv").symlink_to(checkout / ".venv")
+    assert 0 == _make(copied, "-o", ".venv/.laptop", ".venv/bin/ops").returncode
+    shutil.rmtree(copied)
+    python = checkout / ".venv" / "bin" / "python"
+    python.write_text('#!/bin/sh\necho "$PYTHONPATH"\n')
+    program = checkout / ".venv" / "bin" / "ops"
+    done = subprocess.run([program], env={}, capture_output=True, text=True, check=True)
+    assert f"{checkout}\n" == done.stdout

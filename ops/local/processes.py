@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from ops.errors import OpsError
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 MARK = "OPS_DAEMON"
 """Environment variable of a daemon and of all that it starts: the path of its lock."""
+
+STARTING_SECONDS = 1.0
+"""How long it may take to write a process id into the locked file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,13 @@ class Daemon:
         except FileNotFoundError:
             return None
         except BlockingIOError:
-            return int(self.lock.read_text() or 0) or None
+            # Whoever starts it has the lock first, and writes the id as soon as there is one.
+            wait_until(self._names_process, seconds=STARTING_SECONDS, pause=0.01)
+            text = self.lock.read_text()
+            return int(text) if text.isdecimal() else None
+
+    def _names_process(self) -> bool:
+        return self.lock.read_text().isdecimal()
 
     def start(
         self, command: Sequence[str], *, env: Mapping[str, str], cwd: Path
@@ -63,7 +72,8 @@ class Daemon:
             for path in (self.lock, self.log):
                 path.parent.mkdir(parents=True, exist_ok=True)
             with self.lock.open("a+") as lock, self.log.open("ab") as log:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._take(lock)
+                lock.truncate(0)  # it may hold the id of a process that ended long ago
                 process = subprocess.Popen(
                     command,
                     env={**env, MARK: str(self.lock)},
@@ -74,7 +84,6 @@ class Daemon:
                     start_new_session=True,
                     pass_fds=(lock.fileno(),),
                 )
-                lock.truncate(0)
                 lock.write(str(process.pid))
                 return process
         except BlockingIOError:
@@ -84,6 +93,18 @@ class Daemon:
                 f"{self.name} can't be started: {error.strerror or error}.",
                 "Free some space or memory, then run the command again.",
             ) from None
+
+    def _take(self, lock: IO[str]) -> None:
+        """Lock the file; raises BlockingIOError unless who has it only asks whether it runs."""
+        deadline = time.monotonic() + STARTING_SECONDS
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= deadline or self.pid() is not None:
+                    raise
+            else:
+                return
 
     def stop(self, *, seconds: float = 20.0) -> bool:
         """End it and all that it started, by force if need be; True when anything ran."""

@@ -1,8 +1,12 @@
 """Processes of this machine, its settings, the CDK's arguments, the demo's judgement."""
 
+import fcntl
 import os
 import shlex
+import subprocess
 import sys
+import threading
+import time
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,6 +68,50 @@ def test_a_process_deaf_to_sigterm_is_killed(tmp_path: Path) -> None:
 
     assert daemon.stop(seconds=0.2) is True
     assert daemon.pid() is None
+
+
+def test_a_process_is_known_while_another_command_starts_it(tmp_path: Path) -> None:
+    """Its file is locked before the process id is in it; an older one must not be taken for it."""
+    daemon = Daemon("starting", tmp_path)
+    daemon.lock.parent.mkdir(parents=True)
+    daemon.lock.write_text(str(os.getpid()))
+    seen: list[int | None] = []
+    asking = threading.Thread(target=lambda: seen.append(daemon.pid()))
+    popen = subprocess.Popen
+
+    def start_slowly(*args: Any, **options: Any) -> "subprocess.Popen[bytes]":
+        asking.start()
+        time.sleep(0.3)
+        return popen(*args, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subprocess, "Popen", start_slowly)
+        process = daemon.start(SLEEPER, env=os.environ, cwd=Path.cwd())
+    asking.join()
+    assert [process.pid] == seen
+    daemon.stop()
+
+
+@pytest.mark.parametrize("text", ["", "garbage", "-1"])
+def test_a_locked_file_without_a_process_id_names_none(tmp_path: Path, text: str) -> None:
+    """A full disk leaves one."""
+    daemon = Daemon("full", tmp_path)
+    daemon.lock.parent.mkdir(parents=True)
+    daemon.lock.write_text(text)
+    with daemon.lock.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert daemon.pid() is None
+
+
+def test_who_only_asks_keeps_nobody_from_starting_it(tmp_path: Path) -> None:
+    daemon = Daemon("asked", tmp_path)
+    daemon.lock.parent.mkdir(parents=True)
+    daemon.lock.touch()
+    with daemon.lock.open() as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        threading.Timer(0.2, fcntl.flock, (file, fcntl.LOCK_UN)).start()
+        daemon.start(SLEEPER, env=os.environ, cwd=Path.cwd())
+        assert daemon.stop() is True
 
 
 def test_a_stale_file_is_no_process(tmp_path: Path) -> None:

@@ -33,9 +33,7 @@ def expand_views(sql: str) -> str:
     A statement that can't be parsed, or is no query, stays as it is: Athena says what is wrong.
     Raises ValueError for an empty text and for several statements.
     """
-    alone = sql.strip().rstrip("; \n").lower()
-    if alone in VIEWS:
-        sql = f"SELECT * FROM {alone} ORDER BY 1"  # noqa: S608 - one of the names above
+    sql = sql.removeprefix("\ufeff")
     explain = _EXPLAIN.match(sql)
     begins = explain.end() if explain else 0
     head, query = sql[:begins], sql[begins:]
@@ -47,6 +45,9 @@ def expand_views(sql: str) -> str:
         raise ValueError("The query is empty.")
     if len(statements) > 1:
         raise ValueError("The text holds several statements; write one.")
+    if not head and _is_view_alone(statements[0]):
+        query = f"SELECT * FROM {statements[0].name.lower()} ORDER BY 1"  # noqa: S608 - a view's name
+        statements = _parse(query)
     renamed, read = _rename_views(query, statements[0])
     if not read:
         return sql
@@ -55,7 +56,17 @@ def expand_views(sql: str) -> str:
 
 def _parse(text: str) -> list[exp.Expr]:
     logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of statements it passes through
-    return [found for found in sqlglot.parse(text, dialect=DIALECT) if found is not None]
+    try:
+        parsed = sqlglot.parse(text, dialect=DIALECT)
+    except RecursionError:
+        raise ValueError("The query is nested too deeply.") from None
+    # A comment behind the last semicolon is none.
+    return [s for s in parsed if s is not None and not isinstance(s, exp.Semicolon)]
+
+
+def _is_view_alone(statement: exp.Expr) -> bool:
+    is_name = isinstance(statement, exp.Column) and not statement.table
+    return is_name and statement.name.lower() in VIEWS
 
 
 def _rename_views(text: str, statement: exp.Expr) -> tuple[str, set[str]]:

@@ -72,6 +72,12 @@ SHAPES = {
         "WITH predictions AS (SELECT 1 AS x) SELECT count(*) FROM labelled, predictions",
         2,
     ),
+    "a comment behind the semicolon": ("SELECT count(*) FROM predictions; -- ; all", 3),
+    "a byte order mark": ("\ufeffSELECT count(*) FROM predictions", 3),
+    "characters of several bytes before it": (
+        "SELECT count(*) FROM predictions WHERE '\U0001fa7a' <> (SELECT 'é' FROM labelled LIMIT 1)",
+        3,
+    ),
     "a trailing semicolon": ("SELECT count(*) FROM predictions;", 3),
 }
 
@@ -98,7 +104,7 @@ def test_trinos_options_of_explain_stay_before_the_views() -> None:
 
 
 def test_the_name_of_a_view_is_a_whole_query(logs: duckdb.DuckDBPyConnection) -> None:
-    for sql in ("label_coverage", " Label_Coverage ; "):
+    for sql in ("label_coverage", " Label_Coverage ; ", "-- x\nlabel_coverage", '"label_coverage"'):
         rows = logs.execute(expand_views(sql)).fetchall()
         assert [("2026-01-01", 3, 2, 0.6667, 2, 0)] == rows
 
@@ -119,3 +125,8 @@ def test_an_empty_text_is_a_sentence(sql: str) -> None:
 def test_several_statements_are_a_sentence() -> None:
     with pytest.raises(ValueError, match="several statements"):
         expand_views("SELECT 1; SELECT 2")
+
+
+def test_a_query_that_is_nested_too_deeply_is_a_sentence() -> None:
+    with pytest.raises(ValueError, match="nested too deeply"):
+        expand_views("SELECT " + "(" * 5_000 + "1" + ")" * 5_000)

@@ -1,5 +1,6 @@
 """What an erasure is asked to do, and whom the uploaded file names."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -51,7 +52,8 @@ class EraseRequest:
 def read_subjects(data: bytes) -> frozenset[str]:
     """The pseudonyms in a text of one a line; raises BadInput that names lines and no value."""
     try:
-        lines = data.decode("utf-8-sig").splitlines()
+        # A pseudonym may hold what else Unicode takes for the end of a line.
+        lines = re.split("\r\n|\r|\n", data.decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise BadInput("The subject file is not UTF-8: write one pseudonym a line.") from None
     found, problems = set(), []

@@ -46,7 +46,7 @@ from tests.unit.training_job.erasure.world import (
 )
 from training_job.dataset.dataset import Split
 from training_job.erasure.erase import Buckets, erase
-from training_job.erasure.erase_request import EraseRequest
+from training_job.erasure.erase_request import EraseRequest, read_subjects
 from training_job.errors import BadInput
 
 HERS = [SHE, "her-own-visit", *(prediction_id(n) for n in (20, 21, 24, 26))]
@@ -342,6 +342,22 @@ def test_without_a_subject_in_the_contract_it_refuses_in_one_sentence(buckets: B
             say=lambda _: None,
         )
     assert {} == read_all(buckets)
+
+
+NAMED = {
+    "lines of every system": (b"a\r\nb\rc\nd", {"a", "b", "c", "d"}),
+    "a byte order mark, blanks and blank lines": ("\ufeff a \n\n\tb\n".encode(), {"a", "b"}),
+    "characters that only Unicode takes for the end of a line": (
+        "a\u2028b\nc\x85d\ne\u2029f".encode(),
+        {"a\u2028b", "c\x85d", "e\u2029f"},
+    ),
+}
+
+
+@pytest.mark.parametrize(("data", "named"), NAMED.values(), ids=NAMED.keys())
+def test_a_line_names_one_person(data: bytes, named: set[str]) -> None:
+    """Half of a pseudonym may be the pseudonym of somebody else."""
+    assert named == read_subjects(data)
 
 
 def test_the_frame_has_rows_of_them() -> None:

@@ -109,7 +109,12 @@ class State:
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Decode the state's JSON; raises BadInput."""
-        document = json.loads(text)
+        try:
+            document = json.loads(text)
+        except (ValueError, RecursionError):
+            document = None
+        if not isinstance(document, dict):
+            raise BadInput("The state that the step was given is no JSON object.")
         results = {name: value for name, value in document.items() if name != "input"}
         return cls(ExecutionInput.parse(document.get("input", {})), results)
 

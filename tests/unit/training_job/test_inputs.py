@@ -78,3 +78,13 @@ def test_the_state_splits_into_input_and_results() -> None:
     state = State.from_json(json.dumps({"input": {"trials": 5}, "prepare": {"dataset_id": "d"}}))
     assert ExecutionInput(trials=5) == state.input
     assert {"prepare": {"dataset_id": "d"}} == state.results
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "null", "5", '"x"', "[" * 100_000, '{"input": null}', '{"input": []}'],
+    ids=lambda text: text[:8] or "nothing",
+)
+def test_a_state_that_is_none_is_a_bad_input(text: str) -> None:
+    with pytest.raises(BadInput):
+        State.from_json(text)

@@ -93,7 +93,24 @@ DOORS: dict[str, bytes] = {
     "CSV with words": CSV.replace(",1\n", ",Yes\n").replace(",0\n", ",no\n").encode(),
     "CSV with true": CSV.replace(",1\n", ",True\n").replace(",0\n", ",FALSE\n").encode(),
     "CSV with declared missing": CSV.replace(",,,0", ",NULL,-1.0,0").encode(),
+    "CSV with characters that nobody sees": (
+        CSV.replace("\n", "\u200b\n").replace("NA", "\u200eNA\u00a0").replace(",1", ",\ufeff1")
+    ).encode(),
+    "CSV with Hive's separator": CSV.replace(",", "\x01").encode(),
     "Parquet": _parquet(),
+    "Parquet of dictionaries of bytes": _parquet(
+        region=pa.array([r and r.encode() for r in REGION]).dictionary_encode(),
+        pain=pa.array([p and p.encode() for p in PAIN], pa.large_binary()).dictionary_encode(),
+    ),
+    "Parquet of float16": _parquet(
+        pain=pa.array([1, 0, 2.5, None, 1], pa.float16()), senior=pa.array(SENIOR, pa.float16())
+    ),
+    "Parquet of JSON": _parquet(
+        pain=pa.ExtensionArray.from_storage(pa.json_(), pa.array(PAIN)),
+        tenure=pa.ExtensionArray.from_storage(
+            pa.json_(), pa.array([None if t is None else str(t) for t in TENURE])
+        ),
+    ),
     "Parquet of dictionaries": _parquet(
         region=pa.array(REGION).dictionary_encode(), pain=pa.array(PAIN).dictionary_encode()
     ),

@@ -52,7 +52,7 @@ def parse_number(text: str, decimal: Decimal = ".") -> float | None:
 def parse_time(text: str) -> float | None:
     """Seconds since 1970 of a date or time in ISO 8601, or None; without an offset it is UTC."""
     try:
-        found = datetime.fromisoformat(text.strip())
+        found = datetime.fromisoformat(text.strip(BLANKS))
     except ValueError:
         return None
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()

@@ -126,6 +126,7 @@ AT = datetime(2024, 3, 1, 14, 30, tzinfo=UTC)
     [
         (["2024-03-01T14:30:00Z", "2024-03-01 14:30", " 2024-03-01T15:30+01:00"], AT.timestamp()),
         (["2024-03-01"], datetime(2024, 3, 1, tzinfo=UTC).timestamp()),
+        (["\ufeff2024-03-01", "2024-03-01\u200b"], datetime(2024, 3, 1, tzinfo=UTC).timestamp()),
         ([AT], AT.timestamp()),
         ([AT.replace(tzinfo=None)], AT.timestamp()),
         ([date(2024, 3, 1)], datetime(2024, 3, 1, tzinfo=UTC).timestamp()),

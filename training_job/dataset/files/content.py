@@ -1,6 +1,7 @@
 """What a file is, by its first bytes: a name proves nothing."""
 
 import gzip
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ FOREIGN = {
     b"PK\x03\x04": "a zip archive: unpack it",
     b"PK\x05\x06": "an empty zip archive",
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "an Excel workbook: save it as CSV (UTF-8)",
+    b"\x1f\x9d": "compressed with compress (.Z): unpack it, or compress it with gzip",
     b"BZh": "compressed with bzip2: unpack it, or compress it with gzip",
     b"\xfd7zXZ\x00": "compressed with xz: unpack it, or compress it with gzip",
     b"\x28\xb5\x2f\xfd": "compressed with zstd: unpack it, or compress it with gzip",
@@ -46,6 +48,8 @@ FOREIGN = {
     b"version https://git-lfs": "a pointer of Git LFS: fetch the file itself with git lfs pull",
 }
 """First bytes of what isn't read → what it is and what to do."""
+JSON = re.compile(rb"\{\s*[\"}]|\[\s*(?:[\[{\"\]0-9-]|true|false|null)")
+"""Names of columns in brackets, as in ``[age],[sex]``, are none."""
 MARKUP = (b"<!doctype", b"<html", b"<?xml")
 
 
@@ -87,13 +91,15 @@ def _recognise(head: bytes, name: str) -> Kind:
     found = next((text for magic, text in FOREIGN.items() if head.startswith(magic)), None)
     if head.startswith(b"PK") and (b"[Content_Types].xml" in head or b"xl/" in head):
         found = "an Excel workbook: save it as CSV (UTF-8)"
+    if head.startswith(b"PK") and b"application/vnd.oasis.opendocument" in head:
+        found = "an OpenDocument spreadsheet: save it as CSV (UTF-8)"
     if head[257:262] == b"ustar":
         found = "a tar archive: unpack it"
     narrow = head.replace(b"\x00", b"")  # western text in UTF-16 and UTF-32 is ASCII with zeros
     start = narrow.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
     if start.lower().startswith(MARKUP):
         found = "a web page or XML: download the data itself"
-    if start.startswith((b"{", b"[")):
+    if JSON.match(start):
         found = "JSON: write it as CSV or Parquet"
     if found:
         raise BadData(f"{name} is {found}; CSV, gzipped CSV and Parquet are read.")

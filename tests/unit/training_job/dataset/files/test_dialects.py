@@ -436,6 +436,11 @@ LONG = gzip.compress(PLAIN.encode() + b"f,1,0,1,0\n" * 100_000)
 REFUSED: dict[str, tuple[bytes, str]] = {
     "zip": (_zipped(), "raw/a.csv is a zip archive: unpack it"),
     "Excel": (_workbook(), "raw/a.csv is an Excel workbook: save it as CSV"),
+    "OpenDocument": (
+        b"PK\x03\x04" + bytes(26) + b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet",
+        "an OpenDocument spreadsheet: save it as CSV",
+    ),
+    "compress": (b"\x1f\x9d\x90" + bytes(50), "compressed with compress (.Z)"),
     "old Excel": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "an Excel workbook"),
     "bzip2": (b"BZh91AY", "compressed with bzip2"),
     "xz": (b"\xfd7zXZ\x00", "compressed with xz"),
@@ -446,6 +451,12 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "JSON in UTF-16": ('[{"sex": "f"}]'.encode("utf-16"), "is JSON"),
     "XML in UTF-16": ('<?xml version="1.0"?>'.encode("utf-16-be"), "a web page or XML"),
     "JSON": (b'[{"sex": "f"}]', "is JSON"),
+    "JSON line by line": (b'{"sex": "f"}\n{"sex": "m"}\n', "is JSON"),
+    "JSON of numbers": (b"[\n  [1, 2]\n]", "is JSON"),
+    "names in brackets": (
+        b"[blood_glucose],[smokes],[grade],[ill]\n1,0,1,1\n",
+        "Perhaps [blood_glucose] for blood_glucose, [smokes] for smokes, [grade] for grade",
+    ),
     "encrypted Parquet": (b"PARE" + bytes(50), "Parquet whose columns are encrypted"),
     "Arrow stream": (b"\xff\xff\xff\xff" + bytes(50), "an Arrow stream"),
     "SPSS": (b"$FL2@(#) SPSS DATA FILE", "an SPSS table"),

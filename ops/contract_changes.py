@@ -41,7 +41,13 @@ def parse_contract(file: Path) -> Contract:
         return Contract.parse(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise OpsError(f"{file} can't be read: {error.strerror}.", "Name another file.") from None
-    except (BadContract, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise OpsError(
+            f"{file} isn't in UTF-8: line {line} has other bytes.",
+            f"Save {file} as UTF-8, then check it again.",
+        ) from None
+    except BadContract as error:
         raise OpsError(str(error), f"Correct {file}, then check it again.") from None
 
 

@@ -80,7 +80,7 @@ def test_a_feature_that_is_gone_is_retired_by_the_command(target: Target, tmp_pa
     [
         (b"[target]\nname = 'x'\n[[features]]\nname = '1'\nkind = 'x'\n", "kind must be one of"),
         (b"[[[", "not valid TOML"),
-        (b"\xff\xfe", "utf-8"),
+        (b"\xff\xfe", "UTF-8"),
     ],
 )
 def test_what_is_wrong_with_a_contract_is_said(
@@ -92,6 +92,23 @@ def test_what_is_wrong_with_a_contract_is_said(
         contract_check.run(target, path)
     with pytest.raises(OpsError, match="can't be read"):
         contract_check.run(target, tmp_path / "absent.toml")
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ('[target]\nname = "ill" # größe\n'.encode("latin-1"), 2),
+        ('[target]\nname = "ill"\n'.encode("utf-16"), 1),
+    ],
+)
+def test_a_contract_in_another_encoding_is_named_with_its_line(
+    target: Target, tmp_path: Path, content: bytes, line: int
+) -> None:
+    path = tmp_path / "c.toml"
+    path.write_bytes(content)
+    with pytest.raises(OpsError, match=f"isn't in UTF-8: line {line} has other bytes") as raised:
+        contract_check.run(target, path)
+    assert f"Save {path} as UTF-8, then check it again." == raised.value.next_step
 
 
 def test_before_the_first_deployment_a_contract_is_compared_with_nothing(

@@ -1,5 +1,7 @@
 """What deploying a contract would change, beside the one that is deployed."""
 
+import json
+import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from domain.errors import BadContract
 from domain.packed_text import unpack
 from ops.console import write_line
 from ops.errors import OpsError
+from ops.laptop import ROOT
 from ops.target import Target
 
 VARIABLE = "CONTRACT"
@@ -61,9 +64,27 @@ def find_contract(target: Target, file: Path | None = None) -> Contract:
         if deployed is None:
             raise OpsError(target.nothing_deployed, "Name a contract with --contract.")
         return deployed
-    if file is None:
-        file = target.require_laptop("contract").contract_file
-    return parse_contract(file)
+    return parse_contract(file or find_file(target))
+
+
+def find_file(target: Target) -> Path:
+    """The contract of this machine's last `up`, or the one that the settings in cdk.json name."""
+    if target.laptop is not None:
+        return target.laptop.contract_file
+    context = json.loads((ROOT / "cdk.json").read_text())["context"]
+    own = context.get("deployments", {}).get(target.name, {})
+    settings: dict[str, str] = context["stages"].get(target.stage, {}) | own
+    return ROOT / settings.get("contract", "contract.toml")
+
+
+def write_deploy_command(target: Target, file: Path) -> str:
+    """How to deploy a contract, whether or not the deployment was given it before."""
+    command = target.deploy_command
+    if file.resolve() == find_file(target).resolve():
+        return command
+    if target.laptop is not None:
+        return f"{command} --contract {shlex.quote(str(file))}"
+    return f'{command} ARGS="-c contract={shlex.quote(str(file))}"'
 
 
 def describe(differences: Iterable[Difference]) -> Iterator[str]:

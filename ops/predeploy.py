@@ -1,7 +1,6 @@
 """``python -m ops.predeploy --name circle --stage dev``: what `make deploy` checks first."""
 
 import argparse
-import json
 import os
 import shlex
 import sys
@@ -11,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from domain.errors import DomainError
 from ops.console import write_line
-from ops.contract_changes import announce
+from ops.contract_changes import announce, find_file
 from ops.errors import OpsError
 from ops.hints import spell_out
 from ops.laptop import ROOT
@@ -43,13 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _refuse_lost_columns(target: Target) -> None:
     """Say what the contract changes; raises OpsError if the log would lose a column."""
-    context = json.loads((ROOT / "cdk.json").read_text())["context"]
-    own = context.get("deployments", {}).get(target.name, {})
-    contract = (context["stages"].get(target.stage, {}) | own).get("contract", "contract.toml")
-    if any(found.effect == "refused" for found in announce(target, ROOT / contract)):
+    contract = find_file(target)
+    if any(found.effect == "refused" for found in announce(target, contract)):
         raise OpsError(
             f"{contract} can't be deployed over what is there.",
-            f"python -m ops contract check {shlex.quote(contract)} --retire",
+            f"python -m ops contract check {shlex.quote(str(contract))} --retire",
         )
 
 

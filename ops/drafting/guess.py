@@ -105,6 +105,11 @@ def guess_target(column: Column, name: str, positive: str | None) -> Entry:
     keys = _named(name, column)
     values = [] if column.many else list(column.counts)
     different = {value.casefold() for value in values}
+    if not column.rows:
+        raise OpsError(
+            f"The column {column.source} has no value in any row: nothing can be learned from it.",
+            "Choose another --target.",
+        )
     if positive is not None:
         if positive not in values:
             raise OpsError(

@@ -15,7 +15,7 @@ from ops.errors import OpsError
 from training_job.dataset.files.content import open_content
 from training_job.dataset.files.csv_header import find_header
 from training_job.dataset.files.csv_reading import CsvFile
-from training_job.dataset.files.parquet_reading import ParquetFile
+from training_job.dataset.files.parquet_reading import ParquetFile, refuse_damage
 from training_job.dataset.files.raw_batch import RawBatch
 from training_job.dataset.files.text_blocks import read_utf8
 
@@ -107,7 +107,8 @@ Opened = tuple[Sequence[str], str, str, Iterator[RawBatch]]
 def _open(path: Path) -> Iterator[Opened]:
     with open_content(path, path.name) as (kind, unpacked, stored):
         if kind == "parquet":
-            schema = pyarrow.parquet.read_schema(path)
+            with refuse_damage(path.name):
+                schema = pyarrow.parquet.read_schema(path)
             header: Sequence[str] = schema.names
             parquet = ParquetFile.open(path, path.name, _wanted(_find_readable(schema)))
             if parquet is None:

@@ -34,12 +34,12 @@ def check(target: Target, contract: Path) -> None:
         f" {', '.join(lost)}."
     )
     if _is_another_task(wanted, serving):
-        path = shlex.quote(str(contract))
+        path, name = shlex.quote(str(contract)), target.name
         raise OpsError(
             f"{problem} The contract is for another prediction task.",
-            "Keep this deployment and start another one: python -m ops --local DIR up --port 4567"
-            f" --mlflow-port 5001 --contract {path}. Or give this one up, with its data and"
-            f" models: python -m ops down --forget, then python -m ops up --contract {path}",
+            f"Add a deployment beside this one: python -m ops up --name NAME --contract {path}. Or"
+            f" give this one up, with its data and models: python -m ops remove --name {name}, then"
+            f" python -m ops up --name {name} --contract {path}",
         )
     if moved := [e.name for e in wanted.context if e.name.lower() in lost]:
         raise OpsError(

@@ -9,15 +9,22 @@ from typer import Argument, Option
 
 from domain.contract_difference import compare, find_unretired
 from ops.console import Answer
-from ops.contract_changes import describe, parse_contract, read_deployed_contract
+from ops.contract_changes import (
+    describe,
+    find_file,
+    parse_contract,
+    read_deployed_contract,
+    write_deploy_command,
+)
 from ops.errors import OpsError
-from ops.laptop import ROOT
 from ops.target import Target
 
 
 def run(
     target: Target,
-    file: Annotated[Path, Argument(help="The contract.")] = ROOT / "contract.toml",
+    file: Annotated[
+        Path | None, Argument(help="The contract (the one that this deployment was given).")
+    ] = None,
     *,
     retire: Annotated[
         bool, Option("--retire", help="Add features that are gone to [[retired]] in the file.")
@@ -28,6 +35,7 @@ def run(
     It is compared with the contract that is deployed, if one is. The differences say what callers,
     files, log and model would notice. Nothing is deployed.
     """
+    file = file or find_file(target)
     wanted = parse_contract(file)
     unknown = ""
     try:
@@ -39,7 +47,7 @@ def run(
         return Answer(
             data={"deployed": False, "differences": []},
             shown=[f"{file} can be deployed: it predicts {wanted.target} by {features}.{unknown}"],
-            next_step=target.deploy_command,
+            next_step=write_deploy_command(target, file),
         )
     unretired = find_unretired(deployed, wanted)
     if retire and unretired:
@@ -51,8 +59,10 @@ def run(
         wanted, unretired = parse_contract(file), []
     differences = compare(deployed, wanted)
     refused = any(difference.effect == "refused" for difference in differences)
-    next_step = "" if refused else target.deploy_command
-    if unretired:
+    next_step = write_deploy_command(target, file)
+    if wanted.target != deployed.target:
+        next_step = _name_another(target, file)
+    elif unretired:
         next_step = f"python -m ops contract check {shlex.quote(str(file))} --retire"
     return Answer(
         data={"deployed": True, "differences": [asdict(found) for found in differences]},
@@ -60,3 +70,10 @@ def run(
         next_step=next_step,
         status=1 if refused else 0,
     )
+
+
+def _name_another(target: Target, file: Path) -> str:
+    """How to deploy the contract beside this deployment."""
+    if target.laptop is not None:
+        return f"python -m ops up --name NAME --contract {shlex.quote(str(file))}"
+    return write_deploy_command(target.named("NAME"), file)

@@ -48,7 +48,9 @@ def run(
         raise OpsError(f"{path} is there already.", "Choose another --out, or add --replace.")
     from ops.drafting import document
     from ops.drafting.draft import draft
-    from ops.drafting.table import read_table
+    from ops.drafting.table import NEXT, read_table
+    from training_job.dataset.files.headers import show_name
+    from training_job.errors import BadData
 
     wanted = {
         "--target": target_column,
@@ -58,11 +60,14 @@ def run(
         "--weight": weight,
     }
     with Progress("contract infer", total=100, unit=" %") as progress:
-        table = read_table(
-            file,
-            lambda header: _require(header, wanted),
-            lambda share: progress.reach(int(100 * share)),
-        )
+        try:
+            table = read_table(
+                file,
+                lambda header: _require(header, wanted),
+                lambda share: progress.reach(int(100 * share)),
+            )
+        except BadData as error:
+            raise OpsError(str(error), NEXT) from None
     made = draft(
         table,
         target=target_column,
@@ -76,13 +81,12 @@ def run(
     Contract.parse(text)
     path.write_text(text, encoding="utf-8")
     left_out = {out.source: out.reason for out in made.left_out}
-    shown: list[RenderableType] = [
-        f"{path} has {len(made.features)} features, drafted from {table.rows:,} rows."
-    ]
+    features = f"{len(made.features)} feature{'s'[: len(made.features) > 1]}"
+    shown: list[RenderableType] = [f"{path} has {features}, drafted from {table.rows:,} rows."]
     if table.malformed:
         shown.append(f"{table.malformed:,} rows can't be read; a training puts them aside.")
     if left_out:
-        shown += ["Left out:", facts(left_out.items())]
+        shown += ["Left out:", facts((show_name(name), why) for name, why in left_out.items())]
     return Answer(
         data={
             "file": str(path),

@@ -29,6 +29,7 @@ class FakeTarget:
 
     s3: FakeS3
     state: str = "deployed"
+    name: str = "circle"
 
     def read_deployment(self) -> object:
         if self.state == "half deployed":
@@ -124,6 +125,8 @@ def test_a_contract_for_another_task_is_refused_with_steps_that_work(
         _check(FakeTarget(s3), text, tmp_path)
     path = tmp_path / "contract.toml"
     assert "[[retired]]" not in raised.value.next_step
-    assert f"python -m ops down --forget, then python -m ops up --contract {path}" in (
-        raised.value.next_step
+    assert f"python -m ops up --name NAME --contract {path}." in raised.value.next_step
+    again = (
+        f"python -m ops remove --name circle, then python -m ops up --name circle --contract {path}"
     )
+    assert again in raised.value.next_step

@@ -33,7 +33,7 @@ class ParquetFile:
 
         Raises BadData; `hint` ends the refusal of a header.
         """
-        with _refuse_damage(name):
+        with refuse_damage(name):
             file = pyarrow.parquet.ParquetFile(path)
             header = file.schema_arrow.names
         if not header and not file.metadata.num_rows:
@@ -45,7 +45,7 @@ class ParquetFile:
         header = self.file.schema_arrow.names
         wanted = {name: header[place] for name, place in self.matched.positions.items()}
         first, rows = 1, self.file.metadata.num_rows
-        with _refuse_damage(self.name):
+        with refuse_damage(self.name):
             for batch in self.file.iter_batches(
                 BATCH_ROWS, columns=list(wanted.values()), use_threads=False
             ):
@@ -56,7 +56,8 @@ class ParquetFile:
 
 
 @contextmanager
-def _refuse_damage(name: str) -> Iterator[None]:
+def refuse_damage(name: str) -> Iterator[None]:
+    """Raise BadData where the file called `name` can't be read as Parquet."""
     try:
         yield
     except (pa.ArrowException, OSError):

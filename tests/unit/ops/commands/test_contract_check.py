@@ -66,13 +66,50 @@ def test_a_feature_that_is_gone_is_retired_by_the_command(target: Target, tmp_pa
     assert WITHOUT_BMI == path.read_text()
 
     answer = contract_check.run(target, path, retire=True)
-    assert (0, "python -m ops up") == (answer.status, answer.next_step)
+    assert (0, f"python -m ops up --contract {path}") == (answer.status, answer.next_step)
     assert [("bmi", "number")] == [
         (feature.name, feature.kind) for feature in Contract.parse(path.read_text()).retired
     ]
     again = path.read_text()
     contract_check.run(target, path, retire=True)
     assert again == path.read_text()
+
+
+def test_the_contract_that_up_remembers_is_checked_unless_another_is_named(
+    tmp_path: Path, target: Target
+) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text(WITHOUT_BMI)
+    assert target.laptop
+    remembered = Target.on_laptop(target.laptop.with_contract(str(mine)))
+    assert "bmi is gone" in str(contract_check.run(remembered).shown)
+    mine.write_text(TEXT)
+    assert (0, "python -m ops up") == _check(remembered)
+    assert (0, f"python -m ops up --contract {CONTRACT_TOML}") == _check(remembered, CONTRACT_TOML)
+
+
+def test_a_contract_for_another_target_is_sent_to_another_deployment(
+    tmp_path: Path, target: Target
+) -> None:
+    path = tmp_path / "churn.toml"
+    path.write_text(TEXT.replace('name = "diabetes"', 'name = "churn"'))
+    assert (1, f"python -m ops up --name NAME --contract {path}") == _check(target, path)
+
+
+def test_on_an_account_the_command_names_a_contract_that_is_not_in_the_settings(
+    tmp_path: Path, target: Target
+) -> None:
+    stage = Target("dev", None, tmp_path)
+    deploy = "make deploy STAGE=dev MAIL_FROM=ADDRESS"
+    assert (0, deploy) == _check(stage)
+    path = tmp_path / "new.toml"
+    path.write_text(TEXT)
+    assert (0, f'{deploy} ARGS="-c contract={path}"') == _check(stage, path)
+
+
+def _check(target: Target, file: Path | None = None) -> tuple[int, str]:
+    answer = contract_check.run(target, file)
+    return answer.status, answer.next_step
 
 
 @pytest.mark.parametrize(
@@ -141,13 +178,13 @@ def test_a_deployment_that_would_lose_a_column_is_refused_before_it_begins(
     assert target.laptop
     (tmp_path / "cdk.json").write_text('{"context": {"stages": {"dev": {"contract": "new.toml"}}}}')
     (tmp_path / "new.toml").write_text(WITHOUT_BMI)
-    monkeypatch.setattr(predeploy, "ROOT", tmp_path)
+    monkeypatch.setattr(contract_changes, "ROOT", tmp_path)
     monkeypatch.setattr(predeploy, "refuse_while_paused", lambda _: None)
     monkeypatch.setattr(predeploy, "follow_cdk", lambda _: {})
     assert 1 == predeploy.main(["--name", "circle", "--stage", "dev"])
     said = capsys.readouterr().err
     assert "bmi is gone" in said
-    assert "contract check new.toml --retire" in said
+    assert f"contract check {tmp_path / 'new.toml'} --retire" in said
     (tmp_path / "new.toml").write_text(TEXT)
     assert 0 == predeploy.main(["--name", "circle", "--stage", "dev"])
 

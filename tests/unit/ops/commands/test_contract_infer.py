@@ -284,6 +284,38 @@ def test_a_target_that_is_no_yes_or_no_is_refused(
     assert not (tmp_path / "made.toml").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("twice.csv", b"x,x,ill\n1,2,0\n3,1,1\n", "has more than one column that may be x"),
+        ("book.xlsx", b"PK\x03\x04 and more", "zip"),
+        ("broken.parquet", b"PAR1 and no more PAR1", "broken.parquet"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_by_a_sentence(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    content: bytes,
+    sentence: str,
+) -> None:
+    path, out = tmp_path / name, tmp_path / "made.toml"
+    path.write_bytes(content)
+    assert 1 == run(["contract", "infer", str(path), "--target", "ill", "--out", str(out)])
+    assert (True, False) == (sentence in capsys.readouterr().err, out.exists())
+
+
+def test_a_header_with_a_line_break_keeps_the_list_of_what_is_left_out_in_lines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = tmp_path / "p.csv", tmp_path / "made.toml"
+    path.write_text('x,"no\nvalue",ill\n0.5,,0\n0.1,,1\n0.3,,0\n0.6,,1\n')
+    assert 0 == run(["contract", "infer", str(path), "--target", "ill", "--out", str(out)])
+    first, _, left_out = capsys.readouterr().out.splitlines()
+    assert first == f"{out} has 1 feature, drafted from 4 rows."
+    assert left_out.split(maxsplit=1) == ["no", "it has no value in any row"]
+
+
 def test_every_column_that_the_file_lacks_is_named(tmp_path: Path) -> None:
     path = _write(tmp_path / "p.csv", {"x": [1, 2], "ill": [0, 1]})
     with pytest.raises(OpsError, match="--target sick and --key number and --subject who"):

@@ -9,8 +9,9 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,10 +25,12 @@ from ops.laptop import ROOT
 if TYPE_CHECKING:
     from adapters.registry import Tracking
 
+DAY = 24 * 60 * 60 * 1_000
+"""In milliseconds."""
 TRIALS = 3
 WINDOW_ROWS = 10_000
-PREDICTOR_SHARE = 0.58
-"""Of a processor, which the predictor has on AWS."""
+RUNS = 90
+"""Drift runs, as many as the dashboard's trends show."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,7 @@ def _measure_case(name: str, case: Case, folder: Path, seed: int) -> Iterator[Fi
     yield from alone("predictor: load, one and 1,000 instances", _predict)
     yield from alone(f"score {case.rows:,} rows", _score)
     yield from alone(f"drift run of {WINDOW_ROWS:,} predictions", _watch)
+    yield from alone(f"dashboard: {RUNS} runs", _show)
     yield from alone("synthesis", _synthesise)
 
 
@@ -322,6 +326,54 @@ def _watch(_: Case, folder: Path) -> Found:
         ("drift run: largest report", largest / 1e6, "MB"),
         ("drift run: summary", text / 1e3, "kB"),
     ], seconds
+
+
+def _show(_: Case, folder: Path) -> Found:
+    """What the dashboard answers with; beside the one run, earlier ones that found the same."""
+    from adapters.api.rest import answer
+    from domain.api.report_token import ReportSecret
+    from domain.drift.run_index import IndexEntry, RunIndex
+    from domain.drift.summary import Summary, run_id
+    from domain.typed_json import encode
+    from lambdas.dashboard.models import Models
+    from lambdas.dashboard.report import SecretCache
+    from lambdas.dashboard.runs import Runs
+    from lambdas.dashboard.trends import read_trends
+
+    bucket, nothing = bucket_of(folder), None
+    (listed,) = RunIndex.from_json((folder / "bucket" / keys.RUN_INDEX).read_bytes()).entries
+    path = folder / "bucket" / keys.summary(keys.RunId.parse(listed.run_id))
+    summary, index = Summary.from_json(path.read_bytes()), RunIndex()
+    for day in range(RUNS):
+        start, end = summary.start - day * DAY, summary.end - day * DAY
+        named = str(run_id(start=start, end=end, version=summary.version))
+        run = replace(summary, run_id=named, start=start, end=end)
+        bucket.put(keys.summary(run.id), run.to_json())
+        index = index.with_run(IndexEntry.of(run))
+    bucket.put(keys.RUN_INDEX, index.to_json())
+    runs = Runs(
+        reports=bucket,
+        models=bucket,
+        secrets=SecretCache(lambda: ReportSecret("s" * 40)),
+        schedules=nothing,  # type: ignore[arg-type]  # no answer below asks for it
+    )
+    version = (folder / "version").read_text()
+    card = Models(bucket, bucket, "python -m ops").card(version)
+    answers: list[tuple[str, Callable[[], Any]]] = [
+        ("trends", lambda: encode(read_trends(bucket, bucket))),
+        ("a run", lambda: encode(runs.run(listed.run_id))),
+        ("a model", card.to_dict),
+    ]
+    began = _count_cpu_seconds()
+    figures = []
+    for name, make in answers:
+        once = _count_cpu_seconds()
+        body = answer(HTTPStatus.OK, make())["body"]
+        figures += [
+            (f"dashboard: {name}", _count_cpu_seconds() - once, "CPU s"),
+            (f"dashboard: {name}, answer", len(body.encode()) / 1e6, "MB"),
+        ]
+    return figures, _count_cpu_seconds() - began
 
 
 def _synthesise(case: Case, folder: Path) -> Found:

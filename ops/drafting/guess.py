@@ -13,6 +13,7 @@ from domain.contract.reserved_names import RESERVED_COLUMNS, RESERVED_FIELDS
 from domain.typed_json import Json
 from ops.drafting.column import Column
 from ops.errors import OpsError
+from training_job.dataset.hashing import ENOUGH_OF_A_CLASS
 
 MOSTLY = 0.95
 """The share of a column's values that must look alike before it is taken for that."""
@@ -143,10 +144,16 @@ def guess_target(column: Column, name: str, positive: str | None) -> Entry:
             " regression and several classes are not part of it.",
             "Name the value that counts as yes with --positive, or choose another --target.",
         )
-    share = sum(column.counts[value] for value in positives) / column.rows
-    remarks = {"name": f"{share:.1%} of the rows are positive"}
+    rows = sum(column.counts[value] for value in positives)
+    remarks = {"name": f"{rows / column.rows:.1%} of the rows are positive"}
     if column.missing:
         remarks["name"] += f"; {column.missing:,} rows without a value will be quarantined"
+    few = min(rows, column.rows - rows)
+    if few < ENOUGH_OF_A_CLASS:
+        remarks["name"] += (
+            f"; with only {few} rows of one class a side of the split may get none of it:"
+            f" {ENOUGH_OF_A_CLASS} are enough"
+        )
     return Entry(keys, remarks)
 
 

@@ -22,6 +22,8 @@ from domain.contract.feature import Feature
 Hashes = npt.NDArray[np.uint64]
 Sides = npt.NDArray[np.int8]
 """Per row an index into ``keys.SPLITS``: train, valid, test."""
+ENOUGH_OF_A_CLASS = 40
+"""Rows of a class with which valid and test both have one under 99 of 100 salts: 2 (7/8)^40."""
 
 BLOCK_ROWS = 65_536
 """So many rows are hashed at a time, since they fit the processor's cache."""

@@ -14,6 +14,7 @@ from domain.model.production import Production
 from domain.training.steps import Prepared
 from domain.typed_json import Json, encode
 from training_job.dataset import production_rows, tables
+from training_job.dataset.hashing import ENOUGH_OF_A_CLASS
 from training_job.dataset.production_rows import ProductionRows
 from training_job.dataset.profile import Profile
 from training_job.dataset.raw_files import Collected
@@ -144,8 +145,16 @@ def count_sides(rows: Iterable[int], positives: Iterable[int]) -> Counts:
     if not 0 < found[1] < found[0]:
         raise BadData("All rows have the same label: a classifier needs both classes.")
     for name, count in counts.items():
-        if not 0 < count["positives"] < count["rows"]:
-            raise BadData(f"The {name} side lacks one of the classes: more rows are needed.")
+        for kind, here, everywhere in (
+            ("positive", count["positives"], found[1]),
+            ("negative", count["rows"] - count["positives"], found[0] - found[1]),
+        ):
+            if not here:
+                raise BadData(
+                    f"None of the {count['rows']:,} rows on the {name} side is {kind}, and"
+                    f" {everywhere:,} of all {found[0]:,} are. With {ENOUGH_OF_A_CLASS} or more of"
+                    " each class every side nearly always has some: add rows."
+                )
     return counts
 
 

@@ -83,6 +83,7 @@ def run(
     left_out = {out.source: out.reason for out in made.left_out}
     features = f"{len(made.features)} feature{'s'[: len(made.features) > 1]}"
     shown: list[RenderableType] = [f"{path} has {features}, drafted from {table.rows:,} rows."]
+    shown.append(f"Of {target_column}, {made.target.remarks['name']}.")
     if table.malformed:
         shown.append(f"{table.malformed:,} rows can't be read; a training puts them aside.")
     if left_out:

@@ -226,6 +226,19 @@ def test_whole_numbers_that_number_the_rows_are_left_out(tmp_path: Path, name: s
     assert [name] == [*answer.data["left_out"]]
 
 
+@pytest.mark.parametrize(("positives", "said"), [(39, True), (40, False)])
+def test_too_few_rows_of_a_class_are_said_before_a_training_fails(
+    tmp_path: Path, positives: int, said: bool
+) -> None:
+    labels: list[object] = [int(row < positives) for row in range(ROWS)]
+    columns = {"x": _column(lambda _: RANDOM.random()), "ill": labels}
+    path = _write(tmp_path / "p.csv", columns)
+    _, answer = _infer(path)
+    sentence = str(answer.shown[1])
+    assert sentence.startswith(f"Of ill, {positives / ROWS:.1%} of the rows are positive")
+    assert said == (f"only {positives} rows of one class" in sentence)
+
+
 def test_spellings_of_the_positive_word_are_positive(tmp_path: Path) -> None:
     words = [[">50K", ">50K."], ["<=50K", "<=50K."]]
     labels = [words[not label][row % 2] for row, label in enumerate(LABELS)]
@@ -311,7 +324,7 @@ def test_a_header_with_a_line_break_keeps_the_list_of_what_is_left_out_in_lines(
     path, out = tmp_path / "p.csv", tmp_path / "made.toml"
     path.write_text('x,"no\nvalue",ill\n0.5,,0\n0.1,,1\n0.3,,0\n0.6,,1\n')
     assert 0 == run(["contract", "infer", str(path), "--target", "ill", "--out", str(out)])
-    first, _, left_out = capsys.readouterr().out.splitlines()
+    first, _, _, left_out = capsys.readouterr().out.splitlines()
     assert first == f"{out} has 1 feature, drafted from 4 rows."
     assert left_out.split(maxsplit=1) == ["no", "it has no value in any row"]
 

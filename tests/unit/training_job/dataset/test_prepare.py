@@ -189,7 +189,10 @@ BAD_FILES = {
         "2,000 rows: bmi must be a number from 10 to 100",
     ),
     "one class": ({"a.csv": csv(FRAME.assign(diabetes=0))}, "needs both classes"),
-    "too few rows": ({"a.csv": csv(FRAME[:4].assign(diabetes=[0, 1, 0, 1]))}, "lacks one of"),
+    "too few rows": (
+        {"a.csv": csv(FRAME[:4].assign(diabetes=[0, 1, 0, 1]))},
+        "and 2 of all 4 are. With 40 or more of each class every side nearly always has some",
+    ),
     "not UTF-8": ({"a.csv": csv(FRAME).replace(b"Female", b"\xff\xfe")}, "not UTF-8"),
     "repeated column": (
         {"a.csv": csv(FRAME).replace(b"hypertension", b"age", 1)},

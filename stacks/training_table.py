@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from domain.contract.gate_limits import GateLimits
 from domain.drift.window import MAXIMUM_DAYS
 from training_job.cluster.engine import ENGINE_FIELDS, Engine
-from training_job.settings import MAXIMUM_TRIALS
+from training_job.settings import MAXIMUM_SEARCH_MINUTES, MAXIMUM_TRIALS
 from training_job.settings import Settings as TrainingSettings
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def _up_to(low: int, high: int) -> tuple[Callable[[object], bool], str]:
 _SHARE: tuple[Callable[[object], bool], str] = (_is_share, "must be a number from 0 to 1")
 _RULES = {
     "trials": _up_to(1, MAXIMUM_TRIALS),
+    "search_minutes": _up_to(1, MAXIMUM_SEARCH_MINUTES),
     "bad_row_share": _SHARE,
     "split_salt": (_is_salt, "must be a text of 1 to 100 characters"),
     "production_days": _up_to(0, MAXIMUM_DAYS),

@@ -15,7 +15,7 @@ from training_job.dataset.production_window import ProductionWindow
 from training_job.erasure.erase_request import EraseRequest
 from training_job.errors import BadInput
 from training_job.scoring.score_request import ScoreRequest
-from training_job.settings import MAXIMUM_TRIALS
+from training_job.settings import MAXIMUM_SEARCH_MINUTES, MAXIMUM_TRIALS
 
 R = TypeVar("R", bound=StepResult)
 
@@ -24,7 +24,8 @@ R = TypeVar("R", bound=StepResult)
 class ExecutionInput:
     """Every field is optional; None means the setting's default.
 
-    `trials`: 1 to 1,000. `raw_prefix`: a folder under ``raw/``, or a file. `seed`: of the sampler.
+    `trials`: 1 to 1,000. `search_minutes`: see `training_job.search.tune`. `raw_prefix`: a folder
+    under ``raw/``, or a file. `seed`: of the sampler.
     `minimum_f1`: 0 to 1; it replaces the contract's for one execution. `production`: which labelled
     predictions are rows of the dataset, too.
 
@@ -43,6 +44,7 @@ class ExecutionInput:
     """
 
     trials: int | None = None
+    search_minutes: int | None = None
     raw_prefix: str = keys.RAW
     seed: int | None = None
     minimum_f1: float | None = None
@@ -149,6 +151,10 @@ def _raw_prefix(value: object) -> bool:
 
 _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "trials": (_whole(1, MAXIMUM_TRIALS), f"must be a whole number from 1 to {MAXIMUM_TRIALS}"),
+    "search_minutes": (
+        _whole(1, MAXIMUM_SEARCH_MINUTES),
+        f"must be a whole number from 1 to {MAXIMUM_SEARCH_MINUTES}",
+    ),
     "raw_prefix": (_raw_prefix, f"must be a folder under {keys.RAW}, ending with /, or a file"),
     "seed": (_whole(0, 2**31 - 1), "must be a whole number from 0 to 2147483647"),
     "minimum_f1": (_share, "must be a number from 0 to 1"),

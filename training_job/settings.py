@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from domain.environment import Environment
 
+MAXIMUM_SEARCH_MINUTES = 24 * 60
 MAXIMUM_TRIALS = 1000
 """Of one search, by an execution's input or by a stage."""
 
@@ -13,7 +14,8 @@ class Settings(Environment):
     """Settings of every step.
 
     `contract`: the contract's TOML text, packed (`domain.packed_text`). `split_salt` decides which
-    side a row falls on. `trials`, and `seed` are defaults that an execution's input may override.
+    side a row falls on. `trials`, `seed` and `search_minutes` (None: no limit) are defaults that an
+    execution's input may override.
     `bad_row_share`: the largest share of rows that may break the contract. `processes`: parallel
     tuning processes; 0 means one per vCPU. `delivery_seconds`: how long the streams may hold a
     record before it is in its bucket.
@@ -42,6 +44,7 @@ class Settings(Environment):
     contract: str
     split_salt: str = "mlops.circle"
     trials: int = 30
+    search_minutes: int | None = None
     processes: int = 0
     seed: int = 1
     bad_row_share: float = 0.01

@@ -248,6 +248,7 @@ def tune(context: Context) -> Tuned:
         seed=seed,
         say=context.say,
         fitting=None if context.engine.is_local else _fit_on_cluster(context, seed),
+        minutes=asked.search_minutes or settings.search_minutes,
     )
 
 

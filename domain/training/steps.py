@@ -76,7 +76,8 @@ class Prepared(StepResult):
 class Tuned(StepResult):
     """The best parameters of a search. `trials`: those that ended; `pruned`: stopped early.
 
-    `run_id`: the execution's MLflow run.
+    `run_id`: the execution's MLflow run. `timed_out`: whether trials are missing because the
+    search's time was over.
     """
 
     step = "tune"
@@ -87,6 +88,7 @@ class Tuned(StepResult):
     valid_log_loss: float
     params: Mapping[str, float]
     run_id: str
+    timed_out: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

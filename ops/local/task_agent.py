@@ -34,6 +34,8 @@ POLL_SECONDS = 0.5
 REPORT_GRACE_SECONDS = 2.0
 """How long the agent waits, after a process has ended, for the process's own report."""
 STOP_SECONDS = 60.0
+DEFAULTS = {"SEARCH_MINUTES": "2"}
+"""Settings of the tasks here, unless their definition has them: somebody waits for a laptop."""
 
 
 def daemon(laptop: Laptop) -> Daemon:
@@ -260,7 +262,7 @@ def main() -> None:
         ecs=aws.client("ecs"),
         stepfunctions=aws.client("stepfunctions"),
         folder=args.folder,
-        env=os.environ,
+        env=DEFAULTS | os.environ,
     )
     while not ended.wait(POLL_SECONDS):
         agents.step()

@@ -25,7 +25,11 @@ from training_job.search.study import ask, space
 
 @dataclass(slots=True)
 class Search:
-    """Runs the remaining trials of a study. `seed`: see `ask`; `uploaded`: see `space`."""
+    """Runs the remaining trials of a study. `seed`: see `ask`; `uploaded`: see `space`.
+
+    `seconds`: after that no trial begins, and the running ones stop at their next report. One trial
+    is always fitted to its end. None: no limit.
+    """
 
     study: optuna.Study
     fitters: FitsTrials
@@ -33,6 +37,8 @@ class Search:
     seed: int
     say: Callable[[str], None]
     uploaded: bool = False
+    seconds: float | None = None
+    began: float = 0.0
     running: dict[int, optuna.Trial] = field(default_factory=dict)
     done: int = 0
     best: float = math.inf
@@ -46,8 +52,12 @@ class Search:
         A worker that dies loses its trial. Raises OutOfMemory or Interrupted when all workers died
         before the last trial, and the last trial's own error when no trial could finish.
         """
-        began, left = time.monotonic(), self.trials
-        while self.fitters.alive and (left or self.fitters.busy):
+        self.began, left = time.monotonic(), self.trials
+        while self.fitters.alive:
+            if self._has_had_its_time():
+                left = 0
+            if not left and not self.fitters.busy:
+                break
             while left and self.fitters.idle():
                 left -= 1
                 self._start()
@@ -57,10 +67,24 @@ class Search:
                     continue
                 self.done += 1
                 yield finished, self.running.pop(finished.number).params
-                seconds = (time.monotonic() - began) / self.done * (self.trials - self.done)
-                self.say(f"{self._line(finished)}; {seconds:.0f} s left")
+                self.say(f"{self._line(finished)}; {self._estimate_seconds():.0f} s left")
         if left or not self.done:
             raise self.failure
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether trials are missing because the time was over."""
+        return self.done < self.trials and self._has_had_its_time()
+
+    def _has_had_its_time(self) -> bool:
+        over = self.seconds is not None and time.monotonic() - self.began >= self.seconds
+        return over and math.isfinite(self.best)
+
+    def _estimate_seconds(self) -> float:
+        """Until the last trial ends, or the time is over."""
+        spent = time.monotonic() - self.began
+        needed = spent / self.done * (self.trials - self.done)
+        return needed if self.seconds is None else min(needed, max(self.seconds - spent, 0.0))
 
     def _start(self) -> None:
         trial = ask(self.study, self.seed)
@@ -75,7 +99,8 @@ class Search:
         match message:
             case Report():
                 trial.report(message.log_loss, message.rounds)
-                self.fitters.answer(message.number, trial.should_prune())
+                give_up = trial.should_prune() or self._has_had_its_time()
+                self.fitters.answer(message.number, give_up)
                 return None
             case Done(log_loss=None):
                 self.study.tell(trial, state=TrialState.PRUNED)

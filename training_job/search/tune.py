@@ -50,12 +50,14 @@ def tune(
     seed: int,
     say: Callable[[str], None],
     fitting: Fitting | None = None,
+    minutes: int | None = None,
 ) -> Tuned:
     """Run `trials` trials and return the best parameters with their validation log loss.
 
     The study's journal is copied to the models bucket after each trial, and a retried step
     continues it. `processes`: 0 means one per vCPU. `fitting`: what fits the trials; processes of
-    this task unless another one is given.
+    this task unless another one is given. `minutes`: after which the search ends with the trials
+    that it has, of which one at least is fitted to its end; None: no limit.
     """
     parent_run = tracking.run_of(execution)
     tracking.close_abandoned_trials(parent_run)
@@ -65,7 +67,7 @@ def tune(
         resume(models, keys.study(execution), journal)
         study = open_study(journal)
         abandon_running(study)
-        remaining = trials - count_finished(study)
+        remaining, timed_out = trials - count_finished(study), False
         if remaining > 0:
             say(f"{remaining} of {trials} trials to go, parent run {parent_run}")
             count = min(processes or os.cpu_count() or 1, remaining)
@@ -78,12 +80,16 @@ def tune(
             ):
                 if uploaded:
                     try_both_weights_first(study)
-                search = Search(study, fitters, remaining, seed, say, uploaded)
+                seconds = None if minutes is None else 60.0 * minutes
+                search = Search(study, fitters, remaining, seed, say, uploaded, seconds)
                 for done, params in search.run():
                     models.upload(journal, keys.study(execution))
                     log.add(done, params)
                 log.settle(say)
-        return _read_best(study, parent_run)
+                timed_out = search.timed_out
+                if timed_out:
+                    say(f"The time of {minutes} min was over after {search.done} trials.")
+        return _read_best(study, parent_run, timed_out=timed_out)
 
 
 @contextlib.contextmanager
@@ -118,7 +124,7 @@ def _log_dataset(
 _TYPES: dict[Kind, str] = {"category": "string", "flag": "long", "number": "double"}
 
 
-def _read_best(study: optuna.Study, parent_run: str) -> Tuned:
+def _read_best(study: optuna.Study, parent_run: str, *, timed_out: bool) -> Tuned:
     return Tuned(
         trials=count_finished(study),
         pruned=len(study.get_trials(deepcopy=False, states=(TrialState.PRUNED,))),
@@ -126,4 +132,5 @@ def _read_best(study: optuna.Study, parent_run: str) -> Tuned:
         valid_log_loss=study.best_value,
         params=study.best_params,
         run_id=parent_run,
+        timed_out=timed_out,
     )

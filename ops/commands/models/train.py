@@ -7,17 +7,18 @@ from typer import Option
 
 from domain import keys
 from domain.drift.window import MAXIMUM_DAYS
-from domain.training.steps import Evaluated, Prepared, Promoted
+from domain.training.steps import Evaluated, Prepared, Promoted, Tuned
 from ops import executions, proposals
 from ops.bill.training_size import find_shortage
 from ops.console import Answer, Progress, facts, write_line
 from ops.errors import OpsError
 from ops.executions import Result
 from ops.target import Target
-from training_job.settings import Settings
+from training_job.settings import MAXIMUM_SEARCH_MINUTES, Settings
 
 DEFAULT_TRIALS = next(int(field.default) for field in fields(Settings) if field.name == "trials")  # type: ignore[arg-type]  # it has a default
 APPROVE = "python -m ops approve, or python -m ops reject --reason TEXT"
+MORE_TIME = "--search-minutes N gives it more"
 METRICS = ("f1", "saved_cost", "roc_auc", "pr_auc", "precision", "recall", "brier")
 
 
@@ -26,6 +27,14 @@ def run(
     *,
     trials: Annotated[
         int | None, Option(help=f"How many parameter sets to try ({DEFAULT_TRIALS}).")
+    ] = None,
+    search_minutes: Annotated[
+        int | None,
+        Option(
+            min=1,
+            max=MAXIMUM_SEARCH_MINUTES,
+            help="When the search ends, whatever trials are missing (2 on this machine).",
+        ),
     ] = None,
     raw_prefix: Annotated[
         str | None, Option(help=f"Train on this folder or file instead of all of {keys.RAW}.")
@@ -52,6 +61,7 @@ def run(
     """Train and evaluate a model, and promote it if it is better."""
     asked = {
         "trials": trials,
+        "search_minutes": search_minutes,
         "raw_prefix": None if raw_prefix is None else keys.place(raw_prefix),
         "seed": seed,
         "minimum_f1": minimum_f1,
@@ -142,7 +152,7 @@ def follow(target: Target, execution: str, *, trials: int | None = None) -> Resu
 def describe_verdict(result: Result) -> Answer:
     """The gate's verdict on a training or on a rollback, with its reasons."""
     evaluated, promoted = result.step(Evaluated), result.step(Promoted)
-    prepared = result.step(Prepared)
+    prepared, tuned = result.step(Prepared), result.step(Tuned)
     ended = promoted or evaluated
     metrics = dict(evaluated.metrics) if evaluated else {}
     left_out = list(prepared.left_out) if prepared else []
@@ -153,6 +163,8 @@ def describe_verdict(result: Result) -> Answer:
     if prepared:
         kept = sum(prepared.rows.values())
         pairs.append(("data", f"{kept:,} rows of {prepared.rows_read:,} read"))
+    if tuned and tuned.timed_out:
+        pairs.append(("search", f"its time was over after {tuned.trials} trials; {MORE_TIME}"))
     pairs += [("data", sentence) for sentence in left_out]
     refusal, next_step = "The champion stays.", "python -m ops ledger"
     if evaluated and evaluated.rule == "first":

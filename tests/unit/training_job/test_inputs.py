@@ -15,6 +15,7 @@ from training_job.inputs import ExecutionInput, State
     [
         ({"trials": 0}, "trials must be a whole number from 1 to 1000"),
         ({"trials": "x"}, "trials must be a whole number"),
+        ({"search_minutes": 0}, "search_minutes must be a whole number from 1 to 1440"),
         ({"trials": True}, "trials must be a whole number"),
         ({"trails": 3}, "trails is not known"),
         ({"raw_prefix": "../etc"}, "raw_prefix must be a folder under raw/"),

@@ -1,10 +1,12 @@
 """Tune: the search goes on whatever dies, and where it was."""
 
+import itertools
 import os
 import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,7 @@ from training_job.model.encoding import encode
 from training_job.model.model import TrainingData, fit, predict
 from training_job.search import search as searching
 from training_job.search.fitters import Died, Done, Fitters, Message, Task
+from training_job.search.study import STARTUP_TRIALS
 from training_job.search.trial_log import TrialLog
 from training_job.search.tune import tune
 
@@ -99,6 +102,28 @@ def test_a_retried_step_runs_only_the_trials_that_are_missing(data: dict[str, An
     assert (4, 2, 6) == (len(first.trials), len(second.trials), result.trials)
     assert "2 of 6 trials to go" in said[0]
     assert not set(first.trials) & set(second.trials)
+
+
+def test_a_search_whose_time_is_over_ends_with_a_whole_trial(data: dict[str, Any]) -> None:
+    result, said, tracking = search(data, trials=30, minutes=0, processes=1)
+    assert (True, 1, 0) == (result.timed_out, result.trials, result.pruned)
+    assert ["trial-0"] == tracking.trials
+    assert "The time of 0 min was over after 1 trials." == said[-1]
+
+
+def test_running_trials_stop_at_their_next_report_when_the_time_is_over(
+    data: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(monotonic=itertools.count(step=20.0).__next__)  # a look takes 20 s
+    monkeypatch.setattr(searching, "time", clock)
+    result, _, _ = search(data, trials=30, minutes=5, processes=1)
+    assert result.timed_out
+    assert 1 <= result.pruned < result.trials < STARTUP_TRIALS  # too few for Optuna to stop one
+
+
+def test_a_search_with_time_left_has_all_its_trials(data: dict[str, Any]) -> None:
+    result, said, _ = search(data, trials=3, minutes=60)
+    assert (False, 3, 0) == (result.timed_out, result.trials, sum("over" in line for line in said))
 
 
 @pytest.mark.parametrize("ended", [1, 11])

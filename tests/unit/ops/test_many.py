@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from ops.laptop import Laptop
 from ops.local import mlflow_server, task_agent
 from ops.target import Target
 from tests.unit.fakes import client_error
+from training_job.settings import Settings
 
 
 @pytest.fixture
@@ -202,6 +204,12 @@ class Clusters:
     def list_tasks(self, cluster: str) -> dict[str, Any]:
         self.listed.append(cluster)
         return {"taskArns": []}
+
+
+def test_a_search_here_is_limited_unless_its_task_says_otherwise() -> None:
+    required = {field.name.upper(): "x" for field in fields(Settings) if field.default is MISSING}
+    assert 2 == Settings.from_env(required | task_agent.DEFAULTS).search_minutes
+    assert "SEARCH_MINUTES" not in Settings.from_env(required).to_env()  # of a stage without one
 
 
 def test_one_task_agent_serves_every_cluster_that_comes_and_goes(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from domain.failures import ADVICE, OTHERWISE, UNEXPECTED, explain_failure, spli
 from domain.model.champion import Champion, LedgerEntry, ModelRef
 from domain.model.consistency import Consistency
 from domain.model.gate.evidence import Rule
-from domain.training.steps import Evaluated, Prepared, Promoted
+from domain.training.steps import Evaluated, Prepared, Promoted, Tuned
 from ops import console, executions
 from ops.commands.machine import status
 from ops.commands.models import ledger, promote, rollback, train
@@ -208,6 +208,25 @@ def test_a_refused_first_model_is_no_dead_end(rule: Rule, shown: str, hint: str)
     assert "minimum_f1 in [gate] of the contract" in " ".join(text.split())
     assert hint in answer.next_step
     assert (rule == "first") is ("champion" not in text)
+
+
+@pytest.mark.parametrize("timed_out", [True, False])
+def test_a_training_says_when_its_search_ran_out_of_time(timed_out: bool) -> None:
+    tuned = Tuned(
+        trials=7,
+        pruned=2,
+        best_trial=3,
+        valid_log_loss=0.1,
+        params={},
+        run_id="r",
+        timed_out=timed_out,
+    )
+    output: dict[str, object] = {
+        result.step: result.to_dict() for result in (tuned, _evaluated("first"))
+    }
+    text = console.render(train.describe_verdict(Result("arn", output)).shown[1])
+    sentence = "its time was over after 7 trials; --search-minutes N gives it more"
+    assert timed_out == (sentence in " ".join(text.split()))
 
 
 def test_a_damaged_entry_is_a_line_below_the_ledger(target: FakeTarget) -> None:

@@ -1,5 +1,7 @@
 """How often the gate decides correctly where the contract requires a recall of 0.85.
 
+`benchmarks.gate` contains it; ``python -m benchmarks.gate_recall`` measures it alone.
+
 Precision and recall move together with the threshold, so the truth of two models is compared at the
 same recall: the precision at the threshold where a model finds 0.85 of the population's positives.
 
@@ -32,7 +34,7 @@ from benchmarks.gate_pool import (
     Pool,
     make_evidence,
 )
-from benchmarks.harness import Figure
+from benchmarks.harness import Figure, main
 from domain.contract.gate_limits import GateLimits
 from domain.contract.objective import Objective
 from domain.interval import Interval
@@ -150,3 +152,7 @@ def _recall(truth: Bools, answers: Bools, seed: int) -> Interval:
 def _promotes_by_old_rule(gain: Interval, recall: Interval, champion: Interval) -> bool:
     sold = champion.low <= REQUIRED and recall.value < champion.value
     return champion.high < REQUIRED or (gain.low > 0 and not sold)
+
+
+if __name__ == "__main__":
+    main("gate_recall", lambda seed: measure_recall(Pool.make(seed), np.random.default_rng(seed)))

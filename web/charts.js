@@ -359,13 +359,28 @@ export function unitCurve({ points, label, x: across, y: up, dots = false }) {
   });
 }
 
+const MOST_BARS = 20;
+
 /**
- * Parts of a whole as bars with their names, the largest first.
+ * The largest entries, and what all others come to together.
+ * @param {[string, number][]} entries the largest first
+ * @returns {[string, number][]}
+ */
+function gatherSmall(entries) {
+  if (entries.length <= MOST_BARS) return entries;
+  const others = entries.slice(MOST_BARS - 1);
+  const together = others.reduce((sum, [, value]) => sum + value, 0);
+  return [...entries.slice(0, MOST_BARS - 1), [`${others.length} others together`, together]];
+}
+
+/**
+ * Parts of a whole as bars with their names, the largest first; of many, the small ones together.
  * @param {[string, number][]} entries name and share
  */
 export function shareBars(entries) {
-  const largest = Math.max(1e-9, ...entries.map(([, share]) => share));
-  const bars = entries.map(([name, share]) => {
+  const shown = gatherSmall(entries);
+  const largest = Math.max(1e-9, ...shown.map(([, share]) => share));
+  const bars = shown.map(([name, share]) => {
     const bar = s(
       "svg",
       { viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" },
@@ -403,13 +418,16 @@ export function sparkline(points, threshold) {
 }
 
 /**
- * What each feature contributed to a prediction; bars to the right raise the probability.
- * @param {[string, number][]} entries feature and contribution, in log-odds or percentage points
+ * What each feature contributed to a prediction; bars to the right raise the probability. Of many
+ * features, those that contributed least are one bar.
+ * @param {[string, number][]} entries feature and contribution, in log-odds or percentage points,
+ *   the largest in either direction first
  * @param {number} digits after the decimal point
  */
 export function contributions(entries, digits = 2) {
-  const largest = Math.max(1e-9, ...entries.map(([, value]) => Math.abs(value)));
-  const bars = entries.map(([name, value]) => {
+  const shown = gatherSmall(entries);
+  const largest = Math.max(1e-9, ...shown.map(([, value]) => Math.abs(value)));
+  const bars = shown.map(([name, value]) => {
     const width = (Math.abs(value) / largest) * 50;
     const place = { x: value >= 0 ? 50 : 50 - width, y: 1, width, height: 8 };
     const chart = s(

@@ -37,6 +37,9 @@ function binsOf(column) {
   return column.kind === "number" ? [] : groupBins(column);
 }
 
+/** Of more columns, those that drifted are drawn at first. */
+const MOST_DRAWN = 24;
+
 const columns = [
   { title: "Values", cell: (bin) => bin.name },
   { title: "Reference", number: true, cell: (bin) => disclosed(bin.reference, percent) },
@@ -69,15 +72,16 @@ function figure(column, bins) {
 export function distributionsCard(found) {
   const drawn = found.map((column) => [column, binsOf(column)]).filter(([, bins]) => bins.length);
   if (!drawn.length) return null;
+  const drifted = drawn.filter(([column]) => column.tests.some((test) => test.drifted));
   const select = h(
     "select",
     { id: "shown", name: "shown" },
-    h("option", { value: "all" }, "all columns"),
-    h("option", { value: "drifted" }, "drifted columns"),
+    h("option", { value: "all" }, `all ${drawn.length} columns`),
+    h("option", { value: "drifted", selected: drawn.length > MOST_DRAWN }, "drifted columns"),
   );
   const place = h("div", { class: "multiples" });
   const draw = () => {
-    const shown = drawn.filter(([c]) => select.value === "all" || c.tests.some((test) => test.drifted));
+    const shown = select.value === "all" ? drawn : drifted;
     place.replaceChildren(
       ...(shown.length ? shown.map(([c, bins]) => figure(c, bins)) : [h("p", { class: "note" }, "No column drifted.")]),
     );

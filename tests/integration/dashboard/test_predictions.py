@@ -8,6 +8,7 @@ from domain.api.openapi import build_document
 from domain.contract.context import Context
 from domain.contract.contract import Contract
 from domain.contract.deployed_context import DeployedContext
+from domain.contract.feature import Feature
 from tests.integration.dashboard.visits import PHONE, Deployed, Visit, barriers, hold, settle
 from tests.integration.dashboard.world import ATTACK
 from tests.repository import CONTRACT_TOML
@@ -53,6 +54,44 @@ def test_a_context_is_filled_in_beside_the_features_and_sent_with_them(visit: Vi
     body: dict[str, Any] = sent.value.post_data_json or {}
     assert {"visit": "4711", "note": None} == body["context"]
     assert 9 == len(body)
+
+
+def test_of_many_features_the_answer_stays_in_sight_with_the_largest_contributions(
+    visit: Visit,
+) -> None:
+    features = [
+        Feature(name=f"value_{n:03}", kind="number", minimum=0, maximum=100) for n in range(100)
+    ]
+    document = build_document(Contract(features=tuple(features), target="diabetes"))
+    answer = {
+        "prediction_id": "0b8f8c1e-6a35-4a0b-9f0e-2f3c1f6a7b10",
+        "probability": 0.4,
+        "threshold": 0.3,
+        "diabetes": True,
+        "model_version": "1-0a1b2c3d",
+        "explanation": {
+            "expected": -1.0,
+            "contributions": {feature.name: n / 100 for n, feature in enumerate(features)},
+        },
+    }
+    page = visit("#/overview")
+    page.route("**/openapi.json", lambda route: route.fulfill(json=document))
+    page.route("**/predict?*", lambda route: route.fulfill(json=answer))
+    page.goto(page.url.replace("#/overview", "#/predictions"))
+    button = page.get_by_role("button", name="Score")
+    button.click()  # far below the first field, to which the browser scrolls
+    headline = page.locator(".result .headline")
+    headline.wait_for()
+    seen = (
+        "e => e.getBoundingClientRect().top >= 0 && e.getBoundingClientRect().bottom <= innerHeight"
+    )
+    assert [True, True] == [place.evaluate(seen) for place in (headline, button)]
+    bars = page.locator(".contributions li").all_inner_texts()
+    assert 20 == len(bars)
+    assert bars[0].startswith("value_099")
+    assert "81 others together" in bars[-1]
+    assert "+32.40" in bars[-1]  # 0.00 + 0.01 + ... + 0.80
+    assert [] == barriers(page)
 
 
 def test_a_row_is_scored_on_a_phone(visit: Visit) -> None:

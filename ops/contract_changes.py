@@ -108,7 +108,20 @@ def announce(target: Target, file: Path) -> list[Difference]:
         deployed = None
     if deployed is None:
         return []
-    differences = compare(deployed, parse_contract(file))
+    differences = find_differences(target, deployed, parse_contract(file))
     for line in describe(differences):
         write_line(line)
     return differences
+
+
+def find_differences(target: Target, deployed: Contract, wanted: Contract) -> list[Difference]:
+    """What deploying `wanted` would change.
+
+    Before the first champion any contract may take the place of another: nothing was logged by it.
+    """
+    differences = compare(deployed, wanted)
+    try:
+        serves = target.champion() is not None
+    except OpsError:  # its pointer can't be read
+        serves = True
+    return differences if serves else [d for d in differences if d.effect != "refused"]

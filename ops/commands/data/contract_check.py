@@ -7,10 +7,11 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from domain.contract_difference import compare, find_unretired
+from domain.contract_difference import find_unretired
 from ops.console import Answer
 from ops.contract_changes import (
     describe,
+    find_differences,
     find_file,
     parse_contract,
     read_deployed_contract,
@@ -49,7 +50,8 @@ def run(
             shown=[f"{file} can be deployed: it predicts {wanted.target} by {features}.{unknown}"],
             next_step=write_deploy_command(target, file),
         )
-    unretired = find_unretired(deployed, wanted)
+    is_another_model = wanted.target != deployed.target
+    unretired = [] if is_another_model else find_unretired(deployed, wanted)
     if retire and unretired:
         entries = "".join(
             f'\n[[retired]]\nname = "{feature.name}"\nkind = "{feature.kind}"\n'
@@ -57,19 +59,26 @@ def run(
         )
         file.write_text(f"{file.read_text(encoding='utf-8').rstrip()}\n{entries}", encoding="utf-8")
         wanted, unretired = parse_contract(file), []
-    differences = compare(deployed, wanted)
+    differences = find_differences(target, deployed, wanted)
     refused = any(difference.effect == "refused" for difference in differences)
     next_step = write_deploy_command(target, file)
-    if wanted.target != deployed.target:
+    if refused and is_another_model:
         next_step = _name_another(target, file)
-    elif unretired:
+    elif refused and unretired:
         next_step = f"python -m ops contract check {shlex.quote(str(file))} --retire"
     return Answer(
         data={"deployed": True, "differences": [asdict(found) for found in differences]},
-        shown=[*describe(differences)] or [f"{file} says what is deployed already."],
+        shown=[*describe(differences)] or [_describe_nothing(file, same=wanted == deployed)],
         next_step=next_step,
         status=1 if refused else 0,
     )
+
+
+def _describe_nothing(file: Path, *, same: bool) -> str:
+    """The sentence for a contract that changes nothing for anybody."""
+    if same:
+        return f"{file} says what is deployed already."
+    return f"No model serves yet, so {file} can take the place of the contract that is deployed."
 
 
 def _name_another(target: Target, file: Path) -> str:

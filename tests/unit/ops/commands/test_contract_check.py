@@ -44,6 +44,7 @@ def target(
     listed = (("AWS::ECS::TaskDefinition", "Task", "training:3"),)
     monkeypatch.setattr(Target, "resources", Resources(listed))
     monkeypatch.setattr(Target, "client", lambda *_: Ecs(request.param))
+    monkeypatch.setattr(Target, "champion", lambda _: object())
     return Target.on_laptop(Laptop(folder=tmp_path))
 
 
@@ -187,6 +188,25 @@ def test_a_deployment_that_would_lose_a_column_is_refused_before_it_begins(
     assert f"contract check {tmp_path / 'new.toml'} --retire" in said
     (tmp_path / "new.toml").write_text(TEXT)
     assert 0 == predeploy.main(["--name", "circle", "--stage", "dev"])
+
+
+def test_before_the_first_champion_another_contract_is_no_obstacle(
+    target: Target,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / "churn.toml"
+    path.write_text(TEXT.replace('name = "diabetes"', 'name = "churn"'))
+    monkeypatch.setattr(Target, "champion", lambda _: None)
+    assert [] == contract_changes.announce(target, path)
+    assert "" == capsys.readouterr().err
+    answer = contract_check.run(target, path)
+    assert (0, f"python -m ops up --contract {path}") == (answer.status, answer.next_step)
+    assert "No model serves yet, so" in str(answer.shown[0])
+    monkeypatch.setattr(Target, "champion", lambda _: object())
+    assert ["refused"] == [found.effect for found in contract_changes.announce(target, path)]
+    assert "under another name" in capsys.readouterr().err
 
 
 def test_up_remembers_the_contract_and_says_when_it_is_gone(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_the_banner_leads_to_the_run_that_opened_the_incident_and_says_what_the_
     assert stored is not None
     opening = RunIndex.from_json(stored.data).entries[2]
     text = page.inner_text("#main")
-    assert "It started nothing. There is no data newer than the last successful training." in text
+    assert "It started nothing. There is no data newer than the last successful training:" in text
     guard = page.get_by_role("link", name="The run it decided about").get_attribute("href")
     assert f"#/drift/{opening.run_id}" == guard
     link = page.get_by_role("link", name="The run that opened it")

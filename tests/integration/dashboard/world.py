@@ -45,6 +45,7 @@ from domain.model.card import CardVerdict
 from domain.model.champion import Action, Champion, LedgerEntry, ModelRef
 from domain.model.curves import Curves
 from domain.schedule import LOOK_BACK, LOOK_BACK_DAYS, Schedule
+from monitoring_job.reports.findings import sentences
 from tests.cards import SEGMENT, make_card
 from tests.unit.fakes import random_forest
 
@@ -296,7 +297,6 @@ def _summary(
         scheduled=True,
         outcome=outcome,
         findings=(outcome,) if shifted else (),
-        sentences=(f"HbA1c_level: the mean rose {ATTACK}.",) if shifted else (),
         rows=RowCounts(logged=3300 + rng.randrange(200), sampled=3000, copies=3),
         reference_rows=10_000,
         columns=columns,
@@ -305,7 +305,9 @@ def _summary(
         mail="sent" if back == 3 else "not_needed",
     )
     if back == 1:
-        return _with_labels(summary, rng)
+        hostile = (f"HbA1c_level: the mean rose {ATTACK}.",) if shifted else ()
+        return _with_labels(replace(summary, sentences=hostile), rng)
+    summary = replace(summary, sentences=sentences(summary))
     if back in (NO_DATA, INSUFFICIENT):
         return _unjudged(summary, Outcome.NO_DATA if back == NO_DATA else Outcome.INSUFFICIENT_DATA)
     return summary

@@ -7,11 +7,11 @@ the client repeats, is recognised as this writer's own.
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeVar
 
 from botocore.exceptions import (
     ClientError,
@@ -35,6 +35,8 @@ WRITES = 8
 """How often a conditional write is sent while S3 answers 409, which asks for a repetition."""
 UPDATES = 20
 """Lost compare-and-swaps before `update` gives up."""
+MOST_DELETED = 1_000
+"""Objects that one call removes at most."""
 PAUSE_SECONDS = 0.05
 """First pause before a repetition; doubled each time, with full jitter."""
 
@@ -46,6 +48,10 @@ _ALTERED = (FlexibleChecksumError, IncompleteReadError, ResponseStreamingError, 
 
 class Conflict(Exception):
     """A conditional write lost: the object is no longer what the writer saw."""
+
+
+class NotDeleted(Exception):
+    """S3 refused to remove some objects; the message says how many, and why the first one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,7 @@ class Listed:
     key: str
     size: int
     modified: datetime
+    etag: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,15 +210,41 @@ class Bucket:
             return data
         raise Conflict(key)
 
-    def _put(self, key: str, data: bytes, content_type: str, **conditions: Any) -> str:
+    def _put(self, key: str, data: bytes | BinaryIO, content_type: str, **conditions: Any) -> str:
         answer = self.client.put_object(
             Bucket=self.name, Key=key, Body=data, ContentType=content_type, **conditions
         )
         return answer["ETag"]
 
+    def create(self, key: str, path: Path) -> bool:
+        """Write a file as a new object in one call; False when there is one of that key already."""
+        for attempt in range(WRITES):
+            with path.open("rb") as body:
+                try:
+                    self._put(key, body, "application/octet-stream", IfNoneMatch="*")
+                except ClientError as error:
+                    if error_code(error) in _OTHER_STATE:
+                        return False
+                    if error_code(error) not in _REPEAT or attempt == WRITES - 1:
+                        raise
+                else:
+                    return True
+            _pause(attempt)
+        raise AssertionError("the loop returns or raises")
+
     def delete(self, key: str) -> None:
         """Remove the object; no error when there is none."""
         self.client.delete_object(Bucket=self.name, Key=key)
+
+    def delete_all(self, keys: Sequence[str]) -> None:
+        """Remove objects; no error for one that is gone. Raises NotDeleted for what S3 kept."""
+        for first in range(0, len(keys), MOST_DELETED):
+            named: Any = [{"Key": key} for key in keys[first : first + MOST_DELETED]]
+            answer = self.client.delete_objects(
+                Bucket=self.name, Delete={"Objects": named, "Quiet": True}
+            )
+            if errors := answer.get("Errors"):
+                raise NotDeleted(f"{len(errors):,} objects: {errors[0].get('Code', 'unknown')}.")
 
     def list(self, prefix: str) -> Iterator[Listed]:
         """Every object under a prefix, in the order of keys."""
@@ -220,7 +253,7 @@ class Bucket:
         )
         for page in pages:
             for entry in page.get("Contents", []):
-                yield Listed(entry["Key"], entry["Size"], entry["LastModified"])
+                yield Listed(entry["Key"], entry["Size"], entry["LastModified"], entry["ETag"])
 
     def folders(self, prefix: str) -> Iterator[str]:
         """The prefixes one level below a prefix that ends with a slash, in order."""

@@ -33,10 +33,17 @@ class FolderS3:
         """Copy a file into the folder."""
         shutil.copyfile(path, self._path(bucket, key))
 
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes, **_: Any) -> dict[str, str]:  # noqa: N803 - boto3's names
-        """Write an object."""
-        self._path(Bucket, Key).write_bytes(Body)
-        return {"ETag": str(len(Body))}
+    def put_object(self, *, Bucket: str, Key: str, Body: Any, **_: Any) -> dict[str, str]:  # noqa: N803 - boto3's names
+        """Write an object, from bytes or an open file."""
+        data = Body if isinstance(Body, bytes) else Body.read()
+        self._path(Bucket, Key).write_bytes(data)
+        return {"ETag": str(len(data))}
+
+    def delete_objects(self, *, Bucket: str, Delete: Any) -> dict[str, Any]:  # noqa: N803 - boto3's names
+        """Remove objects."""
+        for named in Delete["Objects"]:
+            (self._root / Bucket / named["Key"]).unlink(missing_ok=True)
+        return {}
 
     def get_object(self, *, Bucket: str, Key: str, **_: Any) -> Any:  # noqa: N803 - boto3's names
         """Read an object; raises the client's own error when it is missing."""

@@ -105,6 +105,11 @@ class Names:
         return f"{self.base}-erasure"
 
     @property
+    def compaction(self) -> str:
+        """The family of the tasks that merge the logs' objects: ``circle-dev-compaction``."""
+        return f"{self.base}-compaction"
+
+    @property
     def tracking(self) -> str:
         """The tracking server's family of tasks, and its database: ``circle-dev-mlflow``."""
         return f"{self.base}-mlflow"

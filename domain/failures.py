@@ -4,6 +4,7 @@ ADVICE = {
     "BadInput": "Correct the execution's input and start it again.",
     "BadData": "Correct the files that are named here, upload them, and train again.",
     "TrainingInProgress": "Wait until the running training ends, or stop it, then start again.",
+    "LogInUse": "Wait until the execution that is named here ends, then start again.",
     "NothingToPromote": "Choose another version from the ledger.",
     "PointerLost": "Restore the champion pointer from the ledger: python -m ops repair pointer",
     "NothingToScoreWith": "Choose another version from the ledger.",

@@ -19,6 +19,7 @@ models bucket
     studies/<execution>/journal.log
 predictions bucket
     log/dt=YYYY-MM-DD/, labels/dt=YYYY-MM-DD/     Parquet, written by Firehose, and by batch scoring
+    {log,labels}/dt=YYYY-MM-DD/compact-<stored_at>-<hash>.parquet   many of these as one
     fallback/{log,labels}/dt=YYYY-MM-DD/<uuid>.jsonl
     rejected/<stream>/...                         Firehose's error output
     athena/                                       query results
@@ -53,6 +54,8 @@ SCORING = "scoring/"
 ERASURES = "erasures/"
 BATCH_LOGS = "log/dt=*/batch-*"
 """Pattern of `batch_log`: what batch scoring may write into the prediction log."""
+COMPACTED = tuple(f"{name}/dt=*/compact-*" for name in ("log", "labels"))
+"""Patterns of `compacted`."""
 MLFLOW = "mlflow/"
 SERVING = "serving/"
 BUNDLES = "serving/bundles/"
@@ -85,6 +88,7 @@ REPORTS = ("data_drift", "prediction_drift", "target_drift", "performance")
 _VERSION = re.compile(r"[1-9][0-9]{0,8}-[0-9a-f]{8}")
 _ERASURE = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{8}")
 _PREDICTION_VIEW = re.compile(rf"{PREDICTION_VIEWS}[0-9a-f]{{64}}/(\d{{13}})-[0-9a-f]+\.json")
+_COMPACTED = re.compile(r"(?:log|labels)/dt=[0-9-]{10}/compact-(\d{13})-[0-9a-f]{16}\.parquet")
 _LEDGER = re.compile(rf"{LEDGER}(\d{{8}})-([a-z]+)-({_VERSION.pattern})\.json")
 
 
@@ -246,6 +250,20 @@ def scoring_summary(output: str) -> str:
 def batch_log(day: date, batch: str, file: int, part: int) -> str:
     """Predictions of one part of a batch in the prediction log."""
     return f"{stream('log', day)}batch-{batch}-{file:05d}-{part:05d}.parquet"
+
+
+def compacted(name: str, day: date, stored_at: int, digest: str) -> str:
+    """One object for many of the stream's day, of which the newest was stored at `stored_at` (ms).
+
+    `digest`: 16 hexadecimal digits that say which.
+    """
+    return f"{stream(name, day)}compact-{stored_at:013d}-{digest}.parquet"
+
+
+def parse_compacted(key: str) -> int | None:
+    """When the newest rows of a compacted object were stored first; None for any other object."""
+    match = _COMPACTED.fullmatch(key)
+    return int(match[1]) if match else None
 
 
 def fallback(name: str, day: date, uuid: str) -> str:

@@ -147,12 +147,17 @@ COMMANDS = {
         DATA,
         ("--subject-file people.txt --dry-run", "--subject-file people.txt"),
     ),
+    "compact": Entry(
+        "Merge the many small objects of the logs into few.",
+        DATA,
+        ("", "--dry-run", "--days 60"),
+    ),
     "train": Entry(
         "Train and evaluate a model, and promote it if it is better.",
         MODELS,
         ("--trials 20", "--raw-prefix raw/2026/ --no-wait"),
     ),
-    "stop": Entry("Stop the running training or scoring.", MODELS, ("",)),
+    "stop": Entry("Stop the running training, scoring or compaction.", MODELS, ("",)),
     "ledger": Entry("Show which versions have served, and why.", MODELS, ("", "--json")),
     "promote": Entry(
         "Let a version serve, whatever the gate said of it.",

@@ -51,7 +51,7 @@ def explain(error: BaseException, *, command: str, stage: str | None, folder: Pa
 
 
 def _explain_interrupt(command: str) -> tuple[str, str]:
-    if command in ("train", "score", "erase"):
+    if command in ("train", "score", "erase", "compact"):
         return (
             "Interrupted. The execution itself continues.",
             "python -m ops status shows it, python -m ops stop ends it.",

@@ -48,13 +48,14 @@ class Stage:
     `training_cpu` in CPU units (1024 = 1 vCPU), `training_memory` in MiB, and so for MLflow.
     `database_instance`: a class of RDS without its ``db.``. `budget_usd`: a month's spending in the
     account that mails a warning. `drift_schedule` is an EventBridge Scheduler expression in UTC, as
-    is `training_schedule`, which is empty for no schedule. `minimum_rows`: a window with fewer
-    independent predictions gets no verdict, and one with more predictions than `athena_rows` is
-    read by Athena instead of being streamed. `approval`: a model that passed the gate waits
-    `approval_hours` for an operator's answer. `retraining` is the retrain guard's mode
-    (`off`, `suggest`, `auto`), with `retraining_cool_down_hours` between two trainings and
-    `retraining_monthly_limit` trainings in 30 days that it starts or suggests. `probation` is the
-    mode in which a new champion is compared with the one before for `probation_days`.
+    are `training_schedule` and `compaction_schedule`, which are empty for no schedule.
+    `minimum_rows`: a window with fewer independent predictions gets no verdict, and one with more
+    predictions than `athena_rows` is read by Athena instead of being streamed. `approval`: a model
+    that passed the gate waits `approval_hours` for an operator's answer. `retraining` is the
+    retrain guard's mode (`off`, `suggest`, `auto`), with `retraining_cool_down_hours` between two
+    trainings and `retraining_monthly_limit` trainings in 30 days that it starts or suggests.
+    `probation` is the mode in which a new champion is compared with the one before for
+    `probation_days`.
     `alarm_errors`: so many failed or throttled requests in five minutes raise an alarm;
     `alarm_drift_days`: so many days without a drift run. `board`: a dashboard in CloudWatch.
     `mail_identity`: what the stage makes SES verify, the mail addresses, the sender's domain, or
@@ -87,6 +88,7 @@ class Stage:
     training_memory: int
     training_spot: bool
     training_schedule: str
+    compaction_schedule: str
     mlflow_cpu: int
     mlflow_memory: int
     mlflow_readonly_root: bool
@@ -166,6 +168,9 @@ class Stage:
             in task_size.MEMORY.get(self.training_cpu, ()),
             "training_schedule must be empty or look like cron(0 3 ? * SUN *)": (
                 not self.training_schedule or _is_cron(self.training_schedule)
+            ),
+            "compaction_schedule must be empty or look like cron(0 3 * * ? *)": (
+                not self.compaction_schedule or _is_cron(self.compaction_schedule)
             ),
             "drift_schedule must look like cron(0 14 * * ? *)": _is_cron(self.drift_schedule),
             f"minimum_rows must be at least {MINIMUM_VALUES}": self.minimum_rows >= MINIMUM_VALUES,

@@ -26,7 +26,7 @@ from tabular.label_index import LabelIndexes, read_labels
 from tabular.labels import UNKNOWN, Labels
 from tabular.log_objects import Damage, LogObjects, touched_days
 from tabular.models import Models
-from tabular.sample import Sample
+from tabular.sample import Sample, SampledRows
 
 MOST_ROWS = 1_000_000
 """Of more labelled predictions a sample by `sample_key` is kept."""
@@ -235,23 +235,21 @@ def _fits(models: Models, version: str, contract: Contract) -> bool:
 
 def weigh_sample(found: LabelledSample, contract: Contract) -> LabelledRows:
     """The sampled rows that have a label, weighted by the coverage in the sample of all."""
-    predictions = found.everyone.logged
+    everyone = found.everyone.finish() if found.everyone.logged else SampledRows()
     if not found.labelled.logged:
-        nothing = LabelCoverage(predictions=predictions, labelled=0, positives=0, share=0.0)
+        nothing = LabelCoverage(predictions=everyone.distinct, labelled=0, positives=0, share=0.0)
         empty: Labels = np.empty(0, np.int8)
         return LabelledRows(
             pa.table({}), empty, np.empty(0), nothing, found.other_contract, found.damage
         )
-    everyone, labelled = found.everyone.finish(), found.labelled.finish()
-    # Copies were counted while they were read; their share in the sample is that in the log.
-    predictions -= round(everyone.copies / everyone.share)
+    labelled = found.labelled.finish()
     labels: Labels = labelled.table["label"].to_numpy()
     weighed = weigh(
         sample=everyone.table,
         sample_labels=everyone.table["label"].to_numpy(),
         rows=labelled.table,
         labels=labels,
-        predictions=predictions,
+        predictions=everyone.distinct,
         contract=contract,
     )
     return LabelledRows(

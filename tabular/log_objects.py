@@ -33,7 +33,7 @@ KEPT_BYTES = 64 * 1024 * 1024
 ROW_BYTES = 16
 """The least that a row of the log takes: its id is 16 random bytes, written as text."""
 FOOTER_BYTES = 1024 * 1024
-"""More than the footer of a Parquet object with some thousand columns and row groups takes."""
+"""More than most footers take; a longer one is read by a second call."""
 Part = Literal["stream", "fallback"]
 UNUSED_COLUMNS = frozenset({"contract_version", "threshold", "predicted"})
 
@@ -203,9 +203,18 @@ class LogObjects:
 
 def count_rows(bucket: Bucket, key: str) -> int | None:
     """The rows of a Parquet object by its footer; None if it can't be read."""
+    footer = read_footer(bucket, key)
+    return None if footer is None else int(footer.num_rows)
+
+
+def read_footer(bucket: Bucket, key: str) -> pq.FileMetaData | None:
+    """The footer of a Parquet object; None if it can't be read."""
     end = bucket.get_end(key, FOOTER_BYTES)
+    length = int.from_bytes(end[-8:-4], "little") + 8
+    if len(end) == FOOTER_BYTES < length:
+        end = bucket.get_end(key, length)
     try:
-        return int(pq.read_metadata(pa.BufferReader(end)).num_rows)
+        return pq.read_metadata(pa.BufferReader(end))
     except (*BAD_DATA, OSError):
         return None
 

@@ -33,6 +33,11 @@ class SampledRows:
     logged: int = 0
     share: float = 1.0
 
+    @property
+    def distinct(self) -> int:
+        """How many predictions were seen in all; an estimate where the sample has only a part."""
+        return self.logged - round(self.copies / self.share)
+
 
 class Sample:
     """Collects tables of one version; at most `limit` rows remain."""

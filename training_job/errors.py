@@ -17,6 +17,10 @@ class TrainingInProgress(TrainingError):
     """Another execution is training."""
 
 
+class LogInUse(TrainingError):
+    """Another execution rewrites objects of the logs."""
+
+
 class ExportDisagrees(TrainingError):
     """The exported scorer doesn't reproduce the model it was made from."""
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from domain import keys
 from domain.drift.retraining import INSTEAD
@@ -11,6 +11,7 @@ from domain.errors import BadRecord
 from domain.model.actor import Caller
 from domain.training.steps import StepResult
 from training_job.cluster.engine import ENGINE_FIELDS, Engine
+from training_job.compaction.compact_request import CompactRequest
 from training_job.dataset.production_window import ProductionWindow
 from training_job.erasure.erase_request import EraseRequest
 from training_job.errors import BadInput
@@ -31,8 +32,8 @@ class ExecutionInput:
 
     Each of these skips the training: `rollback` goes back to the previous champion,
     `promote_version` to a named version, `repair` restores a lost pointer from the ledger, `check`
-    compares registry, pointer and ledger, `score` scores files, and `erase` erases
-    people's rows.
+    compares registry, pointer and ledger, `score` scores files, `erase` erases people's rows, and
+    `compact` merges small objects of the logs.
 
     `replaces_seq`: the seq of the champion that `rollback` or `promote_version` may replace; when
     another one serves by then, nothing changes.
@@ -58,6 +59,7 @@ class ExecutionInput:
     reason: str | None = None
     caller: Caller | None = None
     erase: EraseRequest | None = None
+    compact: CompactRequest | None = None
     engine: Engine | None = None
 
     @classmethod
@@ -76,25 +78,16 @@ class ExecutionInput:
         instead = [name for name in INSTEAD if document.get(name)]
         if len(instead) > 1:
             problems.append(f"{' and '.join(instead)} exclude each other")
-        if "score" in document:
-            problems += ScoreRequest.problems(document["score"])
-        if "production" in document:
-            problems += ProductionWindow.problems(document["production"])
-        if "erase" in document:
-            problems += EraseRequest.problems(document["erase"])
+        nested = [name for name in _NESTED if name in document]
+        problems += [text for name in nested for text in _NESTED[name][0](document[name])]
         problems += Engine.problems(document)
         if problems:
             known = f" Known fields: {', '.join(rules)}." if unknown else ""
             raise BadInput(f"The execution's input is refused: {'; '.join(problems)}.{known}")
         fields = dict(document)
-        if "score" in fields:
-            fields["score"] = ScoreRequest.parse(fields["score"])
-        if "production" in fields:
-            fields["production"] = ProductionWindow.parse(fields["production"])
+        fields |= {name: _NESTED[name][1](fields[name]) for name in nested}
         if "caller" in fields:
             fields["caller"] = Caller.of(fields["caller"])
-        if "erase" in fields:
-            fields["erase"] = EraseRequest(**fields["erase"])
         asked = {name: fields.pop(name) for name in ENGINE_FIELDS if name in fields}
         if asked:
             fields["engine"] = Engine.parse(asked)
@@ -149,6 +142,13 @@ def _raw_prefix(value: object) -> bool:
     return under and (str(value).endswith("/") or keys.is_table(str(value)))
 
 
+_NESTED: dict[str, tuple[Callable[[Any], list[str]], Callable[[Any], Any]]] = {
+    "production": (ProductionWindow.problems, ProductionWindow.parse),
+    "score": (ScoreRequest.problems, ScoreRequest.parse),
+    "erase": (EraseRequest.problems, lambda fields: EraseRequest(**fields)),
+    "compact": (CompactRequest.problems, lambda fields: CompactRequest(**fields)),
+}
+"""Fields that are values of a class: what is wrong with one, and how it is made."""
 _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "trials": (_whole(1, MAXIMUM_TRIALS), f"must be a whole number from 1 to {MAXIMUM_TRIALS}"),
     "search_minutes": (
@@ -158,15 +158,12 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "raw_prefix": (_raw_prefix, f"must be a folder under {keys.RAW}, ending with /, or a file"),
     "seed": (_whole(0, 2**31 - 1), "must be a whole number from 0 to 2147483647"),
     "minimum_f1": (_share, "must be a number from 0 to 1"),
-    "production": (lambda _: True, "is checked by ProductionWindow"),
     "rollback": (_truth, "must be true or false"),
     "promote_version": (keys.is_version, "must be a version such as 7-0a1b2c3d"),
     "replaces_seq": (_whole(0, 10**8 - 1), "must be the seq of a champion, or 0 for none"),
     "repair": (_truth, "must be true or false"),
     "check": (_truth, "must be true or false"),
-    "score": (lambda _: True, "is checked by ScoreRequest"),
     "reason": (_reason, "must be a text of 1 to 500 characters"),
     "caller": (Caller.is_valid, "must hold a proof, and acts_as only for a part of the loop"),
-    "erase": (lambda _: True, "is checked by EraseRequest"),
-    **dict.fromkeys(ENGINE_FIELDS, (lambda _: True, "is checked by Engine")),
+    **dict.fromkeys((*_NESTED, *ENGINE_FIELDS), (lambda _: True, "is checked by its own class")),
 }

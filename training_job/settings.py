@@ -18,7 +18,7 @@ class Settings(Environment):
     execution's input may override.
     `bad_row_share`: the largest share of rows that may break the contract. `processes`: parallel
     tuning processes; 0 means one per vCPU. `delivery_seconds`: how long the streams may hold a
-    record before it is in its bucket.
+    record before it is in its bucket. `retention`: see `domain.retention`.
 
     Labelled predictions of the last `production_days` days are rows of the dataset, too (0: none),
     if they are at least `label_maturity_days` old; the newest `production_test_share` of them are
@@ -57,6 +57,7 @@ class Settings(Environment):
     people_principal: str | None = None
     operator_command: str = "ops"
     delivery_seconds: int = 0
+    retention: str | None = None
     engine: str = "local"
     workers: int = 0
     scheduler: str = ""

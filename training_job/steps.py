@@ -16,8 +16,10 @@ from domain import keys, times
 from domain.contract.contract import Contract
 from domain.contract.deployed_context import DeployedContext
 from domain.packed_text import unpack
+from domain.retention import Retention
 from domain.training.steps import (
     Checked,
+    Compacted,
     Erased,
     Evaluated,
     Prepared,
@@ -427,6 +429,25 @@ def erase(context: Context) -> Erased:
     )
 
 
+def compact(context: Context) -> Compacted:
+    """Merge small objects of the logs, beside readers and writers."""
+    from training_job.compaction.compact import compact as run
+    from training_job.erasure.writers import refuse_another_rewriter
+
+    request = context.state.input.compact
+    if request is None:
+        raise BadInput("compact needs the number of days that it looks back.")
+    if context.execution != BY_HAND and not request.dry_run:
+        refuse_another_rewriter(aws.client("stepfunctions"), context.execution)
+    return run(
+        request=request,
+        predictions=context.predictions,
+        retention=Retention.parse(context.settings.retention),
+        now=context.now,
+        say=context.say,
+    )
+
+
 STEPS: dict[StepName, Callable[[Context], StepResult]] = {
     "prepare": prepare,
     "tune": tune,
@@ -435,4 +456,5 @@ STEPS: dict[StepName, Callable[[Context], StepResult]] = {
     "check": check,
     "score": score,
     "erase": erase,
+    "compact": compact,
 }

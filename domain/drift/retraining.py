@@ -18,7 +18,7 @@ from domain.mode import Mode
 from domain.times import DAY_MS, HOUR_MS, describe_hours
 
 WORSE = (Transition.OPEN, Transition.ESCALATE)
-INSTEAD = ("rollback", "promote_version", "repair", "check", "score", "erase")
+INSTEAD = ("rollback", "promote_version", "repair", "check", "score", "erase", "compact")
 """Fields of an execution's input that request something other than a training."""
 
 

@@ -10,6 +10,7 @@ KINDS = {
     "check": "check",
     "repair": "repair",
     "erase": "erasure",
+    "compact": "compaction",
 }
 """Field of an execution's input → what that execution does."""
 

@@ -14,7 +14,7 @@ from domain.model.actor import UNPROVEN, Caller
 from domain.model.gate.evidence import Rule
 from domain.typed_json import Json
 
-StepName = Literal["prepare", "tune", "evaluate", "promote", "check", "score", "erase"]
+StepName = Literal["prepare", "tune", "evaluate", "promote", "check", "score", "erase", "compact"]
 STEP_NAMES: tuple[StepName, ...] = get_args(StepName)
 
 Registry = Literal["done", "pending", "unknown_version", "untouched"]
@@ -204,4 +204,26 @@ class Erased(StepResult):
     unfinished: int
 
 
-RESULTS = (Prepared, Tuned, Evaluated, Promoted, Checked, Scored, Erased)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compacted(StepResult):
+    """Small objects of the logs that were merged, and copies of their rows that were deleted.
+
+    `merged` small objects became `objects`, with `rows` (0 in a dry run, which reads none).
+    `deleted`: small objects that were merged by an earlier execution. `withdrawn`: merged objects
+    that were deleted, because an object that they were made of has changed. `left`: small objects
+    that could not be merged, with `reasons` for the first of them.
+    """
+
+    step = "compact"
+
+    dry_run: bool
+    merged: int = 0
+    objects: int = 0
+    rows: int = 0
+    deleted: int = 0
+    withdrawn: int = 0
+    left: int = 0
+    reasons: tuple[str, ...] = ()
+
+
+RESULTS = (Prepared, Tuned, Evaluated, Promoted, Checked, Scored, Erased, Compacted)

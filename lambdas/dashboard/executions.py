@@ -12,7 +12,7 @@ from domain.drift.retraining import is_training_input
 from domain.errors import BadRecord
 from domain.failures import split_cause
 from domain.training.execution_kinds import KINDS, kind_of
-from domain.training.steps import Checked, Erased, Evaluated, Prepared, Promoted, Scored
+from domain.training.steps import Checked, Compacted, Erased, Evaluated, Prepared, Promoted, Scored
 from lambdas.dashboard.stored import PARALLEL
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _show(execution: Execution, description: Description) -> ShownExecution:
 
 
 def _describe_others(output: Mapping[str, object], scored: Scored | None) -> Iterator[str]:
-    """What a scoring, a check or an erasure found."""
+    """What a scoring, a check, an erasure or a compaction did."""
     if scored is not None:
         yield (
             f"{scored.rows:,} rows: {scored.positives:,} positive, {scored.refused:,} refused"
@@ -94,6 +94,17 @@ def _describe_others(output: Mapping[str, object], scored: Scored | None) -> Ite
         yield f"{erased.rows:,} rows {verb} erased from {erased.objects:,} objects."
         if erased.unfinished:
             yield f"{erased.unfinished:,} objects may still hold a row."
+    compacted = Compacted.of(output)
+    if compacted is not None:
+        verb = "would be" if compacted.dry_run else "were"
+        yield (
+            f"{compacted.merged:,} small objects {verb} merged into {compacted.objects:,}, and"
+            f" {compacted.deleted:,} that had been merged before {verb} deleted."
+        )
+        if compacted.withdrawn:
+            yield f"{compacted.withdrawn:,} merged objects {verb} withdrawn."
+        if compacted.left:
+            yield f"{compacted.left:,} small objects could not be merged."
 
 
 def _describe_failure(description: Description) -> Iterator[str]:

@@ -143,9 +143,11 @@ class Training:
                 break
             for prefix in (keys.stream("labels", day), keys.fallback_day("labels", day)):
                 for listed in self.predictions.list(prefix):
-                    modified = times.to_millis(listed.modified)
-                    if since < modified <= until:
-                        newest = max(newest or 0, modified)
+                    stored_at = keys.parse_compacted(listed.key)
+                    if stored_at is None:
+                        stored_at = times.to_millis(listed.modified)
+                    if since < stored_at <= until:
+                        newest = max(newest or 0, stored_at)
         return newest
 
 

@@ -48,6 +48,11 @@ def read_versions(role: iam.IRole, bucket: s3.IBucket, *keys: str) -> None:
     _grant(role, bucket, keys, ["s3:GetObjectVersion"])
 
 
+def delete(role: iam.IRole, bucket: s3.IBucket, *keys: str) -> None:
+    """Delete the objects `keys`, which can be recovered while their old versions are kept."""
+    _grant(role, bucket, keys, ["s3:DeleteObject"])
+
+
 def delete_versions(role: iam.IRole, bucket: s3.IBucket, *keys: str) -> None:
     """Delete versions of the objects `keys`, which nothing brings back."""
     _grant(role, bucket, keys, ["s3:DeleteObjectVersion"])

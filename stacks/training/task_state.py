@@ -17,6 +17,7 @@ TIMEOUT_HOURS: dict[StepName, int] = {
     "check": 1,
     "score": 12,
     "erase": 48,
+    "compact": 6,
 }
 """The longest that each step may take."""
 
@@ -47,7 +48,9 @@ SPOT_ATTEMPTS = 3
 PROMOTION: tuple[StepName, ...] = ("promote", "check")
 """Steps that run with the rights of a promotion; the others can't change what serves."""
 ERASURE: tuple[StepName, ...] = ("erase",)
-"""Steps that run with the rights of an erasure, which alone may delete."""
+"""Steps that run with the rights of an erasure, which alone may delete any row."""
+COMPACTION: tuple[StepName, ...] = ("compact",)
+"""Steps that run with the rights of a compaction, which may replace objects of the logs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,7 @@
 """Training: the cluster, the state machine, and the rules that report what they miss."""
 
+import json
+
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_events as events
@@ -23,14 +25,18 @@ from stacks.training.training_machine import TrainingMachine
 from stacks.training.training_task import (
     CONTAINER,
     TrainingTaskDefinition,
+    grant_compaction,
     grant_erasure,
     grant_promotion,
     grant_steps,
     grant_workers,
 )
+from training_job.compaction.compact_request import USUAL_DAYS
 
 ERASURE_SIZE = (2048, 4096)
 """CPU units and MiB of an erasure, which reads every object and holds some rows of one."""
+COMPACTION_SIZE = (1024, 2048)
+"""CPU units and MiB of a compaction, which holds some small objects at a time."""
 PROMOTION_SIZE = (512, 2048)
 """CPU units and MiB of a promotion, which loads one bundle and MLflow's client."""
 
@@ -60,7 +66,7 @@ class TrainingStack(Stack):
             self._cluster,
             {"AwsSolutions-ECS4": "Container Insights costs more than the tasks it would watch."},
         )
-        steps, promotion, erasure = (
+        steps, promotion, erasure, compaction = (
             TrainingTaskDefinition(
                 self,
                 construct_id,
@@ -77,12 +83,14 @@ class TrainingStack(Stack):
                 ("Steps", name, stage.training_cpu, stage.training_memory),
                 ("Promotion", settings.names.promotion, *PROMOTION_SIZE),
                 ("Erasure", settings.names.erasure, *ERASURE_SIZE),
+                ("Compaction", settings.names.compaction, *COMPACTION_SIZE),
             )
         )
         grant_steps(steps.task_role, storage)
         grant_workers(steps, self._cluster.attr_arn)
         grant_promotion(promotion.task_role, storage)
         grant_erasure(erasure.task_role, storage)
+        grant_compaction(compaction.task_role, storage)
         self.machine = TrainingMachine(
             self,
             "Training",
@@ -93,13 +101,14 @@ class TrainingStack(Stack):
             steps=self._task(steps, spot=stage.training_spot, network=network),
             promotion=self._task(promotion, spot=stage.training_spot, network=network),
             erasure=self._task(erasure, spot=stage.training_spot, network=network),
+            compaction=self._task(compaction, spot=stage.training_spot, network=network),
         ).machine
-        for definition in (steps, promotion, erasure):
+        for definition in (steps, promotion, erasure, compaction):
             self.machine.grant_task_response(definition.task_role)
         self.grant_describe(steps.task_role, "Any execution may be the lock's holder.")
-        self._grant_watch(erasure.task_role)
-        if stage.training_schedule:
-            self._schedule(stage.training_schedule, storage.dead_letters)
+        for role in (erasure.task_role, compaction.task_role):
+            self._grant_watch(role)
+        self._schedule(stage, storage.dead_letters)
         dead_letters = import_queue(self, storage.dead_letters)
         self._watch_tasks(stage, storage, dead_letters)
         self._report_failures(storage, dead_letters)
@@ -111,27 +120,37 @@ class TrainingStack(Stack):
             **{"tracking": settings.tracking.name} if settings.shares_tracking else {},
         )
 
-    def _schedule(self, expression: str, dead_letters: sqs.IQueue) -> None:
-        """Start trainings with the default input; the lock refuses one while another runs."""
+    def _schedule(self, stage: Stage, dead_letters: sqs.IQueue) -> None:
+        """Start trainings and compactions; one is refused while another of its kind runs."""
+        compaction = json.dumps({"compact": {"days": USUAL_DAYS}})
+        wanted = {
+            "Regular": (stage.training_schedule, "Regular training", "{}"),
+            "RegularCompaction": (stage.compaction_schedule, "Regular compaction", compaction),
+        }
+        if not any(expression for expression, _, _ in wanted.values()):
+            return
         clock = iam.Role(self, "Clock", assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com"))
         self.machine.grant_start_execution(clock)
         grants.send(clock, dead_letters)
-        scheduler.CfnSchedule(
-            self,
-            "Regular",
-            description="Regular training",
-            schedule_expression=expression,
-            schedule_expression_timezone="UTC",
-            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
-            target=scheduler.CfnSchedule.TargetProperty(
-                arn=self.machine.state_machine_arn,
-                role_arn=clock.role_arn,
-                input="{}",
-                dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(
-                    arn=dead_letters.queue_arn
+        for construct_id, (expression, description, document) in wanted.items():
+            if not expression:
+                continue
+            scheduler.CfnSchedule(
+                self,
+                construct_id,
+                description=description,
+                schedule_expression=expression,
+                schedule_expression_timezone="UTC",
+                flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
+                target=scheduler.CfnSchedule.TargetProperty(
+                    arn=self.machine.state_machine_arn,
+                    role_arn=clock.role_arn,
+                    input=document,
+                    dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(
+                        arn=dead_letters.queue_arn
+                    ),
                 ),
-            ),
-        )
+            )
 
     def _task(
         self, definition: ecs.FargateTaskDefinition, *, spot: bool, network: TaskNetwork
@@ -184,7 +203,7 @@ class TrainingStack(Stack):
 
     def _grant_watch(self, role: iam.IRole) -> None:
         """Let the role see which executions run, and in which state each is."""
-        reason = "Any execution may hold rows that it read before they were erased."
+        reason = "Any execution may hold rows of the logs, or rewrite their objects."
         self.grant_describe(role, reason, "states:GetExecutionHistory")
         self.grant_list(role)
 

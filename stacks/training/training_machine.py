@@ -11,7 +11,8 @@ champion stays.
 The state accumulates ``{"input": ..., "prepare": ..., "tune": ..., "evaluate": ...}``: the
 execution's input, then each step's result. With ``{"rollback": true}``, ``{"repair": true}`` or
 ``{"promote_version": ...}`` as input it goes to Promote, with ``{"check": true}`` to Check,
-with ``{"score": {...}}`` to Score, with ``{"erase": {...}}`` to Erase.
+with ``{"score": {...}}`` to Score, with ``{"erase": {...}}`` to Erase, with ``{"compact": {...}}``
+to Compact.
 """
 
 from collections.abc import Mapping
@@ -29,7 +30,13 @@ from domain.model.actor import CHECKED
 from domain.times import describe_hours
 from domain.training.steps import Approval, Evaluated, Promoted, StepName
 from stacks.common.nag import acknowledge, wildcard_finding
-from stacks.training.task_state import ERASURE, PROMOTION, TIMEOUT_HOURS, TrainingTask
+from stacks.training.task_state import (
+    COMPACTION,
+    ERASURE,
+    PROMOTION,
+    TIMEOUT_HOURS,
+    TrainingTask,
+)
 
 ERROR = "$.error"
 
@@ -46,12 +53,18 @@ class TrainingMachine(Construct):
         steps: TrainingTask,
         promotion: TrainingTask,
         erasure: TrainingTask,
+        compaction: TrainingTask,
         bus: events.IEventBus,
         tracing: bool,
         approval_hours: int | None,
     ) -> None:
         super().__init__(scope, construct_id)
-        self._steps, self._promotion, self._erasure = steps, promotion, erasure
+        self._steps, self._started = steps, (steps, promotion, erasure, compaction)
+        self._own = {
+            **dict.fromkeys(PROMOTION, promotion),
+            **dict.fromkeys(ERASURE, erasure),
+            **dict.fromkeys(COMPACTION, compaction),
+        }
         self._bus = bus
         self._approval_hours = approval_hours
         self._role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
@@ -79,8 +92,8 @@ class TrainingMachine(Construct):
         acknowledge(self.machine, reasons)
 
     def _grant(self) -> None:
-        started, stack = (self._steps, self._promotion, self._erasure), Stack.of(self)
-        revisions = [f"task-definition/{task.family}:*" for task in started]
+        stack = Stack.of(self)
+        revisions = [f"task-definition/{task.family}:*" for task in self._started]
         here = f"arn:{stack.partition}:ecs:{stack.region}:{stack.account}"
         self._role.add_to_policy(
             iam.PolicyStatement(
@@ -92,7 +105,7 @@ class TrainingMachine(Construct):
         self._role.add_to_policy(
             iam.PolicyStatement(
                 actions=["iam:PassRole"],
-                resources=[arn for task in started for arn in task.role_arns],
+                resources=[arn for task in self._started for arn in task.role_arns],
                 conditions={"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
             )
         )
@@ -141,12 +154,12 @@ class TrainingMachine(Construct):
             .when(_asks_for("check"), step["check"])
             .when(_asks_for("score"), step["score"])
             .when(_asks_for("erase"), step["erase"])
+            .when(_asks_for("compact"), step["compact"])
             .otherwise(training)
         )
 
     def _step(self, step: StepName, failed: sfn.IChainable) -> sfn.CustomState:
-        own = {**dict.fromkeys(PROMOTION, self._promotion), **dict.fromkeys(ERASURE, self._erasure)}
-        task = own.get(step, self._steps)
+        task = self._own.get(step, self._steps)
         state = sfn.CustomState(
             self, step.capitalize(), state_json=task.state(step, Stack.of(self).partition)
         )

@@ -73,6 +73,7 @@ class TrainingTaskDefinition(Construct):
                 probation_principal=target.principal(name_role(settings.names.drift)),
                 people_principal=find_people(settings, target),
                 operator_command=target.operator_command(settings.names),
+                retention=stage.retention.to_text() or None,
                 **{
                     "processes": target.tuning_processes(cpu),
                     "delivery_seconds": target.delivery_seconds(stage.stream_seconds),
@@ -171,3 +172,17 @@ def grant_erasure(role: iam.IRole, storage: StorageStack) -> None:
         grants.read_versions(role, bucket, "*")
         grants.write(role, bucket, *written)
         grants.delete_versions(role, bucket, *written)
+
+
+def grant_compaction(role: iam.IRole, storage: StorageStack) -> None:
+    """What a compaction needs: the logs, where it deletes for good only what it wrote itself.
+
+    Small objects that it deletes can be recovered, as any object that was deleted.
+    """
+    logs = tuple(f"{name}/*" for name in ("log", "labels"))
+    grants.list_keys(role, storage.predictions)
+    grants.list_versions(role, storage.predictions)
+    grants.read(role, storage.predictions, *logs)
+    grants.write(role, storage.predictions, *keys.COMPACTED)
+    grants.delete(role, storage.predictions, *logs)
+    grants.delete_versions(role, storage.predictions, *keys.COMPACTED)

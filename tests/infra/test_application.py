@@ -84,6 +84,8 @@ def test_the_emulators_resources_differ_only_in_artefacts_network_and_addresses(
         "PromotionTask",  # image, and the tracking server's URL
         "StepsTask",
         "ErasureTask",
+        "CompactionTask",
+        "CompactionTaskExecutionRoleDefaultPolicy",
         "PromotionTaskExecutionRoleDefaultPolicy",
         "ErasureTaskExecutionRoleDefaultPolicy",
         "StepsTaskExecutionRoleDefaultPolicy",  # the right to pull an image

@@ -106,6 +106,7 @@ def test_what_has_a_name_of_its_own_is_known(aws: Assembly) -> None:
         ("AWS::ApiGateway::RestApi", "circle-dev"),
         ("AWS::Athena::WorkGroup", "circle-dev"),
         ("AWS::Budgets::Budget", "circle-dev"),
+        ("AWS::ECS::TaskDefinition", "circle-dev-compaction"),
         ("AWS::ECS::TaskDefinition", "circle-dev-erasure"),
         ("AWS::ECS::TaskDefinition", "circle-dev-mlflow"),
         ("AWS::ECS::TaskDefinition", "circle-dev-promotion"),

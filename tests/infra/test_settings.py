@@ -153,6 +153,7 @@ def dev(change: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
         (lambda d: d.update(budget_usd=-1), "budget_usd must be at least 1"),
         (lambda d: d.update(training_memory=1024), "must be a size that Fargate has"),
         (lambda d: d.update(training_schedule="weekly"), "training_schedule must be empty or"),
+        (lambda d: d.update(compaction_schedule="daily"), "compaction_schedule must be empty or"),
         (lambda d: d.update(drift_schedule="daily"), "drift_schedule must look like"),
         (lambda d: d.update(minimum_rows=99), "minimum_rows must be at least 100"),
         (lambda d: d.update(drift_schedule="cron(0 14 * *)"), "drift_schedule must look like"),
@@ -229,7 +230,7 @@ def test_a_schedule_may_be_all_that_eventbridge_knows(fields: str) -> None:
         "rate(1 day)",
     ],
 )
-@pytest.mark.parametrize("field", ["drift_schedule", "training_schedule"])
+@pytest.mark.parametrize("field", ["drift_schedule", "training_schedule", "compaction_schedule"])
 def test_a_schedule_that_eventbridge_would_refuse_is_refused_at_synth(
     field: str, schedule: str
 ) -> None:

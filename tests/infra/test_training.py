@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 
 from adapters.task_token import VARIABLE
+from domain.drift.retraining import is_training_input
 from domain.model.actor import CHECKED
+from domain.training.execution_kinds import kind_of
 from domain.training.steps import RESULTS, Promoted
 from domain.training.steps import STEP_NAMES as STEPS
 from tests.infra.assembly import Assembly
+from training_job.compaction.compact_request import CompactRequest
 from training_job.inputs import ExecutionInput
 from training_job.settings import Settings as TrainingSettings
 
@@ -176,7 +179,7 @@ def test_a_rollback_or_a_named_version_goes_straight_to_promote(states: dict[str
     assert "$.input.promote_version" in text
 
 
-@pytest.mark.parametrize("step", ["check", "score", "erase"])
+@pytest.mark.parametrize("step", ["check", "score", "erase", "compact"])
 def test_a_check_or_a_scoring_runs_alone_and_ends(states: dict[str, Any], step: str) -> None:
     state = step.capitalize()
     (choice,) = (c for c in states["Train?"]["Choices"] if c["Next"] == state)
@@ -215,10 +218,11 @@ def test_the_machine_may_run_its_tasks_pass_their_roles_and_put_events(aws: Asse
             f"{ECS}:task-definition/circle-dev-training:*",
             f"{ECS}:task-definition/circle-dev-promotion:*",
             f"{ECS}:task-definition/circle-dev-erasure:*",
+            f"{ECS}:task-definition/circle-dev-compaction:*",
         },
         "iam:PassRole": {
             f"{{{task}{role}Role.Arn}}"
-            for task in ("StepsTask", "PromotionTask", "ErasureTask")
+            for task in ("StepsTask", "PromotionTask", "ErasureTask", "CompactionTask")
             for role in ("Task", "Execution")
         },
         "events:PutEvents": {"{Bus.Arn}"},
@@ -243,6 +247,7 @@ def test_an_execution_goes_on_with_the_revision_that_a_deployment_made(
     promotion = {step for step, family in named.items() if family == "circle-dev-promotion"}
     assert {"promote", "check"} == promotion
     assert ["erase"] == [s for s, family in named.items() if family == "circle-dev-erasure"]
+    assert ["compact"] == [s for s, family in named.items() if family == "circle-dev-compaction"]
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -392,6 +397,17 @@ def test_no_training_is_scheduled_unless_the_stage_says_so(
         ("states:StartExecution", "{TrainingMachine}"),
         ("sqs:SendMessage", "{DeadLettersQueue.Arn}"),
     ] == [(s["Action"], found.text(s["Resource"])) for s in policy]
+
+
+def test_a_stage_that_says_when_compacts_its_logs_regularly(
+    varied: Callable[..., Assembly],
+) -> None:
+    found = varied("emulator", compaction_schedule="cron(0 3 * * ? *)")
+    (schedule,) = found.resources("AWS::Scheduler::Schedule", "Training")
+    assert "cron(0 3 * * ? *)" == schedule.properties["ScheduleExpression"]
+    document = json.loads(schedule.properties["Target"]["Input"])
+    assert CompactRequest(days=7) == ExecutionInput.parse(document).compact
+    assert ("compact", False) == (kind_of(document), is_training_input(document))
 
 
 def test_what_no_catch_can_see_reaches_the_topic(aws: Assembly) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from domain import keys
 from domain.deployment import Deployment
-from stacks.training.task_state import ERASURE, PROMOTION, TIMEOUT_HOURS
+from stacks.training.task_state import COMPACTION, ERASURE, PROMOTION, TIMEOUT_HOURS
 
 Call = tuple[str, str, str]
 """(role, action, resource)"""
@@ -76,6 +76,7 @@ def _calls(line: Mapping[str, object], deployment: Deployment) -> Iterator[Call]
 def _role(component: str) -> str:
     if component in TIMEOUT_HOURS:
         tasks = dict.fromkeys(PROMOTION, "Promotion") | dict.fromkeys(ERASURE, "Erasure")
+        tasks |= dict.fromkeys(COMPACTION, "Compaction")
         task = tasks.get(component, "Steps")
         return f"{task}TaskTaskRole"
     if component == "mlflow":

@@ -1,19 +1,31 @@
-"""Wait for those who may still write rows that they read before they were erased."""
+"""Other executions that may hold rows, or that rewrite the logs: wait for them, or refuse."""
 
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from adapters import executions
-from training_job.errors import BadInput
+from training_job.errors import BadInput, LogInUse
 from training_job.inputs import ExecutionInput
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
-WRITING = frozenset({executions.STARTING, "Input", "Train?", "Prepare", "Evaluate", "Score"})
+WRITING = frozenset(
+    {executions.STARTING, "Input", "Train?", "Prepare", "Evaluate", "Score", "Compact"}
+)
 """States in which an execution may hold rows that it has read and not yet stored."""
+REWRITING = frozenset({"Erase", "Compact"})
+"""States in which an execution replaces or deletes objects of the logs."""
 POLL_SECONDS = 15.0
+
+
+def refuse_another_rewriter(client: "SFNClient", execution: str) -> None:
+    """Raise LogInUse while another execution rewrites the logs."""
+    for other in _list_others(client, execution):
+        state = executions.current_state(client, other)
+        if state in REWRITING and executions.is_running(client, other):
+            raise LogInUse(f"{other.rpartition(':')[2]} is at work on the logs ({state}).")
 
 
 def wait_for_executions(

@@ -21,7 +21,7 @@ from tabular.classification import Bools, Floats
 from tabular.labelled import has_features, list_window, read_rows
 from tabular.log_objects import Damage, LogObjects
 from tabular.models import Models
-from tabular.sample import Sample
+from tabular.sample import Sample, SampledRows
 from tabular.segments import segment_masks
 from training_job.dataset.dataset import Split
 from training_job.dataset.partitioned.reading import choose_size, group
@@ -61,8 +61,8 @@ class SampledRequests:
     @classmethod
     def of(cls, requests: LoggedRequests, sample: Sample) -> Self:
         """Finish the sample of these requests."""
-        table = sample.finish().table if sample.logged else pa.table({})
-        return cls(requests.start, requests.end, table, sample.logged)
+        found = sample.finish() if sample.logged else SampledRows()
+        return cls(requests.start, requests.end, found.table, found.distinct)
 
 
 SampleRequests = Callable[..., SampledRequests]

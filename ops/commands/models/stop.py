@@ -1,4 +1,4 @@
-"""`stop`: end the running training or scoring."""
+"""`stop`: end the running training, scoring or compaction."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from ops.console import Answer
 from ops.errors import OpsError
 from ops.target import Target
 
-STOPPABLE = ("training", "scoring")
+STOPPABLE = ("training", "scoring", "compaction")
 """A rollback, a check or a repair takes seconds, and is better left to end."""
 
 
@@ -19,9 +19,10 @@ def run(
         str | None, Argument(help="Name or ARN of an execution; without it, the running one.")
     ] = None,
 ) -> Answer:
-    """Stop the running training or scoring.
+    """Stop the running training, scoring or compaction.
 
-    The champion stays, and what a scoring has written stays too: the same command goes on there.
+    The champion stays, and what a scoring or a compaction has written stays too: the same command
+    goes on there.
     """
     running = [found for found in executions.newest(target) if found.status == "RUNNING"]
     chosen = [
@@ -31,7 +32,7 @@ def run(
         and (execution is None or execution in (found.arn, found.arn.rsplit(":", 1)[-1]))
     ]
     if not chosen:
-        what = "No training or scoring runs" if execution is None else f"{execution} doesn't run"
+        what = f"{execution} doesn't run" if execution else "Nothing that can be stopped runs"
         raise OpsError(f"{what}, so there is nothing to stop.", "python -m ops status")
     client = target.client("stepfunctions")
     for found in chosen:

@@ -92,7 +92,7 @@ DEAD: Calls = [("sqs:SendMessage", ["{DeadLettersQueue.Arn}"])]
 ENCRYPT: Calls = [("kms:Decrypt kms:GenerateDataKey", [KEY])]
 TRACES: Calls = [("xray:PutTraceSegments xray:PutTelemetryRecords", ["*"])]
 FAIL: Calls = [("states:SendTaskFailure", [MACHINE])]
-TASKS = ("training", "promotion", "erasure")
+TASKS = ("training", "promotion", "erasure", "compaction")
 SENDERS: Calls = [
     (
         "ses:SendEmail",
@@ -112,6 +112,13 @@ LEARNED = [
     f"{REPORTS}/runs/a/summary.json",
 ]
 """What may hold rows or ids of a person, besides data and predictions."""
+
+SMALL = [f"{PREDICTIONS}/{log}/{DAY}/a.parquet" for log in ("log", "labels")]
+COMPACTED = [
+    f"{PREDICTIONS}/{log}/{DAY}/compact-1769904000000-0a1b2c3d4e5f6071.parquet"
+    for log in ("log", "labels")
+]
+"""Objects of the logs, and what they are merged into."""
 
 DOCUMENTED: Documented = {
     "PredictorRole": {
@@ -203,7 +210,7 @@ DOCUMENTED: Documented = {
                 "iam:PassRole",
                 [
                     f"{{{task}Task{role}Role.Arn}}"
-                    for task in ("Steps", "Promotion", "Erasure")
+                    for task in ("Steps", "Promotion", "Erasure", "Compaction")
                     for role in ("Task", "Execution")
                 ],
             ),
@@ -252,9 +259,28 @@ DOCUMENTED: Documented = {
             ("states:DescribeExecution states:GetExecutionHistory", [EXECUTION])
         ],
     },
+    "CompactionTaskTaskRole": {
+        "a compaction: tests/unit/training_job/compaction": [
+            ("s3:ListBucket", [PREDICTIONS]),
+            ("s3:GetObject s3:DeleteObject", SMALL),
+            ("s3:GetObject s3:PutObject", COMPACTED),
+            ("states:SendTaskSuccess states:SendTaskHeartbeat", [MACHINE]),
+            ("states:ListExecutions", [MACHINE]),
+        ],
+        "where an erasure came between: tests/unit/training_job/compaction/test_erasure.py": [
+            ("s3:ListBucketVersions", [PREDICTIONS]),
+            ("s3:DeleteObjectVersion", COMPACTED),
+        ],
+        "while another execution runs: tests/unit/training_job/compaction/test_erasure.py": [
+            ("states:DescribeExecution states:GetExecutionHistory", [EXECUTION])
+        ],
+        FAILURE: FAIL,
+        ENCRYPTION: ENCRYPT,
+    },
     "StepsTaskExecutionRole": {ECS: start_of_task("Steps")},
     "PromotionTaskExecutionRole": {ECS: start_of_task("Promotion")},
     "ErasureTaskExecutionRole": {ECS: start_of_task("Erasure")},
+    "CompactionTaskExecutionRole": {ECS: start_of_task("Compaction")},
     "MlflowTaskExecutionRole": {
         ECS: [
             *start_of_task("Mlflow"),

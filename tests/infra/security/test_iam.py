@@ -30,6 +30,7 @@ from tests.infra.security.documented import (
     REPORTS,
     SECRET,
     SERVING,
+    SMALL,
     WEBHOOK,
     arn,
 )
@@ -81,6 +82,12 @@ FORBIDDEN = [
     ("ErasureTaskTaskRole", "s3:DeleteObjectVersion", ENTRY),
     ("ErasureTaskTaskRole", "states:StartExecution", MACHINE),
     ("StepsTaskTaskRole", "s3:DeleteObjectVersion", f"{DATA}/raw/patients.csv"),
+    # A compaction deletes for good only what it wrote, and touches nothing but the logs.
+    *(("CompactionTaskTaskRole", "s3:DeleteObjectVersion", one) for one in SMALL),
+    *(("CompactionTaskTaskRole", "s3:PutObject", one) for one in SMALL),
+    ("CompactionTaskTaskRole", "s3:DeleteObject", f"{PREDICTIONS}/fallback/log/{DAY}/a.jsonl"),
+    ("CompactionTaskTaskRole", "s3:GetObject", f"{DATA}/raw/patients.csv"),
+    ("CompactionTaskTaskRole", "states:StartExecution", MACHINE),
     # Data and the log of features: who doesn't need them can't read or write them.
     ("PredictorRole", "s3:GetObject", f"{PREDICTIONS}/log/{DAY}/a.parquet"),
     ("PredictorRole", "s3:PutObject", f"{PREDICTIONS}/log/{DAY}/a.parquet"),
@@ -116,7 +123,11 @@ FORBIDDEN = [
     ("PredictionLogDeliveryRole", "s3:PutObject", f"{PREDICTIONS}/labels/{DAY}/a.parquet"),
     ("LabelsDeliveryRole", "s3:GetObject", f"{PREDICTIONS}/log/{DAY}/a.parquet"),
     # Deletions and the settings of buckets.
-    *((role, "s3:DeleteObject", f"{PREDICTIONS}/log/{DAY}/a.parquet") for role in DOCUMENTED),
+    *(
+        (role, "s3:DeleteObject", f"{PREDICTIONS}/log/{DAY}/a.parquet")
+        for role in DOCUMENTED
+        if role != "CompactionTaskTaskRole"  # whose deleted objects can be recovered
+    ),
     *((role, "s3:PutBucketPolicy", MODELS) for role in DOCUMENTED),
     *((role, "kms:ScheduleKeyDeletion", KEY) for role in DOCUMENTED),
     # Secrets.

@@ -1,6 +1,7 @@
 """The bucket: whole contents, 409 repeated, own writes recognised, updates that lose nothing."""
 
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from botocore.response import StreamingBody
 from urllib3.exceptions import ProtocolError
 
 from adapters import s3
-from adapters.s3 import READS, UPDATES, WRITES, Bucket, Conflict
+from adapters.s3 import READS, UPDATES, WRITES, Bucket, Conflict, NotDeleted
 from domain.errors import BadRecord
 from tests.unit.fakes import answer_lost, client_error
 
@@ -209,3 +210,51 @@ def test_an_update_may_leave_the_object_and_gives_up_against_an_endless_rival(
     with pytest.raises(Conflict):
         moto_bucket.update(KEY, overtaken)
     assert UPDATES == len(seen)
+
+
+def test_a_file_becomes_a_new_object_once(moto_bucket: Bucket, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"first")
+    assert moto_bucket.create(KEY, path)
+    path.write_bytes(b"second")
+    assert not moto_bucket.create(KEY, path)
+    stored = moto_bucket.get(KEY)
+    assert stored is not None
+    assert b"first" == stored.data
+    [listed] = moto_bucket.list("")
+    assert stored.etag == listed.etag
+
+
+def test_a_new_object_is_sent_again_as_long_as_s3_asks_for_it(
+    moto_bucket: Bucket, tmp_path: Path
+) -> None:
+    path, put, sent = tmp_path / "file", moto_bucket.client.put_object, []
+    path.write_bytes(b"whole")
+
+    def refuse_once(**arguments: Any) -> Any:
+        sent.append(arguments["Body"].read())
+        if len(sent) == 1:
+            raise client_error("ConditionalRequestConflict", "PutObject")
+        arguments["Body"].seek(0)
+        return put(**arguments)
+
+    moto_bucket.client.put_object = refuse_once  # type: ignore[method-assign]
+    assert moto_bucket.create(KEY, path)
+    assert [b"whole", b"whole"] == sent
+
+
+def test_many_objects_are_removed_and_one_that_is_gone_is_no_error(
+    moto_bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3, "MOST_DELETED", 2)
+    for number in range(5):
+        moto_bucket.put(str(number), b"")
+    moto_bucket.delete_all(["0", "1", "2", "3", "never"])
+    assert ["4"] == [entry.key for entry in moto_bucket.list("")]
+
+
+def test_objects_that_s3_does_not_remove_are_an_error(moto_bucket: Bucket) -> None:
+    errors = {"Errors": [{"Key": "a", "Code": "AccessDenied"}]}
+    moto_bucket.client.delete_objects = lambda **_: errors  # type: ignore[method-assign]
+    with pytest.raises(NotDeleted, match="1 objects: AccessDenied"):
+        moto_bucket.delete_all(["a"])

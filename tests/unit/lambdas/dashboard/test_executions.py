@@ -10,6 +10,7 @@ from domain import times
 from domain.failures import explain_failure
 from domain.training.steps import (
     Checked,
+    Compacted,
     Erased,
     Evaluated,
     Prepared,
@@ -119,6 +120,13 @@ def test_a_training_has_its_verdict_reasons_version_and_who_started_it(
             ),
             "erasure",
             "30 rows would be erased from 4 objects.",
+        ),
+        (
+            {"compact": {"days": 7}},
+            Compacted(dry_run=False, merged=1_440, objects=1, rows=9, deleted=96),
+            "compaction",
+            "1,440 small objects were merged into 1, and 96 that had been merged before were"
+            " deleted.",
         ),
     ],
 )

@@ -27,7 +27,7 @@ def run(
         bool, Option("--dry-run", help="Only say what would be merged and deleted; change nothing.")
     ] = False,
 ) -> Answer:
-    """Merge the many small objects of a day of the logs into few.
+    """Merge the many small objects of the logs into few.
 
     Today and yesterday are left alone. Small objects stay beside what they were merged into until
     nobody can be reading them: the first call after twelve hours deletes them.

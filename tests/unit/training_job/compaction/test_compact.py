@@ -43,7 +43,7 @@ from training_job.compaction import compact
 from training_job.compaction.compact import GRACE_MS, LEAST_OBJECTS
 from training_job.compaction.merged import read_merged
 from training_job.errors import BadInput
-from training_job.evaluation.replay import LoggedRequests
+from training_job.evaluation.replay import LoggedRequests, sample_requests
 
 START = times.to_millis(DAY)
 
@@ -159,8 +159,9 @@ def _requests(bucket: Bucket, contract: Contract) -> tuple[list[str], int]:
     requests = LoggedRequests(
         LogObjects(bucket), Models(bucket), start=START, end=START + times.DAY_MS
     )
-    table, count = requests.sample(contract, 100_000)
-    return table["prediction_id"].to_pylist(), count
+    found = sample_requests(requests, contract, most_rows=100_000)
+    assert OBJECTS * ROWS == found.logged
+    return found.table["prediction_id"].to_pylist(), found.logged
 
 
 @pytest.mark.parametrize(
@@ -442,7 +443,7 @@ def test_merged_labels_are_as_old_as_they_were_for_the_retrain_guard(bucket: Buc
     now = time.time_ns() // 1_000_000
     stored_at = now - 3 * times.DAY_MS
     day = times.from_millis(stored_at).date()
-    bucket.put(keys.compacted("labels", day, stored_at, "0a1b2c3d4e5f6071"), b"PAR1")
+    bucket.put(keys.compacted("labels", day, stored_at, "0" * 16), b"PAR1")
     states: Any = SimpleNamespace(
         get_paginator=lambda _: SimpleNamespace(paginate=lambda **_: [{"executions": []}])
     )

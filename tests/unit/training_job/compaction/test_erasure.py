@@ -116,6 +116,18 @@ def test_an_erasure_after_both_keeps_what_the_footer_says(buckets: Buckets) -> N
     assert not one.holds_all
 
 
+def test_an_erasure_after_a_delete_that_was_cut_off_withdraws_and_loses_nothing(
+    buckets: Buckets,
+) -> None:
+    _compact(buckets)
+    buckets.predictions.delete(f"{FOLDER}0001.parquet")  # its rows are in the merged object alone
+    erase(buckets)
+    found = _compact(buckets, later=True)
+    assert (1, 1) == (found.withdrawn, found.left)  # the labels' is withdrawn, the log's stays
+    assert LEAST_OBJECTS == _count(buckets)
+    _check(buckets)
+
+
 def test_an_erasure_while_rows_are_being_merged_withdraws_what_was_written(
     buckets: Buckets, monkeypatch: pytest.MonkeyPatch
 ) -> None:

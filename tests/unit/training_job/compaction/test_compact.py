@@ -41,7 +41,9 @@ from tests.unit.training_job.compaction.world import (
 )
 from training_job.compaction import compact
 from training_job.compaction.compact import GRACE_MS, LEAST_OBJECTS
+from training_job.compaction.compact_request import CompactRequest
 from training_job.compaction.merged import read_merged
+from training_job.compaction.merging import write_merged
 from training_job.errors import BadInput
 from training_job.evaluation.replay import LoggedRequests, sample_requests
 
@@ -207,7 +209,7 @@ def test_a_day_is_merged_once_it_is_closed_and_soon_after(
     fill(bucket, contract)
     now = times.to_millis(DAY) + age_days * times.DAY_MS + times.HOUR_MS
     found = compact.compact(
-        request=compact.CompactRequest(days=7),
+        request=CompactRequest(days=7),
         predictions=bucket,
         retention=Retention(log=35, labels=35),
         now=now,
@@ -378,7 +380,7 @@ def test_two_compactions_at_once_make_the_same_object(
     bucket: Bucket, contract: Contract, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(bucket, contract)
-    rows, write, nested = distinct_rows(bucket), compact.write_merged, []
+    rows, write, nested = distinct_rows(bucket), write_merged, list[int]()
 
     def beside(*given: Any) -> Any:
         if not nested:
@@ -429,7 +431,7 @@ def test_whoever_listed_before_the_merge_reads_all_rows_until_the_sources_are_de
     run(bucket)
     assert all(bucket.exists(entry.key) for entry in listed)
     early = compact.compact(
-        request=compact.CompactRequest(days=3_000),
+        request=CompactRequest(days=3_000),
         predictions=bucket,
         retention=Retention(),
         now=max(times.to_millis(e.modified) for e in bucket.list("")) + GRACE_MS - 1,

@@ -6,7 +6,7 @@ import pytest
 from moto import mock_aws
 
 from domain import keys
-from domain.training.steps import Compacted
+from domain.training.steps import Compacted, Erased
 from tests.unit.training_job.compaction.world import Killed, killed, run
 from tests.unit.training_job.erasure.test_writers import OWN, PREFIX, Machine
 from tests.unit.training_job.erasure.world import (
@@ -25,6 +25,8 @@ from tests.unit.training_job.erasure.world import (
 from tests.unit.training_job.erasure.world import run as erase
 from training_job.compaction import compact
 from training_job.compaction.compact import LEAST_OBJECTS
+from training_job.compaction.merged import read_merged
+from training_job.compaction.merging import write_merged
 from training_job.erasure.erase import Buckets
 from training_job.erasure.writers import refuse_another_rewriter
 from training_job.errors import LogInUse
@@ -111,7 +113,7 @@ def test_an_erasure_after_both_keeps_what_the_footer_says(buckets: Buckets) -> N
     again = _compact(buckets, later=True)
     assert (0, 0, 0, 0) == (again.merged, again.deleted, again.withdrawn, again.left)
     [entry] = list(buckets.predictions.list(FOLDER))
-    one = compact.read_merged(buckets.predictions, entry)
+    one = read_merged(buckets.predictions, entry)
     assert one is not None and LEAST_OBJECTS == len(one.sources)
     assert not one.holds_all
 
@@ -131,7 +133,7 @@ def test_an_erasure_after_a_delete_that_was_cut_off_withdraws_and_loses_nothing(
 def test_an_erasure_while_rows_are_being_merged_withdraws_what_was_written(
     buckets: Buckets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, erased = compact.write_merged, []
+    write, erased = write_merged, list[Erased]()
 
     def beside(*given: Any) -> Any:
         if not erased:
@@ -151,7 +153,7 @@ def test_an_erasure_while_rows_are_being_merged_withdraws_what_was_written(
 def test_killed_after_the_merge_that_an_erasure_overtook_the_next_one_withdraws_it(
     buckets: Buckets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, erased = compact.write_merged, []
+    write, erased = write_merged, list[Erased]()
 
     def beside(*given: Any) -> Any:
         if not erased:

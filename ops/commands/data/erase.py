@@ -1,6 +1,7 @@
 """`erase`: one execution that erases people's rows everywhere, watched until it ends."""
 
 import secrets
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -69,10 +70,11 @@ def run(
     if erased.unfinished:
         sentences.insert(0, f"{erased.unfinished:,} objects may still hold a row:")
     stays = list(found[0].stays) if found else []
+    path = shlex.quote(str(subject_file))
     return Answer(
         data=erased.to_dict() | {"certificate": data.uri(key)},
         shown=[_describe(erased, data.uri(key)), *sentences, *stays],
-        next_step=f"python -m ops erase --subject-file {subject_file}" if dry_run else "",
+        next_step=f"python -m ops erase --subject-file {path}" if dry_run else "",
         status=1 if erased.unfinished else 0,
     )
 

@@ -66,7 +66,7 @@ def asked(target: Any, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 def test_people_reach_the_execution_by_a_key_and_never_in_its_input(
     target: Any, asked: list[dict[str, Any]], tmp_path: Path
 ) -> None:
-    file = tmp_path / "people.txt"
+    file = tmp_path / "our people.txt"
     file.write_text("\ufeffpatient-2\r\n\r\n patient-1 \npatient-1\n", encoding="utf-8")
     answer = erase.run(target, subject_file=file, dry_run=True)
     (document,) = asked
@@ -77,7 +77,7 @@ def test_people_reach_the_execution_by_a_key_and_never_in_its_input(
     assert "raw/a.zip: a zip." in text
     assert "The trained models stay" in text
     assert (1, True) == (answer.status, answer.data["dry_run"])
-    assert answer.next_step.endswith(f"erase --subject-file {file}")
+    assert answer.next_step.endswith(f"erase --subject-file '{file}'")
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ import json
 import sys
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
-from functools import lru_cache
-from typing import TYPE_CHECKING, Literal, TypeVar
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from domain.errors import BadRecord
 
@@ -53,7 +53,8 @@ def decode(kind: type[D], document: object) -> D:
     A field that the dataclass doesn't know is ignored, so that older code reads what newer code
     wrote. A missing field takes its default, if it has one.
     """
-    return _decode_dataclass(kind, document, kind.__name__)
+    found = _reader(kind)(document, None, kind.__name__)
+    return typing.cast("D", found)
 
 
 def _encode(value: object) -> Json:
@@ -70,77 +71,122 @@ def _encode(value: object) -> Json:
     raise TypeError(f"{type(value).__name__} has no JSON form.")
 
 
-def _decode_dataclass(kind: type[D], document: object, place: str) -> D:
-    if not isinstance(document, Mapping):
-        raise BadRecord(f"{place} is not a JSON object.")
-    hints = _type_hints(kind)
-    values: dict[str, object] = {}
-    for field in fields(kind):
-        if field.name in document:
-            here = f"{place}.{field.name}"
-            values[field.name] = _decode(hints[field.name], document[field.name], here)
-        elif field.default is MISSING and field.default_factory is MISSING:
-            raise BadRecord(f"{place} lacks {field.name}.")
-    return kind(**values)
+_Outer = tuple[Any, str] | None
+"""What a value is inside of: an outer one and its name there, and so on; None for the whole."""
+_Reader = Callable[[object, _Outer, str], object]
+"""Makes of a JSON value what its hint says; gets what it is inside of, and its name there."""
 
 
-_type_hints = lru_cache(maxsize=None)(typing.get_type_hints)
+def _refusal(outer: _Outer, name: str, reason: str) -> BadRecord:
+    place = name
+    while outer is not None:
+        outer, before = outer
+        place = before + place
+    return BadRecord(f"{place} {reason}.")
 
 
-def _decode(hint: object, value: object, place: str) -> object:
+@cache
+def _reader(hint: Any) -> _Reader:
+    """The reader of a type hint; a document may have thousands of values of a few types."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (types.UnionType, typing.Union):
-        inner = [part for part in arguments if part is not types.NoneType]
-        is_json = len(inner) > 1  # the only union of several types is `Json`
-        return value if value is None or is_json else _decode(inner[0], value, place)
+        return _optional_reader(arguments)
     if origin is tuple:
-        return _decode_tuple(arguments, value, place)
+        return _tuple_reader(arguments)
     if origin is Mapping:
-        return _decode_mapping(arguments[1], value, place)
+        return _mapping_reader(arguments[1])
     if isinstance(hint, type) and is_dataclass(hint):
-        return _decode_dataclass(hint, value, place)
+        return _dataclass_reader(hint)
     if isinstance(hint, type) and issubclass(hint, StrEnum):
-        return _decode_enum(hint, value, place)
-    return _decode_scalar(hint, value, place)
+        return _enum_reader(hint)
+    return _scalar_reader(hint)
 
 
-def _decode_scalar(hint: object, value: object, place: str) -> object:
+def _dataclass_reader(kind: type[D]) -> _Reader:
+    hints = typing.get_type_hints(kind)
+    readers = [(field.name, f".{field.name}", _reader(hints[field.name])) for field in fields(kind)]
+    required = [f.name for f in fields(kind) if f.default is f.default_factory is MISSING]
+
+    def read(value: object, outer: _Outer, name: str) -> D:
+        if not isinstance(value, Mapping):
+            raise _refusal(outer, name, "is not a JSON object")
+        if lacking := [n for n in required if n not in value]:
+            raise _refusal(outer, name, f"lacks {lacking[0]}")
+        here = (outer, name)
+        return kind(**{n: read(value[n], here, at) for n, at, read in readers if n in value})
+
+    return read
+
+
+def _optional_reader(arguments: tuple[object, ...]) -> _Reader:
+    inner = [part for part in arguments if part is not types.NoneType]
+    if len(inner) > 1:  # the only union of several types is `Json`
+        return lambda value, *_: value
+    read = _reader(inner[0])
+    return lambda value, outer, name: None if value is None else read(value, outer, name)
+
+
+def _tuple_reader(arguments: tuple[object, ...]) -> _Reader:
+    readers = [_reader(hint) for hint in arguments if hint is not Ellipsis]
+    is_open = arguments[-1] is Ellipsis
+
+    def read(value: object, outer: _Outer, name: str) -> tuple[object, ...]:
+        if not isinstance(value, list | tuple):
+            raise _refusal(outer, name, "is not a JSON array")
+        wanted = readers * len(value) if is_open else readers
+        if len(wanted) != len(value):
+            reason = f"has {len(value)} entries instead of {len(wanted)}"
+            raise _refusal(outer, name, reason)
+        here, pairs = (outer, name), zip(wanted, value, strict=True)
+        return tuple(read(item, here, f"[{n}]") for n, (read, item) in enumerate(pairs))
+
+    return read
+
+
+def _mapping_reader(hint: object) -> _Reader:
+    reader = _reader(hint)
+
+    def read(value: object, outer: _Outer, name: str) -> dict[str, object]:
+        if not isinstance(value, Mapping):
+            raise _refusal(outer, name, "is not a JSON object")
+        here = (outer, name)
+        return {key: reader(item, here, f".{key}") for key, item in value.items()}
+
+    return read
+
+
+def _enum_reader(hint: type[StrEnum]) -> _Reader:
+    members = {member.value: member for member in hint}
+
+    def read(value: object, outer: _Outer, name: str) -> StrEnum:
+        if not isinstance(value, str) or value not in members:
+            raise _refusal(outer, name, "has a value that is not known")
+        return members[value]
+
+    return read
+
+
+def _scalar_reader(hint: Any) -> _Reader:
     if hint is float:
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        # False for NaN and infinities, and safe for a whole number that no float holds.
-        valid = is_number and -sys.float_info.max <= value <= sys.float_info.max  # type: ignore[operator]  # it is a number
+        fits = _is_number
     elif hint in (str, int, bool):
-        valid = type(value) is hint
+        fits = lambda value: type(value) is hint  # noqa: E731 - one of three of a kind
     elif typing.get_origin(hint) is Literal:
-        valid = value in typing.get_args(hint)
+        options = typing.get_args(hint)
+        fits = lambda value: value in options  # noqa: E731 - one of three of a kind
     else:
-        raise TypeError(f"{place}: the type {hint} has no JSON form.")
-    if not valid:
-        raise BadRecord(f"{place} has a value of the wrong type.")
-    return value  # a whole number stays an int where a float is meant, as typing allows
+        raise TypeError(f"The type {hint} has no JSON form.")
+
+    def read(value: object, outer: _Outer, name: str) -> object:
+        if not fits(value):
+            raise _refusal(outer, name, "has a value of the wrong type")
+        return value  # a whole number stays an int where a float is meant, as typing allows
+
+    return read
 
 
-def _decode_enum(hint: type[StrEnum], value: object, place: str) -> StrEnum:
-    for member in hint:
-        if member == value:
-            return member
-    raise BadRecord(f"{place} has a value that is not known.")
-
-
-def _decode_mapping(hint: object, value: object, place: str) -> dict[str, object]:
-    if not isinstance(value, Mapping):
-        raise BadRecord(f"{place} is not a JSON object.")
-    return {name: _decode(hint, item, f"{place}.{name}") for name, item in value.items()}
-
-
-def _decode_tuple(arguments: tuple[object, ...], value: object, place: str) -> object:
-    if not isinstance(value, list | tuple):
-        raise BadRecord(f"{place} is not a JSON array.")
-    if arguments[-1] is Ellipsis:
-        hints: list[object] = [arguments[0]] * len(value)
-    else:
-        hints = list(arguments)
-    if len(hints) != len(value):
-        raise BadRecord(f"{place} has {len(value)} entries instead of {len(hints)}.")
-    pairs = zip(hints, value, strict=True)
-    return tuple(_decode(hint, item, f"{place}[{n}]") for n, (hint, item) in enumerate(pairs))
+def _is_number(value: object) -> bool:
+    """Whether it is a finite number; safe for a whole number that no float holds."""
+    if type(value) is not int and type(value) is not float:
+        return False
+    return -sys.float_info.max <= value <= sys.float_info.max  # false for NaN

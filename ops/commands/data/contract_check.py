@@ -61,7 +61,7 @@ def run(
         wanted, unretired = parse_contract(file), []
     differences = find_differences(target, deployed, wanted)
     refused = any(difference.effect == "refused" for difference in differences)
-    next_step = write_deploy_command(target, file)
+    next_step = "" if wanted == deployed else write_deploy_command(target, file)
     if refused and is_another_model:
         next_step = _name_another(target, file)
     elif refused and unretired:

@@ -229,9 +229,9 @@ def _segment(index: int, entry: Any, features: Sequence[Feature], problems: list
     name, bounds = entry.get("feature"), entry.get("bounds", [])
     known = {feature.name: feature for feature in features}
     if not isinstance(name, str) or name not in known:
-        named = f"{name[:64]} is none" if isinstance(name, str) and name else "none is named"
+        named = f"{name[:64]} is neither" if isinstance(name, str) and name else "none is named"
         problems.append(
-            f"{where}: feature must name a feature, or a context column but a text; {named}"
+            f"{where}: feature must name a feature, or a context column that is not a text; {named}"
         )
         return Segment("")
     ascending = (

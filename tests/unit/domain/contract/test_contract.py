@@ -383,7 +383,7 @@ def test_bands_and_groups_are_named_in_order(contract: Contract) -> None:
         ),
         (
             '[[context]]\nname = "who"\n[[segments]]\nfeature = "who"',
-            "segments[0]: feature must name a feature, or a context column but a text; ",
+            "segments[0]: feature must name a feature, or a context column that is not a text; ",
         ),
         (
             '[[context]]\nname = "size"\nkind = "number"\nminimum = 0\nmaximum = 9\n'

@@ -373,18 +373,20 @@ function gatherSmall(entries) {
   return [...entries.slice(0, MOST_BARS - 1), [`${others.length} others together`, together]];
 }
 
+/** In percent; of many small parts together at most the whole width, so that single ones stay readable. */
+const barWidth = (value, largest) => Math.min(100, (100 * value) / largest);
+
 /**
  * Parts of a whole as bars with their names, the largest first; of many, the small ones together.
  * @param {[string, number][]} entries name and share
  */
 export function shareBars(entries) {
-  const shown = gatherSmall(entries);
-  const largest = Math.max(1e-9, ...shown.map(([, share]) => share));
-  const bars = shown.map(([name, share]) => {
+  const largest = Math.max(1e-9, ...entries.map(([, share]) => share));
+  const bars = gatherSmall(entries).map(([name, share]) => {
     const bar = s(
       "svg",
       { viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" },
-      s("rect", { class: "bar-fill", x: 0, y: 1, width: (100 * share) / largest, height: 8 }),
+      s("rect", { class: "bar-fill", x: 0, y: 1, width: barWidth(share, largest), height: 8 }),
     );
     return h("li", {}, h("span", { class: "name" }, name), bar, h("span", { class: "number" }, percent(share)));
   });
@@ -425,10 +427,9 @@ export function sparkline(points, threshold) {
  * @param {number} digits after the decimal point
  */
 export function contributions(entries, digits = 2) {
-  const shown = gatherSmall(entries);
-  const largest = Math.max(1e-9, ...shown.map(([, value]) => Math.abs(value)));
-  const bars = shown.map(([name, value]) => {
-    const width = (Math.abs(value) / largest) * 50;
+  const largest = Math.max(1e-9, ...entries.map(([, value]) => Math.abs(value)));
+  const bars = gatherSmall(entries).map(([name, value]) => {
+    const width = barWidth(Math.abs(value), largest) / 2;
     const place = { x: value >= 0 ? 50 : 50 - width, y: 1, width, height: 8 };
     const chart = s(
       "svg",

@@ -170,6 +170,7 @@ async function scoring(signal) {
         signal,
       });
       result.replaceChildren(answerView(answer, target, instance.properties));
+      result.querySelector(".headline")?.scrollIntoView({ block: "nearest" }); // the button may be far below
       say(`Probability ${percent(answer.probability)}`);
     } catch (/** @type {any} */ error) {
       if (signal.aborted) return;

@@ -90,7 +90,7 @@ function historyCard(found) {
 
 export async function jobs({ signal }) {
   const found = await call("executions", { signal });
-  const advice = "Upload data, then train. Scorings, rollbacks, checks and erasures are listed here, too.";
+  const advice = "Upload data, then train. Scorings, rollbacks, checks, erasures and compactions are listed here, too.";
   const history = found.executions.length
     ? historyCard(found)
     : card("Trainings and scorings", {}, empty("No job yet", advice, command(operator("train"))));

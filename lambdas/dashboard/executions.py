@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from adapters import executions
 from adapters.executions import Description, Execution
 from domain.api.answers import ExecutionList, ShownExecution, WaitingModel
-from domain.drift.retraining import is_training_input
 from domain.errors import BadRecord
 from domain.failures import split_cause
 from domain.training.execution_kinds import KINDS, kind_of
@@ -37,13 +36,17 @@ class Executions:
             shown = tuple(map(_show, found, described))
         return ExecutionList(executions=shown, limit=LATEST, waiting=waiting)
 
-    def find_latest_training(self) -> ShownExecution | None:
-        """The training that was started last, if it is one of the latest executions."""
+    def find_latest(self, *kinds: str) -> dict[str, ShownExecution]:
+        """Of each of these `KINDS` what was started last, if it is among the latest executions."""
+        latest: dict[str, ShownExecution] = {}
         for found in executions.newest_first(self.client, self.state_machine_arn, limit=LATEST):
+            if len(latest) == len(kinds):
+                break
             description = executions.describe(self.client, found.arn)
-            if is_training_input(description.input):
-                return _show(found, description)
-        return None
+            kind = kind_of(description.input)
+            if kind in kinds and kind not in latest:
+                latest[kind] = _show(found, description)
+        return latest
 
 
 def _show(execution: Execution, description: Description) -> ShownExecution:

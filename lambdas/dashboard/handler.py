@@ -71,7 +71,10 @@ def _open_api() -> Api:
             predictions=Bucket(s3, settings.predictions_bucket),
             executions=executions,
             schedules=schedules,
-            training_schedule=settings.training_schedule or "",
+            regular={
+                "train": settings.training_schedule or "",
+                "compact": settings.compaction_schedule or "",
+            },
         ),
         executions=executions,
         models=Models(models, reports, settings.operator_command),

@@ -1,6 +1,6 @@
 """The health of the monitor itself: its schedules, and what its runs and mails depend on."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -17,7 +17,7 @@ from domain.errors import BadRecord
 from domain.model.consistency import Consistency
 from domain.model.probation import Probation
 from lambdas.dashboard.executions import Executions
-from lambdas.dashboard.schedules import DriftSchedules, judge_trainings
+from lambdas.dashboard.schedules import DriftSchedules, judge_executions
 from lambdas.dashboard.stored import PARALLEL, decode_newest
 
 FALLBACK_DAYS = 7
@@ -28,14 +28,17 @@ LOGS = {"log": "predictions", "labels": "labels"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """Where the monitor's traces are; `training_schedule` is empty for a stage without one."""
+    """Where the monitor's traces are.
+
+    `regular`: kind of an execution → the cron expression of its schedule, empty without one.
+    """
 
     reports: Bucket
     models: Bucket
     predictions: Bucket
     executions: Executions
     schedules: DriftSchedules
-    training_schedule: str
+    regular: Mapping[str, str]
 
     def check(self, *, now: datetime) -> MonitorHealth:
         """Judge every scheduled job and every check; raises BadRecord for a damaged run index."""
@@ -43,11 +46,14 @@ class Health:
         index = found[0] if found else RunIndex()
         champion = ModelStore(self.models).read_champion()
         since = champion.promoted_at if champion else None
-        training = self.executions.find_latest_training()
+        latest = self.executions.find_latest(*self.regular)
         return MonitorHealth(
             jobs=(
                 *self.schedules.judge(index, exists_since=since, now=now),
-                judge_trainings(self.training_schedule, training, now=now),
+                *(
+                    judge_executions(kind, expression, latest.get(kind), now=now)
+                    for kind, expression in self.regular.items()
+                ),
             ),
             checks=(
                 _unless_damaged("Notifications", self._check_notifications, command=self._doctor),

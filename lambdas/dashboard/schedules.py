@@ -9,11 +9,17 @@ from domain.api.answers import ShownExecution
 from domain.api.monitor_health import DueRun, DueState, JobState, ScheduledJob
 from domain.drift.run_index import IndexEntry, RunIndex
 from domain.schedule import LOOK_BACK, LOOK_BACK_DAYS, Schedule
+from domain.training.execution_kinds import KINDS
 
 GRACE = timedelta(hours=3)
 """A run that is later than this is overdue. A start that failed is tried again for two hours, and a
 run takes at most a quarter of an hour."""
 SHOWN_DAYS = 90
+STARTED_BY = {
+    "training": "people and the retrain guard start trainings",
+    "compaction": "people start compactions",
+}
+"""Who does without a schedule."""
 NOT_UNDERSTOOD = "This schedule's syntax isn't supported here, so late runs can't be recognised."
 
 
@@ -125,13 +131,19 @@ def _list_due(
         )
 
 
-def judge_trainings(expression: str, last: ShownExecution | None, *, now: datetime) -> ScheduledJob:
-    """The regular training; `expression` is empty for a stage without. `last`: the latest one."""
+def judge_executions(
+    kind: str, expression: str, last: ShownExecution | None, *, now: datetime
+) -> ScheduledJob:
+    """The regular executions of one of `KINDS`; `last`: the latest one.
+
+    `expression` is empty for a stage without them.
+    """
     schedule = Schedule.parse(expression) if expression else None
     next_at = schedule.find_next(now) if schedule else None
-    state, says = _judge_trainings(expression, schedule, last, now)
+    name = KINDS[kind]
+    state, says = _judge_executions(name, expression, schedule, last, now)
     return ScheduledJob(
-        name="Training",
+        name=name.capitalize(),
         schedule=expression,
         next_at=None if next_at is None else times.to_millis(next_at),
         state=state,
@@ -144,18 +156,22 @@ def judge_trainings(expression: str, last: ShownExecution | None, *, now: dateti
     )
 
 
-def _judge_trainings(
-    expression: str, schedule: Schedule | None, last: ShownExecution | None, now: datetime
+def _judge_executions(
+    name: str,
+    expression: str,
+    schedule: Schedule | None,
+    last: ShownExecution | None,
+    now: datetime,
 ) -> tuple[JobState, str]:
     if not expression:
-        return "unscheduled", "Without a schedule: people and the retrain guard start trainings."
+        return "unscheduled", f"Without a schedule: {STARTED_BY[name]}."
     if schedule is None:
         return "unknown", NOT_UNDERSTOOD
     if last is None:
-        return "waiting", "No training has been started yet."
+        return "waiting", f"No {name} has been started yet."
     started = times.from_millis(last.started_at) + times.CLOCK_SKEW
     missed = next(schedule.list_due(started, now - GRACE), None)
     if missed is None:
-        return "on_time", "The latest training that was due has been started."
+        return "on_time", f"The latest {name} that was due has been started."
     due_at = _name_time(times.to_millis(missed))
-    return "overdue", f"The training due on {due_at} was not started."
+    return "overdue", f"The {name} due on {due_at} was not started."

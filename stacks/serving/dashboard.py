@@ -51,6 +51,7 @@ class Dashboard(Construct):
             metrics_namespace=settings.names.metrics_namespace,
             drift_schedule=settings.stage.drift_schedule,
             training_schedule=settings.stage.training_schedule or None,
+            compaction_schedule=settings.stage.compaction_schedule or None,
             retention=settings.stage.retention.to_text() or None,
             sign_in_url=None if sign_in is None else sign_in.url,
             sign_in_client=None if sign_in is None else sign_in.client_id,

@@ -118,6 +118,7 @@ class World:
     has_login: bool = False
     drift_schedule: str = "cron(0 11 * * ? *)"
     training_schedule: str = ""
+    compaction_schedule: str = ""
 
     def api(self) -> Api:
         bucket = self.s3.bucket()
@@ -144,7 +145,7 @@ class World:
                 predictions=bucket,
                 executions=executions,
                 schedules=schedules,
-                training_schedule=self.training_schedule,
+                regular={"train": self.training_schedule, "compact": self.compaction_schedule},
             ),
             executions=executions,
             models=Models(bucket, bucket, OPERATOR),

@@ -39,6 +39,10 @@ def make_sts(endpoint: str | None = None, secret: str = "secret") -> Any:  # noq
     )
 
 
+def _etag(data: bytes) -> str:
+    return f'"{hashlib.sha256(data).hexdigest()}"'
+
+
 @dataclass
 class FakeS3:
     """Objects in memory; `failing` keys raise that error code, or no connection for ``offline``."""
@@ -59,7 +63,7 @@ class FakeS3:
         if Key not in self.objects:
             raise client_error("NoSuchKey", "GetObject")
         data = self.objects[Key]
-        etag = f'"{hashlib.sha256(data).hexdigest()}"'
+        etag = _etag(data)
         if etag == IfNoneMatch:
             raise client_error("304", "GetObject")
         return {"Body": io.BytesIO(data), "ETag": etag}
@@ -73,7 +77,7 @@ class FakeS3:
     def put_object(self, *, Bucket: str, Key: str, Body: bytes, **_: Any) -> Any:
         self._fail(Key)
         self.objects[Key] = Body
-        return {"ETag": hashlib.sha256(Body).hexdigest()}
+        return {"ETag": _etag(Body)}
 
     def get_paginator(self, _: str) -> "FakeS3":
         return self
@@ -84,8 +88,11 @@ class FakeS3:
         found = sorted(key for key in self.objects if key.startswith(Prefix))
         if not Delimiter:
             modified = datetime(2026, 1, 1, tzinfo=UTC)
-            sizes = [(key, len(self.objects[key])) for key in found]
-            yield {"Contents": [{"Key": k, "Size": n, "LastModified": modified} for k, n in sizes]}
+            contents = [
+                {"Key": key, "Size": len(data), "LastModified": modified, "ETag": _etag(data)}
+                for key, data in ((key, self.objects[key]) for key in found)
+            ]
+            yield {"Contents": contents}
             return
         below = (key.removeprefix(Prefix).partition(Delimiter) for key in found)
         folders = dict.fromkeys(f"{Prefix}{name}{mark}" for name, mark, _ in below if mark)

@@ -64,8 +64,8 @@ def _check(world: World, name: str) -> dict[str, Any]:
 
 def test_nothing_is_overdue_before_the_first_model() -> None:
     jobs = World().get("/monitoring/health")["jobs"]
-    assert ["waiting", "waiting", "unscheduled"] == [job["state"] for job in jobs]
-    assert [[], [], []] == [job["due"] for job in jobs]
+    assert ["waiting", "waiting", "unscheduled", "unscheduled"] == [job["state"] for job in jobs]
+    assert [[], [], [], []] == [job["due"] for job in jobs]
     assert times.to_millis(NOW + timedelta(hours=23)) == jobs[0]["next_at"]
 
 
@@ -145,6 +145,29 @@ def test_a_training_that_was_due_must_have_been_started(schedule: str, state: st
     states = FakeStates([rollback, execution({"trials": 3})])  # started yesterday at four
     job = _job(World(states=states, training_schedule=schedule), "Training")
     assert (state, "succeeded") == (job["state"], job["last_result"])
+
+
+@pytest.mark.parametrize(
+    ("schedule", "state", "says"),
+    [
+        ("", "unscheduled", "Without a schedule: people start compactions."),
+        (
+            "cron(0 3 ? * SUN *)",
+            "overdue",
+            "The compaction due on 2026-02-01 at 03:00 UTC was not started.",
+        ),
+        ("cron(0 3 ? * MON *)", "on_time", "The latest compaction that was due has been started."),
+    ],
+)
+def test_a_compaction_that_was_due_must_have_been_started(
+    schedule: str, state: str, says: str
+) -> None:
+    states = FakeStates(
+        [execution({"trials": 3}, status="FAILED"), execution({"compact": {"days": 7}})]
+    )
+    job = _job(World(states=states, compaction_schedule=schedule), "Compaction")
+    assert state == job["state"]
+    assert job["says"].startswith(says)
 
 
 def test_pending_notifications_name_the_channels() -> None:

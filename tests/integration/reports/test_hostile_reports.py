@@ -24,14 +24,14 @@ CATEGORIES = (
     "</script><script>document.title='owned'</script>",
     "<!--<script>document.title='owned'",
     "]]><img src=x onerror=document.title='owned'>",
-    "a\u2028document.title='owned'\u2029",
+    "a\u2028document.title='owned'\u2029;",
     "<a href=\"javascript:document.title='owned'\">open</a>",
     "<b onmouseover=document.title='owned'>hover</b>",
     "{{constructor.constructor(\"document.title='owned'\")()}}",
     "${document.title='owned'}`;document.title='owned';`",
     "__proto__",
     "\"');document.title='owned';//\\",
-    "\u202edenwo\u202c <svg onload=document.title='owned'>",
+    ".\u202edenwo\u202c <svg onload=document.title='owned'>",
     "x" * 100_000,
 )
 PAGES = {

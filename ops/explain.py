@@ -33,6 +33,9 @@ class Explanation:
     next_step: str
 
 
+CONTINUES = "Interrupted. The execution itself continues."
+
+
 def explain(error: BaseException, *, command: str, stage: str | None, folder: Path) -> Explanation:
     """Explain an error; one that nobody expected leaves its trace in a file of `folder`."""
     match error:
@@ -51,11 +54,10 @@ def explain(error: BaseException, *, command: str, stage: str | None, folder: Pa
 
 
 def _explain_interrupt(command: str) -> tuple[str, str]:
-    if command in ("train", "score", "erase", "compact"):
-        return (
-            "Interrupted. The execution itself continues.",
-            "python -m ops status shows it, python -m ops stop ends it.",
-        )
+    if command in ("train", "score", "compact"):
+        return CONTINUES, "python -m ops status shows it, python -m ops stop ends it."
+    if command == "erase":  # it is better left to end
+        return CONTINUES, "python -m ops status shows it."
     return (
         "Interrupted.",
         f"python -m ops {command} runs it again, python -m ops down stops everything.",

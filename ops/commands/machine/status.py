@@ -86,13 +86,24 @@ def run(
     elif proposed:
         next_step = f"python -m ops approve {proposed[0].version}"
     elif champion is None:
-        next_step = "python -m ops upload FILE, then python -m ops train"
+        next_step = _propose_first_model(target)
     elif any(incident.acknowledged_by is None for incident in incidents):
         next_step = ACKNOWLEDGE
     else:
         next_step = SIMULATE
     failed = check and (serving.startswith(LOST) or bool(data["problems"]))
     return _answer(data, shown, next_step, status=int(failed))
+
+
+def _propose_first_model(target: Target) -> str:
+    """Data and a training; or, where a training's model was refused, what it takes to serve."""
+    refused = target.models.list_cards()
+    if not refused:
+        return "python -m ops upload FILE, then python -m ops train"
+    return (
+        f"python -m ops promote {refused[0]} --reason TEXT lets the newest model serve although the"
+        " gate refused it. Or change what its reasons name, then train again."
+    )
 
 
 SIMULATE = "python -m ops simulate"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from adapters.acknowledgements import Acknowledgements
+from adapters.model_store import ModelStore
 from adapters.s3 import Bucket
 from domain import keys
 from domain.drift.acknowledgement import Acknowledgement
@@ -217,6 +218,16 @@ def test_what_has_stopped_is_started_before_anything_else(
     assert "python -m ops up" == status.run(target).next_step
 
 
+def test_a_first_model_that_the_gate_refused_may_be_let_serve(
+    moto_bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = _deployed(moto_bucket, None, monkeypatch)
+    for version in ("9-0a1b2c3d", "10-0a1b2c3d"):
+        moto_bucket.put(keys.card(version), b"{}")
+    proposed = status.run(target).next_step
+    assert proposed.startswith("python -m ops promote 10-0a1b2c3d --reason TEXT lets")
+
+
 def _deployed(bucket: Bucket, champion: Champion | None, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(status, "list_links", lambda _: [])
     return _target(
@@ -225,6 +236,7 @@ def _deployed(bucket: Bucket, champion: Champion | None, monkeypatch: pytest.Mon
         stage="dev",
         count_dead_letters=lambda: 0,
         bucket=lambda _: bucket,
+        models=ModelStore(bucket),
         read_deployment=object,
         champion=lambda: champion,
     )

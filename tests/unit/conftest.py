@@ -19,13 +19,18 @@ def contract() -> Contract:
 
 
 @pytest.fixture
-def moto_aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Moto in place of AWS."""
+def moto_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Variables with which clients come to moto and to nobody else."""
     for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+
+
+@pytest.fixture
+def moto_aws(moto_environment: None) -> Iterator[None]:
+    """Moto in place of AWS."""
     with mock_aws():
         yield
 

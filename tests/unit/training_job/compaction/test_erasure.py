@@ -189,10 +189,8 @@ def test_a_compaction_while_an_erasure_waits_for_others(buckets: Buckets, when: 
 
 
 def test_a_compaction_after_an_erasure_that_was_killed_at_any_write(
-    monkeypatch: pytest.MonkeyPatch,
+    moto_environment: None,
 ) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
     number, was_killed = 0, True
     while was_killed:
         with mock_aws():

@@ -103,7 +103,7 @@ def _replay(folder: Path) -> tuple[int, float]:
     from tabular.log_objects import LogObjects
     from tabular.models import Models
     from training_job.evaluation.incumbent import Incumbent
-    from training_job.evaluation.replay import LoggedRequests, replay
+    from training_job.evaluation.replay import LoggedRequests, replay, sample_requests
     from training_job.model.model import predict_split
     from training_job.model.rebuild import rebuild
 
@@ -114,7 +114,7 @@ def _replay(folder: Path) -> tuple[int, float]:
     requests = LoggedRequests(LogObjects(bucket), Models(bucket), START, START + times.DAY_MS)
     began = time.process_time()
     found = replay(
-        requests,
+        sample_requests(requests, contract),
         contract,
         incumbent,
         score=lambda rows: predict_split(booster, rows, contract).astype(np.float64),

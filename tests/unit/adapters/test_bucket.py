@@ -253,8 +253,10 @@ def test_many_objects_are_removed_and_one_that_is_gone_is_no_error(
     assert ["4"] == [entry.key for entry in moto_bucket.list("")]
 
 
-def test_objects_that_s3_does_not_remove_are_an_error(moto_bucket: Bucket) -> None:
+def test_objects_that_s3_does_not_remove_are_an_error(
+    moto_bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
     errors = {"Errors": [{"Key": "a", "Code": "AccessDenied"}]}
-    moto_bucket.client.delete_objects = lambda **_: errors  # type: ignore[method-assign]
+    monkeypatch.setattr(moto_bucket.client, "delete_objects", lambda **_: errors)
     with pytest.raises(NotDeleted, match="1 objects: AccessDenied"):
         moto_bucket.delete_all(["a"])

@@ -160,7 +160,7 @@ class RequestContext:
         return LoggedContext(
             reference=fields.get(self.reference.name) if self.reference else None,
             subject=fields.get(self.subject.name) if self.subject else None,
-            others={entry.column: entry.cast(fields.get(entry.name)) for entry in self._others},
+            others={column: entry.cast(fields.get(entry.name)) for column, entry in self._others},
         )
 
     @cached_property
@@ -174,5 +174,5 @@ class RequestContext:
         return next((entry for entry in self.columns if entry.role == "subject"), None)
 
     @cached_property
-    def _others(self) -> tuple[Context, ...]:
-        return tuple(entry for entry in self.columns if entry.role not in LOGGED_ROLES)
+    def _others(self) -> tuple[tuple[str, Context], ...]:
+        return tuple((e.column, e) for e in self.columns if e.role not in LOGGED_ROLES)

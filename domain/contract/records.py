@@ -104,8 +104,10 @@ class PredictionRecord:
 
     def to_row(self) -> dict[str, Value]:
         """The record as one flat row of the table."""
-        row = {name: getattr(self, name) for name in PREDICTION_COLUMNS}
-        return row | dict(self.features) | dict(self.context)
+        row: dict[str, Value] = {name: getattr(self, name) for name in PREDICTION_COLUMNS}
+        row.update(self.features)
+        row.update(self.context)
+        return row
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any], context: Collection[str] = ()) -> "PredictionRecord":

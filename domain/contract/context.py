@@ -6,7 +6,7 @@ contract doesn't cover them, and no bundle carries them.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -107,6 +107,8 @@ class LoggedContext(NamedTuple):
 
 
 NOTHING = LoggedContext()
+_Logged = tuple[str, str, Callable[[Value], Value]]
+"""The log's column, the name in a request, and what makes the column's type of a value."""
 
 
 @dataclass(frozen=True)
@@ -157,10 +159,11 @@ class RequestContext:
         if not self.columns:
             return NOTHING
         fields = instance.get(CONTEXT, {})
+        reference, subject, others = self._logged
         return LoggedContext(
-            reference=fields.get(self.reference.name) if self.reference else None,
-            subject=fields.get(self.subject.name) if self.subject else None,
-            others={column: entry.cast(fields.get(entry.name)) for column, entry in self._others},
+            fields.get(reference),
+            fields.get(subject),
+            {column: cast(fields.get(name)) for column, name, cast in others},
         )
 
     @cached_property
@@ -174,5 +177,10 @@ class RequestContext:
         return next((entry for entry in self.columns if entry.role == "subject"), None)
 
     @cached_property
-    def _others(self) -> tuple[tuple[str, Context], ...]:
-        return tuple((e.column, e) for e in self.columns if e.role not in LOGGED_ROLES)
+    def _logged(self) -> "tuple[str | None, str | None, tuple[_Logged, ...]]":
+        """Names of reference and subject in a request, and what the log keeps of the others."""
+        return (
+            self.reference.name if self.reference else None,
+            self.subject.name if self.subject else None,
+            tuple((e.column, e.name, e.cast) for e in self.columns if e.role not in LOGGED_ROLES),
+        )

@@ -283,6 +283,10 @@ class Bucket:
         )
 
 
+OpenBucket = Callable[[], Bucket]
+"""Opens a bucket where it is called: a client can't be sent to a worker."""
+
+
 def _drain(body: Any, limit: int | None) -> bytes:
     """Read a body to its end, where botocore compares length and checksum.
 

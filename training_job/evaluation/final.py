@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adapters.s3 import Bucket
+from adapters.s3 import Bucket, OpenBucket
 from domain.contract.contract import Contract
 from training_job.dataset.dataset import list_parts, opened
 from training_job.model.masking import rarely_missing
@@ -15,7 +15,6 @@ from training_job.model.model import Fitted, TrainingData, fit
 if TYPE_CHECKING:
     from training_job.cluster.cluster import Cluster
 
-OpenBucket = Callable[[], Bucket]
 FitFinal = Callable[..., "Final"]
 """`fit_final`, or another function of the same arguments."""
 

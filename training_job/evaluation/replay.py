@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from adapters.s3 import Bucket, Listed
+from adapters.s3 import Listed, OpenBucket
 from domain.contract.contract import Contract
 from domain.contract.feature import OTHER
 from domain.drift.disclosure import choose_suppressed
@@ -34,9 +34,6 @@ SAMPLE_ROWS = 100_000
 """So many requests show a share of changed answers to within 0.3 %."""
 
 Score = Callable[[Split], Floats]
-
-
-OpenBucket = Callable[[], Bucket]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from dask.delayed import delayed
 from distributed import Future
 from xgboost import dask as xgb_dask
 
+from adapters.s3 import OpenBucket
 from domain.contract.contract import Contract
 from training_job.cluster.cluster import Cluster
 from training_job.dataset.dataset import Floats
@@ -39,7 +40,6 @@ from training_job.model.model import (
 )
 from training_job.model.parts import (
     Loaded,
-    OpenBucket,
     PartFacts,
     PartLabels,
     Place,

@@ -1,13 +1,12 @@
 """Parts of a dataset's side, encoded on the workers that hold them."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow.parquet
 import xgboost as xgb
 
-from adapters.s3 import Bucket
+from adapters.s3 import OpenBucket
 from domain.contract.contract import Contract
 from training_job.dataset.dataset import Bools, Floats, SplitFile
 from training_job.dataset.tables import fetched
@@ -15,8 +14,6 @@ from training_job.model.encoding import Matrix, encode, rows_per_batch
 from training_job.model.masking import Masking
 from training_job.model.model import Labels, Probabilities, predict, scale_uploaded
 from training_job.model.scored_lines import ScoredLines
-
-OpenBucket = Callable[[], Bucket]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from adapters.s3 import Bucket
+from adapters.s3 import OpenBucket
 from domain.contract.deployed_context import NO_CONTEXT, DeployedContext
 from domain.training.steps import Scored
 from training_job.cluster.cluster import Cluster
@@ -12,8 +12,6 @@ from training_job.scoring.batch_scorer import BatchScorer, load
 from training_job.scoring.score import Progress, Tally, Writer
 from training_job.scoring.score_plan import Plan, plan
 from training_job.scoring.score_request import ScoreRequest
-
-OpenBucket = Callable[[], Bucket]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from distributed import Future
 
-from adapters.s3 import Bucket, Listed
+from adapters.s3 import Bucket, Listed, OpenBucket
 from domain import keys
 from domain.contract.contract import Contract
 from domain.model.left_out import LeftOut
@@ -41,7 +41,6 @@ from training_job.dataset.partitioned.reading import (
     MAXIMUM_RANGES,
     RANGE_BYTES,
     FileReport,
-    OpenBucket,
     choose_size,
     group_files,
     read_files,

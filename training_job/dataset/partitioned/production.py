@@ -7,7 +7,7 @@ The labels are read by one worker and sent to the others. Memory of a worker is 
 from collections.abc import Sequence
 from operator import itemgetter
 
-from adapters.s3 import Listed
+from adapters.s3 import Listed, OpenBucket
 from domain.contract.contract import Contract
 from tabular.label_index import LabelIndexes
 from tabular.labelled import (
@@ -23,7 +23,7 @@ from tabular.log_objects import Damage, LogObjects
 from tabular.models import Models
 from tabular.sample import Sample
 from training_job.cluster.cluster import Cluster
-from training_job.dataset.partitioned.reading import OpenBucket, choose_size, group
+from training_job.dataset.partitioned.reading import choose_size, group
 
 
 def read_labelled_on(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from adapters.s3 import OpenBucket
 from domain import keys
 from domain.contract.contract import Contract
 from training_job.dataset import dataset, hashing, production_rows, tables
@@ -14,7 +15,6 @@ from training_job.dataset.dataset import Floats
 from training_job.dataset.hashing import Hashes, Sides
 from training_job.dataset.identity import identify, tell_apart
 from training_job.dataset.partitioned.pieces import Numbers, Piece, cut, join, make_empty
-from training_job.dataset.partitioned.reading import OpenBucket
 from training_job.dataset.production_rows import Mask, UploadedPeople
 from training_job.dataset.repeats import Overlaps
 from training_job.dataset.row_weights import WeightSums

@@ -2,21 +2,18 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from adapters.s3 import Bucket, Listed
+from adapters.s3 import Bucket, Listed, OpenBucket
 from domain.contract.contract import Contract
 from training_job.dataset import hashing, repeats, tables
 from training_job.dataset.partitioned.pieces import Piece, cut
 from training_job.dataset.raw_files import FileRows, hash_content
 from training_job.dataset.validation import has_values
 from training_job.errors import BadData
-
-OpenBucket = Callable[[], Bucket]
-"""Makes a client on the worker, since a client can't be sent there."""
 
 RANGE_BYTES = 64 * 1024 * 1024
 """So many bytes of raw files are read at a time, and become one range of rows."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import xgboost as xgb
 
-from adapters.s3 import Bucket
+from adapters.s3 import Bucket, OpenBucket
 from domain.contract.contract import Contract
 from domain.model.bundle import Bundle
 from training_job.dataset.dataset import SplitFile, list_parts, opened
@@ -22,8 +22,6 @@ from training_job.model.proof import Proof, check_branches
 
 if TYPE_CHECKING:
     from training_job.cluster.cluster import Cluster
-
-OpenBucket = Callable[[], Bucket]
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,10 +71,7 @@ def _open_api() -> Api:
             predictions=Bucket(s3, settings.predictions_bucket),
             executions=executions,
             schedules=schedules,
-            regular={
-                "train": settings.training_schedule or "",
-                "compact": settings.compaction_schedule or "",
-            },
+            regular=_list_regular(settings),
         ),
         executions=executions,
         models=Models(models, reports, settings.operator_command),
@@ -88,3 +85,11 @@ def _open_api() -> Api:
 def handler(event: Mapping[str, Any], _: object) -> Answer:
     """Answer one request of API Gateway."""
     return _open_api().respond(event)
+
+
+def _list_regular(settings: Settings) -> dict[str, str]:
+    """Kind of an execution → its schedule; a training is judged without one, too."""
+    regular = {"train": settings.training_schedule or ""}
+    if settings.compaction_schedule:
+        regular["compact"] = settings.compaction_schedule
+    return regular

@@ -30,7 +30,8 @@ LOGS = {"log": "predictions", "labels": "labels"}
 class Health:
     """Where the monitor's traces are.
 
-    `regular`: kind of an execution → the cron expression of its schedule, empty without one.
+    `regular`: kind of an execution → the cron expression of its schedule; that of trainings is
+    empty for a stage without.
     """
 
     reports: Bucket

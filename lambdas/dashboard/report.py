@@ -60,7 +60,7 @@ def open_report(
 ) -> str:
     """Make a URL that is valid for `seconds`, at most MAXIMUM_SECONDS; raises NoReport.
 
-    `kept_days`: after how many days a report expires; told only to somebody who has its link.
+    `kept_days`: after how many days a report expires. Only somebody who has its link learns it.
     """
     if not token.isascii() or not secrets.verifies(token, run_id, report):
         raise NoReport("There is no such report, or the link is incomplete.")

@@ -15,11 +15,6 @@ GRACE = timedelta(hours=3)
 """A run that is later than this is overdue. A start that failed is tried again for two hours, and a
 run takes at most a quarter of an hour."""
 SHOWN_DAYS = 90
-STARTED_BY = {
-    "training": "people and the retrain guard start trainings",
-    "compaction": "people start compactions",
-}
-"""Who does without a schedule."""
 NOT_UNDERSTOOD = "This schedule's syntax isn't supported here, so late runs can't be recognised."
 
 
@@ -136,7 +131,7 @@ def judge_executions(
 ) -> ScheduledJob:
     """The regular executions of one of `KINDS`; `last`: the latest one.
 
-    `expression` is empty for a stage without them.
+    `expression` is empty for a stage without regular trainings.
     """
     schedule = Schedule.parse(expression) if expression else None
     next_at = schedule.find_next(now) if schedule else None
@@ -164,7 +159,7 @@ def _judge_executions(
     now: datetime,
 ) -> tuple[JobState, str]:
     if not expression:
-        return "unscheduled", f"Without a schedule: {STARTED_BY[name]}."
+        return "unscheduled", "Without a schedule: people and the retrain guard start trainings."
     if schedule is None:
         return "unknown", NOT_UNDERSTOOD
     if last is None:

@@ -118,7 +118,7 @@ class World:
     has_login: bool = False
     drift_schedule: str = "cron(0 11 * * ? *)"
     training_schedule: str = ""
-    compaction_schedule: str = ""
+    regular: Mapping[str, str] = field(default_factory=dict)
 
     def api(self) -> Api:
         bucket = self.s3.bucket()
@@ -145,7 +145,7 @@ class World:
                 predictions=bucket,
                 executions=executions,
                 schedules=schedules,
-                regular={"train": self.training_schedule, "compact": self.compaction_schedule},
+                regular={"train": self.training_schedule, **self.regular},
             ),
             executions=executions,
             models=Models(bucket, bucket, OPERATOR),

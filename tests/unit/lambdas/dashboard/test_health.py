@@ -64,8 +64,8 @@ def _check(world: World, name: str) -> dict[str, Any]:
 
 def test_nothing_is_overdue_before_the_first_model() -> None:
     jobs = World().get("/monitoring/health")["jobs"]
-    assert ["waiting", "waiting", "unscheduled", "unscheduled"] == [job["state"] for job in jobs]
-    assert [[], [], [], []] == [job["due"] for job in jobs]
+    assert ["waiting", "waiting", "unscheduled"] == [job["state"] for job in jobs]
+    assert [[], [], []] == [job["due"] for job in jobs]
     assert times.to_millis(NOW + timedelta(hours=23)) == jobs[0]["next_at"]
 
 
@@ -150,7 +150,6 @@ def test_a_training_that_was_due_must_have_been_started(schedule: str, state: st
 @pytest.mark.parametrize(
     ("schedule", "state", "says"),
     [
-        ("", "unscheduled", "Without a schedule: people start compactions."),
         (
             "cron(0 3 ? * SUN *)",
             "overdue",
@@ -165,7 +164,7 @@ def test_a_compaction_that_was_due_must_have_been_started(
     states = FakeStates(
         [execution({"trials": 3}, status="FAILED"), execution({"compact": {"days": 7}})]
     )
-    job = _job(World(states=states, compaction_schedule=schedule), "Compaction")
+    job = _job(World(states=states, regular={"compact": schedule}), "Compaction")
     assert state == job["state"]
     assert job["says"].startswith(says)
 

@@ -183,12 +183,12 @@ def test_what_is_broken_is_a_sentence_with_its_next_step(stage: Target) -> None:
     done = ops(stage.folder, "doctor", "--json")
     assert 1 == done.returncode
     problems = [f for f in json.loads(done.stdout) if f["level"] == Level.PROBLEM]
-    told = {f["check"]: f["sentence"] for f in problems}
-    assert "Not running: MLflow." == told["processes"]
-    assert told["MLflow"].startswith("MLflow doesn't answer at http://")
-    assert told["streams"].startswith("Records of log/ didn't fit their table")
-    assert "AlarmsApiErrors" in told["alarms"]
-    assert "1 events never reached their target." == told["failures"]
-    assert "bmi (double)" in told["tables"]
-    assert {"processes", "MLflow", "streams", "alarms", "failures", "tables"} == set(told)
+    sentences = {f["check"]: f["sentence"] for f in problems}
+    assert "Not running: MLflow." == sentences["processes"]
+    assert sentences["MLflow"].startswith("MLflow doesn't answer at http://")
+    assert sentences["streams"].startswith("Records of log/ didn't fit their table")
+    assert "AlarmsApiErrors" in sentences["alarms"]
+    assert "1 events never reached their target." == sentences["failures"]
+    assert "bmi (double)" in sentences["tables"]
+    assert {"processes", "MLflow", "streams", "alarms", "failures", "tables"} == set(sentences)
     assert all(f["next_step"] for f in problems)

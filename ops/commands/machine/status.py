@@ -101,8 +101,8 @@ def _propose_first_model(target: Target) -> str:
     if not refused:
         return "python -m ops upload FILE, then python -m ops train"
     return (
-        f"python -m ops promote {refused[0]} --reason TEXT lets the newest model serve although the"
-        " gate refused it. Or change what its reasons name, then train again."
+        f"python -m ops promote {refused[0]} --reason TEXT lets the newest model serve, if the gate"
+        " refused it. Or change what its reasons name, then train again."
     )
 
 

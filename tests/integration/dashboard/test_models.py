@@ -98,9 +98,9 @@ def test_the_first_champion_has_no_way_back_but_to_a_version_that_was_kept_out(
     page.route("**/models", first)
     page.get_by_role("link", name="Models", exact=True).click()
     page.get_by_text("The first champion is serving").wait_for()
-    told = page.locator(".command code").all_inner_texts()
-    assert [1] == [text.count(f"{deployed.operator} rollback ") for text in told]
-    assert champion.version not in told[0]
+    commands = page.locator(".command code").all_inner_texts()
+    assert [1] == [text.count(f"{deployed.operator} rollback ") for text in commands]
+    assert champion.version not in commands[0]
 
 
 def test_markup_in_a_category_stays_text_on_every_page(visit: Visit, runs: list[str]) -> None:

@@ -268,7 +268,7 @@ def test_a_backfill_runs_each_day_once_in_order(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[DriftRequest]:
-    """What the drift function is asked for."""
+    """Requests to the drift function."""
     requests: list[DriftRequest] = []
 
     def invoke(*, Payload: bytes, **_: Any) -> dict[str, Any]:

@@ -130,9 +130,8 @@ def test_an_erasure_after_a_delete_that_was_cut_off_withdraws_and_loses_nothing(
     _check(buckets)
 
 
-def test_an_erasure_while_rows_are_being_merged_withdraws_what_was_written(
-    buckets: Buckets, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def _erase_while_merging(buckets: Buckets, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let an erasure run once, after the sources are read and before the first one is merged."""
     write, erased = write_merged, list[Erased]()
 
     def beside(*given: Any) -> Any:
@@ -141,6 +140,12 @@ def test_an_erasure_while_rows_are_being_merged_withdraws_what_was_written(
         return write(*given)
 
     monkeypatch.setattr(compact, "write_merged", beside)
+
+
+def test_an_erasure_while_rows_are_being_merged_withdraws_what_was_written(
+    buckets: Buckets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _erase_while_merging(buckets, monkeypatch)
     found = _compact(buckets)
     assert (1, LEAST_OBJECTS) == (found.withdrawn, found.merged)  # the labels were merged after it
     _check(buckets)
@@ -153,14 +158,7 @@ def test_an_erasure_while_rows_are_being_merged_withdraws_what_was_written(
 def test_killed_after_the_merge_that_an_erasure_overtook_the_next_one_withdraws_it(
     buckets: Buckets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, erased = write_merged, list[Erased]()
-
-    def beside(*given: Any) -> Any:
-        if not erased:
-            erased.append(erase(buckets))
-        return write(*given)
-
-    monkeypatch.setattr(compact, "write_merged", beside)
+    _erase_while_merging(buckets, monkeypatch)
     create = type(buckets.predictions).create
 
     def kill(*given: Any) -> Any:

@@ -18,7 +18,7 @@ from scipy.stats import chi2
 
 from domain.contract.contract import Contract
 from domain.model.production import LabelCoverage
-from tabular.classification import Floats
+from tabular.classification import Counts, Floats
 from tabular.labels import UNKNOWN, Labels
 from tabular.segments import NO_GROUP, assign_groups
 
@@ -155,9 +155,13 @@ def weigh(
     )
 
 
-def effective_rows(weights: Floats) -> float:
-    """So many rows of equal weight are as informative (L. Kish, "Survey Sampling", 1965)."""
-    return float(weights.sum() ** 2 / (weights**2).sum()) if len(weights) else 0.0
+def effective_rows(weights: Floats, counts: Counts | None = None) -> float:
+    """So many rows of equal weight are as informative (L. Kish, "Survey Sampling", 1965).
+
+    `counts`: see `tabular.classification`.
+    """
+    rows = np.ones(len(weights)) if counts is None else counts
+    return float((rows @ weights) ** 2 / (rows @ weights**2)) if len(weights) else 0.0
 
 
 def thin(weights: Floats, random: np.random.Generator) -> npt.NDArray[np.bool_]:
@@ -172,6 +176,17 @@ def thin(weights: Floats, random: np.random.Generator) -> npt.NDArray[np.bool_]:
         return np.zeros(len(weights), bool)
     largest = np.quantile(positive, THINNING_QUANTILE)
     return np.asarray(random.random(len(weights)) * largest < weights)
+
+
+def thin_lines(weights: Floats, counts: Counts, random: np.random.Generator) -> Counts:
+    """How many rows of each line to keep, as `thin` does; weights are above 0.
+
+    `counts`: see `tabular.classification`.
+    """
+    if not len(weights):
+        return counts
+    largest = np.quantile(weights, THINNING_QUANTILE, weights=counts, method="inverted_cdf")
+    return random.binomial(counts, np.minimum(weights / largest, 1.0))
 
 
 def is_selective(counts: Codes, hits: Codes) -> bool:

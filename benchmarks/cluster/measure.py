@@ -79,11 +79,12 @@ def measure(seed: int) -> Iterator[Figure]:
         yield Figure("fit, 1 worker over none: CPU", one.fit / here.fit, "x", "<= 1.25")
         same = len({here.dataset_id, one.dataset_id, two.dataset_id})
         yield Figure("datasets by id", same, "", "<= 1")
-        lines, seconds, peak = measure_alone(_add_up, seed)
-        answers = ANSWERS / 1e6
-        yield Figure(f"step: CPU seconds to add up {answers:g} M answers", seconds, "s")
-        yield Figure("step: lines that are left", lines / 1e6, "million")
-        yield Figure("step: peak memory", peak / 1e9, "GB")
+        for kind in ("", "weighted "):
+            lines, seconds, peak = measure_alone(_add_up, seed, bool(kind))
+            answers = f"{ANSWERS / 1e6:g} M {kind}answers"
+            yield Figure(f"step: CPU seconds to add up {answers}", seconds, "s")
+            yield Figure(f"step, {answers}: lines that are left", lines / 1e6, "million")
+            yield Figure(f"step, {answers}: peak memory", peak / 1e9, "GB")
 
 
 def make_options(folder: Path) -> Any:
@@ -167,7 +168,7 @@ def _work_on_cluster(folder: Path, workers: int) -> tuple[Spent, float]:
     return Spent(made.dataset_id, prepared - began, fit, answer, wall, fit_wall, peak), 0.0
 
 
-def _add_up(seed: int) -> tuple[int, float]:
+def _add_up(seed: int, weighted: bool) -> tuple[int, float]:
     """Add up answers in the step as workers return them; returns the lines that are left."""
     from training_job.evaluation.answers.answers import Answers
     from training_job.model.scored_lines import ScoredLines
@@ -179,7 +180,8 @@ def _add_up(seed: int) -> tuple[int, float]:
         scores = (1 / (1 + np.exp(4 - 2.2 * random.normal(size=rows)))).astype(np.float32)
         flags = (random.random(rows) < scores, scores >= THRESHOLD, random.random(rows) < scores)
         groups = np.stack([random.integers(0, 3, rows), random.integers(0, 4, rows)])
-        lines = ScoredLines.of_rows(scores, flags, groups.astype(np.int16))
+        weights = random.lognormal(size=rows) if weighted else None
+        lines = ScoredLines.of_rows(scores, flags, groups.astype(np.int16), weights=weights)
         return Answers(lines.condense(), THRESHOLD)
 
     began = time.process_time()

@@ -1,7 +1,7 @@
 """A prepared split in Parquet: written by `prepare`, read by `tune` and `evaluate`."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,10 +91,24 @@ class Split:
         pa.set_memory_pool(pa.system_memory_pool())
         dictionaries = [f.name for f in contract.features if f.kind == "category"]
         tables = [pyarrow.parquet.read_table(p, read_dictionary=dictionaries) for p in paths]
-        table = tables[0]
-        if len(tables) > 1:
-            table = pa.concat_tables(tables, promote_options="default").unify_dictionaries()
-        return cls(table, table.column(contract.target).to_numpy().astype(np.int8))
+        return cls.join(
+            [
+                cls(table, table.column(contract.target).to_numpy().astype(np.int8))
+                for table in tables
+            ]
+        )
+
+    @classmethod
+    def join(cls, parts: Sequence["Split"]) -> "Split":
+        """The rows of all parts, one after the other."""
+        if len(parts) == 1:
+            return parts[0]
+        table = pa.concat_tables([part.table for part in parts], promote_options="default")
+        return cls(table.unify_dictionaries(), np.concatenate([part.labels for part in parts]))
+
+    def take(self, rows: npt.NDArray[np.intp]) -> "Split":
+        """Some of the rows, by their places."""
+        return Split(self.table.take(pa.array(rows)), self.labels[rows])
 
     @property
     def weights(self) -> Floats | None:
@@ -226,20 +240,17 @@ def _fetched_parts(bucket: Bucket, dataset_id: str, side: str) -> Iterator[tuple
 
 def read_first(bucket: Bucket, dataset_id: str, side: str, contract: Contract, rows: int) -> Split:
     """The first rows of a side, at most so many."""
-    tables: list[pa.Table] = []
-    labels: list[npt.NDArray[np.int8]] = []
+    parts: list[Split] = []
+    left = rows
     for key in list_parts(bucket, dataset_id, side):
         with fetched(bucket, key) as path:
             for batch in SplitFile.open(path, contract=contract).batches(BATCH_ROWS):
-                left = rows - sum(map(len, labels))
-                if left <= 0:
-                    break
-                tables.append(batch.table.slice(0, left))
-                labels.append(batch.labels[:left])
-        if sum(map(len, labels)) >= rows:
-            break
-    table = pa.concat_tables(tables, promote_options="default").unify_dictionaries()
-    return Split(table, np.concatenate(labels))
+                part = Split(batch.table.slice(0, left), batch.labels[:left])
+                parts.append(part)
+                left -= len(part.labels)
+                if not left:
+                    return Split.join(parts)
+    return Split.join(parts)
 
 
 @contextmanager

@@ -49,7 +49,7 @@ def paired_change(
 ) -> Change | None:
     """Compare two models' answers to the same rows by an objective's metric, or by a named one.
 
-    `weights`: how many rows each counts for. `counts`: see `tabular.classification`.
+    `weights`: how much each row counts. `counts`: see `tabular.classification`.
 
     None when the metric is undefined for either, such as F1 where no row is positive and none is
     called positive.
@@ -83,9 +83,10 @@ def weighted_figures(
     *,
     seed: int,
     weights: Floats,
+    counts: Counts | None = None,
 ) -> dict[str, Interval | None]:
     """Some GROUP_FIGURES with their 95 % intervals; None where one is undefined."""
-    cells = WeightedCells.count(2 * labels + predicted, 4, weights)
+    cells = WeightedCells.count(2 * labels + predicted, 4, weights, counts)
     values = count_figures(cells.value[None, :])
     drawn = count_figures(cells.redraw(seed, RESAMPLES))
     return {

@@ -196,7 +196,9 @@ def evaluate(
         recent=evaluation.recent,
         replay=replayed,
         typical=typical,
-        effective_test_rows=None if answers.weights is None else effective_rows(answers.weights),
+        effective_test_rows=None
+        if answers.weights is None
+        else effective_rows(answers.weights, answers.counts),
         metrics=quality.metrics,
         intervals=quality.intervals,
         curves=compute_curves(plot_data),

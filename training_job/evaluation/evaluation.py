@@ -21,7 +21,7 @@ from tabular.classification import (
     Floats,
     confusion_intervals,
 )
-from tabular.coverage import thin
+from tabular.coverage import thin_lines
 from tabular.groups import measure_group
 from tabular.score_intervals import score_intervals
 from training_job.evaluation.bootstrap import (
@@ -36,7 +36,7 @@ NO_SKILL = Interval(0.0, 0.0, 0.0)
 
 
 class _Sampling(TypedDict):
-    """For how many rows each line counts, and the seed of the bootstrap."""
+    """For how many rows each line stands, how much each counts, and the seed of the bootstrap."""
 
     seed: int
     weights: Floats | None
@@ -60,9 +60,9 @@ def measure(
 ) -> dict[str, Interval]:
     """The figures of a model card, each with its 95 % bootstrap interval.
 
-    `weights`: how many rows each counts for. What comes from answers alone is weighted; figures of
-    the scores come from rows that represent the others, see `represent`. Or `counts`: for how many
-    rows each line stands.
+    `counts`: for how many rows each line stands. `weights`: how much each of these counts. What
+    comes from answers alone is weighted; figures of the scores come from rows that represent the
+    others, see `represent`.
 
     On the whole test set an undefined figure, such as the precision of a model that calls no row
     positive, counts as 0, because the gate needs a number.
@@ -73,14 +73,16 @@ def measure(
     if weights is None:
         counted = confusion_intervals(truth, predicted, seed=seed, counts=counts)
     else:
-        counted = weighted_figures(FIGURES, truth, predicted, seed=seed, weights=weights)
+        counted = weighted_figures(
+            FIGURES, truth, predicted, seed=seed, weights=weights, counts=counts
+        )
     if objective.cost is not None:
         saved = metric_interval(
             objective, truth, predicted, seed=seed, weights=weights, counts=counts
         )
         counted["saved_cost"] = saved
     defined = {name: interval or NO_SKILL for name, interval in counted.items()}
-    kept = represent(truth, weights, seed=seed)
+    kept, counts = represent(truth, weights, counts, seed=seed)
     truth, scores = truth[kept], scores[kept]
     values = quality(truth.astype(np.int8), scores, threshold, counts)
     values["calibration_error"] = calibration_error(truth, scores, counts)
@@ -90,18 +92,23 @@ def measure(
     return found | {"relative_calibration_error": found.pop("calibration_error")}
 
 
-def represent(truth: Bools, weights: Floats | None, *, seed: int) -> Bools:
-    """Rows that represent all others, each counting once: kept with a chance by their weight.
+def represent(
+    truth: Bools, weights: Floats | None, counts: Counts | None, *, seed: int
+) -> tuple[Bools, Counts | None]:
+    """Lines whose rows represent all others, each counting once, and how many rows of each.
 
-    These are all rows where every row counts once, or where the few that would be left are of one
-    class.
+    A row is kept with a chance by its weight. All are where every row counts once, or where the few
+    that would be left are of one class.
     """
-    kept = np.ones(len(truth), bool)
-    if weights is not None:
-        kept = thin(weights, np.random.default_rng(seed))
-        if not 0 < np.count_nonzero(truth[kept]) < np.count_nonzero(kept):
-            kept[:] = True
-    return kept
+    everything = np.ones(len(truth), bool), counts
+    if weights is None:
+        return everything
+    each = np.ones(len(truth), np.int64) if counts is None else counts
+    rows = thin_lines(weights, each, np.random.default_rng(seed))
+    kept = rows > 0
+    if not 0 < np.count_nonzero(truth[kept]) < np.count_nonzero(kept):
+        return everything
+    return kept, None if counts is None else rows[kept]
 
 
 def measure_segments(
@@ -144,10 +151,13 @@ def _measure_segment(
     weights: Floats | None,
     counts: Counts | None,
 ) -> SegmentFigures:
-    kept, predicted = represent(truth, weights, seed=seed), scores >= threshold
-    figures = measure_group(truth[kept], scores[kept], predicted[kept], seed=seed, counts=counts)
+    predicted = scores >= threshold
+    kept, rows = represent(truth, weights, counts, seed=seed)
+    figures = measure_group(truth[kept], scores[kept], predicted[kept], seed=seed, counts=rows)
     if weights is not None:
-        figures |= weighted_figures(GROUP_FIGURES, truth, predicted, seed=seed, weights=weights)
+        figures |= weighted_figures(
+            GROUP_FIGURES, truth, predicted, seed=seed, weights=weights, counts=counts
+        )
     values, bounds = _split_intervals(figures)
     return SegmentFigures(
         segment=name,

@@ -155,5 +155,5 @@ def _measure(
         seed=seed,
         weights=weights,
     )
-    kept = represent(truth, weights, seed=seed)
+    kept, _ = represent(truth, weights, None, seed=seed)
     return figures, calibration_error_by_chance(truth[kept], scores[kept], seed=seed)

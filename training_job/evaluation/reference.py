@@ -21,13 +21,16 @@ from training_job.dataset.dataset import (
     PREDICTION_ID,
     Split,
     SplitFile,
-    opened,
+    list_parts,
     read_first,
 )
+from training_job.dataset.tables import fetched
 from training_job.model.encoding import encode
 from training_job.model.model import Fitted, predict
 
 REFERENCE_ROWS = 10_000
+UPLOADED_ROWS = 10 * REFERENCE_ROWS
+"""So many uploaded rows are thinned by their weight."""
 ENOUGH_ROWS = 1_000
 """So many production rows for validation make a reference sample, whoever decided."""
 
@@ -42,11 +45,31 @@ def draw_sample(
     first = read_first(data, dataset_id, "valid", contract, REFERENCE_ROWS)
     if newest is None and not {SAMPLING_WEIGHT, PREDICTION_ID} & {*first.table.column_names}:
         return first
-    with opened(data, dataset_id, "valid", contract) as valid:
-        return choose_sample(valid, newest, seed=seed, most=REFERENCE_ROWS)
+    valid = read_candidates(data, dataset_id, contract)
+    return choose_sample(valid, newest, seed=seed, most=REFERENCE_ROWS)
 
 
-def choose_sample(valid: SplitFile, newest: Split | None, *, seed: int, most: int) -> Split:
+def read_candidates(data: Bucket, dataset_id: str, contract: Contract) -> Split:
+    """The production rows for validation, and the first UPLOADED_ROWS of the uploaded ones.
+
+    The first rows have the lowest hashes, so they are random. The other uploaded rows are never in
+    memory.
+    """
+    parts: list[Split] = []
+    left = UPLOADED_ROWS
+    for key in list_parts(data, dataset_id, "valid"):
+        with fetched(data, key) as path:
+            for batch in SplitFile.open(path, contract=contract).batches(BATCH_ROWS):
+                uploaded = batch.uploaded
+                wanted = ~uploaded | (np.cumsum(uploaded) <= left)
+                left -= int(np.count_nonzero(uploaded & wanted))
+                parts.append(batch.take(np.flatnonzero(wanted)))
+                if not left and PREDICTION_ID not in batch.table.column_names:
+                    return Split.join(parts)
+    return Split.join(parts)
+
+
+def choose_sample(valid: Split, newest: Split | None, *, seed: int, most: int) -> Split:
     """Choose rows of the source that decided; `newest`: production rows, if these did.
 
     Then these and the production rows for validation are the sample. Otherwise it holds rows for
@@ -57,36 +80,30 @@ def choose_sample(valid: SplitFile, newest: Split | None, *, seed: int, most: in
     like all predictions, and nobody is there twice.
     """
     rng = np.random.default_rng(seed)
-    produced = ~valid.uploaded
-    older = np.where(produced, _weigh(valid), 0.0)
+    older = np.where(valid.uploaded, 0.0, _weigh(valid))
     if newest is None:
         kept = thin(older, rng)
         if np.count_nonzero(kept) < ENOUGH_ROWS:
-            # The first rows have the lowest hashes, so they are random.
-            return _take(valid, np.flatnonzero(_thin_uploaded(valid, rng))[:most])
-        return _take(valid, _limit(kept, most, rng))
+            return valid.take(np.flatnonzero(_thin_uploaded(valid, rng))[:most])
+        return valid.take(_limit(kept, most, rng))
     chances = np.concatenate([_weigh(newest), older])
     kept = thin(chances, rng)
     if np.count_nonzero(kept) < MINIMUM_VALUES:  # of fewer rows nothing can be compared
         kept = chances > 0
     places, split = _limit(kept, most, rng), len(newest.labels)
-    now, before = places[places < split], places[places >= split] - split
-    added = _take(valid, before)
-    tables = [newest.table.take(pa.array(now)), added.table]
-    return Split(
-        pa.concat_tables(tables, promote_options="default").unify_dictionaries(),
-        np.concatenate([newest.labels[now], added.labels]),
+    return Split.join(
+        [newest.take(places[places < split]), valid.take(places[places >= split] - split)]
     )
 
 
-def _thin_uploaded(valid: SplitFile, rng: np.random.Generator) -> Bools:
+def _thin_uploaded(valid: Split, rng: np.random.Generator) -> Bools:
     """Which uploaded rows represent all uploaded ones."""
     weights = np.where(valid.uploaded, _weigh(valid), 0.0)
     kept = thin(weights, rng)
     return kept if np.count_nonzero(kept) >= MINIMUM_VALUES else weights > 0
 
 
-def _weigh(rows: Split | SplitFile) -> Floats:
+def _weigh(rows: Split) -> Floats:
     return np.ones(len(rows.labels)) if rows.weights is None else rows.weights
 
 
@@ -94,19 +111,6 @@ def _limit(kept: Bools, most: int, rng: np.random.Generator) -> npt.NDArray[np.i
     """Places of the rows that are kept, or of so many of them."""
     places = np.flatnonzero(kept)
     return places if len(places) <= most else np.sort(rng.choice(places, most, replace=False))
-
-
-def _take(valid: SplitFile, rows: npt.NDArray[np.intp]) -> Split:
-    """Some rows of a file, in ascending order."""
-    parts, start = [], 0
-    for part in valid.batches(BATCH_ROWS):
-        end = start + len(part.labels)
-        here = rows[(rows >= start) & (rows < end)] - start
-        parts.append(part.table.take(pa.array(here)))
-        start = end
-    return Split(
-        pa.concat_tables(parts, promote_options="default").unify_dictionaries(), valid.labels[rows]
-    )
 
 
 def make_reference(sample: Split, fitted: Fitted, contract: Contract) -> pa.Table:

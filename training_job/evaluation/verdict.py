@@ -86,13 +86,15 @@ def evaluate_against(
             weights=weights,
             counts=counts,
         )
-    kept = represent(truth, weights, seed=seed)
+    kept, rows = represent(truth, weights, counts, seed=seed)
     evidence = Evidence(
         objective=objective,
         figures=measures,
-        constant=evaluate_constant(objective, truth, weights if counts is None else counts),
+        constant=evaluate_constant(
+            objective, truth, counts if weights is None else weights * counts
+        ),
         chance_calibration_error=calibration_error_by_chance(
-            truth[kept], scores[kept], seed=seed, counts=counts
+            truth[kept], scores[kept], seed=seed, counts=rows
         ),
         champion=champion,
         earlier_verdicts=earlier_verdicts,

@@ -33,16 +33,17 @@ class WeightedCells:
     ) -> Self:
         """Count rows whose cell is a number below `size`.
 
-        Either `weights` say how much each row counts, or `counts` for how many rows a line stands.
+        `weights`: how much each row counts. `counts`: for how many rows each line stands.
         """
         if weights is None:
             return cls(count_cells(cells, size, counts)[None, :], np.ones(1))
         kinds, kind = np.unique(weights, return_inverse=True)
         if len(kinds) > MOST_KINDS:
             kind = kind * MOST_KINDS // len(kinds)
-            totals = np.bincount(kind, weights=weights, minlength=MOST_KINDS)
-            kinds = totals / np.maximum(np.bincount(kind, minlength=MOST_KINDS), 1)
-        found = np.bincount(kind * size + cells, minlength=len(kinds) * size)
+            rows = np.ones(len(kind)) if counts is None else counts
+            totals = np.bincount(kind, weights=rows * weights, minlength=MOST_KINDS)
+            kinds = totals / np.maximum(count_cells(kind, MOST_KINDS, counts), 1)
+        found = count_cells(kind * size + cells, len(kinds) * size, counts)
         return cls(found.reshape(len(kinds), size), kinds)
 
     @property

@@ -1,9 +1,7 @@
 """Fit one model on all workers of a cluster, each with its parts of the rows.
 
 `DaskQuantileDMatrix` bins a worker's parts where they are. The step gets the validation rows by
-probability and label, equal ones together, and chooses the threshold from these counts. Where rows
-have weights, because there are production rows or the contract names a column of weights, it holds
-labels, weights and probabilities one by one.
+probability, label and weight, equal ones together, and chooses the threshold from these counts.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +22,6 @@ from xgboost import dask as xgb_dask
 from adapters.s3 import OpenBucket
 from domain.contract.contract import Contract
 from training_job.cluster.cluster import Cluster
-from training_job.dataset.dataset import Floats
 from training_job.errors import Interrupted
 from training_job.model.masking import Masking, choose_rare
 from training_job.model.model import (
@@ -32,22 +29,17 @@ from training_job.model.model import (
     MAXIMUM_ROUNDS,
     UPLOADED_WEIGHT,
     Fitted,
-    Labels,
     Params,
     complete,
-    scale_uploaded,
     validates_alone,
 )
 from training_job.model.parts import (
     Loaded,
     PartFacts,
-    PartLabels,
     Place,
-    count_scores,
+    count_part,
     load,
     read_facts,
-    read_labels,
-    score_part,
 )
 from training_job.model.scored_lines import ScoredLines
 
@@ -86,24 +78,13 @@ class Side:
         """The share of positive rows, each counted by its weight."""
         return sum(f.positives for f in self.facts) / sum(f.weight for f in self.facts)
 
-
-@dataclass(frozen=True, slots=True)
-class WeightedRows:
-    """Labels and weights of the validation rows."""
-
-    labels: Labels
-    weights: Floats
-
-    @classmethod
-    def of(cls, parts: Sequence[PartLabels]) -> tuple["WeightedRows", bool]:
-        """Those of all parts, and whether production rows validate alone."""
-        labels = np.concatenate([part.labels for part in parts])
-        uploaded = np.concatenate([part.uploaded for part in parts])
-        weights = np.concatenate(
-            [np.ones(len(part.labels)) if part.weights is None else part.weights for part in parts]
+    @property
+    def validates_alone(self) -> bool:
+        """Whether its production rows are enough to validate alone."""
+        return validates_alone(
+            sum(fact.produced for fact in self.facts),
+            sum(fact.produced_positives for fact in self.facts),
         )
-        alone = validates_alone(labels, uploaded)
-        return cls(labels, scale_uploaded(weights, uploaded, 0.0 if alone else 1.0)), alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +98,7 @@ class ClusterData:
     valid: Side
     masked: tuple[str, ...]
     masking: Masking
-    weighted: WeightedRows | None
+    weighted: bool
     search_uploaded: bool
 
     @classmethod
@@ -139,10 +120,7 @@ class ClusterData:
         nullable = [feature.name for feature in contract.features if feature.nullable]
         missing = {n: sum(fact.missing[n] for fact in sides[0].facts) for n in nullable}
         masked = choose_rare(missing, sides[0].rows)
-        weighted, alone = None, False
-        if any(fact.weighted for side in sides for fact in side.facts):
-            read = cluster.map(partial(read_labels, open_bucket), valid, contract=contract)
-            weighted, alone = WeightedRows.of(list(cluster.results(read)))
+        weighted = any(fact.weighted for side in sides for fact in side.facts)
         return cls(
             cluster=cluster,
             open_bucket=open_bucket,
@@ -152,7 +130,7 @@ class ClusterData:
             masked=masked,
             masking=Masking.of_names(masked, contract, seed),
             weighted=weighted,
-            search_uploaded=alone,
+            search_uploaded=weighted and sides[1].validates_alone,
         )
 
     def fit(self, params: Params, *, seed: int) -> Fitted:
@@ -163,20 +141,9 @@ class ClusterData:
         self.cluster.wait([*train, *valid])
         booster = self._watch(lambda: self._train(train, valid, params, seed))
         best = booster[: booster.best_iteration + 1]
-        log_loss, objective = float(booster.best_score), self.contract.objective
-        if self.weighted is None:
-            counted = self.cluster.map(count_scores, valid, booster=best)
-            lines = ScoredLines.add_up(self.cluster.results(counted))
-            return Fitted.of_lines(best, log_loss, lines, objective)
-        scored = self.cluster.map(score_part, valid, booster=best)
-        return Fitted.of(
-            best,
-            log_loss,
-            self.weighted.labels,
-            np.concatenate(list(self.cluster.results(scored))),
-            objective=objective,
-            weights=self.weighted.weights,
-        )
+        counted = self.cluster.map(count_part, valid, booster=best, weighted=self.weighted)
+        lines = ScoredLines.add_up(self.cluster.results(counted))
+        return Fitted.of_lines(best, float(booster.best_score), lines, self.contract.objective)
 
     def _train(
         self, train: Sequence[Part], valid: Sequence[Part], params: Params, seed: int
@@ -245,11 +212,10 @@ class ClusterData:
             ]
             return da.concatenate(blocks)
 
-        weighted = self.weighted is not None
         return xgb_dask.DaskQuantileDMatrix(
             self.cluster.client,
             gather(0, np.float32, columns),
             gather(1, np.int8),
-            weight=gather(2, np.float64) if weighted else None,
+            weight=gather(2, np.float64) if self.weighted else None,
             **options,
         )

@@ -98,7 +98,8 @@ class RowWeights:
             return None
         first = np.ones(len(train.labels)) if train.weights is None else train.weights
         second = np.ones(len(valid.labels)) if valid.weights is None else valid.weights
-        enough = validates_alone(valid.labels, valid.uploaded)
+        produced = valid.labels[~valid.uploaded]
+        enough = validates_alone(len(produced), int(np.count_nonzero(produced == 1)))
         if enough:
             second = scale_uploaded(second, valid.uploaded, 0.0)
         return cls(first, second, train.uploaded, enough)
@@ -108,10 +109,8 @@ class RowWeights:
         return scale_uploaded(self.train, self.uploaded, uploaded_weight)
 
 
-def validates_alone(labels: Labels, uploaded: Bools) -> bool:
-    """Whether the validation side has enough production rows, and of either class."""
-    newer = ~uploaded
-    rows, positives = np.count_nonzero(newer), np.count_nonzero(labels[newer] == 1)
+def validates_alone(rows: int, positives: int) -> bool:
+    """Whether so many production rows, so many of them positive, are enough of either class."""
     return bool(
         rows >= VALIDATING_ROWS and VALIDATING_POSITIVES <= positives <= rows - VALIDATING_POSITIVES
     )
@@ -192,24 +191,26 @@ class Fitted:
         weights: Floats | None,
     ) -> "Fitted":
         """Choose the threshold by the booster's probabilities of the validation rows."""
-        truth = labels == 1
-        if weights is None:
-            lines = ScoredLines.of_rows(probabilities, [truth]).condense()
-            return cls.of_lines(booster, log_loss, lines, objective)
-        scores = probabilities.astype(np.float64)
-        threshold = choose_threshold(truth, scores, objective, weights)
-        answers = weigh_answers(truth, scores >= threshold, weights)
-        return cls(booster, threshold, log_loss, _evaluate(objective, answers))
+        lines = count_scores(probabilities, labels, weights)
+        return cls.of_lines(booster, log_loss, lines, objective)
 
     @classmethod
     def of_lines(
         cls, booster: xgb.Booster, log_loss: float, lines: ScoredLines, objective: Objective
     ) -> "Fitted":
         """The same by validation rows as condensed lines, whose flag is the label."""
-        truth, scores, rows = lines.flag(0), lines.scores, lines.rows
-        threshold = choose_threshold(truth, scores, objective, counts=rows)
-        answers = weigh_answers(truth, scores >= threshold, rows)
+        truth, scores, weights = lines.flag(0), lines.scores, lines.weights
+        threshold = choose_threshold(truth, scores, objective, weights, lines.rows)
+        each = lines.rows if weights is None else lines.rows * weights
+        answers = weigh_answers(truth, scores >= threshold, each)
         return cls(booster, threshold, log_loss, _evaluate(objective, answers))
+
+
+def count_scores(
+    probabilities: Probabilities, labels: Labels, weights: Floats | None
+) -> ScoredLines:
+    """Rows by probability, label and weight."""
+    return ScoredLines.of_rows(probabilities, [labels == 1], weights=weights).condense()
 
 
 def _evaluate(objective: Objective, answers: Floats) -> float:

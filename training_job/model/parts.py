@@ -8,22 +8,28 @@ import xgboost as xgb
 
 from adapters.s3 import OpenBucket
 from domain.contract.contract import Contract
-from training_job.dataset.dataset import Bools, Floats, SplitFile
+from training_job.dataset.dataset import Floats, SplitFile
 from training_job.dataset.tables import fetched
 from training_job.model.encoding import Matrix, encode, rows_per_batch
 from training_job.model.masking import Masking
-from training_job.model.model import Labels, Probabilities, predict, scale_uploaded
+from training_job.model.model import Labels, count_scores, predict, scale_uploaded
 from training_job.model.scored_lines import ScoredLines
 
 
 @dataclass(frozen=True, slots=True)
 class PartFacts:
-    """What the step needs to know of a part: its rows, and missing values by nullable feature."""
+    """What the step needs to know of a part.
+
+    `positives`: their weight, as `weight` is that of all rows. `produced`, `produced_positives`:
+    numbers of production rows. `missing`: values by nullable feature.
+    """
 
     rows: int
     positives: float
     weight: float
     weighted: bool
+    produced: int
+    produced_positives: int
     missing: dict[str, int]
 
 
@@ -33,15 +39,6 @@ class Place:
 
     start: int
     rows: int
-
-
-@dataclass(frozen=True, slots=True)
-class PartLabels:
-    """Labels and weights of a part's rows; `weights` are None where every row counts once."""
-
-    labels: Labels
-    weights: Floats | None
-    uploaded: Bools
 
 
 Loaded = tuple[Matrix, Labels, Floats]
@@ -59,15 +56,10 @@ def read_facts(open_bucket: OpenBucket, key: str, contract: Contract) -> PartFac
             positives=float(weights[file.labels == 1].sum()),
             weight=float(weights.sum()),
             weighted=file.weights is not None,
+            produced=int(np.count_nonzero(~file.uploaded)),
+            produced_positives=int(np.count_nonzero(file.labels[~file.uploaded] == 1)),
             missing={name: file.count_missing(name) for name in nullable},
         )
-
-
-def read_labels(open_bucket: OpenBucket, key: str, contract: Contract) -> PartLabels:
-    """Read what else than features a part has."""
-    with fetched(open_bucket(), key) as path:
-        file = SplitFile.open(path, contract=contract)
-        return PartLabels(file.labels, file.weights, file.uploaded)
 
 
 def load(
@@ -95,11 +87,7 @@ def load(
     return matrix, file.labels, scale_uploaded(weights, file.uploaded, uploaded_weight)
 
 
-def score_part(part: Loaded, booster: xgb.Booster) -> Probabilities:
-    """Probabilities of a loaded part's rows."""
-    return predict(booster, part[0])
-
-
-def count_scores(part: Loaded, booster: xgb.Booster) -> ScoredLines:
-    """A loaded part's rows by probability and label."""
-    return ScoredLines.of_rows(predict(booster, part[0]), [part[1] == 1]).condense()
+def count_part(part: Loaded, booster: xgb.Booster, *, weighted: bool) -> ScoredLines:
+    """A loaded part's rows by probability, label and weight."""
+    matrix, labels, weights = part
+    return count_scores(predict(booster, matrix), labels, weights if weighted else None)

@@ -7,6 +7,9 @@ Scores that differ are lines that differ, so figures are exact as long as there 
 `MOST_LINES`. Above that, scores lose as many of their last bits as it takes; the middle of what was
 cut takes their place. How many bits are cut depends on the rows alone: no part needs more of them
 cut than all rows together.
+
+Weights that differ are lines that differ, too. Once bits are cut, weights between the same powers
+of two are one, at their mean. Their sums are whole numbers, so they stay exact.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,6 +26,8 @@ Groups = npt.NDArray[np.int16]
 MOST_LINES = 2**21
 MOST_BITS = 14
 """So many of the 24 bits of a score may be cut: the rest tells it to within a thousandth."""
+WEIGHT_UNIT = 2.0**-24
+"""Of a weight. Weights are 1 on average, so an int64 holds the sum of any number of rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,9 @@ class ScoredLines:
     """`codes`: a score's float32 number, whose order is that of its bits, and `flags` bits below.
 
     `groups`: columns x lines, other respects in which rows differ. `counts`: rows of each line;
-    None where each line is a row, in the rows' order. `bits`: how many are cut.
+    None where each line is a row, in the rows' order. `bits`: how many are cut. `kinds`: a line's
+    weight in units, or the power of two below; `totals`: the sum over its rows. Both are None where
+    each row counts once.
     """
 
     codes: npt.NDArray[np.uint64]
@@ -38,18 +45,26 @@ class ScoredLines:
     groups: Groups
     counts: Counts | None = None
     bits: int = 0
+    kinds: Counts | None = None
+    totals: Counts | None = None
 
     @classmethod
     def of_rows(
-        cls, scores: npt.ArrayLike, flags: Sequence[Bools], groups: Groups | None = None
+        cls,
+        scores: npt.ArrayLike,
+        flags: Sequence[Bools],
+        groups: Groups | None = None,
+        *,
+        weights: Floats | None = None,
     ) -> Self:
-        """Each row as a line. `scores`: from 0 to 1."""
+        """Each row as a line. `scores`: from 0 to 1. `weights`: at least 0."""
         codes = np.asarray(scores, np.float32).view(np.uint32).astype(np.uint64)
         for flag in flags:
             codes = (codes << np.uint64(1)) | flag
         if groups is None:
             groups = np.empty((0, len(codes)), np.int16)
-        return cls(codes, len(flags), groups)
+        units = None if weights is None else np.rint(weights / WEIGHT_UNIT).astype(np.int64)
+        return cls(codes, len(flags), groups, kinds=units, totals=units)
 
     @classmethod
     def append(cls, parts: Sequence[Self]) -> Self:
@@ -61,6 +76,8 @@ class ScoredLines:
             groups=np.concatenate([part.groups for part in parts], axis=1),
             counts=None if single else np.concatenate([part.rows for part in parts]),
             bits=max(part.bits for part in parts),
+            kinds=_append([part.kinds for part in parts]),
+            totals=_append([part.totals for part in parts]),
         )
 
     @classmethod
@@ -86,6 +103,11 @@ class ScoredLines:
         return np.ones(len(self.codes), np.int64) if self.counts is None else self.counts
 
     @property
+    def weights(self) -> Floats | None:
+        """How much each row of a line counts on average; None where each counts once."""
+        return None if self.totals is None else self.totals * WEIGHT_UNIT / self.rows
+
+    @property
     def scores(self) -> Floats:
         """The score of each line."""
         numbers = (self.codes >> np.uint64(self.flags)).astype(np.uint32)
@@ -96,14 +118,28 @@ class ScoredLines:
         return np.asarray((self.codes >> np.uint64(self.flags - 1 - place)) & np.uint64(1) == 1)
 
     def _join(self) -> Self:
-        codes = self._cut()
-        order = np.lexsort((*self.groups, codes))
-        codes, groups, rows = codes[order], self.groups[:, order], self.rows[order]
+        codes, kinds = self._cut(), self._cut_kinds()
+        keys = (*self.groups, codes) if kinds is None else (*self.groups, kinds, codes)
+        order = np.lexsort(keys)
         first = np.ones(len(codes), bool)
-        first[1:] = (codes[1:] != codes[:-1]) | (groups[:, 1:] != groups[:, :-1]).any(axis=0)
+        first[1:] = False
+        for key in keys:
+            ordered = key[order]
+            first[1:] |= ordered[1:] != ordered[:-1]
         starts = np.flatnonzero(first)
-        counts = np.add.reduceat(rows, starts) if len(starts) else rows
-        return replace(self, codes=codes[starts], groups=groups[:, starts], counts=counts)
+        chosen = order[starts]
+
+        def add(values: Counts) -> Counts:
+            return np.add.reduceat(values[order], starts) if len(starts) else values
+
+        return replace(
+            self,
+            codes=codes[chosen],
+            groups=self.groups[:, chosen],
+            counts=add(self.rows),
+            kinds=None if kinds is None else kinds[chosen],
+            totals=None if self.totals is None else add(self.totals),
+        )
 
     def _cut(self) -> npt.NDArray[np.uint64]:
         if not self.bits:
@@ -111,3 +147,15 @@ class ScoredLines:
         lost = np.uint64(((1 << self.bits) - 1) << self.flags)
         middle = np.uint64(1 << (self.bits - 1 + self.flags))
         return (self.codes & ~lost) | middle
+
+    def _cut_kinds(self) -> Counts | None:
+        if not self.bits or self.kinds is None:
+            return self.kinds
+        _, exponents = np.frexp(self.kinds.astype(np.float64))
+        return np.where(self.kinds > 0, np.int64(1) << np.maximum(exponents - 1, 0), 0)
+
+
+def _append(parts: Sequence[Counts | None]) -> Counts | None:
+    """One after the other; None where the first is."""
+    there = [part for part in parts if part is not None]
+    return np.concatenate(there) if there else None

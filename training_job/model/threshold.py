@@ -16,8 +16,8 @@ by as much as a count of right answers among so many rows would have to be for a
 don't count: the lowest threshold at which they seem to be enough is the one at which chance helped
 most.
 
-With weights each row counts so many times; the confidence then is that of as many rows of equal
-weight as are equally informative. With counts each line stands for so many rows.
+With counts each line stands for so many rows. With weights each of these counts so many times; the
+confidence then is that of as many rows of equal weight as are equally informative.
 """
 
 import numpy as np
@@ -41,23 +41,21 @@ def choose_threshold(
 ) -> float:
     """The best threshold by validation rows, of which one at least must be positive.
 
-    They have `weights`, or come as lines with `counts` (`tabular.classification`), or neither.
+    `weights`: how much each row counts. `counts`: see `tabular.classification`.
 
     It lies midway between two neighbouring probabilities.
     """
+    rows = np.ones(len(labels)) if counts is None else counts.astype(np.float64)
     if weights is not None:
-        counted = weights > 0
-        labels, probabilities = labels[counted], probabilities[counted]
-        weights = weights[counted]
+        there = weights > 0
+        labels, probabilities = labels[there], probabilities[there]
+        rows, weights = rows[there], weights[there]
     order = np.argsort(-probabilities, kind="stable")
     ordered = probabilities[order]
     # No threshold separates equal probabilities.
     cuts = np.flatnonzero(np.r_[ordered[:-1] != ordered[1:], True])
-    if weights is not None:
-        each, squares = weights[order], weights[order] ** 2
-    else:
-        each = np.ones(len(ordered)) if counts is None else counts[order].astype(np.float64)
-        squares = each  # each of a line's rows has the weight 1
+    weight = np.ones(len(ordered)) if weights is None else weights[order]
+    each, squares = rows[order] * weight, rows[order] * weight**2
     if objective.minimum_precision is not None:
         surely = _bound_precision(each, squares, ordered)[cuts]
         enough = np.flatnonzero(surely >= objective.minimum_precision)

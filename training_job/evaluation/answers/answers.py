@@ -2,9 +2,6 @@
 
 Equal rows are one line (`training_job.model.scored_lines`), so the parts of a side add up, and no
 figure depends on how the rows were parted.
-
-Rows with weights stay single and in their order, because those that represent the others are drawn
-one by one (`training_job.evaluation.evaluation.represent`).
 """
 
 from collections.abc import Iterable
@@ -24,14 +21,10 @@ from training_job.model.scored_lines import MOST_LINES, Groups, ScoredLines
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Lines with the flags label, challenger's answer and champion's answer, by segment group.
-
-    `weights`: of each row; None where each counts once.
-    """
+    """Lines with the flags label, challenger's answer and champion's answer, by segment group."""
 
     lines: ScoredLines
     threshold: float
-    weights: Floats | None = None
 
     @classmethod
     def of(
@@ -47,21 +40,17 @@ class Answers:
         given = np.zeros(len(scores), bool) if champion is None else champion
         called = np.asarray(scores.astype(np.float64) >= threshold)
         flags = (rows.labels == 1, called, given)
-        lines = ScoredLines.of_rows(scores, flags, _assign(rows, contract))
-        return cls(lines if rows.weights is not None else lines.condense(), threshold, rows.weights)
+        groups = _assign(rows, contract)
+        lines = ScoredLines.of_rows(scores, flags, groups, weights=rows.weights)
+        return cls(lines.condense(), threshold)
 
     @classmethod
     def add_up(cls, parts: Iterable[Self], most_lines: int = MOST_LINES) -> Self:
         """All rows of the parts, which share a threshold, and either all have weights or none."""
         others = iter(parts)
         first = next(others)
-        if first.weights is None:
-            lines = (part.lines for part in chain([first], others))
-            return cls(ScoredLines.add_up(lines, most_lines), first.threshold)
-        all_parts = [first, *others]
-        weights = [part.weights for part in all_parts if part.weights is not None]
-        lines_of_rows = ScoredLines.append([part.lines for part in all_parts])
-        return cls(lines_of_rows, first.threshold, np.concatenate(weights))
+        lines = (part.lines for part in chain([first], others))
+        return cls(ScoredLines.add_up(lines, most_lines), first.threshold)
 
     @property
     def rows(self) -> int:
@@ -69,9 +58,14 @@ class Answers:
         return int(self.lines.rows.sum())
 
     @property
-    def counts(self) -> Counts | None:
-        """How many rows each line stands for; None where each is one."""
-        return self.lines.counts
+    def counts(self) -> Counts:
+        """How many rows each line stands for."""
+        return self.lines.rows
+
+    @property
+    def weights(self) -> Floats | None:
+        """How much each row of each line counts; None where each counts once."""
+        return self.lines.weights
 
     @property
     def labels(self) -> Bools:

@@ -1,10 +1,14 @@
 """Weighted rows give the figures of a table in which each row is there as often as it counts."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from domain.contract.objective import Cost, Objective
+from tabular.coverage import effective_rows, thin_lines
 from training_job.evaluation.evaluation import measure, measure_segments
+from training_job.model.threshold import choose_threshold
 
 RANDOM = np.random.default_rng(4)
 ROWS = 4_000
@@ -41,3 +45,33 @@ def test_weights_of_one_change_nothing() -> None:
     plain = measure(LABELS, SCORES, 0.3, objective=OBJECTIVE, seed=1)
     ones = measure(LABELS, SCORES, 0.3, objective=OBJECTIVE, seed=1, weights=np.ones(ROWS))
     assert plain == ones
+
+
+def test_lines_with_counts_give_the_figures_of_their_weighted_rows() -> None:
+    counts = RANDOM.integers(1, 6, ROWS)
+    each = np.repeat(np.arange(ROWS), counts)
+    weights = WEIGHTS / WEIGHTS.mean()
+    options: Any = {"objective": OBJECTIVE, "seed": 1}
+    found = measure(LABELS, SCORES, 0.3, weights=weights, counts=counts, **options)
+    rows = measure(LABELS[each], SCORES[each], 0.3, weights=weights[each], **options)
+    exact = ("f1", "precision", "recall", "saved_cost")
+    assert {n: rows[n] for n in exact} == {n: pytest.approx(found[n], abs=1e-12) for n in exact}
+    for name in ("roc_auc", "pr_auc", "brier", "log_loss"):
+        assert pytest.approx(rows[name].value, abs=0.02) == found[name].value
+
+
+def test_the_threshold_of_lines_is_that_of_their_weighted_rows() -> None:
+    counts = RANDOM.integers(1, 6, ROWS)
+    each = np.repeat(np.arange(ROWS), counts)
+    weights = WEIGHTS.astype(float)
+    for objective in (OBJECTIVE, Objective(minimum_recall=0.8), Objective(minimum_precision=0.5)):
+        rows = choose_threshold(LABELS[each], SCORES[each], objective, weights[each])
+        assert rows == choose_threshold(LABELS, SCORES, objective, weights, counts)
+
+
+def test_lines_are_thinned_to_what_each_row_counts_for() -> None:
+    counts = np.array([40_000, 10_000, 20_000])
+    kept = thin_lines(np.array([1.0, 2.0, 0.5]), counts, np.random.default_rng(1))
+    assert [20_000, 10_000, 5_000] == pytest.approx(kept.tolist(), rel=0.05)
+    assert 1.6 == effective_rows(np.array([1.0, 3.0]))
+    assert 3.2 == effective_rows(np.array([1.0, 3.0]), np.array([2, 2]))

@@ -13,6 +13,7 @@ from domain.contract.feature import Value
 from domain.model.bundle import Bundle
 from domain.model.card import ModelCard
 from ops.errors import OpsError
+from ops.first_model import require_champion
 from ops.target import Target
 from tabular.models import Models, NoReference
 
@@ -135,7 +136,4 @@ def explain(
 
 
 def _find_version(target: Target) -> str:
-    champion = target.champion()
-    if champion is None:
-        raise OpsError("There is no champion yet.", "python -m ops train")
-    return champion.version
+    return require_champion(target).version

@@ -25,6 +25,10 @@ LISTED = 100
 """The most executions that are looked through for the last one of a kind."""
 
 
+class ExecutionContinues(KeyboardInterrupt):
+    """The user interrupted the wait for an execution, which goes on by itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """A succeeded execution and the results of its steps."""
@@ -66,6 +70,18 @@ def start(target: Target, document: Mapping[str, Any], *, name: str | None = Non
     repeats a call whose answer was lost.
     """
     from adapters import executions
+
+    require_valid(document)
+    machine = target.deployment.state_machine_arn
+    begin = name or kind_of(document)
+    name = f"{begin}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+    signed = {**document, "caller": prove_caller(target, name).to_dict()}
+    executions.start(target.client("stepfunctions"), machine, name=name, document=signed)
+    return machine.replace(":stateMachine:", ":execution:") + f":{name}"
+
+
+def require_valid(document: Mapping[str, Any]) -> None:
+    """Raise OpsError for an input that no execution takes."""
     from training_job.errors import BadInput
     from training_job.inputs import ExecutionInput
 
@@ -73,12 +89,6 @@ def start(target: Target, document: Mapping[str, Any], *, name: str | None = Non
         ExecutionInput.parse(document)
     except BadInput as error:
         raise OpsError(str(error), "Correct it and run the command again.") from None
-    machine = target.deployment.state_machine_arn
-    begin = name or kind_of(document)
-    name = f"{begin}-{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
-    signed = {**document, "caller": prove_caller(target, name).to_dict()}
-    executions.start(target.client("stepfunctions"), machine, name=name, document=signed)
-    return machine.replace(":stateMachine:", ":execution:") + f":{name}"
 
 
 def prove_caller(target: Target, name: str) -> Caller:
@@ -100,14 +110,13 @@ def follow(
 
     Raises OpsError with the named error of one that failed, and at once when the machine's task
     agent is dead, which would have to do the work. `next_step` replaces the error's own advice.
+    Raises ExecutionContinues when the user interrupts the wait.
     """
     client = target.client("stepfunctions", timeout_seconds=30)
-    began = time.monotonic()
-    while (found := client.describe_execution(executionArn=execution))["status"] == "RUNNING":
-        if time.monotonic() - began > AGENT_GRACE_SECONDS:
-            _require_agent(target)
-        on_poll(client)
-        time.sleep(POLL_SECONDS)
+    try:
+        found = _await_end(target, client, execution, on_poll)
+    except KeyboardInterrupt:
+        raise ExecutionContinues from None
     if found["status"] != "SUCCEEDED":
         error, cause = _failure(client, execution, found)
         advice, sentence = split_cause(error, cause)
@@ -117,6 +126,21 @@ def follow(
             next_step or f"{advice} Logs: {_logs(target)}",
         )
     return Result(execution, json.loads(found["output"]))
+
+
+def _await_end(
+    target: Target, client: Any, execution: str, on_poll: Callable[[Any], None]
+) -> Mapping[str, Any]:
+    """The description of the execution that has ended."""
+    began = time.monotonic()
+    while True:
+        found: Mapping[str, Any] = client.describe_execution(executionArn=execution)
+        if found["status"] != "RUNNING":
+            return found
+        if time.monotonic() - began > AGENT_GRACE_SECONDS:
+            _require_agent(target)
+        on_poll(client)
+        time.sleep(POLL_SECONDS)
 
 
 def newest(target: Target) -> Iterator[Listed]:

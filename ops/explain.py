@@ -18,10 +18,15 @@ from botocore.exceptions import (
 
 from domain.errors import DomainError
 from ops.errors import OpsError
+from ops.executions import ExecutionContinues
 
 REFUSED = 1
 DEFECT = 70
 INTERRUPTED = 130
+
+
+STOPPABLE = ("train", "demo", "smoke", "score", "compact")
+"""Commands whose executions `stop` ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +38,6 @@ class Explanation:
     next_step: str
 
 
-CONTINUES = "Interrupted. The execution itself continues."
-
-
 def explain(error: BaseException, *, command: str, stage: str | None, folder: Path) -> Explanation:
     """Explain an error; one that nobody expected leaves its trace in a file of `folder`."""
     match error:
@@ -44,7 +46,8 @@ def explain(error: BaseException, *, command: str, stage: str | None, folder: Pa
         case DomainError():
             return Explanation(REFUSED, str(error), "python -m ops status")
         case KeyboardInterrupt():
-            return Explanation(INTERRUPTED, *_explain_interrupt(command))
+            waited = isinstance(error, ExecutionContinues)
+            return Explanation(INTERRUPTED, *_explain_interrupt(command, stage, waited=waited))
         case BotoCoreError() | ClientError():
             return Explanation(REFUSED, *_explain_aws(error, stage))
         case OSError():
@@ -53,15 +56,20 @@ def explain(error: BaseException, *, command: str, stage: str | None, folder: Pa
             return Explanation(DEFECT, *_record_defect(error, folder))
 
 
-def _explain_interrupt(command: str) -> tuple[str, str]:
-    if command in ("train", "score", "compact"):
-        return CONTINUES, "python -m ops status shows it, python -m ops stop ends it."
-    if command == "erase":  # it is better left to end
-        return CONTINUES, "python -m ops status shows it."
-    return (
-        "Interrupted.",
-        f"python -m ops {command} runs it again, python -m ops down stops everything.",
-    )
+def _explain_interrupt(command: str, stage: str | None, *, waited: bool) -> tuple[str, str]:
+    """`waited`: for an execution that runs."""
+    if not waited:
+        down = ", python -m ops down stops everything" if stage is None else ""
+        return "Interrupted.", f"python -m ops {command} runs it again{down}."
+    if command == "erase":  # what it has begun has to be completed, so `stop` leaves it alone
+        return (
+            "Interrupted. The erasure itself continues, and can't be stopped.",
+            "python -m ops status says when it has ended. The same command then erases what may be"
+            " left, and names its certificate.",
+        )
+    shows = "python -m ops status shows it"
+    stops = ", python -m ops stop ends it" if command in STOPPABLE else ""
+    return "Interrupted. The execution itself continues.", f"{shows}{stops}."
 
 
 def _explain_aws(error: BotoCoreError | ClientError, stage: str | None) -> tuple[str, str]:

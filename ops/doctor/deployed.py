@@ -16,6 +16,7 @@ from domain.model.consistency import Consistency
 from ops.api import Api, describe_problem
 from ops.doctor.finding import Check, Finding, note, ok, problem
 from ops.errors import OpsError
+from ops.first_model import propose_first_model
 from ops.laptop import ROOT
 from ops.target import Target
 
@@ -80,7 +81,7 @@ def check_champion(target: Target) -> Iterator[Finding]:
     """Whether a model serves, can be loaded, and is the one that the API answers with."""
     champion = target.champion()
     if champion is None:
-        yield note("No model serves yet.", "python -m ops upload FILE, then python -m ops train")
+        yield note("No model serves yet.", propose_first_model(target))
         return
     try:
         target.models.load_bundle(champion.model)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +17,7 @@ from ops import executions
 from ops.commands.data.upload import plan
 from ops.console import Answer, Progress, facts, write_line
 from ops.errors import OpsError
+from ops.first_model import require_champion
 from ops.target import Target
 from training_job.scoring.score_request import ScoreRequest
 
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from adapters.s3 import Bucket, Listed
+
+
+UNNAMED = f"{keys.SCORING}out/unnamed/"
+"""Stands for the folder of the scores until the input's content, which names it, is known."""
+NO_MODEL = "No model serves yet, so nothing can be scored."
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +70,22 @@ def run(
     kept = tuple(keep or ())
     if not input.strip():
         raise OpsError("The input has no name.", "Name a file or folder after --input.")
-    bucket = target.bucket("data")
-    source = _source(bucket, input)
-    inputs = _list_tables(bucket, source)
+    wanted = model_version or require_champion(target, NO_MODEL).version
+    source, uploads = _plan_uploads(input)
     if output and output.startswith(keys.SCORING):
+        # A scoring that goes on in that folder keeps the model that it began with.
         folder, version, place = None, model_version, f"{output.rstrip('/')}/"
     else:
-        folder = _make_folder(output) if output else None
-        version = model_version or _champion_version(target)
-        place = keys.scoring_output(_digest(inputs, kept), version, log=log)
+        folder, version, place = _make_folder(output) if output else None, wanted, UNNAMED
     request = ScoreRequest(input=source, output=place, version=version, log=log, keep=kept)
+    executions.require_valid({"score": encode(request)})
+    _require_model(target, model_version)
+    bucket = target.bucket("data")
+    _upload(bucket, uploads)
+    inputs = _list_tables(bucket, source)
+    if place == UNNAMED:
+        place = keys.scoring_output(_digest(inputs, kept), wanted, log=log)
+        request = replace(request, output=place)
     scored = score(target, request, size=sum(entry.size for entry in inputs))
     if folder is not None:
         for entry in bucket.list(place):
@@ -122,11 +134,11 @@ def _make_folder(name: str) -> Path:
     return folder
 
 
-def _source(bucket: "Bucket", given: str) -> str:
-    """The key or folder to score; local files are uploaded first, unless they are there."""
+def _plan_uploads(given: str) -> tuple[str, list[tuple[Path, str]]]:
+    """``(key or folder to score, local files with the keys that they get)``."""
     path = Path(given)
     if not path.exists():
-        return keys.place(given)
+        return keys.place(given), []
     chosen, ignored = plan([path], "")
     for skipped in ignored:
         write_line(f"Ignored: {skipped}.")
@@ -140,11 +152,15 @@ def _source(bucket: "Bucket", given: str) -> str:
         ((key, digest),) = content
         places = [keys.scoring_upload(digest, key)]
         source = places[0]
-    for one, place in zip(chosen, places, strict=True):
+    return source, [(one.path, place) for one, place in zip(chosen, places, strict=True)]
+
+
+def _upload(bucket: "Bucket", uploads: Sequence[tuple[Path, str]]) -> None:
+    """Upload local files, unless they are there."""
+    for path, place in uploads:
         if not bucket.exists(place):
-            bucket.upload(one.path, place)
-            write_line(f"Uploaded {one.path} as {place}.")
-    return source
+            bucket.upload(path, place)
+            write_line(f"Uploaded {path} as {place}.")
 
 
 def _list_tables(bucket: "Bucket", source: str) -> "list[Listed]":
@@ -166,11 +182,9 @@ def _digest(inputs: "list[Listed]", keep: Sequence[str] = ()) -> str:
     return hashlib.sha256(json.dumps([*listed, *keep]).encode()).hexdigest()
 
 
-def _champion_version(target: Target) -> str:
-    champion = target.champion()
-    if champion is None:
-        raise OpsError("No model serves yet, so nothing can be scored.", "python -m ops train")
-    return champion.version
+def _require_model(target: Target, version: str | None) -> None:
+    if version is not None and not target.models.bucket.exists(keys.bundle(version)):
+        raise OpsError(f"There is no version {version}.", "python -m ops ledger")
 
 
 def _show_progress(progress: Progress, data: "Bucket", output: str) -> None:

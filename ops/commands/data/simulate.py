@@ -19,6 +19,7 @@ from domain.errors import BadBundle
 from ops.api import Api, describe_problem
 from ops.console import Answer, Progress
 from ops.errors import OpsError
+from ops.first_model import require_champion
 from ops.samples import scenarios
 from ops.samples.outcomes import LabelPlan, Selection
 from ops.samples.scenarios import Disturbance, Row, Scenario
@@ -269,9 +270,7 @@ def _load_test_rows(target: Target) -> "tuple[Contract, pa.Table, Outcomes]":
     from adapters.aws import error_code
     from training_job.dataset.dataset import Split
 
-    champion = target.champion()
-    if champion is None:
-        raise OpsError("There is no champion yet, so nothing answers.", "python -m ops train")
+    champion = require_champion(target, "There is no champion yet, so nothing answers.")
     try:
         contract = target.models.load_bundle(champion.model).contract
     except BadBundle as error:

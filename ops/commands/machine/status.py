@@ -18,6 +18,7 @@ from ops import executions, proposals
 from ops.commands.machine.up import list_links
 from ops.console import Answer, facts
 from ops.errors import OpsError
+from ops.first_model import find_reasons, propose_first_model
 from ops.laptop import Laptop
 from ops.target import REPAIR, Target
 
@@ -72,6 +73,9 @@ def run(
         "incidents": [encode(incident) for incident in incidents],
     }
     shown += [*links, *last, *consistency, ("champion", serving)]
+    refusals = [] if champion else find_reasons(target)
+    data["refusals"] = [reason for _, reason in refusals]
+    shown += [("refused", f"{version}: {reason}") for version, reason in refusals]
     shown += described
     shown += [*describe_last_decision(target), *describe_probation(target, champion)]
     shown += [("proposal", proposals.describe(proposal)) for proposal in proposed]
@@ -86,7 +90,8 @@ def run(
     elif proposed:
         next_step = f"python -m ops approve {proposed[0].version}"
     elif champion is None:
-        next_step = _propose_first_model(target)
+        running = dict(last)["last training"].startswith(RUNNING)
+        next_step = WAIT if running else propose_first_model(target)
     elif any(incident.acknowledged_by is None for incident in incidents):
         next_step = ACKNOWLEDGE
     else:
@@ -95,17 +100,7 @@ def run(
     return _answer(data, shown, next_step, status=int(failed))
 
 
-def _propose_first_model(target: Target) -> str:
-    """Data and a training; or, where a training's model was refused, what it takes to serve."""
-    refused = target.models.list_cards()
-    if not refused:
-        return "python -m ops upload FILE, then python -m ops train"
-    return (
-        f"python -m ops promote {refused[0]} --reason TEXT lets the newest model serve, if the gate"
-        " refused it. Or change what its reasons name, then train again."
-    )
-
-
+WAIT = "python -m ops status, when the training has ended."
 SIMULATE = "python -m ops simulate"
 ACKNOWLEDGE = "python -m ops acknowledge"
 
@@ -200,6 +195,7 @@ def describe_last_answer(target: Target) -> Facts:
 
 
 STOPPED = "stopped"
+RUNNING = "RUNNING"
 LOST = "pointer lost"
 
 

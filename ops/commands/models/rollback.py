@@ -11,6 +11,7 @@ from ops import executions
 from ops.commands.models.train import describe_verdict
 from ops.console import Answer
 from ops.errors import OpsError
+from ops.first_model import require_champion
 from ops.target import Target
 
 
@@ -29,9 +30,7 @@ def run(
     """
     if to is not None and version is not None and to != version:
         raise OpsError("Two versions are named.", "Name the version to serve once.")
-    champion = target.champion()
-    if champion is None:
-        raise OpsError("There is no champion yet.", "python -m ops train")
+    champion = require_champion(target)
     wanted = choose_version(target, champion, to or version)
     document = {"promote_version": wanted, "replaces_seq": champion.seq}
     execution = executions.start(target, document)

@@ -14,6 +14,7 @@ from domain.errors import BadBundle
 from domain.keys import DrawId, RunId
 from ops.console import Answer, Progress, table, write_line
 from ops.errors import OpsError
+from ops.first_model import require_champion
 from ops.target import Target
 
 if TYPE_CHECKING:  # they take their time to import, and --help does without them
@@ -95,9 +96,7 @@ def load_frame(target: Target, window: Window) -> "tuple[str, Frame]":
     from tabular.log_objects import LogObjects
     from tabular.models import Models, NoReference
 
-    champion = target.champion()
-    if champion is None:
-        raise OpsError("There is no champion yet.", "python -m ops train")
+    champion = require_champion(target)
     models = Models(target.bucket("models"))
     try:
         bundle, reference = models.bundle(champion.version), models.reference(champion.version)

@@ -1,6 +1,7 @@
 """Executions: started once whatever happens to the answer, followed, listed by kind, stopped."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,13 +17,16 @@ from domain.drift.acknowledgement import Acknowledgement
 from domain.drift.alert_state import AlertState
 from domain.drift.drift import Outcome
 from domain.drift.incident import Incident
+from domain.model.card import CardVerdict
 from domain.model.champion import Champion, ModelRef
 from domain.model.consistency import Consistency
 from ops import executions
 from ops.commands.machine import status
-from ops.commands.models import stop
+from ops.commands.models import rollback, stop
 from ops.errors import OpsError
+from ops.explain import explain
 from ops.laptop import Laptop
+from tests.cards import make_card
 from tests.unit.fakes import client_error, make_sts
 from training_job.inputs import ExecutionInput
 
@@ -122,6 +126,45 @@ def test_a_dead_task_agent_ends_the_wait(monkeypatch: pytest.MonkeyPatch, tmp_pa
     with pytest.raises(OpsError, match="task agent doesn't run, so nothing works") as raised:
         executions.follow(target, arn, on_poll=lambda _: None)
     assert raised.value.next_step.startswith("python -m ops up ")
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence", "advice"),
+    [
+        ("train", "The execution itself continues.", "python -m ops stop ends it"),
+        ("demo", "The execution itself continues.", "python -m ops stop ends it"),
+        ("score", "The execution itself continues.", "python -m ops stop ends it"),
+        ("compact", "The execution itself continues.", "python -m ops stop ends it"),
+        ("rollback", "The execution itself continues.", "python -m ops status shows it."),
+        ("erase", "The erasure itself continues, and can't be stopped.", "The same command then"),
+    ],
+)
+def test_an_interrupted_wait_says_what_goes_on_and_what_ends_it(
+    tmp_path: Path, command: str, sentence: str, advice: str
+) -> None:
+    def interrupt(_: Any) -> None:
+        raise KeyboardInterrupt
+
+    states = States()
+    states.add("a", {}, "RUNNING")
+    (arn,) = states.inputs
+    with pytest.raises(KeyboardInterrupt) as raised:
+        executions.follow(_target(states), arn, on_poll=interrupt)
+    found = explain(raised.value, command=command, stage=None, folder=tmp_path)
+    assert (130, f"Interrupted. {sentence}") == (found.status, found.problem)
+    assert "python -m ops status" in found.next_step
+    assert advice in found.next_step
+    assert ("ops stop" in found.next_step) == ("stop ends" in advice)
+
+
+@pytest.mark.parametrize("stage", [None, "dev"])
+def test_an_interrupt_before_the_execution_starts_promises_no_execution(
+    tmp_path: Path, stage: str | None
+) -> None:
+    found = explain(KeyboardInterrupt(), command="score", stage=stage, folder=tmp_path)
+    assert (130, "Interrupted.") == (found.status, found.problem)
+    assert "python -m ops score runs it again" in found.next_step
+    assert ("python -m ops down" in found.next_step) == (stage is None)
 
 
 def test_the_last_training_is_no_scoring_no_rollback_and_no_check() -> None:
@@ -226,12 +269,51 @@ def test_a_first_model_that_the_gate_refused_may_be_let_serve(
         moto_bucket.put(keys.card(version), b"{}")
     proposed = status.run(target).next_step
     assert proposed.startswith("python -m ops promote 10-0a1b2c3d --reason TEXT lets")
+    with pytest.raises(OpsError) as raised:
+        rollback.run(target)
+    assert proposed == raised.value.next_step
 
 
-def _deployed(bucket: Bucket, champion: Champion | None, monkeypatch: pytest.MonkeyPatch) -> Any:
+def test_without_a_champion_status_gives_the_reasons_of_the_newest_refusal(
+    moto_bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = _deployed(moto_bucket, None, monkeypatch)
+    reasons = ("F1 0.42 is below 0.5.", "The recall is low.")
+    verdict = CardVerdict(promote=False, rule="first", reasons=reasons, champion_version=None)
+    for version, given in (("1-0a1b2c3d", ("Older.",)), ("2-0a1b2c3d", reasons)):
+        card = make_card(version, verdict=replace(verdict, reasons=given))
+        moto_bucket.put(keys.card(version), card.to_json())
+    found = status.run(target)
+    assert [*reasons] == found.data["refusals"]
+    assert "2-0a1b2c3d: F1 0.42 is below 0.5." in str(found.shown[0])
+    assert "Older." not in str(found.shown[0])
+    assert "promote 2-0a1b2c3d --reason TEXT lets the newest model serve although" in (
+        found.next_step
+    )
+    moto_bucket.put(keys.card("2-0a1b2c3d"), make_card("2-0a1b2c3d").to_json())
+    passed = status.run(target)
+    assert [] == passed.data["refusals"]
+    assert "or python -m ops train makes another" in passed.next_step
+
+
+def test_while_the_first_training_runs_nothing_else_is_proposed(
+    moto_bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = States()
+    states.add("a", {"trials": 3}, "RUNNING")
+    target = _deployed(moto_bucket, None, monkeypatch, states)
+    assert "python -m ops status, when the training has ended." == status.run(target).next_step
+
+
+def _deployed(
+    bucket: Bucket,
+    champion: Champion | None,
+    monkeypatch: pytest.MonkeyPatch,
+    states: States | None = None,
+) -> Any:
     monkeypatch.setattr(status, "list_links", lambda _: [])
     return _target(
-        States(),
+        states or States(),
         name="circle",
         stage="dev",
         count_dead_letters=lambda: 0,

@@ -31,8 +31,12 @@ class FakeTarget:
     def bucket(self, _: str) -> Bucket:
         return self.only
 
+    @property
+    def models(self) -> ModelStore:
+        return ModelStore(self.only)
+
     def champion(self) -> Champion | None:
-        return ModelStore(self.only).read_champion()
+        return self.models.read_champion()
 
 
 @pytest.fixture

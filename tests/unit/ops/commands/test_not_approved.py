@@ -70,6 +70,7 @@ def test_a_first_model_that_waits_is_what_the_status_asks_to_answer(
         laptop=None,
         count_dead_letters=lambda: 0,
         bucket=target.bucket,
+        models=target.models,
         read_deployment=object,
         champion=lambda: None,
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from adapters.model_store import ModelStore
 from adapters.s3 import Bucket
 from domain import keys
 from domain.model.champion import Champion, ModelRef
@@ -37,6 +38,7 @@ class FakeTarget:
 
     def __init__(self, bucket: Bucket) -> None:
         self.data, self.answers = bucket, [self.ended()]
+        self.models = ModelStore(bucket)
         self.model: ModelRef | None = MODELS[0]
 
     def ended(self, status: str = "SUCCEEDED") -> dict[str, Any]:
@@ -172,6 +174,34 @@ def test_without_input_or_model_nothing_is_started(
     with pytest.raises(OpsError, match="No model serves yet"):
         run(target, "raw/a.csv")
     assert [] == asked
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ({}, "No model serves yet, so nothing can be scored"),
+        ({"output": "scoring/out/july/"}, "No model serves yet, so nothing can be scored"),
+        ({"model_version": "9-0a1b2c3d"}, "There is no version 9-0a1b2c3d"),
+        ({"model_version": "nine"}, r"score\.version must be a version such as 7-0a1b2c3d"),
+        ({"model_version": "1-11111111", "keep": ["age", "age"]}, "must name each column once"),
+        ({"model_version": "1-11111111", "output": "a.csv"}, "can't be made a folder"),
+    ],
+)
+def test_what_is_refused_uploads_nothing(
+    target: FakeTarget,
+    asked: list[dict[str, Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    wrong: tuple[dict[str, Any], str],
+) -> None:
+    options, problem = wrong
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.csv").write_text("age\n40\n")
+    target.model = None
+    with pytest.raises(OpsError, match=problem):
+        run(target, "a.csv", **options)
+    assert [] == asked
+    assert [] == list(target.data.list(""))
 
 
 @pytest.mark.parametrize(

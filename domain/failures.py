@@ -1,12 +1,14 @@
 """Why a training failed, in two lines: what to do, then the cause."""
 
+OPERATOR = "{operator}"
+"""Stands in `ADVICE` for how the operator's command line is called."""
 ADVICE = {
     "BadInput": "Correct the execution's input and start it again.",
     "BadData": "Correct the files that are named here, upload them, and train again.",
     "TrainingInProgress": "Wait until the running training ends, or stop it, then start again.",
     "LogInUse": "Wait until the execution that is named here ends, then start again.",
     "NothingToPromote": "Choose another version from the ledger.",
-    "PointerLost": "Restore the champion pointer from the ledger: python -m ops repair pointer",
+    "PointerLost": "Restore the champion pointer from the ledger: {operator} repair pointer",
     "NothingToScoreWith": "Choose another version from the ledger.",
     "ExportDisagrees": "Install the pinned version of XGBoost. Nothing was registered.",
     "RegistryUnavailable": "Check that the MLflow server is up, then train again.",
@@ -32,9 +34,22 @@ def explain_failure(error: str, sentence: str) -> str:
     return f"{ADVICE.get(error, OTHERWISE)}\n{sentence}"
 
 
-def split_cause(error: str, cause: str) -> tuple[str, str]:
+def name_operator(text: str, operator: str) -> str:
+    """The text with the operator's command line, as it is called for the deployment."""
+    return text.replace(OPERATOR, operator)
+
+
+def split_cause(error: str, cause: str, *, operator: str) -> tuple[str, str]:
     """Split a cause into ``(what to do, why)``, whether or not `explain_failure` made it."""
     first, _, rest = cause.partition("\n")
-    if rest and first in {*ADVICE.values(), OTHERWISE, UNEXPECTED}:
+    if rest and any(
+        _matches(first, advice) for advice in (*ADVICE.values(), OTHERWISE, UNEXPECTED)
+    ):
         return first, rest
-    return ADVICE.get(error, UNEXPECTED), cause
+    return name_operator(ADVICE.get(error, UNEXPECTED), operator), cause
+
+
+def _matches(line: str, advice: str) -> bool:
+    """Whether the line is the advice, whatever the command line was called."""
+    before, named, after = advice.partition(OPERATOR)
+    return line.startswith(before) and line.endswith(after) if named else line == advice

@@ -10,7 +10,7 @@ class Settings(Environment):
     """Where logs and models are, and whom to notify.
 
     `api_url` is the base of the links in mails, whose subjects say `stage`, such as ``churn-dev``.
-    Commands in mails begin with `operator_command`, such as ``python -m ops --stage dev``.
+    Commands in mails begin with `operator_command`, such as ``ops --stage dev``.
     `mail_from` and `mail_to` are addresses, and `configuration_set` is SES's. A version with fewer
     than `minimum_rows` predictions in a window gets no verdict. Statistics and reports use at most
     `sample_rows` predictions. A window with more than `athena_rows` is read by queries of the

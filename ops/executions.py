@@ -15,6 +15,7 @@ from domain.training.execution_kinds import KINDS, kind_of
 from domain.training.steps import Promoted, StepResult
 from ops.console import Progress
 from ops.errors import OpsError
+from ops.hints import PROGRAM
 from ops.target import Target
 
 R = TypeVar("R", bound=StepResult)
@@ -119,7 +120,7 @@ def follow(
         raise ExecutionContinues from None
     if found["status"] != "SUCCEEDED":
         error, cause = _failure(client, execution, found)
-        advice, sentence = split_cause(error, cause)
+        advice, sentence = split_cause(error, cause, operator=PROGRAM)
         why = ": ".join(part for part in (error, sentence) if part) or "no reason was given."
         raise OpsError(
             f"The {noun} ended as {found['status']}: {why}",

@@ -35,7 +35,11 @@ def main() -> int:
         os.environ.setdefault(name, value)
     secret = os.environ.pop(VARIABLE, "")
     token = TaskToken(aws.client("stepfunctions"), secret) if secret else None
-    outcome = supervise(functools.partial(run_step, step, dict(os.environ)), token=token)
+    outcome = supervise(
+        functools.partial(run_step, step, dict(os.environ)),
+        token=token,
+        operator=os.environ.get("OPERATOR_COMMAND", "ops"),
+    )
     if outcome.result is None:
         print(f"{step} failed: {outcome.error}: {outcome.cause}", file=sys.stderr, flush=True)  # noqa: T201 - the container's log
         return EXIT_CODE_REPORTED

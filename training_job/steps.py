@@ -363,7 +363,12 @@ def check(context: Context) -> Checked:
     """Compare registry, pointer and ledger; nothing is changed."""
     from training_job.promotion.check import check as run
 
-    return run(models=context.models, tracking=context.tracking, say=context.say)
+    return run(
+        models=context.models,
+        tracking=context.tracking,
+        say=context.say,
+        operator=context.settings.operator_command,
+    )
 
 
 def score(context: Context) -> Scored:

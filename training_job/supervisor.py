@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from types import FrameType
@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from adapters.task_token import TaskToken, TokenClosed
 from domain.errors import DomainError
-from domain.failures import UNEXPECTED, explain_failure
+from domain.failures import UNEXPECTED, explain_failure, name_operator
 from domain.typed_json import Json
 from training_job.errors import TrainingError
 
@@ -54,12 +54,14 @@ def supervise(
     *,
     token: TaskToken | None,
     beat_seconds: float = BEAT_SECONDS,
+    operator: str = "ops",
 ) -> Outcome:
     """Run `step` (picklable) in a child process and report how it ended.
 
     Sends heartbeats meanwhile. A closed token means that the state no longer waits: the child is
     stopped at once. SIGTERM to this process ends as `Interrupted`. Raises the last error when the
-    outcome can't be reported within `REPORT_SECONDS`.
+    outcome can't be reported within `REPORT_SECONDS`. `operator`: how the operator's command line
+    is called for the deployment.
     """
     stop = _StopSignal()
     receiver, sender = multiprocessing.get_context("spawn").Pipe(duplex=False)
@@ -68,6 +70,7 @@ def supervise(
     sender.close()
     try:
         outcome = _await(child, receiver, stop, token, beat_seconds)
+        outcome = replace(outcome, cause=name_operator(outcome.cause, operator))
         if token is not None:
             _report(token, outcome)
     except TokenClosed:

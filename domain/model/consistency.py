@@ -9,8 +9,6 @@ from domain import typed_json
 from domain.errors import BadRecord
 from domain.model.champion import Champion, LedgerEntry
 
-REPAIR = "Restore it: python -m ops repair pointer"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consistency:
@@ -34,11 +32,16 @@ class Consistency:
             raise BadRecord(f"The outcome of the last check can't be decoded: {error}") from None
 
 
-def find_ledger_problems(champion: Champion | None, entries: Sequence[LedgerEntry]) -> list[str]:
-    """Find gaps and contradictions between the champion and the ledger, which is in key order."""
+def find_ledger_problems(
+    champion: Champion | None, entries: Sequence[LedgerEntry], *, operator: str
+) -> list[str]:
+    """Find gaps and contradictions between the champion and the ledger, which is in key order.
+
+    `operator`: how the operator's command line is called for the deployment.
+    """
     if champion is None:
-        gone = f"The ledger has entries, but there is no champion pointer. {REPAIR}"
-        return [gone] if entries else []
+        gone = "The ledger has entries, but there is no champion pointer. Restore it:"
+        return [f"{gone} {operator} repair pointer"] if entries else []
     problems = []
     found = [entry.seq for entry in entries]
     missing = sorted(set(range(1, champion.seq + 1)) - set(found))

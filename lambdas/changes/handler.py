@@ -26,7 +26,8 @@ def _open_api() -> Api:
         models=ModelStore(Bucket(s3, settings.models_bucket)),
         reports=Bucket(s3, settings.reports_bucket),
     )
-    return build(changes, Telemetry("changes", settings.metrics_namespace))
+    telemetry = Telemetry("changes", settings.metrics_namespace)
+    return build(changes, telemetry, settings.operator_command)
 
 
 def handler(event: Mapping[str, Any], _: object) -> Answer:

@@ -16,14 +16,6 @@ from domain.contract.field_problem import FieldProblem, pointer_token
 from domain.errors import BadRecord
 from lambdas.changes.change import Changes
 
-ERRORS: ErrorTable = {
-    BadRecord: Mapped(
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        "Damaged record",
-        "The champion pointer can't be read; an operator restores it with `ops repair pointer`.",
-    ),
-}
-
 
 @dataclass(frozen=True, slots=True)
 class ChangeRoutes:
@@ -58,16 +50,22 @@ class ChangeRoutes:
         return answer(HTTPStatus.ACCEPTED, found)
 
 
-def build(changes: Changes, telemetry: Telemetry) -> Api:
-    """Build the function's API."""
+def build(changes: Changes, telemetry: Telemetry, operator: str) -> Api:
+    """Build the function's API; `operator` is how the operator's command line is called."""
     routes = ChangeRoutes(changes)
+    damaged = (
+        f"The champion pointer can't be read; an operator restores it: {operator} repair pointer"
+    )
+    errors: ErrorTable = {
+        BadRecord: Mapped(HTTPStatus.SERVICE_UNAVAILABLE, "Damaged record", damaged)
+    }
     return Api(
         routes={
             ("POST", "/people/rollbacks"): routes.roll_back,
             ("POST", "/people/approvals"): routes.answer,
         },
         telemetry=telemetry,
-        errors=ERRORS,
+        errors=errors,
         needed={(route.method.upper(), route.path): route.needs for route in ROUTES},
     )
 

@@ -23,17 +23,21 @@ LATEST = 50
 
 @dataclass(frozen=True, slots=True)
 class Executions:
-    """The state machine whose executions are listed. AWS keeps an ended one for 90 days."""
+    """The state machine whose executions are listed. AWS keeps an ended one for 90 days.
+
+    `operator_command`: how the operator's command line is called.
+    """
 
     client: "SFNClient"
     state_machine_arn: str
+    operator_command: str
 
     def list_latest(self, waiting: tuple[WaitingModel, ...]) -> ExecutionList:
         """The latest executions, the newest first, and the models that wait for an approval."""
         found = list(executions.newest_first(self.client, self.state_machine_arn, limit=LATEST))
         with ThreadPoolExecutor(max_workers=PARALLEL) as pool:
             described = pool.map(lambda each: executions.describe(self.client, each.arn), found)
-            shown = tuple(map(_show, found, described))
+            shown = tuple(map(self._show, found, described))
         return ExecutionList(executions=shown, limit=LATEST, waiting=waiting)
 
     def find_latest(self, *kinds: str) -> dict[str, ShownExecution]:
@@ -45,11 +49,17 @@ class Executions:
             description = executions.describe(self.client, found.arn)
             kind = kind_of(description.input)
             if kind in kinds and kind not in latest:
-                latest[kind] = _show(found, description)
+                latest[kind] = self._show(found, description)
         return latest
 
+    def _show(self, execution: Execution, description: Description) -> ShownExecution:
+        failure = _describe_failure(description, self.operator_command)
+        return _show(execution, description, tuple(failure))
 
-def _show(execution: Execution, description: Description) -> ShownExecution:
+
+def _show(
+    execution: Execution, description: Description, failure: tuple[str, ...]
+) -> ShownExecution:
     output = description.output if isinstance(description.output, Mapping) else {}
     version: str | None = None
     promoted: bool | None = None
@@ -77,7 +87,7 @@ def _show(execution: Execution, description: Description) -> ShownExecution:
         started_by=started_by,
         version=version,
         promoted=promoted,
-        sentences=(*sentences, *_describe_failure(description)),
+        sentences=(*sentences, *failure),
     )
 
 
@@ -110,9 +120,9 @@ def _describe_others(output: Mapping[str, object], scored: Scored | None) -> Ite
             yield f"{compacted.left:,} small objects could not be merged."
 
 
-def _describe_failure(description: Description) -> Iterator[str]:
+def _describe_failure(description: Description, operator: str) -> Iterator[str]:
     """The named error, why, and what to do."""
     if description.error or description.cause:
-        advice, why = split_cause(description.error, description.cause)
+        advice, why = split_cause(description.error, description.cause, operator=operator)
         yield f"{description.error}: {why}" if why else description.error
         yield advice

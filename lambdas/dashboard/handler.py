@@ -43,7 +43,9 @@ def _open_api() -> Api:
         workgroup=settings.workgroup,
         patience_seconds=settings.query_seconds,
     )
-    executions = Executions(aws.client("stepfunctions"), settings.state_machine_arn)
+    executions = Executions(
+        aws.client("stepfunctions"), settings.state_machine_arn, settings.operator_command
+    )
     schedules = DriftSchedules(
         daily=settings.drift_schedule, operator_command=settings.operator_command
     )

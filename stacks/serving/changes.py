@@ -31,6 +31,7 @@ class Changes(Construct):
         timeout: Duration,
         storage: StorageStack,
         training: TrainingStack,
+        operator_command: str,
         api: KeyedApi,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -47,6 +48,7 @@ class Changes(Construct):
                 reports_bucket=storage.reports.bucket_name,
                 state_machine_arn=machine,
                 metrics_namespace=settings.names.metrics_namespace,
+                operator_command=operator_command,
             ).to_env(),
             key=storage.key,
             role_name=settings.names.people,

@@ -74,6 +74,7 @@ class ServingStack(Stack):
                 timeout=GATEWAY_TIMEOUT,
                 storage=storage,
                 training=training,
+                operator_command=target.operator_command(settings.names),
                 api=self.api,
             )
             Inspection(

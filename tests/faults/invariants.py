@@ -55,7 +55,7 @@ def _champion_problems(bucket: Bucket, story: Story, direct: Clients) -> list[st
     if champion is None:
         return [] if not store.list_ledger() else ["The ledger has entries, but nothing serves."]
     entries = [store.read_entry(entry.key) for entry in bucket.list(keys.LEDGER)]
-    problems = find_ledger_problems(champion, entries)
+    problems = find_ledger_problems(champion, entries, operator="ops")
     acted = Counter(entry.execution for entry in entries)
     problems += [f"{name} promoted {n} times." for name, n in acted.items() if n > 1]
     store.load_bundle(champion.model)

@@ -107,6 +107,12 @@ def test_access_logs_name_the_person_and_the_gateway_says_who_must_sign_in(
     assert "401" == answers["UNAUTHORIZED"]
 
 
+def test_what_changes_the_champion_names_the_command_line_of_its_stage(login: Assembly) -> None:
+    changes = login.resource("AWS::Lambda::Function", "ChangesPeopleFunction").properties
+    variables = changes["Environment"]["Variables"]
+    assert "ops --stage dev" == variables["OPERATOR_COMMAND"]
+
+
 def test_a_retaining_stage_keeps_its_people(varied: Callable[..., Assembly]) -> None:
     pool = varied("aws", login="cognito", retain=True).resource("AWS::Cognito::UserPool")
     assert "Retain" == pool.definition["DeletionPolicy"]

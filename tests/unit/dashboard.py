@@ -132,7 +132,8 @@ class World:
             sleep=lambda _: None,
             clock=seconds,
         )
-        executions = Executions(clients[2], "arn:aws:states:here:1:stateMachine:training")
+        machine = "arn:aws:states:here:1:stateMachine:training"
+        executions = Executions(clients[2], machine, OPERATOR)
         schedules = DriftSchedules(daily=self.drift_schedule, operator_command=OPERATOR)
         dashboard = Dashboard(
             page=PAGE,

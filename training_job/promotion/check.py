@@ -14,12 +14,17 @@ from domain.model.consistency import Consistency, find_ledger_problems
 from domain.training.steps import Checked
 
 
-def check(*, models: Bucket, tracking: Tracking, say: Callable[[str], None]) -> Checked:
-    """Compare them and store the outcome for `ops status`."""
+def check(
+    *, models: Bucket, tracking: Tracking, say: Callable[[str], None], operator: str = "ops"
+) -> Checked:
+    """Compare them and store the outcome for `ops status`.
+
+    `operator`: how the operator's command line is called for the deployment.
+    """
     problems: list[str] = []
     champion = _champion(models, problems)
     entries = _entries(models, problems)
-    problems += find_ledger_problems(champion, entries)
+    problems += find_ledger_problems(champion, entries, operator=operator)
     if champion is not None:
         problems += _bundle_problems(models, champion)
     problems += _registry_problems(tracking, champion)

@@ -78,7 +78,7 @@ class World:
             models=ModelStore(self.s3.bucket()),
             reports=self.s3.bucket(),
         )
-        api = build(changes, Telemetry("changes", "circle-dev"))
+        api = build(changes, Telemetry("changes", "circle-dev"), "ops --stage dev")
         routes = ChangeRoutes(changes, clock=lambda: times.from_millis(NOW))
         handlers = {"/people/rollbacks": routes.roll_back, "/people/approvals": routes.answer}
         api = type(api)({("POST", path): handlers[path]}, api.telemetry, api.errors, api.needed)
@@ -206,3 +206,12 @@ def test_a_proof_of_the_functions_role_names_the_person_and_any_other_itself() -
 
 def test_the_pages_form_takes_the_reasons_that_the_api_takes() -> None:
     assert f"LONGEST_REASON = {LONGEST_REASON};" in (ROOT / "web" / "changes.js").read_text()
+
+
+def test_a_damaged_pointer_changes_nothing_and_the_advice_names_the_stage() -> None:
+    world = World()
+    world.s3.objects[keys.CHAMPION] = b"{"
+    answer = world.post("/people/rollbacks", {})
+    assert 503 == answer["statusCode"]
+    assert "ops --stage dev repair pointer" in json.loads(answer["body"])["detail"]
+    assert [] == world.states.started

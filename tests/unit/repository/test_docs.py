@@ -150,3 +150,15 @@ def _code(page: Path) -> list[str]:
 def _path(code: str) -> str | None:
     """The file or folder of this repository that a code span names; None for anything else."""
     return code if _PATH.fullmatch(code) else None
+
+
+def test_only_the_command_line_itself_says_how_python_starts_it() -> None:
+    """What is deployed names the command line as the deployment calls it, e.g. with the stage."""
+    parts = ("domain", "adapters", "tabular", "lambdas", "stacks", "training_job", "monitoring_job")
+    named = [
+        str(path.relative_to(ROOT))
+        for part in parts
+        for path in sorted((ROOT / part).rglob("*.py"))
+        if "python -m ops " in path.read_text()
+    ]
+    assert [] == named

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from adapters.task_token import TokenClosed
 from domain.failures import ADVICE, UNEXPECTED
 from tests.unit.fakes import client_error
-from training_job.errors import BadData
+from training_job.errors import BadData, PointerLost
 from training_job.supervisor import supervise
 
 
@@ -68,6 +68,10 @@ def _surprised() -> dict[str, Any]:
     raise KeyError("a patient's value")
 
 
+def _without_pointer() -> dict[str, Any]:
+    raise PointerLost("The champion pointer is gone.")
+
+
 def _exited() -> dict[str, Any]:
     os._exit(7)
 
@@ -109,6 +113,14 @@ def test_the_state_machine_hears_how_the_step_ended(step: Any, told: tuple[Any, 
         first, sentence = detail.split("\n")
         assert first in {*ADVICE.values(), UNEXPECTED}
         assert sentence
+
+
+def test_the_advice_names_the_command_line_as_the_deployment_calls_it() -> None:
+    token = FakeToken()
+    supervise(_without_pointer, token=token, operator="ops --stage dev")  # type: ignore[arg-type]  # a fake
+    ((name, detail),) = token.told
+    assert "PointerLost" == name
+    assert detail.splitlines()[0].endswith(": ops --stage dev repair pointer")
 
 
 def test_a_closed_token_stops_the_step_at_once(tmp_path: Path) -> None:

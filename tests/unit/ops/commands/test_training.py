@@ -7,7 +7,14 @@ import pytest
 from adapters.model_store import ModelStore
 from adapters.s3 import Bucket
 from domain import keys
-from domain.failures import ADVICE, OTHERWISE, UNEXPECTED, explain_failure, split_cause
+from domain.failures import (
+    ADVICE,
+    OTHERWISE,
+    UNEXPECTED,
+    explain_failure,
+    name_operator,
+    split_cause,
+)
 from domain.model.champion import Champion, LedgerEntry, ModelRef
 from domain.model.consistency import Consistency
 from domain.model.gate.evidence import Rule
@@ -44,14 +51,26 @@ class FakeTarget:
 @pytest.mark.parametrize("error", ["BadData", "SomethingNew"])
 def test_the_first_line_of_a_cause_says_what_to_do_and_is_found_again(error: str) -> None:
     cause = explain_failure(error, "raw/a.csv lacks the column age.")
-    todo, why = split_cause(error, cause)
+    todo, why = split_cause(error, cause, operator="ops")
     assert cause.splitlines()[0] == todo == ADVICE.get(error, OTHERWISE)
     assert "raw/a.csv lacks the column age." == why
 
 
 def test_a_cause_that_the_machine_made_gets_its_advice_too() -> None:
-    assert (ADVICE["States.Timeout"], "") == split_cause("States.Timeout", "")
-    assert (UNEXPECTED, "A path\nis wrong.") == split_cause("States.Runtime", "A path\nis wrong.")
+    assert (ADVICE["States.Timeout"], "") == split_cause("States.Timeout", "", operator="ops")
+    assert (UNEXPECTED, "A path\nis wrong.") == split_cause(
+        "States.Runtime", "A path\nis wrong.", operator="ops"
+    )
+
+
+@pytest.mark.parametrize("cause", ["The pointer is gone.", "made"])
+def test_advice_names_the_command_line_as_it_is_called(cause: str) -> None:
+    here = "ops --stage dev"
+    if cause == "made":
+        cause = name_operator(explain_failure("PointerLost", "The pointer is gone."), here)
+    todo, why = split_cause("PointerLost", cause, operator=here)
+    assert f"Restore the champion pointer from the ledger: {here} repair pointer" == todo
+    assert "The pointer is gone." == why
 
 
 def test_off_a_terminal_progress_tells_trials_best_loss_and_the_time_left(

@@ -48,6 +48,7 @@ def run(
         raise OpsError(f"{path} is there already.", "Choose another --out, or add --replace.")
     from ops.drafting import document
     from ops.drafting.draft import draft
+    from ops.drafting.rehearsal import rehearse
     from ops.drafting.table import NEXT, read_table
     from training_job.dataset.files.headers import show_name
     from training_job.errors import BadData
@@ -78,7 +79,11 @@ def run(
         weight=weight,
     )
     text = document.write(made, file=file.name, rows=table.rows)
-    Contract.parse(text)
+    warnings = rehearse(
+        table,
+        Contract.parse(text),
+        {name: source for name, source in wanted.items() if name != "--target"},
+    )
     path.write_text(text, encoding="utf-8")
     left_out = {out.source: out.reason for out in made.left_out}
     features = f"{len(made.features)} feature{'s'[: len(made.features) > 1]}"
@@ -86,6 +91,7 @@ def run(
     shown.append(f"Of {target_column}, {made.target.remarks['name']}.")
     if table.malformed:
         shown.append(f"{table.malformed:,} rows can't be read; a training puts them aside.")
+    shown += warnings
     if left_out:
         shown += ["Left out:", facts((show_name(name), why) for name, why in left_out.items())]
     return Answer(

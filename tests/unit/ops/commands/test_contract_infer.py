@@ -3,6 +3,7 @@
 import gzip
 import random
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,18 @@ import pyarrow.parquet
 import pytest
 from sklearn.datasets import load_breast_cancer
 
+from adapters.s3 import Bucket
 from domain.contract.contract import Contract
 from domain.contract.feature_document import MOST_FEATURES
 from ops.cli import run
 from ops.commands.data import contract_infer, sample_data
 from ops.console import Answer
 from ops.drafting.guess import choose_name
+from ops.drafting.rehearsal import BAD_ROW_SHARE
 from ops.errors import OpsError
 from ops.target import Target
 from training_job.dataset.files.reading import open_raw
+from training_job.dataset.prepare import prepare
 from training_job.dataset.validation import check
 
 ROWS = 400
@@ -419,6 +423,86 @@ def test_time_and_weight_are_declared_and_no_features(tmp_path: Path) -> None:
     assert ("Seen on", "design weight") == contract.training_columns.names
     assert {"x"} == contract.names
     assert ROWS == _read_all(path, contract)
+
+
+def _day(row: int) -> date:
+    return date(2025, 1, 1) + timedelta(days=row)
+
+
+TIMES: dict[str, tuple[Callable[[int], object], str]] = {
+    "dates": (lambda row: f"{_day(row):%Y-%m-%d}", ""),
+    "dates without dashes": (lambda row: f"{_day(row):%Y%m%d}", ""),
+    "times": (lambda row: f"{_day(row)}T14:00:00", ""),
+    "times with a blank": (lambda row: f"{_day(row)} 14:00", ""),
+    "times with an offset": (lambda row: f"{_day(row)}T14:00:00+01:00", ""),
+    "times in UTC": (lambda row: f"{_day(row)}T14:00:00.123Z", ""),
+    "weeks": (lambda row: f"{_day(row):%G-W%V}", ""),
+    "years": (lambda row: 1990 + row % 30, ""),
+    "seconds": (lambda row: 1_700_000_000 + row, ""),
+    "a few gaps": (lambda row: "" if row % 200 == 0 else _day(row), ""),
+    "German dates": (lambda row: f"{_day(row):%d.%m.%Y}", "date or time such as 2024-03-01"),
+    "German times": (lambda row: f"{_day(row):%d.%m.%Y 14:00}", "date or time such as"),
+    "American dates": (lambda row: f"{_day(row):%m/%d/%Y}", "date or time such as"),
+    "dates with a month's name": (lambda row: f"{_day(row):%d %b %Y}", "date or time such as"),
+    "months": (lambda row: f"{_day(row):%Y-%m}", "date or time such as"),
+    "many gaps": (lambda row: "" if row % 9 == 0 else _day(row), "45 of 400 rows break that"),
+    "dates and years": (lambda row: 2025 if row % 2 else _day(row), "numbers in others"),
+    "one day": (lambda _: _day(0), "All rows have the same Seen on"),
+}
+
+
+@pytest.mark.parametrize("form", TIMES)
+def test_a_time_that_is_drafted_is_one_that_a_training_reads(
+    moto_bucket: Bucket, tmp_path: Path, form: str
+) -> None:
+    make, refusal = TIMES[form]
+    columns = {
+        "Seen on": _column(make),
+        "x": _column(lambda _: RANDOM.random()),
+        "ill": _column(lambda row: int(LABELS[row])),
+    }
+    path = _write(tmp_path / "p.csv", columns)
+    if refusal:
+        with pytest.raises(OpsError, match=refusal) as raised:
+            _infer(path, time="Seen on")
+        assert "without" in raised.value.next_step
+        assert not (tmp_path / "made.toml").exists()
+    else:
+        contract, _ = _infer(path, time="Seen on")
+        moto_bucket.upload(path, "raw/p.csv")
+        prepared = prepare(
+            contract=contract,
+            bucket=moto_bucket,
+            raw_prefix="raw/",
+            bad_row_share=BAD_ROW_SHARE,
+            salt="s",
+            execution="e",
+            say=lambda _: None,
+        )
+        assert ROWS == prepared.rows_read
+
+
+def test_an_option_that_names_an_unusable_column_is_refused(tmp_path: Path) -> None:
+    columns = {
+        "no": _column(lambda row: "1.23457E+11" if row % 2 else row),
+        "weight": _column(lambda row: -1 if row % 2 else 1),
+        "x": _column(lambda _: RANDOM.random()),
+        "ill": _column(lambda row: int(LABELS[row])),
+    }
+    path = _write(tmp_path / "p.csv", columns)
+    with pytest.raises(OpsError, match="no must not be a number that a spreadsheet shortened"):
+        _infer(path, key="no")
+    with pytest.raises(OpsError, match=r"weight must be .*: 200 of 400 rows break that"):
+        _infer(path, weight="weight")
+
+
+def test_missing_labels_are_said_before_a_training_refuses_them(tmp_path: Path) -> None:
+    columns = {
+        "x": _column(lambda _: RANDOM.random()),
+        "ill": _column(lambda row: "" if row % 10 == 0 else int(LABELS[row])),
+    }
+    _, answer = _infer(_write(tmp_path / "p.csv", columns))
+    assert any("ill must be" in str(line) and "40 of 400" in str(line) for line in answer.shown)
 
 
 def test_a_files_dialect_is_declared(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from training_job.dataset.validation import Columns, check, hash_subjects
 from training_job.model.model import Probabilities
 from training_job.scoring.batch_scorer import BatchScorer, load
 from training_job.scoring.score_plan import Plan, plan
-from training_job.scoring.score_request import ScoreRequest
+from training_job.scoring.score_request import ScoreRequest, name_kept
 from training_job.scoring.scored_parts import Part, log_records, prediction_ids, scores
 
 PART_ROWS = 500_000
@@ -190,7 +190,7 @@ def _choose_kept(
             name = f"{source} (kept)" if source in taken else source
             read[loosen(source)] = name
             further.append(FileColumn(name, source, required=True))
-        kept[source] = read[loosen(source)]
+        kept[name_kept(source)] = read[loosen(source)]
     return kept, further
 
 

@@ -21,6 +21,8 @@ OUTPUT_COLUMNS = frozenset(
     }
 )
 """The output's own columns."""
+KEPT = "kept_"
+"""Begins the output's name of a kept column that is called like one of those."""
 READABLE = (keys.RAW, keys.SCORING)
 
 
@@ -31,7 +33,7 @@ class ScoreRequest:
     `input`: a file, or a folder of them, ending with a slash. `output`: a folder under
     ``scoring/``, ending with a slash. `version`: of the model; None is the champion. `log`: whether
     the predictions join the prediction log, with the source ``batch``. `keep`: columns of the input
-    that the output gets as they are, by their names in files.
+    that the output gets as they are, by their names in files (see `name_kept`).
     """
 
     input: str
@@ -77,8 +79,17 @@ def _keep_problems(keep: object) -> list[str]:
         return ["score.keep must be a list of column names"]
     if len(set(keep)) != len(keep) or len(keep) > MOST_KEPT:
         return [f"score.keep must name each column once, and at most {MOST_KEPT}"]
-    taken = [name for name in keep if name in OUTPUT_COLUMNS]
-    return [f"score.keep: the output has a column {name} of its own" for name in taken]
+    twice = [name for name in keep if name_kept(name) != name and name_kept(name) in keep]
+    return [
+        f"score.keep: {name} and {name_kept(name)} would both be called {name_kept(name)} in the"
+        " output: keep one of them, or give one another name in the files"
+        for name in twice
+    ]
+
+
+def name_kept(source: str) -> str:
+    """What the output calls a kept column: as the input does, unless it is one of its own names."""
+    return f"{KEPT}{source}" if source in OUTPUT_COLUMNS else source
 
 
 def _under(key: object, prefixes: tuple[str, ...]) -> bool:

@@ -65,6 +65,7 @@ def run(
     """Score a file, or a folder of files, with the champion.
 
     The output has the contract's row id, and the columns of the input that you name with --keep.
+    One that is called like a column of the output, e.g. probability, becomes kept_probability.
     The same command run again continues where it was interrupted.
     """
     kept = tuple(keep or ())

@@ -31,7 +31,7 @@ from training_job.inputs import ExecutionInput
 from training_job.model.rebuild import rebuild
 from training_job.scoring import score as scoring
 from training_job.scoring.score import score
-from training_job.scoring.score_request import ScoreRequest
+from training_job.scoring.score_request import OUTPUT_COLUMNS, ScoreRequest
 
 FRAME = patients(1_000, seed=5).drop(columns="diabetes")
 INPUT = f"{keys.SCORING}in/a.csv"
@@ -226,6 +226,23 @@ def test_the_output_carries_the_key_and_the_chosen_columns(
     assert 2 == scored["reason"].notna().sum()
 
 
+def test_a_kept_column_called_like_one_of_the_outputs_gets_a_name_of_its_own(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scoring, "PART_ROWS", 300)
+    monkeypatch.setattr(text_blocks, "BLOCK_BYTES", 8_192)
+    run(bucket)
+    names = sorted(OUTPUT_COLUMNS)
+    added = {name: [f"{name} {n}" for n in range(1_000)] for name in names}
+    bucket.put(INPUT, csv(FRAME.assign(**added)))
+    place = f"{keys.SCORING}out/kept/"
+    run(bucket, output=place, keep=tuple(names))
+    scored, plain = table(bucket, place), table(bucket, OUTPUT)
+    assert added == {name: scored[f"kept_{name}"].tolist() for name in names}
+    assert plain.equals(scored[plain.columns])
+    assert {f"kept_{name}" for name in names} == {*scored.columns} - {*plain.columns}
+
+
 def test_a_single_row_is_scored_as_among_others(bucket: Bucket) -> None:
     run(bucket)
     bucket.put(INPUT, csv(FRAME[:1]))
@@ -260,7 +277,7 @@ def test_other_columns_are_another_request(bucket: Bucket) -> None:
         ("age", "must be a list"),
         ([""], "must be a list"),
         (["age", "age"], "name each column once"),
-        (["reason"], "has a column reason of its own"),
+        (["kept_row", "row"], "row and kept_row would both be called kept_row"),
     ],
 )
 def test_chosen_columns_that_make_no_sense_are_refused(keep: object, problem: str) -> None:

@@ -7,7 +7,8 @@ the client repeats, is recognised as this writer's own.
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -43,6 +44,7 @@ PAUSE_SECONDS = 0.05
 _MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
 _OTHER_STATE = frozenset({"PreconditionFailed", "412"})
 _REPEAT = frozenset({"ConditionalRequestConflict", "OperationAborted", "409"})
+_WRITES_WHOLE = ("PutObject", "CompleteMultipartUpload")
 _ALTERED = (FlexibleChecksumError, IncompleteReadError, ResponseStreamingError, *CUT_OFF)
 
 
@@ -272,6 +274,29 @@ class Bucket:
         """Copy a file into the object, in parts."""
         self.client.upload_file(str(path), self.name, key)
 
+    def upload_if(self, path: Path, key: str, *, etag: str | None) -> bool:
+        """Copy a file, in parts, only over exactly `etag`, or only where there is none (None).
+
+        False when the object is in another state. This may be the writer's own copy, whose answer
+        was lost.
+        """
+        condition = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
+        for attempt in range(WRITES):
+            try:
+                # boto3's transfer takes no conditions, and S3 checks them when the copy is whole.
+                with path.open("rb") as body, _added(self.client, _WRITES_WHOLE, condition):
+                    self.client.upload_fileobj(body, self.name, key)
+            except ClientError as error:
+                code = error_code(error)
+                if code in _OTHER_STATE | _MISSING:
+                    return False
+                if code not in _REPEAT or attempt == WRITES - 1:
+                    raise
+            else:
+                return True
+            _pause(attempt)
+        raise AssertionError("the loop returns or raises")
+
     def uri(self, key: str) -> str:
         """``s3://bucket/key``."""
         return f"s3://{self.name}/{key}"
@@ -285,6 +310,25 @@ class Bucket:
 
 OpenBucket = Callable[[], Bucket]
 """Opens a bucket where it is called: a client can't be sent to a worker."""
+
+
+@contextmanager
+def _added(
+    client: "S3Client", operations: Sequence[str], parameters: Mapping[str, str]
+) -> Iterator[None]:
+    """Add parameters to each call of these operations meanwhile."""
+
+    def add(params: dict[str, Any], **_: Any) -> None:
+        params.update(parameters)
+
+    events = [f"before-parameter-build.s3.{operation}" for operation in operations]
+    for event in events:
+        client.meta.events.register(event, add)
+    try:
+        yield
+    finally:
+        for event in events:
+            client.meta.events.unregister(event, add)
 
 
 def _drain(body: Any, limit: int | None) -> bytes:

@@ -1,7 +1,7 @@
 """`upload`: training data into the data bucket."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -15,7 +15,7 @@ from ops.errors import OpsError
 from ops.target import Target
 
 if TYPE_CHECKING:
-    from adapters.s3 import Bucket
+    from adapters.s3 import Bucket, Listed
 
 
 class IfExists(StrEnum):
@@ -73,16 +73,25 @@ def upload(
     replace: bool,
     if_exists: IfExists = IfExists.REFUSE,
 ) -> Answer:
-    """Put files and folders under raw/; raises OpsError and then changes nothing."""
+    """Put files and folders under raw/; raises OpsError and then overwrites and removes nothing."""
     chosen, ignored = plan(files, keys.RAW)
     bucket = target.bucket("data")
-    present = {entry.key: entry.size for entry in bucket.list(keys.RAW)}
+    present = {entry.key: entry for entry in bucket.list(keys.RAW)}
     wanted, unchanged, sentences = _settle_names(bucket, chosen, present, if_exists)
+    meanwhile: list[str] = []
     with Progress("upload", total=len(wanted), unit=" files") as progress:
         for one in wanted:
             progress.note(one.key.removeprefix(keys.RAW))
-            bucket.upload(one.path, one.key)
+            seen = present.get(one.key)
+            if not bucket.upload_if(one.path, one.key, etag=seen.etag if seen else None):
+                is_own = bucket.exists(one.key) and _stores_same(bucket, one)
+                meanwhile += [] if is_own else [one.key]
             progress.advance()
+    if meanwhile:
+        raise OpsError(
+            f"Somebody else changed {' and '.join(meanwhile)} meanwhile, and that stays.",
+            "Run the command again: it says what is there now.",
+        )
     here = {one.key for one in (*wanted, *unchanged)}
     others = sorted(set(present) - here)
     if replace:
@@ -164,11 +173,14 @@ def _is_text(name: str) -> bool:
 
 
 def _settle_names(
-    bucket: "Bucket", chosen: Sequence[Upload], present: dict[str, int], if_exists: IfExists
+    bucket: "Bucket",
+    chosen: Sequence[Upload],
+    present: Mapping[str, "Listed"],
+    if_exists: IfExists,
 ) -> tuple[list[Upload], list[Upload], list[str]]:
     """``(to upload, there already, sentences about other names)``; raises OpsError.
 
-    `present`: the objects under raw/ with their sizes. A name is taken by an object, or by an
+    `present`: the objects under raw/. A name is taken by an object, or by an
     earlier file of this call, with other content.
     """
     wanted: dict[str, Upload] = {}
@@ -200,13 +212,18 @@ def _settle_names(
 
 
 def _holds_same(
-    bucket: "Bucket", one: Upload, earlier: Upload | None, present: dict[str, int]
+    bucket: "Bucket", one: Upload, earlier: Upload | None, present: Mapping[str, "Listed"]
 ) -> bool:
     """Whether the holder of the name, an earlier file or an object, has the same content."""
     if earlier is not None:
         return earlier.digest() == one.digest()
-    if one.path.stat().st_size != present[one.key]:
+    if one.path.stat().st_size != present[one.key].size:
         return False
+    return _stores_same(bucket, one)
+
+
+def _stores_same(bucket: "Bucket", one: Upload) -> bool:
+    """Whether the object of that key has the file's content."""
     stream = bucket.client.get_object(Bucket=bucket.name, Key=one.key)["Body"]
     digest = hashlib.sha256()
     for block in stream.iter_chunks(1 << 20):

@@ -243,6 +243,46 @@ def test_a_new_object_is_sent_again_as_long_as_s3_asks_for_it(
     assert [b"whole", b"whole"] == sent
 
 
+@pytest.mark.parametrize("size", [10, 9 << 20], ids=["one call", "parts"])
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_file_is_copied_only_over_what_the_writer_saw(
+    moto_bucket: Bucket, tmp_path: Path, size: int, exists: bool
+) -> None:
+    path, seen = tmp_path / "a.csv", None
+    path.write_bytes(b"x" * size)
+    if exists:
+        seen = moto_bucket.put("a", b"older")
+    sent: list[tuple[str, str | None]] = []
+
+    def record(model: Any, params: Any, **_: Any) -> None:
+        headers = params["headers"]
+        sent.append((model.name, headers.get("If-None-Match") or headers.get("If-Match")))
+
+    moto_bucket.client.meta.events.register("before-call.s3", record)
+    assert moto_bucket.upload_if(path, "a", etag=seen)
+    whole = "PutObject" if size < 100 else "CompleteMultipartUpload"
+    assert (whole, seen or "*") == sent[-1]
+    assert all(condition is None for name, condition in sent[:-1])
+    sent.clear()
+    moto_bucket.upload(path, "b")
+    assert all(condition is None for name, condition in sent)
+
+
+@pytest.mark.parametrize("seen", [None, '"0"'], ids=["absent", "another"])
+def test_a_file_is_not_copied_over_another_state(
+    moto_bucket: Bucket, tmp_path: Path, seen: str | None
+) -> None:
+    (tmp_path / "a.csv").write_text("a")
+    moto_bucket.put("a", b"another")
+    assert not moto_bucket.upload_if(tmp_path / "a.csv", "a", etag=seen)
+    stored = moto_bucket.get("a")
+    assert stored is not None
+    assert b"another" == stored.data
+    if seen:
+        moto_bucket.delete("a")
+        assert not moto_bucket.upload_if(tmp_path / "a.csv", "a", etag=seen)
+
+
 def test_many_objects_are_removed_and_one_that_is_gone_is_no_error(
     moto_bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:

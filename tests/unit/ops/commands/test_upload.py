@@ -10,6 +10,7 @@ import pytest
 
 from adapters.s3 import Bucket
 from domain import keys
+from ops.commands.data import upload as command
 from ops.commands.data.upload import IfExists, upload
 from ops.errors import OpsError
 
@@ -85,6 +86,33 @@ def test_overwritten_it_says_so(target: Any, moto_bucket: Bucket, tmp_path: Path
     answer = _upload(target, _file(tmp_path / "feb", FEBRUARY), if_exists=IfExists.OVERWRITE)
     assert "raw/data.csv is overwritten." in answer.shown
     assert {"raw/data.csv": FEBRUARY} == _stored(moto_bucket)
+
+
+@pytest.mark.parametrize("before", ["", "older"], ids=["a new name", "overwritten"])
+@pytest.mark.parametrize("rival", ["another", JANUARY], ids=["another content", "the same"])
+def test_of_two_uploads_at_once_the_slower_one_overwrites_nothing(
+    moto_bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, rival: str
+) -> None:
+    target = SimpleNamespace(bucket=lambda _: moto_bucket)
+    if before:
+        moto_bucket.put("raw/data.csv", before.encode())
+    settle = command._settle_names
+
+    def settle_and_lose(*arguments: Any) -> Any:
+        settled = settle(*arguments)
+        moto_bucket.put("raw/data.csv", rival.encode())
+        return settled
+
+    monkeypatch.setattr(command, "_settle_names", settle_and_lose)
+    files = [_file(tmp_path, JANUARY), _file(tmp_path, FEBRUARY, "next.csv")]
+    options = {"if_exists": IfExists.OVERWRITE, "replace": False}
+    if rival == JANUARY:
+        _upload(target, *files, **options)
+    else:
+        with pytest.raises(OpsError, match=r"else changed raw/data\.csv meanwhile") as lost:
+            _upload(target, *files, **options)
+        assert "Run the command again" in lost.value.next_step
+    assert {"raw/data.csv": rival, "raw/next.csv": FEBRUARY} == _stored(moto_bucket)
 
 
 @pytest.mark.parametrize("choice", [IfExists.REFUSE, IfExists.OVERWRITE])

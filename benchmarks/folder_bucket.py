@@ -34,10 +34,11 @@ class FolderS3:
         shutil.copyfile(path, self._path(bucket, key))
 
     def put_object(self, *, Bucket: str, Key: str, Body: Any, **_: Any) -> dict[str, str]:  # noqa: N803 - boto3's names
-        """Write an object, from bytes or an open file."""
-        data = Body if isinstance(Body, bytes) else Body.read()
-        self._path(Bucket, Key).write_bytes(data)
-        return {"ETag": str(len(data))}
+        """Write an object, from bytes or an open file, which is not held in memory."""
+        path = self._path(Bucket, Key)
+        with path.open("wb") as file:
+            shutil.copyfileobj(io.BytesIO(Body) if isinstance(Body, bytes) else Body, file)
+        return {"ETag": str(path.stat().st_size)}
 
     def delete_objects(self, *, Bucket: str, Delete: Any) -> dict[str, Any]:  # noqa: N803 - boto3's names
         """Remove objects."""

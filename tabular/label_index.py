@@ -16,8 +16,9 @@ import pyarrow as pa
 from domain import times
 from domain.contract.records import LABEL_COLUMNS
 from tabular.arrow_types import ARROW_TYPES
+from tabular.footers import BAD_DATA
 from tabular.labels import UNKNOWN, Labels, Ordered, is_later
-from tabular.log_objects import BAD_DATA, Damage, LogObjects
+from tabular.log_objects import Damage, LogObjects
 from tabular.rows import read_typed_column
 
 PENDING_ROWS = 1_000_000

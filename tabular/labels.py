@@ -11,7 +11,8 @@ import pyarrow as pa
 from domain import times
 from domain.contract.records import LABEL_COLUMNS
 from tabular.arrow_types import ARROW_TYPES
-from tabular.log_objects import BAD_DATA, Damage, LogObjects
+from tabular.footers import BAD_DATA
+from tabular.log_objects import Damage, LogObjects
 from tabular.rows import read_typed_column
 
 UNKNOWN = -1

@@ -22,6 +22,8 @@ from adapters import partitions
 from adapters.s3 import Bucket, Listed
 from domain import keys, times
 from domain.times import DAY
+from tabular.footers import BAD_DATA, count_rows
+from tabular.merged_objects import ListedMerged, replace_sources
 
 BATCH_ROWS = 16_384
 PARALLEL = 16
@@ -32,13 +34,8 @@ BUFFER_BYTES = 256 * 1024
 KEPT_BYTES = 64 * 1024 * 1024
 ROW_BYTES = 16
 """The least that a row of the log takes: its id is 16 random bytes, written as text."""
-FOOTER_BYTES = 1024 * 1024
-"""More than most footers take; a longer one is read by a second call."""
 Part = Literal["stream", "fallback"]
 UNUSED_COLUMNS = frozenset({"contract_version", "threshold", "predicted"})
-
-BAD_DATA = (pa.ArrowException, ValueError, TypeError, ArithmeticError)
-"""Errors that an object's content may cause; errors of the bucket itself are not among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +92,13 @@ class LogObjects:
 
         `since`: UTC milliseconds; rows are stored after they were predicted, so an older object
         can't hold a newer row. `stream`: ``log`` or ``labels``. `parts`: what Firehose wrote, and
-        the records that it refused.
+        the records that it refused. A merged object stands for its sources while they are still
+        there (`ListedMerged`), so that no row is listed twice.
         """
         folder = {"stream": keys.stream, "fallback": keys.fallback_day}
         for day in days:
             for prefix in (folder[part](stream, day) for part in parts):
-                for entry in self.bucket.list(prefix):
+                for entry in replace_sources(self.bucket, self.bucket.list(prefix)):
                     if (
                         entry.size
                         and times.to_millis(entry.modified) >= since - times.CLOCK_SKEW_MS
@@ -161,11 +159,13 @@ class LogObjects:
         for entry, data in self._fetch(entries):
             if data is None:
                 yield from self._read_large(entry.key, damage, columns)
-                continue
-            if keep and self._kept_bytes < KEPT_BYTES:
-                self._kept[entry.key] = data
-                self._kept_bytes += len(data)
-            yield from _read_rows(entry.key, pa.BufferReader(data), damage, columns)
+            else:
+                if keep and self._kept_bytes < KEPT_BYTES:
+                    self._kept[entry.key] = data
+                    self._kept_bytes += len(data)
+                yield from _read_rows(entry.key, pa.BufferReader(data), damage, columns)
+            if isinstance(entry, ListedMerged) and entry.key in damage.unreadable:
+                yield from self._read_objects(entry.sources, damage, columns, keep)
 
     def _fetch(self, entries: Iterable[Listed]) -> Iterator[tuple[Listed, bytes | None]]:
         """Yield objects in order, small ones fetched ahead in parallel, large ones without data."""
@@ -199,24 +199,6 @@ class LogObjects:
                 return
             with pa.OSFile(str(path)) as source:
                 yield from _read_rows(key, source, damage, columns)
-
-
-def count_rows(bucket: Bucket, key: str) -> int | None:
-    """The rows of a Parquet object by its footer; None if it can't be read."""
-    footer = read_footer(bucket, key)
-    return None if footer is None else int(footer.num_rows)
-
-
-def read_footer(bucket: Bucket, key: str) -> pq.FileMetaData | None:
-    """The footer of a Parquet object; None if it can't be read."""
-    end = bucket.get_end(key, FOOTER_BYTES)
-    length = int.from_bytes(end[-8:-4], "little") + 8
-    if len(end) == FOOTER_BYTES < length:
-        end = bucket.get_end(key, length)
-    try:
-        return pq.read_metadata(pa.BufferReader(end))
-    except (*BAD_DATA, OSError):
-        return None
 
 
 def _take_next(ahead: "deque[tuple[Listed, Future[bytes] | None]]") -> tuple[Listed, bytes | None]:

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections import deque
 from collections.abc import Iterator, Mapping, Set
 from datetime import date
 
@@ -9,7 +10,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from domain.contract.feature import Value
-from tabular.log_objects import BAD_DATA, LogObjects
+from tabular.footers import BAD_DATA
+from tabular.log_objects import LogObjects
+from tabular.merged_objects import ListedMerged
 
 Row = Mapping[str, Value | bool]
 
@@ -21,7 +24,9 @@ def find_rows(log: LogObjects, day: date, ids: Set[str]) -> Iterator[Row]:
     that can't be read are left out.
     """
     wanted = pc.field("prediction_id").isin(sorted(ids))
-    for entry in log.list_objects([day]):
+    entries = deque(log.list_objects([day]))
+    while entries:
+        entry = entries.popleft()
         stored = log.bucket.get(entry.key)
         data = stored.data if stored else b""
         try:
@@ -31,4 +36,5 @@ def find_rows(log: LogObjects, day: date, ids: Set[str]) -> Iterator[Row]:
             else:
                 yield from pq.read_table(io.BytesIO(data), filters=wanted).to_pylist()
         except (*BAD_DATA, OSError, KeyError):
-            continue
+            if isinstance(entry, ListedMerged):
+                entries.extendleft(entry.sources)

@@ -16,7 +16,7 @@ from domain.errors import BadBundle
 from domain.model.bundle import Bundle
 from domain.model.card import ModelCard
 from domain.model.champion import Champion
-from tabular.log_objects import BAD_DATA
+from tabular.footers import BAD_DATA
 
 
 class NoReference(Exception):

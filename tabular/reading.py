@@ -1,7 +1,8 @@
 """Read the rows of a window for each model version, with their labels."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -20,6 +21,7 @@ from tabular import rows
 from tabular.labels import Labels, join_labels
 from tabular.log_objects import Batch, Damage, LogObjects, Part, touched_days
 from tabular.log_queries import LogQueries, Span
+from tabular.merged_objects import ListedMerged
 from tabular.models import Models
 from tabular.sample import Sample, SampledRows
 
@@ -135,6 +137,7 @@ class _Reader:
     def query(self, queries: LogQueries) -> Contents:
         """Stream the fallback; count the rows of the table and select those of the samples."""
         contents = self.stream(parts=("fallback",))
+        merged = self._list_merged()
         counts = queries.count(self.span, self.models.versions)
         contents.damage.malformed.update(counts.malformed)
         for version, per_key in counts.per_key.items():
@@ -146,7 +149,21 @@ class _Reader:
             batches = queries.select(self.span, version, cutoff=cutoff, limit=self.sample_rows)
             for _, table in self._read_usable(batches, Damage()):
                 sample.add_counted(table)
+        still = self._list_merged()
+        twice = self._count_malformed([merged[key] for key in merged.keys() & still.keys()])
+        contents.damage.malformed.subtract(twice)
         return contents
+
+    def _list_merged(self) -> dict[str, ListedMerged]:
+        """The merged objects whose sources are still there: the table has their rows twice."""
+        entries = self.log.list_objects(self.span.days, since=self.span.start, parts=("stream",))
+        return {entry.key: entry for entry in entries if isinstance(entry, ListedMerged)}
+
+    def _count_malformed(self, entries: Sequence[Listed]) -> Counter[str]:
+        damage = Damage()
+        for _ in self._read_usable(self.log.read_batches(entries, damage), damage):
+            pass
+        return damage.malformed
 
     def _sample_of(self, contents: Contents, version: str) -> Sample:
         return contents.samples.setdefault(version, Sample(self.sample_rows))

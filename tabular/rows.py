@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 from domain.contract.feature import OTHER, Feature
 from domain.contract.records import SAMPLE_KEYS, TEST
 from domain.times import DAY_MS
-from tabular.log_objects import BAD_DATA, Batch, Damage
+from tabular.footers import BAD_DATA
+from tabular.log_objects import Batch, Damage
 
 OWN_COLUMNS = {
     "prediction_id": pa.string(),

@@ -77,7 +77,7 @@ def _estimate(bucket: "Bucket", files: Iterable["Listed"]) -> int:
 def _count_per_byte(bucket: "Bucket", key: str, size: int) -> float:
     """Rows per byte of one object; 0 if it can't be read, which preparing will say."""
     if key.lower().endswith(".parquet"):
-        from tabular.log_objects import count_rows
+        from tabular.footers import count_rows
 
         return (count_rows(bucket, key) or 0) / size
     stored = bucket.get(key, limit=BEGIN_BYTES)

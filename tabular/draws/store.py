@@ -21,7 +21,7 @@ from domain.errors import BadKey, BadRecord
 from domain.keys import DrawId
 from tabular.draws.bands import Worlds
 from tabular.draws.frame import Frame
-from tabular.log_objects import BAD_DATA
+from tabular.footers import BAD_DATA
 
 CHANCES = ("chance", "chance_if_missed", "chance_if_false")
 

@@ -24,8 +24,8 @@ from adapters.s3_versions import erase_key
 from domain import keys, times
 from domain.retention import Retention
 from domain.training.steps import Compacted
+from tabular.merged_objects import Merged, Source, hash_sources, read_merged
 from training_job.compaction.compact_request import CLOSED_DAYS, USUAL_DAYS, CompactRequest
-from training_job.compaction.merged import Merged, Source, hash_sources, read_merged
 from training_job.compaction.merging import Batch, Fetched, form_batches, read_columns, write_merged
 from training_job.errors import BadData, BadInput
 

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tabular.arrow_types import ARROW_TYPES
-from tabular.log_objects import BAD_DATA
-from training_job.compaction.merged import SOURCES, Source, encode_sources
+from tabular.footers import BAD_DATA
+from tabular.merged_objects import SOURCES, Source, encode_sources
 from training_job.errors import BadData
 
 ROW_GROUP_ROWS = 131_072

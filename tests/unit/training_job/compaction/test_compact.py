@@ -1,7 +1,9 @@
 """A day of small objects becomes one, and no reader finds a row less or counts one twice."""
 
+import io
+import pickle
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from adapters.s3 import Bucket
+from adapters.s3 import Bucket, Listed
 from domain import keys, times
 from domain.contract.contract import Contract
 from domain.drift.summary import Summary
@@ -19,20 +21,26 @@ from domain.retention import Retention
 from lambdas.retrain_guard.retrain import Training
 from monitoring_job.reports import reports
 from stacks.training.task_state import TIMEOUT_HOURS
+from tabular.footers import count_rows
 from tabular.labelled import LabelledRows, read_labelled
-from tabular.log_objects import LogObjects, count_rows
+from tabular.log_objects import Damage, LogObjects
 from tabular.log_queries import LogQueries
+from tabular.log_rows import find_rows
+from tabular.merged_objects import ListedMerged, read_merged
 from tabular.models import Models
-from tests.unit.monitoring import DAY, World, log, records, scored
+from tabular.reading import read_window
+from tests.unit.monitoring import DAY, NOON, World, log, records, scored
 from tests.unit.tabular.test_log_queries import DuckAthena
 from tests.unit.training_job.compaction.world import (
     FOLDERS,
+    MALFORMED,
     OBJECTS,
     ROWS,
     SOON,
     distinct_rows,
     fill,
     killed,
+    log_malformed,
     make_bucket,
     merged_in,
     names,
@@ -42,7 +50,6 @@ from tests.unit.training_job.compaction.world import (
 from training_job.compaction import compact
 from training_job.compaction.compact import GRACE_MS, LEAST_OBJECTS
 from training_job.compaction.compact_request import CompactRequest
-from training_job.compaction.merged import read_merged
 from training_job.compaction.merging import write_merged
 from training_job.errors import BadInput
 from training_job.evaluation.replay import LoggedRequests, sample_requests
@@ -124,7 +131,7 @@ def _summaries(bucket: Bucket, contract: Contract, queries: LogQueries | None) -
 def test_a_drift_run_finds_the_same_before_between_and_after(
     bucket: Bucket, contract: Contract, tmp_path: Path, by_sql: bool
 ) -> None:
-    fill(bucket, contract)
+    log_malformed(bucket, contract, version=fill(bucket, contract))
 
     def read(place: str) -> list[Summary]:
         athena: Any = DuckAthena(bucket, tmp_path / place)
@@ -136,14 +143,103 @@ def test_a_drift_run_finds_the_same_before_between_and_after(
     run(bucket, later=True)
     [after] = read("after")
     assert before == after
+    assert OBJECTS * ROWS == before.rows.distinct
+    assert MALFORMED == before.rows.malformed
     assert _without_copies(before) == _without_copies(between)
-    copies = before.rows.copies
-    assert (copies, copies + OBJECTS * (ROWS + 2)) == (after.rows.copies, between.rows.copies)
+    # Athena's table holds the sources and the merged object.
+    twice = OBJECTS * (ROWS + 2) if by_sql else 0
+    assert before.rows.copies + twice == between.rows.copies
 
 
 def _without_copies(summary: Summary) -> Any:
-    assert OBJECTS * ROWS == summary.rows.distinct
     return replace(summary, rows=replace(summary.rows, logged=0, copies=0))
+
+
+def _read(bucket: Bucket, entries: Iterable[Listed]) -> tuple[int, Damage]:
+    """How many rows are in these objects, and what can't be read."""
+    damage = Damage()
+    return sum(batch.rows for batch in LogObjects(bucket).read_batches(entries, damage)), damage
+
+
+def _list(bucket: Bucket, stream: str = "log") -> list[Listed]:
+    return list(LogObjects(bucket).list_objects([DAY.date()], stream=stream))
+
+
+@pytest.mark.parametrize(("stream", "rows"), [("log", ROWS + 2), ("labels", ROWS // 2)])
+def test_between_merge_and_delete_a_reader_opens_the_merged_object_alone(
+    bucket: Bucket, contract: Contract, stream: str, rows: int
+) -> None:
+    version = fill(bucket, contract)
+    sources = _list(bucket, stream)
+    run(bucket)
+    log(bucket, records(scored(3, seed=9), contract, version=version, at=START), name="late")
+    merged, *late = _list(bucket, stream)
+    assert isinstance(merged, ListedMerged)
+    assert tuple(sources) == merged.sources
+    assert (stream == "log") == len(late)
+    assert (OBJECTS * rows, Damage()) == _read(bucket, [merged])
+
+
+@pytest.mark.parametrize("damaged", [False, True], ids=["withdrawn", "damaged"])
+def test_where_a_listed_merged_object_cannot_be_read_its_sources_are(
+    bucket: Bucket, contract: Contract, damaged: bool
+) -> None:
+    version = fill(bucket, contract)
+    run(bucket)
+    listed = _list(bucket)
+    [merged] = pickle.loads(pickle.dumps(listed))  # noqa: S301 - as a worker of a cluster gets it
+    bucket.delete(merged.key)
+    if damaged:
+        bucket.put(merged.key, b"damaged")
+    rows, damage = _read(bucket, [merged])
+    assert OBJECTS * (ROWS + 2) == rows
+    assert {merged.key: 1} == damage.unreadable
+    source = LogObjects(bucket)
+    kept: Any = SimpleNamespace(list_objects=lambda _: listed, bucket=source.bucket)
+    found = list(find_rows(kept, DAY.date(), {f"{version}/{NOON}/{ROWS}"}))
+    assert [f"{version}/{NOON}/{ROWS}"] == [row["prediction_id"] for row in found]
+
+
+@pytest.mark.parametrize("what", ["is gone", "has changed", "holds less"])
+def test_where_an_erasure_or_a_delete_was_cut_off_everything_is_read(
+    bucket: Bucket, contract: Contract, what: str
+) -> None:
+    fill(bucket, contract)
+    run(bucket)
+    [merged] = merged_in(bucket)
+    key = f"{FOLDERS[0]}{merged if what == 'holds less' else '0001.parquet'}"
+    stored = bucket.get(key)
+    assert stored is not None
+    whole = pq.read_table(pa.BufferReader(stored.data))
+    bucket.delete(key)
+    if what != "is gone":
+        sink = io.BytesIO()
+        pq.write_table(whole.slice(1), sink)
+        bucket.put(key, sink.getvalue())
+    assert names(bucket) == [entry.key.removeprefix(FOLDERS[0]) for entry in _list(bucket)]
+
+
+def test_a_sample_that_is_limited_is_the_same_between_merge_and_delete(
+    bucket: Bucket, contract: Contract
+) -> None:
+    fill(bucket, contract)
+
+    def sample() -> Any:
+        found = read_window(
+            log=LogObjects(bucket),
+            models=Models(bucket),
+            start=START,
+            end=START + times.DAY_MS,
+            sample_rows=OBJECTS * ROWS // 3,
+        )
+        [one] = found.samples.values()
+        return one.finish()
+
+    before = sample()
+    run(bucket)
+    between = sample()
+    assert before.logged == between.logged
+    assert before.table.sort_by("prediction_id") == between.table.sort_by("prediction_id")
 
 
 def _labelled(bucket: Bucket, contract: Contract) -> LabelledRows:

@@ -7,6 +7,7 @@ from moto import mock_aws
 
 from domain import keys
 from domain.training.steps import Compacted, Erased
+from tabular.merged_objects import read_merged
 from tests.unit.training_job.compaction.world import Killed, killed, run
 from tests.unit.training_job.erasure.test_writers import OWN, PREFIX, Machine
 from tests.unit.training_job.erasure.world import (
@@ -25,7 +26,6 @@ from tests.unit.training_job.erasure.world import (
 from tests.unit.training_job.erasure.world import run as erase
 from training_job.compaction import compact
 from training_job.compaction.compact import LEAST_OBJECTS
-from training_job.compaction.merged import read_merged
 from training_job.compaction.merging import write_merged
 from training_job.erasure.erase import Buckets
 from training_job.erasure.writers import refuse_another_rewriter

@@ -55,6 +55,23 @@ def fill(bucket: Bucket, contract: Contract, *, objects: int = OBJECTS) -> str:
     return version
 
 
+MALFORMED = {"probability": 2, "model_version": 3}
+"""What `log_malformed` writes: rows by the reason why they can't be used."""
+
+
+def log_malformed(bucket: Bucket, contract: Contract, *, version: str) -> None:
+    """A small object with five rows that can't be used."""
+    rows = records(scored(5, seed=8), contract, version=version, at=NOON + 1)
+    changed = {
+        "probability": [2.0, None, *[0.5] * 3],
+        "model_version": [version] * 2 + ["9-00000000"] * 3,
+    }
+    for name, values in changed.items():
+        place, kind = rows.column_names.index(name), rows.schema.field(name).type
+        rows = rows.set_column(place, name, pa.array(values, kind))
+    log(bucket, rows, name="malformed")
+
+
 def put_labels(
     bucket: Bucket, rows: pa.Table, labels: "np.typing.NDArray[Any]", number: int
 ) -> None:

@@ -31,8 +31,8 @@ from tabular.log_objects import LogObjects
 from tabular.models import Models
 from tabular.reading import read_window
 from tabular.sample import SampledRows
-from training_job.compaction.compact import GRACE_MS, SMALL_BYTES, compact
-from training_job.compaction.compact_request import CompactRequest
+from training_job.compaction.compact import SMALL_BYTES, compact
+from training_job.compaction.compact_request import GRACE_MS, CompactRequest
 
 OBJECTS = 1_440
 """One a minute."""

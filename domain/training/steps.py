@@ -210,8 +210,8 @@ class Compacted(StepResult):
 
     `merged` small objects became `objects`, with `rows` (0 in a dry run, which reads none).
     `deleted`: small objects that were merged by an earlier execution. `withdrawn`: merged objects
-    that were deleted, because an object that they were made of has changed. `left`: small objects
-    that could not be merged, with `reasons` for the first of them.
+    that were deleted, because an object that they were made of has changed. `left`: objects that
+    can't be read, or whose sources can't be deleted yet, with `reasons` for the first of them.
     """
 
     step = "compact"

@@ -117,7 +117,7 @@ def _describe_others(output: Mapping[str, object], scored: Scored | None) -> Ite
         if compacted.withdrawn:
             yield f"{compacted.withdrawn:,} merged objects {verb} withdrawn."
         if compacted.left:
-            yield f"{compacted.left:,} small objects could not be merged."
+            yield f"{compacted.left:,} objects {verb} left as they are."
 
 
 def _describe_failure(description: Description, operator: str) -> Iterator[str]:

@@ -36,7 +36,8 @@ from training_job.compaction.compact_request import USUAL_DAYS
 ERASURE_SIZE = (2048, 4096)
 """CPU units and MiB of an erasure, which reads every object and holds some rows of one."""
 COMPACTION_SIZE = (1024, 2048)
-"""CPU units and MiB of a compaction, which holds some small objects at a time."""
+"""CPU units and MiB of a compaction, which holds some small objects at a time: 0.5 GB at most, by
+`benchmarks.compaction`."""
 PROMOTION_SIZE = (512, 2048)
 """CPU units and MiB of a promotion, which loads one bundle and MLflow's client."""
 

@@ -19,8 +19,8 @@ from tests.integration.record_streams import create_stream
 from tests.repository import CONTRACT_TOML
 from tests.unit.monitoring import DAY, records, scored
 from tests.unit.training_job.compaction.world import FOLDERS, OBJECTS, ROWS, fill
-from training_job.compaction.compact import GRACE_MS, LEAST_OBJECTS, compact
-from training_job.compaction.compact_request import CompactRequest
+from training_job.compaction.compact import LEAST_OBJECTS, compact
+from training_job.compaction.compact_request import GRACE_MS, CompactRequest
 
 CONTRACT = Contract.parse(CONTRACT_TOML.read_text())
 QUESTIONS = (

@@ -2,7 +2,8 @@
 
 1. Merge. The rows of a day's small objects are written as one new object into the same folder. Its
    footer names each source with its ETag, so one atomic write is the whole commit. From then on
-   the rows are there twice, as a repeated delivery would leave them, and every reader counts one.
+   the rows are there twice. Readers that list the objects leave the sources out
+   (`tabular.merged_objects`); for Athena the copies are repeated deliveries, which count once.
 2. Delete. Once nobody can be reading a listing from before, a later execution deletes the sources,
    as far as they are still those that were merged.
 
@@ -25,7 +26,12 @@ from domain import keys, times
 from domain.retention import Retention
 from domain.training.steps import Compacted
 from tabular.merged_objects import Merged, Source, hash_sources, read_merged
-from training_job.compaction.compact_request import CLOSED_DAYS, USUAL_DAYS, CompactRequest
+from training_job.compaction.compact_request import (
+    CLOSED_DAYS,
+    GRACE_MS,
+    USUAL_DAYS,
+    CompactRequest,
+)
 from training_job.compaction.merging import Batch, Fetched, form_batches, read_columns, write_merged
 from training_job.errors import BadData, BadInput
 
@@ -38,8 +44,6 @@ LARGEST_BYTES = 256 * 1024 * 1024
 """What is merged into one object: the drift function's disk has to hold it."""
 MOST_SOURCES = 2_000
 """So that the footer, which names them, stays small."""
-GRACE_MS = 12 * times.HOUR_MS
-"""Longer than any step or function takes that lists the log and then reads it."""
 PARALLEL = 8
 REASONS = 20
 """How many objects that were left are named in the result; the task's log names all."""
@@ -68,8 +72,8 @@ def compact(
     first, last = (today - timedelta(days=days) for days in (request.days, CLOSED_DAYS))
     for stream in STREAMS:
         for day in partitions.list_days(predictions, stream):
-            # What was merged on the last day of the time has its sources deleted after it.
-            if first - timedelta(days=USUAL_DAYS) <= day <= last:
+            # Sources are deleted on any day, however long ago they were merged.
+            if day <= last:
                 run.work_on(stream, day, merge=day >= first)
     return run.summarise()
 
@@ -92,6 +96,8 @@ class _Run:
         folder = keys.stream(stream, day)
         here = self._list(folder)
         made = [entry for entry in here.values() if keys.parse_compacted(entry.key) is not None]
+        if len(made) == len(here):  # all sources are deleted, and nothing came late
+            return
         held: set[str] = set()
         for entry in made:
             one = read_merged(self.bucket, entry)

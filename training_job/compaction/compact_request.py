@@ -3,12 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from domain import times
+
 CLOSED_DAYS = 2
 """A day this long ago is closed: Firehose tries for 24 hours to deliver what it holds."""
 USUAL_DAYS = 7
 """How many days back a compaction looks. Retention counts from when an object was written, so the
 rows of a merged object stay this much longer at most."""
 MOST_DAYS = 3_650
+GRACE_MS = 12 * times.HOUR_MS
+"""Sources stay so long: longer than any step or function takes that lists the log and then reads
+it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

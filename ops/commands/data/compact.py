@@ -4,6 +4,7 @@ from typing import Annotated
 
 from typer import Option
 
+from domain import times
 from domain.training.steps import Compacted
 from domain.typed_json import encode
 from ops import executions
@@ -11,6 +12,7 @@ from ops.console import Answer, facts
 from ops.target import Target
 from training_job.compaction.compact_request import (
     CLOSED_DAYS,
+    GRACE_MS,
     MOST_DAYS,
     USUAL_DAYS,
     CompactRequest,
@@ -30,7 +32,7 @@ def run(
     """Merge the many small objects of the logs into few.
 
     Today and yesterday are left alone. Small objects stay beside what they were merged into until
-    nobody can be reading them: the first call after twelve hours deletes them.
+    nobody can be reading them: the first call after twelve hours deletes them, whatever its --days.
     """
     request = CompactRequest(days=days, dry_run=dry_run)
     execution = executions.start(target, {"compact": encode(request)})
@@ -46,10 +48,16 @@ def run(
     ]
     if not dry_run:
         pairs.insert(2, ("with rows", f"{compacted.rows:,}"))
-    command = f"python -m ops compact --days {days}"
     return Answer(
         data=compacted.to_dict(),
         shown=[facts(pairs), *compacted.reasons],
-        next_step=command if dry_run and (compacted.merged or compacted.deleted) else "",
+        next_step=_find_next_step(compacted, f"python -m ops compact --days {days}"),
         status=1 if compacted.left else 0,
     )
+
+
+def _find_next_step(compacted: Compacted, command: str) -> str:
+    if compacted.dry_run:
+        return command if compacted.merged or compacted.deleted or compacted.withdrawn else ""
+    hours = GRACE_MS // times.HOUR_MS
+    return f"Delete the small objects {hours} hours from now: {command}" if compacted.merged else ""

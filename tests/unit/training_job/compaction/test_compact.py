@@ -48,8 +48,8 @@ from tests.unit.training_job.compaction.world import (
     version_keys,
 )
 from training_job.compaction import compact
-from training_job.compaction.compact import GRACE_MS, LEAST_OBJECTS
-from training_job.compaction.compact_request import CompactRequest
+from training_job.compaction.compact import LEAST_OBJECTS
+from training_job.compaction.compact_request import GRACE_MS, CompactRequest
 from training_job.compaction.merging import write_merged
 from training_job.errors import BadInput
 from training_job.evaluation.replay import LoggedRequests, sample_requests
@@ -87,6 +87,15 @@ def test_small_objects_are_merged_first_and_deleted_once_nobody_reads_them(
     assert rows == distinct_rows(bucket)
     nothing = run(bucket, later=True)
     assert (0, 0, 0, 0) == (nothing.merged, nothing.deleted, nothing.withdrawn, nothing.left)
+
+
+def test_sources_are_deleted_however_long_ago_they_were_merged(
+    bucket: Bucket, contract: Contract
+) -> None:
+    fill(bucket, contract)
+    run(bucket)
+    assert 2 * OBJECTS == run(bucket, later=True, days=2).deleted
+    assert [1, 1] == [len(names(bucket, folder)) for folder in FOLDERS]
 
 
 def test_what_was_deleted_can_be_recovered(bucket: Bucket, contract: Contract) -> None:

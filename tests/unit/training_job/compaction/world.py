@@ -21,7 +21,7 @@ from domain.training.steps import Compacted
 from tabular.arrow_types import ARROW_TYPES
 from tests.unit.monitoring import DAY, NOON, log, publish_model, records, scored
 from training_job.compaction import compact
-from training_job.compaction.compact_request import CompactRequest
+from training_job.compaction.compact_request import GRACE_MS, CompactRequest
 
 SOON = times.to_millis(DAY + 3 * times.DAY)
 """When the day is closed. The bucket's own clock is months ahead, so nothing is old enough yet."""
@@ -95,7 +95,7 @@ def run(
     **request: Any,
 ) -> Compacted:
     """Compact; `later`: when the sources of what was merged may be deleted."""
-    now = time.time_ns() // 1_000_000 + compact.GRACE_MS + 60_000
+    now = time.time_ns() // 1_000_000 + GRACE_MS + 60_000
     days = (times.from_millis(now) - DAY).days if later else 7
     return compact.compact(
         request=CompactRequest(**{"days": days, **request}),

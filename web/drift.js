@@ -335,7 +335,7 @@ function groupFigure({ performance: measured }, name) {
 }
 
 const fairnessColumns = [
-  { title: "Segment", cell: (segment) => h("span", { class: "column-name" }, segment.name) },
+  { title: "Segment", prose: true, cell: (segment) => h("span", { class: "column-name" }, segment.name) },
   { title: "Labels", number: true, cell: ({ performance: measured }) => disclosed(measured.labelled) },
   { title: "Positives", number: true, cell: ({ performance: measured }) => disclosed(measured.positives) },
   ...GROUP_FIGURES.map(([name, title]) => ({

@@ -211,7 +211,7 @@ export async function models({ signal }) {
 }
 
 const segmentColumns = [
-  { title: "Segment", cell: (entry) => h("span", { class: "column-name" }, entry.segment) },
+  { title: "Segment", prose: true, cell: (entry) => h("span", { class: "column-name" }, entry.segment) },
   { title: "Rows", number: true, cell: (entry) => disclosed(entry.rows) },
   { title: "Positives", number: true, cell: (entry) => disclosed(entry.positives) },
   ...GROUP_FIGURES.map(([name, title]) => ({

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from tests.integration.dashboard.visits import PAGES, Deployed, Visit, go
+from tests.integration.dashboard.visits import PAGES, Deployed, Visit, go, too_wide
 from tests.integration.dashboard.world import ATTACK
 
 if TYPE_CHECKING:
@@ -82,6 +82,19 @@ def test_a_card_names_the_figures_of_each_segment_and_suppresses_small_ones(
     assert "0.690" in rows["gender=Male"]
     assert ["suppressed", "suppressed"] == rows["gender=Other"].split("\t")[1:3]
     assert "0.690" not in rows["gender=Other"]
+
+
+def test_all_figures_of_the_segments_are_in_sight_on_a_small_laptop(
+    visit: Visit, deployed: Deployed, runs: list[str]
+) -> None:
+    champion = deployed.target.champion()
+    assert champion is not None
+    page = visit(f"#/models/{champion.version}")
+    (female,) = page.locator("tbody tr").filter(has_text="gender=Female").all()
+    assert 6 == female.locator(".interval").count()
+    assert [] == too_wide(page)
+    go(page, f"#/drift/{runs[0]}")
+    assert "Performance by segment" not in too_wide(page)
 
 
 def test_the_first_champion_has_no_way_back_but_to_a_version_that_was_kept_out(

@@ -8,7 +8,7 @@ import pytest
 
 from domain.drift.acknowledgement import LONGEST_NOTE
 from ops.laptop import ROOT
-from tests.integration.dashboard.visits import PHONE, Visit, barriers, go
+from tests.integration.dashboard.visits import PHONE, Visit, barriers, go, too_wide
 
 
 def test_trends_show_figures_coverage_and_columns_by_range_and_version(visit: Visit) -> None:
@@ -47,12 +47,7 @@ def test_an_open_incident_is_acknowledged_on_the_page_and_stays_so(visit: Visit)
 
 
 def test_no_sentence_about_incidents_is_cut_off_on_a_small_laptop(visit: Visit) -> None:
-    page = visit("#/incidents")
-    wide = page.evaluate(
-        "[...document.querySelectorAll('.scroll')]"
-        ".filter((table) => table.scrollWidth > table.clientWidth).map((table) => table.ariaLabel)"
-    )
-    assert [] == wide
+    assert [] == too_wide(visit("#/incidents"))
 
 
 def test_the_page_knows_how_long_a_note_may_be() -> None:

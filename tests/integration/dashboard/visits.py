@@ -85,6 +85,15 @@ def hold(page: "Page", pattern: str) -> "list[Route]":
     return held
 
 
+def too_wide(page: "Page") -> list[str]:
+    """Names of the tables of which a part is out of sight."""
+    found: list[str] = page.evaluate(
+        "[...document.querySelectorAll('.scroll')]"
+        ".filter((table) => table.scrollWidth > table.clientWidth).map((table) => table.ariaLabel)"
+    )
+    return found
+
+
 def barriers(page: "Page") -> list[str]:
     """What axe-core calls serious or critical on the page as it is, and a page that overflows."""
     page.evaluate(AXE.read_text())

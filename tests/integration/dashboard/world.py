@@ -90,6 +90,16 @@ SHARES = {
 """Shares of the groups of the other columns, likewise."""
 
 
+FULL_SEGMENT = replace(
+    SEGMENT,
+    selection_rate=0.081,
+    selection_rate_interval=(0.075, 0.087),
+    false_positive_rate=0.0045,
+    false_positive_rate_interval=(0.003, 0.006),
+    calibration_error=0.021,
+    calibration_error_interval=(0.0, 0.05),
+)
+"""A segment with every figure."""
 CURVES = Curves(
     importance={
         "HbA1c_level": 1.31,
@@ -203,7 +213,7 @@ class Stores:
             intervals={name: (value * 0.985, value * 1.014) for name, value in figures.items()},
             segments=(
                 replace(SEGMENT, segment=f"smoking_history={ATTACK}", rows=15_000),
-                replace(SEGMENT, segment="gender=Female", rows=9_100),
+                replace(FULL_SEGMENT, segment="gender=Female", rows=9_100),
                 replace(SEGMENT, segment="gender=Male", rows=5_896),
                 replace(SEGMENT, segment="gender=Other", rows=4, positives=1),
             ),

@@ -1,6 +1,7 @@
 """What the documentation names exists: links, anchors, files, commands, make targets."""
 
 import re
+import subprocess
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
@@ -162,3 +163,26 @@ def test_only_the_command_line_itself_says_how_python_starts_it() -> None:
         if "python -m ops " in path.read_text()
     ]
     assert [] == named
+
+
+def test_what_the_page_about_aws_says_to_paste_first_works_in_a_folder_with_a_blank(
+    tmp_path: Path,
+) -> None:
+    page = (ROOT / "docs" / "aws.md").read_text()
+    pasted = page.split("```sh\n", 1)[1].split("```", 1)[0]
+    program = tmp_path / "my checkout" / ".venv" / "bin" / "ops"
+    program.parent.mkdir(parents=True)
+    program.write_text('#!/bin/sh\necho "$@"\n')
+    program.chmod(0o755)
+    calls = "ops status\nops --stage prod status\ncommand ops up\n"
+    script = f"shopt -s expand_aliases\n{pasted}\n{calls}"
+    done = subprocess.run(
+        ["bash"],
+        input=script,
+        cwd=tmp_path / "my checkout",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    expected = ["--stage dev status", "--stage dev --stage prod status", "up"]
+    assert expected == done.stdout.splitlines()

@@ -30,7 +30,7 @@ RATES = {
     "answer test rows on a worker": Rate(
         20.4, "CPU s for a million test rows", "cluster", "workers: answer the test rows"
     ),
-    "step memory for answers": Rate(0.77, "GB", "cluster", "step: peak memory"),
+    "step memory for answers": Rate(0.87, "GB", "cluster", "step: peak memory"),
     "worker memory, 1 M rows": Rate(0.515, "GB", "cluster", "workers: largest peak"),
     "worker memory, 10 M rows": Rate(
         2.164, "GB", "cluster.many_rows", "20 M rows, 2 workers: largest peak, fit"

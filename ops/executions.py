@@ -119,9 +119,7 @@ def follow(
     except KeyboardInterrupt:
         raise ExecutionContinues from None
     if found["status"] != "SUCCEEDED":
-        error, cause = _failure(client, execution, found)
-        advice, sentence = split_cause(error, cause, operator=PROGRAM)
-        why = ": ".join(part for part in (error, sentence) if part) or "no reason was given."
+        why, advice = _explain(client, execution, found)
         raise OpsError(
             f"The {noun} ended as {found['status']}: {why}",
             next_step or f"{advice} Logs: {_logs(target)}",
@@ -142,6 +140,21 @@ def _await_end(
             _require_agent(target)
         on_poll(client)
         time.sleep(POLL_SECONDS)
+
+
+def explain_end(target: Target, execution: str) -> str:
+    """Why an execution failed, in one line: its error's name and sentence."""
+    client = target.client("stepfunctions")
+    why, _ = _explain(client, execution, client.describe_execution(executionArn=execution))
+    return " ".join(why.split())
+
+
+def _explain(client: Any, execution: str, found: Mapping[str, Any]) -> tuple[str, str]:
+    """``(why it failed, what to do)``."""
+    error, cause = _failure(client, execution, found)
+    advice, sentence = split_cause(error, cause, operator=PROGRAM)
+    why = ": ".join(part for part in (error, sentence) if part) or "no reason was given."
+    return why, advice
 
 
 def newest(target: Target) -> Iterator[Listed]:

@@ -90,8 +90,7 @@ def run(
     elif proposed:
         next_step = f"python -m ops approve {proposed[0].version}"
     elif champion is None:
-        running = dict(last)["last training"].startswith(RUNNING)
-        next_step = WAIT if running else propose_first_model(target)
+        next_step = _propose_first(target, dict(last).get("last training", ""))
     elif any(incident.acknowledged_by is None for incident in incidents):
         next_step = ACKNOWLEDGE
     else:
@@ -100,6 +99,13 @@ def run(
     return _answer(data, shown, next_step, status=int(failed))
 
 
+def _propose_first(target: Target, last_training: str) -> str:
+    if last_training.startswith(RUNNING):
+        return WAIT
+    return CORRECT if last_training.startswith(FAILED) else propose_first_model(target)
+
+
+CORRECT = "Correct what stopped the last training, then python -m ops train"
 WAIT = "python -m ops status, when the training has ended."
 SIMULATE = "python -m ops simulate"
 ACKNOWLEDGE = "python -m ops acknowledge"
@@ -196,6 +202,7 @@ def describe_last_answer(target: Target) -> Facts:
 
 STOPPED = "stopped"
 RUNNING = "RUNNING"
+FAILED = ("FAILED", "TIMED_OUT")
 LOST = "pointer lost"
 
 
@@ -236,7 +243,10 @@ def list_last_executions(target: Target) -> Facts:
     """The latest execution of each kind and how it ended; a training is always listed."""
     last: dict[str, str] = {}
     for found in executions.newest(target):
-        last.setdefault(found.kind, str(found))
+        if found.kind not in last:
+            failed = found.status in FAILED
+            why = f": {executions.explain_end(target, found.arn)}" if failed else ""
+            last[found.kind] = f"{found}{why}"
     ordered = {"training": last.pop("training", "none yet"), **last}
     return [(f"last {kind}", text) for kind, text in ordered.items()]
 

@@ -17,6 +17,7 @@ from domain.drift.acknowledgement import Acknowledgement
 from domain.drift.alert_state import AlertState
 from domain.drift.drift import Outcome
 from domain.drift.incident import Incident
+from domain.failures import explain_failure
 from domain.model.card import CardVerdict
 from domain.model.champion import Champion, ModelRef
 from domain.model.consistency import Consistency
@@ -55,6 +56,8 @@ class States:
         return {
             "status": self.statuses[executionArn],
             "input": json.dumps(self.inputs[executionArn]),
+            "error": "BadData",
+            "cause": explain_failure("BadData", "a.csv\nis torn."),
         }
 
     def stop_execution(self, executionArn: str, cause: str) -> None:
@@ -176,7 +179,7 @@ def test_the_last_training_is_no_scoring_no_rollback_and_no_check() -> None:
     last = dict(status.list_last_executions(_target(states)))
     started = "started 2026-01-31 00:00:00 UTC"
     assert f"SUCCEEDED, {started}" == last["last training"]
-    assert f"FAILED, {started}" == last["last scoring"]
+    assert f"FAILED, {started}: BadData: a.csv is torn." == last["last scoring"]
     assert {"last training", "last scoring", "last rollback", "last check"} == set(last)
 
 
@@ -294,6 +297,16 @@ def test_without_a_champion_status_gives_the_reasons_of_the_newest_refusal(
     passed = status.run(target)
     assert [] == passed.data["refusals"]
     assert "or python -m ops train makes another" in passed.next_step
+
+
+def test_after_a_first_training_that_failed_status_says_why_and_what_to_do(
+    moto_bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = States()
+    states.add("a", {"trials": 3}, "FAILED")
+    found = status.run(_deployed(moto_bucket, None, monkeypatch, states))
+    assert "BadData: a.csv is torn." in str(found.shown[0])
+    assert "Correct what stopped the last training" in found.next_step
 
 
 def test_while_the_first_training_runs_nothing_else_is_proposed(

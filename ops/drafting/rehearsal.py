@@ -11,7 +11,8 @@ from domain.contract.file_format import FileColumn
 from ops.drafting.table import Table
 from ops.errors import OpsError
 from training_job.dataset.files.headers import loosen, show_name
-from training_job.dataset.time_split import Observed, refuse_mixed_times
+from training_job.dataset.identity import identify
+from training_job.dataset.time_split import refuse_mixed_times
 from training_job.dataset.validation import Checked, check
 from training_job.errors import BadData
 from training_job.settings import Settings
@@ -40,6 +41,8 @@ def rehearse(table: Table, contract: Contract, options: Mapping[str, str | None]
     sentences = []
     for reason, rows in _count_refused(checked, sample.num_rows):
         column = _find_column(reason, contract)
+        if column is None:  # the rest of a reason that lists categories with a semicolon
+            continue
         expected = reason.removeprefix(f"{column.name} ")
         told = f"{show_name(column.source)} {expected}"
         sentence = f"{told}: {rows:,} of {sample.num_rows:,} rows break that."
@@ -50,18 +53,24 @@ def rehearse(table: Table, contract: Contract, options: Mapping[str, str | None]
                 f"Correct that in the file, or draft without {option}.",
             )
         sentences.append(f"A training refuses the file as it is: {sentence}")
-    _require_order(checked, contract)
+    conflicting = _identify(checked, contract)
+    if conflicting > BAD_ROW_SHARE * sample.num_rows:
+        raise OpsError(
+            f"A training would refuse the file. {conflicting:,} of {sample.num_rows:,} rows have"
+            f" the {show_name(options['--key'] or '')} of a row with other values.",
+            "Name the column that has another value in each row, or draft without --key.",
+        )
     return sentences
 
 
-def _find_column(reason: str, contract: Contract) -> FileColumn:
+def _find_column(reason: str, contract: Contract) -> FileColumn | None:
     """The column that a reason begins with; a name may be the beginning of another one."""
     named = [
         column
         for column in contract.file_columns(labelled=True)
         if reason.startswith(f"{column.name} ")
     ]
-    return max(named, key=lambda column: len(column.name))
+    return max(named, key=lambda column: len(column.name), default=None)
 
 
 def _count_refused(checked: Checked, rows: int) -> Iterator[tuple[str, int]]:
@@ -70,18 +79,16 @@ def _count_refused(checked: Checked, rows: int) -> Iterator[tuple[str, int]]:
     for place, broken in Counter(checked.why.tolist()).items():
         for reason in checked.reasons[place].split("; "):
             counted[reason] += broken
-    for reason, broken in counted.items():
-        if broken > BAD_ROW_SHARE * rows:
-            yield reason, broken
+    frequent = [pair for pair in counted.items() if pair[1] > BAD_ROW_SHARE * rows]
+    together = len(checked.why) > BAD_ROW_SHARE * rows
+    yield from frequent or (counted.most_common(1) if together else [])
 
 
-def _require_order(checked: Checked, contract: Contract) -> None:
-    """Raise OpsError where the times can't divide the rows into older and newer ones."""
+def _identify(checked: Checked, contract: Contract) -> int:
+    """Rows whose id is that of a row with other values; raises OpsError if times divide no rows."""
     time = contract.training_columns.time
-    if not time:
-        return
     try:
         refuse_mixed_times({*checked.times}, time)
-        Observed.of(checked.columns[time].astype(float), None).cut(time)
+        return len(identify(checked.columns, contract, "").conflicting)
     except BadData as error:
         raise OpsError(str(error), "Choose another --time, or draft without it.") from None

@@ -492,6 +492,10 @@ def test_an_option_that_names_an_unusable_column_is_refused(tmp_path: Path) -> N
     path = _write(tmp_path / "p.csv", columns)
     with pytest.raises(OpsError, match="no must not be a number that a spreadsheet shortened"):
         _infer(path, key="no")
+    columns["no"] = _column(lambda row: row // 2)
+    _write(path, columns)
+    with pytest.raises(OpsError, match="400 of 400 rows have the no of a row with other values"):
+        _infer(path, key="no")
     with pytest.raises(OpsError, match=r"weight must be .*: 200 of 400 rows break that"):
         _infer(path, weight="weight")
 

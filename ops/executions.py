@@ -122,7 +122,7 @@ def follow(
         why, advice = _explain(client, execution, found)
         raise OpsError(
             f"The {noun} ended as {found['status']}: {why}",
-            next_step or f"{advice} Logs: {_logs(target)}",
+            next_step or f"{advice.removesuffix('.')}. Logs: {_logs(target)}",
         )
     return Result(execution, json.loads(found["output"]))
 

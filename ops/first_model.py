@@ -1,5 +1,6 @@
 """What a deployment without a champion needs: a training, or an answer to one that ended."""
 
+from domain import keys
 from domain.model.champion import Champion
 from ops.errors import OpsError
 from ops.target import Target
@@ -28,7 +29,10 @@ def propose_first_model(target: Target) -> str:
     """The next step of a deployment in which no model serves yet."""
     versions = target.models.list_cards()
     if not versions:
-        return FIRST_TRAINING
+        has_data = any(
+            keys.is_data(found.key, keys.RAW) for found in target.bucket("data").list(keys.RAW)
+        )
+        return "python -m ops train" if has_data else FIRST_TRAINING
     newest = versions[0]
     if find_reasons(target):
         return (

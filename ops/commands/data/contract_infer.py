@@ -48,7 +48,7 @@ def run(
         raise OpsError(f"{path} is there already.", "Choose another --out, or add --replace.")
     from ops.drafting import document
     from ops.drafting.draft import draft
-    from ops.drafting.rehearsal import rehearse
+    from ops.drafting.rehearsal import BAD_ROW_SHARE, rehearse
     from ops.drafting.table import NEXT, read_table
     from training_job.dataset.files.headers import show_name
     from training_job.errors import BadData
@@ -90,7 +90,9 @@ def run(
     shown: list[RenderableType] = [f"{path} has {features}, drafted from {table.rows:,} rows."]
     shown.append(f"Of {target_column}, {made.target.remarks['name']}.")
     if table.malformed:
-        shown.append(f"{table.malformed:,} rows can't be read; a training puts them aside.")
+        many = table.malformed > BAD_ROW_SHARE * (table.rows + table.malformed)
+        does = "refuses a file with so many" if many else "puts them aside"
+        shown.append(f"{table.malformed:,} rows can't be read; a training {does}.")
     shown += warnings
     if left_out:
         shown += ["Left out:", facts((show_name(name), why) for name, why in left_out.items())]

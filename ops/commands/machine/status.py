@@ -73,7 +73,7 @@ def run(
         "incidents": [encode(incident) for incident in incidents],
     }
     shown += [*links, *last, *consistency, ("champion", serving)]
-    refusals = [] if champion else find_reasons(target)
+    refusals = [] if champion or serving.startswith(LOST) else find_reasons(target)
     data["refusals"] = [reason for _, reason in refusals]
     shown += [("refused", f"{version}: {reason}") for version, reason in refusals]
     shown += described

@@ -260,6 +260,8 @@ def test_what_has_stopped_is_started_before_anything_else(
     services = {"emulator": "running", "MLflow": "running", "task agent": "running"}
     monkeypatch.setattr(status, "read_services", lambda _: [*services.items()])
     assert "python -m ops upload FILE, then python -m ops train" == status.run(target).next_step
+    moto_bucket.put("raw/a.csv", b"a")
+    assert "python -m ops train" == status.run(target).next_step
     services[stopped] = "stopped"
     assert "python -m ops up" == status.run(target).next_step
 

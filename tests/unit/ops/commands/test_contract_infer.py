@@ -500,6 +500,20 @@ def test_an_option_that_names_an_unusable_column_is_refused(tmp_path: Path) -> N
         _infer(path, weight="weight")
 
 
+@pytest.mark.parametrize(
+    ("torn", "said"), [(3, "a training puts them aside"), (9, "a training refuses a file with so")]
+)
+def test_rows_that_cannot_be_read_are_said(tmp_path: Path, torn: int, said: str) -> None:
+    columns = {
+        "x": _column(lambda _: RANDOM.random()),
+        "ill": _column(lambda row: int(LABELS[row])),
+    }
+    path = _write(tmp_path / "p.csv", columns)
+    path.write_text(path.read_text() + "1,2,3,4\n" * torn)
+    _, answer = _infer(path)
+    assert any(f"{torn} rows can't be read; {said}" in str(line) for line in answer.shown)
+
+
 def test_missing_labels_are_said_before_a_training_refuses_them(tmp_path: Path) -> None:
     columns = {
         "x": _column(lambda _: RANDOM.random()),

@@ -13,7 +13,6 @@ from domain.contract.feature import Value
 from domain.model.bundle import Bundle
 from domain.model.card import ModelCard
 from ops.errors import OpsError
-from ops.first_model import require_champion
 from ops.target import Target
 from tabular.models import Models, NoReference
 
@@ -136,4 +135,11 @@ def explain(
 
 
 def _find_version(target: Target) -> str:
-    return require_champion(target).version
+    champion = target.champion()
+    if champion is None:
+        # A notebook reads models and the log only, and so can't say more.
+        raise OpsError(
+            "There is no champion yet.",
+            "python -m ops status says why; python -m ops train trains a model.",
+        )
+    return champion.version

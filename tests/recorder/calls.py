@@ -31,6 +31,7 @@ _OPERATIONS = {
     "HeadBucket": "ListBucket",
     "ListObjectsV2": "ListBucket",
     "CreateMultipartUpload": "PutObject",
+    "DeleteObjects": "DeleteObject",
     "UploadPart": "PutObject",
     "ListObjectVersions": "ListBucketVersions",
     "CompleteMultipartUpload": "PutObject",
@@ -125,5 +126,5 @@ def _pattern(key: str) -> str:
     for folder in WHOLE:
         if key.startswith(folder):
             return f"{folder}*"
-    parts = [re.sub(r"^(batch-|dt=)?[^.]*\d[^.]*", r"\1*", part) for part in key.split("/")]
+    parts = [re.sub(r"^(batch-|compact-|dt=)?[^.]*\d[^.]*", r"\1*", part) for part in key.split("/")]
     return "/".join(parts)

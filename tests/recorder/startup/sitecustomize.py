@@ -50,19 +50,22 @@ def record(folder: Path, component: str) -> None:
 
     def note(self: Any, operation: str, parameters: dict[str, Any]) -> Any:
         entries = parameters.get("Entries") or [{}]
-        named = {**entries[0], **parameters} if isinstance(entries[0], dict) else parameters
-        call = {
-            "component": component,
-            "service": self.meta.service_model.signing_name,
-            "operation": operation,
-            "parameters": {name: named[name] for name in NAMING if name in named},
-            "of_a_version": "VersionId" in named,
-        }
-        line = json.dumps(call, sort_keys=True)
-        if line not in seen:
-            seen.add(line)
-            with (folder / f"{os.getpid()}.jsonl").open("a") as file:
-                file.write(f"{line}\n")
+        first = entries[0] if isinstance(entries[0], dict) else {}
+        deleted = parameters.get("Delete", {}).get("Objects", [{}])  # each needs the right
+        for one in deleted:
+            named = {**first, **parameters, **one}
+            call = {
+                "component": component,
+                "service": self.meta.service_model.signing_name,
+                "operation": operation,
+                "parameters": {name: named[name] for name in NAMING if name in named},
+                "of_a_version": "VersionId" in named,
+            }
+            line = json.dumps(call, sort_keys=True)
+            if line not in seen:
+                seen.add(line)
+                with (folder / f"{os.getpid()}.jsonl").open("a") as file:
+                    file.write(f"{line}\n")
         return send(self, operation, parameters)
 
     base._make_api_call = note

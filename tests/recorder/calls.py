@@ -126,5 +126,5 @@ def _pattern(key: str) -> str:
     for folder in WHOLE:
         if key.startswith(folder):
             return f"{folder}*"
-    parts = [re.sub(r"^(batch-|compact-|dt=)?[^.]*\d[^.]*", r"\1*", part) for part in key.split("/")]
-    return "/".join(parts)
+    has_id = re.compile(r"^(batch-|compact-|dt=)?[^.]*\d[^.]*")
+    return "/".join(has_id.sub(r"\1*", part) for part in key.split("/"))

@@ -186,8 +186,9 @@ def test_a_compaction_while_an_erasure_waits_for_others(buckets: Buckets, when: 
     _check(buckets)
 
 
-def test_a_compaction_after_an_erasure_that_was_killed_at_any_write(
-    moto_environment: None,
+@pytest.mark.parametrize("step", [12, pytest.param(4, marks=pytest.mark.slow)])
+def test_a_compaction_after_an_erasure_that_was_killed_at_a_write(
+    moto_environment: None, step: int
 ) -> None:
     number, was_killed = 0, True
     while was_killed:
@@ -205,7 +206,7 @@ def test_a_compaction_after_an_erasure_that_was_killed_at_any_write(
             _compact(buckets)
             _compact(buckets, later=True)
             _check(buckets)
-        number += 4
+        number += step
     assert number > 20
 
 

@@ -80,7 +80,12 @@ def _expected() -> dict[tuple[str, str], bytes]:
 
 
 @pytest.mark.parametrize(
-    ("another", "step"), [(False, 1), (True, 5)], ids=["the same again", "another erasure"]
+    ("another", "step"),
+    [
+        pytest.param(False, 4, id="the same again"),
+        pytest.param(True, 5, id="another erasure"),
+        pytest.param(False, 1, id="the same again, any write", marks=pytest.mark.slow),
+    ],
 )
 def test_killed_before_any_write_and_run_again_it_ends_the_same(another: bool, step: int) -> None:
     expected, number, killed = _expected(), 0, True

@@ -135,8 +135,10 @@ test-slow: $(VENV)/.dev setup node_modules/.dev  ## repetitions that are too lon
 	$(BIN)/python -m pytest tests -m slow --ignore tests/faults $(TWO_EMULATORS) --dist loadscope
 	$(BIN)/python -m pytest tests/faults -m slow $(TWO_EMULATORS)
 
+# One process more than there are processors, since some tests wait.
 unit: $(VENV)/.dev setup  ## tests without a server
-	$(BIN)/python -m pytest tests/unit tests/infra -m "not slow" -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest tests/unit tests/infra -m "not slow" --dist loadfile $(ARGS) \
+		-n "$$($(BIN)/python -c 'import os; print(min(os.cpu_count() + 1, 4))')"
 
 # Each of two processes starts emulators and MLflow servers of its own. With `--dist loadscope` the
 # tests of one deployment run in one of them: tests/conftest.py says which these are.

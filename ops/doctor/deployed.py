@@ -16,9 +16,8 @@ from domain.model.consistency import Consistency
 from ops.api import Api, describe_problem
 from ops.doctor.finding import Check, Finding, note, ok, problem
 from ops.errors import OpsError
-from ops.first_model import propose_first_model
 from ops.laptop import ROOT
-from ops.target import Target
+from ops.target import Target, propose_first_model
 
 COMPLETE = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
 CACHE_SECONDS = 90

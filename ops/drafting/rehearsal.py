@@ -44,8 +44,8 @@ def rehearse(table: Table, contract: Contract, options: Mapping[str, str | None]
         if column is None:  # the rest of a reason that lists categories with a semicolon
             continue
         expected = reason.removeprefix(f"{column.name} ")
-        told = f"{show_name(column.source)} {expected}"
-        sentence = f"{told}: {rows:,} of {sample.num_rows:,} rows break that."
+        rule = f"{show_name(column.source)} {expected}"
+        sentence = f"{rule}: {rows:,} of {sample.num_rows:,} rows break that."
         option = next((name for name, source in options.items() if source == column.source), "")
         if option:
             raise OpsError(

@@ -17,8 +17,7 @@ from ops import executions
 from ops.commands.data.upload import plan
 from ops.console import Answer, Progress, facts, write_line
 from ops.errors import OpsError
-from ops.first_model import require_champion
-from ops.target import Target
+from ops.target import Target, require_champion
 from training_job.scoring.score_request import ScoreRequest
 
 if TYPE_CHECKING:

@@ -19,11 +19,10 @@ from domain.errors import BadBundle
 from ops.api import Api, describe_problem
 from ops.console import Answer, Progress
 from ops.errors import OpsError
-from ops.first_model import require_champion
 from ops.samples import scenarios
 from ops.samples.outcomes import LabelPlan, Selection
 from ops.samples.scenarios import Disturbance, Row, Scenario
-from ops.target import Target
+from ops.target import Target, require_champion
 
 if TYPE_CHECKING:
     import pyarrow as pa

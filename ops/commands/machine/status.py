@@ -18,9 +18,8 @@ from ops import executions, proposals
 from ops.commands.machine.up import list_links
 from ops.console import Answer, facts
 from ops.errors import OpsError
-from ops.first_model import find_reasons, propose_first_model
 from ops.laptop import Laptop
-from ops.target import REPAIR, Target
+from ops.target import REPAIR, Target, find_reasons, propose_first_model
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -11,8 +11,7 @@ from ops import executions
 from ops.commands.models.train import describe_verdict
 from ops.console import Answer
 from ops.errors import OpsError
-from ops.first_model import require_champion
-from ops.target import Target
+from ops.target import Target, require_champion
 
 
 def run(

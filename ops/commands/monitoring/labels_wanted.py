@@ -14,8 +14,7 @@ from domain.errors import BadBundle
 from domain.keys import DrawId, RunId
 from ops.console import Answer, Progress, table, write_line
 from ops.errors import OpsError
-from ops.first_model import require_champion
-from ops.target import Target
+from ops.target import Target, require_champion
 
 if TYPE_CHECKING:  # they take their time to import, and --help does without them
     from tabular.draws.frame import Frame

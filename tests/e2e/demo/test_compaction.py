@@ -20,17 +20,17 @@ LATER = timedelta(days=3)
 
 @contextmanager
 def started_later(circle: Circle, later: timedelta) -> Iterator[None]:
-    """Compactions are told that they started so much later: nobody can wait for it here."""
+    """Give compactions a start so much later, since no test can wait twelve hours."""
     client: Any = circle.target.client("stepfunctions")
     arn = circle.target.deployment.state_machine_arn
     deployed = client.describe_state_machine(stateMachineArn=arn)["definition"]
     definition = json.loads(deployed)
     overrides = definition["States"]["Compact"]["Parameters"]["Overrides"]
     (container,) = overrides["ContainerOverrides"]
-    told = {"Name": "STARTED_AT", "Value": (datetime.now(UTC) + later).isoformat()}
-    others = [one for one in container["Environment"] if one["Name"] != told["Name"]]
+    start = {"Name": "STARTED_AT", "Value": (datetime.now(UTC) + later).isoformat()}
+    others = [one for one in container["Environment"] if one["Name"] != start["Name"]]
     assert len(others) == len(container["Environment"]) - 1
-    container["Environment"] = [*others, told]
+    container["Environment"] = [*others, start]
     client.update_state_machine(stateMachineArn=arn, definition=json.dumps(definition))
     try:
         yield

@@ -44,7 +44,7 @@ class Champion:
         Missing values are None or NaN; further columns are ignored. Returns `probability`, and the
         answer under the target's name. Raises ValueError that names the invalid fields.
         """
-        found = [self.bundle.probability(values) for values in self._read(rows)]
+        found = self.bundle.probabilities(self._read(rows))
         answers = [probability >= self.threshold for probability in found]
         return pd.DataFrame({"probability": found, self.contract.target: answers}, index=rows.index)
 

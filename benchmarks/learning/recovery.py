@@ -57,8 +57,7 @@ from training_job.dataset.production_rows import Source
 from training_job.evaluation.evaluate import evaluate
 from training_job.inputs import ExecutionInput, State
 from training_job.model.encoding import encode
-from training_job.model.model import predict
-from training_job.model.rebuild import rebuild
+from training_job.model.walk import Walk
 from training_job.promotion.choice import Choice
 from training_job.promotion.promote import promote
 from training_job.search.tune import tune
@@ -162,10 +161,8 @@ class Loop:
         store = ModelStore(self.bucket)
         bundle = store.load_bundle(store.find_model(version))
         names = [feature.name for feature in self.contract.features]
-        booster = rebuild(bundle.forest, len(self.contract.encoded_names))
         features = pa.Table.from_pandas(frame[names], preserve_index=False)
-        inputs = encode(features, self.contract)
-        probability = predict(booster, inputs).astype(np.float64)
+        probability = Walk(bundle.forest).probabilities(encode(features, self.contract))
         scored = frame.rename(columns=str.lower).assign(probability=probability)
         return scored.assign(threshold=bundle.threshold, predicted=probability >= bundle.threshold)
 

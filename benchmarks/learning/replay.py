@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +26,9 @@ from ops.laptop import ROOT
 from ops.samples import diabetes_rows
 from tabular.arrow_types import ARROW_TYPES
 
+if TYPE_CHECKING:
+    from training_job.model.model import Fitted
+
 SMALL, LARGE = 1_000_000, 4_000_000
 OBJECT_ROWS = 100_000
 START = 1_760_000_000_000
@@ -39,7 +43,7 @@ def measure(seed: int) -> Iterator[Figure]:
         with tempfile.TemporaryDirectory(prefix="bench-") as name:
             folder = Path(name)
             measure_alone(_make, folder, rows, seed)
-            seen, seconds, peak = measure_alone(_replay, folder)
+            seen, seconds, peak = measure_alone(_replay, folder, seed)
             peaks.append(peak)
         assert rows == seen
         size = f"{rows // 1_000_000} M logged requests"
@@ -52,17 +56,24 @@ def _contract() -> Contract:
     return Contract.parse((ROOT / "contract.toml").read_text())
 
 
+def _fit(contract: Contract, seed: int) -> "Fitted":
+    from training_job.model.encoding import encode
+    from training_job.model.model import TrainingData, fit
+
+    some = pa.concat_tables(diabetes_rows.chunks(rows=FITTED_ON, seed=seed))
+    labels = some.column(contract.target).cast(pa.int8()).to_numpy()
+    matrix = encode(some, contract)
+    return fit(TrainingData.build(matrix, labels, matrix, labels), PARAMS, seed=seed)
+
+
 def _make(folder: Path, rows: int, seed: int) -> tuple[None, float]:
     """A champion, and the log of its answers."""
     from training_job.model.encoding import encode
     from training_job.model.export import export
-    from training_job.model.model import TrainingData, fit, predict
+    from training_job.model.model import predict
 
     contract, bucket = _contract(), FolderS3(folder).bucket("all")
-    some = pa.concat_tables(diabetes_rows.chunks(rows=FITTED_ON, seed=seed))
-    labels = some.column(contract.target).cast(pa.int8()).to_numpy()
-    matrix = encode(some, contract)
-    fitted = fit(TrainingData.build(matrix, labels, matrix, labels), PARAMS, seed=seed)
+    fitted = _fit(contract, seed)
     data = Bundle(contract, export(fitted.booster), fitted.threshold).to_bytes()
     model = ModelRef.of(1, digest(data))
     bucket.put(model.bundle_key, data)
@@ -99,18 +110,17 @@ def _make(folder: Path, rows: int, seed: int) -> tuple[None, float]:
     return None, 0.0
 
 
-def _replay(folder: Path) -> tuple[int, float]:
+def _replay(folder: Path, seed: int) -> tuple[int, float]:
     from tabular.log_objects import LogObjects
     from tabular.models import Models
     from training_job.evaluation.incumbent import Incumbent
     from training_job.evaluation.replay import LoggedRequests, replay, sample_requests
     from training_job.model.model import predict_split
-    from training_job.model.rebuild import rebuild
 
     contract, bucket = _contract(), FolderS3(folder).bucket("all")
     incumbent = Incumbent.read(bucket, contract)
     assert incumbent.bundle is not None
-    booster = rebuild(incumbent.bundle.forest, len(contract.encoded_names))
+    booster = _fit(contract, seed).booster
     requests = LoggedRequests(LogObjects(bucket), Models(bucket), START, START + times.DAY_MS)
     began = time.process_time()
     found = replay(

@@ -15,7 +15,8 @@ from typing import Any
 from domain.errors import BadBundle
 
 LEAF = -1
-MAXIMUM_DEPTH = 64
+MAXIMUM_DEPTH = 16
+"""Levels below a root. Training makes six at most; `bitmaps` has a place for each path."""
 ROUNDING = 1e-3
 """By how much a child's cover may exceed its parent's: both are sums of float32."""
 
@@ -42,7 +43,7 @@ class Forest:
     cover: tuple[float, ...]
 
     @cached_property
-    def _trees(self) -> tuple[Node, ...]:
+    def trees(self) -> tuple[Node, ...]:
         """The roots as nested tuples: walking them takes half the time of the flat arrays."""
         nodes: list[Any] = [None] * len(self.feature)
         for node in reversed(range(len(nodes))):  # children come after their parent
@@ -61,7 +62,7 @@ class Forest:
         total = self.base_margin
         if any(map(math.isnan, values)):
             return self._margin_with_missing(values)
-        for root in self._trees:
+        for root in self.trees:
             column, threshold, left, right, _ = root
             while column >= 0:
                 column, threshold, left, right, _ = left if values[column] < threshold else right
@@ -70,7 +71,7 @@ class Forest:
 
     def _margin_with_missing(self, values: list[float]) -> float:
         total = self.base_margin
-        for root in self._trees:
+        for root in self.trees:
             column, threshold, left, right, default = root
             while column >= 0:
                 value = values[column]

@@ -83,9 +83,9 @@ def predict(
     context = model.contract.request_context
     answers: list[dict[str, Json]] = []
     lines, positives = [], 0
-    for index, instance in enumerate(instances):
-        row = bundle.contract.row(instance)
-        probability = bundle.probability(row)
+    rows = [bundle.contract.row(instance) for instance in instances]
+    scored = zip(instances, rows, bundle.probabilities(rows), strict=True)
+    for index, (instance, row, probability) in enumerate(scored):
         logged = context.read(instance)
         record = PredictionRecord(
             prediction_id=new_id(index),

@@ -179,16 +179,15 @@ def count_answers(rows: LabelledRows, version: str, predecessor: Bundle) -> Answ
     counts: Counter[tuple[int, int, int]] = Counter()
     table = rows.table
     if table.num_rows:
-        for served, answer, label, values in zip(
+        for served, answer, label, again in zip(
             table["model_version"].to_pylist(),
             table["predicted"].to_pylist(),
             rows.labels.tolist(),
-            _read_rows(table, predecessor),
+            predecessor.probabilities([*_read_rows(table, predecessor)]),
             strict=True,
         ):
             if served == version:
-                again = predecessor.probability(values) >= predecessor.threshold
-                counts[int(label), int(again), int(answer)] += 1
+                counts[int(label), int(again >= predecessor.threshold), int(answer)] += 1
     return Answers.of_rows(counts)
 
 

@@ -3,7 +3,6 @@
 import struct
 from dataclasses import dataclass
 
-from domain.contract.feature import Value
 from domain.model.bundle import Bundle
 from tabular.log_rows import Row
 
@@ -21,10 +20,10 @@ class Replay:
 
 
 def replay(row: Row, bundle: Bundle) -> Replay:
-    """Score the record's features by the way it was scored: the API's, or batch scoring's."""
-    values = tuple(f.cast(row.get(f.column)) for f in bundle.contract.features)
-    is_batch = row["source"] == "batch"
-    probability = _score_as_batch(values, bundle) if is_batch else bundle.probability(values)
+    """Score the record's features as the API and batch scoring do."""
+    probability = bundle.probability(
+        tuple(f.cast(row.get(f.column)) for f in bundle.contract.features)
+    )
     logged = (row["probability"], row["threshold"], row["predicted"])
     again = (probability, bundle.threshold, probability >= bundle.threshold)
     same = _bits(logged[0]) == _bits(again[0]) and _bits(logged[1]) == _bits(again[1])
@@ -33,17 +32,3 @@ def replay(row: Row, bundle: Bundle) -> Replay:
 
 def _bits(number: object) -> bytes:
     return struct.pack(">d", number) if isinstance(number, float) else b""
-
-
-def _score_as_batch(values: tuple[Value, ...], bundle: Bundle) -> float:
-    """Score with XGBoost, whose probabilities have 32 bits."""
-    import pyarrow as pa
-
-    from training_job.model.encoding import encode
-    from training_job.model.model import predict
-    from training_job.model.rebuild import rebuild
-
-    names = [feature.name for feature in bundle.contract.features]
-    table = pa.table({name: [value] for name, value in zip(names, values, strict=True)})
-    booster = rebuild(bundle.forest, len(bundle.contract.encoded_names))
-    return float(predict(booster, encode(table, bundle.contract))[0])

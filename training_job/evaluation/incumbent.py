@@ -65,7 +65,7 @@ class Incumbent:
         if self.bundle is None:
             raise ValueError("No champion can be scored on these rows.")
         contract = self.bundle.contract
-        walk = Walk(self.bundle.forest, len(contract.encoded_names))
+        walk = Walk(self.bundle.forest)
         parts = (encode(part.table, contract) for part in rows.batches(rows_per_batch(contract)))
         return np.concatenate([np.empty(0), *(walk.probabilities(matrix) for matrix in parts)])
 

@@ -50,7 +50,7 @@ class ContractModel(PythonModel):
         if problems:
             more = f", and {len(problems) - LISTED:,} more" if len(problems) > LISTED else ""
             raise ValueError(f"The contract refuses: {'; '.join(problems[:LISTED])}{more}.")
-        found = [self.bundle.probability(contract.row(row)) for row in rows]
+        found = self.bundle.probabilities([contract.row(row) for row in rows])
         answers = [probability >= self.bundle.threshold for probability in found]
         return pd.DataFrame(
             {"probability": found, contract.target: answers}, index=model_input.index

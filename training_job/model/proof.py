@@ -2,11 +2,12 @@
 
 Three steps, from the code that answers requests to XGBoost:
 
-1. The scorer and the vectorised walk send a row the same way at each branch of each tree: just
-   below the threshold, at it, and with the value missing. Both compare two float32 numbers, so no
-   other value can be sent another way.
-2. The walk agrees with XGBoost on every test row, then again with one nullable feature of each row
-   missing.
+1. The scorer, which walks one row, the walk for the rows of a request and the one for whole
+   matrices send a row the same way at each branch of each tree: just below the threshold, at it,
+   and with the value missing. All compare two float32 numbers, so no other value can be sent
+   another way.
+2. The walk for matrices agrees with XGBoost on every test row, then again with one nullable feature
+   of each row missing.
 3. Encoder and scorer as they are shipped agree with XGBoost on the first of these rows.
 """
 
@@ -19,6 +20,7 @@ import pyarrow.compute as pc
 import xgboost as xgb
 
 from domain.contract.contract import Contract
+from domain.model.bitmaps import margins
 from domain.model.bundle import Bundle
 from domain.model.scorer import LEAF, Forest
 from training_job.dataset.dataset import Split
@@ -52,7 +54,7 @@ class Proof:
 
     def __init__(self, bundle: Bundle, booster: xgb.Booster, *, start: int = 0) -> None:
         self._bundle, self._booster = bundle, booster
-        self._walk = Walk(bundle.forest, len(bundle.contract.encoded_names))
+        self._walk = Walk(bundle.forest)
         self._shipped = max(SHIPPED_ROWS - start, 0)
         self.compared = 0
 
@@ -86,14 +88,15 @@ def check_agreement(scored: npt.NDArray[np.float64], expected: npt.NDArray[np.fl
 
 
 def check_branches(forest: Forest, columns: int) -> None:
-    """Send rows through every branch of every tree, by scorer and walk; raises ExportDisagrees."""
+    """Send rows through every branch of every tree in all three ways; raises ExportDisagrees."""
     for tree in _trees(forest):
         rows = np.array([*_rows_of_branches(tree, columns)], np.float32).reshape(-1, columns)
-        scored = np.array([tree.margin(row) for row in rows.tolist()])
-        if not np.array_equal(scored, Walk(tree, columns).margins(rows)):
+        vectors = rows.tolist()
+        scored = [tree.margin(vector) for vector in vectors]
+        if not scored == margins(tree, vectors) == Walk(tree).margins(rows).tolist():
             raise ExportDisagrees(
-                "The scorer and the vectorised walk send a row different ways: one of the two is "
-                "damaged. Nothing was registered; report this as a defect."
+                "A row alone and among others is sent different ways through the trees: the code "
+                "is damaged. Nothing was registered; report this as a defect."
             )
 
 

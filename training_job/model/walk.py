@@ -1,77 +1,75 @@
 """Walk many rows at once through exported trees, by the scorer's rules.
 
-`domain.model.scorer` walks one row in plain Python. This takes each level of a tree for a block of
-rows, compares the same float32 values, and adds the leaves in the same order in float64, so that
-both arrive at the same last bit.
+`domain.model.scorer` walks one row in plain Python. This takes blocks of rows through
+`domain.model.bitmaps`, compares the same float32 values, and adds the leaves in the same order in
+float64, so that both arrive at the same last bit.
 """
+
+import math
 
 import numpy as np
 import numpy.typing as npt
 
-from domain.model.scorer import LEAF, Forest
+from domain.model.bitmaps import Branch, find_leaves
+from domain.model.scorer import Forest
 from training_job.model.encoding import Matrix
 
 Floats = npt.NDArray[np.float64]
-BLOCK_ROWS = 4_096
-"""So many rows at a time, since their nodes and values fit the processor's cache."""
+Bits = npt.NDArray[np.uint8]
+"""One bit per row."""
+
+BLOCK_ROWS = 131_072
+"""So many rows at a time: their bitmaps fit the processor's cache."""
 
 
 class Walk:
-    """A forest as arrays in which a leaf is its own child, so that every row goes equally deep."""
+    """A forest for whole matrices."""
 
-    def __init__(self, forest: Forest, columns: int) -> None:
-        self._base_margin, self._roots = forest.base_margin, forest.roots
-        feature = np.array(forest.feature, np.intp)
-        nodes, leaf = np.arange(len(feature)), feature == LEAF
-        left = np.where(leaf, nodes, np.array(forest.left, np.intp))
-        right = np.where(leaf, nodes, np.array(forest.right, np.intp))
-        self._children = np.column_stack([left, right]).ravel()
-        self._threshold = np.array(forest.threshold, np.float32)
-        self._leaf_value = self._threshold.astype(np.float64)
-        # A missing value is read from the copy in which it lies on the default's side.
-        to_right = ~leaf & ~np.array(forest.default_left, bool)
-        self._column = np.where(leaf, 0, feature) + columns * to_right
-        self._depths = [_depth(forest, root) for root in self._roots]
+    def __init__(self, forest: Forest) -> None:
+        self._forest = forest
 
     def margins(self, matrix: Matrix) -> Floats:
         """Log-odds per row of an encoded matrix, NaN for missing."""
-        blocks = range(0, len(matrix), BLOCK_ROWS)
-        parts = [self._block(matrix[start : start + BLOCK_ROWS]) for start in blocks]
-        return np.concatenate([np.empty(0), *parts])
+        totals = np.full(len(matrix), self._forest.base_margin)
+        for start in range(0, len(matrix), BLOCK_ROWS):
+            block = slice(start, start + BLOCK_ROWS)
+            self._add_leaves(matrix[block], totals[block])
+        return totals
 
     def probabilities(self, matrix: Matrix) -> Floats:
         """Probabilities of the positive class, in float64."""
-        odds = np.exp(-np.abs(margins := self.margins(matrix)))  # without overflow at either end
+        margins = self.margins(matrix)
+        # The scorer's own exp: NumPy's differs in the last bit, and from processor to processor.
+        odds = np.fromiter(map(math.exp, (-np.abs(margins)).tolist()), np.float64, len(margins))
         return np.where(margins >= 0, 1.0, odds) / (1.0 + odds)
 
-    def _block(self, matrix: Matrix) -> Floats:
-        rows = len(matrix)
-        missing = np.isnan(matrix)
-        copies = [np.where(missing, side, matrix).T for side in (-np.inf, np.inf)]
-        values = np.concatenate(copies).astype(np.float32).ravel()
-        offset, row = self._column * rows, np.arange(rows)
-        totals = np.full(rows, self._base_margin)
-        for root, depth in zip(self._roots, self._depths, strict=True):
-            node = np.full(rows, root)
-            for _ in range(depth):
-                place = offset.take(node)
-                place += row
-                right = values.take(place) >= self._threshold.take(node)
-                node *= 2
-                node += right
-                node = self._children.take(node)
-            totals += self._leaf_value.take(node)
-        return totals
+    def _add_leaves(self, matrix: Matrix, totals: Floats) -> None:
+        rows, right = len(matrix), _Comparisons(matrix)
+        for tree in self._forest.trees:
+            values, bits = find_leaves(tree, np.packbits(np.ones(rows, bool)), right)
+            table = np.zeros(1 << len(bits))
+            table[list(values)] = list(values.values())
+            totals += table.take(_numbers(bits, rows))
 
 
-def _depth(forest: Forest, root: int) -> int:
-    """Levels below the root."""
-    depth, level = 0, [root]
-    while level := [
-        child
-        for node in level
-        if forest.feature[node] != LEAF
-        for child in (forest.left[node], forest.right[node])
-    ]:
-        depth += 1
-    return depth
+class _Comparisons(dict[Branch, Bits]):
+    """Per branch the rows that go right, compared when they are first asked for."""
+
+    def __init__(self, matrix: Matrix) -> None:
+        super().__init__()
+        self._columns = np.ascontiguousarray(matrix.T)
+
+    def __missing__(self, branch: Branch) -> Bits:
+        column, threshold, default_left = branch
+        values, least = self._columns[column], np.float32(threshold)
+        # A comparison with a missing value is false.
+        self[branch] = right = np.packbits(values >= least if default_left else ~(values < least))
+        return right
+
+
+def _numbers(bits: list[Bits], rows: int) -> npt.NDArray[np.unsignedinteger]:
+    """The number that these bits spell in each row."""
+    numbers = np.zeros(rows, np.min_scalar_type((1 << len(bits)) - 1))
+    for place, bitmap in enumerate(bits):
+        numbers |= np.unpackbits(bitmap, count=rows).astype(numbers.dtype, copy=False) << place
+    return numbers

@@ -29,7 +29,7 @@ from training_job.dataset.files.hints import advise_rows
 from training_job.dataset.files.reading import open_raw
 from training_job.dataset.quarantine import TOP_REASONS
 from training_job.dataset.validation import Columns, check, hash_subjects
-from training_job.model.model import Probabilities
+from training_job.model.walk import Floats
 from training_job.scoring.batch_scorer import BatchScorer, load
 from training_job.scoring.score_plan import Plan, plan
 from training_job.scoring.score_request import ScoreRequest, name_kept
@@ -248,9 +248,9 @@ class Writer:
         _store(table, self.data, target)
         return table
 
-    def _probabilities(self, columns: Columns) -> Probabilities:
+    def _probabilities(self, columns: Columns) -> Floats:
         if not columns:
-            return np.empty(0, np.float32)
+            return np.empty(0)
         self.scorer.prove(columns)
         return self.scorer.probabilities(columns)
 

@@ -19,7 +19,7 @@ from training_job.dataset.files.raw_batch import RawBatch
 from training_job.dataset.hashing import NO_TEXT, Hashes
 from training_job.dataset.quarantine import Quarantine
 from training_job.dataset.validation import Checked, Columns
-from training_job.model.model import Probabilities
+from training_job.model.walk import Floats
 from training_job.scoring.batch_scorer import BatchScorer
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -90,7 +90,7 @@ def scores(
     *,
     file: str,
     numbers: npt.NDArray[np.int64],
-    probabilities: Probabilities,
+    probabilities: Floats,
     threshold: float,
     refused: Quarantine,
     ids: pa.StringArray | None,
@@ -104,13 +104,12 @@ def scores(
     good, bad = len(numbers), refused.table()
     rows = good + bad.num_rows
     nothing = [None] * bad.num_rows
-    scored = probabilities.astype(np.float64)
     columns: dict[str, pa.Array | pa.ChunkedArray] = {
         "file": pa.repeat(file, rows),
         "row": pa.array(np.concatenate([numbers, bad["row"].to_numpy()])),
-        "probability": pa.chunked_array([pa.array(scored), pa.array(nothing, pa.float64())]),
+        "probability": pa.chunked_array([pa.array(probabilities), pa.array(nothing, pa.float64())]),
         "predicted": pa.chunked_array(
-            [pa.array(scored >= threshold), pa.array(nothing, pa.bool_())]
+            [pa.array(probabilities >= threshold), pa.array(nothing, pa.bool_())]
         ),
         "reason": pa.chunked_array(
             [pa.nulls(good, pa.string()), *bad["reason"].cast(pa.string()).chunks]
@@ -155,21 +154,20 @@ def _sample_keys(ids: pa.StringArray) -> npt.NDArray[np.int64]:
 def log_records(
     scorer: BatchScorer,
     columns: Columns,
-    probabilities: Probabilities,
+    probabilities: Floats,
     ids: pa.StringArray,
     now: int,
 ) -> pa.Table:
     """The part's predictions with the prediction log's columns; `now` in UTC milliseconds."""
     contract, rows = scorer.contract, len(ids)
-    scored = probabilities.astype(np.float64)
     values: dict[str, pa.Array | npt.NDArray[np.generic]] = {
         "prediction_id": ids,
         "predicted_at": np.full(rows, now),
         "model_version": pa.repeat(scorer.version, rows),
         "contract_version": pa.repeat(contract.version, rows),
-        "probability": scored,
+        "probability": probabilities,
         "threshold": np.full(rows, scorer.bundle.threshold),
-        "predicted": scored >= scorer.bundle.threshold,
+        "predicted": probabilities >= scorer.bundle.threshold,
         "source": pa.repeat("batch", rows),
         "sample_key": _sample_keys(ids),
         "reference": pa.nulls(rows),

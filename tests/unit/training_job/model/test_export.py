@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.contract.contract import Contract
+from domain.model import bitmaps
 from domain.model.bundle import Bundle, digest
 from domain.model.scorer import Forest
 from training_job.model.export import export
@@ -41,9 +42,10 @@ def test_any_model_scores_any_row_the_same(
     scored = [forest.margin(row) for row in rows.tolist()]
     probabilities = [forest.probability(row) for row in rows.tolist()]
     np.testing.assert_allclose(probabilities, booster.inplace_predict(rows), rtol=0, atol=1e-6)
-    walk = Walk(forest, columns)
-    np.testing.assert_array_equal(scored, walk.margins(rows))
-    np.testing.assert_allclose(walk.probabilities(rows), probabilities, rtol=0, atol=1e-15)
+    walk = Walk(forest)
+    assert scored == walk.margins(rows).tolist()
+    assert probabilities == walk.probabilities(rows).tolist()
+    assert scored == bitmaps.margins(forest, rows.tolist())
     assert forest == Forest.from_dict(forest.to_dict(), columns)
 
 

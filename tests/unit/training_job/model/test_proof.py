@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,9 +18,11 @@ from training_job.dataset import dataset
 from training_job.dataset.dataset import Split
 from training_job.dataset.validation import check
 from training_job.errors import ExportDisagrees
+from training_job.model import proof
 from training_job.model.encoding import encode
 from training_job.model.export import export
 from training_job.model.proof import check_agreement, check_branches, prove
+from training_job.model.walk import Walk
 
 ROWS = 2_000
 
@@ -65,10 +68,27 @@ def test_a_forest_that_is_not_the_booster_is_refused(
         prove(Bundle(contract, forest, 0.5), booster, split)
 
 
+WALKS: dict[str, tuple[object, Callable[[Any], object]]] = {
+    "of one row": (Forest, lambda margin: margin),
+    "of the rows of a request": (
+        proof,
+        lambda margin: lambda forest, rows: [margin(forest, row) for row in rows],
+    ),
+    "of matrices": (
+        Walk,
+        lambda margin: lambda walk, rows: np.array([margin(walk._forest, row) for row in rows]),
+    ),
+}
+"""Where each way to walk is, and how it is called."""
+
+
+@pytest.mark.parametrize("walk", WALKS)
 @pytest.mark.parametrize("case", ["at the threshold", "missing", "just below"])
-def test_a_scorer_that_takes_one_branch_of_one_node_wrongly_is_found_without_data(
-    case: str, split: Split, contract: Contract, monkeypatch: pytest.MonkeyPatch
+def test_a_walk_that_takes_one_branch_of_one_node_wrongly_is_found_without_data(
+    case: str, walk: str, split: Split, contract: Contract, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    place, called = WALKS[walk]
+    name = "margins" if place is not Forest else "margin"
     columns = len(contract.encoded_names)
     forest = export(_fit(split, contract, rounds=1, depth=4))
     inner = [node for node, column in enumerate(forest.feature) if column != LEAF]
@@ -77,7 +97,7 @@ def test_a_scorer_that_takes_one_branch_of_one_node_wrongly_is_found_without_dat
     for wrong in inner:
         if case == "missing" and not _reached_when_missing(forest, wrong):
             continue
-        monkeypatch.setattr(Forest, "margin", _scorer_wrong_at(wrong, case))
+        monkeypatch.setattr(place, name, called(_scorer_wrong_at(wrong, case)))
         with pytest.raises(ExportDisagrees, match="different ways"):
             check_branches(forest, columns)
 

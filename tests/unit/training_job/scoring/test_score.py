@@ -16,7 +16,6 @@ from domain import keys
 from domain.contract.contract import Contract
 from domain.contract.deployed_context import NO_CONTEXT, DeployedContext
 from domain.contract.records import SUBJECT_KEY, prediction_log_columns, sample_key
-from domain.errors import BadBundle
 from domain.model.bundle import Bundle, digest
 from domain.model.champion import Champion, ModelRef
 from tests.repository import CONTRACT_TOML
@@ -26,9 +25,9 @@ from tests.unit.patients import csv, patients
 from training_job.dataset import tables
 from training_job.dataset.files import csv_reading, text_blocks
 from training_job.dataset.hashing import hash_texts
-from training_job.errors import BadData, BadInput, NothingToScoreWith
+from training_job.errors import BadData, BadInput, ExportDisagrees, NothingToScoreWith
 from training_job.inputs import ExecutionInput
-from training_job.model.rebuild import rebuild
+from training_job.model.walk import Walk
 from training_job.scoring import score as scoring
 from training_job.scoring.score import score
 from training_job.scoring.score_request import OUTPUT_COLUMNS, ScoreRequest
@@ -86,9 +85,19 @@ def test_the_scores_are_the_predictors_own(bucket: Bucket, bundle: Bundle) -> No
     scored = table(bucket, OUTPUT)
     rows: list[dict[str, Any]] = FRAME.to_dict(orient="records")  # type: ignore[assignment]  # names are texts
     expected = [bundle.probability(bundle.contract.row(row)) for row in rows]
-    np.testing.assert_allclose(expected, scored["probability"], atol=1e-6)
+    assert expected == scored["probability"].tolist()
     assert (np.array(expected) >= 0.3).tolist() == scored["predicted"].tolist()
     assert list(range(2, 1002)) == scored["row"].tolist()
+
+
+def test_a_score_that_is_not_the_predictors_stops_the_scoring(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = Walk.margins
+    monkeypatch.setattr(Walk, "margins", lambda walk, matrix: right(walk, matrix) * (1 + 1e-15))
+    with pytest.raises(ExportDisagrees, match="nothing was scored"):
+        run(bucket)
+    assert [] == [entry.key for entry in bucket.list(OUTPUT) if entry.key.endswith(".parquet")]
 
 
 def test_a_missing_value_is_scored_and_a_bad_row_gets_its_reason(
@@ -367,16 +376,6 @@ def test_a_bundle_whose_bytes_changed_is_not_loaded(bucket: Bucket) -> None:
 def test_a_bad_request_is_refused_with_every_problem(document: object, complaint: str) -> None:
     with pytest.raises(BadInput, match=complaint):
         ExecutionInput.parse({"score": document})
-
-
-def test_trees_in_another_order_are_refused(contract: Contract) -> None:
-    forest = random_forest(contract, 1, trees=2)
-    columns = len(contract.encoded_names)
-    turned = type(forest).from_dict(
-        {**forest.to_dict(), "roots": list(reversed(forest.roots))}, columns
-    )
-    with pytest.raises(BadBundle, match="not in order"):
-        rebuild(turned, columns)
 
 
 def test_a_refusal_names_the_files_that_are_there_and_not_read(bucket: Bucket) -> None:

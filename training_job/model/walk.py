@@ -11,28 +11,33 @@ import numpy as np
 import numpy.typing as npt
 
 from domain.model.bitmaps import Branch, find_leaves
-from domain.model.scorer import Forest
+from domain.model.scorer import LEAF, Forest
 from training_job.model.encoding import Matrix
 
 Floats = npt.NDArray[np.float64]
 Bits = npt.NDArray[np.uint8]
 """One bit per row."""
 
-BLOCK_ROWS = 131_072
-"""So many rows at a time: their bitmaps fit the processor's cache."""
+MOST_ROWS = 131_072
+"""So many rows at a time: the bitmaps that a tree needs fit the processor's cache ..."""
+BITMAP_BYTES = 64 * 1024 * 1024
+"""... or fewer, so that the bitmaps of all trees together take no more memory."""
 
 
 class Walk:
-    """A forest for whole matrices."""
+    """A forest for whole matrices. `block_rows`: how many rows are walked at a time."""
 
     def __init__(self, forest: Forest) -> None:
         self._forest = forest
+        nodes = zip(forest.feature, forest.threshold, forest.default_left, strict=True)
+        branches = len({node for node in nodes if node[0] != LEAF})
+        self.block_rows = min(MOST_ROWS, max(8 * BITMAP_BYTES // max(branches, 1), 1))
 
     def margins(self, matrix: Matrix) -> Floats:
         """Log-odds per row of an encoded matrix, NaN for missing."""
         totals = np.full(len(matrix), self._forest.base_margin)
-        for start in range(0, len(matrix), BLOCK_ROWS):
-            block = slice(start, start + BLOCK_ROWS)
+        for start in range(0, len(matrix), self.block_rows):
+            block = slice(start, start + self.block_rows)
             self._add_leaves(matrix[block], totals[block])
         return totals
 

@@ -1,6 +1,7 @@
 """The exported scorer is XGBoost, row by row."""
 
 import numpy as np
+import pytest
 import xgboost as xgb
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,6 +10,7 @@ from domain.contract.contract import Contract
 from domain.model import bitmaps
 from domain.model.bundle import Bundle, digest
 from domain.model.scorer import Forest
+from training_job.model import walk
 from training_job.model.export import export
 from training_job.model.walk import Walk
 
@@ -42,11 +44,25 @@ def test_any_model_scores_any_row_the_same(
     scored = [forest.margin(row) for row in rows.tolist()]
     probabilities = [forest.probability(row) for row in rows.tolist()]
     np.testing.assert_allclose(probabilities, booster.inplace_predict(rows), rtol=0, atol=1e-6)
-    walk = Walk(forest)
-    assert scored == walk.margins(rows).tolist()
-    assert probabilities == walk.probabilities(rows).tolist()
+    assert scored == Walk(forest).margins(rows).tolist()
+    assert probabilities == Walk(forest).probabilities(rows).tolist()
     assert scored == bitmaps.margins(forest, rows.tolist())
     assert forest == Forest.from_dict(forest.to_dict(), columns)
+
+
+def test_blocks_of_rows_are_bounded_in_rows_and_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    forest = export(_booster(3, depth=4, rounds=20, missing=0.1, columns=5))
+    rows = np.random.default_rng(4).normal(size=(1_000, 5)).astype(np.float32).round(1)
+    whole = Walk(forest)
+    assert whole.block_rows > len(rows)
+    monkeypatch.setattr(walk, "MOST_ROWS", 300)
+    by_rows = Walk(forest)
+    monkeypatch.setattr(walk, "BITMAP_BYTES", 1_000)
+    by_memory = Walk(forest)
+    assert 1 <= by_memory.block_rows < by_rows.block_rows == 300
+    expected = whole.margins(rows).tolist()
+    assert expected == by_rows.margins(rows).tolist() == by_memory.margins(rows).tolist()
+    assert [] == whole.margins(rows[:0]).tolist()
 
 
 def test_a_bundle_keeps_every_score_through_its_bytes(contract: Contract) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from adapters import aws
 from adapters.api.proxy import Api
 from adapters.api.rest import Answer
+from adapters.api.start import made_to_last
 from adapters.s3 import Bucket
 from adapters.streams import RecordStream
 from adapters.telemetry import Telemetry
@@ -17,6 +18,7 @@ from lambdas.predictor.settings import Settings
 
 
 @cache
+@made_to_last()
 def _api() -> Api:
     settings, clients = Settings.from_env(os.environ), aws.LeanClients()
     s3 = clients.client("s3")

@@ -3,6 +3,8 @@
 `AWS_ENDPOINT_URL`, region and credentials are read by botocore itself.
 """
 
+import gzip
+import json
 from typing import Any, ClassVar, Literal
 
 import botocore.session
@@ -16,7 +18,7 @@ from botocore.exceptions import (
     HTTPClientError,
     IncompleteReadError,
 )
-from botocore.loaders import Loader
+from botocore.loaders import JSONFileLoader, Loader
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import ProtocolError
 
@@ -87,7 +89,7 @@ class LeanClients:
 
     def __init__(self) -> None:
         self._session = botocore.session.get_session()
-        self._session.register_component("data_loader", _KnownServices())
+        self._session.register_component("data_loader", _KnownServices(file_loader=_PlainFiles()))
 
     def client(self, service: Literal["s3", "firehose"]) -> Any:
         """Create a client that gives up in time."""
@@ -102,6 +104,20 @@ class _KnownServices(Loader):
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - botocore's name
         """Return their names, without a search."""
         return list(LeanClients.READ_SECONDS)
+
+
+class _PlainFiles(JSONFileLoader):
+    """Reads descriptions as dicts, in half the time of botocore's OrderedDicts."""
+
+    def load_file(self, file_path: str) -> Any:
+        """Return the content of the file, whose name lacks its ending; None if there is none."""
+        for ending, open_file in ((".json", open), (".json.gz", gzip.open)):
+            try:
+                with open_file(file_path + ending, "rb") as file:
+                    return json.load(file)
+            except FileNotFoundError:
+                continue
+        return None
 
 
 def _config(

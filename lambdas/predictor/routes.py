@@ -14,7 +14,6 @@ from domain import metrics
 from domain.api import requests
 from domain.api.people import ROUTES as PEOPLES_ROUTES
 from domain.contract.deployed_context import DeployedContext
-from domain.model.typical import read_typical
 from lambdas.predictor.model_cache import ModelCache, NoModel, Snapshot
 from lambdas.predictor.predict import make_id_factory, predict, read_instances
 
@@ -91,7 +90,8 @@ class Predictor:
 
     def openapi(self, _: Request, observation: Observation) -> Answer:
         """GET /openapi.json: the document for the contract of the loaded bundle."""
-        from domain.api import openapi  # here, because POST /predict does not need it
+        from domain.api import openapi  # here, because POST /predict needs neither
+        from domain.model.typical import read_typical
 
         model = self._observed(observation).serving()
         card = self.models.card(model)

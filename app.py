@@ -93,6 +93,9 @@ def main() -> None:
         sys.exit(str(error))
     build(app, settings)
     for staged in Path(app.synth().directory).glob("asset.*"):
+        is_zip = not (staged / "Dockerfile").exists()
+        if is_zip and settings.target == "aws" and assets.runs_runtimes_python():
+            assets.compile_modules(staged)
         assets.fix_modes(staged)
 
 

@@ -34,8 +34,8 @@ def measure(_: int) -> Iterator[Figure]:
         yield Figure("interface endpoints", endpoints.count("Interface"), "", "<= 0")
         files = [path for path in _predictor(folder).rglob("*") if path.is_file()]
         yield Figure("predictor's zip", _zipped(files, folder / "zip") / 2**20, "MiB", "<= 5")
-        compiled = [path for path in files if path.suffix in (".so", ".pyc", ".pyd")]
-        yield Figure("compiled files in it", len(compiled), "", "<= 0")
+        compiled = [path for path in files if path.suffix in (".so", ".pyd", ".dylib")]
+        yield Figure("files of machine code in it", len(compiled), "", "<= 0")
 
 
 def _predictor(folder: Path) -> Path:

@@ -175,7 +175,7 @@ class Emulator:
         return lambda_.Function(
             scope,
             "Function",
-            runtime=lambda_.Runtime.PYTHON_3_13,
+            runtime=assets.RUNTIME,
             handler="lambdas.drift.handler.handler",
             code=assets.zip_sources(*assets.DRIFT),
             architecture=architecture,

@@ -1,7 +1,10 @@
 """What goes into each artefact: allow-lists of the repository's paths."""
 
 import stat
+import sys
+from compileall import compile_dir
 from pathlib import Path
+from py_compile import PycInvalidationMode
 
 from aws_cdk import IgnoreMode
 from aws_cdk import aws_ecr_assets as ecr_assets
@@ -9,6 +12,9 @@ from aws_cdk import aws_lambda as lambda_
 
 ROOT = Path(__file__).resolve().parents[2]
 LAYER = ROOT / "build" / "layer"
+
+RUNTIME = lambda_.Runtime.PYTHON_3_13
+"""What the zip functions run in."""
 
 SHARED = ("domain", "adapters")
 """What every function and job may import."""
@@ -38,6 +44,22 @@ def zip_sources(*paths: str) -> lambda_.Code:
     return lambda_.Code.from_asset(
         str(ROOT), exclude=allow_list(*paths), ignore_mode=IgnoreMode.DOCKER
     )
+
+
+def runs_runtimes_python() -> bool:
+    """Whether what is compiled here is compiled for the zip functions."""
+    return RUNTIME.name == f"python{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def compile_modules(folder: Path) -> None:
+    """Compile the modules of what was staged for a zip.
+
+    A function can't keep what it compiles, so it would compile again at each cold start. Each
+    compiled file holds a hash of its source, and is ignored beside another source: a zip keeps no
+    times to compare. Python finds the name of the source by itself.
+    """
+    mode = PycInvalidationMode.CHECKED_HASH
+    compile_dir(folder, quiet=1, stripdir=str(folder), invalidation_mode=mode)
 
 
 def fix_modes(folder: Path) -> None:

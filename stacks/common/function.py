@@ -73,7 +73,7 @@ class Libraries(Construct):
                 "Layer",
                 description="Libraries of the functions",
                 code=lambda_.Code.from_asset(str(assets.LAYER), exclude=["**/__pycache__"]),
-                compatible_runtimes=[lambda_.Runtime.PYTHON_3_13],
+                compatible_runtimes=[assets.RUNTIME],
             )
         )
 
@@ -108,7 +108,7 @@ class ZipFunction(Construct):
         self.function = lambda_.Function(
             self,
             "Function",
-            runtime=lambda_.Runtime.PYTHON_3_13,
+            runtime=assets.RUNTIME,
             architecture=architecture(stage),
             handler=f"lambdas.{component}.handler.handler",
             code=assets.zip_sources(*assets.component_paths(component), *files),

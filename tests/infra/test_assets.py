@@ -150,7 +150,7 @@ def _needed(target: str, text: str, copies: bool = True) -> Iterator[list[list[s
             todo += [source for source in sources if copies and source in stages]
 
 
-def test_no_compiled_file_gets_into_a_zip(aws: Assembly) -> None:
+def test_no_compiled_file_of_the_checkout_gets_into_a_zip(aws: Assembly) -> None:
     for name, folder in aws.file_assets().items():
         compiled = [f for f in files(folder) if f.endswith((".so", ".pyc", ".pyd"))]
         assert [] == compiled, name

@@ -46,6 +46,47 @@ def test_a_private_umask_leaves_everything_in_images_and_zips_readable(tmp_path:
     assert set() == wrong
 
 
+def test_modules_for_aws_are_compiled_where_this_python_is_the_functions_own(
+    tmp_path: Path,
+) -> None:
+    result = synth(tmp_path, target="aws", mail_from="sender@example.org")
+    assert 0 == result.returncode, result.stderr
+    images = {path.parent for path in tmp_path.glob("asset.*/Dockerfile")}
+    assert images
+    for asset in tmp_path.glob("asset.*"):
+        modules = {path.with_suffix("") for path in asset.rglob("*.py")}
+        compiled = {_module(path) for path in asset.rglob("*.pyc")}
+        is_wanted = assets.runs_runtimes_python() and asset not in images
+        assert (modules if is_wanted else set()) == compiled
+
+
+def test_modules_for_an_emulator_are_not_compiled(tmp_path: Path) -> None:
+    result = synth(tmp_path, target="emulator")
+    assert 0 == result.returncode, result.stderr
+    assert [] == list(tmp_path.glob("asset.*/**/*.pyc"))
+
+
+@pytest.mark.parametrize(("word", "is_own"), [("one", True), ("two", False)])
+def test_a_compiled_module_serves_its_own_source_only_and_that_whatever_its_time(
+    tmp_path: Path, word: str, is_own: bool
+) -> None:
+    source = tmp_path / "module.py"
+    source.write_text("print('one')")
+    assets.compile_modules(tmp_path)
+    (compiled,) = tmp_path.rglob("*.pyc")
+    assert str(tmp_path).encode() not in compiled.read_bytes()
+    source.write_text(f"print('{word}')")
+    os.utime(source, (0, 0))
+    command = [sys.executable, "-v", "-c", "import module"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert word == run.stdout.strip()
+    assert is_own == (f"{compiled} matches {source}" in run.stderr)
+
+
+def _module(compiled: Path) -> Path:
+    return compiled.parents[1] / compiled.name.partition(".")[0]
+
+
 def test_a_private_file_is_made_readable_and_keeps_whether_it_is_a_program(tmp_path: Path) -> None:
     for name, mode in {"plain": 0o600, "program": 0o700}.items():
         (tmp_path / name).touch(mode)

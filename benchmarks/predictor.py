@@ -341,6 +341,7 @@ def _environ(address: str, task_root: Path) -> dict[str, str]:
         predictions_bucket="log",
         log_stream="log",
         metrics_namespace="circle-dev",
+        operator_command="ops",
     )
     kept = {n: v for n, v in os.environ.items() if not n.startswith("AWS_")}
     return (

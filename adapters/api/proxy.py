@@ -122,7 +122,7 @@ class Api:
         person = request.signed_in
         observation.properties["actor"] = person.name
         if not person.may(needed):
-            detail = f"You lack the group {needed}; an operator adds you to it with `ops user add`."
+            detail = f"You lack the group {needed}; ask an operator to add you to it."
             raise Problem(HTTPStatus.FORBIDDEN, "Not allowed", detail)
 
     def _problem(self, error: Exception, observation: Observation) -> Problem:

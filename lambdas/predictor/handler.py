@@ -33,6 +33,7 @@ def _api() -> Api:
             name="log",
         ),
         telemetry=Telemetry("predictor", settings.metrics_namespace),
+        operator=settings.operator_command,
         has_login=bool(settings.has_login),
     )
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ABSENCE_SECONDS = 1.0
 """How long the absence of a model is cached, so that the first promotion is seen quickly."""
 
-NO_CHAMPION = "There is no champion yet; train one with `ops train`."
+NO_CHAMPION = "No model serves yet. Ask an operator to train one, then send the request again."
 
 
 class NoModel(DomainError):

@@ -113,11 +113,14 @@ def build(
     context: DeployedContext,
     stream: RecordStream,
     telemetry: Telemetry,
+    operator: str,
     has_login: bool = False,
 ) -> Api:
-    """Build the function's API."""
+    """Build the function's API; `operator` is how the operator's command line is called."""
 
     def report(snapshot: Snapshot) -> None:
+        if snapshot.model is None and not snapshot.troubles:
+            telemetry.warn("no champion yet", next_step=f"{operator} status")
         for trouble in snapshot.troubles:
             telemetry.warn("model trouble", reason=trouble)
         if snapshot.troubles:

@@ -30,6 +30,7 @@ class Alarms(Construct):
         storage: StorageStack,
         drift: lambda_.IFunction,
         serving: ServingStack,
+        operator_command: str,
     ) -> None:
         super().__init__(scope, construct_id)
         stage = settings.stage
@@ -76,8 +77,8 @@ class Alarms(Construct):
             storage.dead_letters.metric_approximate_number_of_messages_visible(
                 period=five, statistic="Maximum"
             ),
-            "Events never reached their target: `ops status` counts them, docs/aws.md says what to"
-            " do about them.",
+            f"Events never reached their target: `{operator_command} status` counts them, and"
+            " docs/aws.md says what to do about them.",
         )
         self._add_model_alarm()
         self._add_record_alarms("Prediction", "predictor", storage.prediction_log.stream, stage)

@@ -86,6 +86,7 @@ class MonitoringStack(Stack):
             dead_letters=dead_letters,
             training=training,
         )
+        operator_command = target.operator_command(settings.names)
         Decisions(
             self,
             "Decisions",
@@ -95,7 +96,7 @@ class MonitoringStack(Stack):
             mail=mail,
             webhook=webhook,
             api_url=serving.api_url,
-            operator_command=target.operator_command(settings.names),
+            operator_command=operator_command,
             people_principal=find_people(settings, target),
         )
         alarms = Alarms(
@@ -105,6 +106,7 @@ class MonitoringStack(Stack):
             storage=storage,
             drift=drift,
             serving=serving,
+            operator_command=operator_command,
         )
         if settings.stage.board:
             Board(

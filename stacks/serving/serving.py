@@ -39,7 +39,8 @@ class ServingStack(Stack):
         super().__init__(scope, construct_id, termination_protection=settings.stage.retain)
         self._settings, self._storage = settings, storage
         self._libraries = Libraries(self, "Libraries")
-        self.predictor = self._predictor()
+        operator_command = target.operator_command(settings.names)
+        self.predictor = self._predictor(operator_command)
         self.labels = self._labels()
         self.api = KeyedApi(
             self, "Api", names=settings.names, stage=settings.stage, key=storage.key
@@ -54,7 +55,7 @@ class ServingStack(Stack):
             timeout=GATEWAY_TIMEOUT,
             storage=storage,
             training=training,
-            operator_command=target.operator_command(settings.names),
+            operator_command=operator_command,
             sign_in=sign_in,
         )
         for method, path in (("POST", "/predict"), ("GET", "/model"), ("GET", "/health")):
@@ -105,7 +106,7 @@ class ServingStack(Stack):
         self.api.let_in(sign_in.pool)
         return sign_in
 
-    def _predictor(self) -> ZipFunction:
+    def _predictor(self, operator_command: str) -> ZipFunction:
         storage = self._storage
         predictor = self._function(
             "Predictor",
@@ -115,6 +116,7 @@ class ServingStack(Stack):
                 predictions_bucket=storage.predictions.bucket_name,
                 log_stream=storage.prediction_log.stream.stream_name,
                 metrics_namespace=self._settings.names.metrics_namespace,
+                operator_command=operator_command,
                 context=self._settings.context_text or None,
                 has_login=self._settings.has_login or None,
             ).to_env(),

@@ -205,6 +205,7 @@ class Story:
             context=DeployedContext(),
             stream=self._stream("log"),
             telemetry=Telemetry("predictor", "stories"),
+            operator="ops",
         )
         frame = patients(2 * REQUEST_ROWS, seed=5).assign(age=79.0, hypertension=1)
         rows = frame.drop(columns="diabetes").to_dict("records")

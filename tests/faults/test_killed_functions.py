@@ -72,6 +72,7 @@ def test_a_killed_predictor_loses_no_answered_prediction(stage: Stage, seed: int
         predictions_bucket=story.site.name,
         log_stream=story.site.stream("log"),
         metrics_namespace="stories",
+        operator_command="ops",
         champion_seconds=0.0,
     )
     environ = settings.to_env() | _proxied(stage)

@@ -80,6 +80,8 @@ def test_the_emulators_resources_differ_only_in_artefacts_network_and_addresses(
     assert {
         "DashboardBackendFunction",  # how an operator's command is called, for the page to show
         "DecisionsNotifierFunction",  # the same, for its mails
+        "PredictorFunction",  # the same, for its log
+        "AlarmsDeadLetters",  # the same, for the mail of the alarm
         "DriftFunction",  # image or zip, and the API's URL in the mails
         "PromotionTask",  # image, and the tracking server's URL
         "StepsTask",

@@ -238,6 +238,7 @@ def test_the_predictors_environment_is_what_its_settings_read(aws: Assembly) -> 
     assert "{Models}" == settings.models_bucket
     assert "{Predictions}" == settings.predictions_bucket
     assert "{PredictionLogDeliveryStream}" == settings.log_stream
+    assert "ops --stage dev" == settings.operator_command
 
 
 def test_the_gateway_may_call_each_function_for_its_own_routes_only(aws: Assembly) -> None:

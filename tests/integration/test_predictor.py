@@ -66,6 +66,7 @@ def _configure(bucket: Bucket, stream: str, monkeypatch: pytest.MonkeyPatch) -> 
         predictions_bucket=bucket.name,
         log_stream=stream,
         metrics_namespace="circle-dev",
+        operator_command="ops",
         champion_seconds=0.0,
     )
     for name, value in settings.to_env().items():
@@ -117,7 +118,7 @@ def test_after_a_change_of_contract_the_log_keeps_a_retired_column_of_the_old_ch
 def test_a_promotion_is_served_at_the_next_look(world: World) -> None:
     status, problem = world.call("POST", "/predict", VALID)
     assert 503 == status
-    assert "ops train" in problem["detail"]
+    assert "Ask an operator" in problem["detail"]
     first = world.promote(1)
     room._api.cache_clear()  # another environment: this one believes in no model for a second
     assert first.version == world.call("POST", "/predict", VALID)[1]["model_version"]

@@ -49,6 +49,7 @@ class World:
             context=self.context,
             stream=RecordStream(client, "s", self.s3.bucket(), "log", sleep=lambda _: None),
             telemetry=Telemetry("predictor", "circle-dev"),
+            operator="ops --stage dev",
             has_login=self.has_login,
         )
 

@@ -134,6 +134,8 @@ def test_every_alarm_says_what_to_look_at_and_tells_the_topic(aws: Assembly) -> 
     for alarm in alarms:
         assert ["{OperationsTopic}"] == [aws.text(a) for a in alarm.properties["AlarmActions"]]
         assert alarm.properties["AlarmDescription"].endswith(".")
+    dead_letters = aws.resource("AWS::CloudWatch::Alarm", "AlarmsDeadLetters").properties
+    assert "`ops --stage dev status`" in dead_letters["AlarmDescription"]
 
 
 def test_a_day_without_a_run_is_alarming_even_when_nothing_reports_it(aws: Assembly) -> None:

@@ -12,7 +12,11 @@ from lambdas.labels.settings import Settings as LabelsSettings
 from lambdas.predictor.settings import Settings as PredictorSettings
 
 PREDICTOR = PredictorSettings(
-    models_bucket="m", predictions_bucket="p", log_stream="s", metrics_namespace="circle-dev"
+    models_bucket="m",
+    predictions_bucket="p",
+    log_stream="s",
+    metrics_namespace="circle-dev",
+    operator_command="ops",
 )
 
 
@@ -74,6 +78,7 @@ def test_a_variable_is_the_field_in_upper_case() -> None:
         "PREDICTIONS_BUCKET": "p",
         "LOG_STREAM": "s",
         "METRICS_NAMESPACE": "circle-dev",
+        "OPERATOR_COMMAND": "ops",
         "CHAMPION_SECONDS": "60.0",
     }
     assert expected == PREDICTOR.to_env()

@@ -12,16 +12,19 @@ from tests.unit.predictor_world import World, ok
 
 
 @pytest.mark.parametrize("resource", ["/model", "/health", "/openapi.json"])
-def test_without_a_champion_everything_is_503_with_the_next_step(
+def test_without_a_champion_callers_are_told_to_ask_and_the_log_says_what_an_operator_does(
     contract: Contract, resource: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world = World(contract)
     for answer in (world.get(resource), world.predict(VALID)):
         problem = problem_of(answer)
         assert 503 == problem["status"]
-        assert "ops train" in problem["detail"]
+        assert "Ask an operator" in problem["detail"]
+        assert "ops" not in problem["detail"].split()  # a caller may have no such command
     assert [] == world.firehose.lines
-    assert "BundleTrouble" not in capsys.readouterr().out  # that is for alarms
+    logged = capsys.readouterr().out
+    assert '"next_step":"ops --stage dev status"' in logged
+    assert "BundleTrouble" not in logged  # that is for alarms
 
 
 def test_the_first_promotion_is_seen_soon_although_models_are_kept_long(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from domain.contract.gate_limits import GateLimits
+from domain.contract.gate_limits import GATE_KEYS
 from domain.drift.window import MAXIMUM_DAYS
 from training_job.cluster.engine import ENGINE_FIELDS, Engine
 from training_job.settings import MAXIMUM_SEARCH_MINUTES, MAXIMUM_TRIALS
@@ -42,7 +42,6 @@ _RULES = {
     **dict.fromkeys(ENGINE_FIELDS, (lambda _: True, "is checked by Engine")),
 }
 """Fields of `training_job.settings` that a stage may set: test, and what to write."""
-_GATE_KEYS = frozenset(field.name for field in fields(GateLimits))
 
 
 def find_problems(document: object) -> list[str]:
@@ -51,7 +50,7 @@ def find_problems(document: object) -> list[str]:
         return ["training must be an object of settings"]
     found = [
         f"training.{name} belongs to [gate] in contract.toml"
-        if name in _GATE_KEYS
+        if name in GATE_KEYS
         else f"training.{name} is not a setting"
         for name in document
         if name not in _RULES

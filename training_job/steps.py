@@ -283,7 +283,7 @@ def evaluate(context: Context) -> Evaluated:
     settings, asked = context.settings, context.state.input
     limits = context.contract.gate
     if asked.minimum_f1 is not None:
-        limits = replace(limits, minimum_f1=asked.minimum_f1)
+        limits = limits.give_minimum_f1(asked.minimum_f1)
     promotion.align_registry(context.models, context.tracking)
     result = run(
         contract=context.contract,

@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from domain.contract.gate_limits import SEGMENT_METRICS, GateLimits
+from domain.contract.gate_limits import GATE_KEYS, SEGMENT_METRICS, GateLimits
 from domain.contract.objective import Cost, Objective
 from domain.typed_json import Json
 
 REQUIREMENTS = ("minimum_recall", "minimum_precision")
 OBJECTIVE_KEYS = frozenset({"cost", *REQUIREMENTS})
-GATE_KEYS = tuple(field.name for field in fields(GateLimits))
 COST_KEYS = tuple(field.name for field in fields(Cost))
 
 
@@ -34,7 +33,7 @@ def read_gate(document: Mapping[str, Any], problems: list[str]) -> GateLimits:
         metric = None
     wrong = [key for key, value in limits.items() if not (_number(value) and 0 <= value <= 1)]
     problems += [f"[gate]: {key} must be a number from 0 to 1" for key in wrong]
-    kept = {key: float(value) for key, value in limits.items() if key not in wrong}
+    kept: dict[str, Any] = {k: float(value) for k, value in limits.items() if k not in wrong}
     return GateLimits(**kept, segment_metric=metric)
 
 

@@ -1,7 +1,7 @@
 """The table ``[gate]`` of a contract: the limits that a challenger must keep."""
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import dataclass, fields, replace
+from typing import Literal, Self, get_args
 
 SegmentMetric = Literal["f1", "precision", "recall", "false_positive_rate"]
 SEGMENT_METRICS: tuple[SegmentMetric, ...] = get_args(SegmentMetric)
@@ -22,6 +22,7 @@ class GateLimits:
     they can see it. Then `uploaded_margin` is by how much the uploaded test rows may get worse.
     `maximum_changed_answers`: the largest share of logged requests that a challenger may answer
     otherwise than the champion; no limit where the contract names none.
+    `is_minimum_given`: whether `minimum_f1` was given for one training, and is not the contract's.
     """
 
     minimum_f1: float | None = None
@@ -31,3 +32,12 @@ class GateLimits:
     smallest_gain: float = 0.02
     uploaded_margin: float = 0.05
     maximum_changed_answers: float | None = None
+    is_minimum_given: bool = False
+
+    def give_minimum_f1(self, minimum: float) -> Self:
+        """Replace the contract's minimum for one training."""
+        return replace(self, minimum_f1=minimum, is_minimum_given=True)
+
+
+GATE_KEYS = tuple(field.name for field in fields(GateLimits) if field.name != "is_minimum_given")
+"""The keys of the table."""

@@ -61,6 +61,7 @@ from domain.model.gate.sentences import (
     explain_role,
     explain_unscorable,
     name_limit,
+    name_minimum_f1,
 )
 from domain.model.replay import Replay
 
@@ -165,7 +166,7 @@ def _find_missing_skill(evidence: Evidence) -> Iterable[str]:
 def _find_broken_limits(evidence: Evidence, limits: GateLimits) -> Iterable[str]:
     f1, minimum = evidence.figures["f1"].value, _minimum_f1(evidence, limits)
     if not f1 >= minimum:
-        yield f"{evidence.place} F1 {f1:.4f} is below {minimum:.4f}, {name_limit('minimum_f1')}."
+        yield f"{evidence.place} F1 {f1:.4f} is below {minimum:.4f}, {name_minimum_f1(limits)}."
     wanted = evidence.objective.requirement
     if wanted and _misses(found := evidence.figures[wanted.metric], wanted):
         yield (

@@ -35,6 +35,13 @@ def name_limit(key: str) -> str:
     return f"the {key} in [gate] of the contract"
 
 
+def name_minimum_f1(limits: GateLimits) -> str:
+    """The same for the smallest F1, which one training may be given."""
+    if limits.is_minimum_given:
+        return "the --minimum-f1 that this training was given"
+    return name_limit("minimum_f1")
+
+
 def explain_chance(evidence: Evidence, limits: GateLimits) -> Iterable[str]:
     """That an error above the limit is no objection on so few rows."""
     error = evidence.figures["relative_calibration_error"].value

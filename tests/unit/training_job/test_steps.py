@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from domain.contract.gate_limits import GateLimits
 from domain.failures import ADVICE
 from domain.packed_text import pack
 from domain.training.steps import STEP_NAMES, Evaluated, Prepared, Tuned
@@ -58,19 +59,40 @@ def test_a_verdict_of_many_reasons_leaves_room_for_the_state(
         evaluate, "evaluate", lambda **_: replace(EVALUATED, reasons=tuple(reasons))
     )
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    results: dict[str, object] = {result.step: result.to_dict() for result in (PREPARED, TUNED)}
-    context = steps.Context(
-        settings=replace(SETTINGS, contract=pack((ROOT / "contract.toml").read_text())),
-        execution="arn:one",
-        state=State(ExecutionInput(), results),
-        say=lambda _: None,
-    )
-    told = list(steps.evaluate(context).reasons)
+    told = list(steps.evaluate(_evaluation(ExecutionInput())).reasons)
     assert len(json.dumps(told)) < ROOM / 2
     assert reasons[:3] == told[:3]
     assert (count <= len(told)) == (count <= 3)
     if count > len(told):
         assert f"And {count - len(told) + 1} more reasons" in told[-1]
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"), [(None, GateLimits()), (0.0, GateLimits().give_minimum_f1(0.0))]
+)
+def test_the_gate_is_told_which_minimum_is_not_the_contracts(
+    monkeypatch: pytest.MonkeyPatch, asked: float | None, expected: GateLimits
+) -> None:
+    given: list[GateLimits] = []
+
+    def judge(*, limits: GateLimits, **_: object) -> Evaluated:
+        given.append(limits)
+        return EVALUATED
+
+    monkeypatch.setattr(promote, "align_registry", lambda *_: "done")
+    monkeypatch.setattr(evaluate, "evaluate", judge)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    steps.evaluate(_evaluation(ExecutionInput(minimum_f1=asked)))
+    assert [expected] == given
+
+
+def _evaluation(asked: ExecutionInput) -> steps.Context:
+    return steps.Context(
+        settings=replace(SETTINGS, contract=pack((ROOT / "contract.toml").read_text())),
+        execution="arn:one",
+        state=State(asked, {result.step: result.to_dict() for result in (PREPARED, TUNED)}),
+        say=lambda _: None,
+    )
 
 
 def test_every_error_with_an_advice_is_in_the_documentation() -> None:

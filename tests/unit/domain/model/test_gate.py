@@ -158,6 +158,14 @@ def test_the_limits_hold_against_any_champion(champion: Paired | Unscorable | No
     )
 
 
+def test_a_minimum_that_one_training_was_given_is_named_as_the_option() -> None:
+    low = _with(f1=Interval(0.69, 0.6, 0.7))
+    (reason,) = judge(low, GateLimits(minimum_f1=0.5).give_minimum_f1(0.75)).reasons[-1:]
+    assert (
+        "Test F1 0.6900 is below 0.7500, the --minimum-f1 that this training was given." == reason
+    )
+
+
 @pytest.mark.parametrize(("positives", "shown"), [(1_189, True), (1_190, False)])
 def test_the_sentence_of_a_segment_has_no_count_that_reveals_fewer_than_eleven_people(
     positives: int, *, shown: bool

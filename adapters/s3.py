@@ -24,6 +24,7 @@ from botocore.exceptions import (
 
 from adapters.aws import CUT_OFF, error_code
 from domain.errors import DomainError
+from domain.plural import write_count
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -246,7 +247,9 @@ class Bucket:
                 Bucket=self.name, Delete={"Objects": named, "Quiet": True}
             )
             if errors := answer.get("Errors"):
-                raise NotDeleted(f"{len(errors):,} objects: {errors[0].get('Code', 'unknown')}.")
+                raise NotDeleted(
+                    f"{write_count(len(errors), 'object')}: {errors[0].get('Code', 'unknown')}."
+                )
 
     def list(self, prefix: str) -> Iterator[Listed]:
         """Every object under a prefix, in the order of keys."""

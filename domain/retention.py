@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from domain.drift.window import Window
 from domain.errors import BadWindow
+from domain.plural import write_count
 
 LEAST_LOG_DAYS = 35
 """Each week a drift run looks back over 28 days, and its alert may be repeated within a week."""
@@ -52,11 +53,13 @@ class Retention:
     def check_window(self, window: object, *, now: datetime) -> None:
         """Raise BadWindow for a window that begins where the log has expired."""
         first = self.first_day(now)
-        if first is None or not isinstance(window, Window) or window.start.date() >= first:
+        if first is None or self.log is None:
+            return
+        if not isinstance(window, Window) or window.start.date() >= first:
             return
         raise BadWindow(
-            f"The prediction log is kept for {self.log:,} days, so what came before {first} has"
-            " expired: choose a window that begins then or later."
+            f"The prediction log is kept for {write_count(self.log, 'day')}, so what came before "
+            f"{first} has expired: choose a window that begins then or later."
         )
 
 

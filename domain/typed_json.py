@@ -17,6 +17,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from domain.errors import BadRecord
+from domain.plural import write_count
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -135,7 +136,7 @@ def _tuple_reader(arguments: tuple[object, ...]) -> _Reader:
             raise _refusal(outer, name, "is not a JSON array")
         wanted = readers * len(value) if is_open else readers
         if len(wanted) != len(value):
-            reason = f"has {len(value)} entries instead of {len(wanted)}"
+            reason = f"has {write_count(len(value), 'entry')} instead of {len(wanted)}"
             raise _refusal(outer, name, reason)
         here, pairs = (outer, name), zip(wanted, value, strict=True)
         return tuple(read(item, here, f"[{n}]") for n, (read, item) in enumerate(pairs))

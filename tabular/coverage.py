@@ -18,6 +18,7 @@ from scipy.stats import chi2
 
 from domain.contract.contract import Contract
 from domain.model.production import LabelCoverage
+from domain.plural import agree, write_count
 from tabular.classification import Counts, Floats
 from tabular.labels import UNKNOWN, Labels
 from tabular.segments import NO_GROUP, assign_groups
@@ -209,9 +210,9 @@ def _find_unknown(counts: Codes, hits: Codes, rows: pa.Table, labels: Labels) ->
     ):
         if np.all(labels == label) and expected >= FEWEST_EXPECTED:
             return (
-                f"All {len(labels):,} labels are {name}, where about {expected:,.0f} {other} ones "
-                "are expected by the scores: nothing can be known of the predictions without a "
-                "label."
+                f"All {write_count(len(labels), 'label')} {agree(len(labels), 'is', 'are')} "
+                f"{name}, where about {expected:,.0f} {other} ones are expected by the scores: "
+                "nothing can be known of the predictions without a label."
             )
     dark = int(counts[hits == 0].sum())
     total = int(counts.sum())

@@ -16,6 +16,7 @@ from domain import keys, times
 from domain.contract.contract import Contract
 from domain.contract.deployed_context import DeployedContext
 from domain.packed_text import unpack
+from domain.plural import write_count
 from domain.retention import Retention
 from domain.training.steps import (
     Checked,
@@ -334,7 +335,7 @@ def _shorten(reasons: tuple[str, ...]) -> tuple[str, ...]:
     left = len(reasons) - len(kept)
     if not left:
         return kept
-    return (*kept, f"And {left} more reasons, all of which are on the version's model card.")
+    return (*kept, f"And {write_count(left, 'more reason')}: the version's model card has all.")
 
 
 def promote(context: Context) -> Promoted:

@@ -1,7 +1,7 @@
 // @ts-check
 // Charts as SVG. Each says in words, for a screen reader, what it shows.
 
-import { count, day, fixed, percent, short, words } from "./format.js";
+import { amount, count, day, fixed, percent, short, words } from "./format.js";
 import { h, s } from "./parts.js";
 
 /**
@@ -67,7 +67,7 @@ export function predictionsPerDay(days) {
   const busiest = Math.max(...days.map((d) => d.predictions));
   const total = days.reduce((sum, d) => sum + d.predictions, 0);
   const label =
-    `Predictions per day over ${days.length} days: ${count(total)} in total, ` +
+    `Predictions per day over ${amount(days.length, "day")}: ${count(total)} in total, ` +
     `${count(busiest)} on the busiest day.`;
   return responsive(DAILY_HEIGHT, label, (width) => {
     const { bottom, slot, start, y, lines } = dailyAxes(days, width, roundUp(busiest), short);
@@ -77,7 +77,7 @@ export function predictionsPerDay(days) {
       return s(
         "g",
         {},
-        s("title", {}, `${d.day}: ${count(d.predictions)} predictions`),
+        s("title", {}, `${d.day}: ${amount(d.predictions, "prediction")}`),
         s("rect", { class: "hit", x: start(index), y: 0, width: slot, height: bottom }),
         s("rect", { class: "bar-fill", x, y: top, ...size }),
       );
@@ -131,7 +131,7 @@ const SEVERITY = {
 /** @param {Run} run */
 function runTitle(run) {
   const drifted = run.drifted ? `, ${run.drifted} drifted` : "";
-  return `${day(run.end - 1)}: ${words(run.outcome)}${drifted}, ${count(run.rows)} rows`;
+  return `${day(run.end - 1)}: ${words(run.outcome)}${drifted}, ${amount(run.rows, "row")}`;
 }
 
 /**
@@ -144,7 +144,7 @@ export function runTimeline(runs) {
   const summary = [...counts].map(([outcome, n]) => `${n} ${words(outcome).toLowerCase()}`).join(", ");
   const first = runs[0].end;
   const last = runs[runs.length - 1].end;
-  const chart = responsive(96, `${count(runs.length)} drift runs: ${summary}.`, (width) => {
+  const chart = responsive(96, `${amount(runs.length, "drift run")}: ${summary}.`, (width) => {
     const bottom = 76;
     const barWidth = Math.max(1.5, Math.min(10, (width / runs.length) * 0.7));
     const bars = runs.map((run) => {
@@ -188,7 +188,7 @@ export function runTimeline(runs) {
  */
 export function dueTimes(due, name) {
   const missing = due.filter((each) => each.state === "missed").length;
-  const label = `${name}: ${count(due.length)} runs due, ${count(missing)} missing.`;
+  const label = `${name}: ${amount(due.length, "run")} due, ${count(missing)} missing.`;
   return responsive(64, label, (width) => {
     const bottom = 44;
     const slot = Math.min(28, width / due.length);
@@ -245,7 +245,7 @@ export function overTime({ label, series, markers, top, format }) {
   const [first, last] = [Math.min(...times), Math.max(...times)];
   const highest = top ?? roundUp(Math.max(...all.map((p) => p.value), 0.001));
   const latest = all.at(-1);
-  const summary = `${label}: ${count(all.length)} points; the latest, ${latest?.title}.`;
+  const summary = `${label}: ${amount(all.length, "point")}; the latest, ${latest?.title}.`;
   return responsive(DAILY_HEIGHT, summary, (width) => {
     const left = 42;
     const bottom = DAILY_HEIGHT - 20;
@@ -404,7 +404,7 @@ export function sparkline(points, threshold) {
   const top = Math.max(threshold * 1.2, ...points.map((p) => p.effect));
   const x = (i) => 3 + (points.length === 1 ? 0.5 : i / (points.length - 1)) * (width - 6);
   const y = (effect) => height - 3 - (effect / top) * (height - 6);
-  const label = `${points.length} runs, latest effect ${fixed(points[points.length - 1].effect)}`;
+  const label = `${amount(points.length, "run")}, latest effect ${fixed(points[points.length - 1].effect)}`;
   const line = points.map((p, i) => `${x(i).toFixed(1)},${y(p.effect).toFixed(1)}`).join(" ");
   const marks = points.map((p, i) => {
     if (!p.drifted && i < points.length - 1) return null;

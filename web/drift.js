@@ -4,7 +4,7 @@
 import { call, url } from "./api.js";
 import { sparkline } from "./charts.js";
 import { distributionsCard } from "./distributions.js";
-import { count, fixed, moment, percent, span, tiny, words } from "./format.js";
+import { amount, count, fixed, moment, percent, span, tiny, words } from "./format.js";
 import {
   GROUP_FIGURES,
   METRICS,
@@ -212,7 +212,7 @@ function measuredPart(measured) {
   const sample =
     measured.labelled === null
       ? "nearly all predictions of the sample"
-      : `${count(measured.labelled)} predictions that have a label (${percent(measured.coverage)} of the sample)`;
+      : `${amount(measured.labelled, "prediction")} with a label (${percent(measured.coverage)} of the sample)`;
   const result = measured.dropped
     ? "performance has dropped"
     : measured.has_enough_labels
@@ -257,7 +257,7 @@ function drawnPart(drawn) {
       const test = drawn.test[name];
       return { title: measureName(name), ...metric, note: Number.isFinite(test) ? `test rows ${fixed(test)}` : null };
     });
-  const labelled = drawn.labelled === null ? "nearly all" : count(drawn.labelled);
+  const labelled = drawn.labelled === null ? "nearly all labels" : amount(drawn.labelled, "label");
   const result = drawn.dropped
     ? ": performance has dropped"
     : drawn.has_enough_labels
@@ -265,7 +265,7 @@ function drawnPart(drawn) {
       : ": too few labels for a verdict";
   const window = span(drawn.start, drawn.end);
   return [
-    h("p", {}, `Estimated from ${labelled} labels of ${count(drawn.drawn)} predictions drawn from ${window}${result}.`),
+    h("p", {}, `Estimated from ${labelled} of ${amount(drawn.drawn, "prediction")} drawn from ${window}${result}.`),
     figures.length ? metricList(figures, { wide: true }) : null,
   ];
 }

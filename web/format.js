@@ -5,6 +5,8 @@ const whole = new Intl.NumberFormat("en");
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 
 export const count = (value) => whole.format(value);
+/** "1 run", "1,234 runs" @param {number} value @param {string} one @param {string} many */
+export const amount = (value, one, many = `${one}s`) => `${count(value)} ${value === 1 ? one : many}`;
 export const short = (value) => compact.format(value);
 export const fixed = (value, digits = 3) => (Number.isFinite(value) ? value.toFixed(digits) : "–");
 export const percent = (share, digits = 1) => (Number.isFinite(share) ? `${(100 * share).toFixed(digits)} %` : "–");
@@ -29,7 +31,7 @@ export function ago(millis) {
   if (minutes < 1) return "just now";
   if (minutes < 60) return `${minutes} min ago`;
   if (minutes < 60 * 48) return `${Math.round(minutes / 60)} h ago`;
-  return `${count(Math.round(minutes / 1440))} days ago`;
+  return `${amount(Math.round(minutes / 1440), "day")} ago`;
 }
 
 export const words = (name) => {

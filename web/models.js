@@ -3,7 +3,7 @@
 
 import { call, hasLogin } from "./api.js";
 import { shareBars, unitCurve } from "./charts.js";
-import { count, fixed, moment, percent, words } from "./format.js";
+import { amount, count, fixed, moment, percent, words } from "./format.js";
 import {
   GROUP_FIGURES,
   METRICS,
@@ -171,11 +171,7 @@ function ledgerCard(found) {
   return card(
     "Ledger",
     {
-      aside: h(
-        "span",
-        { class: "note" },
-        found.entries_total === 1 ? "1 entry" : `${count(found.entries_total)} entries`,
-      ),
+      aside: h("span", { class: "note" }, amount(found.entries_total, "entry", "entries")),
     },
     found.ledger.length ? ledgerTable(found) : empty("Nothing has been promoted yet", advice),
     links.length ? h("p", { class: "note more" }, "Never promoted: ", links) : null,

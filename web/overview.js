@@ -3,7 +3,7 @@
 
 import { call } from "./api.js";
 import { positivesPerDay, predictionsPerDay, runTimeline } from "./charts.js";
-import { ago, count, day, fixed, moment, percent } from "./format.js";
+import { ago, amount, count, day, fixed, moment, percent } from "./format.js";
 import {
   badge,
   card,
@@ -108,7 +108,7 @@ function timelineCard(data) {
     const button = h("p", {}, h("a", { class: "button", href: "#/drift" }, "Run now"));
     return card("Drift timeline", { class: "span-12" }, empty("No drift run yet", text, button));
   }
-  const aside = h("span", { class: "note" }, data.runs_total === 1 ? "1 run" : `${count(data.runs_total)} runs`);
+  const aside = h("span", { class: "note" }, amount(data.runs_total, "run"));
   return card("Drift timeline", { class: "span-12", aside }, runTimeline(data.timeline));
 }
 
@@ -130,7 +130,7 @@ function traffic(days) {
   }
   const today = days.at(-1);
   const rows = days.filter((d) => d.predictions).reverse();
-  const predictions = ` predictions in 30 days, ${count(today.predictions)} today`;
+  const predictions = ` ${total === 1 ? "prediction" : "predictions"} in 30 days, ${count(today.predictions)} today`;
   return [
     h(
       "div",

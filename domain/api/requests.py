@@ -12,6 +12,7 @@ from typing import Any
 
 from domain.contract.field_problem import FieldProblem, pointer_token
 from domain.errors import DomainError
+from domain.plural import agree, write_count
 
 MAXIMUM_BYTES = 1024 * 1024
 MAXIMUM_ENTRIES = 1_000
@@ -34,7 +35,7 @@ class BadRequest(DomainError):
     def listing(cls, problems: Sequence[FieldProblem]) -> "BadRequest":
         """A refusal that lists invalid fields."""
         count, listed = len(problems), min(len(problems), LISTED_PROBLEMS)
-        sentence = "1 field is not valid." if count == 1 else f"{count:,} fields are not valid."
+        sentence = f"{write_count(count, 'field')} {agree(count, 'is', 'are')} not valid."
         more = f" The first {listed:,} are listed." if count > listed else ""
         return cls(sentence + more, problems)
 

@@ -15,6 +15,7 @@ from domain import typed_json
 from domain.drift.incident import Transition
 from domain.errors import BadRecord
 from domain.mode import Mode
+from domain.plural import write_count
 from domain.times import DAY_MS, HOUR_MS, describe_hours
 
 WORSE = (Transition.OPEN, Transition.ESCALATE)
@@ -187,8 +188,8 @@ def _find_pause(situation: Situation, *, now: int, rules: Rules) -> str | None:
         return f"The last training started, or was suggested, less than {hours} ago."
     if situation.asked >= rules.monthly_limit:
         return (
-            f"The guard has asked for {situation.asked} trainings in the last 30 days, and the "
-            f"stage allows {rules.monthly_limit}."
+            f"The guard has asked for {write_count(situation.asked, 'training')} in the last 30 "
+            f"days, and the stage allows {rules.monthly_limit}."
         )
     return None
 

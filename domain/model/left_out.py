@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from domain.plural import agree, write_count
+
 LARGE_LOSS = 0.05
 """Leaving out a larger share of the rows is said to be much."""
 PREVALENCE_FACTOR = 1.2
@@ -59,10 +61,11 @@ class LeftOut:
             share = self.rows_quarantined / self.rows_read
             reasons = list(self.reasons.items())[:LISTED]
             yield (
-                f"{self.rows_quarantined:,} of {self.rows_read:,} rows ({share:.1%}"
-                f"{', which is much' if share > LARGE_LOSS else ''}) were left out. The most "
-                "frequent reasons: "
-                + "; ".join(f"{reason} ({rows:,} rows)" for reason, rows in reasons)
+                f"{self.rows_quarantined:,} of {write_count(self.rows_read, 'row')} "
+                f"({share:.1%}{', which is much' if share > LARGE_LOSS else ''}) "
+                f"{agree(self.rows_quarantined, 'was', 'were')} left out. The most frequent "
+                "reasons: "
+                + "; ".join(f"{reason} ({write_count(rows, 'row')})" for reason, rows in reasons)
                 + "."
             )
             if not self.prevalence_moved:
@@ -72,8 +75,9 @@ class LeftOut:
                 )
         if self.rows_repeated:
             yield (
-                f"{self.rows_repeated:,} rows have the id and the values of another row and were "
-                "counted once."
+                f"{write_count(self.rows_repeated, 'row')} "
+                f"{agree(self.rows_repeated, 'has', 'have')} the id and the values of another row "
+                f"and {agree(self.rows_repeated, 'was', 'were')} counted once."
             )
         if self.copies:
             named = [f"{file} (of {other})" for file, other in self.copies.items()]
@@ -88,7 +92,7 @@ class LeftOut:
             )
         if self.repeats:
             named = [
-                f"{r.file} repeats {r.rows:,} of its {r.of:,} rows from {r.other}"
+                f"{r.file} repeats {r.rows:,} of its {write_count(r.of, 'row')} from {r.other}"
                 for r in self.repeats
             ]
             yield (

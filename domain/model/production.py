@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from domain import times
+from domain.plural import agree, write_count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,37 +73,44 @@ class Production:
             return
         if not found.labelled:
             yield (
-                f"None of the {found.predictions:,} predictions {window} has a label that is old "
-                "enough, so no production row is in the dataset."
+                f"None of the {write_count(found.predictions, 'prediction')} {window} has a label "
+                "that is old enough, so no production row is in the dataset."
             )
             return
         yield (
-            f"{found.labelled:,} of {found.predictions:,} predictions {window} have a label "
-            f"({found.share:.1%}); {self.rows:,} of them are in the dataset: {self.train:,} for "
-            f"training, {self.valid:,} for validation, and the newest {self.recent:,} for testing."
+            f"{found.labelled:,} of {write_count(found.predictions, 'prediction')} {window} "
+            f"{agree(found.labelled, 'has', 'have')} a label ({found.share:.1%}); {self.rows:,} of "
+            f"them {agree(self.rows, 'is', 'are')} in the dataset: {self.train:,} for training, "
+            f"{self.valid:,} for validation, and the newest {self.recent:,} for testing."
         )
         if found.unknown:
             yield f"{found.unknown} So production rows are not used."
         elif found.selective:
             yield (
                 "Labels are selective, so each row counts with the inverse of its group's label "
-                f"coverage, at most {found.largest_weight:.1f} times ({found.clipped:,} rows were "
-                f"cut to that). They are worth {found.effective_rows:,.0f} rows of equal weight."
+                f"coverage, at most {found.largest_weight:.1f} times "
+                f"({write_count(found.clipped, 'row')} {agree(found.clipped, 'was', 'were')} cut "
+                f"to that). They are worth {write_count(round(found.effective_rows), 'row')} of "
+                "equal weight."
             )
         if self.quarantined:
-            yield f"{self.quarantined:,} labelled production rows break the contract."
+            rows = write_count(self.quarantined, "labelled production row")
+            yield f"{rows} {agree(self.quarantined, 'breaks', 'break')} the contract."
         if self.other_contract:
             yield (
-                f"{self.other_contract:,} labelled production rows were scored under another "
-                "contract, which lacks a required feature of this one."
+                f"{write_count(self.other_contract, 'labelled production row')} "
+                f"{agree(self.other_contract, 'was', 'were')} scored under another contract, which "
+                "lacks a required feature of this one."
             )
         if self.set_apart:
             yield (
-                f"{self.set_apart:,} labelled production rows were left out, so that no person is "
-                "in training and test at once."
+                f"{write_count(self.set_apart, 'labelled production row')} "
+                f"{agree(self.set_apart, 'was', 'were')} left out, so that no person is in "
+                "training and test at once."
             )
         if self.unreadable:
-            yield f"{self.unreadable:,} rows or objects of the log could not be read."
+            found_bad = agree(self.unreadable, "row or object", "rows or objects")
+            yield f"{self.unreadable:,} {found_bad} of the log could not be read."
 
 
 def _day(millis: int) -> str:

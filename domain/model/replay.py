@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from domain.plural import write_count
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayedGroup:
@@ -35,9 +37,9 @@ class Replay(ReplayedGroup):
 
     def _notes(self) -> Iterator[str]:
         yield (
-            f"Replayed on {self.rows:,} of {self.logged:,} logged requests, the challenger changes "
-            f"{self.changed:.2%} of the answers ({self.to_positive:.2%} to positive) and moves the "
-            f"mean score by {self.score_shift:+.4f}."
+            f"Replayed on {self.rows:,} of {write_count(self.logged, 'logged request')}, the "
+            f"challenger changes {self.changed:.2%} of the answers ({self.to_positive:.2%} to "
+            f"positive) and moves the mean score by {self.score_shift:+.4f}."
         )
         if self.segments:
             name, group = max(self.segments.items(), key=lambda entry: entry[1].changed)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from adapters import executions
@@ -10,6 +11,7 @@ from adapters.executions import Description, Execution
 from domain.api.answers import ExecutionList, ShownExecution, WaitingModel
 from domain.errors import BadRecord
 from domain.failures import split_cause
+from domain.plural import agree, write_count
 from domain.training.execution_kinds import KINDS, kind_of
 from domain.training.steps import Checked, Compacted, Erased, Evaluated, Prepared, Promoted, Scored
 from lambdas.dashboard.stored import PARALLEL
@@ -95,29 +97,39 @@ def _describe_others(output: Mapping[str, object], scored: Scored | None) -> Ite
     """What a scoring, a check, an erasure or a compaction did."""
     if scored is not None:
         yield (
-            f"{scored.rows:,} rows: {scored.positives:,} positive, {scored.refused:,} refused"
-            f"{', logged' if scored.logged else ''}."
+            f"{write_count(scored.rows, 'row')}: {scored.positives:,} positive, {scored.refused:,} "
+            f"refused{', logged' if scored.logged else ''}."
         )
     checked = Checked.of(output)
     if checked is not None:
         yield from checked.problems or ("Champion, ledger and registry agree.",)
     erased = Erased.of(output)
     if erased is not None:
-        verb = "would be" if erased.dry_run else "were"
-        yield f"{erased.rows:,} rows {verb} erased from {erased.objects:,} objects."
+        were = _choose_verb(erased.rows, dry_run=erased.dry_run)
+        objects = write_count(erased.objects, "object")
+        yield f"{write_count(erased.rows, 'row')} {were} erased from {objects}."
         if erased.unfinished:
-            yield f"{erased.unfinished:,} objects may still hold a row."
+            yield f"{write_count(erased.unfinished, 'object')} may still hold a row."
     compacted = Compacted.of(output)
     if compacted is not None:
-        verb = "would be" if compacted.dry_run else "were"
+        verb = partial(_choose_verb, dry_run=compacted.dry_run)
+        merged, deleted, left = compacted.merged, compacted.deleted, compacted.left
         yield (
-            f"{compacted.merged:,} small objects {verb} merged into {compacted.objects:,}, and"
-            f" {compacted.deleted:,} that had been merged before {verb} deleted."
+            f"{write_count(merged, 'small object')} {verb(merged)} merged into "
+            f"{compacted.objects:,}, and {deleted:,} that had been merged before {verb(deleted)} "
+            "deleted."
         )
-        if compacted.withdrawn:
-            yield f"{compacted.withdrawn:,} merged objects {verb} withdrawn."
-        if compacted.left:
-            yield f"{compacted.left:,} objects {verb} left as they are."
+        if withdrawn := compacted.withdrawn:
+            yield f"{write_count(withdrawn, 'merged object')} {verb(withdrawn)} withdrawn."
+        if left:
+            yield (
+                f"{write_count(left, 'object')} {verb(left)} left as "
+                f"{agree(left, 'it is', 'they are')}."
+            )
+
+
+def _choose_verb(number: int, *, dry_run: bool) -> str:
+    return "would be" if dry_run else agree(number, "was", "were")
 
 
 def _describe_failure(description: Description, operator: str) -> Iterator[str]:

@@ -16,6 +16,7 @@ from domain.drift.run_index import RunIndex
 from domain.errors import BadRecord
 from domain.model.consistency import Consistency
 from domain.model.probation import Probation
+from domain.plural import agree, write_count
 from lambdas.dashboard.executions import Executions
 from lambdas.dashboard.schedules import DriftSchedules, judge_executions
 from lambdas.dashboard.stored import PARALLEL, decode_newest
@@ -85,8 +86,8 @@ class Health:
         return HealthCheck(
             name=name,
             state="problem",
-            says=f"{len(pending)} pending: {' and '.join(channels)} has not accepted them. "
-            "The next scheduled drift run sends them again.",
+            says=f"{len(pending)} pending: {' and '.join(channels)} refused"
+            f" {agree(len(pending), 'it', 'them')}. The next scheduled drift run tries again.",
             command=self._doctor,
         )
 
@@ -140,8 +141,9 @@ class Health:
             if objects:
                 at_least = "at least " if COUNTED in counts[log] else ""
                 says = (
-                    f"{at_least}{objects:,} objects with {what} of the last {FALLBACK_DAYS} days"
-                    " lie there. Nothing is lost, but the stream refused them."
+                    f"{at_least}{write_count(objects, 'object')} with {what} of the last "
+                    f"{FALLBACK_DAYS} days {agree(objects, 'lies', 'lie')} there. Nothing is lost, "
+                    "but the stream refused them."
                 )
             yield HealthCheck(
                 name=f"Fallback of {what}",

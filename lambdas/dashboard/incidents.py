@@ -18,6 +18,7 @@ from domain.drift.alert_state import AlertState
 from domain.drift.drift import Outcome
 from domain.drift.retraining import Decision
 from domain.errors import BadRecord
+from domain.plural import write_count
 from lambdas.dashboard.stored import objects
 
 DECISIONS = 100
@@ -58,7 +59,7 @@ class Incidents:
         """
         problems = _find_problems(body)
         if problems:
-            detail = f"{len(problems)} of the fields can't be used."
+            detail = f"{write_count(len(problems), 'field')} can't be used."
             raise Problem(HTTPStatus.BAD_REQUEST, "Bad acknowledgement", detail, problems)
         kind, opened_at = cast(Kind, body["kind"]), int(body["opened_at"])
         known = [(k, incident.opened_at) for k, incident in self._read().open_incidents]

@@ -8,6 +8,7 @@ from adapters.s3 import Bucket
 from domain import keys
 from domain.api.report_token import ReportSecret
 from domain.errors import BadKey, DomainError
+from domain.plural import write_count
 
 MAXIMUM_SECONDS = 900
 MAXIMUM_AGE_SECONDS = 300.0
@@ -79,4 +80,4 @@ def say_expired(what: str, kept_days: int | None) -> str:
     """A sentence about a run or a report that has existed and is gone."""
     if kept_days is None:
         return f"This {what} was deleted."
-    return f"This {what} has expired: drift runs are kept for {kept_days:,} days."
+    return f"This {what} has expired: drift runs are kept for {write_count(kept_days, 'day')}."

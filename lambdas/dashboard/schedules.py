@@ -8,6 +8,7 @@ from domain import times
 from domain.api.answers import ShownExecution
 from domain.api.monitor_health import DueRun, DueState, JobState, ScheduledJob
 from domain.drift.run_index import IndexEntry, RunIndex
+from domain.plural import agree, write_count
 from domain.schedule import LOOK_BACK, LOOK_BACK_DAYS, Schedule
 from domain.training.execution_kinds import KINDS
 
@@ -87,7 +88,8 @@ def _describe_due(due: tuple[DueRun, ...]) -> tuple[JobState, str]:
     if ended[-1].state == "missed":
         return "overdue", f"The run due on {_name_time(ended[-1].due_at)} is missing."
     made = sum(each.state == "done" for each in ended)
-    return "on_time", f"{made} of {len(ended)} runs due in the last {SHOWN_DAYS} days were made."
+    runs, were = write_count(len(ended), "run"), agree(made, "was", "were")
+    return "on_time", f"{made} of {runs} due in the last {SHOWN_DAYS} days {were} made."
 
 
 def _name_time(millis: int) -> str:

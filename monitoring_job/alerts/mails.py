@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from adapters.mail import Message
 from domain.drift.incident import Transition
 from domain.drift.summary import Summary
+from domain.plural import write_count
 from monitoring_job.reports import wording
 from monitoring_job.reports.findings import Change, changes
 from monitoring_job.reports.wording import shorten
@@ -134,7 +135,7 @@ def _list_omitted_runs(sections: Sequence[Section]) -> list[str]:
     omitted = len(sections) - RUNS
     if omitted <= 0:
         return []
-    return [f"And {omitted} more model versions: the dashboard shows their runs."]
+    return [f"And {write_count(omitted, 'more model version')}: the dashboard shows all runs."]
 
 
 def label_links(section: Section) -> list[tuple[str, str]]:

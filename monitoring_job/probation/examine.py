@@ -26,6 +26,7 @@ from domain.model.actor import Caller
 from domain.model.bundle import Bundle
 from domain.model.champion import Champion
 from domain.model.probation import Answers, Probation
+from domain.plural import write_count
 from monitoring_job.probation.evidence import weigh_evidence
 from tabular.labelled import LabelledRows, read_labelled
 from tabular.log_objects import LogObjects
@@ -152,9 +153,10 @@ def _look(
             looked,
             verdict="worse",
             reason=(
-                f"On {answers.rows:,} labelled predictions since the promotion, the F1 of version"
-                f" {before.predecessor} is higher than that of version {before.version}, by at"
-                f" least {max(evidence.lower, 0):.3f} (confidence sequence, {1 - ALPHA:.0%})."
+                f"On {write_count(answers.rows, 'labelled prediction')} since the promotion, the "
+                f"F1 of version {before.predecessor} is higher than that of version "
+                f"{before.version}, by at least {max(evidence.lower, 0):.3f} (confidence sequence, "
+                f"{1 - ALPHA:.0%})."
             ),
             execution=f"probation-{before.seq}",
             is_pending=True,
@@ -164,14 +166,17 @@ def _look(
             looked,
             verdict="passed",
             reason=(
-                f"Version {before.version} has passed its probation: on {answers.rows:,} labelled"
-                " predictions the version before is not proven better."
+                f"Version {before.version} has passed its probation: on "
+                f"{write_count(answers.rows, 'labelled prediction')} the version before is not "
+                "proven better."
             ),
             is_pending=True,
         )
     need = f"{MINIMUM_LABELS} labels with {MINIMUM_POSITIVES} positives"
     said = "the version before is not proven better" if enough else f"a verdict needs {need}"
-    return replace(looked, reason=f"{answers.rows:,} labelled predictions so far: {said}.")
+    return replace(
+        looked, reason=f"{write_count(answers.rows, 'labelled prediction')} so far: {said}."
+    )
 
 
 def count_answers(rows: LabelledRows, version: str, predecessor: Bundle) -> Answers:

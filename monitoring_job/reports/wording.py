@@ -9,6 +9,7 @@ from domain.drift.fairness import GroupFigure, GroupMeasure
 from domain.drift.performance import MARGIN, Calibration, Expectation, Measure, Performance
 from domain.drift.summary import ColumnDrift, JointDrift, Summary, Test
 from domain.interval import Interval
+from domain.plural import agree, write_count
 
 HEADLINES = {
     Outcome.NO_DATA: "No predictions",
@@ -96,25 +97,25 @@ def counts(summary: Summary) -> str:
     """Say how many rows the verdict rests on, and what was left out."""
     rows = summary.rows
     about = "" if rows.sample_share == 1.0 else "about "
-    text = f"{about}{rows.distinct:,} predictions"
+    text = f"{about}{write_count(rows.distinct, 'prediction')}"
     if rows.sample_share < 1.0:
         text += f", {rows.sampled:,} of them sampled"
     if summary.reference_rows:
-        text += f", compared with {summary.reference_rows:,} reference rows"
+        text += f", compared with {write_count(summary.reference_rows, 'reference row')}"
     if rows.design_effect > 1:
         text += (
-            f"; people were scored repeatedly, so {rows.sampled:,} rows count as "
+            f"; people were scored repeatedly, so {write_count(rows.sampled, 'row')} count as "
             f"{rows.independent:,}"
         )
     malformed = sum(rows.malformed.values())
     if malformed:
         most = sorted(rows.malformed.items(), key=lambda reason: -reason[1])
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in most)
-        text += f"; {malformed:,} malformed rows left out ({reasons})"
+        text += f"; {write_count(malformed, 'malformed row')} left out ({reasons})"
     if rows.unreadable_objects:
-        text += f"; {rows.unreadable_objects:,} unreadable objects left out"
+        text += f"; {write_count(rows.unreadable_objects, 'unreadable object')} left out"
     if rows.copies:
-        text += f"; {rows.copies:,} copies left out"
+        text += f"; {rows.copies:,} {agree(rows.copies, 'copy', 'copies')} left out"
     return text
 
 
@@ -177,8 +178,8 @@ def _drawn_labels(drawn: DrawnPerformance) -> list[str]:
     labelled = "nearly all" if drawn.labelled is None else f"{drawn.labelled:,}"
     few = "" if drawn.has_enough_labels else ", too few for a verdict"
     lines = [
-        f"Drawn labels: known for {labelled} of {drawn.drawn:,} predictions that were drawn from "
-        f"{window(drawn)}{few}."
+        f"Drawn labels: known for {labelled} of {write_count(drawn.drawn, 'prediction')} drawn "
+        f"from {window(drawn)}{few}."
     ]
     return lines + [
         f"{METRICS[name]} of that window: {_figure(figure)}{_before(drawn.test.get(name))}"

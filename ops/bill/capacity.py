@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any
 
+from domain.plural import write_count
 from domain.schedule import LOOK_BACK_DAYS
 from monitoring_job.settings import Settings as DriftSettings
 from ops.bill.cost_idle import Stage, fargate_hour, read_prices
@@ -84,8 +85,8 @@ class Training:
                 if step.gb * HEADROOM > self.gb
             ),
             *(
-                f"{step.name} would take about {step.hours:.0f} hours, and may take"
-                f" {LIMIT_HOURS[step.name]}"
+                f"{step.name} would take about {write_count(round(step.hours), 'hour')}, "
+                f"and may take {LIMIT_HOURS[step.name]}"
                 for step in steps
                 if step.hours > LIMIT_HOURS[step.name]
             ),

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from domain.plural import write_count
 from domain.typed_json import decode
 from ops.errors import OpsError
 
@@ -128,7 +129,9 @@ def estimate_idle(stage: Stage) -> list[Line]:
         for line in price(stage, _HASH.sub("", name), properties)
     ]
     stored = stage.images * read_prices().assumed["image_gb"]
-    lines.append(Line("ECR", f"{stage.images} images", stored * read_prices().month["ecr_gb"]))
+    lines.append(
+        Line("ECR", write_count(stage.images, "image"), stored * read_prices().month["ecr_gb"])
+    )
     return sorted((line for line in lines if line.usd), key=lambda line: -line.usd)
 
 
@@ -157,7 +160,7 @@ def _database(_: Stage, name: str, properties: Mapping[str, Any]) -> list[Line]:
             "Add it to [database_hour] of ops/bill/prices.toml.",
         )
     return [
-        Line(name, f"{kind}, {copies} zone(s)", copies * hour * HOURS),
+        Line(name, f"{kind}, {write_count(copies, 'zone')}", copies * hour * HOURS),
         Line(name, f"{size:g} GB gp3", copies * size * read_prices().month["rds_gb"]),
     ]
 
@@ -184,7 +187,7 @@ def _endpoint(_: Stage, name: str, properties: Mapping[str, Any]) -> list[Line]:
         return []
     zones = len(properties.get("SubnetIds", [None]))
     hour = read_prices().hour["interface_endpoint"]
-    return [Line(name, f"interface endpoint, {zones} zone(s)", zones * hour * HOURS)]
+    return [Line(name, f"interface endpoint, {write_count(zones, 'zone')}", zones * hour * HOURS)]
 
 
 def _nat(_: Stage, name: str, __: Mapping[str, Any]) -> list[Line]:
@@ -194,7 +197,8 @@ def _nat(_: Stage, name: str, __: Mapping[str, Any]) -> list[Line]:
 def _web_acl(_: Stage, name: str, properties: Mapping[str, Any]) -> list[Line]:
     month = read_prices().month
     rules = len(properties.get("Rules", []))
-    return [Line(name, f"web ACL, {rules} rules", month["web_acl"] + rules * month["web_acl_rule"])]
+    usd = month["web_acl"] + rules * month["web_acl_rule"]
+    return [Line(name, f"web ACL, {write_count(rules, 'rule')}", usd)]
 
 
 _PRICED = {

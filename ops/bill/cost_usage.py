@@ -5,6 +5,7 @@ import math
 from domain import metrics
 from domain.contract.contract import Contract
 from domain.packed_text import unpack
+from domain.plural import write_count
 from ops.bill.cost_idle import HOURS, Line, Properties, Stage, fargate_hour, read_prices
 from ops.contract_changes import VARIABLE
 
@@ -42,12 +43,12 @@ def estimate_predictions(stage: Stage, count: int, *, hours: float = HOURS) -> l
     seconds = count * assumed["predictor_milliseconds"] / 1000
     objects = min(count, hours / HOURS * SECONDS / _buffer_seconds(stage))
     return [
-        Line("API Gateway", f"{count:,} requests", count / 1e6 * use["api_million"]),
+        Line("API Gateway", write_count(count, "request"), count / 1e6 * use["api_million"]),
         Line("predictor", "requests", count / 1e6 * use["lambda_million"]),
         Line("predictor", "duration", _gb_seconds(predictor, seconds)),
         Line("Firehose", "records of 5 KB", count * record / GB * use["firehose_gb"]),
         Line("Firehose", "Parquet", count * record / GB * use["firehose_conversion_gb"]),
-        Line("S3", f"{objects:,.0f} objects", objects / 1000 * use["s3_thousand_puts"]),
+        Line("S3", write_count(round(objects), "object"), objects / 1000 * use["s3_thousand_puts"]),
         Line("S3", "log", count * assumed["stored_bytes"] / GB * read_prices().month["s3_gb"]),
         Line("KMS", "a data key an object", objects / 10_000 * use["kms_ten_thousand"]),
         Line("CloudWatch", "log lines", count * assumed["log_bytes"] / GB * use["log_gb"]),
@@ -143,7 +144,11 @@ def _traces(function: Properties, count: int) -> list[Line]:
         return []
     traced = min(float(count), SECONDS + count / 20)
     return [
-        Line("X-Ray", f"{traced:,.0f} traces", traced / 1e6 * read_prices().use["trace_million"])
+        Line(
+            "X-Ray",
+            write_count(round(traced), "trace"),
+            traced / 1e6 * read_prices().use["trace_million"],
+        )
     ]
 
 

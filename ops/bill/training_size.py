@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from domain import keys
+from domain.plural import write_count
 from ops.bill.capacity import estimate_cluster, estimate_local, plan_training
 from ops.target import Target
 
@@ -50,7 +51,7 @@ def find_shortage(
     if not found.problems:
         return None
     return (
-        f"{place} holds about {rows:,} rows, which are too many for this training:"
+        f"{place} holds about {write_count(rows, 'row')}, too many for this training:"
         f" {'; '.join(found.problems)}. Stop it (python -m ops stop), and choose"
         f" {plan_training(rows, _free).settings} (docs/capacity.md)."
     )

@@ -13,6 +13,7 @@ from domain.drift.run_index import RunIndex
 from domain.errors import BadBundle, BadRecord
 from domain.model.champion import Champion
 from domain.model.consistency import Consistency
+from domain.plural import agree, write_count
 from ops.api import Api, describe_problem
 from ops.doctor.finding import Check, Finding, note, ok, problem
 from ops.errors import OpsError
@@ -221,8 +222,9 @@ def check_notifications(target: Target) -> Iterator[Finding]:
     if channels:
         advice = "python -m ops webhook test" if "webhook" in channels else "docs/aws.md, Mail"
         yield problem(
-            f"{len(pending)} notifications are pending: {' and '.join(channels)} refused them.",
-            f"The next scheduled drift run sends them again. To see what is wrong: {advice}",
+            f"{write_count(len(pending), 'notification')} {agree(len(pending), 'is', 'are')} "
+            f"pending: refused by {' and '.join(channels)}.",
+            f"The next scheduled drift run tries again. To see what is wrong: {advice}",
         )
     else:
         yield ok("No notification is pending.")
@@ -236,7 +238,8 @@ def check_failures(target: Target) -> Iterator[Finding]:
     waiting = target.count_dead_letters()
     if waiting:
         yield problem(
-            f"{waiting} events never reached their target.",
+            f"{write_count(waiting, 'event')} never reached "
+            f"{agree(waiting, 'its', 'their')} target.",
             f"Read them: aws sqs receive-message --queue-url {target.deployment.dead_letters}",
         )
     topics = target.client("sns")

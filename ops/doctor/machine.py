@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from domain.plural import agree, write_count
 from ops.doctor.finding import Check, Finding, note, ok, problem
 from ops.laptop import ROOT
 from ops.local import deploy, emulator, mlflow_server, task_agent
@@ -32,7 +33,8 @@ def check_python(_: Target) -> Iterator[Finding]:
     if differing:
         named = ", ".join(differing[:SHOWN]) + (", …" if len(differing) > SHOWN else "")
         yield problem(
-            f"{len(differing)} packages have another version than constraints.txt: {named}.",
+            f"{write_count(len(differing), 'package')} {agree(len(differing), 'has', 'have')} "
+            f"another version than constraints.txt: {named}.",
             "make setup",
         )
     else:

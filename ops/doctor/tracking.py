@@ -5,6 +5,7 @@ import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
+from domain.plural import agree, write_count
 from mlflow_server.settings import PORT
 from ops.doctor.finding import Check, Finding, note, ok, problem
 from ops.target import Target
@@ -30,10 +31,12 @@ def check_mlflow(target: Target) -> Iterator[Finding]:
     (service,) = ecs.describe_services(cluster=server.cluster, services=[server.service])[
         "services"
     ]
-    if status != "available" or service["desiredCount"] == 0:
+    wanted = service["desiredCount"]
+    if status != "available" or wanted == 0:
         yield note(
             f"The tracking server is paused or changing: its database is {status}, and "
-            f"{service['desiredCount']} tasks are wanted. A training would fail.",
+            f"{write_count(wanted, 'task')} {agree(wanted, 'is', 'are')} wanted. A training would "
+            "fail.",
             "python -m ops resume",
         )
         return

@@ -10,6 +10,7 @@ from domain.contract.feature import LARGEST, may_be_new_category
 from domain.contract.feature_document import MOST_CATEGORIES, is_name
 from domain.contract.file_format import Decimal
 from domain.contract.reserved_names import RESERVED_COLUMNS, RESERVED_FIELDS
+from domain.plural import agree, write_count
 from domain.typed_json import Json
 from ops.drafting.column import Column
 from ops.errors import OpsError
@@ -147,12 +148,14 @@ def guess_target(column: Column, name: str, positive: str | None) -> Entry:
     rows = sum(column.counts[value] for value in positives)
     remarks = {"name": f"{rows / column.rows:.1%} of the rows are positive"}
     if column.missing:
-        remarks["name"] += f"; {column.missing:,} rows without a value will be quarantined"
+        remarks["name"] += (
+            f"; {write_count(column.missing, 'row')} without a value will be quarantined"
+        )
     few = min(rows, column.rows - rows)
     if few < ENOUGH_OF_A_CLASS:
         remarks["name"] += (
-            f"; with only {few} rows of one class a side of the split may get none of it:"
-            f" {ENOUGH_OF_A_CLASS} are enough"
+            f"; with only {write_count(few, 'row')} of one class a side of the split may get none "
+            f"of it: {ENOUGH_OF_A_CLASS} are enough"
         )
     return Entry(keys, remarks)
 
@@ -163,7 +166,10 @@ def guess_feature(column: Column, name: str, decimal: Decimal) -> Entry | LeftOu
         return LeftOut(column.source, useless)
     keys = _named(name, column)
     if len(column.counts) == 1:
-        remark = f"a mark in {column.rows:,} of {column.total:,} rows; without it nothing is known"
+        remark = (
+            f"a mark in {column.rows:,} of {write_count(column.total, 'row')}; without it nothing "
+            "is known"
+        )
         mark: dict[str, Json] = {"kind": "category", "categories": list[Json](column.counts)}
         keys |= mark | {"other": True, "nullable": True}
         return Entry(keys, {"categories": remark, "other": "a category needs two values"})
@@ -226,7 +232,10 @@ def _guess_number(column: Column, keys: dict[str, Json], decimal: Decimal) -> En
     if sentinel := _find_sentinel(column):
         low, high = sentinel.low, sentinel.high
         words = {"missing": [*column.words, float(sentinel.text)]}
-        remarks["missing"] = f"{sentinel.rows:,} rows have {sentinel.text}, far from all others"
+        have = agree(sentinel.rows, "has", "have")
+        remarks["missing"] = (
+            f"{write_count(sentinel.rows, 'row')} {have} {sentinel.text}, far from all others"
+        )
         more += sentinel.rows
     minimum, maximum = _with_room(low, high)
     if not -LARGEST <= minimum < maximum <= LARGEST:
@@ -314,7 +323,8 @@ def _guess_category(column: Column, keys: dict[str, Json]) -> Entry | LeftOut:
         keys |= {"categories": list[Json](kept), "other": True}
         remarks = {
             "categories": f"those of at least {enough:,} rows, by frequency",
-            "other": f"{rare:,} rows have rarer values, and new ones are no error",
+            "other": f"{write_count(rare, 'row')} {agree(rare, 'has', 'have')} rarer values, and"
+            " new ones are no error",
         }
         return _with_missing(Entry(keys, remarks), column)
     if column.many or different > MOST_CATEGORIES:
@@ -326,7 +336,8 @@ def _with_missing(entry: Entry, column: Column, more: int = 0) -> Entry:
     missing = column.missing + more
     if not missing:
         return entry
-    remark = f"{missing:,} of {column.total:,} rows have no value"
+    rows, have = write_count(column.total, "row"), agree(missing, "has", "have")
+    remark = f"{missing:,} of {rows} {have} no value"
     return Entry(entry.keys | {"nullable": True}, entry.remarks | {"nullable": remark})
 
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from domain.contract.contract import Contract
 from domain.contract.file_format import FileColumn
+from domain.plural import agree, write_count
 from ops.drafting.table import Table
 from ops.errors import OpsError
 from training_job.dataset.files.headers import loosen, show_name
@@ -45,7 +46,10 @@ def rehearse(table: Table, contract: Contract, options: Mapping[str, str | None]
             continue
         expected = reason.removeprefix(f"{column.name} ")
         rule = f"{show_name(column.source)} {expected}"
-        sentence = f"{rule}: {rows:,} of {sample.num_rows:,} rows break that."
+        sentence = (
+            f"{rule}: {rows:,} of {write_count(sample.num_rows, 'row')} "
+            f"{agree(rows, 'breaks', 'break')} that."
+        )
         option = next((name for name, source in options.items() if source == column.source), "")
         if option:
             raise OpsError(
@@ -56,8 +60,9 @@ def rehearse(table: Table, contract: Contract, options: Mapping[str, str | None]
     conflicting = _identify(checked, contract)
     if conflicting > BAD_ROW_SHARE * sample.num_rows:
         raise OpsError(
-            f"A training would refuse the file. {conflicting:,} of {sample.num_rows:,} rows have"
-            f" the {show_name(options['--key'] or '')} of a row with other values.",
+            f"A training would refuse the file. {conflicting:,} of "
+            f"{write_count(sample.num_rows, 'row')} {agree(conflicting, 'has', 'have')} the "
+            f"{show_name(options['--key'] or '')} of a row with other values.",
             "Name the column that has another value in each row, or draft without --key.",
         )
     return sentences

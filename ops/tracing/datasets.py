@@ -4,6 +4,7 @@ import json
 
 from adapters.s3 import Bucket
 from domain import keys
+from domain.plural import agree, write_count
 
 
 def describe_dataset(data: Bucket, dataset_id: str, *, kept_days: int | None) -> str:
@@ -13,10 +14,14 @@ def describe_dataset(data: Bucket, dataset_id: str, *, kept_days: int | None) ->
     """
     stored = data.get(keys.manifest(dataset_id))
     if stored is None:
-        since = "" if kept_days is None else f": datasets expire after {kept_days:,} days"
+        days = "" if kept_days is None else write_count(kept_days, "day")
+        since = f": datasets expire after {days}" if days else ""
         return f"{dataset_id}, which is no longer there{since}"
     rows = _count_erased_rows(stored.data)
-    return f"{dataset_id}, of which {rows:,} rows were erased since" if rows else dataset_id
+    if not rows:
+        return dataset_id
+    were = agree(rows, "was", "were")
+    return f"{dataset_id}, of which {write_count(rows, 'row')} {were} erased since"
 
 
 def _count_erased_rows(manifest: bytes) -> int:

@@ -7,6 +7,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from domain import metrics
+from domain.plural import write_count
 from stacks.monitoring.metric import FunctionMetrics
 from stacks.serving.serving import ServingStack
 from stacks.settings import Settings
@@ -114,8 +115,8 @@ class Alarms(Construct):
             1,
             f"{what}sRejected",
             stream.metric("FailedConversion.Records", five, "Sum"),
-            f"{what}s don't fit their table and lie under rejected/ for {stage.rejected_days} days:"
-            " docs/api.md says how to get them back.",
+            f"{what}s don't fit their table and lie under rejected/ for"
+            f" {write_count(stage.rejected_days, 'day')}: docs/api.md says how to get them back.",
         )
 
     def _add_at_least(

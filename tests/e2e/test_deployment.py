@@ -188,7 +188,7 @@ def test_what_is_broken_is_a_sentence_with_its_next_step(stage: Target) -> None:
     assert sentences["MLflow"].startswith("MLflow doesn't answer at http://")
     assert sentences["streams"].startswith("Records of log/ didn't fit their table")
     assert "AlarmsApiErrors" in sentences["alarms"]
-    assert "1 events never reached their target." == sentences["failures"]
+    assert "1 event never reached its target." == sentences["failures"]
     assert "bmi (double)" in sentences["tables"]
     assert {"processes", "MLflow", "streams", "alarms", "failures", "tables"} == set(sentences)
     assert all(f["next_step"] for f in problems)

@@ -62,7 +62,7 @@ def test_every_type_of_resource_has_its_price(request: pytest.FixtureRequest, st
 
 def test_what_dev_pays_for_while_idle_is_mostly_its_database_and_its_server(dev: Stage) -> None:
     found = {line.what: round(line.usd, 2) for line in estimate_idle(dev)}
-    assert 11.68 == found["db.t4g.micro, 1 zone(s)"]
+    assert 11.68 == found["db.t4g.micro, 1 zone"]
     assert 2.30 == found["20 GB gp3"]
     assert 8.51 == found["Fargate, 0.25 vCPU, 1 GB"]
     assert 3.65 == found["public address"]

@@ -8,6 +8,7 @@ import dask
 from distributed import Client, LocalCluster
 from distributed.utils import get_ip
 
+from domain.plural import write_count
 from training_job.cluster.cluster import Cluster, quiet
 from training_job.cluster.engine import Engine
 from training_job.cluster.tasks import QUIET, WorkerTasks
@@ -64,8 +65,8 @@ def _wait(cluster: Cluster, count: int, say: Callable[[str], None]) -> None:
     while cluster.workers < count:
         if time.monotonic() > deadline:
             raise Interrupted(
-                f"Only {cluster.workers} of {count} workers came within"
+                f"Only {cluster.workers} of {write_count(count, 'worker')} came within"
                 f" {START_SECONDS / 60:.0f} minutes. Start the step again."
             )
         time.sleep(POLL_SECONDS)
-    say(f"{cluster.workers} workers are there")
+    say(f"ready with {write_count(cluster.workers, 'worker')}")

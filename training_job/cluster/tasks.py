@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from domain.plural import write_count
 from training_job.errors import Interrupted
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class WorkerTasks:
             if answer["failures"]:
                 reasons = sorted({str(one.get("reason")) for one in answer["failures"]})
                 raise Interrupted(
-                    f"Only {len(self.started)} of {count} workers could be started:"
+                    f"Only {len(self.started)} of {write_count(count, 'worker')} could be started:"
                     f" {', '.join(reasons)}. Start the step again, or with fewer workers."
                 )
 

@@ -23,6 +23,7 @@ from adapters import partitions
 from adapters.s3 import Bucket, Listed
 from adapters.s3_versions import erase_key
 from domain import keys, times
+from domain.plural import write_count
 from domain.retention import Retention
 from domain.training.steps import Compacted
 from tabular.merged_objects import Merged, Source, hash_sources, read_merged
@@ -148,7 +149,7 @@ class _Run:
             return set(same)
         if not self.dry_run:
             self.bucket.delete_all([f"{one.folder}{name}" for name in same])
-            self.say(f"{one.folder}: {len(same):,} merged objects deleted")
+            self.say(f"{one.folder}: deleted {write_count(len(same), 'merged object')}")
         self.deleted += len(same)
         return set(same)
 
@@ -210,7 +211,10 @@ class _Run:
         self.merged += len(sources)
         self.objects += 1
         self.rows += sum(source.rows for source in sources)
-        self.say(f"{prefix}: {len(sources):,} objects merged into {key.removeprefix(prefix)}")
+        self.say(
+            f"{prefix}: {write_count(len(sources), 'object')} merged into "
+            f"{key.removeprefix(prefix)}"
+        )
 
 
 def _is_same(source: Source, here: Listing) -> bool:

@@ -11,6 +11,7 @@ from domain import keys
 from domain.contract.contract import Contract
 from domain.model.left_out import LeftOut
 from domain.model.production import Production
+from domain.plural import agree, write_count
 from domain.training.steps import Prepared
 from domain.typed_json import Json, encode
 from training_job.dataset import production_rows, tables
@@ -100,7 +101,7 @@ def finish(
     manifest |= uploaded.notes
     manifest |= _compare(bucket, manifest, profiles)
     kept = sum(count["rows"] for count in uploaded.counts.values())
-    say(f"{collected.rows:,} rows read, {kept:,} in dataset {dataset_id}")
+    say(f"{write_count(collected.rows, 'row')} read, {kept:,} in dataset {dataset_id}")
     for sentence in uploaded.notes.values():
         say(sentence)
     notes = (*left_out.objections(), *left_out.notes(), *(production.notes() if production else ()))
@@ -151,9 +152,10 @@ def count_sides(rows: Iterable[int], positives: Iterable[int]) -> Counts:
         ):
             if not here:
                 raise BadData(
-                    f"None of the {count['rows']:,} rows on the {name} side is {kind}, and"
-                    f" {everywhere:,} of all {found[0]:,} are. With {ENOUGH_OF_A_CLASS} or more of"
-                    " each class every side nearly always has some: add rows."
+                    f"None of the {write_count(count['rows'], 'row')} on the {name} side is "
+                    f"{kind}, and {everywhere:,} of all {found[0]:,} "
+                    f"{agree(everywhere, 'is', 'are')}. With {ENOUGH_OF_A_CLASS} or more of each "
+                    "class every side nearly always has some: add rows."
                 )
     return counts
 

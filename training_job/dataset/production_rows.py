@@ -20,6 +20,7 @@ from domain.contract.feature import OTHER, Feature
 from domain.contract.file_values import MISSING
 from domain.contract.records import SAMPLING_WEIGHT
 from domain.model.production import Production
+from domain.plural import agree, write_count
 from tabular.labelled import LabelledRows, read_labelled
 from tabular.log_objects import LogObjects
 from tabular.models import Models
@@ -160,8 +161,10 @@ def load(
     if production.quarantined > bad_row_share * len(found.labels):
         reasons = "; ".join(failures)
         raise BadData(
-            f"{production.quarantined:,} of {len(found.labels):,} labelled production rows break "
-            f"the contract, more than the allowed share of {bad_row_share:.1%}: {reasons}. Correct "
+            f"{production.quarantined:,} of "
+            f"{write_count(len(found.labels), 'labelled production row')} "
+            f"{agree(production.quarantined, 'breaks', 'break')} the contract, more than the "
+            f"allowed share of {bad_row_share:.1%}: {reasons}. Correct "
             'the contract, or train with {"production": false}.'
         )
     subjects = _subjects(found.table, contract)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from adapters.s3 import Bucket, Listed
 from domain import keys
 from domain.contract.contract import Contract
+from domain.plural import agree, write_count
 from training_job.dataset import hashing, repeats, tables
 from training_job.dataset.files.headers import show_name
 from training_job.dataset.files.hints import advise_rows
@@ -72,11 +73,11 @@ class FileRows:
 
     def describe(self) -> str:
         """A line for the log."""
-        line = f"read {self.key}: {self.rows:,} rows"
+        line = f"read {self.key}: {write_count(self.rows, 'row')}"
         if bad := len(self.quarantine):
             line += f", {bad:,} of them in quarantine"
         if self.skipped_lines:
-            line += f", {self.skipped_lines:,} lines before the header skipped"
+            line += f", {write_count(self.skipped_lines, 'line')} before the header skipped"
         if self.extra:
             named = ", ".join(map(show_name, self.extra))
             line += f", further columns ignored: {named}"
@@ -212,7 +213,9 @@ def refuse_files(
     if refusals:
         more = len(refusals) - REFUSALS_SHOWN
         shown = "\n".join(refusals[:REFUSALS_SHOWN])
-        raise BadData(shown + (f"\n{more:,} more files were refused." if more > 0 else ""))
+        if more > 0:
+            shown += f"\n{write_count(more, 'more file')} {agree(more, 'was', 'were')} refused."
+        raise BadData(shown)
     if not collected.rows:
         raise BadData(f"No file under {raw_prefix} holds any row: {', '.join(collected.files)}.")
     refuse_mixed_times(collected.times, contract.training_columns.time)
@@ -258,9 +261,9 @@ def refuse_bad_rows(collected: Collected, bad_row_share: float, bucket: Bucket, 
         return
     tables.store(collected.quarantine.table(), bucket, key)
     top = collected.quarantine.reasons()
-    reasons = ". ".join(f"{rows:,} rows: {reason}" for reason, rows in top.items())
+    reasons = ". ".join(f"{write_count(rows, 'row')}: {reason}" for reason, rows in top.items())
     raise BadData(
-        f"{bad:,} of {rows:,} rows break the contract, more than the allowed share of "
-        f"{bad_row_share:.1%}. {reasons}. Each of them is listed in {bucket.uri(key)}."
-        + "".join(f" {hint}" for hint in collected.hints)
+        f"{bad:,} of {write_count(rows, 'row')} {agree(bad, 'breaks', 'break')} the contract, more "
+        f"than the allowed share of {bad_row_share:.1%}. {reasons}. Each of them is listed in "
+        f"{bucket.uri(key)}." + "".join(f" {hint}" for hint in collected.hints)
     )

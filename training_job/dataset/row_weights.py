@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from domain.plural import write_count
+
 Floats = npt.NDArray[np.float64]
 
 LARGEST = 1e9
@@ -61,5 +63,5 @@ class WeightSums:
         """A sentence for the log and the manifest."""
         return (
             f"the uploaded rows are weighted by {column}, whose mean of {self.mean:.6g} becomes 1: "
-            f"they are worth {self.effective_rows:,} rows of equal weight"
+            f"they are worth {write_count(self.effective_rows, 'row')} of equal weight"
         )

@@ -33,6 +33,7 @@ from adapters.s3_versions import (
 from domain import keys
 from domain.contract.contract import Contract
 from domain.erasure import Certificate, ErasedObject, Unfinished
+from domain.plural import write_count
 from domain.training.steps import Erased
 from training_job.erasure import rewriting
 from training_job.erasure.erase_request import EraseRequest
@@ -158,7 +159,7 @@ class _Run:
             self.journal.write_links(found)
         self.links = found
         self.checked.clear()
-        self.say(f"{len(found.predictions):,} predictions of theirs are in the log")
+        self.say(f"in the log: {write_count(len(found.predictions), 'prediction')} of theirs")
 
     def work_through(self) -> bool:
         """Check every version that hasn't been checked; returns whether anything was theirs."""
@@ -168,8 +169,9 @@ class _Run:
             found |= changed
             if time.monotonic() - said > SAY_SECONDS:
                 said = time.monotonic()
-                self.say(f"{seen:,} versions of objects checked")
-        self.say(f"all {seen:,} versions of objects checked" if seen else "nothing is new")
+                self.say(f"{write_count(seen, 'object version')} checked")
+        versions = write_count(seen, "object version")
+        self.say(f"all checked: {versions}" if seen else "nothing is new")
         return found
 
     def _check_all(self, wanted: Wanted) -> Iterator[bool]:

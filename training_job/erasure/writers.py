@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from adapters import executions
+from domain.plural import write_count
 from training_job.errors import BadInput, LogInUse
 from training_job.inputs import ExecutionInput
 
@@ -38,7 +39,8 @@ def wait_for_executions(
     """Wait until no other execution that runs now is in a state that may write such rows."""
     waiting = _list_others(client, execution)
     if waiting:
-        say(f"{len(waiting):,} other executions run; waiting for those that may hold rows")
+        others = write_count(len(waiting), "other execution")
+        say(f"waiting for those of {others} that may hold rows")
     while waiting := [arn for arn in waiting if _may_write(client, arn)]:
         sleep(POLL_SECONDS)
 

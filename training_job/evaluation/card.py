@@ -18,6 +18,7 @@ from domain.model.gate.evidence import Paired, Recent
 from domain.model.gate.rules import Verdict
 from domain.model.left_out import LeftOut
 from domain.model.missing_effect import MissingEffect
+from domain.plural import write_count
 
 NAMES = {
     "f1": "F1",
@@ -117,8 +118,9 @@ def to_markdown(card: ModelCard) -> str:
             "## Data",
             "",
             f"Dataset `{card.dataset_id}`, contract `{card.contract_version}`: "
-            f"{rows['train']:,} training rows, {rows['valid']:,} validation rows (for early "
-            f"stopping and the threshold) and {rows['test']:,} test rows. {card.prevalence:.2%} of "
+            f"{write_count(rows['train'], 'training row')}, "
+            f"{write_count(rows['valid'], 'validation row')} (for early stopping and the "
+            f"threshold) and {write_count(rows['test'], 'test row')}. {card.prevalence:.2%} of "
             "the training rows are positive.",
             *_effective(card),
             "",
@@ -165,8 +167,8 @@ def to_markdown(card: ModelCard) -> str:
             "",
             "## Training",
             "",
-            f"{card.trees} trees, fitted with XGBoost. Execution `{card.execution}`, MLflow run "
-            f"`{card.mlflow_run_id}`.",
+            f"{write_count(card.trees, 'tree')}, fitted with XGBoost. Execution "
+            f"`{card.execution}`, MLflow run `{card.mlflow_run_id}`.",
             "",
             *_table(("parameter", "value"), [(n, f"{v}") for n, v in card.params.items()]),
             "",
@@ -194,14 +196,17 @@ def _effective(card: ModelCard) -> list[str]:
     return [
         "",
         "The rows have weights, which all figures allow for: the test rows are as informative as "
-        f"{card.effective_test_rows:,.0f} rows of equal weight.",
+        f"{write_count(round(card.effective_test_rows), 'row')} of equal weight.",
     ]
 
 
 def _left_out(left_out: LeftOut) -> list[str]:
     sentences = (*left_out.objections(), *left_out.notes())
     if not sentences:
-        return [f"Nothing: all {left_out.rows_read:,} rows of the files are in the dataset."]
+        return [
+            f"Nothing: all {write_count(left_out.rows_read, 'row')} of the files are in the "
+            "dataset."
+        ]
     return [f"- {sentence}" for sentence in sentences]
 
 
@@ -219,7 +224,7 @@ def _production(card: ModelCard) -> list[str]:
         lines += [
             "## Quality on the newest production rows",
             "",
-            f"{recent.labels:,} rows, {recent.positives:,} positives.",
+            f"{write_count(recent.labels, 'row')}, {write_count(recent.positives, 'positive')}.",
             "",
             *_table(("figure", "value", "95 % interval"), figures),
             "",

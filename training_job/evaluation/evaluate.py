@@ -18,6 +18,7 @@ from domain.model.bundle import Bundle, digest
 from domain.model.card import ModelCard
 from domain.model.champion import ModelRef
 from domain.model.typical import read_typical
+from domain.plural import write_count
 from domain.training.steps import Evaluated
 from tabular.classification import Floats
 from tabular.coverage import effective_rows
@@ -107,7 +108,7 @@ def evaluate(
         answered = engine.answer(data, dataset_id, "test", contract, both)
         replayable = requests is not None and incumbent.champion is not None
         sampled = engine.sample(requests, contract) if replayable else None
-    say(f"the exported scorer agrees with XGBoost on {answered.compared:,} rows")
+    say(f"the exported scorer agrees with XGBoost on {write_count(answered.compared, 'row')}")
     answers = answered.answers
 
     first = read_first(data, dataset_id, "test", contract, MOST_ROWS)

@@ -15,6 +15,7 @@ from domain.contract.contract import Contract
 from domain.contract.feature import Feature, Value
 from domain.model.bundle import Bundle
 from domain.model.card import ModelCard
+from domain.plural import write_count
 
 CODE = Path(__file__).parents[1] / "model" / "contract_model.py"
 _BEGINNING = (1980, 1, 1, 0, 0, 0)
@@ -84,7 +85,8 @@ def describe_version(card: ModelCard) -> str:
     """The description of a version."""
     rows = ", ".join(f"{count:,} for {side}" for side, count in card.rows.items())
     return (
-        f"Version `{card.version}`, {card.trees:,} trees, threshold {card.threshold:.4g}.\n\n"
+        f"Version `{card.version}`, {write_count(card.trees, 'tree')}, threshold "
+        f"{card.threshold:.4g}.\n\n"
         f"**The gate's verdict:** {' '.join(card.verdict.reasons)}\n\n"
         f"Trained on dataset `{card.dataset_id}` ({rows}). The run has the model card, the plots"
         " and all figures."

@@ -11,6 +11,7 @@ from domain import keys
 from domain.errors import BadBundle, BadKey, BadRecord
 from domain.model.champion import Champion, LedgerEntry
 from domain.model.consistency import Consistency, find_ledger_problems
+from domain.plural import write_count
 from domain.training.steps import Checked
 
 
@@ -37,7 +38,7 @@ def check(
     models.put(keys.CHECK, outcome.to_json(), content_type="application/json")
     for problem in problems:
         say(problem)
-    say("consistent" if not problems else f"{len(problems)} problems")
+    say("consistent" if not problems else write_count(len(problems), "problem"))
     return Checked(**asdict(outcome), consistent=not problems)
 
 

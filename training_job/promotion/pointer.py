@@ -2,6 +2,7 @@
 
 from adapters.model_store import ModelStore, Pointer
 from domain.errors import BadRecord
+from domain.plural import write_count
 from training_job.errors import PointerLost
 
 
@@ -17,5 +18,6 @@ def read_pointer(store: ModelStore) -> Pointer | None:
         raise PointerLost(str(error)) from None
     entries = len(store.list_ledger()) if pointer is None else 0
     if entries:
-        raise PointerLost(f"The champion pointer is gone, but the ledger has {entries} entries.")
+        has = write_count(entries, "entry")
+        raise PointerLost(f"The champion pointer is gone, but the ledger has {has}.")
     return pointer

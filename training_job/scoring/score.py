@@ -22,6 +22,7 @@ from domain import keys, times, typed_json
 from domain.contract.contract import Contract
 from domain.contract.deployed_context import NO_CONTEXT, DeployedContext
 from domain.contract.file_format import FileColumn
+from domain.plural import write_count
 from domain.training.steps import RefusedRows, Scored
 from training_job.dataset import tables
 from training_job.dataset.files.headers import loosen
@@ -115,7 +116,7 @@ class Progress:
         self.data.put(keys.scoring_progress(self.request.output), json.dumps(progress).encode())
         speed = tally.rows / max(time.monotonic() - self.began, 1e-9)
         self.say(
-            f"file {number + 1} of {len(sizes)}: {tally.rows:,} rows scored,"
+            f"file {number + 1} of {len(sizes)}: {write_count(tally.rows, 'row')} scored,"
             f" {tally.refused:,} refused, {speed:,.0f} rows/s"
         )
 

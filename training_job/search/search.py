@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import optuna
 from optuna.trial import TrialState
 
+from domain.plural import agree, write_count
 from training_job.errors import Interrupted, OutOfMemory, TrainingError
 from training_job.model.model import Params
 from training_job.search.fitters import (
@@ -114,16 +115,19 @@ class Search:
                 self.say(f"trial {message.number} failed: {type(message.error).__name__}")
             case Died():
                 self.failure = self._explain_death(message)
+                alive = self.fitters.alive
                 self.say(
                     f"a tuning process died (exit code {message.exit_code}); trial {message.number}"
-                    f" is lost, {self.fitters.alive} processes continue"
+                    f" is lost, {write_count(alive, 'process')} "
+                    f"{agree(alive, 'continues', 'continue')}"
                 )
         self.study.tell(self.running.pop(message.number), state=TrialState.FAIL)
         return None
 
     def _explain_death(self, died: Died) -> TrainingError:
         """The error if no worker is left; the kernel sends SIGKILL when memory runs out."""
-        ended = f"{self.done} of {self.trials} trials had ended and are kept."
+        trials, were = write_count(self.trials, "trial"), agree(self.done, "is", "are")
+        ended = f"{self.done} of {trials} had ended and {were} kept."
         if died.exit_code == -signal.SIGKILL:
             return OutOfMemory(f"The tuning processes were killed one after another; {ended}")
         return Interrupted(
@@ -134,7 +138,7 @@ class Search:
         outcome = (
             "given up"
             if done.log_loss is None
-            else f"log loss {done.log_loss:.4f}, {done.trees} trees"
+            else f"log loss {done.log_loss:.4f}, {write_count(done.trees, 'tree')}"
         )
         best = f" (best {self.best:.4f})" if math.isfinite(self.best) else ""
         return f"trial {self.done}/{self.trials}: {outcome} in {done.seconds:.1f} s{best}"

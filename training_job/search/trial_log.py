@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from adapters.registry import RegistryUnavailable, Tracking
 from domain.contract.objective import Metric
+from domain.plural import write_count
 from training_job.model.model import Params
 from training_job.search.fitters import Done
 
@@ -63,7 +64,8 @@ class TrialLog:
             if not isinstance(error, RegistryUnavailable):
                 raise error
         if errors:
-            say(f"{len(errors)} of {len(self.written)} trials could not be logged to MLflow")
+            trials = write_count(len(self.written), "trial")
+            say(f"{len(errors)} of {trials} could not be logged to MLflow")
         if errors and len(errors) == len(self.written):
             raise errors[0]
 

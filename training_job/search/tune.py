@@ -19,6 +19,7 @@ from adapters.s3 import Bucket
 from domain import keys
 from domain.contract.contract import Contract
 from domain.contract.feature import Kind
+from domain.plural import write_count
 from domain.training.steps import Tuned
 from training_job.dataset.dataset import opened
 from training_job.model.model import TrainingData
@@ -69,7 +70,7 @@ def tune(
         abandon_running(study)
         remaining, timed_out = trials - count_finished(study), False
         if remaining > 0:
-            say(f"{remaining} of {trials} trials to go, parent run {parent_run}")
+            say(f"{remaining} of {write_count(trials, 'trial')} to go, parent run {parent_run}")
             count = min(processes or os.cpu_count() or 1, remaining)
             here = fit_in_processes(data, dataset_id, contract, count=count, seed=seed)
             with (
@@ -88,7 +89,8 @@ def tune(
                 log.settle(say)
                 timed_out = search.timed_out
                 if timed_out:
-                    say(f"The time of {minutes} min was over after {search.done} trials.")
+                    ended = write_count(search.done, "trial")
+                    say(f"The time of {minutes} min was over after {ended}.")
         return _read_best(study, parent_run, timed_out=timed_out)
 
 

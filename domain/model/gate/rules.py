@@ -64,6 +64,7 @@ from domain.model.gate.sentences import (
     name_minimum_f1,
 )
 from domain.model.replay import Replay
+from domain.plural import write_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,8 +221,9 @@ def _find_too_many_changes(replay: Replay, limits: GateLimits) -> Iterable[str]:
     most = limits.maximum_changed_answers
     if most is not None and replay.changed > most:
         yield (
-            f"The challenger changes {replay.changed:.2%} of the answers to {replay.rows:,} "
-            f"logged requests, more than {most:.2%}, {name_limit('maximum_changed_answers')}."
+            f"The challenger changes {replay.changed:.2%} of the answers to "
+            f"{write_count(replay.rows, 'logged request')}, more than {most:.2%}, "
+            f"{name_limit('maximum_changed_answers')}."
         )
 
 

@@ -17,6 +17,7 @@ from domain.model.gate.evidence import (
     Unscorable,
     keeps_calibration,
 )
+from domain.plural import write_count
 
 
 def describe_trade(required: RequiredComparison, metric: str) -> str:
@@ -58,7 +59,7 @@ def count_looks(evidence: Evidence) -> Iterable[str]:
     earlier = evidence.earlier_verdicts
     if not earlier or not isinstance(evidence.champion, Paired):
         return
-    models = "1 earlier model" if earlier == 1 else f"{earlier:,} earlier models"
+    models = write_count(earlier, "earlier model")
     yield (
         f"These rows, or others like them, have judged {models} against this champion, and each "
         f"further test makes a false promotion more likely, so a gain of "
@@ -71,7 +72,7 @@ def explain_role(recent: Recent, role: Role, limits: GateLimits) -> str:
     """How many production rows there are, and what they may do."""
     rows = (
         f"{recent.labels:,} {'fresh' if recent.fresh else 'of the newest'} production rows with "
-        f"mature labels ({recent.positives:,} positives)"
+        f"mature labels ({write_count(recent.positives, 'positive')})"
     )
     if recent.effective_rows < recent.labels - 0.5:
         rows += f", worth {recent.effective_rows:,.0f} of equal weight,"
@@ -130,7 +131,7 @@ def count_rows(segment: SegmentChange) -> str:
     positives, negatives = segment.positives, segment.rows - segment.positives
     if choose_suppressed({True: positives, False: negatives}):
         return ""
-    return f" ({segment.rows:,} rows, {positives:,} positives)"
+    return f" ({write_count(segment.rows, 'row')}, {write_count(positives, 'positive')})"
 
 
 def explain_unscorable(champion: Unscorable, evidence: Evidence) -> str:

@@ -16,6 +16,7 @@ from rich.table import Table
 from typer import Option
 
 from domain.deployment import DEFAULT_NAME
+from domain.plural import write_count
 from ops.bill import capacity
 from ops.bill.cost_idle import Line, Stage, estimate_idle, read_prices
 from ops.bill.cost_usage import (
@@ -91,11 +92,11 @@ def estimate_use(
     stage: Stage, *, predictions: int, trainings: int, training: capacity.Training | None = None
 ) -> list[Line]:
     """What so much use adds to the bill. `training`: what one costs; None for an assumed time."""
-    of_trainings = (
-        estimate_trainings(stage, trainings)
-        if training is None
-        else [Line("training", f"{trainings} of {training.rows:,} rows", trainings * training.usd)]
-    )
+    if training is None:
+        of_trainings = estimate_trainings(stage, trainings)
+    else:
+        what = f"{trainings} of {write_count(training.rows, 'row')}"
+        of_trainings = [Line("training", what, trainings * training.usd)]
     return [
         *estimate_predictions(stage, predictions),
         *of_trainings,
@@ -136,8 +137,9 @@ def _show_capacity(
     names_and_cells = zip(
         capacity.PREDICTIONS_HEADER, capacity.list_predictions(predictions), strict=True
     )
+    rows = write_count(training.rows, "row")
     return [
-        f"\nA training on {training.rows:,} rows, by measured rates (docs/capacity.md)\n",
+        f"\nA training on {rows}, by measured rates (docs/capacity.md)\n",
         table(
             capacity.TRAINING_HEADER[1:-1],
             [cells[1:-1] for cells in capacity.list_training(training)],

@@ -174,7 +174,7 @@ def _await_logged(target: Target, batch: Batch) -> None:
     def logged() -> bool:
         return count_logged(target, PREDICTIONS, batch).distinct >= sent
 
-    await_records(target, logged, f"The log lacks some of {sent} predictions")
+    await_records(target, logged, "The log lacks some of the predictions")
 
 
 def _label(target: Target, champion: Champion, batch: Batch) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from domain.contract_difference import find_unretired
+from domain.plural import write_count
 from ops.console import Answer
 from ops.contract_changes import (
     describe,
@@ -44,7 +45,7 @@ def run(
     except OpsError as error:  # the contract alone can be checked without a deployment
         deployed, unknown = None, f" It was compared with nothing: {error}"
     if deployed is None:
-        features = f"{len(wanted.features)} feature{'s'[: len(wanted.features) > 1]}"
+        features = write_count(len(wanted.features), "feature")
         return Answer(
             data={"deployed": False, "differences": []},
             shown=[f"{file} can be deployed: it predicts {wanted.target} by {features}.{unknown}"],

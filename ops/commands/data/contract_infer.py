@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from domain.contract.contract import Contract
+from domain.plural import write_count
 from ops.console import Answer, Progress, facts
 from ops.errors import OpsError
 from ops.target import Target
@@ -86,13 +87,13 @@ def run(
     )
     path.write_text(text, encoding="utf-8")
     left_out = {out.source: out.reason for out in made.left_out}
-    features = f"{len(made.features)} feature{'s'[: len(made.features) > 1]}"
-    shown: list[RenderableType] = [f"{path} has {features}, drafted from {table.rows:,} rows."]
+    features, rows = write_count(len(made.features), "feature"), write_count(table.rows, "row")
+    shown: list[RenderableType] = [f"{path} has {features}, drafted from {rows}."]
     shown.append(f"Of {target_column}, {made.target.remarks['name']}.")
     if table.malformed:
         many = table.malformed > BAD_ROW_SHARE * (table.rows + table.malformed)
-        does = "refuses a file with so many" if many else "puts them aside"
-        shown.append(f"{table.malformed:,} rows can't be read; a training {does}.")
+        does = "refuses a file with so many" if many else "puts such rows aside"
+        shown.append(f"{write_count(table.malformed, 'row')} can't be read; a training {does}.")
     shown += warnings
     if left_out:
         shown += ["Left out:", facts((show_name(name), why) for name, why in left_out.items())]

@@ -10,6 +10,7 @@ from typer import Option
 
 from domain import keys
 from domain.erasure import Certificate
+from domain.plural import write_count
 from domain.training.steps import Erased
 from domain.typed_json import encode
 from ops import executions
@@ -68,7 +69,7 @@ def run(
     unfinished = found[0].unfinished if found else ()
     sentences = [f"{one.bucket}: {one.key}: {one.reason}." for one in unfinished[:SHOWN]]
     if erased.unfinished:
-        sentences.insert(0, f"{erased.unfinished:,} objects may still hold a row:")
+        sentences.insert(0, f"{write_count(erased.unfinished, 'object')} may still hold a row:")
     stays = list(found[0].stays) if found else []
     path = shlex.quote(str(subject_file))
     return Answer(

@@ -13,6 +13,7 @@ from typer import Option
 from domain.contract.contract import Contract
 from domain.drift.window import MAXIMUM_DAYS
 from domain.errors import BadContract
+from domain.plural import agree, write_count
 from ops.console import Answer, Progress
 from ops.errors import OpsError
 from ops.laptop import ROOT
@@ -64,9 +65,10 @@ def run(
     if rows is None:
         raise OpsError(" ".join(notes), "Send labels to POST /labels, or change --maturity-days.")
     write(rows, out)
+    count = rows.num_rows
     return Answer(
         data={"file": str(out), "rows": rows.num_rows, "production": asdict(production)},
-        shown=[*notes, f"{rows.num_rows:,} rows are in {out}."],
+        shown=[*notes, f"{write_count(count, 'row')} {agree(count, 'is', 'are')} in {out}."],
     )
 
 

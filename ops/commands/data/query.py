@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from domain.contract.views import VIEWS
+from domain.plural import agree, write_count
 from domain.retention import Retention
 from ops.console import Answer, table
 from ops.errors import OpsError
@@ -52,13 +53,14 @@ def run(
             writer = csv.writer(file)
             writer.writerow(header)
             writer.writerows(rows)
-        return Answer(data=data, shown=[f"{len(rows):,} rows are in {csv_file}."])
+        are = agree(len(rows), "is", "are")
+        return Answer(data=data, shown=[f"{write_count(len(rows), 'row')} {are} in {csv_file}."])
     shown: list[RenderableType] = [table(header, rows[:MAXIMUM_ROWS]), *describe_expiry(target)]
     if len(rows) <= MAXIMUM_ROWS:
         return Answer(data=data, shown=shown, next_step="python -m ops drift")
     return Answer(
         data=data,
-        shown=[*shown, f"... and {len(rows) - MAXIMUM_ROWS:,} more rows."],
+        shown=[*shown, f"... and {write_count(len(rows) - MAXIMUM_ROWS, 'more row')}."],
         next_step="Add --csv FILE or --json for all of them, or a LIMIT.",
     )
 
@@ -66,7 +68,9 @@ def run(
 def describe_expiry(target: Target) -> list[str]:
     """How far back the log reaches, where its records expire."""
     days = Retention.parse(target.deployment.retention).log
-    return [] if days is None else [f"Records that are older than {days:,} days have expired."]
+    if days is None:
+        return []
+    return [f"Records that are older than {write_count(days, 'day')} have expired."]
 
 
 def query(target: Target, sql: str) -> tuple[list[str], list[list[str | None]]]:

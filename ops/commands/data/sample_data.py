@@ -13,6 +13,7 @@ from typing import Annotated
 from typer import Option
 
 from domain.contract.contract import Contract
+from domain.plural import agree, write_count
 from ops.console import Answer, Progress
 from ops.contract_changes import find_contract
 from ops.errors import OpsError
@@ -41,7 +42,7 @@ def run(
     make(contract=find_contract(target, contract), rows=rows, seed=seed, path=path)
     return Answer(
         data={"rows": rows, "file": str(path)},
-        shown=[f"{rows:,} rows of sample data are in {path}."],
+        shown=[f"{write_count(rows, 'row')} of sample data {agree(rows, 'is', 'are')} in {path}."],
         next_step=f"python -m ops upload {shlex.quote(str(path))}",
     )
 

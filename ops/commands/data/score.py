@@ -11,6 +11,7 @@ from typer import Option
 
 from domain import keys, typed_json
 from domain.errors import BadRecord
+from domain.plural import write_count
 from domain.training.steps import Scored
 from domain.typed_json import encode
 from ops import executions
@@ -195,7 +196,7 @@ def _show_progress(progress: Progress, data: "Bucket", output: str) -> None:
             done = typed_json.from_json(_Done, stored.data)
         except BadRecord:  # it is for show only
             return
-        progress.detail(f"{done.rows:,} rows, {done.refused:,} refused")
+        progress.detail(f"{write_count(done.rows, 'row')}, {done.refused:,} refused")
         progress.reach(done.bytes)
     elif data.exists(keys.scoring_plan(output)):
         progress.note("at work")
@@ -210,5 +211,5 @@ def _describe(scored: Scored) -> "Text":
         ("positive", f"{scored.positives:,}"),
         ("rows refused", f"{scored.refused:,}"),
     ]
-    pairs += [("reason", f"{r.reason} ({r.rows:,} rows)") for r in scored.top_reasons]
+    pairs += [("reason", f"{r.reason} ({write_count(r.rows, 'row')})") for r in scored.top_reasons]
     return facts(pairs)

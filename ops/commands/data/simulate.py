@@ -16,6 +16,7 @@ from domain.api.schemas import ROLE
 from domain.contract.context import CONTEXT
 from domain.contract.contract import Contract
 from domain.errors import BadBundle
+from domain.plural import agree, write_count
 from ops.api import Api, describe_problem
 from ops.console import Answer, Progress
 from ops.errors import OpsError
@@ -92,7 +93,8 @@ def run(
     if sent.problems:
         kinds = "; ".join(f"{count:,} x {text}" for text, count in sent.problems.most_common(3))
         raise OpsError(
-            f"{sent.answered:,} of {rows:,} rows were answered. Some requests were refused: "
+            f"{sent.answered:,} of {write_count(rows, 'row')} "
+            f"{agree(sent.answered, 'was', 'were')} answered. Some requests were refused: "
             f"{kinds}.",
             "python -m ops status",
         )
@@ -107,8 +109,9 @@ def run(
         },
         shown=[
             *([sent.change] if sent.change else []),
-            f"{sent.answered:,} of {rows:,} rows were answered: {versions or 'none'}.",
-            *([f"{sent.labelled:,} labels were sent."] if sent.labelled else []),
+            f"{sent.answered:,} of {write_count(rows, 'row')} "
+            f"{agree(sent.answered, 'was', 'were')} answered: {versions or 'none'}.",
+            *([f"Sent {write_count(sent.labelled, 'label')}."] if sent.labelled else []),
         ],
         next_step=f"python -m ops drift --last-rows {rows}",
     )

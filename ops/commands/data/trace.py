@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from domain import keys, times
+from domain.plural import write_count
 from domain.retention import Retention
 from ops.commands.data.query import describe_expiry, query
 from ops.console import Answer, facts
@@ -131,7 +132,7 @@ def _describe(one: "Trace", datasets: Mapping[str, str]) -> Sequence[tuple[str, 
         pairs[-1] = ("ledger", f"{entry.seq}, {entry.action} at {since}")
     if card and card.erased:
         rows = sum(part.rows for part in card.erased)
-        pairs.append(("erased", f"{rows:,} rows of the version's reference"))
+        pairs.append(("erased", f"{write_count(rows, 'row')} of the version's reference"))
     if one.problem:
         pairs.append(("replay", one.problem))
     elif one.replay:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from domain import keys
+from domain.plural import agree, write_count
 from ops.console import Answer, Progress
 from ops.errors import OpsError
 from ops.target import Target
@@ -73,25 +74,30 @@ def upload(
     replace: bool,
     if_exists: IfExists = IfExists.REFUSE,
 ) -> Answer:
-    """Put files and folders under raw/; raises OpsError and then overwrites and removes nothing."""
+    """Put files and folders under raw/.
+
+    Raises OpsError and then removes nothing. It overwrites nothing either, except where somebody
+    else changes one of the files meanwhile: then the error names what was overwritten.
+    """
     chosen, ignored = plan(files, keys.RAW)
     bucket = target.bucket("data")
     present = {entry.key: entry for entry in bucket.list(keys.RAW)}
     wanted, unchanged, sentences = _settle_names(bucket, chosen, present, if_exists)
+    overwritten: list[str] = []
     meanwhile: list[str] = []
     with Progress("upload", total=len(wanted), unit=" files") as progress:
         for one in wanted:
             progress.note(one.key.removeprefix(keys.RAW))
             seen = present.get(one.key)
-            if not bucket.upload_if(one.path, one.key, etag=seen.etag if seen else None):
-                is_own = bucket.exists(one.key) and _stores_same(bucket, one)
-                meanwhile += [] if is_own else [one.key]
+            if bucket.upload_if(one.path, one.key, etag=seen.etag if seen else None):
+                overwritten += [one.key] if seen else []
+            elif not (bucket.exists(one.key) and _stores_same(bucket, one)):
+                meanwhile.append(one.key)
             progress.advance()
     if meanwhile:
-        raise OpsError(
-            f"Somebody else changed {' and '.join(meanwhile)} meanwhile, and that stays.",
-            "Run the command again: it says what is there now.",
-        )
+        lost = f"Somebody else changed {' and '.join(meanwhile)} meanwhile, and that stays."
+        done = f" This call has overwritten {' and '.join(overwritten)}." if overwritten else ""
+        raise OpsError(lost + done, "Run the command again: it says what is there now.")
     here = {one.key for one in (*wanted, *unchanged)}
     others = sorted(set(present) - here)
     if replace:
@@ -100,10 +106,12 @@ def upload(
             bucket.delete(key)
     sentences += [f"{one.key} was there already, with the same content." for one in unchanged]
     sentences += [f"Ignored: {path}." for path in ignored]
-    sentences.append(f"{len(here)} file(s) are in {bucket.uri(keys.RAW)}.")
+    stored = write_count(len(here), "file")
+    sentences.append(f"{stored} {agree(len(here), 'is', 'are')} in {bucket.uri(keys.RAW)}.")
     if others and not replace:
         sentences.append(
-            f"{len(others)} earlier file(s) there are trained on too; --replace removes them."
+            f"{write_count(len(others), 'earlier file')} there {agree(len(others), 'is', 'are')}"
+            f" trained on too; --replace removes {agree(len(others), 'it', 'them')}."
         )
     return Answer(
         data={

@@ -20,6 +20,7 @@ from domain.drift.alert_state import AlertState
 from domain.drift.incident import Incident
 from domain.drift.run_result import RunResult
 from domain.model.champion import Champion
+from domain.plural import write_count
 from domain.typed_json import Json
 from ops import executions
 from ops.commands.data import sample_data, upload
@@ -94,7 +95,7 @@ def run(
     with stations.station("upload") as station:
         uploaded = upload.upload(target, [data], replace=True, if_exists=upload.IfExists.OVERWRITE)
         files = len(uploaded.data["uploaded"]) + len(uploaded.data["unchanged"])
-        station.result = f"{files} file(s) in the data bucket"
+        station.result = f"{write_count(files, 'file')} in the data bucket"
     with stations.station("train") as station:
         verdict = train.describe_verdict(
             train.follow(target, executions.start(target, {"trials": trials}), trials=trials)
@@ -117,7 +118,7 @@ def run(
         for name, sent in (("undisturbed", undisturbed), ("shifted", shifted)):
             figures.predictions[name] = count_logged(target, predictions, sent)
         logged = sum(count.distinct for count in figures.predictions.values())
-        station.result = f"{logged} predictions in the log"
+        station.result = f"{write_count(logged, 'prediction')} in the log"
     figures.champion = _read_card(target, champion)
     figures.urls = dict(up.list_links(target))
     figures.seconds = stations.seconds

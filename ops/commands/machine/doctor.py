@@ -7,6 +7,7 @@ from typing import Annotated
 
 from typer import Option
 
+from domain.plural import write_count
 from ops.console import Answer, Progress
 from ops.doctor.finding import Check, Finding, Level
 from ops.target import Target
@@ -44,8 +45,9 @@ WORST_FIRST = tuple(reversed(Level))
 
 
 def _count(level: Level, number: int) -> str:
-    plural = "s" if number != 1 and level in (Level.PROBLEM, Level.NOTE) else ""
-    return f"{number} {level}{plural}"
+    return (
+        write_count(number, level) if level in (Level.PROBLEM, Level.NOTE) else f"{number} {level}"
+    )
 
 
 def describe(name: str, finding: Finding) -> str:

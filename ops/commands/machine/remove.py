@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from typer import Option
 
 from domain.deployment import PARTS, Part
+from domain.plural import write_count
 from ops.commands.machine import up
 from ops.console import Answer, Checklist, require_yes
 from ops.errors import OpsError
@@ -46,7 +47,7 @@ def run(
                 _delete_stack(target, part)
     with stations.station("MLflow") as station:
         removed = mlflow_server.remove_deployment(laptop, target.names.base)
-        station.result = f"{removed} experiment{'s'[: removed != 1]}"
+        station.result = write_count(removed, "experiment")
     with stations.station("data"):
         for bucket in buckets:
             _empty(target, bucket)

@@ -13,6 +13,7 @@ from domain.errors import BadRecord
 from domain.model.champion import Champion
 from domain.model.consistency import Consistency
 from domain.model.probation import Probation
+from domain.plural import agree, write_count
 from domain.typed_json import Json, encode
 from ops import executions, proposals
 from ops.commands.machine.up import list_links
@@ -226,7 +227,7 @@ def describe_consistency(target: Target) -> Facts:
     when = times.from_millis(found.checked_at).strftime("%Y-%m-%d %H:%M:%S UTC")
     if not found.problems:
         return [("consistency", f"champion, ledger and registry agree, seq {found.seq}, {when}")]
-    return [("consistency", f"{len(found.problems)} problems, {when}")] + [
+    return [("consistency", f"{write_count(len(found.problems), 'problem')}, {when}")] + [
         ("problem", problem) for problem in found.problems
     ]
 
@@ -235,7 +236,8 @@ def describe_dead_letters(waiting: int) -> tuple[str, str]:
     """The line about events that wait."""
     if not waiting:
         return ("dead letters", "none")
-    return ("dead letters", f"{waiting} events never reached their target: see docs/aws.md")
+    events, their = write_count(waiting, "event"), agree(waiting, "its", "their")
+    return ("dead letters", f"{events} never reached {their} target: see docs/aws.md")
 
 
 def list_last_executions(target: Target) -> Facts:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+from domain.plural import write_count
 from ops import executions
 from ops.commands.models.reject import MAXIMUM_REASON
 from ops.commands.models.rollback import check_version
@@ -26,7 +27,7 @@ def run(
     """
     if not 1 <= len(reason.strip()) <= MAXIMUM_REASON:
         raise OpsError(
-            f"The reason has {len(reason.strip())} characters.",
+            f"The reason has {write_count(len(reason.strip()), 'character')}.",
             f"Write 1 to {MAXIMUM_REASON} characters.",
         )
     champion = target.champion()

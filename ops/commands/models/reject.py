@@ -4,6 +4,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+from domain.plural import write_count
 from ops import proposals
 from ops.console import Answer
 from ops.errors import OpsError
@@ -27,7 +28,7 @@ def run(
     """
     if not 1 <= len(reason.strip()) <= MAXIMUM_REASON:
         raise OpsError(
-            f"The reason has {len(reason.strip())} characters.",
+            f"The reason has {write_count(len(reason.strip()), 'character')}.",
             f"Write 1 to {MAXIMUM_REASON} characters.",
         )
     chosen = proposals.choose(target, proposal)

@@ -9,6 +9,7 @@ from domain import keys
 from domain.drift.run_index import IndexEntry, RunIndex
 from domain.drift.summary import Summary
 from domain.errors import BadRecord
+from domain.plural import write_count
 from ops import executions
 from ops.commands.models.train import describe_verdict
 from ops.console import Answer, Progress
@@ -67,7 +68,7 @@ def _rebuild_index(reports: "Bucket") -> Answer:
     runs = len(found[0].entries)
     return Answer(
         data={"runs": runs, "damaged": damaged},
-        shown=[f"The index has {runs} runs.", *damaged],
+        shown=[f"The index has {write_count(runs, 'run')}.", *damaged],
         next_step="python -m ops open dashboard",
         status=1 if damaged else 0,
     )

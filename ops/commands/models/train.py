@@ -7,6 +7,7 @@ from typer import Option
 
 from domain import keys
 from domain.drift.window import MAXIMUM_DAYS
+from domain.plural import write_count
 from domain.training.steps import Evaluated, Prepared, Promoted, Tuned
 from ops import executions, proposals
 from ops.bill.training_size import find_shortage
@@ -162,9 +163,10 @@ def describe_verdict(result: Result) -> Answer:
     pairs += [("reason", reason) for reason in reasons]
     if prepared:
         kept = sum(prepared.rows.values())
-        pairs.append(("data", f"{kept:,} rows of {prepared.rows_read:,} read"))
+        pairs.append(("data", f"{write_count(kept, 'row')} of {prepared.rows_read:,} read"))
     if tuned and tuned.timed_out:
-        pairs.append(("search", f"its time was over after {tuned.trials} trials; {MORE_TIME}"))
+        trials = write_count(tuned.trials, "trial")
+        pairs.append(("search", f"its time was over after {trials}; {MORE_TIME}"))
     pairs += [("data", sentence) for sentence in left_out]
     refusal, next_step = "The champion stays.", "python -m ops ledger"
     if evaluated and evaluated.rule == "first":

@@ -12,6 +12,7 @@ from typer import Option
 from domain.drift.window import MAXIMUM_DAYS, Window
 from domain.errors import BadBundle
 from domain.keys import DrawId, RunId
+from domain.plural import write_count
 from ops.console import Answer, Progress, table, write_line
 from ops.errors import OpsError
 from ops.target import Target, require_champion
@@ -56,8 +57,8 @@ def run(
     rows = frame.table.num_rows
     if rows < count:
         raise OpsError(
-            f"Version {version} has {rows:,} predictions in the last {days} days, fewer than "
-            f"{count:,}.",
+            f"Version {version} has {write_count(rows, 'prediction')} in the last "
+            f"{write_count(days, 'day')}, fewer than {count:,}.",
             f"python -m ops labels-wanted --count {rows}" if rows >= LEAST else "Add --days.",
         )
     counts = sorted({count, *(other for other in OTHER_COUNTS if other <= rows)})

@@ -12,6 +12,7 @@ from domain.api.inspection import PredictionView
 from domain.contract.records import is_prediction_id
 from domain.erasure import hash_prediction
 from domain.errors import BadKey, BadRecord
+from domain.plural import write_count
 from domain.retention import Retention
 from ops.console import Answer, table
 from ops.errors import OpsError
@@ -53,7 +54,9 @@ def run(
         if stored is not None:
             views.append(stored[0])
     kept_days = Retention.parse(target.deployment.retention).views
-    expired = [f"Records of views expire after {kept_days:,} days."] if kept_days else []
+    expired = (
+        [f"Records of views expire after {write_count(kept_days, 'day')}."] if kept_days else []
+    )
     more = [f"Only the latest {MOST:,} are shown."] if len(recent) > MOST else []
     rows = [
         (
@@ -65,7 +68,7 @@ def run(
         for view in views
     ]
     header = ("when (UTC)", "who", "prediction", "version")
-    nobody = f"Nobody has opened a single prediction in the last {days:,} days."
+    nobody = f"Nobody has opened a single prediction in the last {write_count(days, 'day')}."
     return Answer(
         data={"views": [asdict(view) for view in views], "damaged": damaged},
         shown=[table(header, rows) if rows else nobody, *damaged, *more, *expired],

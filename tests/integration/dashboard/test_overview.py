@@ -94,3 +94,11 @@ def test_the_seeded_year_and_a_weekly_run_are_what_the_index_holds(
     held = [entry.run_id for entry in RunIndex.from_json(stored.data).entries]
     (weekly,) = set(held) - set(runs)
     assert runs == [run_id for run_id in held if run_id != weekly]
+
+
+def test_one_of_a_thing_is_not_several(visit: Visit) -> None:
+    found = visit("#/overview").evaluate(
+        "async () => { const {amount} = await import('./assets/format.js');"
+        " return [amount(1, 'run'), amount(1200, 'run'), amount(2, 'entry', 'entries')]; }"
+    )
+    assert ["1 run", "1,200 runs", "2 entries"] == found

@@ -298,5 +298,5 @@ def test_objects_that_s3_does_not_remove_are_an_error(
 ) -> None:
     errors = {"Errors": [{"Key": "a", "Code": "AccessDenied"}]}
     monkeypatch.setattr(moto_bucket.client, "delete_objects", lambda **_: errors)
-    with pytest.raises(NotDeleted, match="1 objects: AccessDenied"):
+    with pytest.raises(NotDeleted, match="1 object: AccessDenied"):
         moto_bucket.delete_all(["a"])

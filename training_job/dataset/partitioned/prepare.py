@@ -21,6 +21,7 @@ from adapters.s3 import Bucket, Listed, OpenBucket
 from domain import keys
 from domain.contract.contract import Contract
 from domain.model.left_out import LeftOut
+from domain.plural import write_count
 from domain.training.steps import Prepared
 from domain.typed_json import Json
 from training_job.cluster.cluster import Cluster
@@ -76,7 +77,8 @@ def prepare(
     """See `training_job.dataset.prepare`; `ranges`: how many, 0 for what suits the files."""
     listed, ignored = list_raw(bucket, raw_prefix, say)
     ranges = ranges or choose_ranges(listed, cluster.workers)
-    say(f"{len(listed)} files in {ranges} ranges of rows on {cluster.workers} workers")
+    files, workers = write_count(len(listed), "file"), write_count(cluster.workers, "worker")
+    say(f"{files} in {write_count(ranges, 'range')} of rows on {workers}")
     groups = list(group_files(listed, choose_size(listed, cluster.workers)))
     read = cluster.map(partial(read_files, open_bucket), groups, contract=contract, ranges=ranges)
     pieces = _exchange(cluster, read, ranges)

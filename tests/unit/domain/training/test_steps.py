@@ -88,7 +88,7 @@ def test_a_path_exists_for_each_field_and_for_no_other_name() -> None:
         ({"metrics": {"f1": float("nan")}}, "Evaluated.metrics.f1 has a value of the wrong type."),
         ({"reasons": "all"}, "Evaluated.reasons is not a JSON array."),
         ({"reasons": ["a", 1]}, r"Evaluated.reasons\[1\] has a value of the wrong type."),
-        ({"f1_interval": [0.1]}, "Evaluated.f1_interval has 1 entries instead of 2."),
+        ({"f1_interval": [0.1]}, "Evaluated.f1_interval has 1 entry instead of 2."),
     ],
 )
 def test_a_field_of_the_wrong_type_is_named(changes: dict[str, object], message: str) -> None:

@@ -175,7 +175,7 @@ def test_pending_notifications_name_the_channels() -> None:
     world.s3.objects[keys.ALERT_STATE] = AlertState(pending=(waiting,)).to_json()
     found = _check(world, "Notifications")
     assert "problem" == found["state"]
-    assert found["says"].startswith("1 pending: mail and webhook has not accepted them.")
+    assert found["says"].startswith("1 pending: mail and webhook refused it.")
     assert f"{OPERATOR} doctor" == found["command"]
 
 

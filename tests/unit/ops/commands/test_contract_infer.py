@@ -501,7 +501,8 @@ def test_an_option_that_names_an_unusable_column_is_refused(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("torn", "said"), [(3, "a training puts them aside"), (9, "a training refuses a file with so")]
+    ("torn", "said"),
+    [(3, "a training puts such rows aside"), (9, "a training refuses a file with so")],
 )
 def test_rows_that_cannot_be_read_are_said(tmp_path: Path, torn: int, said: str) -> None:
     columns = {

@@ -115,6 +115,32 @@ def test_of_two_uploads_at_once_the_slower_one_overwrites_nothing(
     assert {"raw/data.csv": rival, "raw/next.csv": FEBRUARY} == _stored(moto_bucket)
 
 
+def test_a_call_that_loses_a_file_names_those_that_it_has_overwritten(
+    moto_bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = SimpleNamespace(bucket=lambda _: moto_bucket)
+    names = ["first.csv", "lost.csv", "new.csv", "last.csv"]
+    for name in ("first.csv", "lost.csv", "last.csv", "other.csv"):
+        moto_bucket.put(f"raw/{name}", b"older")
+    settle = command._settle_names
+
+    def settle_and_lose(*arguments: Any) -> Any:
+        settled = settle(*arguments)
+        moto_bucket.put("raw/lost.csv", b"another")
+        return settled
+
+    monkeypatch.setattr(command, "_settle_names", settle_and_lose)
+    files = [_file(tmp_path, JANUARY, name) for name in names]
+    with pytest.raises(OpsError) as lost:
+        _upload(target, *files, if_exists=IfExists.OVERWRITE, replace=True)
+    assert (
+        "Somebody else changed raw/lost.csv meanwhile, and that stays."
+        " This call has overwritten raw/first.csv and raw/last.csv." == str(lost.value)
+    )
+    stored = dict.fromkeys((f"raw/{name}" for name in names), JANUARY)
+    assert stored | {"raw/lost.csv": "another", "raw/other.csv": "older"} == _stored(moto_bucket)
+
+
 @pytest.mark.parametrize("choice", [IfExists.REFUSE, IfExists.OVERWRITE])
 def test_two_files_of_one_name_in_one_call_are_refused(
     target: Any, moto_bucket: Bucket, tmp_path: Path, choice: IfExists

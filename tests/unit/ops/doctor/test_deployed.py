@@ -270,7 +270,7 @@ class Waiting(Recorded):
         (
             ("mail", "webhook"),
             "https://example.org/hook",
-            [("problem", "1 notifications are pending: mail and webhook refused them.")],
+            [("problem", "1 notification is pending: refused by mail and webhook.")],
         ),
     ],
 )

@@ -66,7 +66,7 @@ class Places:
             found = (prepare_parts if ranges else prepare)(**options).to_dict()
         except BadData as error:
             found = {"refused": str(error).replace(str(folder), "")}
-        return Made(bucket, found, [line for line in said if "ranges of rows" not in line])
+        return Made(bucket, found, [line for line in said if " of rows on " not in line])
 
 
 class Made:

@@ -108,7 +108,7 @@ def test_a_search_whose_time_is_over_ends_with_a_whole_trial(data: dict[str, Any
     result, said, tracking = search(data, trials=30, minutes=0, processes=1)
     assert (True, 1, 0) == (result.timed_out, result.trials, result.pruned)
     assert ["trial-0"] == tracking.trials
-    assert "The time of 0 min was over after 1 trials." == said[-1]
+    assert "The time of 0 min was over after 1 trial." == said[-1]
 
 
 def test_running_trials_stop_at_their_next_report_when_the_time_is_over(
@@ -161,7 +161,7 @@ def test_a_killed_process_loses_its_own_trial_only(
     result, said, tracking = search(data, trials=6)
     (lost,) = (line for line in said if "died" in line)
     assert "exit code -9" in lost
-    assert "1 processes continue" in lost
+    assert "1 process continues" in lost
     assert 5 == result.trials == len(tracking.trials)
     _, _, rest = search(data, trials=6)
     assert 1 == len(rest.trials)

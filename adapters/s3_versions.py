@@ -72,7 +72,12 @@ def replace(bucket: Bucket, version: Version, path: Path) -> None:
 
     Content type and metadata stay. A write whose answer was lost is recognised as our own.
     """
-    head = bucket.client.head_object(Bucket=bucket.name, Key=version.key, **version._named)  # type: ignore[arg-type]  # texts
+    try:
+        head = bucket.client.head_object(Bucket=bucket.name, Key=version.key, **version._named)  # type: ignore[arg-type]  # texts
+    except ClientError as error:
+        if error_code(error) in _MISSING:
+            raise Conflict(version.key) from None
+        raise
     kept: dict[str, Any] = {"ContentType": head["ContentType"], "Metadata": head["Metadata"]}
     if "ContentEncoding" in head:
         kept["ContentEncoding"] = head["ContentEncoding"]

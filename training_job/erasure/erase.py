@@ -5,7 +5,8 @@
    compare-and-swap; old versions that hold rows are deleted.
 3. Wait for what Firehose still holds, and for executions that have read rows before.
 4. Go through what has been written since. Repeat until a pass finds nothing.
-5. Write the certificate, then delete the subject file and all that names a prediction.
+5. Withdraw merged objects of the logs whose sources are there and have changed.
+6. Write the certificate, then delete the subject file and all that names a prediction.
 
 Nothing depends on a memory of this process: started again, it finds the same or less to do.
 """
@@ -41,6 +42,7 @@ from training_job.erasure.journal import Journal, Links, find_unfinished
 from training_job.erasure.links import find_links
 from training_job.erasure.marks import mark
 from training_job.erasure.wanted import Wanted
+from training_job.erasure.withdrawing import withdraw_stale
 from training_job.errors import BadInput
 
 PARALLEL = 8
@@ -261,6 +263,8 @@ class _Run:
             noted = {one.version: one for each in journals for one in each.read_objects()}
             entries = list(noted.values())
             self._mark(entries)
+            for key in withdraw_stale(self.buckets.predictions, entries):
+                self.say(f"{key} is withdrawn: what it was made of is there, and has changed")
         ordered = sorted(entries, key=lambda one: (one.bucket, one.key, one.version_id))
         problems, mask = [self.problems[what] for what in sorted(self.problems)], self.wanted.mask
         return Certificate(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from adapters.s3 import Bucket, Conflict
-from adapters.s3_versions import Version, list_versions, replace
+from adapters.s3_versions import Version, erase_key, list_versions, replace
 from tests.unit.fakes import answer_lost
 
 KEY = "log/a.csv"
@@ -39,6 +39,15 @@ def test_a_version_is_replaced_and_its_content_type_stays(
     assert b"after" == _read(moto_bucket)
     head = moto_bucket.client.head_object(Bucket=moto_bucket.name, Key=KEY)
     assert "text/csv" == head["ContentType"]
+
+
+def test_a_version_that_is_gone_is_not_written_again(
+    moto_bucket: Bucket, version: Version, path: Path
+) -> None:
+    erase_key(moto_bucket, KEY)
+    with pytest.raises(Conflict):
+        replace(moto_bucket, version, path)
+    assert not moto_bucket.exists(KEY)
 
 
 def test_a_rival_is_not_overwritten(moto_bucket: Bucket, version: Version, path: Path) -> None:

@@ -27,6 +27,7 @@ from tests.unit.training_job.erasure.world import run as erase
 from training_job.compaction import compact
 from training_job.compaction.compact import LEAST_OBJECTS
 from training_job.compaction.merging import write_merged
+from training_job.erasure import erase as erasing
 from training_job.erasure.erase import Buckets
 from training_job.erasure.writers import refuse_another_rewriter
 from training_job.errors import LogInUse
@@ -97,12 +98,31 @@ def test_an_erasure_between_merge_and_delete_withdraws_the_merged_object(buckets
     _compact(buckets)
     erase(buckets)
     _check(buckets)
+    assert LEAST_OBJECTS == _count(buckets)  # so nobody reads a row twice from now on
     found = _compact(buckets)
-    assert (2, 2 * LEAST_OBJECTS) == (found.withdrawn, found.merged)
+    assert (0, 2 * LEAST_OBJECTS) == (found.withdrawn, found.merged)
     _check(buckets)
     _compact(buckets, later=True)
     assert 1 == _count(buckets)
     _check(buckets)
+
+
+def test_an_erasure_that_was_killed_before_it_withdrew_withdraws_when_it_is_repeated(
+    buckets: Buckets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _compact(buckets)
+    monkeypatch.setattr(erasing, "withdraw_stale", _kill)
+    with pytest.raises(Killed):
+        erase(buckets)
+    monkeypatch.undo()
+    assert LEAST_OBJECTS + 1 == _count(buckets)
+    erase(buckets)
+    assert LEAST_OBJECTS == _count(buckets)
+    _check(buckets)
+
+
+def _kill(*_: Any) -> Any:
+    raise Killed
 
 
 def test_an_erasure_after_both_keeps_what_the_footer_says(buckets: Buckets) -> None:
@@ -123,9 +143,9 @@ def test_an_erasure_after_a_delete_that_was_cut_off_withdraws_and_loses_nothing(
 ) -> None:
     _compact(buckets)
     buckets.predictions.delete(f"{FOLDER}0001.parquet")  # its rows are in the merged object alone
-    erase(buckets)
+    erase(buckets)  # the labels' merged object is withdrawn, the log's stays
     found = _compact(buckets, later=True)
-    assert (1, 1) == (found.withdrawn, found.left)  # the labels' is withdrawn, the log's stays
+    assert (0, 1) == (found.withdrawn, found.left)
     assert LEAST_OBJECTS == _count(buckets)
     _check(buckets)
 

@@ -10,7 +10,7 @@ ADVICE = {
     "NothingToPromote": "Choose another version from the ledger.",
     "PointerLost": "Restore the champion pointer from the ledger: {operator} repair pointer",
     "NothingToScoreWith": "Choose another version from the ledger.",
-    "ExportDisagrees": "Install the pinned version of XGBoost. Nothing was registered.",
+    "ExportDisagrees": "Install the pinned versions of the packages; if they are, report a defect.",
     "RegistryUnavailable": "Check that the MLflow server is up, then train again.",
     "RegistryRefused": "Read the MLflow server's log and its access rules, then train again.",
     "ExperimentDeleted": "Restore the experiment with the command below, then train again.",

@@ -22,7 +22,7 @@ class LogInUse(TrainingError):
 
 
 class ExportDisagrees(TrainingError):
-    """The exported scorer doesn't reproduce the model it was made from."""
+    """Two ways to score a row disagree: XGBoost's, the scorer's, or that for many rows."""
 
 
 class NothingToPromote(TrainingError):

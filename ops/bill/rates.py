@@ -25,12 +25,12 @@ RATES = {
     "evaluate memory, 10 M rows": Rate(1.441, "GB", "scale", "evaluate: peak memory"),
     "score": Rate(632_881, "rows/s", "scale", "scoring, file to file: rows/s per core"),
     "score memory": Rate(0.4055, "GB", "scale", "scoring: peak memory"),
-    "prepare on a worker": Rate(2.0, "CPU s for a million rows", "cluster", "workers: prepare"),
-    "fit on a worker": Rate(15.5, "CPU s for a million rows", "cluster", "workers: fit"),
+    "prepare on a worker": Rate(1.55, "CPU s for a million rows", "cluster", "workers: prepare"),
+    "fit on a worker": Rate(16.8, "CPU s for a million rows", "cluster", "workers: fit"),
     "answer test rows on a worker": Rate(
-        20.4, "CPU s for a million test rows", "cluster", "workers: answer the test rows"
+        9.3, "CPU s for a million test rows", "cluster", "workers: answer the test rows"
     ),
-    "step memory for answers": Rate(0.87, "GB", "cluster", "step: peak memory"),
+    "step memory for answers": Rate(0.84, "GB", "cluster", "step: peak memory"),
     "worker memory, 1 M rows": Rate(0.515, "GB", "cluster", "workers: largest peak"),
     "worker memory, 10 M rows": Rate(
         2.164, "GB", "cluster.many_rows", "20 M rows, 2 workers: largest peak, fit"

@@ -1,6 +1,7 @@
 """How commands speak: answers on stdout, progress and hints on stderr."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -96,7 +97,7 @@ class Progress:
             self._write_line(text)
 
     def _write_line(self, text: str) -> None:
-        print(f"{self._label}: {text}", file=sys.stderr, flush=True)
+        write_line(f"{self._label}: {text}")
 
     def __enter__(self) -> Self:
         return self
@@ -234,5 +235,8 @@ def require_yes(question: str, command: str) -> None:
 
 
 def write_line(text: str) -> None:
-    """Print a line about the work on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    """Print a line about the work on stderr; a reader that stops reading early is no failure."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())

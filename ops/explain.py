@@ -16,6 +16,7 @@ from botocore.exceptions import (
     ConnectionError as AwsConnectionError,
 )
 
+from domain.deployment import BadName
 from domain.errors import DomainError
 from ops.errors import OpsError
 from ops.executions import ExecutionContinues
@@ -44,7 +45,9 @@ def explain(error: BaseException, *, command: str, stage: str | None, folder: Pa
         case OpsError():
             return Explanation(REFUSED, str(error), error.next_step)
         case DomainError():
-            return Explanation(REFUSED, str(error), "python -m ops status")
+            is_name = isinstance(error, BadName)
+            advice = "Correct --name or --stage." if is_name else "python -m ops status"
+            return Explanation(REFUSED, str(error), advice)
         case KeyboardInterrupt():
             waited = isinstance(error, ExecutionContinues)
             return Explanation(INTERRUPTED, *_explain_interrupt(command, stage, waited=waited))

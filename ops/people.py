@@ -122,10 +122,15 @@ def open_pool(target: Target) -> Pool:
     return Pool(target.client("cognito-idp"), pool)
 
 
+def is_mail(text: str) -> bool:
+    """Whether it is one mail address."""
+    return len(text) <= 254 and _MAIL.fullmatch(text) is not None
+
+
 def check_mail(text: str) -> str:
     """The address in lower case, as the pool compares it; raises OpsError."""
     mail = text.strip().lower()
-    if len(mail) > 254 or not _MAIL.fullmatch(mail):
+    if not is_mail(mail):
         raise OpsError(
             "That is not a mail address.", "python -m ops user add ada@example.org --group read"
         )

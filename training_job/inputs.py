@@ -16,7 +16,7 @@ from training_job.dataset.production_window import ProductionWindow
 from training_job.erasure.erase_request import EraseRequest
 from training_job.errors import BadInput
 from training_job.scoring.score_request import ScoreRequest
-from training_job.settings import MAXIMUM_SEARCH_MINUTES, MAXIMUM_TRIALS
+from training_job.settings import MAXIMUM_SEARCH_MINUTES, MAXIMUM_SEED, MAXIMUM_TRIALS
 
 R = TypeVar("R", bound=StepResult)
 
@@ -156,7 +156,7 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
         f"must be a whole number from 1 to {MAXIMUM_SEARCH_MINUTES}",
     ),
     "raw_prefix": (_raw_prefix, f"must be a folder under {keys.RAW}, ending with /, or a file"),
-    "seed": (_whole(0, 2**31 - 1), "must be a whole number from 0 to 2147483647"),
+    "seed": (_whole(0, MAXIMUM_SEED), f"must be a whole number from 0 to {MAXIMUM_SEED}"),
     "minimum_f1": (_share, "must be a number from 0 to 1"),
     "rollback": (_truth, "must be true or false"),
     "promote_version": (keys.is_version, "must be a version such as 7-0a1b2c3d"),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from domain.environment import Environment
 
 MAXIMUM_SEARCH_MINUTES = 24 * 60
+MAXIMUM_SEED = 2**31 - 1
 MAXIMUM_TRIALS = 1000
 """Of one search, by an execution's input or by a stage."""
 

@@ -98,12 +98,12 @@ def _day(text: object) -> date:
     try:
         return date.fromisoformat(text)  # type: ignore[arg-type]  # a wrong type is refused below
     except (ValueError, TypeError):
-        raise BadWindow("A day looks like 2026-01-31.") from None
+        raise BadWindow("That is no day of the calendar: write one like 2026-01-31.") from None
 
 
 def _instant(text: object) -> datetime:
     try:
         instant = datetime.fromisoformat(text)  # type: ignore[arg-type]  # refused below
     except (ValueError, TypeError):
-        raise BadWindow("A time looks like 2026-01-31T14:00:00Z.") from None
+        raise BadWindow("That is no time: write one like 2026-01-31T14:00:00Z.") from None
     return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)

@@ -67,7 +67,7 @@ def _parse_day(day: str | None, now: datetime) -> tuple[date, date]:
         first = date.fromisoformat(day)
         return first, first + times.DAY
     except (ValueError, OverflowError):
-        detail = "A day looks like 2026-01-31."
+        detail = "That is no day of the calendar: write one like 2026-01-31."
         raise Problem(HTTPStatus.BAD_REQUEST, "Bad day", detail) from None
 
 

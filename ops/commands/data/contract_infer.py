@@ -11,6 +11,7 @@ from domain.contract.contract import Contract
 from domain.plural import write_count
 from ops.console import Answer, Progress, facts
 from ops.errors import OpsError
+from ops.outputs import require_writable
 from ops.target import Target
 
 if TYPE_CHECKING:
@@ -44,7 +45,9 @@ def run(
     """
     path = out or Path(f"{file.name.split('.')[0]}.toml")
     if not file.is_file():
-        raise OpsError(f"There is no file {file}.", "Give a CSV or Parquet file.")
+        problem = f"{file} is no file." if file.exists() else f"There is no file {file}."
+        raise OpsError(problem, "Give a CSV or Parquet file.")
+    require_writable(path, "--out")
     if path.exists() and not replace:
         raise OpsError(f"{path} is there already.", "Choose another --out, or add --replace.")
     from ops.drafting import document

@@ -15,6 +15,7 @@ from domain.training.steps import Erased
 from domain.typed_json import encode
 from ops import executions
 from ops.console import Answer, facts
+from ops.contract_changes import read_deployed_contract
 from ops.errors import OpsError
 from ops.target import Target
 
@@ -51,6 +52,7 @@ def run(
         raise OpsError(f"{subject_file} can't be read.", "Name a readable text file.") from None
     except BadInput as error:
         raise OpsError(str(error), "Correct the file and run the command again.") from None
+    _require_subject(target)
     erasure = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
     request = EraseRequest(
         subjects=keys.erasure_subjects(erasure, dry_run=dry_run), dry_run=dry_run
@@ -78,6 +80,17 @@ def run(
         next_step=f"python -m ops erase --subject-file {path}" if dry_run else "",
         status=1 if erased.unfinished else 0,
     )
+
+
+def _require_subject(target: Target) -> None:
+    """Refuse before anything is uploaded where no row says whom it is about; raises OpsError."""
+    deployed = read_deployed_contract(target)
+    if deployed is not None and deployed.context_column("subject") is None:
+        raise OpsError(
+            'The deployed contract has no context column with role = "subject", so no row says whom'
+            " it is about.",
+            f"Declare one under [[context]] of the contract, then {target.deploy_command}",
+        )
 
 
 def _describe(erased: Erased, certificate: str) -> "Text":

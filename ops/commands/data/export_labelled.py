@@ -17,6 +17,7 @@ from domain.plural import agree, write_count
 from ops.console import Answer, Progress
 from ops.errors import OpsError
 from ops.laptop import ROOT
+from ops.outputs import require_writable
 from ops.target import Target
 from training_job.settings import Settings
 
@@ -56,8 +57,7 @@ def run(
     """
     if out.exists():
         raise OpsError(f"{out} exists already.", "Name another file with --out.")
-    if not out.parent.is_dir():
-        raise OpsError(f"There is no folder {out.parent}.", "Name another file with --out.")
+    require_writable(out, "--out")
     with Progress("export-labelled") as progress:
         progress.note("reading labels and predictions")
         rows, production = read_rows(target, _read_contract(contract), days, maturity_days)

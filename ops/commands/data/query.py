@@ -11,6 +11,7 @@ from domain.plural import agree, write_count
 from domain.retention import Retention
 from ops.console import Answer, table
 from ops.errors import OpsError
+from ops.outputs import require_writable
 from ops.target import Target
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ def run(
     ] = None,
 ) -> Answer:
     """Run SQL over the prediction log and the labels."""
+    if csv_file is not None:
+        require_writable(csv_file, "--csv")
     columns, rows = _query(target, sql)
     header = [column.name for column in columns]
     data = [
@@ -94,4 +97,5 @@ def _query(target: Target, sql: str) -> "tuple[list[Column], list[list[str | Non
         columns, rows = athena.query_columns(statement)
         return columns, list(rows)
     except QueryFailed as error:
-        raise OpsError(f"Athena refused the query: {error}", "Correct the SQL.") from None
+        views = f"The views are {', '.join(VIEWS)}."
+        raise OpsError(f"Athena refused the query: {error}", f"Correct the SQL. {views}") from None

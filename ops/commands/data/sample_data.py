@@ -67,11 +67,10 @@ def write(
     data set. `advance` gets the number of rows written since its last call. An unfinished file
     never has the final name.
     """
-    if not 1 <= rows <= MAXIMUM_ROWS or seed < 0:
-        raise OpsError(
-            f"--rows must be from 1 to {MAXIMUM_ROWS:,} and --seed must not be negative.",
-            "Correct them and run the command again.",
-        )
+    wrong = [] if 1 <= rows <= MAXIMUM_ROWS else [f"--rows must be from 1 to {MAXIMUM_ROWS:,}"]
+    wrong += [] if seed >= 0 else ["--seed must not be negative"]
+    if wrong:
+        raise OpsError(f"{', and '.join(wrong)}.", "Correct that and run the command again.")
     encoder = codecs.getincrementalencoder((contract and contract.files.encoding) or "utf-8")()
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

@@ -139,6 +139,8 @@ def _plan_uploads(given: str) -> tuple[str, list[tuple[Path, str]]]:
     """``(key or folder to score, local files with the keys that they get)``."""
     path = Path(given)
     if not path.exists():
+        if not given.startswith((keys.RAW, keys.SCORING)):
+            raise _nothing_to_score(given)
         return keys.place(given), []
     chosen, ignored = plan([path], "")
     for skipped in ignored:
@@ -167,11 +169,16 @@ def _upload(bucket: "Bucket", uploads: Sequence[tuple[Path, str]]) -> None:
 def _list_tables(bucket: "Bucket", source: str) -> "list[Listed]":
     found = [entry for entry in bucket.list(source) if keys.is_data(entry.key, source)]
     if not found:
-        raise OpsError(
-            f"{source} is neither a local file or folder nor anything to score in the data bucket.",
-            "Name a file or folder of this machine, or a key or folder of the bucket.",
-        )
+        raise _nothing_to_score(source)
     return found
+
+
+def _nothing_to_score(named: str) -> OpsError:
+    return OpsError(
+        f"{named} is neither a local file or folder nor anything to score in the data bucket.",
+        f"Name a file or folder of this machine, or a key under {keys.RAW} or {keys.SCORING} of the"
+        " bucket.",
+    )
 
 
 def _digest(inputs: "list[Listed]", keep: Sequence[str] = ()) -> str:

@@ -87,6 +87,7 @@ def run(
         share=labels, selection=label_selection, noise=label_noise, delay_seconds=label_delay
     )
     wanted = Disturbance(scenario=scenario, feature=feature, amount=amount, value=value)
+    _refuse_idle_options(wanted)
     sent = simulate(
         target, rows=rows, rate=rate, batch=batch, wanted=wanted, seed=seed, labels=plan
     )
@@ -230,6 +231,18 @@ def send_labels(
             else:
                 sent.problems[describe_problem(status, body)] += 1
             progress.reach(sent.labelled)
+
+
+def _refuse_idle_options(wanted: Disturbance) -> None:
+    """Refuse what would change nothing without a scenario; raises OpsError."""
+    given = {"--feature": wanted.feature, "--amount": wanted.amount, "--value": wanted.value}
+    idle = [name for name, value in given.items() if value is not None]
+    if idle and wanted.scenario is Scenario.NONE:
+        need = agree(len(idle), "needs", "need")
+        raise OpsError(
+            f"{' and '.join(idle)} {need} a --scenario, and none is named.",
+            "Add for example --scenario shift: python -m ops simulate --help names them all.",
+        )
 
 
 def make_context(api: Api, rng: random.Random, run: str) -> Callable[[Row], dict[str, Any]]:

@@ -14,6 +14,7 @@ from domain.typed_json import Json, encode
 from ops.console import Answer, table
 from ops.contract_changes import read_deployed_contract
 from ops.errors import OpsError
+from ops.outputs import require_writable
 from ops.target import Target
 
 HEADER = ("name", "predicts", "champion", "last verdict", "open incident", "dashboard")
@@ -41,6 +42,8 @@ def run(
     """
     from ops.local import emulator
 
+    if html is not None:
+        require_writable(html, "--html")
     laptop = target.laptop
     if laptop is not None and emulator.daemon(laptop).pid() is None:
         names = sorted(laptop.contracts)

@@ -15,6 +15,7 @@ from ops.console import Answer, Checklist, facts, write_line
 from ops.errors import OpsError
 from ops.laptop import AWS_PORT, MLFLOW_PORT, Laptop
 from ops.local import deploy, emulator, log_columns, mlflow_server, task_agent
+from ops.people import is_mail
 from ops.target import Target
 
 MINIMUM_FREE_BYTES = 2 * 1024**3
@@ -90,6 +91,8 @@ def start(
     if not contract.is_file():
         raise OpsError(f"There is no contract at {contract}.", "Give another --contract.")
     changed = None if settings is None else _read_settings(settings)
+    if mail_to is not None and not is_mail(mail_to):
+        raise OpsError(f"{mail_to} is not a mail address.", "Write one, such as ada@example.org.")
     _check_space(laptop)
     emulator.check_port(laptop)
     mlflow_server.check_port(laptop)
@@ -118,7 +121,11 @@ def start(
 def _read_settings(path: Path) -> str:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except OSError as error:
+        raise OpsError(
+            f"{path} can't be read: {error.strerror}.", "Give another --settings."
+        ) from None
+    except ValueError:
         found = None
     if not isinstance(found, dict):
         raise OpsError(

@@ -1,6 +1,7 @@
 """`train`: one execution of the training machine, watched until it ends or waits for an answer."""
 
 from dataclasses import fields
+from enum import StrEnum
 from typing import Annotated, Any
 
 from typer import Option
@@ -15,9 +16,24 @@ from ops.console import Answer, Progress, facts, write_line
 from ops.errors import OpsError
 from ops.executions import Result
 from ops.target import Target
-from training_job.settings import MAXIMUM_SEARCH_MINUTES, Settings
+from training_job.cluster.engine import MAXIMUM_WORKERS
+from training_job.settings import (
+    MAXIMUM_SEARCH_MINUTES,
+    MAXIMUM_SEED,
+    MAXIMUM_TRIALS,
+    Settings,
+)
 
 DEFAULT_TRIALS = next(int(field.default) for field in fields(Settings) if field.name == "trials")  # type: ignore[arg-type]  # it has a default
+
+
+class EngineName(StrEnum):
+    """What computes the steps over rows."""
+
+    LOCAL = "local"
+    DASK = "dask"
+
+
 APPROVE = "python -m ops approve, or python -m ops reject --reason TEXT"
 MORE_TIME = "--search-minutes N gives it more"
 METRICS = ("f1", "saved_cost", "roc_auc", "pr_auc", "precision", "recall", "brier")
@@ -27,7 +43,10 @@ def run(
     target: Target,
     *,
     trials: Annotated[
-        int | None, Option(help=f"How many parameter sets to try ({DEFAULT_TRIALS}).")
+        int | None,
+        Option(
+            min=1, max=MAXIMUM_TRIALS, help=f"How many parameter sets to try ({DEFAULT_TRIALS})."
+        ),
     ] = None,
     search_minutes: Annotated[
         int | None,
@@ -40,9 +59,12 @@ def run(
     raw_prefix: Annotated[
         str | None, Option(help=f"Train on this folder or file instead of all of {keys.RAW}.")
     ] = None,
-    seed: Annotated[int | None, Option(help="Seed of the search.")] = None,
+    seed: Annotated[int | None, Option(min=0, max=MAXIMUM_SEED, help="Seed of the search.")] = None,
     minimum_f1: Annotated[
-        float | None, Option(help="The lowest F1 that the gate accepts, instead of the contract's.")
+        float | None,
+        Option(
+            min=0, max=1, help="The lowest F1 that the gate accepts, instead of the contract's."
+        ),
     ] = None,
     production_days: Annotated[
         int | None,
@@ -52,14 +74,19 @@ def run(
             help="Learn from labelled predictions of so many days; 0 for none.",
         ),
     ] = None,
-    engine: Annotated[str | None, Option(help="What computes: local or dask.")] = None,
-    workers: Annotated[int | None, Option(help="With dask: how many tasks to start.")] = None,
+    engine: Annotated[EngineName | None, Option(help="What computes.")] = None,
+    workers: Annotated[
+        int | None,
+        Option(min=1, max=MAXIMUM_WORKERS, help="With dask: how many tasks to start."),
+    ] = None,
     scheduler: Annotated[
         str | None, Option(help="With dask: the address of a cluster that is there already.")
     ] = None,
     no_wait: Annotated[bool, Option("--no-wait", help="Start it and return.")] = False,
 ) -> Answer:
     """Train and evaluate a model, and promote it if it is better."""
+    if engine is not EngineName.DASK and (workers is not None or scheduler is not None):
+        raise OpsError("--workers and --scheduler are for dask.", "Add --engine dask.")
     asked = {
         "trials": trials,
         "search_minutes": search_minutes,

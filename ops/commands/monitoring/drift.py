@@ -31,11 +31,19 @@ def run(
     *,
     day: Annotated[str | None, Option(help="One UTC day, e.g. 2026-01-31 (yesterday).")] = None,
     days: Annotated[
-        int | None, Option(help="So many days, of which --day is the last; 28 for a look-back.")
+        int | None,
+        Option(
+            min=1,
+            max=window.MAXIMUM_DAYS,
+            help="So many days, of which --day is the last; 28 for a look-back.",
+        ),
     ] = None,
     start: Annotated[str | None, Option(help="From this instant, ISO 8601, UTC.")] = None,
     end: Annotated[str | None, Option(help="To this instant.")] = None,
-    last_rows: Annotated[int | None, Option(help="The latest predictions, so many.")] = None,
+    last_rows: Annotated[
+        int | None,
+        Option(min=1, max=window.MAXIMUM_ROWS, help="The latest predictions, so many."),
+    ] = None,
     first: Annotated[
         str | None, Option("--from", help="Backfill day by day, from this UTC day.")
     ] = None,

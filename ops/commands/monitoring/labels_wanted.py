@@ -15,6 +15,7 @@ from domain.keys import DrawId, RunId
 from domain.plural import write_count
 from ops.console import Answer, Progress, table, write_line
 from ops.errors import OpsError
+from ops.outputs import require_writable
 from ops.target import Target, require_champion
 
 if TYPE_CHECKING:  # they take their time to import, and --help does without them
@@ -52,6 +53,8 @@ def run(
     """
     if out.exists() and not dry_run:
         raise OpsError(f"{out} exists already.", "Name another file with --out.")
+    if not dry_run:
+        require_writable(out, "--out")
     now = datetime.now(UTC).replace(microsecond=0)
     version, frame = load_frame(target, Window(now - timedelta(days=days), now))
     rows = frame.table.num_rows

@@ -96,7 +96,9 @@ def test_a_bad_window_is_noted_and_not_tried_again(moto_bucket: Bucket) -> None:
     assert [] == OnDemandRuns(moto_bucket).handle(
         event(bad), now=NOW, run=lambda _: [drift_summary(Outcome.STABLE)]
     )
-    assert "A day looks like 2026-01-31." == stored(moto_bucket).problem
+    assert (
+        "That is no day of the calendar: write one like 2026-01-31." == stored(moto_bucket).problem
+    )
 
 
 def test_a_window_that_the_run_itself_refuses_is_noted_in_its_sentence(moto_bucket: Bucket) -> None:
@@ -222,7 +224,7 @@ def test_a_bad_window_may_say_what_is_wrong_and_asks_aws_nothing(
     )
     monkeypatch.setattr(f"{room}.open_stores", lambda _: SimpleNamespace(reports=None))
     monkeypatch.setattr(f"{room}.open_notifier", asked)
-    with pytest.raises(BadWindow, match="A day looks like"):
+    with pytest.raises(BadWindow, match="no day of the calendar"):
         handler({"day": "soon"}, None)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from adapters.s3 import Bucket
 from domain import keys
+from domain.contract.contract import Contract
 from domain.erasure import Certificate, Unfinished
 from domain.training.steps import Erased
 from ops import executions
@@ -16,12 +17,27 @@ from ops.commands.data import erase
 from ops.console import render
 from ops.errors import OpsError
 from ops.executions import Result
+from tests.repository import CONTRACT_TOML
 from training_job.inputs import ExecutionInput
+
+SUBJECT = """
+[[context]]
+name = "person"
+role = "subject"
+"""
 
 
 @pytest.fixture
 def target(moto_bucket: Bucket) -> Any:
-    return SimpleNamespace(bucket=lambda _: moto_bucket, data=moto_bucket)
+    return SimpleNamespace(
+        bucket=lambda _: moto_bucket, data=moto_bucket, deploy_command="python -m ops up"
+    )
+
+
+@pytest.fixture(autouse=True)
+def _deployed(monkeypatch: pytest.MonkeyPatch) -> None:
+    deployed = Contract.parse(CONTRACT_TOML.read_text() + SUBJECT)
+    monkeypatch.setattr(erase, "read_deployed_contract", lambda _: deployed)
 
 
 @pytest.fixture
@@ -118,3 +134,16 @@ def test_where_no_execution_starts_the_file_is_taken_back(
     with pytest.raises(OpsError, match="can't be reached"):
         erase.run(target, subject_file=file)
     assert [] == list(target.data.list(""))
+
+
+def test_a_contract_without_people_is_refused_before_anything_is_uploaded(
+    target: Any, asked: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed = Contract.parse(CONTRACT_TOML.read_text())
+    monkeypatch.setattr(erase, "read_deployed_contract", lambda _: deployed)
+    file = tmp_path / "people.txt"
+    file.write_text("patient-1")
+    with pytest.raises(OpsError, match="no row says whom it is about") as refused:
+        erase.run(target, subject_file=file)
+    assert refused.value.next_step.endswith("then python -m ops up")
+    assert ([], []) == (asked, list(target.data.list("")))

@@ -118,9 +118,18 @@ def test_progress_counts_every_row(tmp_path: Path) -> None:
     assert [diabetes_rows.CHUNK_ROWS, 1] == counts
 
 
-@pytest.mark.parametrize(("rows", "seed"), [(0, 1), (-5, 1), (2_000_000_000, 1), (10, -1)])
-def test_impossible_sizes_are_refused(tmp_path: Path, rows: int, seed: int) -> None:
-    with pytest.raises(OpsError, match="--rows must be from 1"):
+@pytest.mark.parametrize(
+    ("rows", "seed", "problem"),
+    [
+        (0, 1, "--rows must be from 1 to 1,000,000,000."),
+        (-5, 1, "--rows must be from 1 to 1,000,000,000."),
+        (2_000_000_000, 1, "--rows must be from 1 to 1,000,000,000."),
+        (10, -1, "--seed must not be negative."),
+        (0, -1, "--rows must be from 1 to 1,000,000,000, and --seed must not be negative."),
+    ],
+)
+def test_impossible_sizes_are_refused(tmp_path: Path, rows: int, seed: int, problem: str) -> None:
+    with pytest.raises(OpsError, match=f"^{problem}$"):
         write(rows=rows, seed=seed, path=tmp_path / "a.csv")
 
     assert [] == list(tmp_path.iterdir())

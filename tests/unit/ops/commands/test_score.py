@@ -169,6 +169,9 @@ def test_without_input_or_model_nothing_is_started(
 ) -> None:
     with pytest.raises(OpsError, match="neither a local file or folder nor anything to score"):
         run(target, "raw/none")
+    with pytest.raises(OpsError, match=r"^none\.csv is neither a local file") as refused:
+        run(target, "none.csv")
+    assert "under raw/ or scoring/" in refused.value.next_step
     target.data.put("raw/a.csv", b"age\n40\n")
     target.model = None
     with pytest.raises(OpsError, match="No model serves yet"):

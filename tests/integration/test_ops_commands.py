@@ -164,4 +164,4 @@ def test_status_counts_the_events_that_never_reached_their_target(
 
     aws("sqs").send_message(QueueUrl=url, MessageBody="{}")
     assert 1 == target.count_dead_letters()
-    assert "1 events never reached" in status.describe_dead_letters(1)[1]
+    assert "1 event never reached its target" in status.describe_dead_letters(1)[1]

@@ -101,4 +101,4 @@ def test_what_is_left_out_is_said() -> None:
     for text in (mail.html, mail.text):
         # Each of 21 columns once, and once for all segments.
         assert f"And {2 * 21 - CHANGES} more in the report." in text
-        assert "And 2 more model versions: the dashboard shows their runs." in text
+        assert "And 2 more model versions: the dashboard shows all runs." in text

@@ -18,6 +18,7 @@ from ops.console import render
 from ops.errors import OpsError
 from ops.executions import Result
 from tests.repository import CONTRACT_TOML
+from tests.unit.fakes import client_error
 from training_job.inputs import ExecutionInput
 
 SUBJECT = """
@@ -147,3 +148,16 @@ def test_a_contract_without_people_is_refused_before_anything_is_uploaded(
         erase.run(target, subject_file=file)
     assert refused.value.next_step.endswith("then python -m ops up")
     assert ([], []) == (asked, list(target.data.list("")))
+
+
+def test_whoever_may_not_read_the_deployed_contract_may_erase(
+    target: Any, asked: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Any) -> None:
+        raise client_error("AccessDenied")
+
+    monkeypatch.setattr(erase, "read_deployed_contract", refuse)
+    file = tmp_path / "people.txt"
+    file.write_text("patient-1")
+    erase.run(target, subject_file=file)
+    assert 1 == len(asked)

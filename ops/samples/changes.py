@@ -44,13 +44,18 @@ def plan_change(
     """Fit the scenario to the rows that will be sent; raises OpsError for one that doesn't fit.
 
     `rows`: a column for each feature, null where the value is missing. Unless a feature is named,
-    it is the one that best tells positive rows from negative ones.
+    it is the one that best tells positive rows from negative ones, of those that can have the
+    wanted amount and value.
     """
     scenario = wanted.scenario
     if scenario is Scenario.NONE:
         return Change()
     feature = _choose_feature(wanted, contract, rows, outcomes)
-    _check_options(wanted, feature)
+    if problem := _find_problem(wanted, feature):
+        raise OpsError(
+            f"Scenario {scenario.value} of {feature.name} {problem}.",
+            "Correct it and run the command again.",
+        )
     column = rows.column(feature.name)
     if scenario in SHARES:
         share = SHARES[scenario] if wanted.amount is None else wanted.amount
@@ -91,6 +96,7 @@ def _choose_feature(
             "have.",
             f"Use --scenario {choose_scenario(contract).value}.",
         )
+    fitting = [feature for feature in fitting if not _find_problem(wanted, feature)] or fitting
     if len(fitting) == 1:
         return fitting[0]
     some = np.arange(0, rows.num_rows, max(1, rows.num_rows // MOST_COMPARED))
@@ -105,27 +111,22 @@ def _choose_feature(
     return max(fitting, key=telling)
 
 
-def _check_options(wanted: Disturbance, feature: Feature) -> None:
-    """Raise OpsError for an amount or a value that the scenario can't have."""
+def _find_problem(wanted: Disturbance, feature: Feature) -> str:
+    """Why the scenario can't have that amount or value of this feature; empty if it can."""
     scenario, amount = wanted.scenario, wanted.amount
     takes_value = scenario in (Scenario.CATEGORY, Scenario.CONCEPT) and feature.kind == "category"
     takes_amount = scenario is not Scenario.CONCEPT or feature.kind == "number"
-    problem = ""
     if wanted.value is not None and not takes_value:
-        problem = "takes no --value: it is for a category"
-    elif wanted.value is not None and not feature.accepts(wanted.value):
-        problem = f"can't have that --value: {feature.name} {feature.expectation}"
-    elif amount is not None and not takes_amount:
-        problem = "takes no --amount: it is for a number"
-    elif amount is not None and scenario in SHARES and not 0 < amount <= 1:
-        problem = "takes as --amount a share above 0, up to 1"
-    elif amount is not None and scenario is Scenario.SCALE and not amount > 0:
-        problem = "takes as --amount a factor above 0"
-    if problem:
-        raise OpsError(
-            f"Scenario {scenario.value} of {feature.name} {problem}.",
-            "Correct it and run the command again.",
-        )
+        return "takes no --value: it is for a category"
+    if wanted.value is not None and not feature.accepts(wanted.value):
+        return f"can't have that --value: {feature.name} {feature.expectation}"
+    if amount is not None and not takes_amount:
+        return "takes no --amount: it is for a number"
+    if amount is not None and scenario in SHARES and not 0 < amount <= 1:
+        return "takes as --amount a share above 0, up to 1"
+    if amount is not None and scenario is Scenario.SCALE and not amount > 0:
+        return "takes as --amount a factor above 0"
+    return ""
 
 
 def _plan_number(wanted: Disturbance, feature: Feature, column: pa.ChunkedArray) -> Change:

@@ -139,6 +139,24 @@ def test_without_a_name_the_most_telling_feature_is_changed() -> None:
     assert expected == [row["visits"] for row in _altered(change)]
 
 
+@pytest.mark.parametrize(
+    ("scenario", "wanted", "expected"),
+    [
+        (Scenario.CATEGORY, {}, "In 60% of the rows senior is 1."),
+        (Scenario.CATEGORY, {"value": "b"}, "In 60% of the rows plan is b."),
+        (Scenario.CONCEPT, {"value": "b"}, "Every row whose plan is b is positive."),
+        (Scenario.CONCEPT, {"amount": 50.0}, "Every row whose noise is 50 or more is positive."),
+    ],
+)
+def test_without_a_name_a_feature_is_changed_that_can_have_the_value_or_the_amount(
+    scenario: Scenario, wanted: dict[str, Any], expected: str
+) -> None:
+    """`senior` is the outcome here, so it tells most, and can have neither."""
+    disturbance = Disturbance(scenario=scenario, **wanted)
+    outcomes = TABLE["senior"].to_numpy() == 1
+    assert expected == plan_change(disturbance, OTHER, TABLE, outcomes).sentence
+
+
 def test_scale_spreads_a_number_and_keeps_its_mean() -> None:
     before = TABLE["noise"].to_numpy()
     after = np.array([row["noise"] for row in _altered(_plan(Scenario.SCALE, feature="noise"))])

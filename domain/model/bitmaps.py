@@ -55,9 +55,9 @@ def margins(forest: Forest, vectors: Sequence[Sequence[float]]) -> list[float]:
     """Log-odds of one or more encoded float32 vectors, bit for bit those of `Forest.margin`."""
     rows = len(vectors)
     totals = [forest.base_margin] * rows
-    comparisons = _Comparisons(vectors)
+    every, comparisons = (1 << rows) - 1, _Comparisons(vectors)
     for tree in forest.trees:
-        values, bits = find_leaves(tree, (1 << rows) - 1, comparisons)
+        values, bits = find_leaves(tree, every, comparisons)
         totals = list(map(add, totals, map(values.__getitem__, _numbers(bits, rows))))
     return totals
 

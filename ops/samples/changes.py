@@ -44,8 +44,8 @@ def plan_change(
     """Fit the scenario to the rows that will be sent; raises OpsError for one that doesn't fit.
 
     `rows`: a column for each feature, null where the value is missing. Unless a feature is named,
-    it is the one that best tells positive rows from negative ones, of those that can have the
-    wanted amount and value.
+    the one that best separates positive rows from negative ones is chosen, among the features that
+    can have the wanted amount and value.
     """
     scenario = wanted.scenario
     if scenario is Scenario.NONE:

@@ -50,8 +50,9 @@ class Walk:
 
     def _add_leaves(self, matrix: Matrix, totals: Floats) -> None:
         rows, right = len(matrix), _Comparisons(matrix)
+        every = np.packbits(np.ones(rows, bool))
         for tree in self._forest.trees:
-            values, bits = find_leaves(tree, np.packbits(np.ones(rows, bool)), right)
+            values, bits = find_leaves(tree, every, right)
             table = np.zeros(1 << len(bits))
             table[list(values)] = list(values.values())
             totals += table.take(_numbers(bits, rows))

@@ -6,7 +6,7 @@ import re
 from tests.texts import find_texts, read_texts
 
 DEPLOYED = ("adapters", "domain", "lambdas", "monitoring_job", "tabular", "training_job")
-"""What runs in a stage, and so has to be told how the operator's command line is called there."""
+"""Code that runs in a stage: the command line of its operator is a setting there."""
 
 
 COUNTED = (

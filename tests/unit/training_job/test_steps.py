@@ -59,12 +59,12 @@ def test_a_verdict_of_many_reasons_leaves_room_for_the_state(
         evaluate, "evaluate", lambda **_: replace(EVALUATED, reasons=tuple(reasons))
     )
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    told = list(steps.evaluate(_evaluation(ExecutionInput())).reasons)
-    assert len(json.dumps(told)) < ROOM / 2
-    assert reasons[:3] == told[:3]
-    assert (count <= len(told)) == (count <= 3)
-    if count > len(told):
-        assert f"And {count - len(told) + 1} more reasons" in told[-1]
+    listed = list(steps.evaluate(_evaluation(ExecutionInput())).reasons)
+    assert len(json.dumps(listed)) < ROOM / 2
+    assert reasons[:3] == listed[:3]
+    assert (count <= len(listed)) == (count <= 3)
+    if count > len(listed):
+        assert f"And {count - len(listed) + 1} more reasons" in listed[-1]
 
 
 @pytest.mark.parametrize(

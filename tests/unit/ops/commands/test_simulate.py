@@ -151,7 +151,7 @@ def test_without_a_name_the_most_telling_feature_is_changed() -> None:
 def test_without_a_name_a_feature_is_changed_that_can_have_the_value_or_the_amount(
     scenario: Scenario, wanted: dict[str, Any], expected: str
 ) -> None:
-    """`senior` is the outcome here, so it tells most, and can have neither."""
+    """`senior` equals the outcome, so it separates best, but takes no value and no amount."""
     disturbance = Disturbance(scenario=scenario, **wanted)
     outcomes = TABLE["senior"].to_numpy() == 1
     assert expected == plan_change(disturbance, OTHER, TABLE, outcomes).sentence

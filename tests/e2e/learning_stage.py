@@ -79,6 +79,7 @@ class LearningStage:
     api: Api
     ended: datetime = field(default_factory=lambda: datetime.now(UTC))
     """End of the last scheduled window."""
+    labels_sent: int = 0
 
     def run(self, *arguments: str, fails: bool = False) -> dict[str, Any]:
         """An operator's command; its JSON answer."""
@@ -133,6 +134,20 @@ class LearningStage:
                 idempotency_key=uuid.uuid4().hex,
             )
             assert 200 == status, found
+        self.labels_sent += len(labels)
+
+    def await_stored_labels(self) -> None:
+        """Wait until the emulator's stream has stored every label that was sent.
+
+        It writes an object for each record, for minutes after it took them. Meanwhile the labels
+        are known from the fallback, and each new object is new data to the retrain guard.
+        """
+        bucket = self.target.bucket("predictions")
+        assert wait_until(
+            lambda: len(list(bucket.list("labels/"))) >= self.labels_sent,
+            seconds=PATIENCE_SECONDS,
+            pause=2.0,
+        )
 
     def check(self, scored: Scored, *, later: timedelta = timedelta()) -> Any:
         """A scheduled drift run over their predictions; `later`: the window's end is moved."""

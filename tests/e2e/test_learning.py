@@ -30,9 +30,8 @@ from tests.e2e.learning_stage import (
 )
 
 pytestmark = pytest.mark.slow
-LOGGED = 6_000
-FEWER = 2_000
-MOST_TRAININGS = 4
+LOGGED = 4_000
+FEWER = 1_200
 
 
 @pytest.fixture(scope="module")
@@ -136,16 +135,15 @@ def test_a_promotion_that_proves_wrong_is_taken_back_once_and_its_data_are_not_t
     assert wait_until(lambda: taken_back in stage.read_subjects()[mails:], seconds=60)
     assert 1 == stage.read_subjects()[mails:].count(taken_back)
 
-    # The labels that proved it wrong are new data, until a training has seen the last of them: the
-    # emulator stores labels for minutes after it took them.
+    # The labels that proved it wrong are new data, until a training has seen the last of them.
+    stage.await_stored_labels()
     for decision in stage.read_decisions()[earlier:]:
         if decision.start:
             stage.follow(decision)
-    for number in range(MOST_TRAININGS):
-        decision = stage.detect(f"again {number}")
-        if not decision.start:
-            break
+    decision = stage.detect("after the last label")
+    if decision.start:
         stage.follow(decision)
+        decision = stage.detect("after a training on all labels")
     assert not decision.start
     assert "There is no data newer than the last successful training" in decision.reason
 

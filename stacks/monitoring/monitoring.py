@@ -1,19 +1,18 @@
 """Monitoring: the drift function with its schedule and mail, alarms and the dashboard."""
 
-import json
-
-from aws_cdk import Aws, Stack
+from aws_cdk import Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sqs as sqs
+from aws_cdk.aws_scheduler import CfnSchedule, ContextAttribute
 from constructs import Construct
 
 from domain.events import SOURCE
 from domain.schedule import LOOK_BACK, LOOK_BACK_DAYS
-from stacks.common import grants
+from domain.typed_json import Json
+from stacks.common.clock import create_clock, schedule
 from stacks.common.outputs import write_outputs
 from stacks.common.people import find_people
 from stacks.monitoring.alarms import Alarms
@@ -132,35 +131,30 @@ class MonitoringStack(Stack):
 
         The function gets the time for which it was scheduled.
         """
-        here = {"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}}
-        scheduler_ = iam.ServicePrincipal("scheduler.amazonaws.com").with_conditions(here)
-        clock = iam.Role(self, "Clock", assumed_by=scheduler_)
+        clock = create_clock(self, dead_letters)
         clock.add_to_policy(
             iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[drift.function_arn])
         )
-        grants.send(clock, dead_letters)
-        asked = {"time": scheduler.ContextAttribute.scheduled_time, "scheduled": True}
-        look_back = {**asked, "days": LOOK_BACK_DAYS}
-        for construct_id, purpose, expression, request in (
+        retry_policy = CfnSchedule.RetryPolicyProperty(
+            maximum_retry_attempts=RETRIES, maximum_event_age_in_seconds=7200
+        )
+        asked: dict[str, Json] = {"time": ContextAttribute.scheduled_time, "scheduled": True}
+        for construct_id, description, expression, request in (
             ("Daily", "Drift run of the day before", daily, asked),
-            ("Weekly", "Drift run that looks back for late labels", LOOK_BACK, look_back),
+            (
+                "Weekly",
+                "Drift run that looks back for late labels",
+                LOOK_BACK,
+                {**asked, "days": LOOK_BACK_DAYS},
+            ),
         ):
-            scheduler.CfnSchedule(
-                self,
+            schedule(
+                clock,
                 construct_id,
-                description=purpose,
-                schedule_expression=expression,
-                schedule_expression_timezone="UTC",
-                flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
-                target=scheduler.CfnSchedule.TargetProperty(
-                    arn=drift.function_arn,
-                    role_arn=clock.role_arn,
-                    input=json.dumps(request),
-                    retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
-                        maximum_retry_attempts=RETRIES, maximum_event_age_in_seconds=7200
-                    ),
-                    dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(
-                        arn=dead_letters.queue_arn
-                    ),
-                ),
+                expression=expression,
+                description=description,
+                arn=drift.function_arn,
+                request=request,
+                dead_letters=dead_letters,
+                retry_policy=retry_policy,
             )

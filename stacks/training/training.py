@@ -1,17 +1,15 @@
 """Training: the cluster, the state machine, and the rules that report what they miss."""
 
-import json
-
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from stacks.common import grants
+from domain.typed_json import Json
+from stacks.common.clock import create_clock, schedule
 from stacks.common.function import Libraries, ZipFunction
 from stacks.common.nag import acknowledge, wildcard_finding
 from stacks.common.outputs import write_outputs
@@ -123,35 +121,26 @@ class TrainingStack(Stack):
 
     def _schedule(self, stage: Stage, dead_letters: sqs.IQueue) -> None:
         """Start trainings and compactions; one is refused while another of its kind runs."""
-        compaction = json.dumps({"compact": {"days": USUAL_DAYS}})
-        wanted = {
-            "Regular": (stage.training_schedule, "Regular training", "{}"),
+        compaction: dict[str, Json] = {"compact": {"days": USUAL_DAYS}}
+        wanted: dict[str, tuple[str | None, str, dict[str, Json]]] = {
+            "Regular": (stage.training_schedule, "Regular training", {}),
             "RegularCompaction": (stage.compaction_schedule, "Regular compaction", compaction),
         }
         if not any(expression for expression, _, _ in wanted.values()):
             return
-        clock = iam.Role(self, "Clock", assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com"))
+        clock = create_clock(self, dead_letters)
         self.machine.grant_start_execution(clock)
-        grants.send(clock, dead_letters)
-        for construct_id, (expression, description, document) in wanted.items():
-            if not expression:
-                continue
-            scheduler.CfnSchedule(
-                self,
-                construct_id,
-                description=description,
-                schedule_expression=expression,
-                schedule_expression_timezone="UTC",
-                flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
-                target=scheduler.CfnSchedule.TargetProperty(
+        for construct_id, (expression, description, request) in wanted.items():
+            if expression:
+                schedule(
+                    clock,
+                    construct_id,
+                    expression=expression,
+                    description=description,
                     arn=self.machine.state_machine_arn,
-                    role_arn=clock.role_arn,
-                    input=document,
-                    dead_letter_config=scheduler.CfnSchedule.DeadLetterConfigProperty(
-                        arn=dead_letters.queue_arn
-                    ),
-                ),
-            )
+                    request=request,
+                    dead_letters=dead_letters,
+                )
 
     def _task(
         self, definition: ecs.FargateTaskDefinition, *, spot: bool, network: TaskNetwork

@@ -394,9 +394,12 @@ def test_no_training_is_scheduled_unless_the_stage_says_so(
         if {"Ref": role.logical_id} in p.properties["Roles"]
     ]
     assert [
-        ("states:StartExecution", "{TrainingMachine}"),
         ("sqs:SendMessage", "{DeadLettersQueue.Arn}"),
+        ("states:StartExecution", "{TrainingMachine}"),
     ] == [(s["Action"], found.text(s["Resource"])) for s in policy]
+    [trust] = role.properties["AssumeRolePolicyDocument"]["Statement"]
+    account = trust["Condition"]["StringEquals"]["aws:SourceAccount"]
+    assert "{AWS::AccountId}" == found.text(account)
 
 
 def test_a_stage_that_says_when_compacts_its_logs_regularly(

@@ -65,6 +65,7 @@ def _parse_day(day: str | None, now: datetime) -> tuple[date, date]:
         return after - timedelta(days=RECENT_DAYS), after
     try:
         first = date.fromisoformat(day)
+        _ = first - times.DAY  # the query reads this day's folder, too
         return first, first + times.DAY
     except (ValueError, OverflowError):
         detail = "That is no day of the calendar: write one like 2026-01-31."

@@ -351,7 +351,14 @@ def test_a_day_is_looked_for_one_partition_back_and_ahead_and_filtered() -> None
 
 @pytest.mark.parametrize(
     "query",
-    [{"day": "today"}, {"day": "2026-02-30"}, {"day": "' OR 1=1"}, {"version": "7' OR '1'='1"}],
+    [
+        {"day": "today"},
+        {"day": "2026-02-30"},
+        {"day": "0001-01-01"},
+        {"day": "9999-12-31"},
+        {"day": "' OR 1=1"},
+        {"version": "7' OR '1'='1"},
+    ],
 )
 def test_a_filter_that_cant_be_is_400_and_never_reaches_the_query(query: dict[str, str]) -> None:
     world = World()

@@ -27,6 +27,7 @@ ADVICE = {
 }
 OTHERWISE = "Correct what the next line names, then start again."
 UNEXPECTED = "This is a defect: read the end of the task's log and report it."
+STOPPED = "Start it again, unless it was stopped on purpose."
 
 
 def explain_failure(error: str, sentence: str) -> str:
@@ -40,13 +41,16 @@ def name_operator(text: str, operator: str) -> str:
 
 
 def split_cause(error: str, cause: str, *, operator: str) -> tuple[str, str]:
-    """Split a cause into ``(what to do, why)``, whether or not `explain_failure` made it."""
+    """Split a cause into ``(what to do, why)``, whether or not `explain_failure` made it.
+
+    An execution that somebody stopped has no error.
+    """
     first, _, rest = cause.partition("\n")
     if rest and any(
         _matches(first, advice) for advice in (*ADVICE.values(), OTHERWISE, UNEXPECTED)
     ):
         return first, rest
-    return name_operator(ADVICE.get(error, UNEXPECTED), operator), cause
+    return name_operator(ADVICE.get(error, UNEXPECTED if error else STOPPED), operator), cause
 
 
 def _matches(line: str, advice: str) -> bool:

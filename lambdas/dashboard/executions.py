@@ -136,5 +136,5 @@ def _describe_failure(description: Description, operator: str) -> Iterator[str]:
     """The named error, why, and what to do."""
     if description.error or description.cause:
         advice, why = split_cause(description.error, description.cause, operator=operator)
-        yield f"{description.error}: {why}" if why else description.error
+        yield ": ".join(filter(None, (description.error, why)))
         yield advice

@@ -146,10 +146,21 @@ def test_one_that_failed_says_why_and_what_to_do() -> None:
     assert shown["promoted"] is None
 
 
+def test_one_that_was_stopped_is_no_defect() -> None:
+    (shown,) = show(execution({}, status="ABORTED", cause="An operator stopped it."))
+    again = "Start it again, unless it was stopped on purpose."
+    assert ["An operator stopped it.", again] == shown["sentences"]
+
+
 def test_the_advice_on_a_lost_pointer_names_the_stage() -> None:
     (shown,) = show(execution({}, status="FAILED", error="PointerLost", cause="It is gone."))
     wanted = "Restore the champion pointer from the ledger: ops --stage dev repair pointer"
     assert ["PointerLost: It is gone.", wanted] == shown["sentences"]
+
+
+def test_the_kind_of_one_is_what_the_machine_took_it_for() -> None:
+    (shown,) = show(execution({"score": {}, "rollback": False}, status="FAILED"))
+    assert "scoring" == shown["kind"]
 
 
 def test_one_that_runs_has_no_end_and_one_of_another_release_says_so() -> None:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
 from domain import keys
-from domain.drift.retraining import INSTEAD
 from domain.errors import BadRecord
 from domain.model.actor import Caller
+from domain.training.execution_kinds import KINDS
 from domain.training.steps import StepResult
 from training_job.cluster.engine import ENGINE_FIELDS, Engine
 from training_job.compaction.compact_request import CompactRequest
@@ -75,7 +75,7 @@ class ExecutionInput:
             for name, value in document.items()
             if name in rules and not rules[name][0](value)
         ]
-        instead = [name for name in INSTEAD if document.get(name)]
+        instead = [name for name in KINDS if document.get(name, False) is not False]
         if len(instead) > 1:
             problems.append(f"{' and '.join(instead)} exclude each other")
         nested = [name for name in _NESTED if name in document]

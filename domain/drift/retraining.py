@@ -19,15 +19,6 @@ from domain.plural import write_count
 from domain.times import DAY_MS, HOUR_MS, describe_hours
 
 WORSE = (Transition.OPEN, Transition.ESCALATE)
-INSTEAD = ("rollback", "promote_version", "repair", "check", "score", "erase", "compact")
-"""Fields of an execution's input that request something other than a training."""
-
-
-def is_training_input(document: object) -> bool:
-    """Whether the state machine treats an execution with this input as a training."""
-    if not isinstance(document, Mapping):
-        return True
-    return all(document.get(name, False) is False for name in INSTEAD)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,6 @@ KINDS = {
 
 
 def kind_of(document: object) -> str:
-    """The key of `KINDS` that says what an execution of that input does."""
+    """The key of `KINDS` that says what the state machine does with an execution of that input."""
     fields = document if isinstance(document, Mapping) else {}
-    return next((kind for kind in KINDS if fields.get(kind)), "train")
+    return next((kind for kind in KINDS if fields.get(kind, False) is not False), "train")

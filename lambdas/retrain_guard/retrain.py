@@ -17,11 +17,11 @@ from domain.drift.retraining import (
     Rules,
     Situation,
     decide,
-    is_training_input,
 )
 from domain.errors import BadRecord
 from domain.model.actor import Caller
 from domain.model.probation import Probation
+from domain.training.execution_kinds import kind_of
 from domain.training.steps import Promoted
 from domain.typed_json import encode
 
@@ -101,7 +101,7 @@ class Training:
         for found in executions.newest_first(self.states, self.machine_arn, limit=LOOKED_AT):
             looked_at.append(found)
             described = executions.describe(self.states, found.arn)
-            if not is_training_input(described.input):
+            if kind_of(described.input) != "train":
                 continue
             trainings.append(Found(found, self._has_helped(described.output)))
             ended = [training for training in trainings if training.succeeded]

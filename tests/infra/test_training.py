@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from adapters.task_token import VARIABLE
-from domain.drift.retraining import is_training_input
 from domain.model.actor import CHECKED
 from domain.training.execution_kinds import kind_of
 from domain.training.steps import RESULTS, Promoted
@@ -410,7 +409,7 @@ def test_a_stage_that_says_when_compacts_its_logs_regularly(
     assert "cron(0 3 * * ? *)" == schedule.properties["ScheduleExpression"]
     document = json.loads(schedule.properties["Target"]["Input"])
     assert CompactRequest(days=7) == ExecutionInput.parse(document).compact
-    assert ("compact", False) == (kind_of(document), is_training_input(document))
+    assert "compact" == kind_of(document)
 
 
 def test_what_no_catch_can_see_reaches_the_topic(aws: Assembly) -> None:

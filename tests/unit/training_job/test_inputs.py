@@ -25,6 +25,7 @@ from training_job.inputs import ExecutionInput, State
         ({"production": {"days": 0}}, "production must be false"),
         ({"rollback": True, "promote_version": "1-0a1b2c3d"}, "exclude each other"),
         ({"rollback": True, "check": True}, "rollback and check exclude each other"),
+        ({"compact": {}, "check": True}, "check and compact exclude each other"),
         ({"check": "yes"}, "check must be true or false"),
         ([1], "must be a JSON object"),
         ({"engine": "spark"}, "engine must be one of local, dask"),

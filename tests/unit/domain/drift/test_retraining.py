@@ -11,7 +11,6 @@ from domain.drift.retraining import (
     Rules,
     Situation,
     decide,
-    is_training_input,
 )
 from domain.errors import BadRecord
 from domain.mode import Mode
@@ -96,23 +95,6 @@ def test_labels_that_matured_since_are_new_data() -> None:
 def test_a_training_that_did_not_help_doubles_the_pause() -> None:
     assert [24, 48, 96] == [RULES.pause(unhelpful) // HOUR for unhelpful in range(3)]
     assert _decide(situation=replace(IDLE, unhelpful=1))[0]
-
-
-@pytest.mark.parametrize(
-    ("document", "training"),
-    [
-        ({}, True),
-        ({"trials": 5}, True),
-        ({"rollback": False, "check": False}, True),
-        ([], True),
-        ({"rollback": True}, False),
-        ({"promote_version": "1-0a1b2c3d"}, False),
-        ({"check": True}, False),
-        ({"score": {}}, False),
-    ],
-)
-def test_an_executions_input_says_whether_it_trains(document: object, training: bool) -> None:
-    assert training == is_training_input(document)
 
 
 def test_an_events_detail_is_decoded() -> None:

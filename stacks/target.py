@@ -7,6 +7,7 @@ it gets sources instead of images. It also has a single address for all APIs.
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from aws_cdk import Aws as Pseudo
 from aws_cdk import IgnoreMode
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_ecs as ecs
@@ -56,7 +57,7 @@ class Target(Protocol):
         ...
 
     def principal(self, role_name: str) -> str:
-        """How the ARN of a function with that role begins after the account's number."""
+        """How the ARN of a function with that role begins, from the account on."""
         ...
 
     def operator_command(self, names: Names) -> str:
@@ -134,7 +135,7 @@ class Aws:
 
     def principal(self, role_name: str) -> str:
         """A session of the role; the function's name follows."""
-        return f"assumed-role/{role_name}/"
+        return f"{Pseudo.ACCOUNT_ID}:assumed-role/{role_name}/"
 
     def operator_command(self, names: Names) -> str:
         """With name and stage, and the operator's own credentials."""
@@ -192,7 +193,7 @@ class Emulator:
 
     def principal(self, role_name: str) -> str:  # noqa: ARG002 - everybody is root here
         """The one principal that an emulator knows."""
-        return "root"
+        return f"{Pseudo.ACCOUNT_ID}:root"
 
     def operator_command(self, names: Names) -> str:
         """Without a stage it works on this machine."""

@@ -33,7 +33,7 @@ class Settings(Environment):
     `operator_command`: how the operator's command line is called for this deployment.
 
     `guard_principal`, `probation_principal` and `people_principal`: how the ARNs of those parts
-    begin after the account's number, such as ``assumed-role/circle-dev-guard/``.
+    begin, from the account on, such as ``123456789012:assumed-role/circle-dev-guard/``.
     """
 
     data_bucket: str

@@ -63,12 +63,13 @@ class Caller:
         """Who this is, given the principal that signed the proof, or None if nobody did.
 
         A part of the loop, a person, the principal's ARN, or ``unproven``. `principals`: how the
-        principal of each part begins, after ARN and account.
+        principal of each part begins, from the account on: a role of that name in another account
+        is none of the loop's.
         """
         if arn is None:
             return UNPROVEN
         expected = principals.get(self.acts_as, "") if self.acts_as else ""
-        if not expected or not arn.split(":", 5)[-1].startswith(expected):
+        if not expected or not arn.split(":", 4)[-1].startswith(expected):
             return arn
         return self.person or str(self.acts_as)
 

@@ -9,7 +9,8 @@ from domain.environment import Environment
 class Settings(Environment):
     """`operator_command`: how the operator's command line is called for this deployment.
 
-    `people_principal`: how the ARN of the role that acts for people begins; unset without a login.
+    `people_principal`: how the ARN of the role that acts for people begins, from the account
+    on; unset without a login.
     `webhook_...`: see `monitoring_job.settings`.
     """
 

@@ -6,5 +6,5 @@ from stacks.target import Target
 
 
 def find_people(settings: Settings, target: Target) -> str | None:
-    """How the role's ARN begins after the account; None where nobody signs in."""
+    """How the role's ARN begins, from the account on; None where nobody signs in."""
     return target.principal(name_role(settings.names.people)) if settings.has_login else None

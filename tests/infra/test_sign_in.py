@@ -85,7 +85,7 @@ def test_the_dashboard_knows_where_people_sign_in(login: Assembly) -> None:
 
 def test_promotions_and_answers_know_the_role_that_acts_for_people(login: Assembly) -> None:
     role = login.resource("AWS::IAM::Role", "ChangesPeopleRole").properties["RoleName"]
-    expected = f"assumed-role/{login.text(role)}/"
+    expected = f"{{AWS::AccountId}}:assumed-role/{login.text(role)}/"
     notifier = login.resource("AWS::Lambda::Function", "DecisionsNotifierFunction").properties
     assert expected == login.text(notifier["Environment"]["Variables"]["PEOPLE_PRINCIPAL"])
     for task in login.resources("AWS::ECS::TaskDefinition", "Training"):

@@ -13,7 +13,7 @@ Identify = Callable[[str], str | None]
 
 @dataclass(frozen=True, slots=True)
 class Actors:
-    """`principals`: how the principal of each part of the loop begins, after ARN and account."""
+    """`principals`: see `Caller.name`."""
 
     identify: Identify
     principals: Mapping[Part, str]

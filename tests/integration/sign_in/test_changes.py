@@ -7,6 +7,7 @@ import requests
 
 from adapters.identity import identify
 from domain.model.actor import Caller
+from ops.laptop import ACCOUNT
 from tests.integration.sign_in.people import OLD, Pool
 
 MAIL = "boss@example.org"
@@ -32,4 +33,5 @@ def test_the_machine_learns_who_signed_in_and_asked_for_a_rollback(pool: Pool) -
     caller = Caller.of(asked["caller"])
     assert caller is not None
     principal = identify(pool.target.client("sts"), caller.proof, name)
-    assert MAIL == caller.name(principal, {"people": "root"})  # everybody's name on the emulator
+    everybody = f"{ACCOUNT}:root"  # on the emulator
+    assert MAIL == caller.name(principal, {"people": everybody})

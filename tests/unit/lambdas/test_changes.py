@@ -194,7 +194,7 @@ def test_who_starts_something_need_not_be_who_approves_it(path: str, groups: str
 def test_a_proof_of_the_functions_role_names_the_person_and_any_other_itself() -> None:
     caller = Caller(proof="p", acts_as="people", person="ada@example.org")
     role = "arn:aws:sts::1:assumed-role/circle-dev-people-eu/f"
-    principals: Any = {"people": "assumed-role/circle-dev-people-eu/", "guard": ""}
+    principals: Any = {"people": "1:assumed-role/circle-dev-people-eu/", "guard": ""}
     assert "ada@example.org" == caller.name(role, principals)
     someone = "arn:aws:iam::1:user/ann"
     assert someone == caller.name(someone, principals)

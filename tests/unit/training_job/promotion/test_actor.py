@@ -9,8 +9,11 @@ from training_job.promotion.actor import Actors
 
 ANN = "arn:aws:iam::123456789012:user/ann"
 GUARD = "arn:aws:sts::123456789012:assumed-role/circle-dev-guard/Guard"
-PROOFS = {"ann": ANN, "guard": GUARD}
-ACTORS = Actors(PROOFS.get, {"guard": "assumed-role/circle-dev-guard/", "probation": ""})
+ELSEWHERE = GUARD.replace("123456789012", "210987654321")
+PROOFS = {"ann": ANN, "guard": GUARD, "elsewhere": ELSEWHERE}
+ACTORS = Actors(
+    PROOFS.get, {"guard": "123456789012:assumed-role/circle-dev-guard/", "probation": ""}
+)
 
 
 @pytest.mark.parametrize(
@@ -19,6 +22,7 @@ ACTORS = Actors(PROOFS.get, {"guard": "assumed-role/circle-dev-guard/", "probati
         ("ann", None, ANN),
         ("guard", "guard", "guard"),
         ("guard", None, GUARD),
+        ("elsewhere", "guard", ELSEWHERE),
         ("ann", "guard", ANN),
         ("guard", "probation", GUARD),
         ("forged", "guard", UNPROVEN),

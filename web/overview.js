@@ -33,7 +33,7 @@ function championCard({ champion: pointer, card: model }) {
     h("p", { class: "headline" }, pointer.version, h("small", {}, `${action} ${ago(pointer.promoted_at)}`)),
     figures.length ? metricList(figures) : h("p", { class: "note" }, "This version has no model card."),
     facts([
-      ["Promoted (UTC)", moment(pointer.promoted_at)],
+      ["Serving since (UTC)", moment(pointer.promoted_at)],
       ["Threshold", model ? fixed(model.threshold) : null],
       ["Previous champion", pointer.previous?.version ?? "none"],
     ]),
@@ -65,13 +65,14 @@ function incidentStrip(data) {
   }
   const columns = open.drifted.length ? `: ${byImportance(open.drifted, data.card).join(", ")}` : "";
   const [latest] = data.latest;
+  const known = data.acknowledgement;
   const opening = data.opened_by ? h("a", { href: `#/drift/${data.opened_by}` }, "The run that opened it") : null;
   return strip(
     "alarm",
     "Open incident",
     badge(open.outcome),
-    h("span", {}, `since ${day(open.opened_at - 1)}${columns}`),
-    h("a", { href: "#/incidents" }, "Acknowledge"),
+    h("span", {}, `since ${day(open.opened_at - 1)}${columns}${known ? `, acknowledged by ${known.actor}` : ""}`),
+    h("a", { href: "#/incidents" }, known ? "The incident" : "Acknowledge"),
     opening,
     latest && latest.run_id !== data.opened_by ? h("a", { href: `#/drift/${latest.run_id}` }, "Latest run") : null,
   );

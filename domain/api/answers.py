@@ -30,13 +30,15 @@ class TimelineRun:
 class Overview:
     """GET /monitoring/overview; `timeline` has the oldest run first, `latest` the newest.
 
-    `opened_by`: the run that opened the incident, if the list of runs still has it. `retraining`:
-    what the retrain guard decided last. `overdue`: a sentence for each job whose run is missing.
+    `acknowledgement`: who knows of the incident. `opened_by`: the run that opened it, if the list
+    of runs still has it. `retraining`: what the retrain guard decided last. `overdue`: a sentence
+    for each job whose run is missing.
     """
 
     champion: Champion | None
     card: ModelCard | None
     incident: Incident | None
+    acknowledgement: Acknowledgement | None
     opened_by: str | None
     retraining: Decision | None
     problems: tuple[str, ...]

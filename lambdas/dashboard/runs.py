@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 
+from adapters.acknowledgements import Acknowledgements
 from adapters.api.rest import Problem
 from adapters.model_store import ModelStore
 from adapters.s3 import Bucket
 from domain import keys
 from domain.api.answers import EffectPoint, Overview, RunDetails, RunList, TimelineRun
+from domain.drift.acknowledgement import Acknowledgement
 from domain.drift.alert_state import AlertState
 from domain.drift.incident import Incident
 from domain.drift.retraining import Decision
@@ -50,13 +52,14 @@ class Runs:
         store = ModelStore(self.models)
         champion = store.read_champion()
         card = store.read_card(champion.version) if champion else None
-        incident, problems = self._read_incident()
+        incident, acknowledgement, problems = self._read_incident()
         since = champion.promoted_at if champion else None
         jobs = self.schedules.judge(index, exists_since=since, now=now)
         return Overview(
             champion=champion,
             card=card,
             incident=incident if incident.is_open else None,
+            acknowledgement=acknowledgement,
             opened_by=_find_opening_run(index, incident),
             retraining=self._read_last_decision(),
             problems=problems,
@@ -66,13 +69,20 @@ class Runs:
             latest=index.entries[:LATEST],
         )
 
-    def _read_incident(self) -> tuple[Incident, tuple[str, ...]]:
-        """Read the incident to show; a damaged state becomes a problem sentence, not an error."""
+    def _read_incident(self) -> tuple[Incident, Acknowledgement | None, tuple[str, ...]]:
+        """The incident to show, who knows of it, and a sentence when the state is damaged."""
         stored = self.reports.get(keys.ALERT_STATE)
         try:
-            return (AlertState.from_json(stored.data) if stored else AlertState()).worst, ()
+            state = AlertState.from_json(stored.data) if stored else AlertState()
         except BadRecord:
-            return Incident(), (UNKNOWN_INCIDENT,)
+            return Incident(), None, (UNKNOWN_INCIDENT,)
+        shown = state.worst
+        known = [
+            Acknowledgements(self.reports).find(kind, incident)
+            for kind, incident in state.open_incidents
+            if incident is shown
+        ]
+        return shown, (known or [None])[0], ()
 
     def _read_last_decision(self) -> Decision | None:
         """What the retrain guard decided last; a damaged decision shows nothing."""

@@ -44,6 +44,9 @@ def test_an_open_incident_is_acknowledged_on_the_page_and_stays_so(visit: Visit)
     assert 2 == rows.count()  # the open one, and one that has recovered
     assert "There is no data newer" in text  # what the guard decided
     assert [] == barriers(page)
+    go(page, "#/overview")
+    assert "acknowledged by the dashboard with API key" in page.inner_text("#main")
+    page.get_by_role("link", name="The incident", exact=True).wait_for()
 
 
 def test_no_sentence_about_incidents_is_cut_off_on_a_small_laptop(visit: Visit) -> None:

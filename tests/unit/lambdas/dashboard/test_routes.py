@@ -11,6 +11,7 @@ from adapters.athena import Athena, QueryTooSlow
 from domain import keys, times
 from domain.api.dashboard_routes import ROUTES
 from domain.api.report_token import ReportSecret
+from domain.drift.acknowledgement import Acknowledgement
 from domain.drift.alert_state import AlertState, PastIncident
 from domain.drift.drift import Outcome
 from domain.drift.drift_request import RequestRecord
@@ -83,6 +84,7 @@ def test_the_overview_of_an_empty_deployment_is_empty() -> None:
         "champion": None,
         "card": None,
         "incident": None,
+        "acknowledgement": None,
         "opened_by": None,
         "retraining": None,
         "problems": [],
@@ -125,7 +127,11 @@ def test_a_performance_drop_of_the_weekly_look_back_is_an_incident_to_show() -> 
     world = World()
     late = Incident(last_window_end=5, outcome=Outcome.PERFORMANCE_DROP, opened_at=4)
     world.s3.objects[keys.ALERT_STATE] = AlertState(Incident(last_window_end=6), late).to_json()
-    assert "performance_drop" == world.get("/monitoring/overview")["incident"]["outcome"]
+    found = world.get("/monitoring/overview")
+    assert ("performance_drop", None) == (found["incident"]["outcome"], found["acknowledgement"])
+    record = Acknowledgement(kind="look-back", opened_at=4, acknowledged_at=7, actor="ann", note="")
+    world.s3.objects[keys.acknowledgement("look-back", 4)] = record.to_json()
+    assert "ann" == world.get("/monitoring/overview")["acknowledgement"]["actor"]
 
 
 def test_the_incident_names_the_run_that_opened_it_not_the_latest() -> None:

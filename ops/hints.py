@@ -12,7 +12,7 @@ from ops.laptop import FOLDER_VARIABLE, ROOT
 PROGRAM = "python -m ops"
 """How the code writes the operator's command line in hints."""
 
-_OURS = re.compile(rf"{re.escape(PROGRAM)}(?P<options> --)?\b")
+_OURS = re.compile(rf"{re.escape(PROGRAM)}(?P<options> --)?\b(?!\.\w)")
 
 
 def spell_out(text: str, *, options: Sequence[str], environ: Mapping[str, str]) -> str:

@@ -178,5 +178,7 @@ def _run(
 def _find_reason(log: Path) -> str:
     """The first line of a log that names an error, else the last one."""
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    # The CDK's own line about the application that ended comes after the application's reason.
+    lines = [line for line in lines if "Subprocess exited with error" not in line] or lines
     errors = [line for line in lines if "rror" in line or "❌" in line]
     return (errors or lines[-1:] or ["no output"])[0].rstrip(".")[:300]

@@ -119,6 +119,15 @@ def test_a_hint_works_in_the_users_shell(
     assert ("", f"Next: {expected} train\n") == (printed.out, printed.err)
 
 
+def test_the_name_of_a_module_is_no_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    process = "python -m ops.local.emulator_process"
+    _replace_status(monkeypatch, Answer(data={}, shown=[], next_step=f"Stop {process}."))
+    run(["status"])
+    assert f"Next: Stop {process}.\n" == capsys.readouterr().err
+
+
 @pytest.mark.parametrize("is_set_up", [True, False])
 def test_a_hint_from_another_folder_quotes_the_programs_path(
     monkeypatch: pytest.MonkeyPatch,

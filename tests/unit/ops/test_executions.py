@@ -120,6 +120,19 @@ def test_an_input_that_cannot_work_starts_nothing(document: dict[str, Any]) -> N
     assert {} == states.inputs
 
 
+def test_what_an_operator_stopped_is_no_defect() -> None:
+    class Stopped(States):
+        def describe_execution(self, executionArn: str) -> dict[str, Any]:
+            return {"status": "ABORTED", "cause": "An operator stopped it."}
+
+    states = Stopped()
+    states.add("a", {}, "ABORTED")
+    (arn,) = states.inputs
+    with pytest.raises(OpsError, match=r"ended as ABORTED: An operator stopped it.") as raised:
+        executions.follow(_target(states), arn, on_poll=lambda _: None)
+    assert raised.value.next_step.startswith("Start it again unless it was stopped on purpose.")
+
+
 def test_a_dead_task_agent_ends_the_wait(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(executions, "AGENT_GRACE_SECONDS", -1.0)
     states = States()

@@ -183,6 +183,11 @@ def test_the_reason_of_a_failed_deployment_is_its_error_line(tmp_path: Path) -> 
     log.write_text("synthesising\nError: the contract is bad.\nsee above\n")
 
     assert "Error: the contract is bad" == deploy._find_reason(log)
+    ended = "/venv/bin/python app.py: Subprocess exited with error 1"
+    log.write_text(f"Stage dev can't be used: approval must be a bool.\n{ended}\n")
+    assert "Stage dev can't be used: approval must be a bool" == deploy._find_reason(log)
+    log.write_text(f"{ended}\n")
+    assert ended == deploy._find_reason(log)
 
 
 def test_one_port_for_both_is_refused(tmp_path: Path) -> None:

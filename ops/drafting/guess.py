@@ -149,7 +149,7 @@ def guess_target(column: Column, name: str, positive: str | None) -> Entry:
     remarks = {"name": f"{rows / column.rows:.1%} of the rows are positive"}
     if column.missing:
         remarks["name"] += (
-            f"; {write_count(column.missing, 'row')} without a value will be quarantined"
+            f"; {write_count(column.missing, 'row')} without a value can't be learned from"
         )
     few = min(rows, column.rows - rows)
     if few < ENOUGH_OF_A_CLASS:

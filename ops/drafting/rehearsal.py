@@ -45,6 +45,9 @@ def rehearse(table: Table, contract: Contract, options: Mapping[str, str | None]
         if column is None:  # the rest of a reason that lists categories with a semicolon
             continue
         expected = reason.removeprefix(f"{column.name} ")
+        advice = ""
+        if column.name == contract.target:
+            expected, advice = "must be yes or no", " Leave those rows out of the file."
         rule = f"{show_name(column.source)} {expected}"
         sentence = (
             f"{rule}: {rows:,} of {write_count(sample.num_rows, 'row')} "
@@ -56,7 +59,10 @@ def rehearse(table: Table, contract: Contract, options: Mapping[str, str | None]
                 f"A training would refuse the file. {sentence}",
                 f"Correct that in the file, or draft without {option}.",
             )
-        sentences.append(f"A training refuses the file as it is: {sentence}")
+        sentences.append(
+            f"A training refuses the file as it is, because more than {BAD_ROW_SHARE:.0%} of its"
+            f" rows break a rule: {sentence}{advice}"
+        )
     conflicting = _identify(checked, contract)
     if conflicting > BAD_ROW_SHARE * sample.num_rows:
         raise OpsError(

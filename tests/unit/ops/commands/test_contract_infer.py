@@ -482,6 +482,20 @@ def test_a_time_that_is_drafted_is_one_that_a_training_reads(
         assert ROWS == prepared.rows_read
 
 
+def test_rows_without_an_outcome_are_to_be_left_out(tmp_path: Path) -> None:
+    words = {True: "Ja", False: "Nein"}
+    columns = {
+        "x": _column(lambda _: RANDOM.random()),
+        "ill": _column(lambda row: "" if row % 40 == 0 else words[LABELS[row]]),
+    }
+    _, answer = _infer(_write(tmp_path / "p.csv", columns))
+    said = [str(part) for part in answer.shown if "ill" in str(part)]
+    assert said[0].endswith("10 rows without a value can't be learned from.")
+    assert said[1].endswith(
+        "ill must be yes or no: 10 of 400 rows break that. Leave those rows out of the file."
+    )
+
+
 def test_an_option_that_names_an_unusable_column_is_refused(tmp_path: Path) -> None:
     columns = {
         "no": _column(lambda row: "1.23457E+11" if row % 2 else row),

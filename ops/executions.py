@@ -152,8 +152,6 @@ def explain_end(target: Target, execution: str) -> str:
 def _explain(client: Any, execution: str, found: Mapping[str, Any]) -> tuple[str, str]:
     """``(why it failed, what to do)``."""
     error, cause = _failure(client, execution, found)
-    if found["status"] == "ABORTED":
-        return cause or "no reason was given.", "Start it again unless it was stopped on purpose."
     advice, sentence = split_cause(error, cause, operator=PROGRAM)
     why = ": ".join(part for part in (error, sentence) if part) or "no reason was given."
     return why, advice

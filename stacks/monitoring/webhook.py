@@ -50,7 +50,7 @@ class WebhookChannel(Construct):
         )
         acknowledge(
             self.secret,
-            {"AwsSolutions-SMG4": "Its URL is the receiver's to change; `ops webhook set` does."},
+            {"AwsSolutions-SMG4": "`ops --stage STAGE webhook set` changes it."},
         )
 
     def settings(self) -> dict[str, Any]:

@@ -113,7 +113,7 @@ class TrackingDatabase(Construct):
     def _acknowledge(self, stage: Stage) -> None:
         reasons = {
             "AwsSolutions-RDS11": "Its security group, not an unusual port, keeps others away.",
-            "AwsSolutions-SMG4": "`ops rotate-db-password` rotates it and restarts the server.",
+            "AwsSolutions-SMG4": "`ops --stage STAGE rotate-db-password` rotates it.",
         }
         if not stage.database_multi_az:
             reasons["AwsSolutions-RDS3"] = "A standby doubles the cost; training can wait."

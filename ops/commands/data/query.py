@@ -60,7 +60,7 @@ def run(
         return Answer(data=data, shown=[f"{write_count(len(rows), 'row')} {are} in {csv_file}."])
     shown: list[RenderableType] = [table(header, rows[:MAXIMUM_ROWS]), *describe_expiry(target)]
     if len(rows) <= MAXIMUM_ROWS:
-        return Answer(data=data, shown=shown, next_step="python -m ops drift")
+        return Answer(data=data, shown=shown, next_step="python -m ops drift --last-rows 1000")
     return Answer(
         data=data,
         shown=[*shown, f"... and {write_count(len(rows) - MAXIMUM_ROWS, 'more row')}."],

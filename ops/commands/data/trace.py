@@ -52,7 +52,7 @@ def run(
         raise OpsError(
             "No prediction in the log has this id or reference: none was logged, it hasn't been"
             " delivered yet, or its record has expired. An erased record is found by its id only,"
-            f" since nothing of its reference is kept. {' '.join(describe_expiry(target))}",
+            + " ".join([" since nothing of its reference is kept.", *describe_expiry(target)]),
             "Records reach the log some minutes after the answer. Ask again then, or list what is"
             " there: python -m ops query 'SELECT * FROM predictions LIMIT 10'",
         )

@@ -131,8 +131,8 @@ def run(
         data=asdict(figures),
         shown=[tabulate(figures)],
         next_step=(
-            "python -m ops open report shows the report. The incident closes after a day without "
-            f"drift: python -m ops simulate --rows {predictions}, then python -m ops drift "
+            "python -m ops open report shows the report. Two days without drift close the "
+            f"incident: python -m ops simulate --rows {predictions}, then python -m ops drift "
             f"--as-scheduled --last-rows {predictions}, now and a day later. python -m ops down "
             "stops everything."
         ),

@@ -60,6 +60,10 @@ def run(
         )
     return Answer(
         data=data,
-        shown=[first, f"Everything is kept in {laptop.folder}; `down --forget` removes it."],
+        shown=[
+            first,
+            f"Data, models, logs and runs are kept in {laptop.folder}; "
+            "python -m ops down --forget removes them.",
+        ],
         next_step="python -m ops up",
     )

@@ -34,7 +34,10 @@ def run(target: Target) -> Answer:
     if not found:
         return Answer(
             data=data,
-            shown=["The mailbox is empty."],
+            shown=[
+                "The mailbox is empty: it holds the mails since the emulator started. Those that "
+                f"this command has listed before stay in {laptop.folder / 'mail'}."
+            ],
             next_step="python -m ops drift --last-rows 1000 --mail",
         )
     rows = [

@@ -222,7 +222,7 @@ def describe_consistency(target: Target) -> Facts:
     """What the last check of champion, ledger and registry found."""
     stored = target.bucket("models").get(keys.CHECK)
     if stored is None:
-        return [("consistency", "not checked yet: status --check")]
+        return [("consistency", "not checked yet; --check does")]
     found = Consistency.from_json(stored.data)
     when = times.from_millis(found.checked_at).strftime("%Y-%m-%d %H:%M:%S UTC")
     if not found.problems:

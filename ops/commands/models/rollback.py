@@ -37,7 +37,7 @@ def run(
     answer = describe_verdict(result)
     first, *more = answer.shown
     if result.promoted:
-        first = f"Version {wanted} serves again."
+        first = f"Version {wanted} serves."
     return Answer(data=answer.data, shown=[first, *more], next_step="python -m ops ledger")
 
 

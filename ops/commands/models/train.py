@@ -85,12 +85,18 @@ def run(
     no_wait: Annotated[bool, Option("--no-wait", help="Start it and return.")] = False,
 ) -> Answer:
     """Train and evaluate a model, and promote it if it is better."""
+    place = keys.RAW if raw_prefix is None else keys.place(raw_prefix)
+    if not place.startswith(keys.RAW):
+        raise OpsError(
+            f"--raw-prefix must name a folder or a file under {keys.RAW}.",
+            f"Correct it, for example: --raw-prefix {keys.RAW}2026/",
+        )
     if engine is not EngineName.DASK and (workers is not None or scheduler is not None):
         raise OpsError("--workers and --scheduler are for dask.", "Add --engine dask.")
     asked = {
         "trials": trials,
         "search_minutes": search_minutes,
-        "raw_prefix": None if raw_prefix is None else keys.place(raw_prefix),
+        "raw_prefix": None if raw_prefix is None else place,
         "seed": seed,
         "minimum_f1": minimum_f1,
         "engine": engine,
@@ -100,7 +106,7 @@ def run(
     }
     shortage = find_shortage(
         target,
-        place=keys.RAW if raw_prefix is None else keys.place(raw_prefix),
+        place=place,
         trials=trials,
         engine=engine,
         workers=workers,

@@ -9,6 +9,7 @@ from typer import Option
 
 from domain import times
 from domain.drift import window
+from domain.drift.drift import Outcome
 from domain.drift.run_result import RunResult, RunResults
 from domain.errors import BadRecord, BadWindow
 from domain.retention import Retention
@@ -74,10 +75,13 @@ def run(
     flags = {"mail": mail, "scheduled": as_scheduled}
     runs = watch_drift(target, asked | {name: True for name, given in flags.items() if given})
     reports = [link for found in runs for link in found.reports.values()]
+    next_step = f"Open a report: {reports[0]}" if reports else "python -m ops simulate"
+    if last_rows is None and all(found.outcome is Outcome.NO_DATA for found in runs):
+        next_step = "Compare the latest predictions: python -m ops drift --last-rows 1000"
     return Answer(
         data=[encode(found) for found in runs],
         shown=[part for found in runs for part in describe_run(found)],
-        next_step=f"Open a report: {reports[0]}" if reports else "python -m ops simulate",
+        next_step=next_step,
     )
 
 
@@ -133,19 +137,25 @@ def _describe_backfill(runs: Sequence[RunResult], next_step: str = "") -> Answer
 
 def watch_drift(target: Target, request: Mapping[str, Json]) -> tuple[RunResult, ...]:
     """Run `run_drift`, and show meanwhile that it runs."""
+    check_window(target, request)
     with Progress("drift") as progress:
         progress.note("comparing the window with the reference")
         return run_drift(target, request)
 
 
-def run_drift(target: Target, request: Mapping[str, Json]) -> tuple[RunResult, ...]:
-    """Invoke the drift function and wait; raises OpsError when it can't run."""
+def check_window(target: Target, request: Mapping[str, Json]) -> None:
+    """Raise OpsError for a window that no run can compare."""
     now = datetime.now(UTC)
     try:
         wanted = window.parse({k: v for k, v in request.items() if k not in FLAGS}, now=now)
         Retention.parse(target.deployment.retention).check_window(wanted, now=now)
     except BadWindow as error:
         raise OpsError(str(error), "Correct the window and run the command again.") from None
+
+
+def run_drift(target: Target, request: Mapping[str, Json]) -> tuple[RunResult, ...]:
+    """Invoke the drift function and wait; raises OpsError when it can't run."""
+    check_window(target, request)
     from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
     # No second try: the first one may still be running.

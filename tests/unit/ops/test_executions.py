@@ -130,7 +130,7 @@ def test_what_an_operator_stopped_is_no_defect() -> None:
     (arn,) = states.inputs
     with pytest.raises(OpsError, match=r"ended as ABORTED: An operator stopped it.") as raised:
         executions.follow(_target(states), arn, on_poll=lambda _: None)
-    assert raised.value.next_step.startswith("Start it again unless it was stopped on purpose.")
+    assert raised.value.next_step.startswith("Start it again, unless it was stopped on purpose.")
 
 
 def test_a_dead_task_agent_ends_the_wait(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -146,7 +146,7 @@ def test_down_says_whether_the_state_was_saved(
     monkeypatch.setattr(emulator, "stop", stop)
     answer = down.run(Target.on_laptop(laptop))
     assert expected == answer.status
-    assert ("Everything is kept" in str(answer.shown[-1])) == (expected == 0)
+    assert ("are kept in" in str(answer.shown[-1])) == (expected == 0)
     assert (laptop.folder / OBJECT).exists()
 
 

@@ -44,6 +44,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("simulate --feature a --value b", "--feature and --value need a --scenario", "Add for"),
         ("train --workers 3", "--workers and --scheduler are for dask.", "Add --engine dask."),
         ("train --engine local --scheduler tcp://a:1", "are for dask.", "Add --engine dask."),
+        ("train --raw-prefix nothere", "--raw-prefix must name a folder", "--raw-prefix raw/"),
         ("drift --day 2026-02-30", "That is no day of the calendar", "Correct the window"),
     ],
 )
@@ -54,6 +55,7 @@ def test_a_refusal_says_what_is_wrong_and_what_to_do(
     said = capsys.readouterr().err
     assert problem in said
     assert advice in said.rpartition("Next: ")[2]
+    assert "comparing" not in said
     assert not (machine / "local" / "logs").exists()  # nothing was started
 
 

@@ -326,6 +326,16 @@ def test_a_run_may_be_asked_for_as_the_schedule_asks(
     } | sent
 
 
+@pytest.mark.parametrize(("asked_rows", "proposed"), [(None, "drift --last-rows"), (9, "simulate")])
+def test_without_predictions_the_next_step_is_one_that_finds_some(
+    monkeypatch: pytest.MonkeyPatch, asked_rows: int | None, proposed: str
+) -> None:
+    empty = replace(make_run_result("x"), outcome=Outcome.NO_DATA, rows=0)
+    monkeypatch.setattr(drift, "watch_drift", lambda *_: (empty,))
+    answer = drift.run(Target("x", None, Path()), last_rows=asked_rows)
+    assert f"python -m ops {proposed}" in answer.next_step
+
+
 def test_a_backfill_moves_no_incident() -> None:
     with pytest.raises(OpsError, match="A backfill takes --from and --to only"):
         drift.run(Target("x", None, Path()), first="2026-01-30", as_scheduled=True)

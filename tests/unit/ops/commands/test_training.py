@@ -137,7 +137,7 @@ def test_a_rollback_says_which_version_serves_again(
     monkeypatch.setattr(executions, "start", lambda *_: "arn")
     monkeypatch.setattr(executions, "follow_quietly", lambda *_: result)
     place: Any = target
-    expected = f"Version {previous} serves again." if promoted else "The champion stays."
+    expected = f"Version {previous} serves." if promoted else "The champion stays."
     assert expected == rollback.run(place).shown[0]
 
 
@@ -265,9 +265,7 @@ def test_a_damaged_entry_is_a_line_below_the_ledger(target: FakeTarget) -> None:
 
 def test_status_shows_what_the_last_check_found(target: FakeTarget) -> None:
     place: Any = target
-    assert [("consistency", "not checked yet: status --check")] == status.describe_consistency(
-        place
-    )
+    assert [("consistency", "not checked yet; --check does")] == status.describe_consistency(place)
     found = Consistency(checked_at=0, version=VERSIONS[1].version, seq=2, problems=())
     target.bucket("models").put(keys.CHECK, found.to_json())
     ((_, agreed),) = status.describe_consistency(place)

@@ -52,7 +52,8 @@ function numberInput(id, name, schema, required, example) {
   const typing = { type: "number", inputmode: "decimal", placeholder };
   const input = h("input", { id, name, ...typing, ...range, required, value: example });
   const ends = min === null && max === null ? "any number" : `${min ?? "any"} – ${max ?? "any"}`;
-  return [input, hint(id, ends, schema["x-unit"], schema.description)];
+  const values = [ends, schema["x-unit"]].filter(Boolean).join(" ");
+  return [input, hint(id, `${values}.`, schema.description)];
 }
 
 /** An input for a text, with its meaning as a hint; known values are offered. */

@@ -95,6 +95,9 @@ def test_of_many_features_the_answer_stays_in_sight_with_the_largest_contributio
 
 def test_a_row_is_scored_on_a_phone(visit: Visit) -> None:
     page = visit("#/predictions", viewport=PHONE, has_touch=True)
+    tab = page.locator("#nav a[aria-current]").bounding_box()
+    assert tab is not None
+    assert tab["x"] + tab["width"] <= PHONE["width"]  # the page's own name is in sight
     page.get_by_label("Age", exact=True).fill("61")
     page.get_by_role("button", name="Score").tap()
     page.locator(".result").wait_for()

@@ -26,6 +26,7 @@ MFA = ("optional", "required")
 SSL_MODES = ("require", "verify-ca", "verify-full")
 """libpq's modes that encrypt; `verify-full` also checks who answers."""
 
+_KINDS = {bool: "true or false", int: "a whole number", str: "a text"}
 _STAGE = re.compile(r"[a-z][a-z0-9]{0,11}")
 _INSTANCE = re.compile(r"[a-z]+[0-9]+[a-z]*\.[0-9]*[a-z]+")
 _PROVIDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{2,31}")
@@ -140,11 +141,13 @@ class Stage:
             if setting not in document:
                 problems.append(f"{setting} is missing")
             elif type(document[setting]) is not kind:
-                problems.append(f"{setting} must be a {kind.__name__}")
+                problems.append(f"{setting} must be {_KINDS[kind]}")
             elif kind is int and document[setting] < 1:
                 problems.append(f"{setting} must be at least 1")
         if problems:
-            raise SettingsError(f"Stage {name} in cdk.json can't be used: {'; '.join(problems)}.")
+            raise SettingsError(
+                f"The settings of stage {name} can't be used: {'; '.join(problems)}."
+            )
         kept = Retention(**document.get("retention", {}))
         stage = cls(name=name, **{**document, "retention": kept})
         stage._check()
@@ -200,7 +203,7 @@ class Stage:
         problems = [sentence for sentence, holds in rules.items() if not holds]
         if problems:
             raise SettingsError(
-                f"Stage {self.name} in cdk.json can't be used: {'; '.join(problems)}."
+                f"The settings of stage {self.name} can't be used: {'; '.join(problems)}."
             )
 
 

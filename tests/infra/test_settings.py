@@ -140,8 +140,8 @@ def dev(change: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
     [
         (lambda d: d.pop("retain"), "retain is missing"),
         (lambda d: d.update(color="red"), "color is not a setting"),
-        (lambda d: d.update(log_days="30"), "log_days must be a int"),
-        (lambda d: d.update(log_days=True), "log_days must be a int"),
+        (lambda d: d.update(log_days="30"), "log_days must be a whole number"),
+        (lambda d: d.update(log_days=True), "log_days must be a whole number"),
         (lambda d: d.update(log_days=31), "log_days must be one of"),
         (lambda d: d.update(athena_days=0), "athena_days must be at least 1"),
         (lambda d: d.update(stream_seconds=30), "stream_seconds must be 60-900"),
@@ -173,9 +173,10 @@ def dev(change: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
             "training.segment_margin belongs to [gate] in contract.toml",
         ),
         (lambda d: d.update(training={"split_salt": ""}), "training.split_salt must be a text"),
+        (lambda d: d.update(approval="yes"), "approval must be true or false"),
         (lambda d: d.update(alarm_errors=0), "alarm_errors must be at least 1"),
         (lambda d: d.update(alarm_drift_days=8), "alarm_drift_days must be 1-7"),
-        (lambda d: d.update(mail_identity=True), "mail_identity must be a str"),
+        (lambda d: d.update(mail_identity=True), "mail_identity must be a text"),
         (lambda d: d.update(mail_identity="mail"), "must be one of address, domain, none"),
         (lambda d: d.update(webhook="discord"), "must be one of none, slack, teams, json"),
         (lambda d: d.update(base_image=""), "base_image must be the name of an image"),
@@ -187,7 +188,7 @@ def dev(change: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
 def test_a_stage_that_cannot_be_used_says_why(
     change: Callable[[dict[str, Any]], Any], hint: str
 ) -> None:
-    with pytest.raises(SettingsError, match=r"^Stage dev in cdk\.json") as error:
+    with pytest.raises(SettingsError, match=r"^The settings of stage dev can't") as error:
         Stage.parse("dev", dev(change))
     assert hint in str(error.value)
 

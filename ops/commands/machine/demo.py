@@ -82,16 +82,16 @@ def run(
         data = data or _sample(laptop.folder, rules, rows=rows, seed=seed)
         upload.plan([data], keys.RAW)
         station.result = str(data)
-    with stations.station("up"):
-        laptop = up.start(
-            target,
-            port=port,
-            mlflow_port=mlflow_port,
-            mlflow_db=mlflow_db,
-            contract=contract,
-            mail_to=mail_to,
-        )
-        target = Target.on_laptop(laptop)
+    laptop = up.start(
+        target,
+        port=port,
+        mlflow_port=mlflow_port,
+        mlflow_db=mlflow_db,
+        contract=contract,
+        mail_to=mail_to,
+        stations=stations,
+    )
+    target = Target.on_laptop(laptop)
     with stations.station("upload") as station:
         uploaded = upload.upload(target, [data], replace=True, if_exists=upload.IfExists.OVERWRITE)
         files = len(uploaded.data["uploaded"]) + len(uploaded.data["unchanged"])

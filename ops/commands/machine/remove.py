@@ -56,7 +56,6 @@ def run(
     return Answer(
         data={"removed": target.name, "left": list(left.contracts)},
         shown=[f"{target.name} is deleted. Left: {', '.join(left.contracts) or 'nothing'}."],
-        next_step="python -m ops list",
     )
 
 

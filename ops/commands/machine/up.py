@@ -82,8 +82,12 @@ def start(
     contract: Path | None = None,
     mail_to: str | None = None,
     settings: Path | None = None,
+    stations: Checklist | None = None,
 ) -> Laptop:
-    """Start what doesn't run yet, and deploy; raises OpsError."""
+    """Start what doesn't run yet, and deploy; raises OpsError.
+
+    `stations`: of the longer command that this is a part of.
+    """
     options = {"aws_port": port, "mlflow_port": mlflow_port, "mlflow_db": mlflow_db}
     chosen = {name: value for name, value in options.items() if value is not None}
     laptop = _choose(target, **chosen)
@@ -96,7 +100,7 @@ def start(
     _check_space(laptop)
     emulator.check_port(laptop)
     mlflow_server.check_port(laptop)
-    stations = Checklist()
+    stations = stations or Checklist()
     with stations.station("emulator") as station:
         _set_aside_unsaved(laptop)
         station.result = "started" if emulator.start(laptop, os.environ) else "was running"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ops.commands.machine import down, up
+from ops.console import Checklist
 from ops.errors import OpsError
 from ops.laptop import Laptop
 from ops.local import deploy, emulator, log_columns, mlflow_server, task_agent
@@ -65,7 +66,9 @@ def _start(
     monkeypatch.setattr(mlflow_server, "wait", lambda _: None)
     monkeypatch.setattr(task_agent, "start", lambda *_: True)
     monkeypatch.setattr(os, "environ", dict(os.environ))
-    up.start(Target.on_laptop(laptop))
+    stations = Checklist()
+    up.start(Target.on_laptop(laptop), stations=stations)
+    assert ["emulator", "stacks", "MLflow and task agent"] == list(stations.seconds)
 
 
 class _Deployment:

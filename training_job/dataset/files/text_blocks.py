@@ -87,6 +87,8 @@ def find_encoding(first: bytes, declared: str) -> tuple[bytes, str]:
     if mark:
         return mark, MARKS[mark]
     name = codecs.lookup(declared).name if declared else ""
+    if name == "utf-8-sig":  # it would write a mark
+        return mark, "utf-8"
     if name in ("utf-16", "utf-32"):  # the order of the bytes isn't said
         guessed = _guess_wide(first)
         return mark, guessed if guessed.startswith(name) else f"{name}-le"

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,17 @@ def test_a_file_keeps_its_encoding_and_its_mark(tmp_path: Path, encoding: str, m
     source.write_bytes(mark + "".join(rows).encode(encoding))
     assert 1 == csv_rows.rewrite(source, target, FEW, CONTRACT)
     assert mark + (rows[0] + rows[2]).encode(encoding) == target.read_bytes()
+
+
+def test_a_file_without_a_mark_gets_none_though_the_contract_names_a_marked_encoding(
+    tmp_path: Path,
+) -> None:
+    contract = replace(CONTRACT, files=replace(CONTRACT.files, encoding="utf-8-sig"))
+    source, target = tmp_path / "a.csv", tmp_path / "b.csv"
+    rows = ["age,Patient\r\n", "40,p-1\r\n", "41,jörg\r\n"]
+    source.write_bytes("".join(rows).encode())
+    assert 1 == csv_rows.rewrite(source, target, FEW, contract)
+    assert (rows[0] + rows[2]).encode() == target.read_bytes()
 
 
 @pytest.mark.parametrize(

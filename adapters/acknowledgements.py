@@ -25,10 +25,9 @@ class Acknowledgements:
         """That of the incident which was opened then; None without a readable one."""
         key = keys.acknowledgement(kind, opened_at)
         try:
-            found = self.reports.decode(key, Acknowledgement.from_json)
+            return self.reports.read(key, Acknowledgement.from_json)
         except BadRecord:
             return None
-        return found[0] if found else None
 
     def add(self, acknowledgement: Acknowledgement) -> Acknowledgement:
         """Store it unless the incident has one already; returns the one that counts."""

@@ -19,11 +19,9 @@ def read_status(*, models: Bucket, reports: Bucket, target: str, api_url: str) -
     with _noting(problems):
         champion = ModelStore(models).read_champion()
     with _noting(problems):
-        found = reports.decode(keys.RUN_INDEX, RunIndex.from_json)
-        index = found[0] if found else index
+        index = reports.read(keys.RUN_INDEX, RunIndex.from_json) or index
     with _noting(problems):
-        state = reports.decode(keys.ALERT_STATE, AlertState.from_json)
-        alerts = state[0] if state else alerts
+        alerts = reports.read(keys.ALERT_STATE, AlertState.from_json) or alerts
     last = next(iter(index.entries), None)
     return DeploymentStatus(
         target=target,

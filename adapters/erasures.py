@@ -17,7 +17,7 @@ def find_erasure(data: Bucket, prediction_id: str) -> Certificate | None:
         if stored is None or digest.encode() not in stored.data:
             continue
         with suppress(BadRecord):
-            found = data.decode(keys.erasure_certificate(erasure), Certificate.from_json)
+            found = data.read(keys.erasure_certificate(erasure), Certificate.from_json)
             if found is not None:
-                return found[0]
+                return found
     return None

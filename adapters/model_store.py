@@ -33,7 +33,7 @@ class ModelStore:
 
     def read_pointer(self) -> Pointer | None:
         """The champion pointer, or None before the first promotion; raises BadRecord."""
-        found = self.bucket.decode(keys.CHAMPION, Champion.from_json)
+        found = self.bucket.read_with_etag(keys.CHAMPION, Champion.from_json)
         return Pointer(*found) if found else None
 
     def read_pointer_if_changed(self, etag: str) -> Pointer | Literal["unchanged"] | None:
@@ -65,24 +65,24 @@ class ModelStore:
 
     def read_entry(self, key: str) -> LedgerEntry:
         """The ledger entry of that key; raises BadRecord when it is missing or damaged."""
-        found = self.bucket.decode(key, LedgerEntry.from_json)
-        if found is None or found[0].key != key:
+        found = self.bucket.read(key, LedgerEntry.from_json)
+        if found is None or found.key != key:
             raise BadRecord("It is not the entry that its key names.")
-        return found[0]
+        return found
 
     def load_bundle(self, model: ModelRef) -> Bundle:
         """The bundle that `model` names, checked against its whole hash.
 
         Raises BadBundle when it is missing, too large or no bundle of this hash, and `UNREACHABLE`.
         """
-        found = self.bucket.decode(
+        found = self.bucket.read(
             model.bundle_key,
             lambda data: Bundle.from_bytes(_check_size(data), model.sha256),
             limit=MAXIMUM_STORED_BYTES + 1,
         )
         if found is None:
             raise BadBundle(NO_BUNDLE)
-        return found[0]
+        return found
 
     def find_model(self, version: str) -> ModelRef:
         """A version's reference, by the hash of its stored bundle.
@@ -99,20 +99,19 @@ class ModelStore:
             return model
 
         limit = MAXIMUM_STORED_BYTES + 1
-        found = self.bucket.decode(keys.bundle(version), identify, limit=limit)
+        found = self.bucket.read(keys.bundle(version), identify, limit=limit)
         if found is None:
             raise BadBundle(NO_BUNDLE)
-        return found[0]
+        return found
 
     def read_card(self, version: str) -> "ModelCard | None":
         """The version's model card; None when it is missing or damaged; raises BadKey."""
         from domain.model.card import ModelCard  # here, because answering needs none
 
         try:
-            found = self.bucket.decode(keys.card(version), ModelCard.from_json)
+            return self.bucket.read(keys.card(version), ModelCard.from_json)
         except BadRecord:
             return None
-        return found[0] if found else None
 
     def read_reference(self, version: str) -> bytes | None:
         """The version's reference sample as Parquet, or None when there is none."""

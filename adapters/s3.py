@@ -94,7 +94,12 @@ class Bucket:
         answer = self.client.get_object(Bucket=self.name, Key=key, Range=f"bytes=-{limit}")
         return _drain(answer["Body"], None)
 
-    def decode(
+    def read(self, key: str, decode: Callable[[bytes], T], *, limit: int | None = None) -> T | None:
+        """The decoded object, or None when there is none; raises what `read_with_etag` does."""
+        found = self.read_with_etag(key, decode, limit=limit)
+        return found[0] if found else None
+
+    def read_with_etag(
         self, key: str, decode: Callable[[bytes], T], *, limit: int | None = None
     ) -> tuple[T, str] | None:
         """The decoded object and its ETag, or None when there is none.

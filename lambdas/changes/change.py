@@ -94,9 +94,9 @@ class Changes:
     def _list_waiting(self, now: int) -> Iterator[Proposal]:
         for listed in self.reports.list(keys.PROPOSALS):
             with suppress(BadRecord):
-                found = self.reports.decode(listed.key, Proposal.from_json)
-                if found and found[0].waits(now) and found[0].token:
-                    yield found[0]
+                found = self.reports.read(listed.key, Proposal.from_json)
+                if found and found.waits(now) and found.token:
+                    yield found
 
 
 def _refuse(detail: str) -> Problem:

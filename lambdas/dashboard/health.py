@@ -44,8 +44,7 @@ class Health:
 
     def check(self, *, now: datetime) -> MonitorHealth:
         """Judge every scheduled job and every check; raises BadRecord for a damaged run index."""
-        found = self.reports.decode(keys.RUN_INDEX, RunIndex.from_json)
-        index = found[0] if found else RunIndex()
+        index = self.reports.read(keys.RUN_INDEX, RunIndex.from_json) or RunIndex()
         champion = ModelStore(self.models).read_champion()
         since = champion.promoted_at if champion else None
         latest = self.executions.find_latest(*self.regular)
@@ -78,8 +77,8 @@ class Health:
         return f"{self.schedules.operator_command} status --check"
 
     def _check_notifications(self, name: str) -> HealthCheck:
-        found = self.reports.decode(keys.ALERT_STATE, AlertState.from_json)
-        pending = found[0].pending if found else ()
+        state = self.reports.read(keys.ALERT_STATE, AlertState.from_json) or AlertState()
+        pending = state.pending
         if not pending:
             return HealthCheck(name=name, state="good", says="None is pending.")
         channels = dict.fromkeys(each for waiting in pending for each in waiting.channels)
@@ -110,11 +109,10 @@ class Health:
         )
 
     def _check_ledger(self, name: str) -> HealthCheck:
-        found = self.models.decode(keys.CHECK, Consistency.from_json)
-        if found is None:
+        result = self.models.read(keys.CHECK, Consistency.from_json)
+        if result is None:
             says = "Champion, ledger and registry have not been compared yet."
             return HealthCheck(name=name, state="none", says=says)
-        result, _ = found
         return HealthCheck(
             name=name,
             state="problem" if result.problems else "good",

@@ -94,8 +94,7 @@ class Incidents:
         )
 
     def _read(self) -> AlertState:
-        found = self.reports.decode(keys.ALERT_STATE, AlertState.from_json)
-        return found[0] if found else AlertState()
+        return self.reports.read(keys.ALERT_STATE, AlertState.from_json) or AlertState()
 
     def _list_decisions(self) -> Iterator[Decision]:
         """The guard's decisions, the latest first; a damaged one is left out."""

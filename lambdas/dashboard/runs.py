@@ -71,9 +71,8 @@ class Runs:
 
     def _read_incident(self) -> tuple[Incident, Acknowledgement | None, tuple[str, ...]]:
         """The incident to show, who knows of it, and a sentence when the state is damaged."""
-        stored = self.reports.get(keys.ALERT_STATE)
         try:
-            state = AlertState.from_json(stored.data) if stored else AlertState()
+            state = self.reports.read(keys.ALERT_STATE, AlertState.from_json) or AlertState()
         except BadRecord:
             return Incident(), None, (UNKNOWN_INCIDENT,)
         shown = state.worst
@@ -156,8 +155,7 @@ class Runs:
         return history
 
     def _read_index(self) -> RunIndex:
-        stored = self.reports.get(keys.RUN_INDEX)
-        return RunIndex.from_json(stored.data) if stored else RunIndex()
+        return self.reports.read(keys.RUN_INDEX, RunIndex.from_json) or RunIndex()
 
 
 def _decode(data: bytes | None) -> Summary | None:

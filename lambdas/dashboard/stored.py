@@ -22,5 +22,4 @@ def objects(bucket: Bucket, keys: Iterable[str]) -> list[bytes | None]:
 def decode_newest(bucket: Bucket, prefix: str, decode: Callable[[bytes], T]) -> T | None:
     """The object under a prefix that was written last; raises the DomainError of `decode`."""
     newest = max(bucket.list(prefix), key=lambda listed: listed.modified, default=None)
-    found = bucket.decode(newest.key, decode) if newest else None
-    return found[0] if found else None
+    return bucket.read(newest.key, decode) if newest else None

@@ -19,8 +19,8 @@ PROMOTIONS = 100
 
 def read_trends(reports: Bucket, models: Bucket) -> Trends:
     """Read the latest runs; damaged summaries and entries leave gaps. Raises BadRecord."""
-    found = reports.decode(keys.RUN_INDEX, RunIndex.from_json)
-    entries = [entry for entry in (found[0].entries if found else ()) if entry.rows]
+    index = reports.read(keys.RUN_INDEX, RunIndex.from_json) or RunIndex()
+    entries = [entry for entry in index.entries if entry.rows]
     chosen = sorted(entries[:RUNS], key=lambda entry: (entry.end, entry.computed_at))
     stored = objects(reports, [keys.summary(keys.RunId.parse(entry.run_id)) for entry in chosen])
     summaries = [summary for data in stored for summary in _decode(data)]

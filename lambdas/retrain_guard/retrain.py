@@ -118,10 +118,10 @@ class Training:
             promoted = Promoted.of(output) if isinstance(output, Mapping) else None
             if promoted is None or not promoted.promoted:
                 return promoted is None
-            found = self.reports.decode(keys.probation(promoted.seq), Probation.from_json)
+            found = self.reports.read(keys.probation(promoted.seq), Probation.from_json)
         except BadRecord:
             return True
-        return found is None or found[0].verdict != "worse"
+        return found is None or found.verdict != "worse"
 
     def _find_newest_label(self, seen: int | None, now: int) -> int | None:
         """When the newest labels arrived that a training would see as mature for the first time.
@@ -189,15 +189,14 @@ def read_recent(decisions: Bucket, *, now: int) -> list[Decision]:
         if times.to_millis(listed.modified) < now - MONTH_MS:
             continue
         with suppress(BadRecord):
-            stored = decisions.decode(listed.key, Decision.from_json)
-            if stored and (stored[0].execution or stored[0].suggestion):
-                found.append(stored[0])
+            stored = decisions.read(listed.key, Decision.from_json)
+            if stored and (stored.execution or stored.suggestion):
+                found.append(stored)
     return found
 
 
 def _read(decisions: Bucket, drift: DetectedDrift) -> Decision | None:
-    found = decisions.decode(keys.retraining(drift.id), Decision.from_json)
-    return found[0] if found else None
+    return decisions.read(keys.retraining(drift.id), Decision.from_json)
 
 
 def _store(decisions: Bucket, drift: DetectedDrift, decision: Decision) -> Decision:

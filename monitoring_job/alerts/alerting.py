@@ -128,8 +128,7 @@ class Alerting:
 
     def _read_summary(self, run_id: str) -> Summary | None:
         try:
-            stored = self.reports.get(keys.summary(keys.RunId.parse(run_id)))
-            return Summary.from_json(stored.data) if stored else None
+            return self.reports.read(keys.summary(keys.RunId.parse(run_id)), Summary.from_json)
         except (BadRecord, BadKey):
             return None
 

@@ -89,8 +89,8 @@ def check_champion(target: Target) -> Iterator[Finding]:
         yield problem(f"Champion {champion.version}: {error}", "python -m ops rollback")
         return
     yield from _ask_api(target, champion)
-    stored = target.bucket("models").get(keys.CHECK)
-    if stored is not None and (found := Consistency.from_json(stored.data)).problems:
+    found = target.bucket("models").read(keys.CHECK, Consistency.from_json)
+    if found is not None and found.problems:
         yield problem(
             f"The last check of champion, ledger and registry found: {'; '.join(found.problems)}",
             "python -m ops status --check",
@@ -196,12 +196,11 @@ def check_streams(target: Target) -> Iterator[Finding]:
 
 def check_drift_runs(target: Target) -> Iterator[Finding]:
     """How the latest run ended, and whether its mail was sent; an alarm watches the schedule."""
-    found = target.bucket("reports").decode(keys.RUN_INDEX, RunIndex.from_json)
-    runs = found[0].entries if found else ()
-    if not runs:
+    index = target.bucket("reports").read(keys.RUN_INDEX, RunIndex.from_json) or RunIndex()
+    if not index.entries:
         yield note("There was no drift run yet.", "python -m ops drift")
         return
-    latest = max(runs, key=lambda run: run.computed_at)
+    latest = max(index.entries, key=lambda run: run.computed_at)
     when = times.from_millis(latest.computed_at).strftime("%Y-%m-%d %H:%M UTC")
     if latest.mail == "failed":
         yield problem(
@@ -216,8 +215,8 @@ def check_notifications(target: Target) -> Iterator[Finding]:
     """Whether a channel has not accepted what people should have been told."""
     from adapters.secrets import webhook_secret
 
-    found = target.bucket("reports").decode(keys.ALERT_STATE, AlertState.from_json)
-    pending = found[0].pending if found else ()
+    state = target.bucket("reports").read(keys.ALERT_STATE, AlertState.from_json) or AlertState()
+    pending = state.pending
     channels = list(dict.fromkeys(name for waiting in pending for name in waiting.channels))
     if channels:
         advice = "python -m ops webhook test" if "webhook" in channels else "docs/aws.md, Mail"

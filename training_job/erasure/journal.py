@@ -108,8 +108,7 @@ class Journal:
 
     def read_certificate(self) -> Certificate | None:
         """That of an erasure which has ended; raises BadRecord."""
-        found = self.data.decode(keys.erasure_certificate(self.erasure), Certificate.from_json)
-        return found[0] if found else None
+        return self.data.read(keys.erasure_certificate(self.erasure), Certificate.from_json)
 
     def finish(self, certificate: Certificate, predictions: Iterable[str]) -> None:
         """Write what stays, then delete what doesn't, old versions included."""

@@ -67,12 +67,12 @@ def run(
     result = executions.follow_quietly(target, execution, "erase")
     erased = Erased.from_dict(result.output[Erased.step])
     key = keys.erasure_certificate(erasure)
-    found = data.decode(key, Certificate.from_json)
-    unfinished = found[0].unfinished if found else ()
+    certificate = data.read(key, Certificate.from_json)
+    unfinished = certificate.unfinished if certificate else ()
     sentences = [f"{one.bucket}: {one.key}: {one.reason}." for one in unfinished[:SHOWN]]
     if erased.unfinished:
         sentences.insert(0, f"{write_count(erased.unfinished, 'object')} may still hold a row:")
-    stays = list(found[0].stays) if found else []
+    stays = list(certificate.stays) if certificate else []
     path = shlex.quote(str(subject_file))
     return Answer(
         data=erased.to_dict() | {"certificate": data.uri(key)},

@@ -180,8 +180,8 @@ def _find_shift(
 
 def _read_incident(target: Target) -> Incident:
     """The daily runs' incident, which may be closed."""
-    found = target.bucket("reports").decode(keys.ALERT_STATE, AlertState.from_json)
-    return found[0].incident if found else Incident()
+    state = target.bucket("reports").read(keys.ALERT_STATE, AlertState.from_json) or AlertState()
+    return state.incident
 
 
 def _describe_mail(found: mail.Mail, links: Sequence[str], laptop: Laptop) -> SentMail:

@@ -140,7 +140,7 @@ def read_incidents(target: Target) -> tuple[list[OpenIncident], Facts]:
     """The open incidents, and the lines about them."""
     reports = target.bucket("reports")
     try:
-        found = reports.decode(keys.ALERT_STATE, AlertState.from_json)
+        state = reports.read(keys.ALERT_STATE, AlertState.from_json) or AlertState()
     except BadRecord as error:
         return [], [("incident", f"unknown: {error}")]
     known = Acknowledgements(reports)
@@ -152,7 +152,7 @@ def read_incidents(target: Target) -> tuple[list[OpenIncident], Facts]:
             drifted=incident.drifted,
             acknowledged_by=acknowledgement.actor if acknowledgement else None,
         )
-        for kind, incident in (found[0].open_incidents if found else ())
+        for kind, incident in state.open_incidents
         if incident.opened_at is not None
         for acknowledgement in [known.read(kind, incident.opened_at)]
     ]
@@ -220,10 +220,9 @@ def read_services(laptop: Laptop) -> Facts:
 
 def describe_consistency(target: Target) -> Facts:
     """What the last check of champion, ledger and registry found."""
-    stored = target.bucket("models").get(keys.CHECK)
-    if stored is None:
+    found = target.bucket("models").read(keys.CHECK, Consistency.from_json)
+    if found is None:
         return [("consistency", "not checked yet; --check does")]
-    found = Consistency.from_json(stored.data)
     when = times.from_millis(found.checked_at).strftime("%Y-%m-%d %H:%M:%S UTC")
     if not found.problems:
         return [("consistency", f"champion, ledger and registry agree, seq {found.seq}, {when}")]

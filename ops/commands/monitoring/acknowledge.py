@@ -30,8 +30,8 @@ def run(
     if problem:
         raise OpsError(f"The note {problem}.", "python -m ops acknowledge --note '...'")
     reports = target.bucket("reports")
-    found = reports.decode(keys.ALERT_STATE, AlertState.from_json)
-    open_ones = list(found[0].open_incidents) if found else []
+    state = reports.read(keys.ALERT_STATE, AlertState.from_json) or AlertState()
+    open_ones = list(state.open_incidents)
     if not open_ones:
         return Answer(
             data={"acknowledgements": []},

@@ -47,12 +47,12 @@ def run(
     views, damaged = [], []
     for _, key in recent[:MOST]:
         try:
-            stored = reports.decode(key, PredictionView.from_json)
+            stored = reports.read(key, PredictionView.from_json)
         except BadRecord as error:
             damaged.append(f"{key}: {error}")
             continue
         if stored is not None:
-            views.append(stored[0])
+            views.append(stored)
     kept_days = Retention.parse(target.deployment.retention).views
     expired = (
         [f"Records of views expire after {write_count(kept_days, 'day')}."] if kept_days else []

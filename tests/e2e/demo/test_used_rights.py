@@ -80,8 +80,8 @@ def test_a_proposal_is_recorded_and_mailed_with_its_answer(
     _publish(circle, "PromotionRejected", answer)
 
     def answered() -> bool:
-        found = reports.decode(key, Proposal.from_json)
-        return found is not None and found[0].answer == "rejected"
+        found = reports.read(key, Proposal.from_json)
+        return found is not None and found.answer == "rejected"
 
     def subjects() -> str:
         return "\n".join(found.subject for found in mail.read_mails(circle.laptop))

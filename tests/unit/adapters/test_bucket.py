@@ -134,10 +134,9 @@ def test_only_equal_damage_twice_counts_as_damage(
     bucket = Bucket(client, "fake")
     if isinstance(expected, type):
         with pytest.raises(expected):
-            bucket.decode(KEY, _decode)
+            bucket.read(KEY, _decode)
     else:
-        found = bucket.decode(KEY, _decode)
-        assert expected == (found[0] if found else None)
+        assert expected == bucket.read(KEY, _decode)
     assert [] == left
 
 

@@ -18,7 +18,6 @@ from domain.errors import BadRecord, DomainError
 
 Format = Literal["slack", "teams", "json"]
 FORMATS: tuple[Format, ...] = get_args(Format)
-KEY_PREFIX = "whsec_"
 KEY_BYTES = (24, 64)
 """The shortest and the longest key that Standard Webhooks allows."""
 LONGEST_URL = 2048
@@ -55,11 +54,6 @@ class WebhookSecret:
     def with_url(self, url: str) -> Self:
         """The same key with another URL."""
         return replace(self, url=url)
-
-    @property
-    def shared_key(self) -> str:
-        """The key as receivers' libraries take it."""
-        return f"{KEY_PREFIX}{self.key}"
 
     def sign(self, message_id: str, timestamp: int, body: bytes) -> str:
         """The header ``webhook-signature``; `timestamp` in seconds since 1970."""

@@ -376,17 +376,16 @@ def score(context: Context) -> Scored:
     """Score files with the champion, or with a named version."""
     from training_job.scoring.score import score as run
 
-    request, settings = context.state.input.score, context.settings
+    request = context.state.input.score
     if request is None:
         raise BadInput("score needs an input and an output.")
     if not context.engine.is_local:
         from training_job.scoring.cluster_score import Buckets, score_on
 
-        names = (settings.data_bucket, settings.models_bucket, settings.predictions_bucket)
         with _open_cluster(context) as cluster:
             return score_on(
                 cluster,
-                Buckets(*(partial(open_bucket, name) for name in names)),
+                Buckets(*_open_on_workers(context)),
                 request=request,
                 say=context.say,
                 context=DeployedContext.of(context.contract),

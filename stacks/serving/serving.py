@@ -75,7 +75,7 @@ class ServingStack(Stack):
                 timeout=GATEWAY_TIMEOUT,
                 storage=storage,
                 training=training,
-                operator_command=target.operator_command(settings.names),
+                operator_command=operator_command,
                 api=self.api,
             )
             Inspection(

@@ -1,5 +1,7 @@
 """Whose rows are erased, and the columns that say of a row whose it is."""
 
+import html
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -212,9 +214,6 @@ def _spell_all(texts: frozenset[str]) -> tuple[bytes, ...] | None:
 
 def _spell(text: str) -> set[bytes]:
     """The text as CSV, JSON and HTML may write it."""
-    import html
-    import json
-
     return {
         form.encode(errors="surrogateescape")
         for form in (

@@ -284,11 +284,6 @@ def predict_split(booster: xgb.Booster, split: Split, contract: Contract) -> Pro
     return np.concatenate([np.empty(0, np.float32), *parts])
 
 
-def f1_score(labels: Labels, probabilities: npt.ArrayLike, threshold: float) -> float:
-    """F1 of ``probability >= threshold``."""
-    return float(metrics.f1_score(labels, np.asarray(probabilities) >= threshold))
-
-
 def quality(
     labels: Labels,
     probabilities: npt.ArrayLike,

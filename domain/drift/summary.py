@@ -128,13 +128,12 @@ class Test:
     group: str | None = None
     before: float | None = None
     after: float | None = None
+    rhythm: Rhythm | None = None
 
     @property
     def strength(self) -> float:
         """The effect in multiples of its limit."""
         return strength(self.method, self.effect, self.limit)
-
-    rhythm: Rhythm | None = None
 
     def with_rhythm(self, rhythm: Rhythm | None) -> Self:
         """Add what the weeks before say of a difference; one that they explain is no drift."""

@@ -141,8 +141,10 @@ def _find_promotion(
     started_at: int | None,
 ) -> LedgerEntry | None:
     """The execution's own promotion, even if it was replaced since; None if it made none."""
-    if current is None or current.execution == execution:
-        return LedgerEntry.of(current, reasons) if current else None
+    if current is None:
+        return None
+    if current.execution == execution:
+        return LedgerEntry.of(current, reasons)
     oldest = 0 if started_at is None else started_at - times.CLOCK_SKEW_MS
     for listed in reversed(list(store.bucket.list(keys.LEDGER))):
         if times.to_millis(listed.modified) < oldest:

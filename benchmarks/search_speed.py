@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import f1_score
 
 from adapters.registry import Tracking
 from benchmarks.folder_bucket import FolderS3
@@ -29,7 +30,7 @@ from ops.laptop import ROOT
 from training_job.dataset.dataset import Split
 from training_job.dataset.prepare import prepare
 from training_job.model.encoding import encode
-from training_job.model.model import TrainingData, f1_score, fit, predict
+from training_job.model.model import TrainingData, fit, predict
 from training_job.search.study import space
 from training_job.search.tune import tune
 
@@ -123,7 +124,7 @@ def _ours(
     binned = TrainingData.of(splits["train"], splits["valid"], contract, seed=seed)
     fitted = fit(binned, best.params, seed=seed)
     scores = predict(fitted.booster, encode(splits["test"].table, contract))
-    f1 = f1_score(splits["test"].labels, scores, fitted.threshold)
+    f1 = float(f1_score(splits["test"].labels, scores >= fitted.threshold))
     return seconds / trials, cpu / trials, f1
 
 
@@ -162,7 +163,7 @@ def _baseline(
     fitted: list[tuple[float, xgb.Booster]] = []
 
     def f1_metric(scores: Any, matrix: Any) -> tuple[str, float]:
-        return "f1", f1_score(matrix.get_label().astype(np.int8), scores, 0.5)
+        return "f1", float(f1_score(matrix.get_label().astype(np.int8), scores >= 0.5))
 
     def objective(trial: optuna.Trial) -> float:
         params = space(trial)
@@ -191,7 +192,8 @@ def _baseline(
     seconds, cpu = time.perf_counter() - began, _cpu() - cpu
     _, best = max(fitted, key=lambda pair: pair[0])
     scores = best.predict(matrices["test"], iteration_range=(0, best.best_iteration + 1))
-    return seconds / TRIALS, cpu / TRIALS, f1_score(splits["test"].labels, scores, 0.5)
+    f1 = float(f1_score(splits["test"].labels, scores >= 0.5))
+    return seconds / TRIALS, cpu / TRIALS, f1
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from sklearn.metrics import f1_score
 from xgboost import XGBClassifier
 
 from adapters import aws
@@ -32,7 +33,6 @@ from training_job.dataset.dataset import Split
 from training_job.dataset.prepare import prepare
 from training_job.evaluation.evaluate import evaluate
 from training_job.model.encoding import encode
-from training_job.model.model import f1_score
 from training_job.search.tune import tune
 
 SALTS = 10
@@ -130,7 +130,8 @@ def _plain_f1(data: Bucket, dataset_id: str, contract: Contract, seed: int) -> f
         eval_set=[(encode(valid.table, contract), valid.labels)],
         verbose=False,
     )
-    return f1_score(test.labels, model.predict_proba(encode(test.table, contract))[:, 1], 0.5)
+    answers = model.predict_proba(encode(test.table, contract))[:, 1] >= 0.5
+    return float(f1_score(test.labels, answers))
 
 
 if __name__ == "__main__":

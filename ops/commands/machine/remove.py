@@ -33,7 +33,7 @@ def run(
         there = ", ".join(laptop.contracts) or "none"
         raise OpsError(
             f"There is no deployment {target.name} on this machine; there are: {there}.",
-            "Give --name one that is there." if laptop.contracts else "Nothing is to be removed.",
+            "Give --name one that is there." if laptop.contracts else "There is nothing to remove.",
         )
     if not yes:
         question = f"Delete {target.name} with its data, models, predictions and reports?"

@@ -1,7 +1,6 @@
 """One event of API Gateway's REST proxy integration, in the form that routes read."""
 
 import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -68,7 +67,7 @@ class Request:
             if self.event.get("isBase64Encoded"):
                 return base64.b64decode(text, validate=True)
             return text.encode()
-        except (binascii.Error, UnicodeEncodeError, ValueError):
+        except ValueError:
             raise requests.BadRequest("The body is not UTF-8.") from None
 
     def json(self) -> Any:

@@ -29,8 +29,10 @@ class Board(Construct):
         serving: ServingStack,
         drift: lambda_.IFunction,
         alarms: Sequence[cloudwatch.IAlarm],
+        has_login: bool,
     ) -> None:
         super().__init__(scope, construct_id)
+        people = _FOR_PEOPLE if has_login else ()
         own = FunctionMetrics(names.metrics_namespace)
         api = serving.api.rest_api
         board = cloudwatch.Dashboard(
@@ -49,8 +51,10 @@ class Board(Construct):
                     metrics.UNEXPECTED,
                     metrics.BUNDLE_TROUBLE,
                 ),
-                own.metric("labels", metrics.UNEXPECTED, FIVE),
-                own.metric("dashboard", metrics.UNEXPECTED, FIVE),
+                *(
+                    own.metric(service, metrics.UNEXPECTED, FIVE)
+                    for service in ("labels", "dashboard", *people)
+                ),
             ),
             _graph(
                 "Milliseconds of a prediction",
@@ -89,6 +93,8 @@ class Board(Construct):
 
 
 _WRITERS: tuple[metrics.Service, ...] = ("predictor", "labels")
+_FOR_PEOPLE: tuple[metrics.Service, ...] = ("changes", "inspection")
+"""Functions that only a stage with a login has."""
 
 
 def _graph(

@@ -115,6 +115,7 @@ class MonitoringStack(Stack):
                 serving=serving,
                 drift=drift,
                 alarms=alarms.alarms,
+                has_login=settings.has_login,
             )
         OperatorMail(
             self,

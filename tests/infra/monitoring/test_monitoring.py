@@ -56,6 +56,22 @@ def test_every_metric_and_every_alarm_of_the_stack_is_on_the_dashboard(prod: Ass
     assert [] == [a.name for a in alarms if f"{{{a.name}.Arn}}" not in body]
 
 
+@pytest.mark.parametrize(
+    ("login", "people"), [("none", set()), ("cognito", {"changes", "inspection"})]
+)
+def test_the_board_draws_the_unexpected_errors_of_every_function_that_counts_them(
+    varied: Callable[..., Assembly], login: str, people: set[str]
+) -> None:
+    stage = varied("aws", board=True, login=login)
+    board = stage.resource("AWS::CloudWatch::Dashboard").properties
+    widgets = json.loads(stage.text(board["DashboardBody"]))["widgets"]
+    [errors] = [w["properties"] for w in widgets if w["properties"].get("title") == "Errors"]
+    drawn = {
+        service for _, name, _, service, *_ in errors["metrics"][1:] if name == metrics.UNEXPECTED
+    }
+    assert {"predictor", "labels", "dashboard", *people} == drawn
+
+
 def test_it_runs_when_somebody_asks_on_the_bus(aws: Assembly) -> None:
     rule = aws.resource("AWS::Events::Rule", "DriftRequested").properties
     assert {"source": ["mlops.circle"], "detail-type": ["DriftRequested"]} == rule["EventPattern"]

@@ -41,11 +41,18 @@ def find_secret(target: Target) -> str:
     """ARN of the webhook's secret; raises OpsError where the stage has no webhook."""
     arn = target.deployment.webhook_secret
     if not arn:
-        raise OpsError(
-            f"Stage {target.stage} has no webhook.",
-            f"Set its webhook in cdk.json to slack, teams or json, then {target.deploy_command}",
-        )
+        raise OpsError(f"Stage {target.stage} has no webhook.", _propose_webhook(target))
     return arn
+
+
+def _propose_webhook(target: Target) -> str:
+    """How the stage gets a webhook: on this machine `up` takes settings from a file."""
+    if target.laptop is None:
+        return f"Set its webhook in cdk.json to slack, teams or json, then {target.deploy_command}"
+    return (
+        'Write {"webhook": "slack"} to a file, or teams or json instead of slack, then'
+        f" {target.deploy_command} --settings FILE"
+    )
 
 
 def read_secret(target: Target, secret_arn: str) -> "WebhookSecret":

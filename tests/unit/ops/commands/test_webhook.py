@@ -87,6 +87,14 @@ def test_a_stage_without_a_webhook_says_how_to_get_one() -> None:
         assert "slack, teams or json, then make deploy" in refused.value.next_step
 
 
+def test_on_this_machine_a_webhook_comes_with_the_settings_of_up(tmp_path: Path) -> None:
+    for command in (webhook_set, webhook_test):
+        with pytest.raises(OpsError, match="Stage dev has no webhook") as refused:
+            command.run(_target(arn="", laptop=Laptop(folder=tmp_path)))
+        assert refused.value.next_step.endswith("python -m ops up --settings FILE")
+        assert "cdk.json" not in refused.value.next_step
+
+
 def test_a_test_message_arrives_in_the_format_of_the_stage(
     receiver: Receiver, tmp_path: Path
 ) -> None:

@@ -21,7 +21,7 @@ predictions bucket
     log/dt=YYYY-MM-DD/, labels/dt=YYYY-MM-DD/     Parquet, written by Firehose, and by batch scoring
     {log,labels}/dt=YYYY-MM-DD/compact-<stored_at>-<hash>.parquet   many of these as one
     fallback/{log,labels}/dt=YYYY-MM-DD/<uuid>.jsonl
-    rejected/<stream>/...                         Firehose's error output
+    rejected/<stream>/<error>/dt=YYYY-MM-DD/...   Firehose's error output
     athena/                                       query results
     label_draws/<draw_id>/{draw.json,predictions.parquet}   draw_id = <run_id>--<count>-<seed>
 reports bucket
@@ -277,7 +277,7 @@ def fallback_day(name: str, day: date) -> str:
 
 
 def rejected(name: str) -> str:
-    """Firehose's error output of one stream."""
+    """Firehose's error output of one stream; below it a folder for each kind of error, and day."""
     return f"{REJECTED}{name}/"
 
 

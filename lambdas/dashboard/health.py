@@ -153,9 +153,16 @@ class Health:
     def _check_rejected(self) -> Iterator[HealthCheck]:
         """Records that did not fit their table, which Firehose put aside."""
         for log, what in LOGS.items():
+            kinds = self.predictions.folders(keys.rejected(log))
+            days = [day for kind in kinds for day in self.predictions.folders(kind)]
+            latest = max(map(_name_of, days), default="")
             newest = max(
-                islice(self.predictions.list(keys.rejected(log)), COUNTED),
-                key=lambda listed: listed.modified,
+                (
+                    listed.modified
+                    for day in days
+                    if _name_of(day) == latest
+                    for listed in self.predictions.list(day)
+                ),
                 default=None,
             )
             if newest is not None:
@@ -164,8 +171,13 @@ class Health:
                     state="problem",
                     says=f"Some did not fit their table and lie under {keys.rejected(log)}. "
                     "docs/api.md says how to get them back.",
-                    at=times.to_millis(newest.modified),
+                    at=times.to_millis(newest),
                 )
+
+
+def _name_of(folder: str) -> str:
+    """The last part of a folder's key."""
+    return folder.rsplit("/", 2)[-2]
 
 
 def _unless_damaged(

@@ -45,9 +45,13 @@ def _etag(data: bytes) -> str:
 
 @dataclass
 class FakeS3:
-    """Objects in memory; `failing` keys raise that error code, or no connection for ``offline``."""
+    """Objects in memory; `failing` keys raise that error code, or no connection for ``offline``.
+
+    `modified`: when a key was written, where a test says so.
+    """
 
     objects: dict[str, bytes] = field(default_factory=dict)
+    modified: dict[str, datetime] = field(default_factory=dict)
     failing: dict[str, str] = field(default_factory=dict)
     reads: list[str] = field(default_factory=list)
     before_get: Callable[[str], None] = lambda key: None
@@ -87,9 +91,13 @@ class FakeS3:
         self._fail(Prefix)
         found = sorted(key for key in self.objects if key.startswith(Prefix))
         if not Delimiter:
-            modified = datetime(2026, 1, 1, tzinfo=UTC)
             contents = [
-                {"Key": key, "Size": len(data), "LastModified": modified, "ETag": _etag(data)}
+                {
+                    "Key": key,
+                    "Size": len(data),
+                    "LastModified": self.modified.get(key, datetime(2026, 1, 1, tzinfo=UTC)),
+                    "ETag": _etag(data),
+                }
                 for key, data in ((key, self.objects[key]) for key in found)
             ]
             yield {"Contents": contents}

@@ -249,5 +249,21 @@ def test_rejected_records_are_named_where_there_are_some() -> None:
     names = [check["name"] for check in World().get("/monitoring/health")["checks"]]
     assert [] == [name for name in names if name.startswith("Rejected")]
     world = World()
-    world.s3.objects[f"{keys.rejected('labels')}x/a"] = b"{}"
+    world.s3.objects[_rejected("format-conversion-failed", 0, "a")] = b"{}"
     assert "problem" == _check(world, "Rejected labels")["state"]
+
+
+def test_of_very_many_rejected_records_the_newest_says_when() -> None:
+    world = World()
+    for number in range(1_001):
+        world.s3.objects[_rejected("format-conversion-failed", 9, f"{number:04d}")] = b"{}"
+    for kind, back in (("format-conversion-failed", 2), ("processing-failed", 1)):
+        key = _rejected(kind, back, "a")
+        world.s3.objects[key] = b"{}"
+        world.s3.modified[key] = NOW - back * times.DAY
+    assert times.to_millis(NOW - times.DAY) == _check(world, "Rejected labels")["at"]
+
+
+def _rejected(kind: str, back: int, name: str) -> str:
+    """Key of labels that Firehose put aside so many days ago."""
+    return f"{keys.rejected('labels')}{kind}/{keys.partition(NOW.date() - back * times.DAY)}{name}"

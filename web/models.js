@@ -84,7 +84,10 @@ function gateVerdict(left, right) {
   return [h("p", { class: "more" }, text), reasonList(judged.verdict.reasons)];
 }
 
-/** The test metrics of two model cards. */
+/** Names of versions, the oldest first: each begins with the registry's number. */
+const byAge = (names) => names.sort((one, other) => Number.parseInt(one) - Number.parseInt(other));
+
+/** The test metrics of two model cards, of which the first is older. */
 function comparison(left, right) {
   const rows = METRICS.map(([name, title]) => ({ name, title, a: figure(left, name), b: figure(right, name) }));
   const columns = [
@@ -118,12 +121,15 @@ function compareCard(found, signal) {
     const options = versions.map((name) => h("option", { value: name, selected: name === chosen }, name));
     return h("select", { id }, options);
   };
-  const other = champion?.previous?.version ?? versions.find((name) => name !== champion?.version);
-  const choices = [select("left", other), select("right", champion?.version ?? versions[0])];
+  const serving = champion?.version ?? versions[0];
+  const other = champion?.previous?.version ?? versions.find((name) => name !== serving);
+  const [older, newer] = byAge([other, serving]);
+  const choices = [select("left", older), select("right", newer)];
   const place = h("div", { class: "body" });
   const load = () =>
     later(place, "two cards", signal, async (ended) => {
-      const cards = choices.map(({ value }) => call(`models/${value}`, { signal: ended }));
+      const names = byAge(choices.map(({ value }) => value));
+      const cards = names.map((name) => call(`models/${name}`, { signal: ended }));
       const [left, right] = await Promise.all(cards);
       return comparison(left, right);
     });

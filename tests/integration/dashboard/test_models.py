@@ -26,7 +26,7 @@ def test_models_show_the_ledger_with_reasons_a_comparison_and_the_way_back(
     rows = page.get_by_role("region", name="Test metrics of two versions").locator("tbody tr")
     assert 7 == rows.count()
     # The intervals overlap, so nothing is better, as in the gate.
-    assert "+0.0030" in rows.first.inner_text()
+    assert "\N{MINUS SIGN}0.0030" in rows.first.inner_text()
     assert "no proven difference" in rows.first.inner_text()
     assert {"no proven difference"} == {text.split("\t")[-1] for text in rows.all_inner_texts()}
     page.locator(f"#main a[href='#/models/{champion.version}']").first.click()
@@ -64,6 +64,23 @@ def test_figures_are_better_or_worse_only_where_their_intervals_are_apart(visit:
     }
     assert expected == {name: told[name] for name in expected}
     assert "" == told.get("Expected calibration error", "")
+
+
+def test_a_change_is_new_minus_old_also_after_a_rollback(visit: Visit, deployed: Deployed) -> None:
+    champion = deployed.target.champion()
+    assert champion is not None
+    assert champion.previous is not None
+    old, new = champion.version, champion.previous.version
+    assert int(old.partition("-")[0]) < int(new.partition("-")[0])
+    page = visit("#/models")
+    table = page.get_by_role("region", name="Test metrics of two versions")
+    left, right = page.locator("#left"), page.locator("#right")
+    assert (old, new) == (left.input_value(), right.input_value())
+    left.select_option(new)
+    table.get_by_text("+0.0000").first.wait_for()  # a version with itself
+    right.select_option(old)
+    table.get_by_text("\N{MINUS SIGN}0.0030").first.wait_for()
+    assert ["Metric", old, new, "Change"] == table.locator("thead th").all_inner_texts()[:4]
 
 
 def test_a_card_names_the_figures_of_each_segment_and_suppresses_small_ones(

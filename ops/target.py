@@ -247,14 +247,17 @@ def find_reasons(target: Target) -> list[tuple[str, str]]:
     return [(versions[0], reason) for reason in card.verdict.reasons]
 
 
+def has_data(target: Target) -> bool:
+    """Whether there are files to train on."""
+    listed = target.bucket("data").list(keys.RAW)
+    return any(keys.is_data(found.key, keys.RAW) for found in listed)
+
+
 def propose_first_model(target: Target) -> str:
     """The next step of a deployment in which no model serves yet."""
     versions = target.models.list_cards()
     if not versions:
-        has_data = any(
-            keys.is_data(found.key, keys.RAW) for found in target.bucket("data").list(keys.RAW)
-        )
-        return "python -m ops train" if has_data else FIRST_TRAINING
+        return "python -m ops train" if has_data(target) else FIRST_TRAINING
     newest = versions[0]
     if find_reasons(target):
         return (

@@ -16,8 +16,9 @@ from ops.errors import OpsError
 from ops.laptop import AWS_PORT, MLFLOW_PORT, Laptop
 from ops.local import deploy, emulator, log_columns, mlflow_server, task_agent
 from ops.people import is_mail
-from ops.target import Target
+from ops.target import Target, has_data
 
+FIRST_DATA = "python -m ops sample-data makes a file, python -m ops upload FILE uploads your own."
 MINIMUM_FREE_BYTES = 2 * 1024**3
 
 Port = Annotated[int | None, Option(min=1, max=65535, help=f"Port of the emulator ({AWS_PORT}).")]
@@ -63,13 +64,13 @@ def run(
         mail_to=mail_to,
         settings=settings,
     )
-    links = list_links(Target.on_laptop(laptop))
+    deployed = Target.on_laptop(laptop)
+    links = list_links(deployed)
+    is_empty = not deployed.models.list_cards() and not has_data(deployed)
     return Answer(
         data=dict(links),
         shown=[_describe(laptop), facts(links)],
-        next_step=(
-            "python -m ops sample-data makes a file, python -m ops upload FILE uploads your own."
-        ),
+        next_step=FIRST_DATA if is_empty else "python -m ops status",
     )
 
 

@@ -17,6 +17,7 @@ import pytest
 
 from adapters.model_store import ModelStore
 from adapters.s3 import Bucket
+from domain import keys
 from domain.deployment import Deployment
 from domain.drift.drift import Outcome
 from domain.model.champion import LedgerEntry
@@ -195,6 +196,30 @@ def test_one_port_for_both_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(OpsError, match="can't share a port"):
         up.start(target, port=4600, mlflow_port=4600)
+
+
+@pytest.mark.parametrize(
+    ("key", "advice"),
+    [
+        (None, "python -m ops sample-data makes a file"),
+        (f"{keys.RAW}a.csv", "python -m ops status"),
+        (keys.card("1-0a1b2c3d"), "python -m ops status"),
+    ],
+    ids=["nothing", "data", "a model"],
+)
+def test_up_proposes_data_only_where_there_is_none(
+    key: str | None,
+    advice: str,
+    tmp_path: Path,
+    moto_bucket: Bucket,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(up, "start", lambda target, **_: target.laptop)
+    monkeypatch.setattr(up, "list_links", lambda _: [])
+    monkeypatch.setattr(Target, "bucket", lambda *_: moto_bucket)
+    if key:
+        moto_bucket.put(key, b"{}")
+    assert up.run(Target.on_laptop(Laptop(folder=tmp_path))).next_step.startswith(advice)
 
 
 def test_a_missing_contract_is_refused_before_anything_starts(tmp_path: Path) -> None:

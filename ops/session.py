@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from domain.deployment import DEFAULT_NAME
 from ops.console import Answer, write_answer, write_line
+from ops.errors import OpsError
 from ops.hints import name_folder, spell_out
 from ops.laptop import Laptop
 from ops.region import follow_cdk
@@ -51,9 +52,13 @@ class Session:
         return answer.status
 
     def find_target(self) -> "Target":
-        """The place to work on; for this machine boto3 is pointed at the emulator."""
+        """The place to work on; for this machine boto3 is pointed at the emulator.
+
+        Raises OpsError for a folder that can't be one.
+        """
         from ops.target import Target
 
+        _require_folder(self.folder)
         if self.stage is not None:
             self.environ.update(follow_cdk(self.environ))
             return Target(self.stage, None, self.folder, self.name or DEFAULT_NAME)
@@ -76,6 +81,13 @@ class Session:
         options += [] if self.stage is None else ["--stage", self.stage]
         options += name_folder(self.folder, environ)
         return spell_out(text, options=options, environ=environ)
+
+
+def _require_folder(folder: Path) -> None:
+    """Raise OpsError where a file has the name of the folder, or of one that would hold it."""
+    found = next((place for place in (folder, *folder.parents) if place.exists()), folder)
+    if found.exists() and not found.is_dir():
+        raise OpsError(f"{found} is a file, and no folder.", "Name a folder with --local.")
 
 
 def _print(answer: Answer, *, as_json: bool) -> None:

@@ -59,6 +59,18 @@ def test_a_refusal_says_what_is_wrong_and_what_to_do(
     assert not (machine / "local" / "logs").exists()  # nothing was started
 
 
+@pytest.mark.parametrize("command", ["up", "status", "train"])
+@pytest.mark.parametrize("local", ["rows.csv", "rows.csv/below"])
+def test_a_file_in_place_of_the_folder_is_named(
+    machine: Path, capsys: pytest.CaptureFixture[str], command: str, local: str
+) -> None:
+    assert 1 == run(["--local", str(machine / local), command])
+    expected = (
+        f"{machine / 'rows.csv'} is a file, and no folder.\nNext: Name a folder with --local.\n"
+    )
+    assert expected == capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -10,7 +10,7 @@ from domain import keys, times
 from domain.plural import write_count
 from domain.retention import Retention
 from ops.commands.data.query import describe_expiry, query
-from ops.console import Answer, facts
+from ops.console import Answer, Progress, facts
 from ops.errors import OpsError
 from ops.target import Target
 
@@ -44,7 +44,9 @@ def run(
     from ops.tracing.datasets import describe_dataset
     from ops.tracing.trace import trace
 
-    found = list(_find(target, name))
+    with Progress("trace") as progress:
+        progress.note("looking for it in the log")
+        found = list(_find(target, name))
     if not found:
         erasure = find_erasure(target.bucket("data"), name.lower())
         if erasure is not None:

@@ -243,6 +243,22 @@ def test_a_prediction_that_is_not_in_the_log_may_have_been_erased(
         command.run(target, "visit-4711")
 
 
+def test_the_command_says_that_it_looks_before_the_log_answers(
+    history: History, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said: list[str] = []
+
+    def query(*_: Any) -> tuple[list[str], list[list[str | None]]]:
+        said.append(capsys.readouterr().err)
+        return ["prediction_id", "dt"], []
+
+    monkeypatch.setattr(command, "query", query)
+    target: Any = FakeTarget(history)
+    with pytest.raises(OpsError):
+        command.run(target, "visit-4711")
+    assert ["trace: looking for it in the log\n"] == said
+
+
 def test_a_prediction_whose_record_was_erased_is_said_to_be_erased(
     history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -197,7 +197,7 @@ export function dueTimes(due, name) {
       const x = index * slot + (slot - barWidth) / 2;
       const height = outcome ? SEVERITY[outcome] * 40 : 40;
       const size = { x, y: bottom - height, width: barWidth, height, rx: Math.min(2, barWidth / 3) };
-      const told = outcome ? words(outcome) : state === "missed" ? "missing" : "not yet";
+      const result = outcome ? words(outcome) : state === "missed" ? "missing" : "not yet";
       // For the mouse only, as in the timeline: the table below leads there, too.
       const open = runId
         ? () => {
@@ -207,7 +207,7 @@ export function dueTimes(due, name) {
       return s(
         "g",
         { class: runId ? "pick" : null, ...(open ? { onclick: open } : {}) },
-        s("title", {}, `${day(at)}: ${told}`),
+        s("title", {}, `${day(at)}: ${result}`),
         s("rect", { class: "hit", x: index * slot, y: 0, width: slot, height: bottom }),
         outcome
           ? s("rect", { class: "tick", "data-outcome": outcome, ...size })
@@ -243,16 +243,20 @@ export function overTime({ label, series, markers, top, format }) {
   if (!all.length) return h("p", { class: "note" }, "No figure in these runs.");
   const times = all.map((p) => p.at);
   const [first, last] = [Math.min(...times), Math.max(...times)];
-  const highest = top ?? roundUp(Math.max(...all.map((p) => p.value), 0.001));
-  const latest = all.at(-1);
-  const summary = `${label}: ${amount(all.length, "point")}; the latest, ${latest?.title}.`;
+  const [least, most] = [Math.min(...all.map((p) => p.value)), Math.max(...all.map((p) => p.value))];
+  const lowest = least < 0 ? -roundUp(-least) : 0;
+  const highest = top ?? (lowest && most <= 0 ? 0 : roundUp(Math.max(most, 0.001)));
+  const middle = Number(((lowest + highest) / 2).toPrecision(6));
+  const latest = all.reduce((a, b) => (b.at >= a.at ? b : a));
+  const summary = `${label}: ${amount(all.length, "point")}; the latest, ${latest.title}.`;
   return responsive(DAILY_HEIGHT, summary, (width) => {
     const left = 42;
     const bottom = DAILY_HEIGHT - 20;
     const x = (at) =>
       first === last ? (left + width) / 2 : left + 4 + ((at - first) / (last - first)) * (width - left - 8);
-    const y = (value) => bottom - (Math.max(0, Math.min(value, highest)) / highest) * (bottom - 10);
-    const grid = [0, highest / 2, highest].map((value) => [
+    const y = (value) =>
+      bottom - ((Math.max(lowest, Math.min(value, highest)) - lowest) / (highest - lowest)) * (bottom - 10);
+    const grid = [lowest, middle, highest].map((value) => [
       s("line", { class: "grid", x1: left, x2: width, y1: y(value), y2: y(value) }),
       text(left - 6, y(value) + 4, format(value), "end"),
     ]);
@@ -304,14 +308,14 @@ export function distribution(bins, name, edges) {
     const barWidth = Math.min(18, slot * 0.4);
     const middle = (n) => (n + 0.5) * slot;
     const bars = bins.map((bin, n) => {
-      const told = sides.map((side) => (bin[side] === null ? "suppressed" : percent(bin[side]))).join(" → ");
+      const shares = sides.map((side) => (bin[side] === null ? "suppressed" : percent(bin[side]))).join(" → ");
       const drawn = sides.map((side, index) => {
         const height = ((bin[side] ?? 0) / top) * (bottom - 8);
         const x = middle(n) + (index - 1) * barWidth;
         return s("rect", { class: "side", "data-side": side, x, y: bottom - height, width: barWidth, height });
       });
       const hit = s("rect", { class: "hit", x: n * slot, y: 0, width: slot, height: bottom });
-      return s("g", {}, s("title", {}, `${bin.name}: ${told}`), hit, drawn);
+      return s("g", {}, s("title", {}, `${bin.name}: ${shares}`), hit, drawn);
     });
     const room = Math.max(3, Math.floor(slot / 6.5)); // letters of a name that fit below its bars
     const every = Math.max(1, Math.ceil(bins.length / Math.max(2, Math.floor(width / 52))));

@@ -202,13 +202,19 @@ function findingsCard({ sentences = [] }) {
   return card("Findings", {}, h("ul", { class: "findings" }, items));
 }
 
-function measuredPart(measured) {
-  const found = Object.entries(measured.figures ?? {}).filter(([, metric]) => metric);
-  const figures = found.map(([name, metric]) => {
-    const title = METRICS.find(([key]) => key === name)?.[1] ?? words(name);
-    const test = measured.test[name];
-    return { title, ...metric, note: Number.isFinite(test) ? `test rows ${fixed(test)}` : null };
+const measureName = (name) => METRICS.find(([key]) => key === name)?.[1] ?? words(name);
+
+/** The figures that are known, each with its value on the test rows. */
+function besideTestRows({ figures, test }) {
+  const known = Object.entries(figures ?? {}).filter(([, metric]) => metric);
+  return known.map(([name, metric]) => {
+    const note = Number.isFinite(test[name]) ? `test rows ${fixed(test[name])}` : null;
+    return { title: measureName(name), ...metric, note };
   });
+}
+
+function measuredPart(measured) {
+  const figures = besideTestRows(measured);
   const sample =
     measured.labelled === null
       ? "nearly all predictions of the sample"
@@ -227,8 +233,6 @@ function measuredPart(measured) {
     declined.length ? h("p", {}, `Certainly worse: ${declined.map(measureName).join(", ")}.`) : null,
   ];
 }
-
-const measureName = (name) => METRICS.find(([key]) => key === name)?.[1] ?? name;
 
 function calibrationText({ slope, observed_ratio: ratio }) {
   const bounds = ({ value, low, high }) => `${fixed(value)} (${fixed(low)} – ${fixed(high)})`;
@@ -251,12 +255,7 @@ function expectedPart(expected) {
 }
 
 function drawnPart(drawn) {
-  const figures = Object.entries(drawn.figures)
-    .filter(([, metric]) => metric)
-    .map(([name, metric]) => {
-      const test = drawn.test[name];
-      return { title: measureName(name), ...metric, note: Number.isFinite(test) ? `test rows ${fixed(test)}` : null };
-    });
+  const figures = besideTestRows(drawn);
   const labelled = drawn.labelled === null ? "nearly all labels" : amount(drawn.labelled, "label");
   const result = drawn.dropped
     ? ": performance has dropped"

@@ -1,14 +1,20 @@
 """The pages Trends and Incidents."""
 
+import json
 import os
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from domain import times
 from domain.drift.acknowledgement import LONGEST_NOTE
 from ops.laptop import ROOT
 from tests.integration.dashboard.visits import PHONE, Visit, barriers, go, too_wide
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Route
 
 
 def test_trends_show_figures_coverage_and_columns_by_range_and_version(visit: Visit) -> None:
@@ -19,6 +25,7 @@ def test_trends_show_figures_coverage_and_columns_by_range_and_version(visit: Vi
     all_points = points.count()
     assert all_points > 50
     page.get_by_label("The last").select_option("14")
+    points.first.wait_for(state="attached")  # charts are drawn once their width is known
     assert 0 < points.count() < all_points
     page.get_by_label("Column").select_option("age")
     page.get_by_role("img", name="Mean of age").wait_for()
@@ -27,6 +34,35 @@ def test_trends_show_figures_coverage_and_columns_by_range_and_version(visit: Vi
     assert [] == barriers(page)
     page.get_by_role("link", name="Performance by segment, the worst first").click()
     page.get_by_role("heading", name="Performance by segment").wait_for()
+
+
+def _show_three_runs(route: "Route") -> None:
+    """Answer with runs in which a mean rises to zero, and only the first has labels."""
+    answer = route.fetch()
+    data = answer.json()
+    for number, mean in enumerate((-20, -10, 0)):
+        point = data["points"][number]
+        point["end"] = (number + 1) * times.DAY_MS
+        point["f1"] = None if number else {"value": 0.7, "low": 0.6, "high": 0.8}
+        point["expected_f1"] = 0.75
+        point["columns"] = [
+            {"column": "frost", "title": "", "unit": "C", "missing": 0.0, "mean": mean}
+        ]
+    route.fulfill(response=answer, body=json.dumps(data | {"points": data["points"][:3]}))
+
+
+def test_a_line_goes_below_zero_and_the_latest_point_is_that_of_the_latest_run(
+    visit: Visit,
+) -> None:
+    page = visit("#/overview")
+    page.route("**/monitoring/trends", _show_three_runs)
+    page.get_by_role("link", name="Trends", exact=True).click()
+    dots = page.get_by_role("img", name="Mean of frost").locator("circle.dot")
+    dots.nth(2).wait_for()
+    heights = [float(dots.nth(n).get_attribute("cy") or 0) for n in range(3)]
+    assert heights[0] - heights[1] == pytest.approx(heights[1] - heights[2]) != 0
+    label = page.locator("[role=img]").first.get_attribute("aria-label") or ""
+    assert "the latest, 1970-01-03: expected F1 0.750" in label
 
 
 def test_an_open_incident_is_acknowledged_on_the_page_and_stays_so(visit: Visit) -> None:

@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +17,10 @@ from domain.contract.gate_limits import GateLimits
 from domain.model.bundle import Bundle, digest
 from domain.model.card import ModelCard
 from domain.model.champion import ModelRef
-from domain.model.typical import read_typical
+from domain.model.typical import TypicalValue, read_typical
 from domain.plural import write_count
 from domain.training.steps import Evaluated
 from tabular.classification import Floats
-from tabular.coverage import effective_rows
 from training_job.code_version import code_version
 from training_job.dataset import dataset
 from training_job.dataset.dataset import Split, read_first
@@ -38,8 +37,8 @@ from training_job.evaluation.packaging import (
     name_run,
     package,
 )
-from training_job.evaluation.plots import EXPLAINED_ROWS, PlotData, draw
-from training_job.evaluation.recent import hear
+from training_job.evaluation.plots import PlotData, draw
+from training_job.evaluation.recent import compare_on_recent
 from training_job.evaluation.reference import draw_sample, make_reference
 from training_job.evaluation.release import store
 from training_job.evaluation.replay import (
@@ -49,8 +48,7 @@ from training_job.evaluation.replay import (
     sample_requests,
 )
 from training_job.evaluation.typical import find_typical
-from training_job.evaluation.verdict import evaluate_against
-from training_job.model.encoding import encode
+from training_job.evaluation.verdict import Evaluation, evaluate_against
 from training_job.model.export import export
 from training_job.model.model import predict_split
 from training_job.search import history
@@ -123,7 +121,7 @@ def evaluate(
     recent, newest = None, None
     if manifest.production and manifest.production.recent:
         newest = Split.download(data, dataset_id, keys.RECENT, contract)
-        recent = hear(
+        recent = compare_on_recent(
             newest,
             contract,
             incumbent,
@@ -153,27 +151,13 @@ def evaluate(
     decided = recent is not None and recent.choose_role(limits) == "decides"
     sample = draw_sample(data, dataset_id, contract, newest if decided else None, seed=seed)
 
-    content = bundle.to_bytes()
     run_id = tracking.run_of(execution)
     reference = make_reference(sample, fitted, contract)
     typical = find_typical(reference, contract)
-    with tempfile.TemporaryDirectory(prefix="model-") as folder:
-        packaged = package(
-            Path(folder), bundle, content, sha256=digest(content), typical=read_typical(typical)
-        )
-        number = tracking.register(run_id=run_id, model=packaged)
-    model = ModelRef.of(number, digest(content))
+    model = _register(tracking, run_id, bundle, typical)
     quality = evaluation.quality
-    plot_data = PlotData(
-        contract=contract,
-        booster=fitted.booster,
-        matrix=encode(first.table.slice(0, EXPLAINED_ROWS), contract),
-        labels=answers.labels.astype(np.int8),
-        scores=answers.scores,
-        counts=answers.counts,
-        threshold=fitted.threshold,
-        history=history.read_finished(models, execution),
-    )
+    trials = history.read_finished(models, execution)
+    plot_data = PlotData.of(contract, fitted, first, answers, trials)
     card = ModelCard(
         version=model.version,
         registered_at=int(time.time() * 1000),
@@ -197,34 +181,46 @@ def evaluate(
         recent=evaluation.recent,
         replay=replayed,
         typical=typical,
-        effective_test_rows=None
-        if answers.weights is None
-        else effective_rows(answers.weights, answers.counts),
+        effective_test_rows=answers.effective_rows,
         metrics=quality.metrics,
         intervals=quality.intervals,
         curves=compute_curves(plot_data),
         segments=quality.segments,
         verdict=quality.verdict,
     )
-    store(models, model, content, reference, card)
+    store(models, model, bundle.to_bytes(), reference, card)
     tracking.describe(
-        number, model=describe_model(contract, operator), version=describe_version(card)
+        keys.registry_number(model.version),
+        model=describe_model(contract, operator),
+        version=describe_version(card),
     )
-    _publish(
-        tracking,
-        run_id,
-        card,
-        plot_data,
-        say,
-    )
+    _publish(tracking, run_id, card, plot_data, say)
+    return _make_result(evaluation, model)
+
+
+def _register(
+    tracking: Tracking, run_id: str, bundle: Bundle, typical: Sequence[TypicalValue]
+) -> ModelRef:
+    """Register the bundle in MLflow as a new version of the model."""
+    content = bundle.to_bytes()
+    sha256 = digest(content)
+    with tempfile.TemporaryDirectory(prefix="model-") as folder:
+        packaged = package(
+            Path(folder), bundle, content, sha256=sha256, typical=read_typical(typical)
+        )
+        return ModelRef.of(tracking.register(run_id=run_id, model=packaged), sha256)
+
+
+def _make_result(evaluation: Evaluation, model: ModelRef) -> Evaluated:
+    """The step's result: what the promotion needs to know."""
     return Evaluated(
         promote=evaluation.verdict.promote,
         rule=evaluation.verdict.rule,
         reasons=evaluation.verdict.reasons,
         version=model.version,
         sha256=model.sha256,
-        metrics=card.metrics,
-        f1_interval=card.intervals["f1"],
+        metrics=evaluation.quality.metrics,
+        f1_interval=evaluation.quality.intervals["f1"],
         champion_version=evaluation.incumbent.version,
         champion_metric=evaluation.champion_metric,
         champion_etag=evaluation.incumbent.etag,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,10 @@ from sklearn import metrics
 from domain.contract.contract import Contract
 from domain.drift.disclosure import SMALLEST_GROUP, choose_suppressed
 from tabular.classification import Counts, Floats
-from training_job.model.encoding import Matrix
+from training_job.dataset.dataset import Split
+from training_job.evaluation.answers.answers import Answers
+from training_job.model.encoding import Matrix, encode
+from training_job.model.model import Fitted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,6 +42,27 @@ class PlotData:
     threshold: float
     history: Sequence[float | None]
     counts: Counts | None = None
+
+    @classmethod
+    def of(
+        cls,
+        contract: Contract,
+        fitted: Fitted,
+        first: Split,
+        answers: Answers,
+        history: Sequence[float | None],
+    ) -> Self:
+        """Collect it; `first`: the first test rows, at least EXPLAINED_ROWS or all."""
+        return cls(
+            contract=contract,
+            booster=fitted.booster,
+            matrix=encode(first.table.slice(0, EXPLAINED_ROWS), contract),
+            labels=answers.labels.astype(np.int8),
+            scores=answers.scores,
+            counts=answers.counts,
+            threshold=fitted.threshold,
+            history=history,
+        )
 
 
 def contributions(plot_data: PlotData) -> dict[str, Floats]:

@@ -48,7 +48,7 @@ class Witness:
         return np.asarray(self.rows.table["predicted_at"].to_numpy(), np.int64)
 
 
-def hear(
+def compare_on_recent(
     rows: Split,
     contract: Contract,
     incumbent: Incumbent,
@@ -61,8 +61,8 @@ def hear(
 ) -> Recent | None:
     """Compare the challenger with the champion on production rows.
 
-    `scores`: the challenger's. Rows that no verdict was reached on are heard first; only if these
-    can't decide, all rows are. None without a champion, or a row that it has an answer to.
+    `scores`: the challenger's. Rows that no earlier verdict used are compared first, and all rows
+    only if these can't decide. None without a champion, or without a row that it has an answer to.
     """
     if incumbent.champion is None:
         return None

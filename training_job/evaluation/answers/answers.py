@@ -13,6 +13,7 @@ import numpy as np
 
 from domain.contract.contract import Contract
 from tabular.classification import Bools, Counts, Floats
+from tabular.coverage import effective_rows
 from tabular.segments import NO_GROUP, assign_groups
 from training_job.dataset.dataset import Split
 from training_job.model.model import Probabilities
@@ -66,6 +67,12 @@ class Answers:
     def weights(self) -> Floats | None:
         """How much each row of each line counts; None where each counts once."""
         return self.lines.weights
+
+    @property
+    def effective_rows(self) -> float | None:
+        """See `tabular.coverage.effective_rows`; None where each row counts once."""
+        weights = self.weights
+        return None if weights is None else effective_rows(weights, self.counts)
 
     @property
     def labels(self) -> Bools:

@@ -126,7 +126,7 @@ class ModelStore:
         """Every version that has a model card, the newest registry number first."""
         found = []
         for listed in self.bucket.list(keys.BUNDLES):
-            with suppress(BadKey):  # a bundle, a reference, or nobody's object
+            with suppress(BadKey):  # a bundle, a reference, or an unknown object
                 found.append(keys.parse_card(listed.key))
         return sorted(found, key=lambda version: int(keys.registry_number(version)), reverse=True)
 

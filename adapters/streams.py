@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from mypy_boto3_firehose import FirehoseClient
 
 MAXIMUM_RECORDS = 500
-"""PutRecordBatch takes so many records ..."""
+"""The most records that PutRecordBatch takes."""
 MAXIMUM_BYTES = 4 * 1024 * 1024
-"""... and so many bytes."""
+"""The most bytes that PutRecordBatch takes."""
 PATIENCE_SECONDS = 2.0
-"""So long a stream may take before nothing more is sent to it: part of the sum in `LeanClients`."""
+"""After so long, nothing more is sent to the stream: part of the sum in `LeanClients`."""
 
 
 class StreamUnavailable(Exception):

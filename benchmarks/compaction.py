@@ -40,7 +40,7 @@ READ_ROWS = 70 * OBJECTS
 ROWS = 1_000_000
 LARGE_OBJECTS = 30
 LARGE_ROWS = 280_000
-"""Rows of an object that is just small enough to be merged: the dearest in memory."""
+"""Rows of an object that is just small enough to be merged: it takes the most memory."""
 COUNTED = ("get_object", "put_object", "delete_objects", "download_file", "paginate")
 FOLDER = keys.stream("log", cost.DAY.date())
 MERGED_AT = times.to_millis(cost.DAY + 3 * times.DAY)

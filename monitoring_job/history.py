@@ -14,7 +14,7 @@ from tabular.models import Models
 from tabular.reading import read_window
 
 WEEKS = 4
-"""So many of the same weekdays are read."""
+"""How many of the same weekday are read."""
 
 
 class Past(NamedTuple):

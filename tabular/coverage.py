@@ -32,7 +32,7 @@ SIGNIFICANCE = 0.01
 LARGEST_WEIGHT = 10.0
 """Times the mean weight."""
 THINNING_QUANTILE = 0.95
-"""Of the weights: those above it are cut to it where rows are thinned."""
+"""Where rows are thinned, weights above this quantile are cut to it."""
 UNKNOWN_SHARE = 0.01
 """If groups without any label hold a larger share of the predictions, nothing is concluded."""
 
@@ -157,7 +157,7 @@ def weigh(
 
 
 def effective_rows(weights: Floats, counts: Counts | None = None) -> float:
-    """So many rows of equal weight are as informative (L. Kish, "Survey Sampling", 1965).
+    """How many rows of equal weight are as informative (L. Kish, "Survey Sampling", 1965).
 
     `counts`: see `tabular.classification`.
     """

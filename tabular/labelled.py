@@ -29,7 +29,7 @@ from tabular.models import Models
 from tabular.sample import Sample, SampledRows
 
 MOST_ROWS = 1_000_000
-"""Of more labelled predictions a sample by `sample_key` is kept."""
+"""If there are more labelled predictions, a sample by `sample_key` is kept."""
 COVERAGE_ROWS = 200_000
 """The coverage is estimated from at most so many predictions."""
 ANSWER = {"predicted": pa.bool_(), "source": pa.string()}

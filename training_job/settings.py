@@ -7,7 +7,7 @@ from domain.environment import Environment
 MAXIMUM_SEARCH_MINUTES = 24 * 60
 MAXIMUM_SEED = 2**31 - 1
 MAXIMUM_TRIALS = 1000
-"""Of one search, by an execution's input or by a stage."""
+"""The longest search that an execution's input or a stage may ask for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

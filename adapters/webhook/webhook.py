@@ -24,7 +24,7 @@ from domain.webhook import BadUrl, Format, WebhookSecret, check_url, is_public
 
 CONNECT_SECONDS = READ_SECONDS = 10.0
 PATIENCE_SECONDS = 30.0
-"""Of one message with its repetitions, however slowly the receiver answers."""
+"""The time for one message with its repetitions, however slowly the receiver answers."""
 PAUSES = (0.5, 2.0)
 """Seconds before a busy or unreachable receiver is tried again."""
 LONGEST_PAUSE_SECONDS = 5.0
@@ -109,7 +109,7 @@ class Webhook:
                 answer = pool.urlopen(
                     "POST", path, body=body, headers=headers, redirect=False, preload_content=False
                 )
-                answer.close()  # what it says besides its status interests nobody
+                answer.close()  # only its status matters
         except (
             urllib3.exceptions.NewConnectionError,
             urllib3.exceptions.ConnectTimeoutError,

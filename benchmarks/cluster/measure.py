@@ -141,7 +141,7 @@ def _work_on_cluster(folder: Path, workers: int) -> tuple[Spent, float]:
     from training_job.evaluation.final import fit_final_on
 
     def read_cpu(ecs: ProcessEcs) -> float:
-        """Of this process and of all that the tasks have started."""
+        """CPU seconds of this process and of all that the tasks have started."""
         total = time.process_time()
         for task in ecs.processes.values():
             nanny = psutil.Process(task.pid)

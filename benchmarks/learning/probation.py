@@ -1,6 +1,6 @@
 """Gate and probation: challengers that are worse in production are stopped or taken back.
 
-Each planted challenger is better on uploaded test rows. The gate first hears the newest labels of
+Each planted challenger is better on uploaded test rows. The gate first sees the newest labels of
 production, as many as there are by then. What it lets pass is promoted, and then on probation.
 
 Each champion serves next to the answers that its predecessor would give, as three shares of rows:
@@ -32,7 +32,7 @@ from training_job.evaluation.evaluation import compare_pairwise
 CHALLENGERS = 200
 LABELS = 1_500
 GATE_LABELS = (0, 500, 1_500)
-"""Newest labels that the gate hears. As many as come in 28 days of probation are 30 % of those of
+"""Newest labels that the gate sees. As many as come in 28 days of probation are 30 % of those of
 90 days: 1,500. Fewer where labels have only begun to come."""
 UPLOADED = Paired(
     version="1-00000000", value=0.8, gain=Interval(0.025, 0.015, 0.035), standard_error=0.005
@@ -115,7 +115,7 @@ def find_loss(counts: dict[Row, float] | Counter[Row]) -> float:
 
 
 def is_stopped(pair: Pair, labels: int, rng: np.random.Generator) -> bool:
-    """Whether the gate, which hears so many labels of production, keeps the champion."""
+    """Whether the gate, which sees so many labels of production, keeps the champion."""
     if not labels:
         return False
     counts = pair.draw(labels, rng)

@@ -158,15 +158,15 @@ def read(folder: Path) -> Sample:
 def run_drift(folder: Path) -> Summary:
     """Run a whole drift run over the day. Nobody is notified."""
     bucket = bucket_of(folder)
-    nobody: Any = None
+    unused: Any = None
     [summary] = monitor(
         request=DriftRequest(window=Window.of_day(DAY.date()), scheduled=False, mail=False),
         now=DAY + timedelta(days=9),
         stores=Stores(models=bucket, predictions=bucket, reports=bucket),
         notifier=Notifier(
-            mailer=nobody,
-            topic=nobody,
-            bus=nobody,
+            mailer=unused,
+            topic=unused,
+            bus=unused,
             links=Links("https://localhost", ReportSecret("s" * 40)),
             stage="dev",
             command="ops",

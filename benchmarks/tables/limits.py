@@ -109,7 +109,7 @@ def _measure_case(name: str, case: Case, folder: Path, seed: int) -> Iterator[Fi
 
 
 def _count_cpu_seconds() -> float:
-    """Of this process and of those that it started and that have ended."""
+    """CPU seconds of this process and of those that it started and that have ended."""
     spent = os.times()
     return spent.user + spent.system + spent.children_user + spent.children_system
 
@@ -296,12 +296,12 @@ def _watch(_: Case, folder: Path) -> Found:
     from monitoring_job.alerts.notifier import Notifier
     from monitoring_job.monitor import Stores, monitor
 
-    bucket, nobody = bucket_of(folder), None
+    bucket, unused = bucket_of(folder), None
     now = datetime.now(UTC)
     notifier: Any = Notifier(
-        mailer=nobody,  # type: ignore[arg-type]  # nobody is notified
-        topic=nobody,  # type: ignore[arg-type]
-        bus=nobody,  # type: ignore[arg-type]
+        mailer=unused,  # type: ignore[arg-type]  # nobody is notified
+        topic=unused,  # type: ignore[arg-type]
+        bus=unused,  # type: ignore[arg-type]
         links=Links("https://localhost", ReportSecret("s" * 40)),
         stage="dev",
         command="ops",

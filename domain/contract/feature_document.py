@@ -30,7 +30,7 @@ MOST_CATEGORIES = 5_000
 """A feature with more would take a column of the model's input for each of them."""
 
 MOST_FEATURES = 200
-"""Of a contract; `benchmarks.tables` has measured so many."""
+"""The most features of a contract; `benchmarks.tables` has measured so many."""
 MOST_INPUTS = 10_000
 """Columns of the model's input: one for a number or a flag, one for each category."""
 LONGEST_NAME = 100

@@ -66,7 +66,7 @@ class Objective:
 
     @property
     def segment_metric(self) -> Metric:
-        """What segments are compared by; beside a required figure, the other alone is no merit."""
+        """What segments are compared by: where a figure is required, the saved cost weighs both."""
         return self.metric if self.requirement is None else "saved_cost"
 
 

@@ -25,7 +25,7 @@ def error_rate(earlier: int) -> float:
 
 
 def required_errors(earlier: int) -> float:
-    """So many standard errors a gain must be above zero."""
+    """How many standard errors a gain must be above zero."""
     return _NORMAL.inv_cdf(1 - error_rate(earlier))
 
 

@@ -31,9 +31,9 @@ Decoding takes up to 21 bytes of memory for one of JSON, and the predictor has 1
 MAXIMUM_STORED_BYTES = 4 * 1024 * 1024
 """Largest compressed bundle that is read from a bucket."""
 FEW_ROWS = 100
-"""Fewer rows take less time one by one than together ..."""
+"""Fewer rows take less time one by one than together."""
 BLOCK_ROWS = 1_000
-"""... and of many, so many are taken at a time."""
+"""Rows that are scored together at a time."""
 
 
 @dataclass(frozen=True)

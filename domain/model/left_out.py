@@ -10,7 +10,7 @@ LARGE_LOSS = 0.05
 PREVALENCE_FACTOR = 1.2
 """If leaving rows out changes the share of positives by more, the model learns other people."""
 LISTED = 5
-"""So many files or reasons are named in a sentence; the manifest has all of them."""
+"""Files or reasons that a sentence names at most; the manifest has all of them."""
 
 
 @dataclass(frozen=True, slots=True)

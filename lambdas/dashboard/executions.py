@@ -43,7 +43,7 @@ class Executions:
         return ExecutionList(executions=shown, limit=LATEST, waiting=waiting)
 
     def find_latest(self, *kinds: str) -> dict[str, ShownExecution]:
-        """Of each of these `KINDS` what was started last, if it is among the latest executions."""
+        """The last execution of each of these `KINDS`, if it is among the latest ones."""
         latest: dict[str, ShownExecution] = {}
         for found in executions.newest_first(self.client, self.state_machine_arn, limit=LATEST):
             if len(latest) == len(kinds):

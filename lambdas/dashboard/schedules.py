@@ -46,7 +46,7 @@ class DriftSchedules:
         )
 
     def _add_command(self, job: ScheduledJob, command: str) -> ScheduledJob:
-        """With the command that makes up for the latest run, if that is overdue."""
+        """Add the command that makes up for the latest run, if that is overdue."""
         if job.state != "overdue":
             return job
         missed = [due for due in job.due if due.state == "missed"][-1]

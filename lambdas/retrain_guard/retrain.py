@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 LOOKED_AT = 200
 """How many of the latest executions are searched for trainings; others are checks and scorings."""
 MOST_UNHELPFUL = 5
-"""So many trainings in a row that did not help are counted."""
+"""Trainings in a row that did not help are counted up to this number."""
 LABEL_DAYS = 90
 """Labels of so many days count where no training has seen any."""
 

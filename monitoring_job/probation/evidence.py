@@ -29,7 +29,7 @@ from functools import lru_cache
 from domain.model.probation import Answers
 
 INTERVALS = 50
-"""Of f, between 0 and 1."""
+"""Intervals of f between 0 and 1."""
 BETS = ((0.4, 1.0, 1.0), (0.2, 1.0, 0.7), (0.2, 1.0, 1.3), (0.1, 0.0, 1.0), (0.1, 0.0, -1.0))
 """Share of the capital, a, b."""
 FRACTIONS = (0.25, 0.6)

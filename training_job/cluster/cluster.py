@@ -47,7 +47,7 @@ class Cluster:
 
     @property
     def addresses(self) -> set[str]:
-        """Of the workers that are alive; raises Interrupted when the scheduler is lost.
+        """Addresses of the live workers; raises Interrupted when the scheduler is lost.
 
         Not by `Client.scheduler_info`: that reads a field which the client's own periodic refresh
         overwrites with an answer without workers, now and then before it is read.
@@ -59,11 +59,11 @@ class Cluster:
 
     @property
     def workers(self) -> int:
-        """How many are alive."""
+        """Number of live workers."""
         return len(self.addresses)
 
     def submit(self, work: Callable[[], Any], *, worker: str) -> Future[Any]:
-        """Do it there, or elsewhere if that worker is lost."""
+        """Run `work` on that worker, or on another one if it is lost."""
         found: Future[Any] = self.client.submit(
             work, workers=[worker], allow_other_workers=True, pure=False
         )
@@ -127,7 +127,7 @@ class Cluster:
             return future.result()
 
     def wait(self, futures: Sequence[Future[Any]]) -> None:
-        """Until all are done; raises what `result` raises. The answers stay on the workers.
+        """Wait until all are done; raises what `result` raises. The answers stay on the workers.
 
         It fails while no worker is left, instead of waiting for ever.
         """

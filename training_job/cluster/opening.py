@@ -60,12 +60,12 @@ def _connect(address: str) -> Iterator[Cluster]:
 
 
 def _wait(cluster: Cluster, count: int, say: Callable[[str], None]) -> None:
-    """Until so many workers have come."""
+    """Wait until so many workers are connected."""
     deadline = time.monotonic() + START_SECONDS
     while cluster.workers < count:
         if time.monotonic() > deadline:
             raise Interrupted(
-                f"Only {cluster.workers} of {write_count(count, 'worker')} came within"
+                f"Only {cluster.workers} of {write_count(count, 'worker')} connected within"
                 f" {START_SECONDS / 60:.0f} minutes. Start the step again."
             )
         time.sleep(POLL_SECONDS)

@@ -93,7 +93,7 @@ class _Run:
     left: list[str] = field(default_factory=list)
 
     def work_on(self, stream: str, day: date, *, merge: bool) -> None:
-        """Look after what was merged before; then merge what isn't."""
+        """Finish earlier merges; then merge what isn't merged yet."""
         folder = keys.stream(stream, day)
         here = self._list(folder)
         made = [entry for entry in here.values() if keys.parse_compacted(entry.key) is not None]

@@ -31,7 +31,7 @@ Bools = npt.NDArray[np.bool_]
 PREDICTION_ID = "prediction_id"
 """Column of datasets with production rows; null in uploaded ones."""
 BATCH_ROWS = 20_000
-"""So many rows are Python objects at a time."""
+"""Rows that are Python objects at a time."""
 
 
 def to_table(
@@ -216,10 +216,11 @@ def read_manifest(bucket: Bucket, dataset_id: str) -> Manifest:
 
 
 def list_parts(bucket: Bucket, dataset_id: str, side: str) -> dict[str, int | None]:
-    """Keys of the objects that hold a side, in order, each with its rows; None: of one object.
+    """Keys of the objects that hold a side, in order, each with its number of rows.
 
-    A dataset that several machines made has parts, which its manifest names: what it doesn't name
-    is of an attempt that didn't end.
+    A dataset that several machines made has parts, which its manifest names; an object that it
+    doesn't name was left by an attempt that didn't finish. A side that is a single object has None
+    in place of the number.
     """
     stored = bucket.get(keys.manifest(dataset_id))
     try:

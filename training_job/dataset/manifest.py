@@ -51,11 +51,11 @@ class Profiles(Protocol):
     """Figures about each column of all rows of a dataset, see `training_job.dataset.profile`."""
 
     def profile(self) -> dict[str, Profile]:
-        """Of this dataset."""
+        """Profile this dataset."""
         ...
 
     def compare(self, previous: Mapping[str, Any], manifest: Mapping[str, Any]) -> Profile:
-        """With the dataset of an earlier manifest."""
+        """Compare with the dataset of an earlier manifest."""
         ...
 
 

@@ -52,8 +52,8 @@ class Quarantine:
         self.files.append(np.full(len(found), code, np.int32))
         self.numbers.append(found)
         self.why.append(np.asarray(codes, np.int32)[np.asarray(why, np.intp)])
-        nobody = np.broadcast_to(np.uint64(NO_TEXT), len(found))  # takes no memory
-        self.subjects.append(nobody if subjects is None else subjects)
+        unknown = np.broadcast_to(np.uint64(NO_TEXT), len(found))  # takes no memory
+        self.subjects.append(unknown if subjects is None else subjects)
 
     def add_batch(self, file: str, batch: RawBatch, checked: Checked) -> None:
         """Put in what is wrong with a batch."""

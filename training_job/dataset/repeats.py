@@ -28,7 +28,7 @@ NEIGHBOURS = 8
 time that a coarse table takes."""
 BLOCK_ROWS = 1_000_000
 CHANCE = 0.01
-"""So many pairs of files may be equal by chance before equal files are no copies."""
+"""If chance makes more pairs of files equal than this, equal files don't count as copies."""
 
 
 def measure_surprise(hashes: Hashes) -> float:

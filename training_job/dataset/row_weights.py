@@ -17,7 +17,7 @@ LARGEST = 1e9
 EXPECTED = "must be a number above 0, at most a billion"
 
 _BITS = 24
-"""Of a float32's mantissa, to which weights are rounded when they are read."""
+"""Bits of a float32's mantissa, to which weights are rounded when they are read."""
 _LOWEST = 149
 """2**-149 is the smallest float32."""
 
@@ -56,7 +56,7 @@ class WeightSums:
 
     @property
     def effective_rows(self) -> int:
-        """So many rows of equal weight are as informative (L. Kish, "Survey Sampling", 1965)."""
+        """How many rows of equal weight are as informative (L. Kish, "Survey Sampling", 1965)."""
         return round((self.mean * self.rows) ** 2 / self.squares) if self.rows else 0
 
     def describe(self, column: str) -> str:

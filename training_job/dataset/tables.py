@@ -12,11 +12,11 @@ from adapters.s3 import Bucket, Listed
 from domain import keys
 
 SHOWN = 5
-"""So many files that aren't read are named in a refusal."""
+"""Files that aren't read, of which a refusal names at most so many."""
 
 
 def find(bucket: Bucket, place: str) -> tuple[list[Listed], list[str]]:
-    """``(tables, keys of what is none)``; `place`: a folder, which ends with a slash, or a key."""
+    """``(tables, other keys)``; `place`: a folder, which ends with a slash, or a key."""
     here = [e for e in bucket.list(place) if place.endswith("/") or e.key == place]
     here = [entry for entry in here if not entry.key.endswith("/")]
     tables = [entry for entry in here if keys.is_data(entry.key, place)]

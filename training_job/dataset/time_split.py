@@ -17,7 +17,7 @@ from training_job.dataset.hashing import NO_TEXT, Hashes
 from training_job.errors import BadData
 
 TEST_SHARE = 1 / 8
-"""Of the rows, as nearly as rows of one time allow; as many as without a time."""
+"""Share of the rows, as nearly as rows of one time allow; the same as without a time."""
 
 Times = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -30,7 +30,7 @@ TimeKind = Literal["dates", "numbers"]
 class Observed:
     """How many rows were observed when.
 
-    `times` with `rows`: of rows that name nobody, by distinct time. `people` with `newest` and
+    `times` with `rows`: of rows without a person, by distinct time. `people` with `newest` and
     `people_rows`: of each person their newest row's time, and how many rows they have.
     """
 

@@ -46,8 +46,8 @@ from training_job.erasure.withdrawing import withdraw_stale
 from training_job.errors import BadInput
 
 PARALLEL = 8
+"""Objects of up to SMALL_BYTES that are worked on at a time; larger ones go one after the other."""
 SMALL_BYTES = 4 * 1024 * 1024
-"""So many objects up to this size are worked on at a time; larger ones one after the other."""
 SAY_SECONDS = 30.0
 NAMED_AFTER = "its name holds an identifier of theirs: copy it to another name and delete it"
 NO_SUBJECT = (

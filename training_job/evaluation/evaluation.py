@@ -36,7 +36,7 @@ NO_SKILL = Interval(0.0, 0.0, 0.0)
 
 
 class _Sampling(TypedDict):
-    """For how many rows each line stands, how much each counts, and the seed of the bootstrap."""
+    """How many rows each line stands for, how much each counts, and the seed of the bootstrap."""
 
     seed: int
     weights: Floats | None

@@ -30,9 +30,9 @@ from training_job.model.model import Fitted, predict
 
 REFERENCE_ROWS = 10_000
 UPLOADED_ROWS = 10 * REFERENCE_ROWS
-"""So many uploaded rows are thinned by their weight."""
+"""Uploaded rows that are read, and thinned by their weight."""
 ENOUGH_ROWS = 1_000
-"""So many production rows for validation make a reference sample, whoever decided."""
+"""With so many production rows for validation, they are the reference sample."""
 
 
 def draw_sample(
@@ -77,7 +77,7 @@ def choose_sample(valid: Split, newest: Split | None, *, seed: int, most: int) -
     these, and else the uploaded ones.
 
     A row is kept with a chance that is proportional to its weight, so that those that are kept are
-    like all predictions, and nobody is there twice.
+    like all predictions, and each is there once.
     """
     rng = np.random.default_rng(seed)
     older = np.where(valid.uploaded, 0.0, _weigh(valid))

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from training_job.cluster.cluster import Cluster
 
 SAMPLE_ROWS = 100_000
-"""So many requests show a share of changed answers to within 0.3 %."""
+"""Requests in the sample: enough to measure a share of changed answers to within 0.3 %."""
 
 Score = Callable[[Split], Floats]
 
@@ -203,7 +203,7 @@ def _rename(logged: pa.Table, contract: Contract) -> pa.Table:
 
 
 def _keep_valid(table: pa.Table, contract: Contract) -> Split:
-    """Rows whose features obey the contract; the labels are nobody's."""
+    """Rows whose features obey the contract; their labels are placeholders."""
     good = np.ones(table.num_rows, bool)
     for feature in contract.features:
         column = table[feature.name]

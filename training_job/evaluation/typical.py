@@ -1,4 +1,4 @@
-"""Typical values of a reference sample, each of its own column: together they are nobody's row."""
+"""Typical values of a reference sample, column by column: together they are no person's row."""
 
 from collections.abc import Iterator
 

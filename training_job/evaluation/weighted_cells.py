@@ -13,7 +13,7 @@ import numpy.typing as npt
 from tabular.classification import Counts, Floats, count_cells, resample
 
 MOST_KINDS = 1_000
-"""Of more different weights, neighbours are counted together, at their mean."""
+"""If there are more different weights, neighbours are counted together, at their mean."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ class Side:
 
     @property
     def places(self) -> list[Place]:
-        """Of each part."""
+        """The place of each part."""
         starts = accumulate((fact.rows for fact in self.facts), initial=0)
         return [Place(start, self.rows) for start, _ in zip(starts, self.keys, strict=False)]
 
@@ -162,7 +162,7 @@ class ClusterData:
         return found["booster"]
 
     def _watch(self, work: Callable[[], xgb.Booster]) -> xgb.Booster:
-        """Do it in a thread, since XGBoost waits for ever for a worker that is lost."""
+        """Call it in a thread, since XGBoost waits for ever for a worker that is lost."""
         found: list[xgb.Booster] = []
         errors: list[Exception] = []
 

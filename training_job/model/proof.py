@@ -31,7 +31,7 @@ from training_job.model.walk import Walk
 
 TOLERANCE = 1e-6
 SHIPPED_ROWS = 5_000
-"""So many rows are encoded and scored one by one."""
+"""Rows that are encoded and scored one by one."""
 
 
 def prove(bundle: Bundle, booster: xgb.Booster, test: Split) -> int:

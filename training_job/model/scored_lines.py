@@ -25,9 +25,9 @@ Groups = npt.NDArray[np.int16]
 
 MOST_LINES = 2**21
 MOST_BITS = 14
-"""So many of the 24 bits of a score may be cut: the rest tells it to within a thousandth."""
+"""The most of a score's 24 bits that may be cut: the others give it to within a thousandth."""
 WEIGHT_UNIT = 2.0**-24
-"""Of a weight. Weights are 1 on average, so an int64 holds the sum of any number of rows."""
+"""Unit of a weight. Weights are 1 on average, so an int64 holds the sum of any number of rows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,9 @@ Bits = npt.NDArray[np.uint8]
 """One bit per row."""
 
 MOST_ROWS = 131_072
-"""So many rows at a time: the bitmaps that a tree needs fit the processor's cache ..."""
+"""The most rows walked at a time: the bitmaps that a tree needs then fit the processor's cache."""
 BITMAP_BYTES = 64 * 1024 * 1024
-"""... or fewer, so that the bitmaps of all trees together take no more memory."""
+"""The most memory for the bitmaps of all trees together; it may lower the rows at a time."""
 
 
 class Walk:

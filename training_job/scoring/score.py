@@ -155,13 +155,13 @@ def _parts(
     ):
         if file.absent:
             say(f"{key}: columns that are absent and count as missing: {', '.join(file.absent)}")
-        told: set[str] = set()
+        hints_given: set[str] = set()
         for batch in file.batches:
             checked = check(batch.table, contract, labelled=False)
-            hints = {*checked.hints, *advise_rows(batch.malformed.reasons)} - told
+            hints = {*checked.hints, *advise_rows(batch.malformed.reasons)} - hints_given
             for hint in sorted(hints):
                 say(f"{key}: {hint}")
-            told |= hints
+            hints_given |= hints
             part.add(batch, checked, kept)
             if part.rows >= PART_ROWS:
                 yield part

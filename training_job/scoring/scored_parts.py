@@ -26,7 +26,7 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 KEPT_ROW = "row"
 """Column of the kept columns' table that holds the row's number."""
 SHARED_CHARACTERS, OWN_CHARACTERS = 24, 12
-"""Of a prediction id: the first ones are those of its file, the others are the row's."""
+"""Characters of a prediction id that name its file; the others name the row."""
 HEX_DIGITS = np.frombuffer(b"0123456789abcdef", np.uint8)
 
 

@@ -58,4 +58,4 @@ class ClusterFitters:
         )
 
     def answer(self, number: int, give_up: bool) -> None:
-        """Nobody asks whether to stop."""
+        """Never called: no trial reports, since none is stopped early."""

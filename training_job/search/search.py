@@ -82,7 +82,7 @@ class Search:
         return over and math.isfinite(self.best)
 
     def _estimate_seconds(self) -> float:
-        """Until the last trial ends, or the time is over."""
+        """Estimate the seconds until the last trial ends or the time limit is reached."""
         spent = time.monotonic() - self.began
         needed = spent / self.done * (self.trials - self.done)
         return needed if self.seconds is None else min(needed, max(self.seconds - spent, 0.0))

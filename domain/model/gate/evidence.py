@@ -1,4 +1,4 @@
-"""What the gate is told: figures of a challenger and of the champion, on which rows.
+"""What the gate decides by: figures of a challenger and of the champion, on which rows.
 
 `Evidence` holds those of one set of rows, `Recent` those of the newest labelled production rows.
 """
@@ -19,7 +19,7 @@ SEGMENT_POSITIVES = 50
 """A segment with fewer can't stop a promotion: its F1 is too uncertain. For the false positive
 rate, as many negatives are needed."""
 LEAST_LABELS, LEAST_POSITIVES = 100, 30
-"""With fewer labels production rows say nothing."""
+"""With fewer labels production rows have no part in the verdict."""
 METRICS: Mapping[Metric | SegmentMetric, str] = {
     "f1": "F1",
     "saved_cost": "saved cost",
@@ -30,7 +30,7 @@ METRICS: Mapping[Metric | SegmentMetric, str] = {
 Case = Literal["contract_changed", "bundle_damaged"]
 Rule = Literal["first", "paired", "contract_changed", "bundle_damaged"]
 Role = Literal["decides", "objects", "none"]
-"""Of production rows in a verdict."""
+"""What production rows may do in a verdict."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ FOREIGN = {
 }
 """First bytes of what isn't read → what it is and what to do."""
 JSON = re.compile(rb"\{\s*[\"}]|\[\s*(?:[\[{\"\]0-9-]|true|false|null)")
-"""Names of columns in brackets, as in ``[age],[sex]``, are none."""
+"""How JSON begins. Column names in brackets, as in ``[age],[sex]``, don't match."""
 MARKUP = (b"<!doctype", b"<html", b"<?xml")
 
 

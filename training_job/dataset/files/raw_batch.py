@@ -51,9 +51,9 @@ def make_batch(
     share: float,
     encoding: str = "",
 ) -> RawBatch:
-    """A batch of columns in which bytes are texts; a row whose bytes are none is malformed."""
+    """A batch of columns in which bytes are texts; a row with undecodable bytes is malformed."""
     texts: dict[str, pa.Array] = {}
-    spoilt: dict[str, npt.NDArray[np.bool_]] = {}
+    undecodable: dict[str, npt.NDArray[np.bool_]] = {}
     for name, column in columns.items():
         array = texts[name] = _plain(column)
         if _is_text(array.type):
@@ -61,15 +61,15 @@ def make_batch(
                 texts[name] = pc.cast(pc.cast(array, pa.binary()), pa.string())
             except pa.ArrowInvalid:
                 values = pc.cast(array, pa.binary()).to_pylist()
-                spoilt[name] = np.array([not _is_utf8(value) for value in values])
+                undecodable[name] = np.array([not _is_utf8(value) for value in values])
                 texts[name] = pa.array(
                     [v if _is_utf8(v) else None for v in values], pa.binary()
                 ).cast(pa.string())
     table = pa.table(texts)
-    if spoilt:
-        bad = np.logical_or.reduce([*spoilt.values()])
+    if undecodable:
+        bad = np.logical_or.reduce([*undecodable.values()])
         for place in np.flatnonzero(bad):
-            name = next(name for name, mask in spoilt.items() if mask[place])
+            name = next(name for name, mask in undecodable.items() if mask[place])
             known = encoding or "UTF-8"
             malformed.add(int(numbers[place]), f"{name} holds bytes that are not {known} text")
         table, numbers = table.filter(pa.array(~bad)), numbers[~bad]

@@ -61,7 +61,7 @@ def read_utf8(stream: BinaryIO, encoding: str) -> Iterator[bytes]:
 
     `encoding`: what the contract declares, or empty. A byte order mark wins over it; without either
     UTF-8 is taken, or UTF-16 where every other byte is zero. A byte that the encoding doesn't know
-    stays in the chunk as it is, so that it spoils its own row only.
+    stays in the chunk as it is, so that only its own row is invalid.
     """
     first = stream.read(BLOCK_BYTES)
     mark, encoding = find_encoding(first, encoding)

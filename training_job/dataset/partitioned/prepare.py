@@ -82,10 +82,10 @@ def prepare(
     groups = list(group_files(listed, choose_size(listed, cluster.workers)))
     read = cluster.map(partial(read_files, open_bucket), groups, contract=contract, ranges=ranges)
     pieces = _exchange(cluster, read, ranges)
-    told = cluster.map(itemgetter(1), read)
+    reports = cluster.map(itemgetter(1), read)
     del read
     gathered = _Gathered(Collected(ignored=ignored), contract, say)
-    gathered.add(listed, list(itertools.chain(*cluster.results(told))))
+    gathered.add(listed, list(itertools.chain(*cluster.results(reports))))
     collected = gathered.collected
     refuse_files(collected, gathered.refusals, raw_prefix, contract)
     refused = keys.refused_rows(execution)
@@ -169,7 +169,7 @@ def _pick(cut: tuple[Sequence[Any], Any], index: int) -> Any:
 
 @dataclass(slots=True)
 class _Gathered:
-    """What the workers tell about the files."""
+    """What the workers report about the files, in the files' order."""
 
     collected: Collected
     contract: Contract
@@ -200,7 +200,7 @@ class _Gathered:
             self.say(report.file.describe())
 
     def rules(self, salt: str) -> Rules:
-        """What the ranges must know."""
+        """What the workers must know before they join ranges."""
         filled = {name for report in self.files.values() for name in report.filled}
         grouping = [f.name for f in self.contract.segment_context if f.name in filled]
         files = [index for index, report in self.files.items() if report.rows]

@@ -27,7 +27,7 @@ from training_job.dataset.profile import (
 from training_job.dataset.validation import Columns
 
 PICKED = 10_000
-"""So many values of a place are picked, if it has more."""
+"""Values that are picked of a place at most."""
 
 Values = npt.NDArray[Any]
 Positions = npt.NDArray[np.int64]
@@ -100,7 +100,7 @@ class PartedProfiles:
     measure: Measure
 
     def profile(self) -> dict[str, Profile]:
-        """Of all places together."""
+        """Profile the rows of all places together."""
         edges = self._find_edges([f.name for f in self.contract.features if f.kind == "number"])
         found = self._describe(edges)
         return {
@@ -111,7 +111,7 @@ class PartedProfiles:
         }
 
     def compare(self, previous: Mapping[str, Any], manifest: Mapping[str, Any]) -> Profile:
-        """With the dataset of an earlier manifest."""
+        """Compare with the dataset of an earlier manifest."""
         found = self._describe(find_previous_edges(previous, self.contract))
         counted = {n: Counted.total([one.counted for one in parts]) for n, parts in found.items()}
         return compare(previous, manifest, counted, self.contract)

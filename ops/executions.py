@@ -168,6 +168,16 @@ def newest(target: Target) -> Iterator[Listed]:
         yield Listed(found.arn, KINDS[kind], found.status, found.started_at)
 
 
+def find_running(target: Target, kind: str) -> str | None:
+    """The ARN of an execution of this key of `KINDS` that runs; None when none does."""
+    from adapters import executions
+
+    client = target.client("stepfunctions")
+    running = executions.list_running(client, target.deployment.state_machine_arn)
+    found = (arn for arn in running if kind_of(executions.input_of(client, arn)) == kind)
+    return next(found, None)
+
+
 def follow_quietly(target: Target, execution: str, label: str) -> Result:
     """Follow an execution of one step, e.g. a rollback, and show its state."""
     from adapters import executions

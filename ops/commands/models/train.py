@@ -104,6 +104,7 @@ def run(
         "scheduler": scheduler,
         "production": None if production_days is None else _choose_production(production_days),
     }
+    _refuse_second(target)
     shortage = find_shortage(
         target,
         place=place,
@@ -127,6 +128,25 @@ def run(
         return describe_verdict(follow(target, execution, trials=trials or DEFAULT_TRIALS))
     except AwaitsApproval:
         return _describe_proposal(target, execution)
+
+
+def _refuse_second(target: Target) -> None:
+    """Raise OpsError while a training runs or waits for an approval.
+
+    Only the training lock decides: of two that start at once, it refuses one in its first step.
+    """
+    from adapters.executions import current_state
+
+    running = executions.find_running(target, "train")
+    if running is None:
+        return
+    name = running.rsplit(":", 1)[-1]
+    if current_state(target.client("stepfunctions"), running) == proposals.WAITING:
+        raise OpsError(f"The model of {name} waits for an approval.", APPROVE)
+    raise OpsError(
+        f"{name} is training, and only one training runs at a time.",
+        f"python -m ops status shows when it has ended, or python -m ops stop {name} ends it.",
+    )
 
 
 class AwaitsApproval(OpsError):

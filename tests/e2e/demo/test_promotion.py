@@ -3,10 +3,13 @@
 import json
 from typing import Any
 
+import pytest
+
 from domain import keys
 from domain.model.champion import Champion, ModelRef
 from ops import executions
-from ops.commands.models import ledger
+from ops.commands.models import ledger, train
+from ops.errors import OpsError
 from ops.local.processes import wait_until
 from tests.e2e.conftest import Circle, ops
 
@@ -56,9 +59,14 @@ def test_of_two_trainings_at_once_the_second_is_refused(circle: Circle) -> None:
     try:
         assert wait_until(holds_the_lock, seconds=60)
         second = ops(target.folder, "train", "--trials", "1")
+        # One that starts all the same, as of two commands at once: the lock refuses it.
+        with pytest.raises(OpsError, match=f"TrainingInProgress: {first} is training"):
+            train.follow(target, executions.start(target, {"trials": 1}))
         status = states.describe_execution(executionArn=first)["status"]
     finally:
         states.stop_execution(executionArn=first)
     assert "RUNNING" == status
     assert 1 == second.returncode
-    assert f"TrainingInProgress: {first} is training" in second.stderr
+    name = first.rsplit(":", 1)[-1]
+    assert f"{name} is training, and only one training runs at a time." in second.stderr
+    assert f"stop {name} ends it." in second.stderr

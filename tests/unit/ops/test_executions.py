@@ -23,7 +23,7 @@ from domain.model.champion import Champion, ModelRef
 from domain.model.consistency import Consistency
 from ops import executions
 from ops.commands.machine import status
-from ops.commands.models import rollback, stop
+from ops.commands.models import rollback, stop, train
 from ops.errors import OpsError
 from ops.explain import explain
 from ops.laptop import Laptop
@@ -40,6 +40,8 @@ class States:
     def __init__(self) -> None:
         self.inputs: dict[str, Any] = {}
         self.statuses: dict[str, str] = {}
+        self.state = "Tune"
+        """The state that each execution has entered last."""
 
     def add(self, name: str, document: Any, status: str) -> None:
         arn = MACHINE.replace(":stateMachine:", ":execution:") + f":{name}"
@@ -65,14 +67,18 @@ class States:
         self.statuses[executionArn] = "ABORTED"
 
     def get_paginator(self, operation: str) -> "States":
-        assert "list_executions" == operation
+        assert operation in ("list_executions", "get_execution_history")
         return self
 
-    def paginate(self, **_: Any) -> list[dict[str, Any]]:
+    def paginate(self, executionArn: str = "", **asked: Any) -> list[dict[str, Any]]:
+        if executionArn:
+            return [{"events": [{"stateEnteredEventDetails": {"name": self.state}}]}]
         started = datetime(2026, 1, 31, tzinfo=UTC)
+        wanted = asked.get("statusFilter")
         found = [
             {"executionArn": arn, "status": self.statuses[arn], "startDate": started}
             for arn in self.inputs
+            if wanted in (None, self.statuses[arn])
         ]
         return [{"executions": found}]
 
@@ -209,6 +215,38 @@ def test_stop_ends_the_running_training_and_leaves_a_rollback_alone() -> None:
     assert ["Stopped the training running."] == answer.shown
     ended = {arn.rsplit(":", 1)[1]: found for arn, found in states.statuses.items()}
     assert {"old": "SUCCEEDED", "running": "ABORTED", "back": "RUNNING"} == ended
+
+
+@pytest.mark.parametrize("no_wait", [False, True])
+@pytest.mark.parametrize(
+    ("state", "problem", "advice"),
+    [
+        ("Prepare", "a is training, and only one", "python -m ops stop a ends it."),
+        ("Approve", "The model of a waits for an approval.", "python -m ops reject --reason TEXT"),
+    ],
+)
+def test_a_second_training_is_refused_before_it_starts(
+    state: str, problem: str, advice: str, no_wait: bool
+) -> None:
+    states = States()
+    states.state = state
+    states.add("a", {"trials": 3}, "RUNNING")
+    states.add("back", {"promote_version": "1-0a1b2c3d"}, "RUNNING")
+    with pytest.raises(OpsError, match=problem) as refused:
+        train.run(_target(states), no_wait=no_wait)
+    assert refused.value.next_step.endswith(advice)
+    assert 2 == len(states.inputs)
+
+
+def test_beside_a_scoring_and_after_another_training_a_training_starts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(train, "find_shortage", lambda *_, **__: None)
+    states = States()
+    states.add("old", {}, "SUCCEEDED")
+    states.add("scoring", {"score": {}}, "RUNNING")
+    started = train.run(_target(states), no_wait=True).data["execution"]
+    assert "RUNNING" == states.statuses[started]
 
 
 @pytest.mark.parametrize("named", [None, "other"])

@@ -133,6 +133,7 @@ def test_a_training_starts_all_the_same(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(training_size, "estimate_rows", lambda *_: 500_000_000)
+    monkeypatch.setattr(executions, "find_running", lambda *_: None)
     monkeypatch.setattr(executions, "start", lambda *_: "arn")
     target: Any = Deployed()
     assert {"execution": "arn"} == train.run(target, no_wait=True).data

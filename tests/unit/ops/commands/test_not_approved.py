@@ -97,6 +97,7 @@ def test_a_training_ends_at_the_approval_and_says_what_waits(
         on_poll(_Waits())
 
     monkeypatch.setattr(train, "find_shortage", lambda *_, **__: None)
+    monkeypatch.setattr(executions, "find_running", lambda *_: None)
     monkeypatch.setattr(executions, "start", lambda *_: arn)
     monkeypatch.setattr(executions, "follow", follow)
     monkeypatch.setattr(proposals, "PATIENCE_SECONDS", -1.0)

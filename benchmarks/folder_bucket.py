@@ -38,7 +38,7 @@ class FolderS3:
         path = self._path(Bucket, Key)
         with path.open("wb") as file:
             shutil.copyfileobj(io.BytesIO(Body) if isinstance(Body, bytes) else Body, file)
-        return {"ETag": str(path.stat().st_size)}
+        return {"ETag": str(path.stat().st_mtime_ns)}
 
     def delete_objects(self, *, Bucket: str, Delete: Any) -> dict[str, Any]:  # noqa: N803 - boto3's names
         """Remove objects."""

@@ -68,9 +68,14 @@ def measure_alone(work: Callable[..., Any], *arguments: Any) -> tuple[Any, float
 
 def _report(sender: Any, work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
     result, seconds = work(*arguments)
-    status = Path("/proc/self/status").read_text().splitlines()
+    sender.send((result, seconds, read_peak()))
+
+
+def read_peak(pid: int | str = "self") -> int:
+    """Bytes of a process's largest resident memory; `ru_maxrss` would begin at its parent's."""
+    status = Path(f"/proc/{pid}/status").read_text().splitlines()
     (peak,) = (int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
-    sender.send((result, seconds, peak))
+    return peak
 
 
 def _line(figure: Figure) -> str:

@@ -10,9 +10,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.cluster.measure import make_options, read_peak
+from benchmarks.cluster.measure import make_options
 from benchmarks.folder_bucket import FolderS3
-from benchmarks.harness import Figure, main, measure_alone
+from benchmarks.harness import Figure, main, measure_alone, read_peak
 from benchmarks.scale import PARAMS
 from domain import keys
 from ops.commands.data import sample_data

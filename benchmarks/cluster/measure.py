@@ -16,7 +16,7 @@ import numpy as np
 import psutil
 
 from benchmarks.folder_bucket import FolderS3
-from benchmarks.harness import Figure, measure_alone
+from benchmarks.harness import Figure, measure_alone, read_peak
 from benchmarks.scale import PARAMS
 from domain import keys
 from domain.contract.contract import Contract
@@ -196,10 +196,3 @@ def _warm() -> None:
     """Import what one machine has imported before it is measured."""
     import training_job.dataset.partitioned.prepare
     import training_job.model.cluster_fit  # noqa: F401
-
-
-def read_peak() -> int:
-    """Bytes of this worker's largest resident memory."""
-    status = Path("/proc/self/status").read_text().splitlines()
-    (peak,) = (int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
-    return peak

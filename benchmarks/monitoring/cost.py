@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 
 from adapters.s3 import Bucket
 from benchmarks.folder_bucket import FolderS3
+from benchmarks.harness import read_peak
 from domain import keys, times
 from domain.api.report_token import ReportSecret
 from domain.contract.contract import Contract
@@ -203,14 +204,7 @@ def main(step: str, folder: Path, rows: int, seed: int) -> None:
     else:
         assert read(folder).logged == rows
         print(f"speed={rows / (time.process_time() - cpu):.0f}")
-    print(f"peak={_peak_kib()}")
-
-
-def _peak_kib() -> int:
-    """Return this process's largest resident size; `ru_maxrss` would begin at its parent's."""
-    status = Path("/proc/self/status").read_text()
-    line = next(text for text in status.splitlines() if text.startswith("VmHWM"))
-    return int(line.split()[1])
+    print(f"peak={read_peak() // 1024}")
 
 
 if __name__ == "__main__":

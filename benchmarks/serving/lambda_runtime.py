@@ -11,8 +11,8 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from benchmarks.harness import read_peak
 from benchmarks.serving.local_http import Handler, serving
 
 TIMEOUT_SECONDS = 60.0
@@ -38,9 +38,7 @@ class Function:
     def peak_megabytes(self) -> float:
         """Return the largest resident size that the process has had."""
         assert self.process is not None
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        line = next(text for text in status.splitlines() if text.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024 / 1e6
+        return read_peak(self.process.pid) / 1e6
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from domain.plural import agree, write_count
 LARGE_LOSS = 0.05
 """Leaving out a larger share of the rows is said to be much."""
 PREVALENCE_FACTOR = 1.2
-"""If leaving rows out changes the share of positives by more, the model learns other people."""
+"""If leaving rows out changes the share of positives by more, the population is another one."""
 LISTED = 5
 """Files or reasons that a sentence names at most; the manifest has all of them."""
 
@@ -44,7 +44,7 @@ class LeftOut:
 
     @property
     def prevalence_moved(self) -> bool:
-        """Whether the rows left out were so different that the model would learn other people."""
+        """Whether the rows left out were so different that they change the population."""
         low, high = sorted((self.prevalence_read, self.prevalence_kept))
         return high > low * PREVALENCE_FACTOR
 
@@ -87,8 +87,8 @@ class LeftOut:
         if self.prevalence_moved:
             yield (
                 f"Leaving rows out changed the share of positives from {self.prevalence_read:.2%} "
-                f"to {self.prevalence_kept:.2%}: the model would learn other people than those in "
-                "the files. Correct the rows in quarantine, or the contract."
+                f"to {self.prevalence_kept:.2%}: the model would be trained on another population "
+                "than that of the files. Correct the rows in quarantine, or the contract."
             )
         if self.repeats:
             named = [
@@ -97,8 +97,8 @@ class LeftOut:
             ]
             yield (
                 f"{_list(named)}: more than chance explains, so people are in training and test "
-                "at once and the figures are too good. Remove one of the files, or name a column "
-                'that identifies a row in the contract: [[context]] with role = "row_id".'
+                "at once and the figures are too optimistic. Remove one of the files, or name a "
+                'column that identifies a row in the contract: [[context]] with role = "row_id".'
             )
 
 

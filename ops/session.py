@@ -87,7 +87,7 @@ def _require_folder(folder: Path) -> None:
     """Raise OpsError where a file has the name of the folder, or of one that would hold it."""
     found = next((place for place in (folder, *folder.parents) if place.exists()), folder)
     if found.exists() and not found.is_dir():
-        raise OpsError(f"{found} is a file, and no folder.", "Name a folder with --local.")
+        raise OpsError(f"{found} is a file, not a folder.", "Name a folder with --local.")
 
 
 def _print(answer: Answer, *, as_json: bool) -> None:

@@ -28,7 +28,7 @@ FREQUENT = 10
 """Rows of a value that is not rare: what fewer rows say of it is chance."""
 FREQUENT_SHARE = 0.001
 """Share of the rows, too: each listed value is a column of the model's input, which takes time."""
-TOLD = 0.5
+LISTED_SHARE = 0.5
 """The least share of the rows that must have a listed value."""
 FREE_TEXT = 40
 """Mean length, in characters, from which texts are taken for sentences."""
@@ -184,7 +184,7 @@ def _is_number(column: Column, decimal: Decimal) -> bool:
     """Whether the column has numbers, and beside them at most a few words for "no value"."""
     numbers = column.ranges["."].rows + (column.ranges[","].rows if decimal == "," else 0)
     share = numbers / column.rows
-    only_gaps = share > TOLD and all(map(_is_placeholder, column.words))
+    only_gaps = share > LISTED_SHARE and all(map(_is_placeholder, column.words))
     is_code = column.padded > 0  # as a number, a post code would lose its zeros
     return (share >= MOSTLY or only_gaps) and len(column.words) <= FEW_WORDS and not is_code
 
@@ -312,9 +312,10 @@ def _guess_category(column: Column, keys: dict[str, Json]) -> Entry | LeftOut:
     remarks = {"categories": "by frequency"}
     if len(column.counts) > LONG_TAIL and column.rows >= 1_000 and rare:
         reason = ""
-        if rare > (1 - TOLD) * column.rows:
+        if rare > (1 - LISTED_SHARE) * column.rows:
             reason = (
-                f"fewer than {TOLD:.0%} of its rows have a value that {enough:,} rows or more have"
+                f"fewer than {LISTED_SHARE:.0%} of its rows have a value that {enough:,} rows or "
+                "more have"
             )
         elif not all(map(may_be_new_category, kept)):
             reason = "some of its texts are too long, or have line breaks"

@@ -19,7 +19,7 @@ from stacks.settings import Settings
 from stacks.storage.storage import StorageStack
 
 RETRIES = 3
-HEARD: tuple[DetailType, ...] = (
+NOTIFIED: tuple[DetailType, ...] = (
     "PromotionProposed",
     "PromotionApproved",
     "PromotionRejected",
@@ -81,7 +81,7 @@ class Decisions(Construct):
             self,
             "Decided",
             event_bus=storage.bus,
-            event_pattern=events.EventPattern(source=[SOURCE], detail_type=list(HEARD)),
+            event_pattern=events.EventPattern(source=[SOURCE], detail_type=list(NOTIFIED)),
             targets=[
                 targets.LambdaFunction(
                     decisions.function, retry_attempts=RETRIES, dead_letter_queue=dead_letters

@@ -179,14 +179,14 @@ class TrainingMachine(Construct):
 
         `reasons`: sentences or JSONPaths; without one, the gate's.
         """
-        told = sfn.JsonPath.array(*reasons) if reasons else None
+        given = sfn.JsonPath.array(*reasons) if reasons else None
         return sfn.Pass(
             self,
             construct_id,
             parameters={
                 "promoted": False,
                 "version": sfn.JsonPath.string_at(Evaluated.path("version")),
-                "reasons": told or sfn.JsonPath.list_at(Evaluated.path("reasons")),
+                "reasons": given or sfn.JsonPath.list_at(Evaluated.path("reasons")),
             },
             result_path=f"$.{Promoted.step}",
         )
@@ -199,13 +199,13 @@ class TrainingMachine(Construct):
         The event carries the task token, which is worth nothing without the right to call
         SendTaskSuccess on this machine.
         """
-        told = {
+        proposal = {
             "execution": sfn.JsonPath.execution_id,
             "version": sfn.JsonPath.string_at(Evaluated.path("version")),
             "reasons": sfn.JsonPath.list_at(Evaluated.path("reasons")),
         }
         detail: dict[str, object] = {
-            **told,
+            **proposal,
             "proposed_at": sfn.JsonPath.state_entered_time,
             "hours": hours,
             "token": sfn.JsonPath.task_token,
@@ -232,7 +232,7 @@ class TrainingMachine(Construct):
         )
         approve.add_catch(expired, errors=["States.Timeout"], result_path=sfn.JsonPath.DISCARD)
         approve.add_catch(failed, errors=["States.ALL"], result_path=ERROR)
-        announce = self._put("AnnounceApproved", "PromotionApproved", {**told, **answer})
+        announce = self._put("AnnounceApproved", "PromotionApproved", {**proposal, **answer})
         announce.add_catch(failed, errors=["States.ALL"], result_path=ERROR)
         return approve.next(
             sfn.Choice(self, "Approved?")

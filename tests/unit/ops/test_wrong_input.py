@@ -66,7 +66,7 @@ def test_a_file_in_place_of_the_folder_is_named(
 ) -> None:
     assert 1 == run(["--local", str(machine / local), command])
     expected = (
-        f"{machine / 'rows.csv'} is a file, and no folder.\nNext: Name a folder with --local.\n"
+        f"{machine / 'rows.csv'} is a file, not a folder.\nNext: Name a folder with --local.\n"
     )
     assert expected == capsys.readouterr().err
 

@@ -1,8 +1,8 @@
 """Objects of one bucket, with conditional reads and writes.
 
-Two promises hold for everything that reads or writes through `Bucket`. What it returns has the
-length and the checksum that S3 announced. And a conditional write whose answer was lost, which
-the client repeats, is recognised as this writer's own.
+What `Bucket` returns has the length and the checksum that S3 announced. A client repeats a write
+whose answer was lost, and the repetition meets the first one: `put_if` recognises it as this
+writer's own, and to `create` and `upload_if` it is an object that is there already.
 """
 
 import random
@@ -225,7 +225,10 @@ class Bucket:
         return answer["ETag"]
 
     def create(self, key: str, path: Path) -> bool:
-        """Write a file as a new object in one call; False when there is one of that key already."""
+        """Write a file as a new object in one call; False when there is one of that key already.
+
+        This may be the writer's own, whose answer was lost.
+        """
         for attempt in range(WRITES):
             with path.open("rb") as body:
                 try:

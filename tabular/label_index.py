@@ -22,7 +22,7 @@ from tabular.log_objects import Damage, LogObjects
 from tabular.rows import read_typed_column
 
 PENDING_ROWS = 1_000_000
-"""New labels that are held before those that don't count are dropped."""
+"""How many new labels are held before those that don't count are dropped."""
 
 Hashes = npt.NDArray[np.uint64]
 

@@ -76,12 +76,8 @@ class Runs:
         except BadRecord:
             return Incident(), None, (UNKNOWN_INCIDENT,)
         shown = state.worst
-        known = [
-            Acknowledgements(self.reports).find(kind, incident)
-            for kind, incident in state.open_incidents
-            if incident is shown
-        ]
-        return shown, (known or [None])[0], ()
+        kind = next((kind for kind, incident in state.open_incidents if incident is shown), None)
+        return shown, kind and Acknowledgements(self.reports).find(kind, shown), ()
 
     def _read_last_decision(self) -> Decision | None:
         """What the retrain guard decided last; a damaged decision shows nothing."""

@@ -31,7 +31,7 @@ Bools = npt.NDArray[np.bool_]
 PREDICTION_ID = "prediction_id"
 """Column of datasets with production rows; null in uploaded ones."""
 BATCH_ROWS = 20_000
-"""Rows that are Python objects at a time."""
+"""How many rows are Python objects at a time."""
 
 
 def to_table(

@@ -26,7 +26,7 @@ ENOUGH_OF_A_CLASS = 40
 """With so many rows of a class, valid and test miss it under 1 of 100 salts: 2 (7/8)^40."""
 
 BLOCK_ROWS = 65_536
-"""Rows that are hashed at a time: they fit the processor's cache."""
+"""How many rows are hashed at a time: so many fit the processor's cache."""
 
 _EIGHTHS = np.array([2, 1, 0, 0, 0, 0, 0, 0], np.int8)
 """Eighths of the hash space: 1/8 test, 1/8 valid, 6/8 train."""

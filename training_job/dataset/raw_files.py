@@ -24,10 +24,10 @@ from training_job.dataset.validation import Columns, check
 from training_job.errors import BadData
 
 NAMED = 20
-"""Ignored files that the log names at most; the manifest names all."""
+"""How many ignored files the log names at most; the manifest names all."""
 IGNORED = f"names end with none of {', '.join(keys.FORMATS)}, or begin with a dot, underscore or ~$"
 REFUSALS_SHOWN = 10
-"""Files that can't be read, of which one refusal names at most so many."""
+"""How many files that can't be read one refusal names at most."""
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from adapters.s3 import Bucket, Listed
 from domain import keys
 
 SHOWN = 5
-"""Files that aren't read, of which a refusal names at most so many."""
+"""How many files that aren't read a refusal names at most."""
 
 
 def find(bucket: Bucket, place: str) -> tuple[list[Listed], list[str]]:

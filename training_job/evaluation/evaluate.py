@@ -154,7 +154,8 @@ def evaluate(
     run_id = tracking.run_of(execution)
     reference = make_reference(sample, fitted, contract)
     typical = find_typical(reference, contract)
-    model = _register(tracking, run_id, bundle, typical)
+    content = bundle.to_bytes()
+    model = _register(tracking, run_id, bundle, content, typical)
     quality = evaluation.quality
     trials = history.read_finished(models, execution)
     plot_data = PlotData.of(contract, fitted, first, answers, trials)
@@ -188,7 +189,7 @@ def evaluate(
         segments=quality.segments,
         verdict=quality.verdict,
     )
-    store(models, model, bundle.to_bytes(), reference, card)
+    store(models, model, content, reference, card)
     tracking.describe(
         keys.registry_number(model.version),
         model=describe_model(contract, operator),
@@ -199,10 +200,13 @@ def evaluate(
 
 
 def _register(
-    tracking: Tracking, run_id: str, bundle: Bundle, typical: Sequence[TypicalValue]
+    tracking: Tracking,
+    run_id: str,
+    bundle: Bundle,
+    content: bytes,
+    typical: Sequence[TypicalValue],
 ) -> ModelRef:
-    """Register the bundle in MLflow as a new version of the model."""
-    content = bundle.to_bytes()
+    """Register the bundle, whose file has this content, in MLflow as the model's new version."""
     sha256 = digest(content)
     with tempfile.TemporaryDirectory(prefix="model-") as folder:
         packaged = package(

@@ -10,7 +10,7 @@ from domain.contract.file_values import CodedText, NumberText, parse_number
 
 TARGET = "[target]"
 SAMPLE = 1_000
-"""Bad values of a batch that are looked at."""
+"""How many bad values of a batch are looked at."""
 UNMATCHED_QUOTES = "has quotes that don't match"
 _RAGGED = re.compile("has ([0-9]+) fields?, and the header has ([0-9]+)")
 _COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+")

@@ -27,7 +27,7 @@ from training_job.dataset.profile import (
 from training_job.dataset.validation import Columns
 
 PICKED = 10_000
-"""Values that are picked of a place at most."""
+"""How many values of a place are picked at most."""
 
 Values = npt.NDArray[Any]
 Positions = npt.NDArray[np.int64]

@@ -16,7 +16,7 @@ from training_job.dataset.validation import has_values
 from training_job.errors import BadData
 
 RANGE_BYTES = 64 * 1024 * 1024
-"""Bytes of raw files that are read at a time, and that become one range of rows."""
+"""How many bytes of raw files are read at a time, and become one range of rows."""
 MAXIMUM_RANGES = 256
 """More ranges than workers, and so many groups of files, would cost the scheduler too much time:
 each pair of them is a piece of rows."""
